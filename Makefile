@@ -1,0 +1,42 @@
+# Two commands: `make bench` opens the bench on its demo, `make test` passes every test.
+# Both make the environment first, and again only when pyproject.toml or constraints.txt change.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.made
+
+.DEFAULT_GOAL := help
+.PHONY: help env bench test check format clean
+
+help: ## Show what can be made
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "wb needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Try: make PYTHON=python3.12" >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+		{ echo "could not make $(VENV): on Debian, apt-get install python3-venv" >&2; exit 2; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+env: $(STAMP) ## Make the environment (.venv)
+
+bench: $(STAMP) ## Open the bench on the embedded demo
+	@$(BIN)/wb
+
+test: $(STAMP) ## Pass every test, offline, on a CPU
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: $(STAMP) ## Lint, types, and the ladder of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/pyright
+
+format: $(STAMP) ## Put the code in its form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## Take the environment and the caches away
+	rm -rf $(VENV) .pytest_cache .ruff_cache build dist *.egg-info
