@@ -1,0 +1,91 @@
+"""A session for other programs: JSON lines, a table, a readable page.
+
+Guarantee: a CSV cell that a spreadsheet would run as a formula begins with an apostrophe. Not
+for display: the texts are raw, and whoever shows them cleans them.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+
+from sessions.json_line import to_line
+from sessions.records import GradcamRecord, NoteRecord, PromptRecord, Record
+
+COLUMNS = (
+    *("id", "ts", "kind", "uid", "model", "revision", "adapter", "quantization", "dtype"),
+    *("template", "prompt", "text", "label", "target", "finish_reason", "seed", "temperature"),
+    *("first_token_s", "total_s", "error"),
+)
+
+
+def to_jsonl(records: Iterable[Record]) -> str:
+    """One JSON object per line, as recorded."""
+    return b"".join(to_line(record.to_json()) for record in records).decode()
+
+
+def to_csv(records: Iterable[Record]) -> str:
+    """One row per record with the columns of `COLUMNS`; what a kind lacks is empty."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow(COLUMNS)
+    for record in records:
+        data = record.to_json()
+        flat = {
+            **data,
+            **_dict(data.get("decoding")),
+            **_dict(data.get("timing")),
+            "prompt": prompt_text(record),
+            "error": _dict(data.get("error")).get("message", ""),
+        }
+        writer.writerow([quoted(flat.get(name)) for name in COLUMNS])
+    return out.getvalue()
+
+
+def to_markdown(title: str, records: Iterable[Record]) -> str:
+    """A page to read: prompts and answers in order, notes between them."""
+    parts = [f"# Session {title}\n"]
+    for record in records:
+        if isinstance(record, PromptRecord):
+            where = record.uid or ", ".join(str(i.get("name", "")) for i in record.images)
+            head = f"## {record.ts} · {where} · {record.model}"
+            answer = f"failed: {record.error.get('message')}" if record.error else record.text
+            parts.append(f"{head}\n\n{_indented(prompt_text(record))}\n\n{_indented(answer)}\n")
+        elif isinstance(record, NoteRecord):
+            parts.append(f"> {record.text}" + (f" ({record.uid})" if record.uid else "") + "\n")
+        elif isinstance(record, GradcamRecord):
+            parts.append(f"Heat of {record.token_text!r} on {record.uid} by {record.method}.\n")
+    return "\n".join(parts)
+
+
+def prompt_text(record: Record) -> str:
+    """The text of the messages as sent, an image as its name in brackets."""
+    lines: list[str] = []
+    for message in getattr(record, "messages", ()):
+        content = message.get("content", "")
+        for part in [content] if isinstance(content, str) else content:
+            if isinstance(part, str):
+                lines.append(part)
+            elif part.get("type") == "text":
+                lines.append(str(part.get("text", "")))
+            else:
+                lines.append(f"[{part.get('name') or 'image'}]")
+    return "\n".join(lines)
+
+
+def quoted(value: object) -> str:
+    """A cell that no spreadsheet takes for a formula; numbers stay numbers."""
+    text = "" if value is None else str(value)
+    if isinstance(value, (int, float)) or not text.lstrip().startswith(("=", "+", "-", "@")):
+        return text
+    return "'" + text
+
+
+def _indented(text: str) -> str:
+    # Four spaces make it verbatim: nothing in an answer is taken for markup.
+    return "\n".join(f"    {line}" for line in text.splitlines())
+
+
+def _dict(value: object) -> dict[str, object]:
+    return dict(value) if isinstance(value, dict) else {}

@@ -1,0 +1,277 @@
+"""What a line of a session log holds: one frozen dataclass per kind.
+
+Guarantee: `from_json(record.to_json()) == record`; keys that this version does not know are kept
+and written back; lines of older versions are brought up to date by an ordered list of
+migrations; a kind that nobody knows stays readable as `UnknownRecord`. Not for display: texts are
+stored raw, and cleaned where they are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
+
+from sessions.errors import RecordError
+from sessions.ids import new_id, now
+from sessions.version import wb_version
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What every kind has in common.
+
+    Attributes:
+        id: Time-sortable (`sessions.ids.new_id`).
+        ts: When, ISO 8601 in UTC.
+        wb_version: Which `wb` wrote it.
+        extra: Keys that this version does not know; kept as they came.
+    """
+
+    KIND: ClassVar[str] = ""
+    VERSION: ClassVar[int] = 1
+
+    id: str = field(default_factory=new_id)
+    ts: str = field(default_factory=now)
+    wb_version: str = field(default_factory=wb_version)
+    extra: Json = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        # Nested tuples become lists, as they are when read back: a record equals its line.
+        for spec in fields(self):
+            value = _plain(getattr(self, spec.name))
+            value = tuple(value) if isinstance(value, list) else value
+            object.__setattr__(self, spec.name, value)
+
+    @property
+    def kind(self) -> str:
+        """The word in the line's `kind`."""
+        return self.KIND
+
+    def to_json(self) -> dict[str, Any]:
+        """The line: `v`, `kind`, `id` and `ts` first, then the fields, then unknown keys."""
+        own = {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name != "extra"}
+        return {"v": self.VERSION, "kind": self.kind, **own} | {
+            key: value for key, value in self.extra.items() if key not in own
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptRecord(Record):
+    """A prompt and its answer: enough to ask it again exactly.
+
+    Attributes:
+        uid: The sample, `None` for images of the user's own.
+        images: What the prompt showed, in order: `{"sha256", "name"}`, and `path` or `url` where
+            the image belongs to no sample.
+        dataset_revision: `Source.revision` of the sample's dataset.
+        model, revision, identity, adapter, quantization, dtype, device, attention: Of the loaded
+            model; `identity` is the hash of weights, adapter, processor and precision.
+        engine: URL of a remote engine, `None` for one's own.
+        messages: As sent: `{"role", "content": [{"type": "text", "text"} |
+            {"type": "image", "sha256", "name", "uid", "index"}]}`.
+        template, template_version: Which prompt of the pool, `None` for free text.
+        shots: UIDs of the few-shot examples.
+        decoding: `Decoding.to_json()`, seed included.
+        labels: The label words that were scored, empty where none were.
+        text, tokens, finish_reason, prompt_tokens: The answer; a token is `{"id", "text",
+            "logprob", "top": [[text, logprob], ...]}`.
+        label_scores: Total log-likelihood of each label, `None` where not asked for.
+        label: The label that the answer was read as, `None` where unparsed or not a label task.
+        target: The sample's own label, as it was then.
+        timing: Seconds: `{"load_s", "first_token_s", "total_s"}`.
+        replay_of: Id of the record that this one asks again.
+        error: `WbError.to_json()["error"]` where it failed.
+    """
+
+    KIND: ClassVar[str] = "prompt"
+
+    uid: str | None = None
+    images: tuple[Json, ...] = ()
+    dataset_revision: str | None = None
+    model: str = ""
+    revision: str | None = None
+    identity: str | None = None
+    adapter: str | None = None
+    quantization: str = "none"
+    dtype: str = "auto"
+    device: str = "auto"
+    attention: str | None = None
+    engine: str | None = None
+    messages: tuple[Json, ...] = ()
+    template: str | None = None
+    template_version: str | int | None = None
+    shots: tuple[str, ...] = ()
+    decoding: Json = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+    text: str = ""
+    tokens: tuple[Json, ...] = ()
+    finish_reason: str | None = None
+    prompt_tokens: int = 0
+    label_scores: Json | None = None
+    label: str | None = None
+    target: str | None = None
+    timing: Json = field(default_factory=dict)
+    replay_of: str | None = None
+    error: Json | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradcamRecord(Record):
+    """An explanation of one token of an answer.
+
+    Attributes:
+        prompt_id: The `PromptRecord` that it explains, `None` where there is none.
+        messages, answer_text, token, token_text: What was explained; `token` counts from 0.
+        method, layer, target, contrast: How; `target` and `contrast` are `None` where the token
+            itself was.
+        images: Per image `{"grid": [h, w], "peak": [x, y], "size": [W, H], "heat": [[...]]}`,
+            peak and size in pixels of the original image; `heat` may be left out.
+        others: As in `PromptRecord`.
+    """
+
+    KIND: ClassVar[str] = "gradcam"
+
+    uid: str | None = None
+    prompt_id: str | None = None
+    dataset_revision: str | None = None
+    model: str = ""
+    revision: str | None = None
+    identity: str | None = None
+    adapter: str | None = None
+    quantization: str = "none"
+    dtype: str = "auto"
+    messages: tuple[Json, ...] = ()
+    answer_text: str = ""
+    token: int = 0
+    token_text: str = ""
+    method: str = ""
+    layer: str = ""
+    target: str | None = None
+    contrast: str | None = None
+    images: tuple[Json, ...] = ()
+    timing: Json = field(default_factory=dict)
+    error: Json | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoteRecord(Record):
+    """Something that the user wrote down, about a sample or about the session.
+
+    Attributes:
+        uid: The sample, `None` for the session.
+        text: As typed.
+        about: Id of a record, run or job that it is about.
+    """
+
+    KIND: ClassVar[str] = "note"
+
+    uid: str | None = None
+    text: str = ""
+    about: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BookmarkRecord(Record):
+    """A change of the UID cache, so that a session tells what was set aside and when.
+
+    Attributes:
+        action: `add` or `remove`.
+        tags: Those added or taken off; empty on `remove` means the whole bookmark.
+    """
+
+    KIND: ClassVar[str] = "bookmark"
+
+    uid: str = ""
+    action: str = "add"
+    tags: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnknownRecord(Record):
+    """A line of a kind that this version does not know; written back as it came."""
+
+    @property
+    def kind(self) -> str:
+        """The word in the line's `kind`, empty where it has none."""
+        return str(self.extra.get("kind", ""))
+
+    def to_json(self) -> dict[str, Any]:
+        """The line as it came."""
+        return dict(self.extra)
+
+
+KINDS: dict[str, type[Record]] = {
+    cls.KIND: cls for cls in (PromptRecord, GradcamRecord, NoteRecord, BookmarkRecord)
+}
+
+# By kind: MIGRATIONS[kind][n] turns a line of version n + 1 into one of version n + 2. Append
+# only: an old line is read by walking the list from its own version on.
+MIGRATIONS: dict[str, list[Callable[[dict[str, Any]], dict[str, Any]]]] = {}
+
+
+def from_json(line: Json) -> Record:
+    """The record on a line.
+
+    Unknown keys go to `extra`; missing ones take their defaults; a newer version is read as far
+    as it is understood.
+
+    Raises:
+        RecordError: A known kind whose fields are of the wrong shape.
+    """
+    data = dict(line)
+    cls = KINDS.get(str(data.get("kind")))
+    if cls is None:
+        head = {key: str(data[key]) for key in ("id", "ts", "wb_version") if key in data}
+        return UnknownRecord(**{"id": "", "ts": "", "wb_version": ""} | head, extra=data)
+    version = data.get("v", 1)
+    if not isinstance(version, int):
+        raise RecordError(f"a {cls.KIND} record has the version {version!r}", kind="bad_record")
+    for migrate in MIGRATIONS.get(cls.KIND, [])[max(0, version - 1) :]:
+        data = migrate(data)
+    data.pop("kind", None)
+    if version <= cls.VERSION:
+        data.pop("v", None)  # a newer one's stays among the unknown keys and is written back
+    known = {f.name: f.type for f in fields(cls) if f.name != "extra"}
+    kwargs = {name: _typed(cls, name, value) for name, value in data.items() if name in known}
+    # An old line without an id must not look newly made each time that it is read.
+    missing = {name: "" for name in ("id", "ts", "wb_version") if name not in kwargs}
+    extra = {name: value for name, value in data.items() if name not in known}
+    return cls(**missing, **kwargs, extra=extra)
+
+
+def _typed(cls: type[Record], name: str, value: Any) -> Any:
+    """`value` as the field's own container, refused where it is another kind of thing."""
+    wants = str(next(f.type for f in fields(cls) if f.name == name))
+    if wants.startswith("tuple"):
+        if not isinstance(value, (list, tuple)):
+            raise _wrong(cls, name, "a list", value)
+        inner = dict if "Json" in wants else str
+        if not all(isinstance(item, inner) for item in value):
+            raise _wrong(cls, name, f"a list of {inner.__name__}", value)
+        return tuple(value)
+    allowed = tuple(_SHAPES[word.strip()] for word in wants.split("|"))
+    if not isinstance(value, allowed):
+        raise _wrong(cls, name, wants, value)
+    return value
+
+
+_SHAPES: dict[str, type] = {"str": str, "int": int, "Json": dict, "None": type(None)}
+
+
+def _wrong(cls: type[Record], name: str, wants: str, value: Any) -> RecordError:
+    return RecordError(
+        f"a {cls.KIND} record's {name!r} wants {wants}, got {value!r:.80}", kind="bad_record"
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, mappings as dicts: what JSON gives back."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,188 @@
+"""The session log: what was asked and looked at, a line each, in the order of happening.
+
+Guarantee: appended by whole lines under a lock, so that the bench and scripts can share one
+session; each line is on the disk (fsync) before `append` returns, for an answer costs seconds
+and a sync milliseconds; a line that a killed writer left half is skipped, counted and set aside.
+Not for predictions of an evaluation: those are a run's (`sessions.runs`).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sessions.atomic import append_lines, follow, read_lines
+from sessions.errors import RecordError
+from sessions.ids import is_safe_name, new_id, resolve
+from sessions.paths import sessions_dir
+from sessions.records import Record, from_json
+
+
+@dataclass(frozen=True)
+class SessionInfo:
+    """One session in a list.
+
+    Attributes:
+        id: Its name.
+        path: Its file.
+        started, updated: `ts` of its first and last record, empty where it has none.
+        records: How many lines can be read.
+        damaged: How many cannot.
+        kinds: Records per kind.
+        models: Models asked, in order of first use.
+    """
+
+    id: str
+    path: Path
+    started: str
+    updated: str
+    records: int
+    damaged: int
+    kinds: dict[str, int]
+    models: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As `wb sessions list --json` prints it."""
+        return {
+            "id": self.id,
+            "path": str(self.path),
+            "started": self.started,
+            "updated": self.updated,
+            "records": self.records,
+            "damaged": self.damaged,
+            "kinds": self.kinds,
+            "models": list(self.models),
+        }
+
+
+class SessionLog:
+    """One session's file.
+
+    Attributes:
+        id: Its name: a ULID, a date, or what the user chose.
+        path: The `.jsonl` file; it appears with the first record.
+    """
+
+    def __init__(self, ident: str, path: Path) -> None:
+        self.id = ident
+        self.path = path
+
+    @classmethod
+    def open(cls, session_id: str | None = None) -> SessionLog:
+        """A new session, or the one of that name, there already or not.
+
+        Raises:
+            RecordError: The name cannot be a file, or the home cannot be written.
+        """
+        ident = session_id or new_id()
+        if not is_safe_name(ident):
+            raise RecordError(
+                f"{ident!r} cannot name a session",
+                hint="use up to 100 letters, digits, dots, dashes and underscores",
+                kind="bad_name",
+            )
+        return cls(ident, sessions_dir() / f"{ident}.jsonl")
+
+    def append(self, record: Record) -> None:
+        """Write one record and wait until the disk has it.
+
+        Raises:
+            RecordError: The disk is full or read-only; nothing was written.
+        """
+        self.append_many([record])
+
+    def append_many(self, records: Iterable[Record]) -> None:
+        """Write records, all or none, with one wait for the disk. Raises as `append` does."""
+        append_lines(self.path, [record.to_json() for record in records], sync=True)
+
+    def records(self) -> list[Record]:
+        """Every record that can be read, oldest first."""
+        return self.read()[0]
+
+    def read(self) -> tuple[list[Record], int]:
+        """Every record that can be read, and how many lines cannot.
+
+        A line of sound JSON whose fields have the wrong shape counts as damaged too.
+        """
+        lines, damaged = read_lines(self.path)
+        records: list[Record] = []
+        for line in lines:
+            try:
+                records.append(from_json(line))
+            except RecordError:
+                damaged += 1
+        return records, damaged
+
+    def get(self, record_id: str) -> Record:
+        """The record whose id is, begins or ends so. Raises `NoSuchRecord`."""
+        by_id = {record.id: record for record in self.records() if record.id}
+        return by_id[resolve(record_id, by_id, "record")]
+
+    def follow(self, stop: threading.Event | Callable[[], bool]) -> Iterator[Record]:
+        """The records there and those to come, until `stop`; damaged lines are passed over."""
+        for line in follow(self.path, stop):
+            try:
+                yield from_json(line)
+            except RecordError:
+                continue
+
+    def info(self) -> SessionInfo:
+        """What a list shows of it; reads the whole file."""
+        records, damaged = self.read()
+        kinds: dict[str, int] = {}
+        models: dict[str, None] = {}
+        for record in records:
+            kinds[record.kind] = kinds.get(record.kind, 0) + 1
+            model = getattr(record, "model", "")
+            if model:
+                models[model] = None
+        stamps = [record.ts for record in records if record.ts]
+        return SessionInfo(
+            id=self.id,
+            path=self.path,
+            started=stamps[0] if stamps else "",
+            updated=stamps[-1] if stamps else "",
+            records=len(records),
+            damaged=damaged,
+            kinds=kinds,
+            models=tuple(models),
+        )
+
+
+def session_ids() -> list[str]:
+    """The names of all sessions, by name."""
+    folder = sessions_dir(create=False)
+    return sorted(path.stem for path in folder.glob("*.jsonl") if is_safe_name(path.stem))
+
+
+def list_sessions() -> list[SessionInfo]:
+    """All sessions, the one last written first."""
+    infos = [SessionLog.open(ident).info() for ident in session_ids()]
+    return sorted(infos, key=lambda info: info.updated, reverse=True)
+
+
+def find_session(name: str) -> SessionLog:
+    """The existing session that `name` is, begins or ends. Raises `NoSuchRecord`.
+
+    `last` is the one that was written last, whatever it is called. A path to a `.jsonl` file
+    anywhere is taken as well, so that a colleague's can be read.
+    """
+    path = Path(name)
+    if path.suffix == ".jsonl" and path.is_file():
+        return SessionLog(path.stem, path)
+    known = session_ids()
+    if name == "last" and name not in known and known:
+        folder = sessions_dir(create=False)
+        name = max(known, key=lambda ident: (folder / f"{ident}.jsonl").stat().st_mtime_ns)
+    return SessionLog.open(resolve(name, known, "session"))
+
+
+def current_session() -> SessionLog:
+    """The session that scripts share: `$WB_SESSION`, else one per day of the local calendar."""
+    named = os.environ.get("WB_SESSION")
+    return SessionLog.open(named or datetime.now().astimezone().strftime("%Y-%m-%d"))
