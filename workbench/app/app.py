@@ -1,0 +1,302 @@
+"""The bench's shell: four places, what they share, and nothing of what they show.
+
+Guarantee: importing this module and drawing the first frame imports no torch, transformers,
+datasets, evaluate, Pillow or httpx; a place's screen is imported when it is first shown. The
+event loop is never blocked: what is slow runs in thread workers that post messages. Leaving the
+bench harms neither jobs nor the engine; both are processes of their own.
+Not for: what a single screen does. Each place has a folder with a `screen.py` of its own.
+
+What a screen finds on `self.app` (a `WbApp`):
+
+    app.settings      workbench.config.Settings: images, theme, keymap, model, ...
+    app.state         workbench.app.state.BenchState, restored and saved by the app; a screen
+                      keeps its own corner: app.state.place("runs") -> dict of JSON values, and
+                      may have a method `remember()` that fills it before it is saved
+    app.open_uid(uid, run_id=None)
+                      switch to Explore, load that sample; run_id chooses whose predictions
+                      stand beside the samples. From the event loop.
+    app.go(mode)      "explore" | "runs" | "jobs" | "sessions"
+    app.copy_text(text, what)
+                      clipboard by OSC 52, a toast, and a panel that shows the text
+    app.start_job(argv, title, *, on_started=None)
+                      `argv` as typed after `wb` (["run-eval", "--dataset", ...]): starts
+                      `sys.executable -P -m commands.main *argv` as a job. Returns None at once;
+                      when it runs, `on_started(job)` is called and `JobStarted(job, title)` is
+                      posted to the current screen, both on the event loop, with a toast
+    app.start_job_now(argv, title) -> Job
+                      the same, blocking: from workers
+    app.fail(error, title=None)
+                      a panel with the full, copyable text of a WbError or Exception; from any
+                      thread
+    app.engine()      workbench.app.engine_service.EngineService: .client() blocks (workers
+                      only) and gives the one connected Engine; .state is what the header
+                      shows; .restart()
+    app.spec          the ModelSpec that is asked, settable; app.model_label is its short name
+    app.tasks.run(lane, work) -> Token
+                      `work(token)` in a daemon thread; the newest of a lane wins (see tasks.py)
+    app.call_soon(fn, *args)
+                      run on the event loop, from any thread; dropped once the app is gone
+
+Every screen composes `BenchHeader()` first and textual's `Footer()` last, has binding ids of the
+form `<place>.<action>` so that users can remap them, and offers `palette_actions()` (optional): an
+iterable of (title, help, callable) for the command palette.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.reactive import reactive
+from textual.screen import Screen
+
+from sessions.errors import WbError
+from workbench.app.services import Services
+from workbench.app.settings import Settings, read_settings
+from workbench.app.state import BenchState
+from workbench.app.tasks import Token
+
+if TYPE_CHECKING:
+    from textual.command import Provider
+
+    from workbench.models.spec import ModelSpec
+
+# mode -> (module, class): imported when the place is first shown.
+PLACES: dict[str, tuple[str, str]] = {
+    "explore": ("workbench.app.explore.screen", "ExploreScreen"),
+    "runs": ("workbench.app.runs.screen", "RunsScreen"),
+    "jobs": ("workbench.app.jobs.screen", "JobsScreen"),
+    "sessions": ("workbench.app.sessions.screen", "SessionsScreen"),
+}
+
+
+def make_screen(place: str) -> Screen[Any]:
+    """The screen of a place, imported now; one that says so where the place is not built."""
+    module, name = PLACES[place]
+    try:
+        return getattr(import_module(module), name)()
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("workbench.app"):
+            raise
+        from workbench.app.widgets.placeholder import PlaceholderScreen
+
+        return PlaceholderScreen(place)
+
+
+def _palette() -> type[Provider]:
+    from workbench.app.commands_palette import BenchActions
+
+    return BenchActions
+
+
+class WbApp(Services):
+    """The bench."""
+
+    TITLE = "wb"
+    # Absolute: Textual looks beside the file of a subclass, which need not be this one.
+    CSS_PATH = str(Path(__file__).with_name("app.tcss"))
+    ENABLE_COMMAND_PALETTE = True
+    COMMANDS: ClassVar[set[Any]] = {_palette}
+    MODES: ClassVar[dict[str, Any]] = {
+        place: (lambda place=place: make_screen(place)) for place in PLACES
+    }
+    DEFAULT_MODE = "explore"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("1", "go('explore')", "Explore", id="app.explore", show=False),
+        Binding("2", "go('runs')", "Runs", id="app.runs", show=False),
+        Binding("3", "go('jobs')", "Jobs", id="app.jobs", show=False),
+        Binding("4", "go('sessions')", "Sessions", id="app.sessions", show=False),
+        Binding("f1,question_mark", "help", "Help", id="app.help", key_display="?"),
+        Binding("ctrl+q", "quit", "Quit", id="app.quit", show=False, priority=True),
+        Binding("f8", "restart_engine", "Restart the engine", id="app.engine", show=False),
+        Binding("x", "dismiss_hints", "Close the hints", id="app.hints", show=False),
+        Binding("f9", "change_theme", "Theme", id="app.theme", show=False),
+    ]
+    # Widths at which the layout folds; the class is set on the screen.
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+        (0, "-narrow"),
+        (100, "-medium"),
+        (150, "-wide"),
+    ]
+
+    model_label: reactive[str] = reactive("")
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        super().__init__()
+        self.settings = settings or read_settings()
+        self.state = BenchState.load()
+        self.spec = self._restored_spec()
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The model that is asked, everywhere in the bench."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: ModelSpec) -> None:
+        self._spec = spec
+        self.model_label = model_title(spec)
+
+    def _restored_spec(self) -> ModelSpec:
+        """The model of last time, else that of the settings."""
+        from workbench.models.spec import ModelSpec
+
+        saved = self.state.place("app").get("model")
+        if isinstance(saved, dict):
+            with contextlib.suppress(WbError, TypeError):
+                return ModelSpec.from_json(saved)
+        chosen = self.settings
+        with contextlib.suppress(WbError):
+            return ModelSpec(
+                model=chosen.model,
+                adapter=chosen.adapter,
+                quantization=chosen.quantization,
+                dtype=chosen.dtype,
+                device=chosen.device,
+                revision=chosen.revision,
+                attention=chosen.attention,
+            )
+        return ModelSpec()
+
+    # -- start and end ---------------------------------------------------------------------
+
+    def on_mount(self) -> None:
+        """Apply the settings; everything slow waits for the first frame."""
+        theme = self.state.theme or self.settings.theme
+        if theme in self.available_themes:
+            self.theme = theme
+        if self.settings.keymap:
+            self.set_keymap(dict(self.settings.keymap))
+        self.theme_changed_signal.subscribe(self, self._remember_theme)
+        # A lost connection or a polite kill leaves as by key, with the state saved.
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGHUP, signal.SIGTERM):
+                loop.add_signal_handler(number, self.exit)
+        self.call_after_refresh(self._tell_problems)
+
+    def _tell_problems(self) -> None:
+        """What is wrong with the settings, once there is a screen to say it on."""
+        for problem in self.settings.problems:
+            self.notify(problem, title="settings", severity="warning", markup=False, timeout=30)
+
+    def _remember_theme(self, theme: Any) -> None:
+        self.state.theme = theme.name
+
+    def exit(self, *args: Any, **kwargs: Any) -> None:
+        """Save the state while the screens still have it, then leave."""
+        self.save_state()
+        super().exit(*args, **kwargs)
+
+    def on_unmount(self) -> None:
+        """Let go of workers and the connection. Jobs and the engine are left alone."""
+        self.tasks.close()
+        self._engine_service.close()
+
+    def save_state(self) -> None:
+        """Save the state now; a failure is no reason to keep anybody from leaving."""
+        self._remember()
+        try:
+            self.state.save()
+        except (WbError, OSError) as error:
+            self.log.error(f"state not saved: {error}")
+
+    def _save_state_aside(self) -> None:
+        """Save the state without waiting for the disk."""
+        self._remember()
+        body = self.state.text()
+
+        def work(token: Token) -> None:
+            with contextlib.suppress(WbError, OSError):  # said when it matters: on leaving, no more
+                self.state.write(body)
+
+        self.tasks.run("state", work)
+
+    def _remember(self) -> None:
+        for stack in list(self._screen_stacks.values()):
+            for screen in stack:
+                remember = getattr(screen, "remember", None)
+                if remember is not None and screen.is_mounted:
+                    remember()
+        self.state.place("app")["model"] = self.spec.to_json()
+
+    # -- going places ----------------------------------------------------------------------
+
+    def go(self, mode: str) -> None:
+        """Switch to a place."""
+        if mode != self.current_mode:
+            self._save_state_aside()
+            while len(self.screen_stack) > 1:
+                self.pop_screen()
+            self.switch_mode(mode)
+
+    def action_go(self, mode: str) -> None:
+        """Switch to a place by key."""
+        self.go(mode)
+
+    def open_uid(self, uid: str, run_id: str | None = None) -> None:
+        """Show one sample in Explore, with the predictions of `run_id` where given."""
+        self.go("explore")
+
+        def arrive() -> None:
+            screen = self.screen_stack[0]
+            open_uid = getattr(screen, "open_uid", None)
+            if open_uid is not None:
+                open_uid(uid, run_id)
+
+        self.call_after_refresh(arrive)
+
+    def action_dismiss_hints(self) -> None:
+        """Close the first-run hints for good."""
+        for hints in self.screen.query("Hints"):
+            hints.dismiss()  # type: ignore[attr-defined]
+
+    def action_help(self) -> None:
+        """The help of what has the focus."""
+        from workbench.app.widgets.help_modal import HelpModal
+
+        if not isinstance(self.screen, HelpModal):
+            self.push_screen(HelpModal(self.screen))
+
+    # -- palette ---------------------------------------------------------------------------
+
+    def palette_actions(self) -> Iterable[tuple[str, str, Callable[[], Any]]]:
+        """What the command palette offers everywhere."""
+        for place in PLACES:
+            yield f"Go to {place.capitalize()}", "", lambda place=place: self.go(place)
+        yield "Change the theme", "", self.action_change_theme
+        yield (
+            "Restart the engine",
+            "Stop the model process and start it",
+            (self.action_restart_engine),
+        )
+        yield "Help", "Keys and what they do", self.action_help
+
+
+def model_title(spec: ModelSpec) -> str:
+    """`demo 4bit +nlvr1`: a model as a person names it."""
+    parts = [spec.model.rstrip("/").split("/")[-1]]
+    if spec.quantization != "none":
+        parts.append(spec.quantization)
+    if spec.adapter:
+        words = spec.adapter.rstrip("/").split("/")
+        # A training run keeps its adapter in a folder of that name: the run's id says more.
+        parts.append(
+            "+" + (words[-2][-6:] if len(words) > 1 and words[-1] == "adapter" else words[-1])
+        )
+    return " ".join(parts)
+
+
+def run_bench() -> int:
+    """Open the bench and return the exit code. Raises `WbError` where it cannot be opened."""
+    app = WbApp()
+    code = app.run()
+    if app.return_code:
+        return app.return_code
+    return code or 0

@@ -1,0 +1,258 @@
+"""The answer as it streams, token by token, with a cursor on one token and its alternatives.
+
+Guarantee: what the model wrote is cleaned and never read as markup. Each token keeps its place,
+so that the cursor, its probability and its heat speak of the same token.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from rich.style import Style
+from rich.text import Text
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widgets import Static
+
+from workbench.text import clean
+
+if TYPE_CHECKING:
+    from textual.timer import Timer
+
+    from workbench.sample import Answer, Token
+
+_SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+
+
+def shown_token(text: str) -> str:
+    """A token as it is drawn: cleaned; a line break stays one, behind a sign."""
+    return clean(text).replace("\n", "⏎\n").replace("\t", "  ")
+
+
+def probability(logprob: float | None) -> str:
+    """A log-probability as a probability with two or three digits."""
+    if logprob is None:
+        return "–"
+    p = math.exp(min(0.0, logprob))
+    return f"{p:.2f}" if p >= 0.005 else f"{p:.0e}"
+
+
+class TokenText(Static):
+    """The tokens as running text; a click puts the cursor on one."""
+
+    def on_click(self, event: events.Click) -> None:
+        """Which token was clicked is in the text's own metadata."""
+        number = event.style.meta.get("token") if event.style else None
+        if isinstance(number, int):
+            self.post_message(AnswerPanel.TokenClicked(number))
+
+
+class AnswerPanel(Vertical):
+    """The answer, its speed, the token under the cursor; earlier answers stand below."""
+
+    HELP_TITLE = "Answer"
+    DEFAULT_CSS = """
+    AnswerPanel { height: 1fr; min-height: 3; padding: 0 1; }
+    AnswerPanel #answer-scroll { height: auto; max-height: 1fr; scrollbar-size-vertical: 1; }
+    AnswerPanel TokenText { height: auto; }
+    AnswerPanel #alternatives { height: auto; max-height: 2; color: $text-muted; }
+    AnswerPanel #verdict { height: auto; max-height: 2; }
+    """
+
+    cursor: reactive[int] = reactive(-1, init=False)
+
+    class CursorMoved(Message):
+        """The cursor stands on another token."""
+
+        def __init__(self, token: int) -> None:
+            super().__init__()
+            self.token = token
+
+    class TokenClicked(Message):
+        """A token was clicked."""
+
+        def __init__(self, token: int) -> None:
+            super().__init__()
+            self.token = token
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.tokens: list[Token] = []
+        self.answer: Answer | None = None
+        self.waiting = ""
+        self._turn = 0
+        self._timer: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        """Verdict, text, alternatives."""
+        with VerticalScroll(id="answer-scroll", can_focus=False):
+            yield TokenText("", id="answer-text")
+        yield Static("", id="alternatives")
+        yield Static("", id="verdict")
+
+    # -- content ---------------------------------------------------------------------------
+
+    def begin(self, what: str) -> None:
+        """A new answer is on its way; `what` stands beside the moving sign until it is there."""
+        self.tokens, self.answer, self.waiting = [], None, what
+        self.set_reactive(AnswerPanel.cursor, -1)
+        self._put("#verdict", Text(""))
+        if self._timer is None:
+            self._timer = self.set_interval(0.1, self._spin)
+        self._draw()
+
+    def say(self, what: str) -> None:
+        """Change the words beside the moving sign."""
+        self.waiting = what
+        self._draw()
+
+    def add(self, tokens: list[Token], per_s: float) -> None:
+        """Tokens that came, and how fast they come."""
+        self.tokens += tokens
+        self.waiting = f"{per_s:.0f} tok/s" if per_s else "…"
+        self._draw()
+        self.query_one("#answer-scroll", VerticalScroll).scroll_end(animate=False)
+
+    def finish(self, answer: Answer, *, verdict: Text | None = None) -> None:
+        """The whole answer."""
+        self._stop()
+        self.answer = answer
+        self.tokens = list(answer.tokens)
+        self._put("#verdict", verdict or Text(""))
+        self.query_one("#answer-scroll", VerticalScroll).scroll_home(animate=False)
+        if self.tokens:
+            self.set_reactive(AnswerPanel.cursor, 0)
+        self._draw()
+
+    def clear(self, note: str = "") -> None:
+        """Nothing was asked of this sample yet."""
+        self._stop()
+        self.tokens, self.answer = [], None
+        self.set_reactive(AnswerPanel.cursor, -1)
+        self._put("#verdict", Text(note, style="dim"))
+        self._draw()
+
+    def stopped(self, why: str) -> None:
+        """It ended without an answer: cancelled, or failed."""
+        self._stop()
+        self._put("#verdict", Text(clean(why), style="dim"))
+        self._draw()
+
+    def _stop(self) -> None:
+        self.waiting = ""
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+
+    # -- the cursor ------------------------------------------------------------------------
+
+    def move(self, by: int) -> bool:
+        """Move the cursor by tokens; false where there is none to move to."""
+        if not self.tokens or self.answer is None:
+            return False
+        at = max(0, min(self.cursor + by, len(self.tokens) - 1))
+        if at == self.cursor:
+            return False
+        self.cursor = at
+        return True
+
+    def watch_cursor(self, cursor: int) -> None:
+        """Draw the cursor and tell the screen."""
+        self._draw()
+        if cursor >= 0:
+            self.post_message(self.CursorMoved(cursor))
+
+    def on_answer_panel_token_clicked(self, event: AnswerPanel.TokenClicked) -> None:
+        """The cursor goes where the mouse is."""
+        event.stop()
+        if self.answer is not None and event.token < len(self.tokens):
+            self.cursor = event.token
+
+    # -- drawing ---------------------------------------------------------------------------
+
+    def _spin(self) -> None:
+        self._turn += 1
+        self._headline()
+
+    def _headline(self) -> None:
+        if self.waiting:
+            facts = f" {_SPINNER[self._turn % len(_SPINNER)]} {self.waiting}"
+        else:
+            facts = f" · {answer_facts(self.answer)}" if self.answer is not None else ""
+        self.border_title = f"Answer{facts}"
+
+    def _draw(self) -> None:
+        if not self.is_mounted:
+            return
+        self._headline()
+        colours = self.app.theme_variables
+        text = tokens_text(self.tokens, self.cursor, colours)
+        if self.answer is not None and not self.tokens:
+            text = Text(clean(self.answer.text) or "(an empty answer)")
+        token = self.tokens[self.cursor] if 0 <= self.cursor < len(self.tokens) else None
+        self._put("#answer-text", text)
+        self._put("#alternatives", alternatives(token))
+
+    def _put(self, name: str, text: Text) -> None:
+        """Show a text; an empty one takes no line."""
+        field = self.query_one(name, Static)
+        field.display = bool(text.plain)
+        field.update(text)
+
+
+def answer_facts(answer: Answer) -> str:
+    """Speed, length and how it ended, in a few words."""
+    timing = answer.timing
+    parts = [f"{len(answer.tokens)} tok"]
+    if answer.tokens_per_s:
+        parts.append(f"{answer.tokens_per_s:.0f} tok/s")
+    parts.append(f"{timing.total_s:.1f} s")
+    if timing.load_s > 0.05:
+        parts.append(f"load {timing.load_s:.1f} s")
+    if answer.finish_reason != "stop":
+        parts.append(answer.finish_reason)
+    return " · ".join(parts)
+
+
+def tokens_text(tokens: list[Token], cursor: int, colours: Any) -> Text:
+    """The tokens as running text; doubtful ones are coloured, the one at the cursor underlined."""
+    text = Text(overflow="fold")
+    for number, token in enumerate(tokens):
+        shown = shown_token(token.text) or "·"
+        style = Style(meta={"token": number})
+        p = 1.0 if token.logprob is None else math.exp(min(0.0, token.logprob))
+        if p < 0.5:
+            style += Style(color=_colour(colours, "error"))
+        elif p < 0.9:
+            style += Style(color=_colour(colours, "warning"))
+        if number == cursor:
+            style += Style(underline=True, bold=True, reverse=True)
+        text.append(shown, style)
+    return text
+
+
+def alternatives(token: Token | None) -> Text:
+    """`‹False› 0.93  True 0.06  …`."""
+    if token is None:
+        return Text("")
+    line = Text(no_wrap=False)
+    line.append(f"‹{_bare(token.text)}› {probability(token.logprob)}", Style(bold=True))
+    for text, logprob in token.top:
+        if text != token.text:
+            line.append(f"   {_bare(text)} {probability(logprob)}")
+    return line
+
+
+def _bare(text: str) -> str:
+    """A token in one line; blanks are shown where nothing else is."""
+    bare = clean(text).replace("\n", "⏎")
+    return bare.strip() or bare.replace(" ", "␣") or "∅"
+
+
+def _colour(colours: Any, name: str) -> str | None:
+    value = colours.get(name, "")
+    return value[:7] if value.startswith("#") else None

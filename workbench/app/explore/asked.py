@@ -1,0 +1,100 @@
+"""What the answer in view answers, from the panel or from an earlier record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from sessions.errors import WbError
+from workbench.sample import Answer, Message, Sample, Timing
+from workbench.sample import Token as AnswerToken
+
+if TYPE_CHECKING:
+    from workbench.engine.decoding import Decoding
+    from workbench.models.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the answer in view answers: enough to explain it.
+
+    Attributes:
+        messages: As sent.
+        template, text, system, shots: As a command would say it; `text` is `None` with a template.
+    """
+
+    uid: str
+    messages: tuple[Message, ...]
+    spec: ModelSpec
+    decoding: Decoding
+    template: str | None = None
+    text: str | None = None
+    system: str | None = None
+    shots: int = 0
+    prompt_id: str | None = None
+
+
+def answer_of(record: Any) -> Answer:
+    """The answer that a prompt record holds."""
+    tokens = tuple(
+        AnswerToken(
+            id=int(t.get("id", -1)),
+            text=str(t.get("text", "")),
+            logprob=t.get("logprob"),
+            top=tuple((str(text), float(lp)) for text, lp in t.get("top") or ()),
+        )
+        for t in record.tokens
+    )
+    timing = {k: float(v) for k, v in record.timing.items() if k in Timing.__dataclass_fields__}
+    return Answer(
+        text=record.text,
+        tokens=tokens,
+        finish_reason=record.finish_reason or "stop",
+        prompt_tokens=record.prompt_tokens,
+        timing=Timing(**timing),
+    )
+
+
+def messages_of(record: Any, sample: Sample) -> tuple[Message, ...] | None:
+    """The messages of a record, where all their images are the sample's; else `None`."""
+    messages = []
+    for turn in record.messages:
+        parts: list[Any] = []
+        content = turn.get("content")
+        for part in content if isinstance(content, Sequence) else ():
+            if isinstance(part, str):
+                parts.append(part)
+            elif part.get("type") == "text":
+                parts.append(str(part.get("text", "")))
+            elif part.get("uid") == sample.uid and isinstance(part.get("index"), int):
+                if part["index"] >= len(sample.images):
+                    return None
+                parts.append(sample.images[part["index"]])
+            else:
+                return None
+        messages.append(Message(turn.get("role", "user"), tuple(parts)))
+    return tuple(messages) or None
+
+
+def asked_of(record: Any, messages: tuple[Message, ...], present: ModelSpec) -> Asked:
+    """What an earlier record asked; what it does not hold is taken from `present`."""
+    from workbench.engine.decoding import Decoding
+
+    spec = replace(
+        present, model=record.model, adapter=record.adapter, quantization=record.quantization
+    )
+    try:
+        decoding = Decoding.from_json(record.decoding)
+    except WbError:
+        decoding = Decoding()
+    text = None if record.template else messages[-1].text
+    return Asked(
+        uid=record.uid,
+        messages=messages,
+        spec=spec,
+        decoding=decoding,
+        template=record.template,
+        text=text,
+        prompt_id=record.id,
+    )

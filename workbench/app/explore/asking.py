@@ -1,0 +1,282 @@
+"""Explore's asking: the question from the panel, the answer as it streams, earlier answers.
+
+Guarantee: one question at a time; Esc ends it within a token. What was asked is on record also
+when the user has moved to another sample meanwhile; it is then told by a toast and stands among
+the earlier answers of its own sample. Tokens reach the screen at most twenty times a second.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from sessions.errors import WbError
+from workbench.app.explore.asked import Asked, answer_of, asked_of, messages_of
+from workbench.app.explore.base import ExploreBase
+from workbench.app.explore.history_book import Earlier, HistoryBook
+from workbench.app.explore.stream import Stream
+from workbench.errors import Cancelled, UsageError
+from workbench.sample import Answer, Sample
+from workbench.sample import Token as AnswerToken
+from workbench.text import clean
+
+if TYPE_CHECKING:
+    from sessions.records import PromptRecord
+    from workbench.app.explore.prompt_panel import PromptPanel
+    from workbench.app.tasks import Token
+    from workbench.engine.ask import Question
+    from workbench.prompts.template import Template
+
+_REDRAW_S = 0.05
+
+
+class Asking(ExploreBase):
+    """What the screen asks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: Asked | None = None
+        self.asking = False
+        self.book = HistoryBook()
+        self.earlier: list[Earlier] = []
+        self._recalled = -1
+
+    # -- the question ----------------------------------------------------------------------
+
+    def on_prompt_panel_ask(self, event: PromptPanel.Ask) -> None:
+        """The button, or Enter in a field."""
+        event.stop()
+        self.action_ask()
+
+    def action_ask(self) -> None:
+        """Ask what stands in the panel about the sample in view."""
+        if self.asking:
+            return
+        if self.sample is None or self.browser is None:
+            self.notify("no sample is open", severity="warning")
+            return
+        if not self.built:
+            return
+        problem = self.panel.problem()
+        if problem:
+            self.bench.fail(UsageError(problem, hint="change it in the prompt panel (p)"))
+            return
+        panel, sample, source = self.panel, self.sample, self.browser.source
+        template = None if panel.edited else panel.template
+        text, system, shots = panel.text, panel.system, panel.shots
+        spec, decoding = self.bench.spec, panel.knobs.decoding
+        self._begin("asking")
+
+        def work(token: Token) -> None:
+            from workbench.engine.ask import draw_shots, question_of
+
+            examples = draw_shots(source, shots, decoding.seed, sample) if template else ()
+            question = question_of(
+                sample,
+                spec=spec,
+                decoding=decoding,
+                template=template,
+                text=text,
+                system=system,
+                shots=examples,
+                revision=source.revision,
+            )
+            asked = Asked(
+                uid=sample.uid,
+                messages=question.messages,
+                spec=spec,
+                decoding=decoding,
+                template=template.name if template else None,
+                text=None if template else text,
+                system=system or None,
+                shots=shots if template else 0,
+            )
+            self._converse(token, question, asked)
+
+        self.bench.tasks.run("ask", lambda token: self._guarded(token, work, sample.uid))
+
+    def _begin(self, what: str) -> None:
+        self.asking, self.asked, self._recalled = True, None, -1
+        self.panel.set_asking(True)
+        self.answer.begin(what)
+        self.answer_began()
+
+    def answer_began(self) -> None:
+        """A new answer is on its way; the heat of the old one goes."""
+
+    def _guarded(self, token: Token, work: Any, uid: str) -> None:
+        """In the lane: whatever happens, the screen hears that it is over."""
+        try:
+            try:
+                work(token)
+            finally:
+                self.bench.engine().refresh()
+        except Cancelled:
+            self.bench.call_soon(self._ended, uid, "cancelled", None)
+        except Exception as error:
+            why = "cancelled" if token.cancelled else "failed"
+            self.bench.call_soon(self._ended, uid, why, None if token.cancelled else error)
+
+    def _converse(self, token: Token, question: Question, asked: Asked) -> None:
+        """In the lane: stream the answer and put it on record."""
+        from sessions.session_log import current_session
+        from workbench.engine.ask import ask
+
+        service = self.bench.engine()
+        engine = service.client()
+        service.working()
+        stream = Stream(lambda: self.bench.call_soon(self._drain, asked.uid, stream))
+        record: PromptRecord | None = None
+        answer = Answer("")
+        for event in ask(
+            engine,
+            question,
+            log=current_session(),
+            cancelled=token,
+            on_progress=service.progress,
+        ):
+            if isinstance(event, AnswerToken):
+                if stream.count == 0:
+                    service.working()
+                stream.add(event)
+            elif isinstance(event, Answer):
+                answer = event
+            else:
+                record = event
+        if record is not None:
+            self.bench.call_soon(self._answered, asked, answer, record)
+
+    # -- the answer ------------------------------------------------------------------------
+
+    def _drain(self, uid: str, stream: Stream) -> None:
+        """Draw the tokens that came, but not more often than `_REDRAW_S`."""
+        wait = stream.drawn + _REDRAW_S - time.monotonic()
+        if wait > 0:
+            self.set_timer(wait, lambda: self._drain(uid, stream))
+            return
+        tokens = stream.take()
+        if tokens and uid == self.uid and self.asking:
+            self.answer.add(tokens, stream.speed)
+
+    def _answered(self, asked: Asked, answer: Answer, record: PromptRecord) -> None:
+        self.asking = False
+        self.panel.set_asking(False)
+        self.book.add(record)
+        if asked.uid != self.uid:
+            said = clean(answer.text, newlines=False)[:80]
+            self.notify(f"{asked.uid}: {said}", title="answered", markup=False)
+            return
+        self.asked = replace(asked, prompt_id=record.id)
+        self.answer.finish(answer, verdict=self._verdict(record))
+        self.load_history(asked.uid)
+        self.answer_ready()
+
+    def answer_ready(self) -> None:
+        """An answer stands on the screen; the heat may follow."""
+
+    def _verdict(self, record: PromptRecord) -> Text:
+        """What the answer was read as, against the label."""
+        if record.target is None or self.sample is None or not self.sample.labels:
+            return Text("")
+        colours = self.app.theme_variables
+        if record.label is None:
+            return Text("? unparsed: no label can be read from it", style="dim")
+        right = record.label.casefold() == record.target.casefold()
+        colour = colours.get("text-success" if right else "text-error", "")[:7]
+        line = Text(f"{'✓' if right else '✗'} read as {clean(record.label)}")
+        line.stylize(colour if colour.startswith("#") else "bold")
+        if not right:
+            line.append(f", label {clean(record.target)}", style="dim")
+        return line
+
+    def _ended(self, uid: str, why: str, error: Exception | None) -> None:
+        self.asking = False
+        self.panel.set_asking(False)
+        if uid == self.uid:
+            self.answer.stopped(why)
+        if error is not None:
+            self.bench.fail(error, "no answer")
+
+    def cancel_ask(self) -> bool:
+        """End the generation; whether there was one."""
+        if not self.asking:
+            return False
+        self.bench.tasks.cancel("ask")
+        self.answer.say("cancelling")
+        return True
+
+    # -- earlier answers -------------------------------------------------------------------
+
+    def load_history(self, uid: str) -> None:
+        """Show what was answered on a UID before."""
+        book = self.book
+
+        def work(token: Token) -> None:
+            try:
+                found = list(book.of(uid, token))
+            except WbError:
+                found = []
+            if not token.cancelled:
+                self.bench.call_soon(self._take_history, uid, found)
+
+        self.bench.tasks.run("history", work)
+
+    def _take_history(self, uid: str, found: list[Earlier]) -> None:
+        if uid == self.uid and self.built:
+            self.earlier = found
+            self.history.show(found)
+
+    def action_recall(self) -> None:
+        """Put an earlier answer back in view, one further back each time."""
+        if self.asking or not self.earlier or self.sample is None:
+            if not self.earlier:
+                self.notify("no earlier answer on this sample", timeout=2)
+            return
+        self._recalled = (self._recalled + 1) % len(self.earlier)
+        record = self.earlier[self._recalled].record
+        answer = answer_of(record)
+        messages = messages_of(record, self.sample)
+        self.answer_began()
+        self.answer.finish(answer, verdict=self._verdict(record))
+        number = f"{self._recalled + 1} of {len(self.earlier)} earlier"
+        when = self.earlier[self._recalled].when
+        self.notify(f"{number}: {when} {record.model}", timeout=2, markup=False)
+        self.asked = None
+        if messages is not None:
+            self.asked = asked_of(record, messages, self.bench.spec)
+            self.answer_ready()
+
+    # -- templates -------------------------------------------------------------------------
+
+    def fill_prompt(self, sample: Sample) -> None:
+        """Give the panel the sample, with the template that its task wants."""
+        panel = self.panel
+        template = panel.template
+        if template is None or template.task != sample.task:
+            template = self._wanted_template(sample)
+        panel.show_sample(sample, template)
+
+    def _wanted_template(self, sample: Sample) -> Template | None:
+        from workbench.prompts.pool import default_template, get_template
+
+        by_task = self.corner.get("templates")
+        name = by_task.get(sample.task) if isinstance(by_task, dict) else None
+        if isinstance(name, str):
+            try:
+                return get_template(name)
+            except WbError:
+                pass  # the template is gone or its file is broken: the default does
+        try:
+            return default_template(sample.task)
+        except WbError:
+            return None
+
+    def use_template(self, template: Template | None) -> None:
+        """Take a template for this task from now on."""
+        self.panel.use(template)
+        if template is not None and self.sample is not None:
+            by_task = self.corner.setdefault("templates", {})
+            by_task[self.sample.task] = template.name

@@ -1,0 +1,39 @@
+"""What can be chosen: models, and adapters over them. For worker threads: reads folders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workbench.app.widgets.choice import Choice
+
+
+def model_choices(present: Any, default: str) -> list[Choice]:
+    """The model in use, that of the settings, those at hand, and adapters that runs left."""
+    from workbench.app.app import model_title
+    from workbench.models.catalog import list_models
+    from workbench.models.spec import ModelSpec
+
+    specs: dict[Any, str] = {present: "in use"}
+    specs.setdefault(ModelSpec(model=default), "from the settings")
+    for info in list_models():
+        about = f"{info.where} · {info.model_type} · {info.bytes / 1e6:.0f} MB"
+        specs.setdefault(ModelSpec(model=info.name), info.problem or about)
+    for spec, about in _adapters(present):
+        specs.setdefault(spec, about)
+    return [Choice(model_title(spec), about, spec) for spec, about in specs.items()]
+
+
+def _adapters(present: Any) -> list[tuple[Any, str]]:
+    """(spec, what it is) of every adapter that a run left, newest first."""
+    from workbench.demo.paths import MODEL_DIR
+    from workbench.models.catalog import list_adapters
+    from workbench.models.spec import ModelSpec
+
+    found = []
+    for info in reversed(list_adapters()):
+        # An adapter of the demo names the folder of this installation, or of another one.
+        demo = not info.base or info.base in ("demo", str(MODEL_DIR))
+        base = present.base.model if not info.base else "demo" if demo else info.base
+        about = f"{info.peft_type} over {base} · {info.name}"
+        found.append((ModelSpec(model=base, adapter=info.name), about))
+    return found

@@ -1,0 +1,234 @@
+"""Explore's deeds: go about, choose dataset, model, template and run; bookmark."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+from sessions.errors import WbError
+from workbench.app.explore.choices import model_choices
+from workbench.app.explore.running import Running
+from workbench.app.widgets.choice import Choice
+from workbench.text import clean
+
+if TYPE_CHECKING:
+    from workbench.app.explore.prompt_panel import PromptPanel
+    from workbench.app.tasks import Token
+
+
+class Doing(Running):
+    """What the screen does beside reading, asking and explaining."""
+
+    # -- going about -----------------------------------------------------------------------
+
+    def action_random(self) -> None:
+        """Another sample, drawn by a seed that is kept: the same walk each time."""
+        length = self.samples.length
+        count = self.samples.count if self.samples.matches is not None else length
+        walk = self.corner.setdefault("walk", {"seed": 0, "step": 0})
+        step = int(walk.get("step", 0))
+        walk["step"] = step + 1
+        drawn = random.Random(f"{walk.get('seed', 0)}:{step}")
+        if not count:
+            if length is not None:
+                return
+            count = 100_000  # an endless stream has no middle: draw from its first part
+        line = drawn.randrange(count)
+        ordinal = self.samples.ordinal_at(line) if self.samples.matches is not None else line
+        if ordinal is not None:
+            self.samples.go_to(ordinal)
+
+    def action_seed(self) -> None:
+        """Choose the seed of the random walk."""
+        walk = self.corner.setdefault("walk", {"seed": 0, "step": 0})
+
+        def take(values: list[str] | None) -> None:
+            if values and values[0].strip().lstrip("-").isdigit():
+                walk.update(seed=int(values[0]), step=0)
+                self.action_random()
+
+        from workbench.app.widgets.picker import LineForm
+
+        form = LineForm("Random walk", [("seed", str(walk.get("seed", 0)))], does="walk from here")
+        self.app.push_screen(form, take)
+
+    # -- bookmarks -------------------------------------------------------------------------
+
+    def action_bookmark(self) -> None:
+        """Set the sample aside, or take the star off again."""
+        uid = self.uid
+        if uid is None:
+            return
+        mark = self.bookmarks.get(uid)
+        if mark is None:
+            self.keep_bookmark(uid, lambda cache: cache.add(uid), "★")
+        elif mark.tags or mark.note:
+            # Tags and notes are work: one key does not throw them away.
+            self.action_bookmark_tags()
+        else:
+            self.keep_bookmark(uid, lambda cache: cache.remove(uid), "☆ taken off:")
+
+    def action_bookmark_tags(self) -> None:
+        """Bookmark with tags and a note."""
+        uid = self.uid
+        if uid is None:
+            return
+        mark = self.bookmarks.get(uid)
+        old = tuple(mark.tags) if mark else ()
+        lines = [("tags, by spaces", " ".join(old)), ("note", mark.note if mark else "")]
+
+        def change(cache: Any, tags: list[str], note: str) -> None:
+            cache.add(uid, tags, note)
+            for tag in old:
+                if tag not in tags:
+                    cache.remove(uid, tag)
+            if mark and mark.note and not note:
+                cache.set_note(uid, "")
+
+        def take(values: list[str] | None) -> None:
+            if values is not None:
+                tags, note = values[0].split(), values[1].strip()
+                self.keep_bookmark(uid, lambda cache: change(cache, tags, note), "★")
+
+        from workbench.app.widgets.picker import LineForm
+
+        self.app.push_screen(
+            LineForm(f"Bookmark {uid}", lines, does="keep it", about="b takes a bare star off"),
+            take,
+        )
+
+    # -- choosing --------------------------------------------------------------------------
+
+    def action_dataset(self) -> None:
+        """Choose a dataset and a split."""
+
+        def work(token: Token) -> None:
+            from workbench.data.registry import list_datasets
+
+            choices = []
+            for info in list_datasets():
+                for split, length in info.splits.items():
+                    size = "endless" if length is None else f"{length:,}"
+                    if length is None and info.kind != "demo":
+                        size = "not counted yet"
+                    about = f"{size} · {info.task} · {info.error or info.description}"
+                    name = f"{info.name}/{split}"
+                    choices.append(Choice(name, about, name))
+            self.bench.call_soon(self._choose_dataset, choices)
+
+        self.bench.tasks.run("choices", work)
+
+    def _choose_dataset(self, choices: list[Choice]) -> None:
+        source = self.browser.source if self.browser else None
+        here = f"{source.dataset}/{source.split}" if source else None
+
+        def take(spec: str | None) -> None:
+            if spec:
+                self.open_dataset(spec)
+
+        from workbench.app.widgets.picker import Picker
+
+        picker = Picker(
+            "Dataset", choices, current=here, free="type to narrow, or dataset/split[:800]"
+        )
+        self.app.push_screen(picker, take)
+
+    def action_model(self) -> None:
+        """Choose a model and an adapter."""
+
+        def work(token: Token) -> None:
+            choices = model_choices(self.bench.spec, self.bench.settings.model)
+            self.bench.call_soon(self._choose_model, choices)
+
+        self.bench.tasks.run("choices", work)
+
+    def _choose_model(self, choices: list[Choice]) -> None:
+        from dataclasses import replace
+
+        def take(chosen: Any) -> None:
+            if chosen is None:
+                return
+            try:
+                spec = chosen
+                if isinstance(chosen, str):
+                    spec = replace(self.bench.spec, model=chosen, adapter=None, revision=None)
+            except WbError as error:
+                self.bench.fail(error)
+                return
+            self.bench.spec = spec
+            self.notify(f"asking {clean(self.bench.model_label)} from now on", markup=False)
+
+        from workbench.app.widgets.picker import Picker
+
+        picker = Picker(
+            "Model", choices, current=self.bench.spec, free="type to narrow, or a folder or hub id"
+        )
+        self.app.push_screen(picker, take)
+
+    def on_prompt_panel_choose_template(self, event: PromptPanel.ChooseTemplate) -> None:
+        """The button of the template."""
+        event.stop()
+        self.action_template()
+
+    def action_template(self) -> None:
+        """Choose a prompt template, or free text."""
+        from workbench.prompts.pool import list_templates
+
+        sample = self.sample
+        if sample is None or not self.built:
+            return
+        try:
+            pool = list_templates()
+        except WbError as error:
+            self.bench.fail(error)
+            return
+        pool.sort(key=lambda t: t.task != sample.task)
+        choices = [Choice("free text", "write your own", "")]
+        choices += [
+            Choice(t.name, clean(t.text, newlines=False), f"{t.name}@{t.version}") for t in pool
+        ]
+        now = self.panel.template
+        current = f"{now.name}@{now.version}" if now else ""
+
+        def take(name: str | None) -> None:
+            if name is None:
+                return
+            chosen = next((t for t in pool if f"{t.name}@{t.version}" == name), None)
+            self.use_template(chosen)
+            self.panel.query_one("#prompt-text").focus()
+
+        from workbench.app.widgets.picker import Picker
+
+        self.app.push_screen(Picker("Template", choices, current=current), take)
+
+    def action_run(self) -> None:
+        """Choose whose predictions stand beside the samples."""
+        source = self.browser.source if self.browser else None
+        if source is None:
+            return
+
+        def work(token: Token) -> None:
+            from sessions.runs import list_runs
+
+            choices = []
+            for run in list_runs():
+                config = run.config
+                if run.kind == "eval" and config.get("dataset") == source.dataset:
+                    about = f"{config.get('split')} · {config.get('model')} · {run.state}"
+                    choices.append(Choice(run.id, about, run.id))
+            self.bench.call_soon(self._choose_run, choices)
+
+        self.bench.tasks.run("choices", work)
+
+    def _choose_run(self, choices: list[Choice]) -> None:
+        if not choices:
+            self.notify("no run of this dataset yet: e evaluates it", timeout=3)
+            return
+
+        def take(run_id: str | None) -> None:
+            if run_id:
+                self.load_run(run_id)
+
+        from workbench.app.widgets.picker import Picker
+
+        self.app.push_screen(Picker("Run", choices, current=self.run_view.run_id), take)

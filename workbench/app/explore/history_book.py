@@ -1,0 +1,87 @@
+"""What was answered before, by UID, read from the session logs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """One earlier answer.
+
+    Attributes:
+        when: Local time, as it is shown.
+        record: The session's record itself.
+    """
+
+    when: str
+    model: str
+    template: str
+    text: str
+    record: Any = None
+
+
+class HistoryBook:
+    """The prompts of all sessions by UID; read once, then kept up to date by what is asked here.
+
+    For worker threads. Reads the newest sessions first and at most `limit` of them: a year of
+    sessions must not keep anybody waiting for three lines of text.
+    """
+
+    def __init__(self, limit: int = 200) -> None:
+        self.limit = limit
+        self._by_uid: dict[str, list[Earlier]] | None = None
+
+    def of(self, uid: str, cancelled: Any = None) -> list[Earlier]:
+        """Earlier answers on a UID, newest first."""
+        if self._by_uid is None:
+            self._by_uid = self._read(cancelled)
+        return self._by_uid.get(uid, [])
+
+    def add(self, record: Any) -> None:
+        """An answer given just now."""
+        if self._by_uid is not None and record.uid:
+            self._by_uid.setdefault(record.uid, []).insert(0, earlier_of(record))
+
+    def _read(self, cancelled: Any) -> dict[str, list[Earlier]]:
+        from sessions.records import PromptRecord
+        from sessions.session_log import SessionLog, session_ids
+
+        logs = [SessionLog.open(ident) for ident in session_ids()]
+        logs.sort(key=_mtime, reverse=True)
+        found: dict[str, list[Earlier]] = {}
+        for log in logs[: self.limit]:
+            if cancelled is not None and cancelled():
+                break
+            for record in log.records():
+                if isinstance(record, PromptRecord) and record.uid:
+                    found.setdefault(record.uid, []).append(earlier_of(record))
+        for items in found.values():
+            items.sort(key=lambda e: e.record.ts, reverse=True)
+        return found
+
+
+def _mtime(log: Any) -> float:
+    try:
+        return log.path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def earlier_of(record: Any) -> Earlier:
+    """A prompt record as a line of the history."""
+    from datetime import datetime
+
+    try:
+        then = datetime.fromisoformat(record.ts).astimezone()
+        today = datetime.now().astimezone().date() == then.date()
+        when = then.strftime("%H:%M" if today else "%d %b %H:%M")
+    except ValueError:
+        when = "?"
+    model = record.model + (
+        " +" + record.adapter.rstrip("/").split("/")[-1] if record.adapter else ""
+    )
+    error = record.error or {}
+    text = record.text or str((error.get("error") or error).get("message", "") if error else "")
+    return Earlier(when, model, record.template or "", text, record)

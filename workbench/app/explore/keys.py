@@ -1,0 +1,48 @@
+"""The keys of Explore, each with the id by which a user's settings give it another.
+
+In the order of the footer: what does not fit there falls off at the end.
+"""
+
+from __future__ import annotations
+
+from textual.binding import Binding, BindingType
+
+KEYS: list[BindingType] = [
+    Binding("enter", "ask", "Ask", id="explore.ask"),
+    Binding("slash", "filter", "Filter", id="explore.filter", key_display="/"),
+    Binding("colon", "jump", "UID", id="explore.jump", key_display=":", tooltip="Go to a UID"),
+    Binding("p", "prompt", "Prompt", id="explore.prompt"),
+    Binding("g", "heat", "Heat", id="explore.heat", tooltip="Grad-CAM of the token"),
+    Binding(
+        "left", "token(-1)", "Token", id="explore.token_left", key_display="←→",
+        tooltip="Move along the answer's tokens",
+    ),
+    Binding("right", "token(1)", "Token right", id="explore.token_right", show=False),
+    Binding("b", "bookmark", "★", id="explore.bookmark", tooltip="Bookmark"),
+    Binding(
+        "B,shift+b", "bookmark_tags", "Tags", id="explore.tags", show=False,
+        tooltip="Bookmark with tags and a note",
+    ),
+    Binding("e", "evaluate", "Evaluate", id="explore.evaluate"),
+    Binding("d", "dataset", "Data", id="explore.dataset", tooltip="Choose a dataset"),
+    Binding("m", "model", "Model", id="explore.model", tooltip="Choose model and adapter"),
+    Binding("r", "random", "Random", id="explore.random"),
+    Binding("y", "copy_command", "Copy", id="explore.copy", tooltip="Copy the wb … command"),
+    Binding("R,shift+r", "seed", "Seed of the walk", id="explore.seed", show=False),
+    Binding("n", "step(1)", "Next sample", id="explore.next", show=False),
+    Binding("N,shift+n", "step(-1)", "Previous sample", id="explore.previous", show=False),
+    Binding("t", "template", "Template", id="explore.template", show=False),
+    Binding("u", "run", "Choose the run beside the list", id="explore.run", show=False),
+    Binding("h", "recall", "Earlier answer", id="explore.recall", show=False),
+    Binding("Y,shift+y", "copy_uid", "Copy the UID", id="explore.copy_uid", show=False),
+    Binding("left_square_bracket", "opacity(-1)", "Fainter heat", id="explore.fainter",
+            show=False, key_display="["),
+    Binding("right_square_bracket", "opacity(1)", "Stronger heat", id="explore.stronger",
+            show=False, key_display="]"),
+    Binding("c", "colormap", "Colour map of the heat", id="explore.colormap", show=False),
+    Binding("v", "fade", "Fade the heat where it is cold", id="explore.fade", show=False),
+    Binding("l", "list", "List", id="explore.list", tooltip="Show the list"),
+    Binding("z", "zoom", "Image alone", id="explore.zoom", show=False),
+    Binding("ctrl+enter,ctrl+j,f5", "ask", "Ask", id="explore.ask_anywhere", show=False),
+    Binding("escape", "back", "Back", id="explore.back", key_display="Esc"),
+]  # fmt: skip

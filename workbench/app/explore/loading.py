@@ -1,0 +1,217 @@
+"""Explore's reading: the source, pages of the list, one sample.
+
+Guarantee: nothing here reads on the event loop; each kind of reading has a lane of its own in
+which the newest request wins (`workbench.app.tasks`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual import on
+
+from sessions.errors import WbError
+from workbench.app.explore.browser import Browser
+from workbench.app.explore.filtering import Filtering
+from workbench.app.explore.rows import Filter, Row, RunView
+from workbench.app.explore.sample_list import SampleList
+from workbench.app.widgets.header import BenchHeader
+from workbench.text import clean
+
+if TYPE_CHECKING:
+    from workbench.app.tasks import Token
+    from workbench.data.source import Source
+    from workbench.sample import Sample
+
+_VISIT_S = 1.0  # a sample that was looked at for so long counts as visited
+
+
+class Loading(Filtering):
+    """What the screen reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._wanted_run: str | None = None
+        self._wanted_uid: tuple[str, str | None] | None = None
+
+    # -- the source ------------------------------------------------------------------------
+
+    def open_dataset(self, spec: str, *, uid: str | None = None, ordinal: int = 0) -> None:
+        """Open `dataset/split` and stand on a UID or an ordinal."""
+        self.image.wait(f"opening {clean(spec, newlines=False)}")
+
+        def work(token: Token) -> None:
+            try:
+                from workbench.data.source import open_source
+
+                source = open_source(spec)
+                at = self._place_in(source, uid, ordinal)
+            except Exception as error:
+                if not token.cancelled:
+                    self.bench.call_soon(self._not_opened, spec, error)
+                return
+            if not token.cancelled:
+                self.bench.call_soon(self._opened, source, at)
+
+        self.bench.tasks.run("source", work)
+
+    @staticmethod
+    def _place_in(source: Source, uid: str | None, ordinal: int) -> int:
+        if uid is not None:
+            return source.ordinal(uid)
+        length = source.length
+        return max(0, min(ordinal, length - 1)) if length is not None else max(0, ordinal)
+
+    def _not_opened(self, spec: str, error: Exception) -> None:
+        self.image.wait()
+        if self.browser is None and spec != "demo/test":
+            # The state named what is gone: say so, and stand on what is always there.
+            self.open_dataset("demo/test")
+        self.bench.fail(error, f"could not open {spec}")
+
+    def _opened(self, source: Source, at: int) -> None:
+        self.image.wait()
+        self.browser = Browser(source)
+        self.run_view, self.bookmarks = RunView(), {}
+        self.filter = Filter()
+        self._clear_filter_field()
+        length = "endless" if source.length is None else f"{source.length:,}"
+        name = f"{source.dataset}/{source.split}"
+        self.query_one(BenchHeader).subject = f"{name} · {length}"
+        self.samples.tags = self._tags_of
+        self.samples.reset(source.length, source.labels)
+        self.samples.run = self.run_view
+        if source.length == 0:
+            self._show_nothing(f"{name} has no samples · d opens another dataset")
+            return
+        self.samples.go_to(at)
+        self._load_bookmarks()
+        self.load_run(self._wanted_run)
+        self._wanted_run = None
+
+    def _show_nothing(self, note: str) -> None:
+        self.sample, self.ordinal = None, None
+        self.image.show(None, note)
+        self.texts.show(None, self.run_view)
+
+    def open_uid(self, uid: str, run_id: str | None = None) -> None:
+        """Stand on a UID, wherever it is; `run_id` chooses whose predictions are shown."""
+        from sessions.uid import Uid
+
+        if not self.built:
+            self._wanted_uid = (uid, run_id)
+            return
+        try:
+            parsed = Uid.parse(uid)
+        except WbError as error:
+            self.bench.fail(error)
+            return
+        source = self.browser.source if self.browser else None
+        base = source.split.partition("[")[0] if source else ""
+        if source is None or (source.dataset, base) != (parsed.dataset, parsed.split):
+            self._wanted_run = run_id
+            self.open_dataset(f"{parsed.dataset}/{parsed.split}", uid=uid)
+            return
+        if run_id is not None and run_id != self.run_view.run_id:
+            self.load_run(run_id)
+
+        def work(token: Token) -> None:
+            try:
+                at = source.ordinal(uid)
+            except WbError:
+                if base == source.split:
+                    raise
+                # Outside of the part that is open: the whole split has it, if anything has.
+                self.bench.call_soon(self.open_dataset, f"{parsed.dataset}/{base}", uid=uid)
+                return
+            if not token.cancelled:
+                self.bench.call_soon(self.stand_on, at)
+
+        self.bench.tasks.run("source", work)
+
+    def stand_on(self, ordinal: int) -> None:
+        """Put the cursor on an ordinal; a filter that hides it is taken off."""
+        if not self.samples.go_to(ordinal):
+            self._clear_filter_field()
+            self.set_filter("")
+            self.samples.go_to(ordinal)
+
+    # -- the list --------------------------------------------------------------------------
+
+    @on(SampleList.Need)
+    def _need_rows(self, event: SampleList.Need) -> None:
+        event.stop()
+        browser, start, count = self.browser, event.start, event.count
+        if browser is None:
+            return
+
+        def work(token: Token) -> None:
+            rows = browser.page(start, count, token)
+            if not token.cancelled:
+                self.bench.call_soon(self._take_rows, browser, rows)
+
+        self.bench.tasks.run("page", work)
+
+    def _take_rows(self, browser: Browser, rows: list[Row]) -> None:
+        if browser is self.browser:
+            self.samples.take(rows)
+
+    @on(SampleList.Moved)
+    def _moved(self, event: SampleList.Moved) -> None:
+        event.stop()
+        self.load_sample(event.ordinal)
+
+    def load_sample(self, ordinal: int) -> None:
+        """Read the sample under the cursor and show it."""
+        browser = self.browser
+        if browser is None:
+            return
+        self.ordinal = ordinal
+
+        def work(token: Token) -> None:
+            try:
+                sample = browser.at(ordinal)
+            except WbError as error:
+                if not token.cancelled:
+                    self.bench.call_soon(self._not_read, ordinal, error)
+                return
+            if not token.cancelled:
+                self.bench.call_soon(self._show_sample, browser, ordinal, sample)
+
+        self.bench.tasks.run("sample", work)
+
+    def _not_read(self, ordinal: int, error: WbError) -> None:
+        if ordinal == self.ordinal:
+            self.sample = None
+            self.image.show(None, f"sample {ordinal + 1} cannot be read: {clean(error.message)}")
+
+    def _show_sample(self, browser: Browser, ordinal: int, sample: Sample) -> None:
+        if browser is not self.browser or ordinal != self.ordinal:
+            return
+        row = browser.row(ordinal)
+        if row is not None:
+            self.samples.take([row])
+        if self.sample is not None and sample.uid == self.uid:
+            return
+        self.sample = sample
+        self.image.show(sample)
+        self.refresh_texts()
+        self.sample_changed(sample)
+        self._note_visit(sample.uid)
+
+    def sample_changed(self, sample: Sample) -> None:
+        """Another sample is in view; the other parts of the screen follow."""
+
+    def _note_visit(self, uid: str) -> None:
+        def work(token: Token) -> None:
+            if token.wait(_VISIT_S):
+                return
+            from sessions.uid_cache import UidCache
+
+            try:
+                with UidCache.open() as cache:
+                    cache.visit(uid)
+            except WbError:
+                return  # history is a convenience; a full disk is told where something is lost
+
+        self.bench.tasks.run("visit", work)

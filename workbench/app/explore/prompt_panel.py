@@ -1,0 +1,225 @@
+"""What will be asked: template or free text, system turn, examples, knobs.
+
+Guarantee: as long as the text is the template's, stepping to another sample fills it anew and the
+template's name is recorded; once edited it is free text, kept over samples, and no template is
+claimed. Not for asking: the panel posts `Ask`, the screen's workers do it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.message import Message
+from textual.widgets import Button, Input, Label, Static, TextArea
+
+from sessions.errors import WbError
+from workbench.app.explore.knobs import Knobs
+from workbench.engine.decoding import Decoding
+from workbench.text import clean
+
+if TYPE_CHECKING:
+    from workbench.prompts.template import Template
+    from workbench.sample import Sample
+
+
+class PromptText(TextArea):
+    """The user's turn. Ctrl+Enter asks; terminals that cannot tell it from Enter have F5."""
+
+    HELP_TITLE = "Prompt"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+enter,ctrl+j,f5", "screen.ask", "Ask", id="prompt.ask", key_display="^⏎/F5"),
+    ]
+
+
+class PromptPanel(VerticalScroll, can_focus=False):
+    """Template, text, system turn, shots and knobs."""
+
+    HELP_TITLE = "Prompt"
+    DEFAULT_CSS = """
+    PromptPanel { height: auto; max-height: 60%; scrollbar-size-vertical: 1; padding: 0 1; }
+    PromptPanel .line { height: 1; }
+    PromptPanel .line Label { width: 10; color: $text-muted; }
+    PromptPanel .line Input, PromptPanel .line Button { width: 1fr; }
+    PromptPanel Input { border: none; height: 1; padding: 0; background: $boost; }
+    PromptPanel Input:focus { background: $primary 30%; }
+    PromptPanel #shots { max-width: 6; }
+    PromptPanel #shots.-bad { background: $error 40%; }
+    PromptPanel PromptText {
+        border: none; padding: 0 1; height: auto; min-height: 3; max-height: 9;
+        background: $boost; margin: 0;
+    }
+    PromptPanel PromptText:focus { border: none; background: $primary 20%; }
+    PromptPanel Button { height: 1; border: none; min-width: 10; padding: 0; }
+    PromptPanel #template { text-align: left; content-align: left middle; background: $boost; }
+    PromptPanel #ask { max-width: 24; margin: 0; }
+    PromptPanel #prompt-problem { color: $text-error; height: auto; display: none; }
+    """
+
+    class Ask(Message):
+        """The user wants an answer."""
+
+    class ChooseTemplate(Message):
+        """The user wants another template."""
+
+    def __init__(self, decoding: Decoding | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.template: Template | None = None
+        self._wanted_decoding = decoding
+        self._sample: Sample | None = None
+        self._filled = ""
+
+    def compose(self) -> ComposeResult:
+        """The fields, top to bottom as they reach the model."""
+        with Horizontal(classes="line"):
+            yield Label("template")
+            yield Button("free text ▾", id="template", compact=True)
+        yield PromptText("", id="prompt-text", soft_wrap=True, tab_behavior="focus")
+        yield Static("", id="prompt-problem", markup=False)
+        with Horizontal(classes="line"):
+            yield Label("system")
+            yield Input(id="system", placeholder="none")
+        yield Knobs(self._wanted_decoding)
+        with Horizontal(classes="line"):
+            yield Label("examples")
+            shots = Input("0", id="shots", type="integer")
+            shots.tooltip = "few-shot examples, drawn from the split by the seed"
+            yield shots
+            yield Button("Ask ⏎", id="ask", variant="primary", compact=True)
+
+    # -- what will be asked ----------------------------------------------------------------
+
+    @property
+    def text(self) -> str:
+        """The user's turn as it stands."""
+        return self.query_one(PromptText).text
+
+    @property
+    def system(self) -> str:
+        """The system turn, empty for none."""
+        return self.query_one("#system", Input).value
+
+    @property
+    def knobs(self) -> Knobs:
+        """The knobs."""
+        return self.query_one(Knobs)
+
+    @property
+    def shots(self) -> int:
+        """Examples to show the model first; -1 where what was typed is no number."""
+        value = self.query_one("#shots", Input).value.strip() or "0"
+        return int(value) if value.isascii() and value.isdigit() and int(value) <= 64 else -1
+
+    @property
+    def edited(self) -> bool:
+        """Whether the text is no longer what the template gave."""
+        return (
+            self.template is None
+            or self.text != self._filled
+            or (self.system != self._system_of(self.template))
+        )
+
+    def problem(self) -> str:
+        """Why this cannot be asked, empty where it can."""
+        if self.knobs.problems:
+            return next(iter(self.knobs.problems.values()))
+        if self.shots < 0:
+            return "--shots wants a whole number from 0 to 64"
+        if not self.text.strip():
+            return "there is nothing to ask: the prompt is empty"
+        return ""
+
+    # -- filling ---------------------------------------------------------------------------
+
+    def show_sample(self, sample: Sample, template: Template | None) -> None:
+        """Another sample: fill the template anew, or keep the free text."""
+        free = self.template is None and bool(self.text.strip())
+        keep = self._sample is not None and (free or (self.template is not None and self.edited))
+        other_task = self._sample is not None and self._sample.task != sample.task
+        self._sample = sample
+        if keep and not other_task:
+            return
+        self.use(template)
+
+    def use(self, template: Template | None, text: str | None = None) -> None:
+        """Take a template (`None`: free text) and fill it from the sample."""
+        self.template = template
+        area = self.query_one(PromptText)
+        said = self.query_one("#prompt-problem", Static)
+        said.display = False
+        if template is not None:
+            self._filled, trouble = self._fill(template)
+            area.text = self._filled
+            self.query_one("#system", Input).value = self._system_of(template)
+            if trouble:
+                said.update(Text(clean(trouble)))
+                said.display = True
+        elif text is not None:
+            area.text = text
+        self._show_name()
+
+    def _fill(self, template: Template) -> tuple[str, str]:
+        """(the user turn's text, what is wrong)."""
+        if self._sample is None:
+            return "", ""
+        try:
+            return template.render(self._sample)[-1].text, ""
+        except WbError as error:
+            return template.text, error.message
+
+    def _system_of(self, template: Template) -> str:
+        if not template.system or self._sample is None:
+            return template.system
+        try:
+            return template.render(self._sample)[0].text
+        except WbError:
+            return template.system
+
+    def _show_name(self) -> None:
+        name = "free text" if self.template is None else self.template.name
+        if self.template is not None and self.edited:
+            name = f"free text (from {name})"
+        label = Text(f"{clean(name, newlines=False)} ▾", no_wrap=True, overflow="ellipsis")
+        self.query_one("#template", Button).label = label
+
+    # -- events ----------------------------------------------------------------------------
+
+    @on(TextArea.Changed)
+    def _text_changed(self, event: TextArea.Changed) -> None:
+        event.stop()
+        self._show_name()
+
+    @on(Input.Changed, "#system")
+    def _system_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._show_name()
+
+    @on(Input.Changed, "#shots")
+    def _shots_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        event.input.set_class(self.shots < 0, "-bad")
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.post_message(self.Ask())
+
+    @on(Button.Pressed, "#ask")
+    def _ask(self, event: Button.Pressed) -> None:
+        event.stop()
+        self.post_message(self.Ask())
+
+    @on(Button.Pressed, "#template")
+    def _choose(self, event: Button.Pressed) -> None:
+        event.stop()
+        self.post_message(self.ChooseTemplate())
+
+    def set_asking(self, asking: bool) -> None:
+        """The button says what pressing it does."""
+        button = self.query_one("#ask", Button)
+        button.label = Text("Esc cancels" if asking else "Ask ⏎")
+        button.variant = "warning" if asking else "primary"

@@ -1,0 +1,158 @@
+"""A line of the sample list, and what an evaluation run says beside it.
+
+Guarantee: rows are light: no image bytes, so that a hundred thousand of them can be remembered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from workbench.text import clean
+
+if TYPE_CHECKING:
+    from workbench.sample import Sample
+
+Mark = Literal["right", "wrong", "unparsed", "failed", "none"]
+# Shape as well as colour: red and green are the same to one man in twelve.
+MARKS: dict[Mark, tuple[str, str]] = {
+    "right": ("✓", "success"),
+    "wrong": ("✗", "error"),
+    "unparsed": ("?", "warning"),
+    "failed": ("!", "error"),
+    "none": ("·", "text-muted"),
+}
+_BRIEF = ("sentence", "hypothesis", "question", "caption", "text")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One sample in the list.
+
+    Attributes:
+        ordinal: Its place in the split, from 0.
+        brief: The first words of its main text, for the list and the filter.
+    """
+
+    ordinal: int
+    uid: str
+    label: str | None = None
+    brief: str = ""
+    error: str | None = None
+
+    @property
+    def native(self) -> str:
+        """The UID without dataset and split."""
+        return self.uid.split("/", 2)[-1]
+
+
+def row_of(ordinal: int, sample: Sample) -> Row:
+    """The row of a sample."""
+    role = next((r for r in _BRIEF if r in sample.texts), next(iter(sample.texts), None))
+    brief = clean(sample.texts[role], newlines=False) if role is not None else ""
+    label = clean(sample.label, newlines=False) if sample.label is not None else None
+    return Row(ordinal, sample.uid, label, brief[:200], sample.error)
+
+
+@dataclass(frozen=True)
+class RunView:
+    """The predictions of one run, by UID.
+
+    Attributes:
+        said: UID -> (label or `None` where unparsed, right or wrong or `None`, error).
+        texts: UID -> the raw answer.
+    """
+
+    run_id: str = ""
+    title: str = ""
+    said: Mapping[str, tuple[str | None, bool | None, str | None]] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+    def mark(self, uid: str) -> Mark:
+        """How the run did on a sample."""
+        found = self.said.get(uid)
+        if found is None:
+            return "none"
+        label, correct, error = found
+        if error:
+            return "failed"
+        if label is None:
+            return "unparsed"
+        return "none" if correct is None else "right" if correct else "wrong"
+
+    def label(self, uid: str) -> str | None:
+        """What the run said, `None` where it said nothing that can be read."""
+        found = self.said.get(uid)
+        return found[0] if found else None
+
+
+def view_of_run(run_id: str, title: str, predictions: Iterable[Mapping[str, Any]]) -> RunView:
+    """A run's lines as the list shows them; a line without a UID is passed over."""
+    from sessions.compare import is_right
+
+    said: dict[str, tuple[str | None, bool | None, str | None]] = {}
+    texts: dict[str, str] = {}
+    for line in predictions:
+        uid = line.get("uid")
+        if not isinstance(uid, str):
+            continue
+        label, error = line.get("label"), line.get("error")
+        correct = is_right(line) if line.get("target") is not None or "correct" in line else None
+        words = None
+        if error:
+            words = str(error.get("message", error)) if isinstance(error, Mapping) else str(error)
+        said[uid] = (None if label is None else str(label), correct, words)
+        texts[uid] = str(line.get("text") or "")
+    return RunView(run_id, title, said, texts)
+
+
+def short_labels(labels: Sequence[str]) -> dict[str, str]:
+    """One character per label of a closed set, where first letters tell them apart."""
+    letters = {label: label[:1].upper() for label in labels if label}
+    return letters if len(set(letters.values())) == len(labels) else {}
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What the user typed to narrow the list.
+
+    Words must all occur in the UID, the text or the label; `is:wrong`, `is:right`, `is:failed`,
+    `is:unparsed`, `is:starred`, `is:broken`, `label:X`, `said:X` and `tag:X` ask for more.
+    """
+
+    text: str = ""
+
+    @property
+    def words(self) -> list[str]:
+        """The words, lower-case."""
+        return self.text.casefold().split()
+
+    def matches(self, row: Row, run: RunView, tags: Callable[[str], Sequence[str] | None]) -> bool:
+        """Whether a row stays in the list.
+
+        Args:
+            row: The sample's row.
+            run: The predictions beside the list.
+            tags: UID -> its bookmark's tags, `None` where it has no bookmark.
+        """
+        return all(self._holds(word, row, run, tags) for word in self.words)
+
+    def _holds(
+        self, word: str, row: Row, run: RunView, tags: Callable[[str], Sequence[str] | None]
+    ) -> bool:
+        key, _, value = word.partition(":")
+        if value and key == "is":
+            if value in ("starred", "bookmarked", "star"):
+                return tags(row.uid) is not None
+            if value == "broken":
+                return row.error is not None
+            return run.mark(row.uid) == value
+        if value and key == "label":
+            return (row.label or "").casefold() == value
+        if value and key == "said":
+            return (run.label(row.uid) or "").casefold() == value
+        if value and key == "tag":
+            return value in (t.casefold() for t in tags(row.uid) or ())
+        hay = f"{row.uid} {row.brief} {row.label or ''}".casefold()
+        return word in hay

@@ -1,0 +1,90 @@
+"""From the screen to the shell: an evaluation as a job, and the command that does the same."""
+
+from __future__ import annotations
+
+import shlex
+
+from workbench.app import copy_command
+from workbench.app.explore.heating import Heating
+from workbench.app.explore.loading import Loading
+
+
+class Running(Loading, Heating):
+    """Evaluating and copying."""
+
+    # -- evaluating ------------------------------------------------------------------------
+
+    def action_evaluate(self) -> None:
+        """A form with the `wb run-eval` line for what is open; starts it as a job."""
+        source = self.browser.source if self.browser else None
+        if source is None or not self.built:
+            return
+        panel = self.panel
+        template = panel.template if panel.template and not panel.edited else None
+        limit = 200 if source.length is None or source.length > 200 else None
+        argv = copy_command.run_eval_argv(
+            source.dataset,
+            source.split,
+            self.bench.spec,
+            panel.knobs.decoding,
+            template=template.name if template else None,
+            shots=max(0, panel.shots),
+            limit=limit,
+        )
+        about = "It runs as a job and outlives the bench; 3 follows it, 2 shows what came of it."
+        if template is None:
+            about += "\nThe prompt in the panel is free text: the task's default template is used."
+
+        def take(values: list[str] | None) -> None:
+            if values:
+                words = shlex.split(values[0])
+                self.bench.start_job(words[1:], f"evaluate {source.dataset}/{source.split}")
+
+        from workbench.app.explore.evaluate_form import EvaluateForm
+
+        form = EvaluateForm(
+            "Evaluate", [("", copy_command.line(argv))], about=about, does="start the job"
+        )
+        self.app.push_screen(form, take)
+
+    # -- copying ---------------------------------------------------------------------------
+
+    def command_line(self) -> str | None:
+        """The `wb …` line that does what is on the screen."""
+        if self.uid is None or not self.built:
+            return None
+        asked, panel = self.asked, self.panel
+        if self.heat_on and asked is not None and self.answer.answer is not None:
+            return copy_command.line(
+                copy_command.gradcam_argv(
+                    asked.uid,
+                    asked.spec,
+                    text=asked.text,
+                    template=asked.template,
+                    answer=self.answer.answer.text,
+                    token=self.answer.cursor,
+                )
+            )
+        free = panel.edited or panel.template is None
+        return copy_command.line(
+            copy_command.prompt_argv(
+                self.uid,
+                self.bench.spec,
+                panel.knobs.decoding,
+                text=panel.text if free else None,
+                template=None if free or panel.template is None else panel.template.name,
+                system=panel.system if free else None,
+                shots=0 if free else max(0, panel.shots),
+            )
+        )
+
+    def action_copy_command(self) -> None:
+        """Copy the command that does what is on the screen."""
+        text = self.command_line()
+        if text:
+            self.bench.copy_text(text, "command")
+
+    def action_copy_uid(self) -> None:
+        """Copy the UID."""
+        if self.uid:
+            self.bench.copy_text(self.uid, "UID", panel=False)

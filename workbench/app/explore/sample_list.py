@@ -1,0 +1,355 @@
+"""The list of samples: one line each, read as one scrolls.
+
+Guarantee: draws only the lines in sight and asks (by `Need`) only for rows that are missing
+there; a split of a hundred thousand samples or without end costs no more than one of fifty.
+Not for reading: the screen's workers do that and hand rows over with `take`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from workbench.app.explore.rows import MARKS, Row, RunView, short_labels
+from workbench.text import clean
+
+_MARGIN = 12  # rows read beyond what is in sight, so that the next key finds them there
+
+
+class SampleList(ScrollView, can_focus=True):
+    """The samples of a split, or those of them that a filter leaves."""
+
+    HELP_TITLE = "Samples"
+    DEFAULT_CSS = """
+    SampleList { height: 1fr; scrollbar-size-vertical: 1; overflow-x: hidden; }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "samples--cursor",
+        "samples--cursor-blurred",
+        "samples--dim",
+        "samples--star",
+        "samples--right",
+        "samples--wrong",
+        "samples--doubt",
+    }
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,down", "move(1)", "Next", id="list.next", key_display="j/k", tooltip="Next"),
+        Binding("k,up", "move(-1)", "Previous", id="list.previous", show=False),
+        Binding("pagedown,ctrl+d", "page(1)", "Page down", id="list.page_down", show=False),
+        Binding("pageup,ctrl+u", "page(-1)", "Page up", id="list.page_up", show=False),
+        Binding("home", "end(False)", "First", id="list.first", show=False),
+        Binding("end", "end(True)", "Last", id="list.last", show=False),
+    ]
+
+    cursor: reactive[int] = reactive(0)
+
+    class Need(Message):
+        """Rows are missing in sight: read `count` from ordinal `start`."""
+
+        def __init__(self, start: int, count: int) -> None:
+            super().__init__()
+            self.start, self.count = start, count
+
+    class NeedMore(Message):
+        """A filtered list wants the search to go on."""
+
+    class Moved(Message):
+        """The cursor stands on another sample."""
+
+        def __init__(self, ordinal: int) -> None:
+            super().__init__()
+            self.ordinal = ordinal
+
+    class Chosen(Message):
+        """Enter or a click on the sample under the cursor."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.length: int | None = 0
+        self.rows: dict[int, Row] = {}
+        self.matches: list[int] | None = None
+        self.searching = False
+        self.exhausted = False
+        self.run = RunView()
+        self.letters: dict[str, str] = {}
+        self.tags: Callable[[str], Sequence[str] | None] = lambda uid: None
+        self.keep: int | None = None
+        self._ground = Style()
+        self._reach = 0  # how far an endless list was scrolled
+
+    # -- content ---------------------------------------------------------------------------
+
+    def reset(self, length: int | None, labels: Sequence[str] = ()) -> None:
+        """Another source: nothing is known of it but its length."""
+        self.length, self.rows, self.matches, self.keep = length, {}, None, None
+        self.letters = short_labels(labels)
+        self._reach, self.exhausted = 0, False
+        self.set_reactive(SampleList.cursor, 0)
+        self._resize_content()
+        self.scroll_to(y=0, animate=False)
+        self._ask()
+
+    def take(self, rows: Iterable[Row]) -> None:
+        """Rows that a worker read."""
+        new = [row for row in rows if self.rows.get(row.ordinal) != row]
+        for row in new:
+            self.rows[row.ordinal] = row
+        if new:
+            self.refresh()
+
+    def unfilter(self) -> None:
+        """Show all samples again; the cursor stays on its own."""
+        at = self.ordinal
+        self.matches, self.searching, self.keep = None, False, None
+        self._resize_content()
+        self.cursor = at or 0
+        self._show_cursor(centre=True)
+        self._ask()
+        self.refresh()
+
+    def filter_anew(self, keep: int | None = None) -> None:
+        """Begin a filtered list; matches come by `add_matches`.
+
+        Args:
+            keep: The ordinal on which the cursor is to stay, once it is among the matches;
+                otherwise it goes to the first.
+        """
+        self.matches, self.searching, self.exhausted = [], True, False
+        self.keep = keep
+        self.cursor = 0
+        self._resize_content()
+        self.refresh()
+
+    def add_matches(self, rows: Sequence[Row], *, searching: bool, exhausted: bool) -> None:
+        """More samples that fit the filter."""
+        if self.matches is None:
+            return
+        before = len(self.matches)
+        self.take(rows)
+        self.matches.extend(row.ordinal for row in rows)
+        self.searching, self.exhausted = searching, exhausted
+        self._resize_content()
+        if self.keep is not None and self.keep in self.matches:
+            self.cursor = self.matches.index(self.keep)
+            self.keep = None
+            self._show_cursor(centre=True)
+        elif self.matches and (before == 0 if self.keep is None else not searching):
+            self.keep = None
+            self.post_message(self.Moved(self.matches[self.cursor]))
+        self.refresh()
+
+    @property
+    def count(self) -> int:
+        """Lines of the list, as far as they are known."""
+        if self.matches is not None:
+            return len(self.matches)
+        if self.length is not None:
+            return self.length
+        return max(self._reach, self.cursor) + 4 * _MARGIN + self.size.height
+
+    @property
+    def ordinal(self) -> int | None:
+        """The ordinal of the sample under the cursor."""
+        return self.ordinal_at(self.cursor)
+
+    def ordinal_at(self, line: int) -> int | None:
+        """The ordinal on a line of the list."""
+        if line < 0 or line >= self.count:
+            return None
+        return line if self.matches is None else self.matches[line]
+
+    def go_to(self, ordinal: int) -> bool:
+        """Put the cursor on an ordinal; false where a filter hides it."""
+        if self.matches is not None:
+            if ordinal not in self.matches:
+                return False
+            line = self.matches.index(ordinal)
+        else:
+            line = ordinal
+        self._move_to(line, centre=True)
+        return True
+
+    def step(self, by: int) -> None:
+        """Move the cursor by lines."""
+        self._move_to(self.cursor + by)
+
+    # -- moving ----------------------------------------------------------------------------
+
+    def action_move(self, by: int) -> None:
+        """One line down or up."""
+        self.step(by)
+
+    def action_page(self, by: int) -> None:
+        """A screenful down or up."""
+        self.step(by * max(1, self.size.height - 1))
+
+    def action_end(self, last: bool) -> None:
+        """The first line or the last one known."""
+        self._move_to(self.count - 1 if last else 0)
+        if last and self.matches is not None:
+            self._want_more()
+
+    def _move_to(self, line: int, *, centre: bool = False) -> None:
+        self.keep = None
+        line = max(0, min(line, self.count - 1))
+        if line == self.cursor and not centre:
+            return
+        self._reach = max(self._reach, line)
+        if self.length is None:
+            self._resize_content()
+        changed = line != self.cursor
+        self.cursor = line
+        self._show_cursor(centre)
+        self._ask()
+        ordinal = self.ordinal
+        if ordinal is not None and (changed or centre):
+            self.post_message(self.Moved(ordinal))
+        if self.matches is not None and line >= len(self.matches) - _MARGIN:
+            self._want_more()
+
+    def _want_more(self) -> None:
+        if not self.searching and not self.exhausted:
+            self.post_message(self.NeedMore())
+
+    def _show_cursor(self, centre: bool = False) -> None:
+        region = Region(0, self.cursor, 1, 1)
+        self.scroll_to_region(region, animate=False, force=True, center=centre)
+
+    def _resize_content(self) -> None:
+        self.virtual_size = Size(max(1, self.size.width), max(1, self.count))
+
+    def _ask(self) -> None:
+        """Ask for what is missing in sight."""
+        if self.matches is not None or self.count == 0:
+            return
+        top = max(0, int(self.scroll_offset.y) - _MARGIN)
+        bottom = min(self.count, int(self.scroll_offset.y) + self.size.height + _MARGIN)
+        missing = [n for n in range(top, bottom) if n not in self.rows]
+        if missing:
+            self.post_message(self.Need(missing[0], missing[-1] - missing[0] + 1))
+
+    def watch_cursor(self, old: int, new: int) -> None:
+        """Draw the old and the new line."""
+        self.refresh_line(old)
+        self.refresh_line(new)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Ask for the rows that came into sight."""
+        super().watch_scroll_y(old_value, new_value)
+        if self.length is None:
+            self._reach = max(self._reach, int(new_value) + self.size.height)
+            self._resize_content()
+        if self.is_mounted:
+            self._ask()
+            if self.matches is not None and new_value + self.size.height >= len(self.matches):
+                self._want_more()
+
+    def on_resize(self) -> None:
+        """Another height shows other rows."""
+        self._resize_content()
+        self._ask()
+
+    def on_click(self, event: events.Click) -> None:
+        """A click puts the cursor there."""
+        line = int(self.scroll_offset.y) + event.y
+        if line < self.count:
+            self._move_to(line)
+            if event.chain == 2:
+                self.post_message(self.Chosen())
+
+    def on_focus(self) -> None:
+        """The cursor's line shows the focus."""
+        self.refresh()
+
+    def on_blur(self) -> None:
+        """The cursor's line shows the focus."""
+        self.refresh()
+
+    # -- drawing ---------------------------------------------------------------------------
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines in sight; their common ground is found once for all of them."""
+        self._ground = self.rich_style
+        return super().render_lines(crop)
+
+    def render_line(self, y: int) -> Strip:
+        """One sample: star, id, text, label, prediction, right or wrong."""
+        return self._line(y + int(self.scroll_offset.y)).apply_style(self._ground)
+
+    def _line(self, line: int) -> Strip:
+        width = self.size.width
+        ordinal = self.ordinal_at(line)
+        if ordinal is None:
+            return self._outside(line, width)
+        base = Style()
+        if line == self.cursor:
+            name = "samples--cursor" if self.has_focus else "samples--cursor-blurred"
+            base = self.get_component_rich_style(name)
+        row = self.rows.get(ordinal)
+        if row is None:
+            dim = base + self.get_component_rich_style("samples--dim", partial=True)
+            return Strip([Segment(set_cell_size(f"  {ordinal + 1} …", width), dim)], width)
+        return Strip(self._segments(row, width, base), width)
+
+    def _outside(self, line: int, width: int) -> Strip:
+        text = ""
+        if line == self.count and self.matches is not None:
+            if self.searching:
+                text = "  searching…"
+            elif not self.matches and self.exhausted:
+                text = "  nothing fits the filter"
+            elif not self.exhausted:
+                text = "  … End searches on"
+        dim = self.get_component_rich_style("samples--dim", partial=True)
+        return Strip([Segment(set_cell_size(text, width), dim)], width)
+
+    def _segments(self, row: Row, width: int, base: Style) -> list[Segment]:
+        def look(name: str) -> Style:
+            return base + self.get_component_rich_style(name, partial=True)
+
+        star = "★" if self.tags(row.uid) is not None else " "
+        mark = self.run.mark(row.uid)
+        sign, _ = MARKS[mark]
+        colour = {"right": "samples--right", "wrong": "samples--wrong", "none": "samples--dim"}
+        gold = self._label(row.label)
+        said = self._label(self.run.label(row.uid)) if self.run.run_id else ""
+        right = [Segment(f" {gold}", base)]
+        if self.run.run_id:
+            mark_style = look(colour.get(mark, "samples--doubt"))
+            right += [Segment(f" {said}", mark_style), Segment(f" {sign}", mark_style)]
+        if row.error:
+            right = [Segment(" !", look("samples--wrong"))]
+        right.append(Segment(" ", base))
+        taken = sum(cell_len(s.text) for s in right)
+        name = clean(row.native, newlines=False)
+        room = max(4, width - taken - 2)
+        out = [Segment(f"{star} ", look("samples--star"))]
+        if cell_len(name) + 8 < room and row.brief:
+            out.append(Segment(name + " ", base))
+            rest = room - cell_len(name) - 1
+            out.append(Segment(set_cell_size(row.brief, rest - 1) + " ", look("samples--dim")))
+        else:
+            out.append(Segment(set_cell_size(name, room), base))
+        return out + right
+
+    def _label(self, label: str | None) -> str:
+        """A label in one character of a closed set, else its first characters."""
+        if self.letters:
+            return "–" if label is None else self.letters.get(label) or self._letter(label)
+        width = 6 if self.size.width >= 30 else 3
+        return set_cell_size("–" if label is None else clean(label, newlines=False), width)
+
+    def _letter(self, label: str) -> str:
+        folded = {name.casefold(): letter for name, letter in self.letters.items()}
+        return folded.get(label.casefold(), "?")

@@ -1,0 +1,332 @@
+"""Explore: samples, the image or pair with heat over it, the prompt and its answer.
+
+Guarantee: the first frame shows the frame of the screen alone; the source is opened after it, by a
+worker, and the prompt's widgets are mounted then too. Below 100 columns the screen folds into one
+column; the list (l) and the prompt (p) slide over it.
+Not for: what the parts do; see `loading`, `asking`, `heating` and `doing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Static
+
+from workbench.app.explore.doing import Doing
+from workbench.app.explore.image_view import ImageView
+from workbench.app.explore.keys import KEYS
+from workbench.app.explore.restored import decoding_of, look_of
+from workbench.app.explore.sample_list import SampleList
+from workbench.app.widgets.footer import BenchFooter
+from workbench.app.widgets.header import BenchHeader
+from workbench.sample import Sample
+from workbench.text import clean
+
+if TYPE_CHECKING:
+    from textual.widgets import Input
+
+
+class ExploreScreen(Doing):
+    """The main place."""
+
+    HELP = (
+        "Samples on the left, the image in the middle, the prompt and its answer on the right.\n"
+        "Filter words: any text, is:wrong is:right is:failed is:unparsed is:starred is:broken, "
+        "label:X said:X tag:X."
+    )
+    CSS_PATH = str(Path(__file__).with_name("explore.tcss"))
+    AUTO_FOCUS = "SampleList"
+    BINDINGS: ClassVar[list[BindingType]] = KEYS
+
+    def compose(self) -> ComposeResult:
+        """The frame; texts, prompt and answer come after the first frame."""
+        yield BenchHeader()
+        with Horizontal(id="body"):
+            with Vertical(id="side") as side:
+                side.border_title = "Samples"
+                yield SampleList(id="samples")
+                yield Static("", id="counts", markup=False)
+            with Vertical(id="middle"):
+                yield ImageView(self.bench.settings.images, id="image")
+            yield Vertical(id="right")
+        yield BenchFooter()
+
+    def on_mount(self) -> None:
+        """Restore what was open; all of it waits for the first frame."""
+        self.call_after_refresh(self._build)
+
+    async def _build(self) -> None:
+        """After the first frame: the other widgets, then the dataset."""
+        from textual.widgets import Input
+
+        from workbench.app.explore.answer import AnswerPanel
+        from workbench.app.explore.heat_bar import HeatBar
+        from workbench.app.explore.history import History
+        from workbench.app.explore.prompt_panel import PromptPanel
+        from workbench.app.explore.texts import Texts
+
+        corner = self.corner
+        decoding = decoding_of(corner.get("knobs"), self.bench.settings)
+        filter_field = Input(id="filter", placeholder="/ filter…", compact=True)
+        await self.query_one("#side").mount(filter_field, before=0)
+        await self.query_one("#middle").mount(HeatBar(), Texts())
+        prompt = PromptPanel(decoding, id="prompt")
+        prompt.border_title = "Prompt"
+        answer = AnswerPanel(id="answer")
+        await self.query_one("#right").mount(prompt, answer)
+        await answer.mount(History())
+        jump = Input(
+            id="jump",
+            placeholder="dataset/split/id, or a row number",
+            compact=True,
+            select_on_focus=False,
+        )
+        await self.mount(jump)
+        self._built = True
+        answer.clear("Enter asks")
+        look = corner.get("look")
+        self.image.look = look_of(look if isinstance(look, dict) else {}, self.bench.settings)
+        if not self.bench.state.hints_dismissed:
+            await self._show_hints()
+        spec = corner.get("dataset")
+        settings = self.bench.settings
+        spec = spec if isinstance(spec, str) and spec else f"{settings.dataset}/{settings.split}"
+        self.bench.tasks.run("engine", lambda token: self.bench.engine().look())
+        if self._wanted_uid is not None:
+            uid, run_id = self._wanted_uid
+            self.open_uid(uid, run_id)
+        else:
+            ordinal = corner.get("ordinal")
+            self.open_dataset(spec, ordinal=ordinal if isinstance(ordinal, int) else 0)
+
+    def _opened(self, source: Any, at: int) -> None:
+        """A source is open; the filter of last time comes back with its dataset."""
+        first = self.browser is None
+        super()._opened(source, at)
+        self._show_counts()
+        wanted = self.corner.get("filter")
+        same = self.corner.get("dataset") == f"{source.dataset}/{source.split}"
+        if first and same and isinstance(wanted, str) and wanted:
+            self._clear_filter_field(wanted)
+            self.set_filter(wanted, keep=at)
+
+    def remember(self) -> None:
+        """Fill this place's part of the state before it is saved."""
+        corner = self.corner
+        if self.browser is not None:
+            source = self.browser.source
+            corner["dataset"] = f"{source.dataset}/{source.split}"
+            corner["ordinal"] = self.ordinal or 0
+            corner["filter"] = self.filter.text
+        corner["model"], corner["adapter"] = self.bench.spec.model, self.bench.spec.adapter
+        if self.built:
+            corner["knobs"] = self.panel.knobs.decoding.to_json()
+        look = self.image.look
+        corner["look"] = asdict(look)
+
+    def on_screen_resume(self) -> None:
+        """Back from another place: a run may have been made, bookmarks changed by a command."""
+        if self.browser is not None:
+            self._load_bookmarks()
+            if not self._wanted_run:
+                self.load_run(self.run_view.run_id or None)
+
+    # -- following the sample --------------------------------------------------------------
+
+    def sample_changed(self, sample: Sample) -> None:
+        """The middle's title, the prompt, the answer and its heat follow."""
+        # A `Text`, since a title that is a string is read as markup.
+        self.query_one("#middle").border_title = Text(clean(sample.uid, newlines=False))
+        self._show_counts()
+        if not self.built:
+            return
+        self.heat, self.heat_on = None, False
+        self.bench.tasks.cancel("heat")
+        self.heat_bar.show(None, self.image.look)
+        self.asked, self._recalled, self.earlier = None, -1, []
+        self.answer.clear("Enter asks")
+        self.history.show([])
+        self.fill_prompt(sample)
+        self.load_history(sample.uid)
+
+    def _show_counts(self) -> None:
+        if self.browser is None:
+            return
+        length = self.browser.length
+        total = "∞" if length is None else f"{length:,}"
+        place = "–" if self.ordinal is None else f"{self.ordinal + 1:,}"
+        line = f"{len(self.bookmarks)} ★ · {place}/{total}"
+        if self.run_view.run_id:
+            line += f" · {self.run_view.title}"
+        self.query_one("#counts", Static).update(clean(line, newlines=False))
+
+    def _take_run(self, source: Any, view: Any) -> None:
+        super()._take_run(source, view)
+        self._show_counts()
+
+    # -- keys ------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """`l` has a meaning only where the list is folded away; so has its place in the footer."""
+        if action == "list":
+            return self.has_class("-narrow") or self.has_class("-zoom")
+        return True
+
+    def _field(self, name: str) -> Input:
+        return cast("Input", self.query_one(f"#{name}"))
+
+    def action_step(self, by: int) -> None:
+        """The next or previous sample, wherever the focus is."""
+        self.samples.step(by)
+
+    def action_token(self, by: int) -> None:
+        """Move along the answer's tokens."""
+        if self.built:
+            self.answer.move(by)
+
+    def action_filter(self) -> None:
+        """Type to narrow the list."""
+        if not self.built:
+            return
+        self._unfold("list")
+        self._field("filter").focus()
+
+    def action_jump(self) -> None:
+        """Type a UID."""
+        if not self.built:
+            return
+        field = self._field("jump")
+        field.display = True
+        source = self.browser.source if self.browser else None
+        field.value = f"{source.dataset}/{source.split.partition('[')[0]}/" if source else ""
+        field.focus()
+        field.cursor_position = len(field.value)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """A UID was typed, or the filter is as it should be."""
+        event.stop()
+        if event.input.id == "jump":
+            self._jumped(event)
+        else:
+            self.samples.focus()
+
+    def _jumped(self, event: Input.Submitted) -> None:
+        self._leave_jump()
+        text = event.value.strip()
+        tail = text.rsplit("/", 1)[-1]
+        if text.lstrip("#").isdigit():
+            self._jump_to_row(int(text.lstrip("#")))
+        elif tail.startswith("#") and tail[1:].isdigit():
+            self._jump_to_row(int(tail[1:]))
+        elif text:
+            self.open_uid(text)
+
+    def _jump_to_row(self, row: int) -> None:
+        length = self.browser.length if self.browser else 0
+        if row < 1 or (length is not None and row > length):
+            from workbench.errors import UnknownName
+
+            self.bench.fail(
+                UnknownName(f"there is no row {row}", hint=f"rows are numbered 1 to {length:,}")
+            )
+            return
+        self.stand_on(row - 1)
+
+    def _leave_jump(self) -> None:
+        self._field("jump").display = False
+        self.samples.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """The list follows the filter as one types."""
+        event.stop()
+        if event.input.id == "filter":
+            self.set_filter(event.value)
+
+    def on_sample_list_chosen(self, event: SampleList.Chosen) -> None:
+        """A double click on a sample: where the list slid over, it slides away."""
+        event.stop()
+        self.remove_class("-list")
+
+    def action_prompt(self) -> None:
+        """To the prompt; where it is folded away it slides in."""
+        if not self.built:
+            return
+        self._unfold("prompt")
+        self.query_one("#prompt-text").focus()
+
+    def action_list(self) -> None:
+        """To the list; where it is folded away it slides in or out."""
+        if self.has_class("-list"):
+            self.remove_class("-list")
+        else:
+            self._unfold("list")
+        self.samples.focus()
+
+    def action_zoom(self) -> None:
+        """The image alone, as large as the terminal; again for the rest."""
+        self.toggle_class("-zoom")
+
+    def _unfold(self, what: str) -> None:
+        other = "prompt" if what == "list" else "list"
+        self.remove_class(f"-{other}")
+        self.add_class(f"-{what}")
+        if self.has_class("-zoom"):
+            self.remove_class("-zoom")
+
+    def action_ask(self) -> None:
+        """Ask; a folded prompt slides away, so that the answer is seen."""
+        if self.has_class("-narrow"):
+            self.remove_class("-prompt")
+            self.remove_class("-list")
+            if self.focused is not self.samples:
+                self.samples.focus()
+        super().action_ask()
+
+    def action_back(self) -> None:
+        """One step back: generation, heat being computed, what slid over, the filter, the zoom."""
+        focused = self.focused
+        if not self.built:
+            return
+        if self._field("jump").display:
+            self._leave_jump()
+        elif self.cancel_ask():
+            return
+        elif self.heat_on and self.bench.tasks.busy("heat"):
+            self.cancel_heat()
+        elif self.has_class("-narrow") and (self.has_class("-list") or self.has_class("-prompt")):
+            self.remove_class("-list", "-prompt")
+            self.samples.focus()
+        elif focused is not None and focused is not self.samples:
+            self.samples.focus()
+        elif self.has_class("-zoom"):
+            self.remove_class("-zoom")
+        elif self.cancel_heat():
+            return
+        elif self.filter.words:
+            self._field("filter").value = ""
+
+    def palette_actions(self) -> Iterable[tuple[str, str, Callable[[], Any]]]:
+        """What the palette offers here beside the keys."""
+        yield "Clear the filter", "", lambda: self._field("filter").clear()
+        yield "Reset the knobs", "", self._reset_knobs
+        yield "Show the hints again", "", self._show_hints
+
+    def _reset_knobs(self) -> None:
+        from workbench.engine.decoding import Decoding
+
+        if self.built:
+            self.panel.knobs.set_decoding(Decoding())
+
+    async def _show_hints(self) -> None:
+        from workbench.app.widgets.hints import Hints
+
+        self.bench.state.hints_dismissed = False
+        if not self.query(Hints):
+            await self.mount(Hints(), after=self.query_one(BenchHeader))

@@ -1,0 +1,62 @@
+"""From a typed `wb …` line to the words of a job, checked by the commands themselves.
+
+Guarantee: nothing is run by a shell; what a shell would act on (`|`, `>`, `$(…)`) is refused with
+the reason, since a job would take it as plain words.
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from workbench.errors import UsageError
+
+_SHELL = {"|", "||", "&", "&&", ";", ">", ">>", "<", "2>", "2>&1", "&>"}
+CHECK_S = 20.0  # importing the commands takes a fraction of a second, on a loaded machine some
+
+
+def split_line(line: str) -> list[str]:
+    """The words after `wb`. Raises `UsageError` for what is no single `wb` command."""
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise UsageError(f"the line cannot be split: {error}", hint="close the quotes") from error
+    if words[:1] == ["wb"]:
+        words = words[1:]
+    if not words:
+        raise UsageError("the line is empty", hint="for example: wb run-eval --dataset demo")
+    for word in words:
+        if word in _SHELL or word.startswith(("$(", "`")):
+            raise UsageError(
+                f"a job is one command and no shell reads it: {word} means nothing here",
+                hint="put several commands in a script of your own",
+            )
+    # It is a job already; a command that put itself aside once more would look done at once.
+    return [word for word in words if word != "--detach"]
+
+
+def check_words(argv: Sequence[str]) -> str:
+    """What the commands find wrong with the words after `wb`, empty where nothing. Blocks."""
+    try:
+        found = subprocess.run(
+            [sys.executable, "-P", "-m", "commands.parse_only", *argv],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=CHECK_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"the line could not be checked: {error}"
+    if found.returncode == 0:
+        return ""
+    said = found.stdout.strip() or found.stderr.strip()
+    return said.splitlines()[-1] if said else "the line is not understood"
+
+
+def title_of(argv: Sequence[str]) -> str:
+    """What to call a job in lists: the command and what it is about, without the flags' names."""
+    words = [word for word in argv[1:] if not word.startswith("--")]
+    return " ".join([argv[0], *words])[:80] if argv else ""

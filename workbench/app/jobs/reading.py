@@ -1,0 +1,294 @@
+"""What the Jobs place reads from the record, off the event loop: jobs, progress, the log's tail.
+
+Guarantee: the cost of a look does not grow with a log or a progress file; of each no more is read
+than its end, and then what is new. One broken job folder is a line that says so.
+Not for: starting or ending anything.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sessions.errors import WbError
+from workbench.app.lists.draw import seconds_of
+
+if TYPE_CHECKING:
+    from sessions.jobs import Job
+
+TAIL = 1 << 18  # bytes of a log that are looked at when it is opened
+LINES = 4000  # lines of a log that are kept in sight
+POINTS = 2000  # points of a curve that are kept; more are thinned out evenly
+LIVE = ("queued", "running")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is, from its last progress line.
+
+    Attributes:
+        rate: Samples or steps per second, 0 where unknown.
+        metrics: Figures by name, the last of each.
+    """
+
+    done: int = 0
+    total: int = 0
+    rate: float = 0.0
+    message: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def share(self) -> float | None:
+        """0..1, `None` where nobody knows."""
+        return min(1.0, self.done / self.total) if self.total else None
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds to the end, `None` where nobody knows."""
+        if not self.total or self.rate <= 0:
+            return None
+        return max(0.0, (self.total - self.done) / self.rate)
+
+
+@dataclass(frozen=True)
+class JobSummary:
+    """One line of the list of jobs.
+
+    Attributes:
+        command: As a user would type it.
+        seconds: How long it has run.
+        runs: Ids of the runs that it made or resumed.
+        message: How it ended, empty while it lives.
+        cancelling: It was asked to end and has not yet.
+    """
+
+    id: str
+    path: Path
+    title: str = ""
+    state: str = "queued"
+    command: str = ""
+    created: object = None
+    seconds: float = 0.0
+    runs: tuple[str, ...] = ()
+    message: str = ""
+    cancelling: bool = False
+    progress: Progress = Progress()
+    problem: str = ""
+
+    @property
+    def log(self) -> Path:
+        """Where it writes what it prints."""
+        return self.path / "log"
+
+    @property
+    def live(self) -> bool:
+        """Whether it has not ended."""
+        return self.state in LIVE
+
+
+def read_jobs() -> list[JobSummary]:
+    """All jobs, those that live first, then the newest. Blocks. Raises `RecordError`."""
+    from sessions.jobs import list_jobs
+
+    return sorted((summarise(job) for job in list_jobs()), key=lambda job: not job.live)
+
+
+def summarise(job: Job) -> JobSummary:
+    """One job as a line; what cannot be read is said in `.problem`."""
+    path = Path(job.path)
+    summary = JobSummary(id=job.id, path=path)
+    try:
+        spec, state = dict(job.spec or {}), str(job.state)
+        result = job.result or {}
+        return replace(
+            summary,
+            title=job.title,
+            state=state,
+            command=job.command,
+            created=spec.get("created") or _mtime(path),
+            seconds=job.seconds,
+            runs=tuple(job.run_ids),
+            message=str(result.get("message") or ""),
+            cancelling=state in LIVE and (path / "cancel.json").exists(),
+            progress=last_progress(path / "progress.jsonl"),
+        )
+    except (WbError, OSError, ValueError, TypeError, AttributeError) as error:
+        message = error.message if isinstance(error, WbError) else str(error)
+        return replace(summary, state="lost", problem=message or type(error).__name__)
+
+
+def _mtime(path: Path) -> float | None:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return None
+
+
+# -- progress -----------------------------------------------------------------------------------
+
+
+def last_progress(path: Path) -> Progress:
+    """The last progress of a job, with a rate from its last lines where they do not say one."""
+    return progress_of(list(_lines(_end_of(path, 1 << 14))))
+
+
+def progress_of(lines: Sequence[Mapping[str, Any]]) -> Progress:
+    """What some progress lines say together; metrics that a line leaves out keep their value."""
+    if not lines:
+        return Progress()
+    metrics: dict[str, float] = {}
+    for line in lines:
+        metrics.update(_numbers(line.get("metrics")))
+    last = lines[-1]
+    rate = last.get("rate")
+    return Progress(
+        done=_whole(last.get("done")),
+        total=_whole(last.get("total")),
+        rate=float(rate) if isinstance(rate, (int, float)) else _rate(lines),
+        message=str(last.get("message") or ""),
+        metrics=metrics,
+    )
+
+
+def _rate(lines: Sequence[Mapping[str, Any]]) -> float:
+    first, last = seconds_of(lines[0].get("ts")), seconds_of(lines[-1].get("ts"))
+    if first is None or last is None or last <= first:
+        return 0.0
+    steps = _whole(lines[-1].get("done")) - _whole(lines[0].get("done"))
+    return max(0.0, steps / (last - first))
+
+
+def _whole(value: object) -> int:
+    return int(value) if isinstance(value, (int, float)) and math.isfinite(value) else 0
+
+
+def _numbers(metrics: object) -> dict[str, float]:
+    if not isinstance(metrics, Mapping):
+        return {}
+    return {
+        str(name): float(value)
+        for name, value in metrics.items()
+        if isinstance(value, (int, float)) and not isinstance(value, bool)
+    }
+
+
+class CurveFile:
+    """A job's progress file, read as it grows: points (done, value) of each metric."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.curves: dict[str, list[tuple[float, float]]] = {}
+        self._offset = 0
+
+    def read(self) -> bool:
+        """Take in what is new; whether there was anything."""
+        block, self._offset = _new_lines(self.path, self._offset)
+        found = False
+        for line in _lines(block):
+            at = float(_whole(line.get("done")))
+            for name, value in _numbers(line.get("metrics")).items():
+                curve = self.curves.setdefault(name, [])
+                curve.append((at, value))
+                found = True
+                if len(curve) > 2 * POINTS:
+                    del curve[1:-1:2]
+        return found
+
+
+# -- the log ------------------------------------------------------------------------------------
+
+
+class LogTail:
+    """The end of a log, and what is appended to it.
+
+    Attributes:
+        skipped: Bytes before the part that was read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.skipped = 0
+        self._offset: int | None = None
+        self._rest = b""
+
+    def read(self) -> tuple[list[str], bool]:
+        """New lines, and whether they replace all before (the log was made anew, or is opened).
+
+        A carriage return draws over its line, as a terminal does: a progress bar is one line.
+        """
+        try:
+            with self.path.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                anew = self._offset is None or size < self._offset
+                if anew:
+                    self.skipped = self._offset = max(0, size - TAIL)
+                    self._rest = b""
+                elif size - (self._offset or 0) > TAIL:  # it grew faster than we look
+                    self._offset, self._rest, anew = size - TAIL, b"", True
+                    self.skipped = self._offset
+                file.seek(self._offset or 0)
+                block = file.read(TAIL)
+                self._offset = file.tell()
+        except OSError:
+            return [], False
+        if anew and self.skipped:
+            block = block[block.find(b"\n") + 1 :]
+        *whole, self._rest = (self._rest + block).split(b"\n")
+        if len(self._rest) > 1 << 16:
+            whole.append(self._rest)
+            self._rest = b""
+        return [_drawn(line) for line in whole], anew
+
+    @property
+    def unfinished(self) -> str:
+        """The last line, which has no end yet: often a progress bar."""
+        return _drawn(self._rest)
+
+
+def _drawn(line: bytes) -> str:
+    text = line.decode("utf-8", "replace").rstrip("\r")
+    return text.rsplit("\r", 1)[-1]
+
+
+# -- files --------------------------------------------------------------------------------------
+
+
+def _end_of(path: Path, count: int) -> bytes:
+    """The last `count` bytes of a file, from the first whole line on."""
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            file.seek(max(0, size - count))
+            block = file.read(count)
+    except OSError:
+        return b""
+    return block if size <= count else block[block.find(b"\n") + 1 :]
+
+
+def _new_lines(path: Path, offset: int, limit: int = 1 << 22) -> tuple[bytes, int]:
+    """Whole lines from `offset` on, and where they end."""
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            block = file.read(limit)
+    except OSError:
+        return b"", offset
+    end = block.rfind(b"\n") + 1
+    return block[:end], offset + end
+
+
+def _lines(block: bytes) -> list[dict[str, Any]]:
+    out = []
+    for raw in block.split(b"\n"):
+        try:
+            line = json.loads(raw) if raw.strip() else None
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(line, dict):
+            out.append(line)
+    return out

@@ -1,0 +1,242 @@
+"""Jobs: what runs in the background, how far it is, and what it says.
+
+Guarantee: files are read in thread workers, of a log no more than its end; a job is never ended
+without a question that says what will be kept.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical
+from textual.message import Message
+from textual.widgets import Footer, Static
+
+from workbench.app.jobs.curves import Curves
+from workbench.app.jobs.deeds import JobDeeds
+from workbench.app.jobs.job_table import JobTable
+from workbench.app.jobs.log_view import LogView
+from workbench.app.jobs.reading import CurveFile, JobSummary, LogTail, read_jobs
+from workbench.app.lists.draw import clock, duration, plain
+from workbench.app.lists.palette import Palette
+from workbench.app.lists.row_list import RowList
+from workbench.app.runs.run_table import state_sign
+from workbench.app.widgets.header import BenchHeader
+from workbench.text import clean
+
+REFRESH_S = 1.0  # how often the jobs are read again while they are looked at
+
+
+class JobsRead(Message):
+    """The list of jobs was read."""
+
+    def __init__(self, jobs: list[JobSummary]) -> None:
+        super().__init__()
+        self.jobs = jobs
+
+
+class OutputRead(Message):
+    """What the chosen job wrote since the last look."""
+
+    def __init__(
+        self, job_id: str, tail: LogTail, lines: list[str], anew: bool, curves: CurveFile | None
+    ) -> None:
+        super().__init__()
+        self.job_id, self.tail, self.lines, self.anew = job_id, tail, lines, anew
+        self.curves = curves
+
+
+class JobsScreen(JobDeeds):
+    """The place of jobs."""
+
+    CSS_PATH = "jobs.tcss"
+    HELP = (
+        "Above the jobs, below what the chosen one says. A job goes on when the bench is closed "
+        "or the connection is lost. Enter opens the run that it made."
+    )
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-short"), (36, "-tall")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n", "new", "New", id="jobs.new"),
+        Binding("x", "cancel", "Cancel", id="jobs.cancel"),
+        Binding("r", "retry", "Retry", tooltip="Retry or resume", id="jobs.retry"),
+        Binding("l", "log", "Log", id="jobs.log"),
+        Binding("d", "delete", "Delete", id="jobs.delete", show=False),
+        Binding("y", "copy", "Copy", tooltip="Copy the command", id="jobs.copy"),
+        Binding("Y", "copy_log", "Copy the log's path", id="jobs.copy-log", show=False),
+        Binding("escape", "back", "Back", id="jobs.back", show=False),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tail: LogTail | None = None
+        self._curves: CurveFile | None = None
+        self._wanted: str | None = None
+        self._listing = self._reading = False
+
+    def compose(self) -> ComposeResult:
+        """The jobs over the log and the curves."""
+        yield BenchHeader()
+        table = JobTable(widget_id="job-table")
+        table.border_title = "Jobs"
+        yield table
+        with Vertical(id="job-detail"):
+            yield Static(id="job-head")
+            with Container(id="job-output"):
+                log = LogView(widget_id="log")
+                log.border_title = "Log"
+                yield log
+                with Vertical(id="curves-box") as box:
+                    box.border_title = "Curves"
+                    yield Curves(widget_id="curves")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Read the jobs, and go on reading them while they are looked at."""
+        self.table.focus()
+        self.refresh_jobs()
+        self.set_interval(REFRESH_S, self.refresh_jobs)
+
+    def on_screen_resume(self) -> None:
+        """Back from elsewhere: what happened meanwhile is read at once."""
+        self.refresh_jobs()
+
+    @property
+    def log_view(self) -> LogView:
+        """The log of the chosen job."""
+        return self.query_one("#log", LogView)
+
+    # -- the list ----------------------------------------------------------------------------
+
+    def refresh_jobs(self) -> None:
+        """Read the jobs and the chosen one's output again, where they are looked at."""
+        if not self.is_current:
+            return
+        if not self._listing:
+            self._listing = True
+            self._read_jobs()
+        if not self._reading and self.job is not None and self._tail is not None:
+            self._reading = True
+            self._read_output(self.job.id, self._tail, self._curves)
+
+    @work(thread=True, group="jobs-list", exit_on_error=False)
+    def _read_jobs(self) -> None:
+        try:
+            self.post_message(JobsRead(read_jobs()))
+        except Exception as error:
+            self.app.call_from_thread(self._list_failed, error)
+
+    def _list_failed(self, error: Exception) -> None:
+        self._listing = False
+        self.table.empty = ("The jobs cannot be read", clean(error, newlines=False))
+        self.table.refresh()
+
+    @on(JobsRead)
+    def _jobs_read(self, event: JobsRead) -> None:
+        self._listing = False
+        wanted, self._wanted = self._wanted, None
+        self.table.show_jobs(event.jobs, cursor=wanted)
+        live = sum(job.live for job in event.jobs)
+        words = f"{len(event.jobs):,} jobs" + (f" · {live} running" if live else "")
+        self.query_one(BenchHeader).subject = words
+        self.job = self.table.jobs.get(self.job.id if self.job else "") or self.table.job
+
+    @on(RowList.Moved, "#job-table")
+    def _job_moved(self) -> None:
+        self.job = self.table.job
+
+    def show_job(self, job_id: str) -> None:
+        """Put the cursor on a job, also one that the list does not hold yet."""
+        self._wanted = job_id
+        self._listing = False
+        self.refresh_jobs()
+
+    def on_job_started(self, event: Message) -> None:
+        """A job that was started here or elsewhere in the bench."""
+        job = getattr(event, "job", None)
+        if job is not None:
+            self.show_job(job.id)
+
+    # -- the chosen job ----------------------------------------------------------------------
+
+    def watch_job(self, old: JobSummary | None, job: JobSummary | None) -> None:
+        """Show another job, or how the same one is now."""
+        self.set_class(job is None, "-none")
+        if job is None:
+            self._tail = self._curves = None
+            self.log_view.clear("")
+            return
+        if old is None or old.id != job.id:
+            self._tail = LogTail(job.log)
+            self._curves = CurveFile(job.path / "progress.jsonl")
+            self.log_view.clear("nothing printed yet")
+            self.remove_class("-curves")
+            self._reading = True
+            self._read_output(job.id, self._tail, self._curves)
+        self.query_one("#job-head", Static).update(self._head(job))
+
+    def _head(self, job: JobSummary) -> Text:
+        palette = Palette.of(self.app)
+        state = "cancelling…" if job.cancelling else job.state
+        first = Text.assemble(state_sign(job.state, palette), f" {state}  ", no_wrap=True)
+        first.append_text(plain(job.title, palette.strong))
+        first.append(f"  {clock(job.created)}", palette.dim)
+        if job.seconds:
+            first.append(f"  ran {duration(job.seconds)}", palette.dim)
+        if job.message:
+            bad = job.state in ("failed", "lost")
+            first.append_text(plain(f"  {job.message}", palette.bad if bad else palette.dim))
+        if job.runs:
+            first.append(f"  run {job.runs[-1][-6:]}: Enter opens it", palette.dim)
+        return Text("\n").join([first, plain(job.command, palette.dim)])
+
+    @work(thread=True, group="jobs-output", exclusive=True, exit_on_error=False)
+    def _read_output(self, job_id: str, tail: LogTail, curves: CurveFile | None) -> None:
+        lines, anew = tail.read()
+        grown = curves is not None and curves.read()
+        self.post_message(OutputRead(job_id, tail, lines, anew, curves if grown else None))
+
+    @on(OutputRead)
+    def _output_read(self, event: OutputRead) -> None:
+        if event.tail is not self._tail:
+            return
+        self._reading = False
+        log = self.log_view
+        if event.lines or event.anew or event.tail.unfinished != log.unfinished_raw:
+            log.add(event.lines, event.tail.unfinished, anew=event.anew)
+            skipped = event.tail.skipped
+            log.border_title = f"Log · the last of {skipped >> 20:,} MB" if skipped >> 20 else "Log"
+        if event.curves is not None:
+            curves = self.query_one(Curves)
+            curves.show(event.curves.curves)
+            self.set_class(bool(curves.names), "-curves")
+
+    # -- doing -------------------------------------------------------------------------------
+
+    @on(RowList.Opened, "#job-table")
+    def _opened(self) -> None:
+        job = self.table.job
+        if job is None:
+            return
+        if not job.runs:
+            self.log_view.focus()
+            self.notify("this job has made no run: here is its log", timeout=3)
+            return
+        self.bench.go("runs")
+        self.app.call_after_refresh(self._arrive, job.runs[-1])
+
+    def _arrive(self, run_id: str) -> None:
+        show_run = getattr(self.app.screen_stack[0], "show_run", None)
+        if show_run is not None:
+            show_run(run_id)
+
+    def action_log(self) -> None:
+        """Into the log."""
+        self.log_view.focus()
+
+    def action_back(self) -> None:
+        """From the log to the list."""
+        self.table.focus()

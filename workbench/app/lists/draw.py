@@ -1,0 +1,166 @@
+"""Small drawings of one line: intervals, progress, ages; as rich `Text`, never markup.
+
+Guarantee: every function returns exactly the width it was asked for, whatever it is given.
+Not for: plots of several lines (`plot.py`).
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+from rich.style import Style
+from rich.text import Text
+
+from workbench.app.lists.palette import Palette
+from workbench.text import clean
+
+SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+
+
+def plain(value: object, style: Style | str = "") -> Text:
+    """Any value as one clean line."""
+    return Text(clean(value, newlines=False), style=style, no_wrap=True, overflow="ellipsis")
+
+
+def fit(text: Text, width: int, justify: str = "left") -> Text:
+    """A copy of `text` of exactly `width` cells, cut with an ellipsis where it is longer."""
+    if width <= 0:
+        return Text()
+    out = text.copy()
+    if out.cell_len > width:
+        out.truncate(width, overflow="ellipsis")
+    missing = width - out.cell_len
+    if missing > 0:
+        if justify == "right":
+            out.pad_left(missing)
+        elif justify == "center":
+            out.pad_left(missing // 2)
+            out.pad_right(missing - missing // 2)
+        else:
+            out.pad_right(missing)
+    return out
+
+
+def interval_bar(
+    value: float,
+    low: float,
+    high: float,
+    width: int,
+    palette: Palette,
+    style: Style | None = None,
+) -> Text:
+    """A value from 0 to 1 and its interval on a line of `width` cells."""
+    style = style or palette.accent
+    if width < 3 or not all(map(math.isfinite, (value, low, high))):
+        return Text("─" * max(0, width), style=palette.dim)
+
+    def cell(x: float) -> int:
+        return min(width - 1, max(0, round(x * (width - 1))))
+
+    first, at, last = cell(low), cell(value), cell(high)
+    out = Text("─" * first, style=palette.dim, no_wrap=True)
+    out.append("━" * (at - first), style)
+    out.append("●", style + Style(bold=True))
+    out.append("━" * (last - at), style)
+    out.append("─" * (width - 1 - last), palette.dim)
+    return out
+
+
+def difference_bar(value: float, low: float, high: float, width: int, palette: Palette) -> Text:
+    """A difference and its interval around a middle of zero; coloured where it excludes zero."""
+    if width < 3:
+        return Text("─" * max(0, width), style=palette.dim)
+    span = max(abs(low), abs(high), 1e-9)
+
+    def cell(x: float) -> int:
+        return min(width - 1, max(0, round((x / span + 1) / 2 * (width - 1))))
+
+    style = palette.good if low > 0 else palette.bad if high < 0 else palette.accent
+    middle, first, at, last = cell(0), cell(low), cell(value), cell(high)
+    out = Text(no_wrap=True)
+    for x in range(width):
+        if x == at:
+            out.append("●", style + Style(bold=True))
+        elif x == middle:
+            out.append("┼" if first <= x <= last else "│", style if first <= x <= last else "")
+        elif first <= x <= last:
+            out.append("━", style)
+        else:
+            out.append("─", palette.dim)
+    return out
+
+
+def progress_bar(share: float | None, width: int, palette: Palette, style: Style) -> Text:
+    """How much is done; an empty track where nobody knows."""
+    if width <= 0:
+        return Text()
+    if share is None or not math.isfinite(share):
+        return Text("─" * width, style=palette.dim)
+    halves = round(min(1.0, max(0.0, share)) * width * 2)
+    out = Text("━" * (halves // 2), style=style, no_wrap=True)
+    if halves % 2:
+        out.append("╸", style)
+    out.append("─" * (width - halves // 2 - halves % 2), palette.dim)
+    return out
+
+
+def seconds_of(stamp: object) -> float | None:
+    """Seconds since the epoch of a timestamp in either form that the records use, else `None`."""
+    if isinstance(stamp, (int, float)) and not isinstance(stamp, bool):
+        return float(stamp)
+    if isinstance(stamp, str):
+        try:
+            when = datetime.fromisoformat(stamp)
+        except ValueError:
+            return None
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+    return None
+
+
+def duration(seconds: float | None) -> str:
+    """A span of time in at most six characters: `41s`, `7m02s`, `3h20m`, `5d`."""
+    if seconds is None or not math.isfinite(seconds):
+        return "–"
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    if whole < 86400:
+        return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+    return f"{whole // 86400}d"
+
+
+def ago(stamp: object, now: float) -> str:
+    """How long ago in at most four characters: `now`, `41s`, `7m`, `3h`, `5d`, `2y`."""
+    then = seconds_of(stamp)
+    if then is None:
+        return "–"
+    whole = max(0.0, now - then)
+    for limit, unit, letter in ((60, 1, "s"), (3600, 60, "m"), (86400, 3600, "h")):
+        if whole < limit:
+            return "now" if whole < 2 else f"{int(whole // unit)}{letter}"
+    days = int(whole // 86400)
+    return f"{days}d" if days < 1000 else f"{days // 365}y"
+
+
+def clock(stamp: object) -> str:
+    """The local time of day, `14:02:31`; a dash where the record does not say."""
+    then = seconds_of(stamp)
+    if then is None:
+        return "–"
+    return datetime.fromtimestamp(then).astimezone().strftime("%H:%M:%S")
+
+
+def number(value: object) -> str:
+    """A metric in few characters, without losing small values."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return clean(value, newlines=False)
+    if not math.isfinite(value):
+        return "–"
+    if isinstance(value, int) or (value == int(value) and abs(value) >= 10):
+        return f"{int(value):,}"
+    if 1e-12 < abs(value) < 0.001:  # below that it is what rounding left of a zero
+        return f"{value:.1e}"
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"

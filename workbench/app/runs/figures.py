@@ -1,0 +1,108 @@
+"""A run's head and its metrics, drawn as text: values, intervals, and a line for each label."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from rich.style import Style
+from rich.text import Text
+from textual.widgets import Static
+
+from workbench.app.lists.draw import ago, fit, interval_bar, number, plain, progress_bar
+from workbench.app.lists.palette import Palette
+from workbench.app.runs.reading import RunSummary, Tally
+from workbench.app.runs.run_table import state_sign
+
+
+class RunHead(Static):
+    """Two lines: which run this is, and the one figure that it is judged by."""
+
+    def show(self, run: RunSummary, tally: Tally) -> None:
+        """Say which run and how well."""
+        palette = Palette.of(self.app)
+        first = Text.assemble(state_sign(run.state, palette), f" {run.state}  ", no_wrap=True)
+        first.append_text(plain(f"{run.where}  {run.who}", palette.strong))
+        if run.total and run.state != "done":
+            first.append(f"  {run.done:,} of {run.total:,} ")
+            share = run.done / run.total
+            first.append_text(progress_bar(share, 16, palette, palette.accent))
+        first.append(f"  {ago(run.created, time.time())}  {run.id}", palette.dim)
+        self.update(Text("\n").join([first, self._figure(run, tally, palette)]))
+
+    def _figure(self, run: RunSummary, tally: Tally, palette: Palette) -> Text:
+        if run.problem:
+            return plain(run.problem, palette.warn)
+        if run.metric:
+            name, value, low, high = run.metric, run.value, run.low, run.high
+        elif tally.judged:
+            name, value, (low, high) = "accuracy so far", tally.accuracy, tally.interval
+        else:
+            return plain("no predictions yet", palette.dim)
+        out = plain(f"{name} ")
+        out.append(number(value), palette.strong)
+        out.append(f"  {number(low)} – {number(high)}  ", palette.dim)
+        room = 20 if self.size.width >= 90 else 10
+        out.append_text(interval_bar(value, low, high, room, palette))
+        if tally.n:
+            out.append(f"  n {tally.n:,}", palette.dim)
+        for count, word, style in (
+            (tally.unparsed, "unparsed", palette.warn),
+            (tally.failed, "failed", palette.bad),
+        ):
+            out.append(f"  {count:,} {word}", style if count else palette.dim)
+        return out
+
+
+class MetricsPanel(Static):
+    """Every metric with its interval, then precision and recall of each label."""
+
+    def show(self, run: RunSummary, tally: Tally) -> None:
+        """Draw them at the width there is."""
+        palette = Palette.of(self.app)
+        lines = [
+            metric_line(name, entry, self._room, palette) for name, entry in run.metrics.items()
+        ]
+        if not lines and tally.judged:
+            low, high = tally.interval
+            entry = {"value": tally.accuracy, "low": low, "high": high, "n": float(tally.judged)}
+            lines.append(metric_line("accuracy so far", entry, self._room, palette))
+        lines += label_lines(tally, palette)
+        text = Text("\n", no_wrap=True).join(lines)
+        self.update(text if lines else plain("no metrics yet", palette.dim))
+
+    @property
+    def _room(self) -> int:
+        return max(30, self.size.width - 2)  # a scroll bar may come once the lines are drawn
+
+
+def metric_line(name: str, entry: Mapping[str, float], width: int, palette: Palette) -> Text:
+    """`accuracy   0.912  0.884 – 0.934  ──━━●━──`; the bar only for what lies in 0..1."""
+    value, low, high = entry["value"], entry.get("low"), entry.get("high")
+    out = fit(plain(name), 20)
+    out.append(f" {number(value):>8} ", palette.strong)
+    if low is None or high is None:
+        return out
+    out.append(f" {number(low)} – {number(high)}  ", palette.dim)
+    room = min(24, width - out.cell_len)
+    if 0 <= low <= high <= 1 and room >= 8:
+        out.append_text(interval_bar(value, low, high, room, palette))
+    return out
+
+
+def label_lines(tally: Tally, palette: Palette) -> list[Text]:
+    """A table of precision, recall and F1, a line for each label."""
+    labels = tally.labels()
+    if not labels:
+        return []
+    head = fit(Text("label"), 20).append(f" {'n':>6} {'prec':>7} {'recall':>7} {'F1':>7}")
+    head.stylize(palette.dim)
+    lines = [Text(), head]
+    for label, n, precision, recall, f1 in tally.per_label(labels):
+        line = fit(plain(label), 20)
+        line.append(f" {n:>6,}", palette.dim)
+        for value in (precision, recall, f1):
+            style = palette.bad if n and value < 0.5 else Style()
+            line.append(f" {value:>7.3f}", style)
+        lines.append(line)
+    return lines

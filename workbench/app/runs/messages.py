@@ -1,0 +1,47 @@
+"""What the workers of the Runs place tell its screen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from textual.message import Message
+
+from workbench.app.runs.reading import Row, RunSummary, Selection, Tally
+
+if TYPE_CHECKING:
+    from sessions.compare import Paired
+
+
+class RunsRead(Message):
+    """The list of runs was read."""
+
+    def __init__(self, runs: list[RunSummary]) -> None:
+        super().__init__()
+        self.runs = runs
+
+
+class PredictionsRead(Message):
+    """A part of a run's predictions was read and the view chosen from it."""
+
+    def __init__(
+        self, run_id: str, rows: list[Row], tally: Tally, selection: Selection, done: bool
+    ) -> None:
+        super().__init__()
+        self.run_id, self.rows, self.tally = run_id, rows, tally
+        self.selection, self.done = selection, done
+
+
+class AnswerRead(Message):
+    """The whole line of one prediction was read."""
+
+    def __init__(self, row: Row, line: dict[str, Any]) -> None:
+        super().__init__()
+        self.row, self.line = row, line
+
+
+class Compared(Message):
+    """Two runs were compared."""
+
+    def __init__(self, ids: tuple[str, str], paired: Paired) -> None:
+        super().__init__()
+        self.ids, self.paired = ids, paired

@@ -1,0 +1,322 @@
+"""What the Runs place reads from the record, off the event loop.
+
+Guarantee: nothing here touches a widget. A run's predictions are read by whole lines from where
+the last reading ended, so a file of 100,000 lines shows its first screenful at once and a running
+evaluation is followed for the cost of what is new. Bad lines are counted, never raised.
+Not for: writing. Repair of a torn file is `sessions`' own.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from sessions.compare import is_right, wilson
+
+FIRST = 1 << 16  # bytes read before the screen hears of a run: a few hundred lines
+CHUNK = 1 << 19  # bytes read in one go after that
+SLOWEST = 500  # how many the view of the slowest holds
+WORDS = 160  # characters of a raw answer kept in memory; the whole is read again when looked at
+
+View = Literal["errors", "unparsed", "failed", "slowest", "all", "cell"]
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """One line of the list of runs.
+
+    Attributes:
+        metric: The name of what `value` is, empty before there is any; `low` and `high` bound it.
+        done, total: Samples (or steps) done; `total` 0 where unknown.
+        created: A timestamp as the record holds it.
+        predictions: The file of its answers.
+    """
+
+    id: str
+    path: Path
+    predictions: Path
+    kind: str = "eval"
+    state: str = "running"
+    dataset: str = ""
+    split: str = ""
+    model: str = ""
+    adapter: str = ""
+    created: object = None
+    done: int = 0
+    total: int = 0
+    metric: str = ""
+    value: float = 0.0
+    low: float = 0.0
+    high: float = 1.0
+    unparsed: int = 0
+    failed: int = 0
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    problem: str = ""
+
+    @property
+    def where(self) -> str:
+        """Dataset and split in a word."""
+        return f"{self.dataset}/{self.split}" if self.split else self.dataset or "–"
+
+    @property
+    def who(self) -> str:
+        """Model and adapter in a word; an adapter by the last folder of its path."""
+        name = Path(self.adapter).name if self.adapter else ""
+        if len(name) == 26:  # the id of the run that made it: its end tells it from others
+            name = f"…{name[-6:]}"
+        return f"{short_model(self.model)} +{name}" if name else short_model(self.model)
+
+
+def short_model(model: str) -> str:
+    """A model's name without the folders or the organisation before it."""
+    return model.rstrip("/").rsplit("/", 1)[-1] if model else "–"
+
+
+@dataclass(slots=True)
+class Row:
+    """One prediction, as much of it as a list needs.
+
+    Attributes:
+        label: What was read from the answer, `None` for unparsed.
+        right: `None` where nothing says what is right (a caption, a sample without a label).
+        seconds: How long it took, 0 where the line does not say.
+        offset: Where its line begins in the file, in bytes.
+    """
+
+    uid: str
+    target: str
+    label: str | None
+    right: bool | None
+    error: str
+    seconds: float
+    words: str
+    offset: int
+
+
+@dataclass
+class Tally:
+    """Counts over the predictions read so far.
+
+    Attributes:
+        cells: (target, label) -> count, of those that did not fail; label `None` is unparsed.
+    """
+
+    n: int = 0
+    judged: int = 0
+    right: int = 0
+    errors: int = 0
+    unparsed: int = 0
+    failed: int = 0
+    cells: Counter[tuple[str, str | None]] = field(default_factory=Counter)
+
+    def count(self, row: Row, by: int = 1) -> None:
+        """Count a row in, or with -1 out again."""
+        self.n += by
+        self.judged += by * (row.right is not None)
+        self.right += by * bool(row.right)
+        self.errors += by * is_error(row)
+        if row.error:
+            self.failed += by
+            return
+        if row.right is None:
+            return
+        self.unparsed += by * (row.label is None)
+        self.cells[row.target, row.label] += by
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right ones of those that can be judged; what failed counts as wrong."""
+        return self.right / self.judged if self.judged else 0.0
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's 95% interval of the accuracy."""
+        return wilson(self.right, self.judged)
+
+    def labels(self, limit: int = 12) -> list[str]:
+        """The labels of the matrix: targets by count, then what was only ever predicted."""
+        targets: Counter[str] = Counter()
+        said: Counter[str] = Counter()
+        for (target, label), count in self.cells.items():
+            if count > 0:
+                targets[target] += count
+                if label is not None:
+                    said[label] += count
+        ordered = sorted(targets, key=lambda t: (-targets[t], t))
+        ordered += sorted((s for s in said if s not in targets), key=lambda s: (-said[s], s))
+        return sorted(ordered) if len(ordered) <= limit else ordered[:limit]
+
+    def per_label(self, labels: list[str]) -> list[tuple[str, int, float, float, float]]:
+        """(label, n, precision, recall, F1) of each; 0 where undefined."""
+        said: Counter[str | None] = Counter()
+        targets: Counter[str] = Counter()
+        for (target, label), count in self.cells.items():
+            said[label] += count
+            targets[target] += count
+        out = []
+        for label in labels:
+            hit = self.cells[label, label]
+            precision = hit / said[label] if said[label] else 0.0
+            recall = hit / targets[label] if targets[label] else 0.0
+            f1 = 2 * precision * recall / (precision + recall) if hit else 0.0
+            out.append((label, targets[label], precision, recall, f1))
+        return out
+
+
+@dataclass
+class Selection:
+    """The rows of a view, in lists that only grow: one thread adds while another draws.
+
+    Attributes:
+        indices: Into the rows of the file.
+        uids: The same rows' UIDs; never longer than `indices`.
+        upto: How many rows were looked at.
+        replaced: How many rows had been replaced by then.
+    """
+
+    indices: list[int] = field(default_factory=list)
+    uids: list[str] = field(default_factory=list)
+    upto: int = 0
+    replaced: int = 0
+
+    def add(self, index: int, uid: str) -> None:
+        """One more row."""
+        self.indices.append(index)
+        self.uids.append(uid)
+
+
+def _test_of(view: View, cell: tuple[str, str | None] | None) -> Callable[[Row], bool]:
+    """Whether a row belongs to a view."""
+    tests: dict[View, Callable[[Row], bool]] = {
+        "errors": is_error,
+        "unparsed": lambda r: not r.error and r.label is None and r.right is not None,
+        "failed": lambda r: bool(r.error),
+        "all": lambda r: True,
+        "cell": lambda r: not r.error and (r.target, r.label) == cell,
+    }
+    return tests[view]
+
+
+class PredictionFile:
+    """A run's `predictions.jsonl`, read as far as it is written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows: list[Row] = []
+        self.tally = Tally()
+        self.bad = 0
+        self._offset = 0
+        self._places: dict[str, int] = {}
+        self._replaced = 0
+        self._selections: dict[tuple[View, tuple[str, str | None] | None], Selection] = {}
+
+    def read(self, chunk: int = CHUNK) -> Iterator[int]:
+        """Read what is new, giving way after each chunk with the number of rows so far."""
+        try:
+            with self.path.open("rb") as file:
+                while True:
+                    file.seek(self._offset)
+                    size = chunk if self.rows else min(chunk, FIRST)
+                    block = file.read(size)
+                    end = block.rfind(b"\n") + 1
+                    if end == 0 and len(block) == size:  # one line longer than a chunk
+                        block += file.readline()
+                        end = len(block) if block.endswith(b"\n") else 0
+                    if end == 0:
+                        return
+                    self._take(block[:end])
+                    yield len(self.rows)
+        except OSError:
+            return  # not written yet, or its run was deleted: there is nothing to show
+
+    def _take(self, block: bytes) -> None:
+        start = self._offset
+        for raw in block[:-1].split(b"\n"):  # JSON escapes its own line ends
+            offset, start = start, start + len(raw) + 1
+            if not raw.strip():
+                continue
+            try:
+                line = json.loads(raw)
+                row = make_row(line, offset)
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+                self.bad += 1
+                continue
+            known = self._places.get(row.uid)
+            if known is None:
+                self._places[row.uid] = len(self.rows)
+                self.rows.append(row)
+            else:  # asked again after a resume: the last line counts
+                self.tally.count(self.rows[known], -1)
+                self.rows[known] = row
+                self._replaced += 1
+            self.tally.count(row)
+        self._offset = start
+
+    def select(self, view: View, cell: tuple[str, str | None] | None = None) -> Selection:
+        """The rows of a view; asked again it looks at new rows only, and grows the same lists."""
+        if view == "slowest":
+            timed = ((row.seconds, -i) for i, row in enumerate(self.rows) if row.seconds > 0)
+            found = Selection()
+            for _, minus in heapq.nlargest(SLOWEST, timed):
+                found.add(-minus, self.rows[-minus].uid)
+            return found
+        known = self._selections.get((view, cell))
+        if known is None or known.replaced != self._replaced:
+            known = Selection(replaced=self._replaced)
+            self._selections[view, cell] = known
+        test = _test_of(view, cell)
+        for i in range(known.upto, len(self.rows)):
+            if test(self.rows[i]):
+                known.add(i, self.rows[i].uid)
+        known.upto = len(self.rows)
+        return known
+
+    def whole(self, row: Row) -> dict[str, Any]:
+        """The whole line of a row, read again from the file; empty where it is gone."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(row.offset)
+                line = json.loads(file.readline())
+        except (OSError, ValueError):
+            return {}
+        return line if isinstance(line, dict) else {}
+
+
+def is_error(row: Row) -> bool:
+    """Whether a sample belongs among a run's errors: wrong, unparsed or failed."""
+    return row.right is False or bool(row.error)
+
+
+def make_row(line: Mapping[str, Any], offset: int) -> Row:
+    """A row from a line of `predictions.jsonl`. Raises `KeyError` without a UID."""
+    label, error = line.get("label"), line.get("error")
+    seconds = line.get("latency_s", 0.0)
+    judged = line.get("correct", False) is not None
+    return Row(
+        uid=str(line["uid"]),
+        target="" if line.get("target") is None else str(line["target"]),
+        label=None if label is None else str(label),
+        right=is_right(line) if judged else None,
+        error=error_words(error),
+        seconds=float(seconds) if isinstance(seconds, (int, float)) else 0.0,
+        words=" ".join(str(line.get("text") or "")[: WORDS * 2].split())[:WORDS],
+        offset=offset,
+    )
+
+
+def error_words(error: object) -> str:
+    """What an error of a prediction says, in either form that a record may hold."""
+    if not error:
+        return ""
+    if isinstance(error, Mapping):
+        inner = error.get("error", error)
+        if isinstance(inner, Mapping):
+            return str(inner.get("message") or inner.get("kind") or "failed")
+        return str(inner)
+    return str(error)

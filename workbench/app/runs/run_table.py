@@ -1,0 +1,118 @@
+"""The list of runs: what was evaluated or trained, how well, and how far it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from rich.style import Style
+from rich.text import Text
+
+from workbench.app.lists.draw import ago, fit, interval_bar, number, plain, progress_bar
+from workbench.app.lists.palette import Palette
+from workbench.app.lists.row_list import Cell, Column, RowList
+from workbench.app.runs.reading import RunSummary
+
+COLUMNS = (
+    Column("", 2),
+    Column("data", 0, share=3),
+    Column("model", 0, share=4),
+    Column("", 19),
+    Column("unp", 4, "right", above=58),
+    Column("fail", 4, "right", above=64),
+    Column("age", 4, "right"),
+)
+EMPTY = (
+    "No runs yet",
+    "",
+    "e in Explore evaluates the split that is open,",
+    "n in Jobs (3) starts one by its command:",
+    "wb run-eval --dataset demo --split test --model demo",
+)
+
+
+def state_sign(state: str, palette: Palette) -> Text:
+    """One character for a state: shape and colour, so that neither is needed alone."""
+    sign, style = {
+        "done": ("●", palette.good),
+        "running": ("◐", palette.accent),
+        "queued": ("○", palette.dim),
+        "failed": ("✗", palette.bad),
+        "cancelled": ("◌", palette.warn),
+        "lost": ("?", palette.warn),
+    }.get(state, ("·", palette.dim))
+    return Text(sign, style=style)
+
+
+class RunTable(RowList):
+    """Runs by age, the newest first; `marked` holds the ids of those to be compared, in order."""
+
+    HELP_TITLE = "The list of runs"
+
+    def __init__(self, *, widget_id: str | None = None) -> None:
+        super().__init__(COLUMNS, empty=EMPTY, widget_id=widget_id)
+        self.runs: dict[str, RunSummary] = {}
+        self.marked: list[str] = []
+
+    @property
+    def run(self) -> RunSummary | None:
+        """The run under the cursor."""
+        return self.runs.get(self.key or "")
+
+    def show_runs(self, runs: Sequence[RunSummary], cursor: str | None = None) -> None:
+        """Replace the runs; the cursor stays on its run."""
+        self.runs = {run.id: run for run in runs}
+        self.marked = [m for m in self.marked if m in self.runs]
+        self.show(list(self.runs), lambda i: self._row(runs[i]), cursor=cursor)
+
+    def toggle_mark(self) -> list[str]:
+        """Mark or unmark the run under the cursor; a third mark takes the place of the second."""
+        key = self.key
+        if key in self.marked:
+            self.marked.remove(key)
+        elif key is not None:
+            self.marked = [*self.marked[:1], key]
+        self.refresh()
+        return self.marked
+
+    def _row(self, run: RunSummary) -> tuple[Cell, ...]:
+        palette = Palette.of(self.app)
+        mark = Text(" ")
+        if run.id in self.marked:
+            first = self.marked.index(run.id) == 0
+            style = (palette.accent if first else palette.second) + Style(bold=True)
+            mark = Text("AB"[0 if first else 1], style=style)
+        return (
+            Text.assemble(mark, state_sign(run.state, palette)),
+            plain(run.where),
+            plain(run.who, palette.dim if run.kind == "train" else ""),
+            lambda width: score(run, width, palette),
+            count(run.unparsed, palette.warn, palette),
+            count(run.failed, palette.bad, palette),
+            Text(ago(run.created, time.time()), style=palette.dim),
+        )
+
+
+def count(value: int, style: Style, palette: Palette) -> Text:
+    """A count that is loud only where there is something to count."""
+    return (
+        Text(f"{value:,}" if value < 10000 else f"{value // 1000}k", style=style)
+        if value
+        else (Text("·", style=palette.dim))
+    )
+
+
+def score(run: RunSummary, width: int, palette: Palette) -> Text:
+    """The metric with its interval; of an unfinished run how far it is."""
+    if run.metric:
+        out = fit(plain(number(run.value), palette.strong), 6)
+        return out.append_text(interval_bar(run.value, run.low, run.high, width - 6, palette))
+    if run.problem:
+        return plain(run.problem, palette.warn)
+    if run.kind == "train" and run.state == "done":
+        return plain("trained", palette.good)
+    share = run.done / run.total if run.total else None
+    style = palette.accent if run.state == "running" else palette.dim
+    label = f"{share:4.0%}" if share is not None else f"{run.done:,}" if run.done else run.state
+    out = fit(plain(label, palette.dim), max(6, min(width, len(label) + 1)))
+    return out.append_text(progress_bar(share, width - out.cell_len, palette, style))

@@ -1,0 +1,170 @@
+"""The predictions of one run in the chosen view: errors, unparsed, failed, slowest, all, a cell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.style import Style
+from rich.text import Text
+from textual.widget import Widget
+
+from workbench.app.lists.draw import duration, plain
+from workbench.app.lists.palette import Palette
+from workbench.app.lists.row_list import Cell, Column, RowList
+from workbench.app.runs.reading import Row, Selection, Tally, View
+
+COLUMNS = (
+    Column("", 1),
+    Column("sample", 0, share=3),
+    Column("target", 13, above=46),
+    Column("predicted", 13),
+    Column("took", 6, "right", above=90),
+    Column("answer", 0, share=5, above=60),
+)
+
+EMPTY: dict[View, tuple[str, ...]] = {
+    "errors": ("No errors", "", "every sample so far is right; a lists them all"),
+    "unparsed": ("Nothing unparsed", "", "a label was read from every answer; a lists them all"),
+    "failed": ("Nothing failed", "", "every sample could be read and asked; a lists them all"),
+    "slowest": ("No times", "", "this run's lines do not say how long they took"),
+    "all": (
+        "No predictions yet",
+        "",
+        "they come batch by batch; r resumes a run that stopped",
+    ),
+    "cell": ("No samples in this cell", "", "Esc goes back to the errors"),
+}
+
+
+def sign(row: Row, palette: Palette) -> Text:
+    """Right, wrong, unparsed or failed: shape and colour."""
+    if row.error:
+        return Text("!", style=palette.bad + Style(bold=True))
+    if row.right is None:
+        return Text("·", style=palette.dim)
+    if row.right:
+        return Text("✓", style=palette.good)
+    return Text("?", style=palette.warn) if row.label is None else Text("✗", style=palette.bad)
+
+
+class SampleTable(RowList):
+    """Samples with what was wanted and what was said; Enter leads to Explore."""
+
+    HELP_TITLE = "The run's samples"
+
+    def __init__(self, *, widget_id: str | None = None) -> None:
+        super().__init__(COLUMNS, empty=("Choose a run",), widget_id=widget_id)
+        self._rows: Sequence[Row] = ()
+        self._indices: Sequence[int] = ()
+        self._prefix = ""
+
+    @property
+    def row(self) -> Row | None:
+        """The prediction under the cursor."""
+        if 0 <= self.cursor < len(self._indices):
+            return self._rows[self._indices[self.cursor]]
+        return None
+
+    @property
+    def uids(self) -> list[str]:
+        """The UIDs of the view, in its order."""
+        return list(self.keys)
+
+    def show_view(self, rows: Sequence[Row], selection: Selection, view: View, where: str) -> None:
+        """Show a selection of `rows`.
+
+        Args:
+            rows: All predictions; may grow behind the list's back.
+            selection: Those in the view, in order; may grow too.
+            view: Which, for what an empty list says.
+            where: `dataset/split`, left out of the UIDs of this list.
+        """
+        self._rows, self._indices, self._prefix = rows, selection.indices, f"{where}/"
+        self.empty = EMPTY[view]
+        self.show(selection.uids, self._cells_of)
+
+    def clear(self, words: str) -> None:
+        """No samples, and why."""
+        self._rows, self._indices, self.empty = (), (), (words,)
+        self.show((), lambda _: ())
+
+    def _cells_of(self, index: int) -> tuple[Cell, ...]:
+        palette = Palette.of(self.app)
+        row = self._rows[self._indices[index]]
+        said = plain(row.label or "")
+        if row.label is None and row.right is not None:
+            said = plain("unparsed", palette.warn)
+        if row.error:
+            said = plain("failed", palette.bad)
+        return (
+            sign(row, palette),
+            plain(row.uid.removeprefix(self._prefix)),
+            plain(row.target),
+            said,
+            Text(duration_of(row.seconds), style=palette.dim),
+            plain(row.error, palette.bad) if row.error else plain(row.words, palette.dim),
+        )
+
+
+def duration_of(seconds: float) -> str:
+    """Milliseconds where a second would say nothing."""
+    if seconds <= 0:
+        return ""
+    return f"{seconds * 1000:.0f}ms" if seconds < 10 else duration(seconds)
+
+
+class ViewBar(Widget):
+    """The views with their counts and keys, the chosen one underlined; a click chooses."""
+
+    DEFAULT_CSS = "ViewBar { height: 1; padding: 0 1; }"
+    VIEWS = (
+        ("e", "errors"),
+        ("u", "unparsed"),
+        ("f", "failed"),
+        ("s", "slowest"),
+        ("a", "all"),
+    )
+
+    def __init__(self, *, widget_id: str | None = None) -> None:
+        super().__init__(id=widget_id)
+        self._tally = Tally()
+        self._view: View = "errors"
+        self._cell: tuple[str, str | None] | None = None
+        self._reading = False
+
+    def show(
+        self, tally: Tally, view: View, cell: tuple[str, str | None] | None, reading: bool
+    ) -> None:
+        """Say what there is and which view is chosen."""
+        self._tally, self._view, self._cell, self._reading = tally, view, cell, reading
+        self.refresh()
+
+    def render(self) -> Text:
+        """One line."""
+        palette, tally = Palette.of(self.app), self._tally
+        counts = {
+            "errors": tally.errors,
+            "unparsed": tally.unparsed,
+            "failed": tally.failed,
+            "all": tally.n,
+        }
+        out = Text(no_wrap=True, overflow="ellipsis")
+        for key, view in self.VIEWS:
+            here = view == self._view
+            click = Style(meta={"@click": f"screen.view('{view}')"})
+            out.append(f"{key} ", palette.dim + click)
+            out.append(view, Style(bold=here, underline=here, dim=not here) + click)
+            if view in counts:
+                out.append(f" {counts[view]:,}", palette.dim if not here else "")
+            out.append("   ")
+        if self._view == "cell" and self._cell is not None:
+            target, label = self._cell
+            out.append_text(
+                plain(
+                    f"{target} → {'unparsed' if label is None else label}",
+                    palette.accent + Style(bold=True, underline=True),
+                )
+            )
+        if self._reading:
+            out.append("reading…", palette.dim)
+        return out

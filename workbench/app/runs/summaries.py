@@ -1,0 +1,154 @@
+"""The list of runs from the record, read again only where a folder changed.
+
+Guarantee: one broken run folder is a line that says so, never a failure of the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sessions.errors import WbError
+from workbench.app.runs.reading import RunSummary
+
+if TYPE_CHECKING:
+    from sessions.runs import Run
+
+# What a run is judged by, the first that it has.
+MAIN_METRICS = (
+    *("accuracy", "vqa_accuracy", "auroc", "bleu4", "rouge_l"),
+    *("eval_accuracy", "eval_loss", "loss"),
+)
+
+_Stamp = tuple[tuple[int, int], ...]
+
+
+class SummaryCache:
+    """Reads all runs, and remembers those whose files did not change."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[_Stamp, RunSummary]] = {}
+
+    def read(self) -> list[RunSummary]:
+        """All runs, the newest first. Blocks: for workers. Raises `RecordError`."""
+        from sessions.runs import list_runs
+
+        seen: dict[str, tuple[_Stamp, RunSummary]] = {}
+        for run in list_runs():
+            stamp = _stamp(run.path)
+            known = self._known.get(run.id)
+            # A running one can die without touching a file: its state is asked for each time.
+            if known is None or known[0] != stamp or known[1].state == "running":
+                known = (stamp, summarise(run))
+            seen[run.id] = known
+        self._known = seen
+        return [summary for _, summary in sorted(seen.values(), key=_newest, reverse=True)]
+
+
+def _newest(entry: tuple[_Stamp, RunSummary]) -> str:
+    return entry[1].id  # ids sort by time
+
+
+def _stamp(folder: Path) -> _Stamp:
+    """What changes when anything in a run's folder does."""
+    out = []
+    try:
+        for path in sorted(folder.iterdir()):
+            facts = path.stat()
+            out.append((facts.st_mtime_ns, facts.st_size))
+    except OSError:
+        return ()
+    return tuple(out)
+
+
+def summarise(run: Run) -> RunSummary:
+    """One run as a line; what cannot be read is said in `.problem`."""
+    summary = RunSummary(id=run.id, path=Path(run.path), predictions=_predictions(Path(run.path)))
+    try:
+        config = dict(run.config)
+        summary = replace(
+            summary,
+            config=config,
+            kind=str(getattr(run, "kind", None) or config.get("kind") or "eval"),
+            state=str(run.state),
+            created=_created(run, config),
+            **_names(config),
+        )
+        done, total = run.progress()
+        summary = replace(summary, done=int(done or 0), total=int(total or 0))
+        return with_metrics(summary, run.metrics() or {})
+    except (WbError, OSError, ValueError, TypeError, AttributeError, KeyError) as error:
+        message = error.message if isinstance(error, WbError) else str(error)
+        return replace(summary, problem=message or type(error).__name__)
+
+
+def _created(run: Run, config: Mapping[str, Any]) -> object:
+    for value in (getattr(run, "created", None), config.get("created"), config.get("ts")):
+        if value:
+            return value
+    try:
+        return Path(run.path).stat().st_mtime
+    except OSError:
+        return None
+
+
+def _names(config: Mapping[str, Any]) -> dict[str, str]:
+    """Dataset, split, model and adapter, wherever the kind of run keeps them."""
+    dataset, split = str(config.get("dataset") or ""), str(config.get("split") or "")
+    if not dataset:
+        train = config.get("train") or ""
+        parts = [train] if isinstance(train, str) else [str(part) for part in train]
+        dataset = parts[0] + (f" +{len(parts) - 1}" if len(parts) > 1 else "")
+    return {
+        "dataset": dataset,
+        "split": split,
+        "model": str(config.get("model") or ""),
+        "adapter": str(config.get("adapter") or config.get("name") or ""),
+    }
+
+
+def _predictions(folder: Path) -> Path:
+    """Where a run's answers are: of a training those of its newest evaluation."""
+    own = folder / "predictions.jsonl"
+    if own.exists():
+        return own
+    evals = [path for path in (folder / "eval").glob("*.jsonl") if path.stem.isdigit()]
+    return max(evals, key=lambda path: int(path.stem), default=own)
+
+
+def metric_table(metrics: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """By name, `{value, low?, high?, n?}` of what is a number in a `metrics.json`."""
+    inner = metrics.get("metrics", metrics)
+    out: dict[str, dict[str, float]] = {}
+    for name, entry in inner.items() if isinstance(inner, Mapping) else ():
+        if isinstance(entry, Mapping) and isinstance(entry.get("value"), (int, float)):
+            out[str(name)] = {
+                key: float(entry[key])
+                for key in ("value", "low", "high", "n")
+                if isinstance(entry.get(key), (int, float))
+            }
+        elif isinstance(entry, (int, float)) and not isinstance(entry, bool):
+            out[str(name)] = {"value": float(entry)}
+    return out
+
+
+def with_metrics(summary: RunSummary, metrics: Mapping[str, Any]) -> RunSummary:
+    """The summary with its main metric, counts and all metrics."""
+    table = metric_table(metrics)
+    counts = metrics.get("counts")
+    counts = counts if isinstance(counts, Mapping) else {}
+    name = next((m for m in MAIN_METRICS if m in table), "")
+    entry = table.get(name, {})
+    value = entry.get("value", 0.0)
+    return replace(
+        summary,
+        metrics=table,
+        metric=name,
+        value=value,
+        low=entry.get("low", value),
+        high=entry.get("high", value),
+        unparsed=int(counts.get("unparsed") or 0),
+        failed=int(counts.get("failed") or 0),
+    )

@@ -1,0 +1,133 @@
+"""What every screen of the bench may ask of the app; `workbench.app.app` lists it.
+
+Guarantee: none of it blocks the event loop; `fail` and `call_soon` are safe from any thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from textual.app import App
+from textual.message import Message
+from textual.reactive import reactive
+
+from workbench.app.engine_service import EngineService, EngineState
+from workbench.app.tasks import Tasks, Token
+
+if TYPE_CHECKING:
+    from sessions.jobs import Job
+
+
+class JobStarted(Message):
+    """A job that `start_job` was asked for is running."""
+
+    def __init__(self, job: Job, title: str) -> None:
+        super().__init__()
+        self.job = job
+        self.title = title
+
+
+class Call(Message):
+    """A function that a worker wants run on the event loop."""
+
+    def __init__(self, function: Callable[[], object]) -> None:
+        super().__init__()
+        self.function = function
+
+
+class Services(App[int]):
+    """The services of the app."""
+
+    engine_state: reactive[EngineState] = reactive(EngineState())
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tasks = Tasks(self.fail)
+        self._engine_service = EngineService(self._engine_changed)
+
+    def copy_text(self, text: str, what: str = "text", *, panel: bool = True) -> None:
+        """Copy by OSC 52 and show what was copied: not every terminal takes OSC 52.
+
+        Args:
+            text: What is copied, as it is.
+            what: What to call it in the toast (`command`, `UID`).
+            panel: Show the text in a panel; otherwise in the toast alone.
+        """
+        self.copy_to_clipboard(text)
+        if not panel or len(text) <= 48:
+            from workbench.text import clean
+
+            self.notify(clean(text), title=f"{what} copied", markup=False)
+            return
+        from workbench.app.widgets.text_panel import TextPanel
+
+        self.push_screen(TextPanel(f"{what} copied", text))
+
+    def start_job(
+        self,
+        argv: list[str],
+        title: str,
+        *,
+        on_started: Callable[[Job], None] | None = None,
+    ) -> None:
+        """Start `wb *argv` as a job, off the event loop; failures show in a panel."""
+
+        def work(token: Token) -> None:
+            try:
+                job = self.start_job_now(argv, title)
+            except Exception as error:
+                self.fail(error, title=f"could not start: {title}")
+                return
+            self.call_soon(self._job_started, job, title, on_started)
+
+        # A lane of its own: a second job must not push the first one out.
+        self.tasks.run(f"start job {id(work)}", work)
+
+    def start_job_now(self, argv: list[str], title: str) -> Job:
+        """Start `wb *argv` as a job and return it. Blocks: for workers only."""
+        import sys
+
+        from sessions import jobs
+
+        return jobs.start([sys.executable, "-P", "-m", "commands.main", *argv], title=title)
+
+    def _job_started(self, job: Job, title: str, on_started: Callable[[Job], None] | None) -> None:
+        from workbench.text import clean
+
+        self.notify(f"{clean(title)}: 3 follows it", title="job started", markup=False)
+        if on_started is not None:
+            on_started(job)
+        self.screen.post_message(JobStarted(job, title))
+
+    def fail(self, error: BaseException, title: str | None = None) -> None:
+        """Show a failure in a panel with its full, copyable text. Safe from any thread."""
+        self.call_soon(self._show_failure, error, title)
+
+    def _show_failure(self, error: BaseException, title: str | None) -> None:
+        from workbench.app.widgets.text_panel import ErrorPanel
+
+        if isinstance(self.screen, ErrorPanel) and self.screen.same_as(error):
+            return
+        self.push_screen(ErrorPanel(error, title))
+
+    def engine(self) -> EngineService:
+        """The one connection to the engine; see `EngineService`."""
+        return self._engine_service
+
+    def _engine_changed(self, state: EngineState) -> None:
+        self.call_soon(setattr, self, "engine_state", state)
+
+    def action_restart_engine(self) -> None:
+        """Start the engine again after it died or hung."""
+        self.tasks.run("engine", lambda token: self._engine_service.restart())
+
+    def call_soon(self, function: Callable[..., object], *args: Any, **named: Any) -> None:
+        """Run on the event loop, from any thread, without waiting; dropped when the app is gone."""
+        if self.is_running:
+            self.post_message(Call(partial(function, *args, **named)))
+
+    def on_call(self, call: Call) -> None:
+        """Run what another thread left to be run here."""
+        call.function()

@@ -1,0 +1,252 @@
+"""Sessions: what was asked, word for word, and what another model would say to it.
+
+Guarantee: files are read in thread workers, again only where they changed.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical, VerticalScroll
+from textual.message import Message
+from textual.widgets import Footer, Static
+from textual.worker import get_current_worker
+
+from sessions.records import GradcamRecord, NoteRecord, PromptRecord, Record
+from workbench.app.lists.palette import Palette
+from workbench.app.lists.row_list import RowList
+from workbench.app.sessions.deeds import OneReplayed, ReplayEnded, SessionDeeds
+from workbench.app.sessions.reading import (
+    SessionIndex,
+    SessionLine,
+    asked,
+    read_entries,
+    who,
+)
+from workbench.app.sessions.replay_panel import ReplayPanel
+from workbench.app.sessions.tables import EntryTable, SessionTable
+from workbench.app.widgets.header import BenchHeader
+from workbench.text import clean
+
+REFRESH_S = 2.0  # how often the sessions are looked at again while somebody looks at them
+
+
+class SessionsRead(Message):
+    """The list of sessions was read."""
+
+    def __init__(self, sessions: list[SessionLine]) -> None:
+        super().__init__()
+        self.sessions = sessions
+
+
+class EntriesRead(Message):
+    """The records of a session were read."""
+
+    def __init__(self, session_id: str, entries: list[Record]) -> None:
+        super().__init__()
+        self.session_id, self.entries = session_id, entries
+
+
+class SessionsScreen(SessionDeeds):
+    """The place of sessions."""
+
+    CSS_PATH = "sessions.tcss"
+    HELP = (
+        "Left the sessions, right what was asked in the chosen one. Enter opens the sample; r and "
+        "R ask again, of any model: what changed is marked."
+    )
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-short"), (36, "-tall")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "replay", "Replay", tooltip="Replay this prompt", id="sessions.replay"),
+        Binding("R", "replay_all", "Replay all", id="sessions.replay-all"),
+        Binding("n", "note", "Note", id="sessions.note"),
+        Binding("y", "copy", "Copy", tooltip="Copy the command", id="sessions.copy"),
+        Binding("Y", "copy_uid", "Copy UID", id="sessions.copy-uid", show=False),
+        Binding("escape", "back", "Back", id="sessions.back"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._index = SessionIndex()
+        self._stamp = (0, 0)
+        self._listing = False
+
+    def compose(self) -> ComposeResult:
+        """The sessions beside, or over, what was asked or the replay."""
+        yield BenchHeader()
+        with Container(id="sessions-body"):
+            table = SessionTable(widget_id="session-table")
+            table.border_title = "Sessions"
+            yield table
+            with Vertical(id="session-detail"):
+                entries = EntryTable(widget_id="entries")
+                entries.border_title = "Asked"
+                yield entries
+                with VerticalScroll(id="entry-box", can_focus=False):
+                    yield Static(id="entry-text")
+            yield ReplayPanel(widget_id="replay")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Read the sessions, and go on reading them while they are looked at."""
+        self.table.focus()
+        self.refresh_sessions()
+        self.set_interval(REFRESH_S, self.refresh_sessions)
+
+    def on_screen_resume(self) -> None:
+        """Back from elsewhere: what was asked meanwhile is read at once."""
+        self.refresh_sessions()
+
+    # -- reading -----------------------------------------------------------------------------
+
+    def refresh_sessions(self) -> None:
+        """Read the sessions again, where they are looked at and not being read."""
+        if self.is_current and not self._listing:
+            self._listing = True
+            self._read_sessions()
+
+    @work(thread=True, group="sessions-list", exit_on_error=False)
+    def _read_sessions(self) -> None:
+        try:
+            self.post_message(SessionsRead(self._index.read()))
+        except Exception as error:
+            self.app.call_from_thread(self._list_failed, error)
+
+    def _list_failed(self, error: Exception) -> None:
+        self._listing = False
+        self.table.empty = ("The sessions cannot be read", clean(error, newlines=False))
+        self.table.refresh()
+
+    @on(SessionsRead)
+    def _sessions_read(self, event: SessionsRead) -> None:
+        self._listing = False
+        self.table.show_sessions(event.sessions)
+        self.query_one(BenchHeader).subject = f"{len(event.sessions):,} sessions"
+        known = self.table.sessions.get(self.session.id) if self.session else None
+        self.session = known or self.table.session
+
+    @on(RowList.Moved, "#session-table")
+    def _session_moved(self) -> None:
+        self.session = self.table.session
+
+    def watch_session(self, old: SessionLine | None, session: SessionLine | None) -> None:
+        """Show another session, or more of the same one."""
+        self.set_class(session is None, "-none")
+        if session is None:
+            return
+        same = old is not None and old.id == session.id
+        if not same and not self.panel.running:
+            self.remove_class("-replay")
+        if not same or old != session:
+            self._read_entries(session)
+
+    @work(thread=True, group="sessions-entries", exclusive=True, exit_on_error=False)
+    def _read_entries(self, session: SessionLine) -> None:
+        try:
+            entries = read_entries(session)
+        except Exception as error:
+            self.bench.fail(error, "this session cannot be read")
+            return
+        if not get_current_worker().is_cancelled:
+            self.post_message(EntriesRead(session.id, entries))
+
+    @on(EntriesRead)
+    def _entries_read(self, event: EntriesRead) -> None:
+        if self.session is not None and event.session_id == self.session.id:
+            self.entries.show_entries(event.entries)
+            if not event.entries:
+                self.query_one("#entry-text", Static).update("")
+
+    @on(RowList.Moved, "#entries")
+    def _entry_moved(self) -> None:
+        entry = self.entries.entry
+        if entry is not None:
+            self.query_one("#entry-text", Static).update(whole(entry, Palette.of(self.app)))
+            self.query_one("#entry-box").scroll_home(animate=False)
+
+    # -- going in and back -------------------------------------------------------------------
+
+    @on(RowList.Opened, "#session-table")
+    def _session_opened(self) -> None:
+        self.add_class("-inside")
+        (self.panel.rows if self.replay_shown else self.entries).focus()
+
+    @on(RowList.Opened, "#entries")
+    def _entry_opened(self) -> None:
+        uid = getattr(self.entries.entry, "uid", None)
+        if uid:
+            self.bench.open_uid(uid)
+        else:
+            self.notify("this was about no sample of a dataset", severity="warning")
+
+    @on(ReplayPanel.OpenPair)
+    def _pair_opened(self, event: ReplayPanel.OpenPair) -> None:
+        self.bench.open_uid(event.uid)
+
+    def action_back(self) -> None:
+        """One step back: stop a replay, leave it, leave the session."""
+        if self.replay_shown and self.panel.running:
+            self.stop_replay()
+        elif self.replay_shown:
+            self.remove_class("-replay")
+            self.entries.focus()
+        else:
+            self.remove_class("-inside")
+            self.table.focus()
+
+    # -- replay ------------------------------------------------------------------------------
+
+    @on(OneReplayed)
+    def _one_replayed(self, event: OneReplayed) -> None:
+        if self.panel.running:
+            self.panel.add(event.pair)
+
+    @on(ReplayEnded)
+    def _replay_ended(self, event: ReplayEnded) -> None:
+        self._replaying = None
+        self.panel.end()
+        if event.error is not None:
+            self.bench.fail(event.error, "the engine cannot be asked")
+
+    @on(ReplayPanel.Stop)
+    def _stopped(self) -> None:
+        self.stop_replay()
+
+
+def whole(entry: Record, palette: Palette) -> Text:
+    """A record in full: what was sent and what came back."""
+    text = Text()
+    if isinstance(entry, PromptRecord):
+        text.append(f"{clean(entry.uid or 'images of your own', newlines=False)}  ", palette.strong)
+        seconds = entry.timing.get("total_s")
+        took = f"  {seconds:.2f} s" if isinstance(seconds, (int, float)) else ""
+        text.append(f"{clean(who(entry), newlines=False)}  {knobs(entry)}{took}\n", palette.dim)
+        text.append(clean(asked(entry)) + "\n", palette.accent)
+        text.append(clean(entry.text))
+        if entry.error:
+            text.append(clean(entry.error.get("message", "failed")), palette.bad)
+        if entry.label is not None:
+            text.append(f"\nread as {clean(entry.label, newlines=False)}", palette.dim)
+        if entry.target is not None:
+            text.append(f" · target {clean(entry.target, newlines=False)}", palette.dim)
+    elif isinstance(entry, GradcamRecord):
+        text.append(f"{clean(entry.uid, newlines=False)}  ", palette.strong)
+        text.append(f"{clean(entry.method)} at {clean(entry.layer)}\n", palette.dim)
+        text.append(clean(entry.answer_text))
+    elif isinstance(entry, NoteRecord):
+        text.append(clean(entry.text))
+    return text
+
+
+def knobs(entry: PromptRecord) -> str:
+    """The knobs that say most about an answer."""
+    shown = []
+    for name in ("temperature", "top_p", "num_beams", "seed"):
+        value = entry.decoding.get(name)
+        if value not in (None, 0, 0.0, 1, 1.0):
+            shown.append(f"{name} {value}")
+    return clean(" ".join(shown) or "greedy", newlines=False)

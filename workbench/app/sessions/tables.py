@@ -1,0 +1,147 @@
+"""The list of sessions and the list of what was asked in one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from rich.style import Style
+from rich.text import Text
+
+from sessions.records import GradcamRecord, NoteRecord, PromptRecord, Record
+from workbench.app.lists.draw import ago, clock, plain
+from workbench.app.lists.palette import Palette
+from workbench.app.lists.row_list import Cell, Column, RowList
+from workbench.app.sessions.reading import SessionLine, asked, who
+
+_NONE = (
+    "No sessions yet",
+    "",
+    "p in Explore (1) asks a model about a sample,",
+    "wb prompt does it from a script:",
+    "both are kept here, word for word",
+)
+
+
+class SessionTable(RowList):
+    """Sessions, the one last written first."""
+
+    HELP_TITLE = "The list of sessions"
+
+    def __init__(self, *, widget_id: str | None = None) -> None:
+        columns = (
+            Column("session", 0, share=4),
+            Column("prompts", 7, "right"),
+            Column("models", 0, share=3, above=44),
+            Column("last", 4, "right"),
+        )
+        super().__init__(columns, empty=_NONE, widget_id=widget_id)
+        self.sessions: dict[str, SessionLine] = {}
+
+    @property
+    def session(self) -> SessionLine | None:
+        """The session under the cursor."""
+        return self.sessions.get(self.key or "")
+
+    def show_sessions(self, sessions: Sequence[SessionLine], cursor: str | None = None) -> None:
+        """Replace the sessions; the cursor stays on its session."""
+        self.sessions = {line.id: line for line in sessions}
+        self.show(list(self.sessions), lambda i: self._row(sessions[i]), cursor=cursor)
+
+    def _row(self, line: SessionLine) -> tuple[Cell, ...]:
+        palette = Palette.of(self.app)
+        name = plain(line.id)
+        if line.problem or line.damaged:
+            words = line.problem or f"{line.damaged} damaged lines"
+            name.append(f"  {words}", palette.warn)
+        return (
+            name,
+            Text(f"{line.prompts:,}", style=Style(bold=bool(line.prompts))),
+            plain(", ".join(m.rstrip("/").rsplit("/", 1)[-1] for m in line.models), palette.dim),
+            Text(ago(line.last, time.time()), style=palette.dim),
+        )
+
+
+class EntryTable(RowList):
+    """Prompts, heatmaps and notes of a session, the newest first."""
+
+    HELP_TITLE = "What was asked"
+
+    def __init__(self, *, widget_id: str | None = None) -> None:
+        columns = (
+            Column("", 1),
+            Column("time", 8, above=60),
+            Column("sample", 0, share=3),
+            Column("template", 0, share=2, above=84),
+            Column("model", 0, share=2, above=70),
+            Column("answer", 0, share=6),
+        )
+        super().__init__(columns, empty=("Choose a session",), widget_id=widget_id)
+        self.entries: dict[str, Record] = {}
+
+    @property
+    def entry(self) -> Record | None:
+        """The record under the cursor."""
+        return self.entries.get(self.key or "")
+
+    @property
+    def prompts(self) -> list[PromptRecord]:
+        """The prompts, the oldest first: the order in which they are asked again."""
+        return [e for e in reversed(self.entries.values()) if isinstance(e, PromptRecord)]
+
+    def show_entries(self, entries: Sequence[Record], cursor: str | None = None) -> None:
+        """Replace the records; the cursor stays on its record."""
+        # A file edited by hand may hold an id twice, or none.
+        self.entries = {entry.id or f"line {i}": entry for i, entry in enumerate(entries)}
+        kept = list(self.entries.values())
+        self.empty = (
+            "Nothing asked in this session",
+            "",
+            "n writes a note into it",
+        )
+        self.show(list(self.entries), lambda i: self._row(kept[i]), cursor=cursor)
+
+    def _row(self, entry: Record) -> tuple[Cell, ...]:
+        palette = Palette.of(self.app)
+        at = Text(clock(entry.ts), style=palette.dim)
+        uid = plain(getattr(entry, "uid", None) or "–")
+        if isinstance(entry, PromptRecord):
+            return (
+                prompt_sign(entry, palette),
+                at,
+                uid,
+                plain(entry.template or "free text", palette.dim),
+                plain(who(entry)),
+                _answer(entry, palette),
+            )
+        if isinstance(entry, GradcamRecord):
+            words = f"heat of {entry.token_text!r} by {entry.method}"
+            return (
+                Text("▒", style=palette.second),
+                at,
+                uid,
+                Text(""),
+                plain(who(entry), palette.dim),
+                plain(words, palette.dim),
+            )
+        words = entry.text if isinstance(entry, NoteRecord) else entry.kind
+        note = plain(words, palette.second)
+        return Text("✎", style=palette.second), at, uid, Text(""), Text(""), note
+
+
+def prompt_sign(entry: PromptRecord, palette: Palette) -> Text:
+    """Right, wrong, failed, or just asked: shape and colour."""
+    if entry.error:
+        return Text("!", style=palette.bad)
+    if entry.target is None or entry.label is None:
+        return Text("›", style=palette.dim)
+    right = entry.label == entry.target
+    return Text("✓", style=palette.good) if right else Text("✗", style=palette.bad)
+
+
+def _answer(entry: PromptRecord, palette: Palette) -> Text:
+    if entry.error:
+        return plain(entry.error.get("message") or "failed", palette.bad)
+    if entry.text.strip():
+        return plain(" ".join(entry.text[:400].split()))
+    return plain(" ".join(asked(entry)[:400].split()), palette.dim)

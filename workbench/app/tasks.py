@@ -1,0 +1,115 @@
+"""Slow work beside the event loop: lanes of daemon threads in which the newest request wins.
+
+Guarantee: at most one piece of work runs per lane; a newer one tells the older to stop and waits
+for it in its place, so that holding a key down queues nothing. Threads are daemons: a read that
+hangs on a dead network never keeps anybody from leaving the bench. Work checks its `Token`, and
+reports by `app.call_soon`; it never touches a widget.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+
+class Token:
+    """Tells a piece of work that nobody waits for it any more."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def cancel(self) -> None:
+        """Ask the work to stop."""
+        self._event.set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._event.is_set()
+
+    def __call__(self) -> bool:
+        """The same as `cancelled`, for those who take a callable."""
+        return self._event.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep, at most until cancelled; returns whether it was."""
+        return self._event.wait(seconds)
+
+
+Work = Callable[[Token], Any]
+
+
+class Tasks:
+    """All lanes of one app."""
+
+    def __init__(self, on_error: Callable[[BaseException], None]) -> None:
+        self._on_error = on_error
+        self._lock = threading.Lock()
+        self._running: dict[str, Token] = {}
+        self._pending: dict[str, tuple[Work, Token]] = {}
+        self._closed = False
+
+    def run(self, lane: str, work: Work) -> Token:
+        """Do `work(token)` in a lane, after the one in it was told to stop.
+
+        What it raises goes to the app's error panel, unless it was cancelled.
+        """
+        token = Token()
+        with self._lock:
+            if self._closed:
+                token.cancel()
+                return token
+            running = self._running.get(lane)
+            if running is not None:
+                running.cancel()
+                replaced = self._pending.get(lane)
+                if replaced is not None:
+                    replaced[1].cancel()
+                self._pending[lane] = (work, token)
+                return token
+            self._running[lane] = token
+        threading.Thread(
+            target=self._loop, args=(lane, work, token), name=f"wb-{lane}", daemon=True
+        ).start()
+        return token
+
+    def _loop(self, lane: str, work: Work, token: Token) -> None:
+        while True:
+            try:
+                if not token.cancelled:
+                    work(token)
+            except BaseException as error:
+                if not token.cancelled:
+                    self._on_error(error)
+            with self._lock:
+                following = self._pending.pop(lane, None)
+                if following is None:
+                    del self._running[lane]
+                    return
+                work, token = following
+                self._running[lane] = token
+
+    def cancel(self, lane: str) -> bool:
+        """Tell a lane's work to stop; whether there was any."""
+        with self._lock:
+            token = self._running.get(lane)
+            pending = self._pending.pop(lane, None)
+            if pending is not None:
+                pending[1].cancel()
+            if token is not None:
+                token.cancel()
+            return token is not None
+
+    def busy(self, lane: str | None = None) -> bool:
+        """Whether a lane (or any) has work."""
+        with self._lock:
+            return bool(self._running) if lane is None else lane in self._running
+
+    def close(self) -> None:
+        """Tell everything to stop; nothing new starts."""
+        with self._lock:
+            self._closed = True
+            for token in self._running.values():
+                token.cancel()
+            self._pending.clear()

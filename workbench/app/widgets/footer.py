@@ -1,0 +1,79 @@
+"""The line at the bottom: the keys in reach, fitted to the width.
+
+Guarantee: one widget and one line whatever the number of keys (Textual's own footer mounts a
+widget per key, which costs a third of the first frame); help and the palette are never cut off;
+a click on a key does what the key does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.style import Style
+from rich.text import Text
+from textual.binding import Binding
+from textual.screen import Screen
+from textual.widget import Widget
+
+from workbench.text import clean
+
+
+class BenchFooter(Widget):
+    """`j/k Next  ⏎ Ask  / Filter  …  ? Help  ^p Palette`."""
+
+    DEFAULT_CSS = """
+    BenchFooter {
+        dock: bottom; height: 1; padding: 0 1; background: $panel; color: $foreground;
+        link-style: none; link-color: $foreground; link-background: $panel;
+        link-style-hover: bold;
+    }
+    """
+
+    def on_mount(self) -> None:
+        """Follow what is in reach."""
+        self.screen.bindings_updated_signal.subscribe(self, self._changed)
+
+    def on_unmount(self) -> None:
+        """Follow no more."""
+        self.screen.bindings_updated_signal.unsubscribe(self)
+
+    def _changed(self, screen: Screen[Any]) -> None:
+        self.refresh()
+
+    def render(self) -> Text:
+        """As many keys as fit, those that say how to find the others last and always."""
+        keys = self._keys()
+        always = [k for k in keys if k[0].action in ("app.help", "help")]
+        always.append((Binding("ctrl+p", "app.command_palette", "Keys"), "^p"))
+        tail = self._text(always)
+        room = self.size.width - tail.cell_len - 2
+        line = Text(no_wrap=True, overflow="crop")
+        for key in keys:
+            if key in always:
+                continue
+            part = self._text([key])
+            if line.cell_len + part.cell_len > room:
+                break
+            line.append_text(part)
+        line.append(" " * max(0, self.size.width - line.cell_len - tail.cell_len))
+        line.append_text(tail)
+        return line
+
+    def _keys(self) -> list[tuple[Binding, str]]:
+        seen: dict[str, tuple[Binding, str]] = {}
+        for _, binding, enabled, _ in self.screen.active_bindings.values():
+            if binding.show and enabled and binding.description and binding.action not in seen:
+                shown = binding.key_display or self.app.get_key_display(binding)
+                seen[binding.action] = (binding, shown)
+        return list(seen.values())
+
+    def _text(self, keys: list[tuple[Binding, str]]) -> Text:
+        css = self.app.theme_variables
+        accent = css.get("footer-key-foreground", css.get("accent", ""))[:7]
+        text = Text(no_wrap=True)
+        for binding, shown in keys:
+            click = Style(meta={"@click": f"app.simulate_key('{binding.key}')"})
+            colour = Style(bold=True, color=accent if accent.startswith("#") else None)
+            text.append(shown, colour + click)
+            text.append(f" {clean(binding.description, newlines=False)}  ", click)
+        return text

@@ -1,0 +1,332 @@
+"""Pictures as lines of a terminal: arranged, scaled, heat laid over, drawn by one protocol.
+
+Guarantee: pure functions for worker threads; they import Pillow (and numpy, where there is heat)
+when called, touch no widget and ask the terminal nothing. Aspect ratios hold: a picture is as
+large as fits and never stretched.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len, chop_cells
+from rich.color import Color
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from workbench.text import clean
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL import Image
+
+    from workbench.app.widgets.protocol import Protocol
+
+GAP = 2  # cells between two pictures
+
+
+@dataclass(frozen=True)
+class Box:
+    """Where a picture lies, in cells."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One picture to draw.
+
+    Attributes:
+        image: Decoded, or `None` where it could not be.
+        caption: The line below it, cleaned already or not.
+        heat: (h, w) in 0..1, or `None`.
+        error: Why there is no image.
+    """
+
+    image: Image.Image | None
+    caption: str = ""
+    heat: np.ndarray | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How heat is laid over.
+
+    Attributes:
+        opacity: 0 shows the image alone, 1 the hottest place as heat alone.
+        fade: Cold places show the image as it is; otherwise heat is laid evenly over all of it.
+    """
+
+    opacity: float = 0.5
+    colormap: str = "turbo"
+    fade: bool = False
+
+
+@dataclass
+class Frame:
+    """What a picture widget shows.
+
+    Attributes:
+        strips: One per line of the area.
+        boxes: Where each picture lies.
+        upload: For kitty: what is written to the terminal before the strips are drawn.
+        remove: For kitty: what frees the pictures again.
+        sixels: For sixel: (box, data), written where the picture lies.
+    """
+
+    strips: list[Strip]
+    boxes: list[Box] = field(default_factory=list)
+    upload: str = ""
+    remove: str = ""
+    sixels: list[tuple[Box, str]] = field(default_factory=list)
+
+
+def arrange(
+    sizes: Sequence[tuple[int, int]],
+    area: tuple[int, int],
+    cell: tuple[int, int] = (1, 2),
+    caption: int = 1,
+) -> list[Box]:
+    """Place pictures in rows so that they are as large as they can be, centred.
+
+    Args:
+        sizes: (width, height) of each in pixels.
+        area: (columns, rows) of cells.
+        cell: (width, height) of a cell, in any unit.
+        caption: Lines kept below each picture.
+
+    Returns:
+        A box per picture, without its caption; at least one cell each.
+    """
+    columns, rows = area
+    best: list[Box] = []
+    best_area = -1.0
+    for across in range(1, len(sizes) + 1):
+        down = math.ceil(len(sizes) / across)
+        width = max(1, (columns - GAP * (across - 1)) // across)
+        height = max(1, rows // down - caption)
+        boxes = _rows_of(sizes, across, (width, height), cell, caption, area)
+        covered = sum(b.width * b.height for b in boxes)
+        fits = all(b.x + b.width <= columns and b.y + b.height <= rows for b in boxes)
+        if covered > best_area and (fits or not best):
+            best, best_area = boxes, covered
+    return best
+
+
+def _rows_of(
+    sizes: Sequence[tuple[int, int]],
+    across: int,
+    slot: tuple[int, int],
+    cell: tuple[int, int],
+    caption: int,
+    area: tuple[int, int],
+) -> list[Box]:
+    fitted = [_fit(size, slot, cell) for size in sizes]
+    lines = [fitted[i : i + across] for i in range(0, len(fitted), across)]
+    heights = [max(h for _, h in line) + caption for line in lines]
+    y = max(0, (area[1] - sum(heights)) // 2)
+    boxes = []
+    for line, height in zip(lines, heights, strict=True):
+        x = max(0, (area[0] - sum(w for w, _ in line) - GAP * (len(line) - 1)) // 2)
+        for w, h in line:
+            boxes.append(Box(x, y, w, h))
+            x += w + GAP
+        y += height
+    return boxes
+
+
+def _fit(size: tuple[int, int], slot: tuple[int, int], cell: tuple[int, int]) -> tuple[int, int]:
+    """(columns, rows): the largest box in `slot` of the picture's own shape."""
+    width, height = max(1, size[0]), max(1, size[1])
+    scale = min(slot[0] * cell[0] / width, slot[1] * cell[1] / height)
+    return (
+        max(1, min(slot[0], round(width * scale / cell[0]))),
+        max(1, min(slot[1], round(height * scale / cell[1]))),
+    )
+
+
+def make_frame(
+    pictures: Sequence[Shown],
+    area: tuple[int, int],
+    *,
+    protocol: Protocol = "halfcell",
+    cell: tuple[int, int] = (10, 20),
+    look: Look | None = None,
+    captions: bool = True,
+    first_id: int = 1,
+) -> Frame:
+    """Draw pictures into an area of cells.
+
+    Args:
+        pictures: In their order.
+        area: (columns, rows).
+        protocol: What the terminal understands.
+        cell: (width, height) of a cell in pixels.
+        look: How heat is laid over, where a picture has any.
+        captions: Draw the line below each picture.
+        first_id: For kitty: the first image's number, the others follow.
+    """
+    columns, rows = area
+    if columns < 1 or rows < 1 or not pictures:
+        return Frame([Strip.blank(max(0, columns)) for _ in range(max(0, rows))])
+    sizes = [p.image.size if p.image is not None else (4, 3) for p in pictures]
+    boxes = arrange(sizes, area, cell, 1 if captions else 0)
+    canvas = _Canvas(columns, rows)
+    frame = Frame([], boxes)
+    for number, (picture, box) in enumerate(zip(pictures, boxes, strict=True)):
+        if picture.image is None:
+            canvas.put_error(box, picture.error)
+        elif protocol == "off":
+            canvas.put_error(box, f"{picture.image.width}×{picture.image.height}", sign="▫")
+        elif protocol == "kitty":
+            canvas.put(box, _kitty(frame, picture, box, cell, look, first_id + number))
+        elif protocol == "sixel":
+            frame.sixels.append((box, _sixel(picture, box, cell, look)))
+        else:
+            canvas.put(box, halfcell_rows(picture, box, look))
+        if captions:
+            canvas.put_caption(box, picture.caption)
+    frame.strips = canvas.strips()
+    return frame
+
+
+def scaled(picture: Shown, size: tuple[int, int], look: Look | None) -> Image.Image:
+    """The picture at that size in pixels, RGB, its heat laid over.
+
+    Scaled first: the heat is then laid over a few thousand pixels, not over millions.
+    """
+    from PIL import Image
+
+    assert picture.image is not None
+    larger = size[0] >= picture.image.width and size[1] >= picture.image.height
+    # Averaging when shrinking rings around no edge; a cubic when enlarging shows no steps.
+    method = Image.Resampling.BICUBIC if larger else Image.Resampling.BOX
+    small = picture.image.convert("RGB").resize(size, method)
+    if picture.heat is None or look is None:
+        return small
+    from workbench.explain.overlay import overlay
+
+    return overlay(
+        small, picture.heat, opacity=look.opacity, colormap=look.colormap, fade=look.fade
+    )
+
+
+def halfcell_rows(picture: Shown, box: Box, look: Look | None) -> list[list[Segment]]:
+    """The picture in half-cells, one list of segments per line of the box."""
+    from workbench.data.halfcell import halfcell_segments
+
+    pixels = scaled(picture, (box.width, box.height * 2), look)
+    return halfcell_segments(pixels, box.width, box.height)
+
+
+def _kitty(
+    frame: Frame,
+    picture: Shown,
+    box: Box,
+    cell: tuple[int, int],
+    look: Look | None,
+    number: int,
+) -> list[list[Segment]]:
+    """Upload by kitty's protocol; the lines are its placeholders, which scroll like text."""
+    import base64
+    import io
+
+    from workbench.app.widgets.protocol import quiet_import
+
+    module = quiet_import("textual_image.renderable.tgp")
+    marks = getattr(module, "_NUMBER_TO_DIACRITIC", None)
+    if not marks or box.width > len(marks) or box.height > len(marks):
+        return halfcell_rows(picture, box, look)
+    buffer = io.BytesIO()
+    size = (box.width * cell[0], box.height * cell[1])
+    scaled(picture, size, look).save(buffer, "PNG", compress_level=1)
+    payload = base64.b64encode(buffer.getvalue()).decode()
+    parts = [payload[i : i + 4096] for i in range(0, len(payload), 4096)]
+    for index, part in enumerate(parts):
+        more = int(index < len(parts) - 1)
+        head = f"i={number},f=100,q=2,m={more}" if index == 0 else f"m={more},q=2"
+        frame.upload += f"\x1b_G{head};{part}\x1b\\"
+    frame.upload += f"\x1b_Ga=p,U=1,i={number},c={box.width},r={box.height},q=2\x1b\\"
+    frame.remove += f"\x1b_Ga=d,d=I,i={number},q=2\x1b\\"
+    style = Style(color=Color.from_rgb(number >> 16 & 255, number >> 8 & 255, number & 255))
+    high = chr(marks[number >> 24 & 255])
+    return [
+        [
+            Segment(
+                "".join(
+                    f"\U0010eeee{chr(marks[y])}{chr(marks[x])}{high}" for x in range(box.width)
+                ),
+                style,
+            )
+        ]
+        for y in range(box.height)
+    ]
+
+
+def _sixel(picture: Shown, box: Box, cell: tuple[int, int], look: Look | None) -> str:
+    """The picture as sixels, empty where that cannot be made."""
+    from workbench.app.widgets.protocol import quiet_import
+
+    module = quiet_import("textual_image._sixel")
+    if module is None or not hasattr(module, "image_to_sixels"):
+        return ""
+    return module.image_to_sixels(
+        scaled(picture, (box.width * cell[0], box.height * cell[1]), look)
+    )
+
+
+class _Canvas:
+    """Lines of cells onto which boxes are put; what nothing covers stays blank."""
+
+    def __init__(self, columns: int, rows: int) -> None:
+        self.columns = columns
+        # Per line: (x, width, segments), in the order of x when drawn.
+        self.lines: list[list[tuple[int, int, list[Segment]]]] = [[] for _ in range(rows)]
+
+    def put(self, box: Box, rows: list[list[Segment]]) -> None:
+        for offset, segments in enumerate(rows):
+            if 0 <= box.y + offset < len(self.lines):
+                self.lines[box.y + offset].append((box.x, box.width, segments))
+
+    def put_caption(self, box: Box, caption: str) -> None:
+        y = box.y + box.height
+        text = chop_cells(clean(caption, newlines=False) or " ", max(1, box.width))[0]
+        if text.strip() and y < len(self.lines):
+            width = cell_len(text)
+            x = box.x + (box.width - width) // 2
+            self.lines[y].append((x, width, [Segment(text, Style(dim=True))]))
+
+    def put_error(self, box: Box, error: str, sign: str = "✗") -> None:
+        import textwrap
+
+        text = textwrap.wrap(f"{sign} {clean(error, newlines=False)}", max(8, box.width))
+        top = box.y + max(0, (box.height - len(text)) // 2)
+        for offset, line in enumerate(text[: box.height]):
+            line = chop_cells(line, max(1, box.width))[0]
+            x = box.x + (box.width - cell_len(line)) // 2
+            if top + offset < len(self.lines):
+                style = Style(color="red") if sign == "✗" else Style(dim=True)
+                self.lines[top + offset].append((x, cell_len(line), [Segment(line, style)]))
+
+    def strips(self) -> list[Strip]:
+        strips = []
+        for line in self.lines:
+            segments: list[Segment] = []
+            at = 0
+            for x, width, part in sorted(line, key=lambda entry: entry[0]):
+                if x > at:
+                    segments.append(Segment(" " * (x - at)))
+                segments += part
+                at = x + width
+            if at < self.columns:
+                segments.append(Segment(" " * (self.columns - at)))
+            strips.append(Strip(segments, max(at, self.columns)))
+        return strips

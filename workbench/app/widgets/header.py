@@ -1,0 +1,127 @@
+"""The line at the top of every place: where one is, what is open, how the engine is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.style import Style
+from rich.text import Text
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from workbench.app.engine_service import EngineState
+from workbench.text import clean
+
+if TYPE_CHECKING:
+    from textual.timer import Timer
+
+_SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_SIGNS = {"off": "○", "ready": "●", "died": "✗"}
+
+
+def memory_text(count: int | None) -> str:
+    """Bytes as a person says them, empty where unknown."""
+    if not count:
+        return ""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+class BenchHeader(Widget):
+    """`wb  1 Explore 2 Runs 3 Jobs 4 Sessions   demo/test · 1,000      demo ● ready 21 MB`.
+
+    A screen sets `.subject` to say what is open in it.
+    """
+
+    DEFAULT_CSS = """
+    BenchHeader {
+        dock: top; height: 1; padding: 0 1;
+        background: $panel; color: $foreground;
+        link-style: none; link-color: $foreground; link-style-hover: bold; link-background: $panel;
+    }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = set()
+    TABS: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("explore", "Explore"),
+        ("runs", "Runs"),
+        ("jobs", "Jobs"),
+        ("sessions", "Sessions"),
+    )
+
+    subject: reactive[str] = reactive("")
+    engine_state: reactive[EngineState] = reactive(EngineState())
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._timer: Timer | None = None
+        self._turn = 0
+
+    def on_mount(self) -> None:
+        """Follow the app's engine state."""
+        self.engine_state = getattr(self.app, "engine_state", EngineState())
+        self.watch(self.app, "engine_state", self._follow_engine)
+
+    def _follow_engine(self, state: EngineState) -> None:
+        self.engine_state = state
+        moving = state.phase in ("starting", "loading", "busy")
+        if moving and self._timer is None:
+            self._timer = self.set_interval(0.1, self._spin)
+        elif not moving and self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+
+    def _spin(self) -> None:
+        self._turn += 1
+        self.refresh()
+
+    def render(self) -> Text:
+        """One line; the engine yields to the tabs and the subject where it is narrow."""
+        css = self.app.theme_variables
+        left = Text(no_wrap=True, overflow="ellipsis")
+        left.append(" wb ", Style(bold=True, reverse=True, color=_hex(css, "primary")))
+        left.append(" ")
+        wide = self.size.width >= 100
+        for number, (place, title) in enumerate(self.TABS, 1):
+            here = self.app.current_mode == place
+            click = Style(meta={"@click": f"app.go('{place}')"})
+            style = Style(bold=here, underline=here, dim=not here) + click
+            left.append(f"{number} {title}" if wide or here else f"{number}", style)
+            left.append("  " if wide else " ")
+        right = self._engine_text(css)
+        room = self.size.width - left.cell_len - right.cell_len - 2
+        subject = Text(clean(self.subject, newlines=False), no_wrap=True)
+        if subject.cell_len > room - 2:
+            subject.truncate(max(0, room - 2), overflow="ellipsis")
+        left.append("  ")
+        left.append_text(subject)
+        left.append(" " * max(1, self.size.width - left.cell_len - right.cell_len))
+        left.append_text(right)
+        return left
+
+    def _engine_text(self, css: dict[str, str]) -> Text:
+        state = self.engine_state
+        moving = state.phase in ("starting", "loading", "busy")
+        sign = _SPINNER[self._turn % len(_SPINNER)] if moving else _SIGNS[state.phase]
+        colour = {"ready": "success", "died": "error", "off": "foreground"}.get(
+            state.phase, "warning"
+        )
+        text = Text(no_wrap=True)
+        model = clean(getattr(self.app, "model_label", ""), newlines=False)
+        if model and self.size.width >= 80:
+            text.append(f"{model} ", Style(bold=True))
+        word = {"off": "engine off", "busy": "working"}.get(state.phase, state.phase)
+        if state.progress is not None and state.phase == "loading":
+            word += f" {state.progress:.0%}"
+        text.append(f"{sign} {word}", Style(color=_hex(css, colour)))
+        if state.phase == "died":
+            text.append(" · F8 starts it again", Style(dim=True))
+        elif state.detail and state.phase in ("starting", "loading") and self.size.width >= 120:
+            text.append(f" {clean(state.detail, newlines=False)[:40]}", Style(dim=True))
+        elif memory := memory_text(state.memory_bytes):
+            text.append(f" {memory}", Style(dim=True))
+        return text
+
+
+def _hex(css: dict[str, str], name: str) -> str | None:
+    """A theme colour that rich understands; `None` (the default colour) for named ANSI ones."""
+    value = css.get(name, "")
+    return value[:7] if value.startswith("#") else None

@@ -1,0 +1,180 @@
+"""One modal for choosing one thing of a list: type to narrow, Enter takes, Esc leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from workbench.app.widgets.choice import Choice
+from workbench.text import clean
+
+
+class Picker(ModalScreen[Any]):
+    """Returns the value of the chosen `Choice`, or `None`.
+
+    With `free` set, what was typed can be taken as it is where it fits nothing; it is returned
+    as a `str`.
+    """
+
+    HELP_TITLE = "Choose"
+    DEFAULT_CSS = """
+    Picker { align: center middle; background: $background 60%; }
+    Picker > Vertical {
+        width: 80%; max-width: 90; height: auto; max-height: 80%;
+        border: round $primary; background: $surface; padding: 0 1;
+    }
+    Picker Input { border: none; height: 1; margin: 0 0 1 0; background: $boost; }
+    Picker OptionList {
+        height: auto; max-height: 20; border: none; background: $surface; padding: 0;
+    }
+    Picker .keys { color: $text-muted; margin-top: 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Back", id="picker.leave"),
+        Binding("down", "cursor(1)", "Next", id="picker.next", show=False),
+        Binding("up", "cursor(-1)", "Previous", id="picker.previous", show=False),
+    ]
+
+    def __init__(
+        self, title: str, choices: Sequence[Choice], *, current: Any = None, free: str = ""
+    ) -> None:
+        super().__init__()
+        self.picker_title = title
+        self.choices = list(choices)
+        self.current = current
+        self.free = free
+        self._shown: list[Choice] = []
+
+    def compose(self) -> ComposeResult:
+        """What is typed, and what fits it."""
+        with Vertical() as box:
+            box.border_title = Text(clean(self.picker_title, newlines=False))
+            yield Input(placeholder=self.free or "type to narrow")
+            yield OptionList()
+            yield Static("Enter takes it · Esc leaves", classes="keys", markup=False)
+
+    def on_mount(self) -> None:
+        """All of them, the present one under the cursor."""
+        self._fill("")
+        self.query_one(Input).focus()
+
+    @on(Input.Changed)
+    def _narrow(self, event: Input.Changed) -> None:
+        self._fill(event.value)
+
+    def _fill(self, typed: str) -> None:
+        words = typed.casefold().split()
+        self._shown = [
+            c for c in self.choices if all(w in f"{c.title} {c.about}".casefold() for w in words)
+        ]
+        if self.free and typed.strip() and typed.strip() not in {c.title for c in self._shown}:
+            self._shown.append(Choice(typed.strip(), "take what was typed", typed.strip()))
+        options = self.query_one(OptionList)
+        options.clear_options()
+        options.add_options(Option(_prompt(c)) for c in self._shown)
+        at = next((i for i, c in enumerate(self._shown) if c.value == self.current), 0)
+        options.highlighted = at if self._shown else None
+
+    def action_cursor(self, by: int) -> None:
+        """Move in the list while the input keeps the focus."""
+        options = self.query_one(OptionList)
+        if by > 0:
+            options.action_cursor_down()
+        else:
+            options.action_cursor_up()
+
+    @on(Input.Submitted)
+    def _take(self) -> None:
+        at = self.query_one(OptionList).highlighted
+        if at is not None and at < len(self._shown):
+            self.dismiss(self._shown[at].value)
+
+    @on(OptionList.OptionSelected)
+    def _click(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self._shown[event.option_index].value)
+
+    def action_leave(self) -> None:
+        """Nothing is chosen."""
+        self.dismiss(None)
+
+
+def _prompt(choice: Choice) -> Text:
+    text = Text(
+        clean(choice.title, newlines=False), style="bold", no_wrap=True, overflow="ellipsis"
+    )
+    if choice.about:
+        text.append(f"  {clean(choice.about, newlines=False)}", style="not bold dim")
+    return text
+
+
+class LineForm(ModalScreen[list[str] | None]):
+    """A few labelled lines to edit; returns their texts, or `None`."""
+
+    HELP_TITLE = "Form"
+    DEFAULT_CSS = """
+    LineForm { align: center middle; background: $background 60%; }
+    LineForm > Vertical {
+        width: 90%; max-width: 120; height: auto; border: round $primary;
+        background: $surface; padding: 1 2;
+    }
+    LineForm .about { color: $text-muted; height: auto; margin-bottom: 1; }
+    LineForm Input { border: none; height: 1; background: $boost; margin-bottom: 1; }
+    LineForm Input:focus { background: $primary 30%; }
+    LineForm .problem { color: $text-error; height: auto; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Back", id="form.leave"),
+        Binding("down", "app.focus_next", "Next", id="form.next", show=False),
+        Binding("up", "app.focus_previous", "Previous", id="form.previous", show=False),
+    ]
+
+    def __init__(
+        self, title: str, lines: Sequence[tuple[str, str]], *, about: str = "", does: str = "take"
+    ) -> None:
+        super().__init__()
+        self.form_title, self.lines, self.about, self.does = title, list(lines), about, does
+
+    def compose(self) -> ComposeResult:
+        """The labels, the inputs and the keys."""
+        with Vertical() as box:
+            box.border_title = Text(clean(self.form_title, newlines=False))
+            if self.about:
+                yield Static(self.about, classes="about", markup=False)
+            for label, value in self.lines:
+                if label:
+                    yield Static(label, markup=False)
+                yield Input(value)
+            yield Static("", classes="problem", markup=False)
+            yield Static(f"Enter: {self.does} · Esc: back", classes="about", markup=False)
+
+    def on_mount(self) -> None:
+        """The first line is ready to edit."""
+        field = self.query(Input).first()
+        field.focus()
+        field.cursor_position = len(field.value)
+
+    def check(self, values: list[str]) -> str:
+        """What is wrong with the values, empty where nothing is."""
+        return ""
+
+    @on(Input.Submitted)
+    def _take(self) -> None:
+        values = [field.value for field in self.query(Input)]
+        problem = self.check(values)
+        if problem:
+            self.query_one(".problem", Static).update(Text(clean(problem)))
+            return
+        self.dismiss(values)
+
+    def action_leave(self) -> None:
+        """Nothing is taken."""
+        self.dismiss(None)

@@ -1,0 +1,93 @@
+"""Which way images reach this terminal, decided from settings and environment alone.
+
+Guarantee: nothing is ever asked of the terminal and no reply is waited for. `textual-image` asks
+when it is imported; `quiet_import` keeps it from that. Half-cells are right everywhere, so they
+are what every doubt ends in.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import os
+import struct
+import sys
+import threading
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Literal
+
+Protocol = Literal["kitty", "sixel", "halfcell", "off"]
+
+# Terminals known to draw sixels; most others that could do not say so in their environment.
+_SIXEL_TERMS = ("foot", "mlterm", "contour", "yaft")
+_SIXEL_PROGRAMS = ("WezTerm", "mintty", "rio")
+_KITTY_PROGRAMS = ("ghostty", "kitty")
+# Width and height of a cell in pixels where the kernel does not know: the common 1:2.
+DEFAULT_CELL = (10, 20)
+
+_import_lock = threading.Lock()
+
+
+def choose_protocol(setting: str, environ: Mapping[str, str] | None = None) -> Protocol:
+    """How to draw images.
+
+    Args:
+        setting: `auto`, `kitty`, `sixel`, `halfcell`, `iterm2` (for printing only: half-cells
+            here) or `off`.
+        environ: The environment; `os.environ` where omitted.
+    """
+    env = os.environ if environ is None else environ
+    if setting in ("kitty", "sixel", "halfcell", "off"):
+        return setting  # type: ignore[return-value]
+    if setting != "auto":
+        return "halfcell"
+    term = env.get("TERM", "")
+    # A multiplexer or a browser stands between: only characters are sure to arrive.
+    if env.get("TMUX") or env.get("STY") or term.startswith(("tmux", "screen")):
+        return "halfcell"
+    if env.get("TEXTUAL_DRIVER"):
+        return "halfcell"
+    program = env.get("TERM_PROGRAM", "")
+    if env.get("KITTY_WINDOW_ID") or term in ("xterm-kitty", "xterm-ghostty"):
+        return "kitty"
+    if program in _KITTY_PROGRAMS:
+        return "kitty"
+    if term.startswith(_SIXEL_TERMS) or program in _SIXEL_PROGRAMS:
+        return "sixel"
+    return "halfcell"
+
+
+def cell_pixels() -> tuple[int, int]:
+    """(width, height) of a cell in pixels, as the kernel knows it, else `DEFAULT_CELL`."""
+    try:
+        import fcntl
+        import termios
+
+        for stream in (sys.__stderr__, sys.__stdout__):
+            if stream is None or not stream.isatty():
+                continue
+            raw = fcntl.ioctl(stream.fileno(), termios.TIOCGWINSZ, b"\0" * 8)
+            rows, columns, width, height = struct.unpack("HHHH", raw)
+            if rows and columns and width and height:
+                return max(1, width // columns), max(1, height // rows)
+    except (ImportError, OSError, ValueError):
+        pass
+    return DEFAULT_CELL
+
+
+def quiet_import(name: str) -> ModuleType | None:
+    """Import a module of `textual-image` without letting it talk to the terminal.
+
+    It decides at import whether stdout is a terminal, and asks it if so; while it is imported
+    stdout is none. Returns `None` where it cannot be imported: half-cells then.
+    """
+    with _import_lock:
+        real = sys.__stdout__
+        sys.__stdout__ = io.StringIO()  # type: ignore[misc,assignment]
+        try:
+            return importlib.import_module(name)
+        except Exception:
+            return None
+        finally:
+            sys.__stdout__ = real  # type: ignore[misc]

@@ -1,0 +1,92 @@
+"""Panels over a screen that show a text in full: what was copied, and what failed."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from sessions.errors import WbError
+from workbench.text import clean
+
+
+class TextPanel(ModalScreen[None]):
+    """A text in full; `y` copies it, Esc closes. The text is never read as markup."""
+
+    DEFAULT_CSS = """
+    TextPanel, ErrorPanel { align: center middle; background: $background 60%; }
+    TextPanel > Vertical {
+        width: 80%; max-width: 110; height: auto; max-height: 80%;
+        border: round $primary; background: $surface; padding: 1 2;
+    }
+    ErrorPanel > Vertical { border: round $error; }
+    TextPanel VerticalScroll { height: auto; max-height: 100%; }
+    TextPanel .keys { color: $text-muted; margin-top: 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,enter,q", "close", "Close", id="panel.close"),
+        Binding("y", "copy", "Copy", id="panel.copy"),
+    ]
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__()
+        self.panel_title = clean(title, newlines=False)
+        self.text = text
+
+    def compose(self) -> ComposeResult:
+        """The text in a scroll, and the keys."""
+        with Vertical() as box:
+            box.border_title = Text(self.panel_title)
+            with VerticalScroll():
+                yield Static(self.body(), markup=False)
+            yield Static("y copies the text · Esc closes", classes="keys", markup=False)
+
+    def body(self) -> Text:
+        """What is shown."""
+        return Text(clean(self.text))
+
+    def action_close(self) -> None:
+        """Close the panel."""
+        self.dismiss(None)
+
+    def action_copy(self) -> None:
+        """Copy the text again."""
+        self.app.copy_to_clipboard(self.text)
+        self.notify("copied", timeout=2)
+
+
+class ErrorPanel(TextPanel):
+    """What failed, what was received and what to do next."""
+
+    def __init__(self, error: BaseException, title: str | None = None) -> None:
+        self.error = error
+        super().__init__(title or "this did not work", error_text(error))
+
+    def same_as(self, error: BaseException) -> bool:
+        """Whether this panel already shows that failure."""
+        return error_text(error) == self.text
+
+    def body(self) -> Text:
+        """The message, then the hint apart from it."""
+        if not isinstance(self.error, WbError):
+            return super().body()
+        text = Text(clean(self.error.message))
+        if self.error.hint:
+            text.append("\n\n→ ", style="bold")
+            text.append(clean(self.error.hint))
+        text.append(f"\n\n{clean(self.error.kind)}", style="dim")
+        return text
+
+
+def error_text(error: BaseException) -> str:
+    """The whole failure as text: message and hint, or for a bug its traceback."""
+    if isinstance(error, WbError):
+        return error.message + (f"\nhint: {error.hint}" if error.hint else "")
+    import traceback
+
+    return "".join(traceback.format_exception(error)).strip()

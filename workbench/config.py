@@ -1,0 +1,232 @@
+"""The settings: `$WB_HOME/config.toml`, then `WB_*` variables, then flags; the later one wins.
+
+Guarantee: frozen, and checked once, here, in the words that the user typed; everything that is
+wrong stands in one message. Not for state (what was open last) nor for secrets: tokens stay in
+the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from typing import Any
+
+from workbench.config_file import FILE_NAME, change, config_path, is_binding, read_file
+from workbench.errors import UsageError
+from workbench.knobs import Knob, choice, flag, number, text, whole
+
+# Variables that `wb` reads and that are no settings: where things lie, and what a job is told.
+OTHER_VARIABLES = frozenset(
+    {"WB_HOME", "WB_SESSION", "WB_GPU", "WB_JOB_PROGRESS", "WB_JOB_DIR", "WB_CONFIG"}
+)
+
+KNOBS: dict[str, Knob] = {
+    "model": text("demo", "What is asked: `demo`, a folder in Hugging Face layout, or a hub id."),
+    "adapter": text(None, "A PEFT adapter's folder over the model."),
+    "revision": text(None, "Branch, tag or commit of a hub model."),
+    "quantization": choice("none", ("none", "4bit", "8bit"), "How the weights are held."),
+    "dtype": choice("auto", ("auto", "bf16", "fp16", "fp32"), "What the model computes in."),
+    "device": text("auto", "`auto`, `cpu`, `cuda`, `cuda:1`."),
+    "attention": choice("sdpa", ("sdpa", "eager", "flash_attention_2"), "Attention kernels."),
+    "dataset": text("demo", "What is opened first."),
+    "split": text("test", "Which split of it."),
+    "mode": choice("auto", ("auto", "streamed", "cached"), "How remote datasets are read."),
+    "template": text(None, "The prompt of the pool that is filled in first."),
+    "temperature": number(None, 0, 100, "0 is greedy."),
+    "max_new_tokens": whole(None, 1, 1_000_000, "The longest answer, in tokens."),
+    "seed": whole(None, 0, 2**63 - 1, "Of everything that is drawn."),
+    "batch_size": whole(None, 1, 100_000, "Prompts at once in an evaluation."),
+    "images": choice(
+        "auto", ("auto", "kitty", "sixel", "iterm2", "halfcell", "off"), "How images are drawn."
+    ),
+    "theme": text("textual-dark", "The bench's theme."),
+    "colormap": choice(
+        "turbo", ("turbo", "viridis", "inferno", "jet", "grey"), "The colours of a heatmap."
+    ),
+    "opacity": number(0.5, 0, 1, "Of a heatmap over its image."),
+    "engine_idle_minutes": number(30.0, 0, 100_000, "When an unused engine leaves; 0 is never."),
+    "max_pixels": whole(64_000_000, 1, 2**40, "The largest image that is decoded."),
+    "fetch": flag(False, "Fetch images that a dataset names by URL."),
+    "fetch_allow": text(None, "Hosts on one's own net that may be fetched from, comma-separated."),
+    "local_dir": text(None, "A folder on a local disk for databases, where WB_HOME is remote."),
+}
+
+# Read low in the house straight from the environment, so that jobs and the engine inherit them.
+EXPORTED = ("max_pixels", "fetch", "fetch_allow", "local_dir", "engine_idle_minutes")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting, and where each came from. `KNOBS` says what they mean.
+
+    Attributes:
+        keymap: Binding id to keys, as Textual's `App.set_keymap` takes it.
+        sources: Setting to `config.toml`, a `WB_*` variable or a flag; defaults are not in it.
+        problems: What was wrong, where the settings were read with `strict=False`.
+    """
+
+    model: str = KNOBS["model"].default
+    adapter: str | None = KNOBS["adapter"].default
+    revision: str | None = KNOBS["revision"].default
+    quantization: str = KNOBS["quantization"].default
+    dtype: str = KNOBS["dtype"].default
+    device: str = KNOBS["device"].default
+    attention: str = KNOBS["attention"].default
+    dataset: str = KNOBS["dataset"].default
+    split: str = KNOBS["split"].default
+    mode: str = KNOBS["mode"].default
+    template: str | None = KNOBS["template"].default
+    temperature: float | None = KNOBS["temperature"].default
+    max_new_tokens: int | None = KNOBS["max_new_tokens"].default
+    seed: int | None = KNOBS["seed"].default
+    batch_size: int | None = KNOBS["batch_size"].default
+    images: str = KNOBS["images"].default
+    theme: str = KNOBS["theme"].default
+    colormap: str = KNOBS["colormap"].default
+    opacity: float = KNOBS["opacity"].default
+    engine_idle_minutes: float = KNOBS["engine_idle_minutes"].default
+    max_pixels: int = KNOBS["max_pixels"].default
+    fetch: bool = KNOBS["fetch"].default
+    fetch_allow: str | None = KNOBS["fetch_allow"].default
+    local_dir: str | None = KNOBS["local_dir"].default
+    keymap: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict, repr=False)
+    problems: tuple[str, ...] = field(default=(), repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings alone, `keymap` as a dict."""
+        names = [f.name for f in fields(self) if f.name not in {"sources", "problems"}]
+        return {name: getattr(self, name) for name in names} | {"keymap": dict(self.keymap)}
+
+    def chosen(self) -> dict[str, Any]:
+        """The settings that someone chose: a command's own defaults stand for the others."""
+        return {name: getattr(self, name) for name in self.sources if name in KNOBS}
+
+    def export(self) -> None:
+        """Hand on to the environment what the file says and low rooms read there."""
+        for name in EXPORTED:
+            value = getattr(self, name)
+            if name in self.sources and value is not None:
+                word = str(int(value)) if isinstance(value, bool) else str(value)
+                os.environ.setdefault(variable(name), word)
+
+
+def load_settings(flags: Mapping[str, Any] | None = None, *, strict: bool = True) -> Settings:
+    """Read all settings.
+
+    Args:
+        flags: What was typed, by setting; `None` values were not typed.
+        strict: Raise for what is wrong; otherwise keep the default and say so in `.problems`.
+
+    Raises:
+        UsageError: With everything that is wrong in one message.
+    """
+    problems: list[str] = []
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    keymap: dict[str, str] = {}
+    for name, raw, said, source in _said(flags or {}, problems):
+        if name == "keymap":
+            keymap = _keymap(raw, problems)
+            sources["keymap"] = source
+            continue
+        try:
+            values[name] = KNOBS[name].read(raw)
+            sources[name] = source
+        except ValueError as error:
+            problems.append(f"{said} {error}")
+    if problems and strict:
+        raise UsageError(
+            "; ".join(problems),
+            hint=f"mend it there, or: wb config unset NAME (the file is {config_path()})",
+            kind="bad_setting",
+        )
+    return Settings(**values, keymap=keymap, sources=sources, problems=tuple(problems))
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting: `max_pixels` is `WB_MAX_PIXELS`."""
+    return f"WB_{name.upper()}"
+
+
+def unknown_variables() -> list[str]:
+    """`WB_*` variables that are set and mean nothing: most likely misspelt."""
+    known = OTHER_VARIABLES | {variable(name) for name in KNOBS}
+    return sorted(name for name in os.environ if name.startswith("WB_") and name not in known)
+
+
+def set_setting(name: str, value: Any) -> Any:
+    """Check one setting and write it to the file; returns it as it was understood.
+
+    Args:
+        name: A setting, or `keymap.BINDING`.
+        value: As typed, or already of its type.
+
+    Raises:
+        UsageError: Unknown, or not a value for it; the file is untouched.
+        RecordError: The file cannot be written.
+    """
+    checked = str(value) if is_binding(name) else _checked(name, value)
+    if checked is None:
+        unset_setting(name)
+        return None
+    change(name, checked)
+    return checked
+
+
+def unset_setting(name: str) -> bool:
+    """Take one setting out of the file, a misspelt one too; whether it was in there."""
+    return change(name, None)
+
+
+def _checked(name: str, value: Any) -> Any:
+    if name not in KNOBS:
+        raise UsageError(unknown(name), hint="see: wb config list", kind="unknown_name")
+    try:
+        return KNOBS[name].read(value)
+    except ValueError as error:
+        raise UsageError(f"{name} {error}", kind="bad_setting") from None
+
+
+def _said(flags: Mapping[str, Any], problems: list[str]) -> list[tuple[str, Any, str, str]]:
+    """`(setting, raw value, how to name it, source)`, the weakest source first."""
+    said: list[tuple[str, Any, str, str]] = []
+    try:
+        table = read_file()
+    except UsageError as error:
+        problems.append(error.message)
+        table = {}
+    for name, raw in table.items():
+        if name not in KNOBS and name != "keymap":
+            problems.append(f"{unknown(name)} (in {config_path()})")
+        else:
+            said.append((name, raw, f"{name} in {FILE_NAME}", FILE_NAME))
+    for name in KNOBS:
+        raw = os.environ.get(variable(name))
+        if raw:
+            said.append((name, raw, variable(name), variable(name)))
+    for name, raw in flags.items():
+        if raw is not None:
+            word = f"--{name.replace('_', '-')}"
+            said.append((name, raw, word, word))
+    return said
+
+
+def _keymap(raw: Any, problems: list[str]) -> dict[str, str]:
+    if not isinstance(raw, dict):
+        problems.append(f'keymap in {FILE_NAME} wants a table of binding = "keys", got {raw!r}')
+        return {}
+    wrong = [key for key, value in raw.items() if not isinstance(value, str) or not value]
+    problems.extend(
+        f'keymap.{key} in {FILE_NAME} wants keys such as "p" or "ctrl+p,f2", got {raw[key]!r}'
+        for key in wrong
+    )
+    return {key: value for key, value in raw.items() if key not in wrong}
+
+
+def unknown(name: str) -> str:
+    """What to say of a name that is no setting."""
+    near = get_close_matches(name, [*KNOBS, "keymap"], n=2)
+    return f"unknown setting {name!r}" + (f", did you mean {' or '.join(near)}?" if near else "")

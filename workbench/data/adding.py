@@ -1,0 +1,232 @@
+"""Making one's own table or image folder a dataset: guess what was left open, check, save.
+
+Guarantee: nothing is saved before every split was read once from end to end: a dataset that was
+added has its columns, an id for each row, and at least one row per split.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workbench.data.filling import Wishes, fill
+from workbench.data.filters import parse_filter
+from workbench.data.folders import find_splits
+from workbench.data.mapping import SplitFile, TableMapping, check_name, mapping_path, save_mapping
+from workbench.data.registry import DatasetInfo
+from workbench.data.table import TableSource, info_of
+from workbench.errors import DataError, UnknownName, UsageError
+
+_SHARD = re.compile(r"^(.+?)[-_.]\d{3,}(?:-of-\d+)?$")
+
+
+@dataclass(frozen=True)
+class Added:
+    """What `add` did.
+
+    Attributes:
+        bad: Rows that could not be parsed, over all splits.
+        guessed: What was filled in, in words.
+    """
+
+    info: DatasetInfo
+    mapping: TableMapping
+    path: Path
+    bad: int = 0
+    guessed: tuple[str, ...] = ()
+
+
+def add_dataset(
+    name: str,
+    file: str | Path | Sequence[str | Path],
+    *,
+    like: str | None = None,
+    replace: bool = False,
+    **wishes: Any,
+) -> DatasetInfo:
+    """Make a table or an image folder a dataset and return what is known of it.
+
+    Args:
+        name: The first part of its UIDs.
+        file: One or more files (`SPLIT=FILE` names the split), or a folder of images.
+        like: A preset whose wishes fill what is not given here.
+        replace: Put it in the place of an added dataset of that name.
+        **wishes: See `Wishes`: id, texts, label, labels, image, image_root, splits, ...
+
+    Raises:
+        UsageError: A name is taken or a wish cannot be meant.
+        DataError: The data cannot be read: a missing column, a wrong encoding, a duplicate id.
+        RecordError: The mapping cannot be saved.
+    """
+    return add(name, file, like=like, replace=replace, **wishes).info
+
+
+def add(
+    name: str,
+    file: str | Path | Sequence[str | Path],
+    *,
+    like: str | None = None,
+    replace: bool = False,
+    **wishes: Any,
+) -> Added:
+    """As `add_dataset`, with all that it found out. Raises the same."""
+    _check_free(check_name(name), replace)
+    files = [file] if isinstance(file, (str, Path)) else list(file)
+    if like:
+        from workbench.data.presets import apply_preset
+
+        files, wishes = apply_preset(like, files, wishes)
+    wish = Wishes(**{key: value for key, value in wishes.items() if value is not None})
+    parts, kind = _parts(files, wish)
+    mapping = TableMapping(
+        name=name,
+        files=parts,
+        kind=kind,
+        where=wish.where,
+        metadata=tuple(wish.metadata),
+        fetch=wish.fetch,
+        read=wish.read,
+        description=wish.description,
+        licence=wish.licence,
+        image_root=str(_image_root(wish, parts, kind)),
+    )
+    mapping = fill(mapping, wish)
+    mapping, bad = _count(mapping)
+    path = save_mapping(mapping)
+    return Added(info_of(mapping), mapping, path, bad, tuple(wish.guesses))
+
+
+def remove_dataset(name: str) -> Path:
+    """Forget an added dataset; its files stay. Returns the mapping's path. Raises `UnknownName`."""
+    from workbench.data.demo_source import demo_datasets
+    from workbench.data.index import index_path
+    from workbench.data.registry import find_dataset
+    from workbench.data.table import TableDataset
+
+    if name in demo_datasets():
+        raise UsageError(f"{name} is shipped with wb and cannot be removed")
+    dataset = find_dataset(name)
+    if not isinstance(dataset, TableDataset):
+        raise UnknownName(f"{name} was not added by `wb data add`", hint="see `wb data list`")
+    for split in dataset.info().splits:
+        index = index_path(name, split)
+        if index is not None:
+            index.unlink(missing_ok=True)
+    dataset.path.unlink(missing_ok=True)
+    return dataset.path
+
+
+def _check_free(name: str, replace: bool) -> None:
+    from workbench.data.demo_source import demo_datasets
+
+    if name in demo_datasets():
+        raise UsageError(f"{name} is a dataset that is shipped with wb", hint="choose another name")
+    if mapping_path(name).exists() and not replace:
+        raise UsageError(
+            f"there is a dataset {name} already ({mapping_path(name)})",
+            hint="choose another name, or pass --replace",
+        )
+
+
+def _parts(files: Sequence[str | Path], wish: Wishes) -> tuple[tuple[SplitFile, ...], str]:
+    """The files with their splits, and whether they are tables or a folder of images."""
+    named = [_named(file) for file in files]
+    folders = [path for _, path in named if path.is_dir()]
+    if folders and len(named) > 1:
+        raise UsageError(f"{folders[0]} is a folder: add it alone", hint="one dataset per folder")
+    if not folders:
+        parts = [SplitFile(split or _stem(path), str(path)) for split, path in named]
+        return _split(parts, wish), "table"
+    split, root = named[0]
+    inner = sorted(root.glob("*.parquet"))
+    if inner:
+        parts = [SplitFile(split or _stem(path), str(path)) for path in inner]
+        return _split(parts, wish), "table"
+    table = next((p for p in (root / f"metadata.{e}" for e in _TABLES) if p.is_file()), None)
+    if table is not None:
+        return _split([SplitFile(split or "all", str(table))], wish), "table"
+    inside = {} if split else find_splits(root)
+    parts = [SplitFile(s, str(path)) for s, path in inside.items()]
+    return _split(parts or [SplitFile(split or "all", str(root))], wish), "folder"
+
+
+_TABLES = ("csv", "jsonl", "parquet")
+
+
+def _named(file: str | Path) -> tuple[str, Path]:
+    """`SPLIT=FILE` or a file; the name of an existing file may hold a `=` itself."""
+    text = str(file)
+    split, equals, rest = text.partition("=")
+    path = Path(text).expanduser()
+    if equals and not path.exists() and re.fullmatch(r"[\w.-]+", split):
+        path = Path(rest).expanduser()
+    else:
+        split = ""
+    if not path.exists():
+        raise DataError(f"{path} does not exist", hint="give the path of a file or a folder")
+    # The folder's real path; the file's own name is kept, as a link may stand for a blob.
+    path = path.parent.resolve() / path.name if path.is_file() else path.resolve()
+    return split and check_name(split, "split"), path
+
+
+def _stem(path: Path) -> str:
+    """The split that a file is named for: `train-00000-of-00002.parquet` is of `train`."""
+    stem = path.name.partition(".")[0] or path.stem
+    shard = _SHARD.match(stem)
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", shard[1] if shard else stem).strip("-.") or "all"
+
+
+def _split(parts: list[SplitFile], wish: Wishes) -> tuple[SplitFile, ...]:
+    """Apply `--split NAME` and `--split NAME=FILTER`: each filter makes a split of all files."""
+    if not wish.splits:
+        return tuple(parts)
+    found: list[SplitFile] = []
+    for text in wish.splits:
+        split, _, where = text.partition("=")
+        check_name(split, "split")
+        parse_filter(where)
+        found += [dataclasses.replace(part, split=split, where=where) for part in parts]
+    plain = [text for text in wish.splits if "=" not in text]
+    if len(plain) > 1 or (plain and len(wish.splits) > 1):
+        raise UsageError(
+            f"several splits, and {plain[0]!r} has no filter",
+            hint="write --split NAME=FILTER, such as --split train='2<800'",
+        )
+    return tuple(found)
+
+
+def _image_root(wish: Wishes, parts: Sequence[SplitFile], kind: str) -> Path:
+    if wish.image_root:
+        root = Path(wish.image_root).expanduser().resolve()
+        if not root.is_dir():
+            raise UsageError(f"the image root {root} is not a folder", hint="pass --image-root")
+        return root
+    first = Path(parts[0].path)
+    if kind == "table":
+        return first.parent
+    return first if len({part.path for part in parts}) == 1 else first.parent
+
+
+def _count(mapping: TableMapping) -> tuple[TableMapping, int]:
+    """Read every split once, which proves it readable, and note its rows."""
+    files: dict[tuple[str, str, str], SplitFile] = {}
+    bad = 0
+    for split in mapping.splits:
+        source = TableSource(mapping, split)
+        parts = [part for part in mapping.files if part.split == split]
+        for part, (rows, broken) in zip(parts, source.counts(), strict=True):
+            key = (part.split, part.path, part.where)
+            files[key] = dataclasses.replace(part, rows=rows, bad=broken)
+        bad += source.bad
+        source.close()
+    return dataclasses.replace(mapping, files=_ordered(mapping.files, files)), bad
+
+
+def _ordered(
+    files: Iterable[SplitFile], counted: Mapping[tuple[str, str, str], SplitFile]
+) -> tuple[SplitFile, ...]:
+    return tuple(counted[part.split, part.path, part.where] for part in files)

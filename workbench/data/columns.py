@@ -1,0 +1,124 @@
+"""Values out of rows: by column, by path into nested values, by template.
+
+Guarantee: a template only fills in values; it is never formatted by `str.format`, which would
+reach into objects.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_FIELD = re.compile(r"\{([^{}:]+)(?::0?(\d{1,2}))?\}")
+
+
+def pick(row: Mapping[str, Any], column: str) -> Any:
+    """The value of a column, or of a path such as `image.path` or `answers.0`, or `None`."""
+    if column in row:
+        return row[column]
+    value: Any = row
+    for part in column.split("."):
+        if isinstance(value, Mapping):
+            value = value.get(part)
+        elif isinstance(value, list) and part.isdigit() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            return None
+    return value
+
+
+def as_text(value: Any) -> str | None:
+    """A value in words; `None` for what is missing (null, NaN).
+
+    Whole numbers that a table kept as floats (`12.0`) are written without their point, since
+    the point says only that some other row was empty. Truth values are `true` and `false`.
+    """
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return whole(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        if math.isnan(value):
+            return None
+        return str(int(value)) if value.is_integer() else str(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, (list, Mapping)):
+        import json
+
+        return json.dumps(jsonable(value), ensure_ascii=False)
+    return str(value)
+
+
+def whole(text: str) -> str:
+    """Text without half surrogate pairs, which JSON can hold and UTF-8 cannot."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def is_template(text: str) -> bool:
+    """Whether a column's name is a template."""
+    return bool(_FIELD.search(text))
+
+
+def columns_in(text: str) -> tuple[str, ...]:
+    """The columns that a template, or a plain name, reads."""
+    return tuple(m[1] for m in _FIELD.finditer(text)) or ((text,) if text else ())
+
+
+def value_of(row: Mapping[str, Any], text: str) -> Any:
+    """The value of a column, or a filled template; `None` where any of its columns is missing."""
+    return expand(text, row) if is_template(text) else pick(row, text)
+
+
+def expand(template: str, row: Mapping[str, Any]) -> str | None:
+    """Fill a template: `images/{id:05}.png`; `None` where a column that it names is missing."""
+    missing = False
+
+    def fill(match: re.Match[str]) -> str:
+        nonlocal missing
+        text = as_text(pick(row, match[1]))
+        missing = missing or text is None
+        return (text or "").zfill(int(match[2] or 0))
+
+    filled = _FIELD.sub(fill, template)
+    return None if missing else filled
+
+
+def jsonable(value: Any) -> Any:
+    """A value as JSON can hold it: bytes by their number, dates as text, NaN as null."""
+    if isinstance(value, Mapping):
+        return {str(k): jsonable(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [jsonable(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, str):
+        return whole(value)
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, bytes):
+        return f"<{len(value)} bytes>"
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def texts_in(value: Any) -> list[str]:
+    """The texts in a value that may be a list, empty and missing ones left out.
+
+    Of an object (`{"answer": "two", "answer_confidence": "yes"}`) it is the text in it.
+    """
+    items = value if isinstance(value, list) else [value]
+    found = (as_text(_inner(item)) for item in items)
+    return [text for text in found if text is not None and text.strip()]
+
+
+def _inner(item: Any) -> Any:
+    if isinstance(item, Mapping):
+        return next((item[key] for key in _TEXT_KEYS if key in item), item)
+    return item
+
+
+_TEXT_KEYS = ("answer", "caption", "raw", "text", "sentence", "explanation")

@@ -1,0 +1,62 @@
+"""What can be said of a dataset by opening it: its splits, and whether its samples are whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workbench.data.permutation import draw
+from workbench.data.registry import find_dataset
+from workbench.data.source import open_source
+from workbench.errors import DataError, ImageError, UnknownName
+
+TRIED = 20  # samples that are read whole after a dataset was added
+
+
+def describe_dataset(name: str) -> dict[str, Any]:
+    """What `wb data info --json` prints: the registry's facts and those of each split.
+
+    A split that cannot be opened has its `error` in its place. Raises `UnknownName`.
+    """
+    dataset = find_dataset(name)
+    body = dataset.info().to_json()
+    details: dict[str, dict[str, Any]] = {}
+    for split in body["splits"]:
+        try:
+            source = dataset.open(split)
+        except (DataError, UnknownName) as error:
+            details[split] = {"length": None, "error": error.message, "hint": error.hint}
+            continue
+        details[split] = {
+            "length": source.length,
+            "bad": getattr(source, "bad", 0),
+            "revision": source.revision,
+        }
+        body["splits"][split] = source.length
+    return body | {"split_details": details}
+
+
+def try_samples(name: str, count: int = TRIED) -> tuple[int, dict[str, str]]:
+    """Read some samples of each split whole, images too, drawn by a fixed seed.
+
+    Returns:
+        How many were read, and what is wrong, by UID. An image at a URL that was not asked to
+        be fetched is no problem.
+    """
+    problems: dict[str, str] = {}
+    tried = 0
+    for split in find_dataset(name).info().splits:
+        source = open_source(name, split)
+        for ordinal in draw(source.length, count, seed=0):
+            sample = source.at(ordinal)
+            tried += 1
+            problem = sample.error
+            for ref in () if problem else sample.images:
+                if ref.url is not None and not ref.url.startswith("data:"):
+                    continue
+                try:
+                    ref.load()
+                except ImageError as error:
+                    problem = error.message
+            if problem:
+                problems[sample.uid] = problem
+    return tried, problems

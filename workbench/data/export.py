@@ -1,0 +1,145 @@
+"""Samples out of the bench: everything known of one as JSON, and files for other programs.
+
+Guarantee: a file's name is the percent-escaped UID, so nothing leaves the folder; images are
+written as they came, byte for byte; a CSV cell that a spreadsheet would run as a formula is
+quoted. Stored text is the raw text; `json_text` escapes what a terminal would act on.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from sessions.uid import Uid
+from workbench.data.columns import jsonable
+from workbench.data.images import facts, source_of
+from workbench.errors import DataError, ImageError
+from workbench.sample import ImageRef, Sample
+
+# C1 and what changes the direction of text: json.dumps leaves them as they are.
+_ACTIVE = re.compile("[\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
+_MAGIC = (
+    (b"\x89PNG", ".png"),
+    (b"\xff\xd8", ".jpg"),
+    (b"GIF8", ".gif"),
+    (b"BM", ".bmp"),
+    (b"II*\x00", ".tif"),
+    (b"MM\x00*", ".tif"),
+)
+
+
+def describe(sample: Sample) -> dict[str, Any]:
+    """All of a sample as JSON: what `wb inspect --json` prints.
+
+    An image that cannot be had keeps its place, with its `error` and without sizes.
+    """
+    return {
+        "uid": sample.uid,
+        "task": sample.task,
+        "texts": dict(sample.texts),
+        "label": sample.label,
+        "labels": list(sample.labels),
+        "references": list(sample.references),
+        "explanations": list(sample.explanations),
+        "images": [_describe_image(ref) for ref in sample.images],
+        "metadata": jsonable(sample.metadata),
+        "error": sample.error,
+    }
+
+
+def _describe_image(ref: ImageRef) -> dict[str, Any]:
+    try:
+        return facts(ref) | {"error": None}
+    except ImageError as error:
+        gone = dict.fromkeys(("width", "height", "sha256"))
+        return {"name": ref.name} | gone | {"source": source_of(ref), "error": error.message}
+
+
+def json_text(value: Any, *, indent: int | None = None) -> str:
+    """JSON that is safe to print: what a terminal would act on is written as `\\u....`."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    return _ACTIVE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def export_sample(sample: Sample, folder: Path) -> list[Path]:
+    """Write a sample's images, as they came, and a JSON beside them that names each.
+
+    Args:
+        sample: What to write.
+        folder: Made where it is missing.
+
+    Returns:
+        The files, the JSON first.
+
+    Raises:
+        DataError: The folder cannot be written. An image that cannot be had is named in the
+            JSON with its error and stops nothing.
+    """
+    stem = Uid.parse(sample.uid).to_filename()
+    body, written = describe(sample), []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, (ref, entry) in enumerate(zip(sample.images, body["images"], strict=True)):
+            try:
+                data = ref.read()
+            except ImageError:
+                continue
+            path = folder / f"{stem}.{number}{ending_of(data)}"
+            path.write_bytes(data)
+            entry["file"] = path.name
+            written.append(path)
+        path = folder / f"{stem}.json"
+        path.write_text(json_text(body, indent=2) + "\n", "utf-8")
+    except OSError as error:
+        raise DataError(
+            f"cannot write to {folder}: {error.strerror or error}",
+            hint="free some space, or choose another folder",
+        ) from error
+    return [path, *written]
+
+
+def ending_of(data: bytes) -> str:
+    """The file ending that fits encoded bytes, whatever their file was called."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return ".webp"
+    return next((ending for magic, ending in _MAGIC if data.startswith(magic)), ".img")
+
+
+def csv_cell(value: Any) -> str:
+    """A value for a CSV cell; a `'` is set before what a spreadsheet would take for a formula."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
+    """Write rows as CSV, the columns in the order in which they are first seen.
+
+    Returns:
+        How many rows were written.
+
+    Raises:
+        DataError: The file cannot be written.
+    """
+    import csv
+
+    rows = list(rows)
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow([csv_cell(column) for column in columns])
+            writer.writerows([[csv_cell(row.get(c)) for c in columns] for row in rows])
+    except OSError as error:
+        raise DataError(f"cannot write {path}: {error.strerror or error}") from error
+    return len(rows)
+
+
+def flat(sample: Sample, files: Iterable[Path] = ()) -> dict[str, Any]:
+    """A sample as one row of a table."""
+    row: dict[str, Any] = {"uid": sample.uid, "images": " ".join(path.name for path in files)}
+    row |= dict(sample.texts)
+    row |= {"label": sample.label, "explanation": " | ".join(sample.explanations)}
+    return row | {"error": sample.error}

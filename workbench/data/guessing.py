@@ -1,0 +1,112 @@
+"""What a table most likely means, from the names that the field gives to its columns.
+
+Guarantee: a guess only fills what the user left open, and `wb data add` prints each; nothing is
+guessed again once the mapping is saved.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from workbench.sample import Task
+
+IDS = (
+    *("id", "uid", "identifier", "pairid", "pair_id", "question_id", "sample_id", "example_id"),
+    "key",
+)
+IMAGES = ("image", "img", "image_path", "img_path", "file_name", "filename", "filepath", "path")
+PAIRS = (
+    *(("image0", "image1"), ("image_0", "image_1"), ("left_image", "right_image")),
+    *(("image1", "image2"), ("image_left", "image_right"), ("left_url", "right_url")),
+)
+URLS = ("image_url", "img_url", "url", "coco_url")
+TEXTS = ("sentence", "statement", "hypothesis", "question", "caption", "text", "prompt")
+LABELS = ("label", "gold_label", "answer", "target", "class")
+REASONS = ("explanation", "exp", "rationale", "reason")
+REFERENCES = ("answers", "references", "captions")
+ORDERS = (
+    *(("true", "false"), ("yes", "no"), ("entailment", "neutral", "contradiction")),
+    ("positive", "negative"),
+)
+MAX_LABELS = 32  # more different words are answers, not classes
+
+
+def guess_id(columns: Sequence[str]) -> str:
+    """The id column, or "hash" where none is called like one."""
+    return _first(columns, IDS) or "hash"
+
+
+def guess_texts(columns: Sequence[str]) -> dict[str, str]:
+    """The texts by role; `text` and the like are only taken where nothing better is there."""
+    found = {name: _first(columns, (name,)) for name in TEXTS}
+    better = {r: c for r, c in found.items() if c and r not in ("text", "prompt")}
+    return better or {role: column for role, column in found.items() if column}
+
+
+def guess_label(columns: Sequence[str]) -> str:
+    """The label column, or nothing."""
+    return _first(columns, LABELS)
+
+
+def guess_images(columns: Sequence[str]) -> tuple[str, ...]:
+    """The image columns: a pair where there is one, else a single one, else one of URLs."""
+    for pair in PAIRS:
+        names = tuple(_first(columns, (name,)) for name in pair)
+        if all(names):
+            return names
+    single = _first(columns, IMAGES) or _first(columns, URLS)
+    return (single,) if single else ()
+
+
+def guess_explanations(columns: Sequence[str]) -> tuple[str, ...]:
+    """The columns with explanations: `explanation`, `exp`, or `Explanation_1` and so on."""
+    single = _first(columns, REASONS)
+    numbered = [c for c in columns if re.fullmatch(r"(?i)explanation_?\d+", c)]
+    return (single,) if single else tuple(sorted(numbered))
+
+
+def guess_references(columns: Sequence[str]) -> tuple[str, ...]:
+    """The column of further answers or captions."""
+    found = _first(columns, REFERENCES)
+    return (found,) if found else ()
+
+
+def guess_task(roles: Iterable[str], labels: Sequence[str], has_label: bool) -> Task:
+    """What is asked of a sample, by the roles of its texts and its labels."""
+    roles = set(roles)
+    if "question" in roles:
+        return "question"
+    if "hypothesis" in roles:
+        return "entailment"
+    if roles & {"sentence", "statement"} and (
+        not labels or {word.lower() for word in labels} <= {"true", "false", "yes", "no", "0", "1"}
+    ):
+        return "statement"
+    if "caption" in roles and not has_label:
+        return "caption"
+    return "classification" if has_label else "other"
+
+
+def order_labels(counts: Mapping[str, int], rows: int) -> tuple[str, ...]:
+    """The closed set of label words, in the field's order; empty where the set looks open.
+
+    Args:
+        counts: How often each word was seen.
+        rows: How many rows were seen.
+    """
+    words = sorted(counts)
+    if not words or len(words) > MAX_LABELS or (rows > 20 and len(words) > rows // 4):
+        return ()
+    for order in ORDERS:
+        if {w.lower() for w in words} == set(order):
+            return tuple(sorted(words, key=lambda w: order.index(w.lower())))
+    if all(word.isdigit() for word in words):
+        return tuple(sorted(words, key=int))
+    return tuple(words)
+
+
+def _first(columns: Sequence[str], names: Sequence[str]) -> str:
+    """The first column of one of these names, whatever its case."""
+    lower = {column.lower(): column for column in reversed(columns)}
+    return next((lower[name] for name in names if name in lower), "")

@@ -1,0 +1,206 @@
+"""CSV, TSV and their kin, read by byte offset.
+
+Guarantee: quoted delimiters and newlines are honoured; a row of a wrong number of fields, or
+whose quote never closes, comes with its error, and the rows after it are still found.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from typing import BinaryIO
+
+from workbench.data.files import DataFile
+from workbench.data.readers.base import (
+    MAX_RECORD,
+    Row,
+    check_encoding,
+    decode,
+    digest_of,
+    no_rows,
+    skip_bom,
+    too_long,
+)
+from workbench.errors import DataError, UsageError
+
+MAX_FIELD = 1024 * 1024  # characters; a longer field is taken for a quote that never closes
+MAX_LOST = 100  # so many such quotes, and the file is not what it was taken for
+
+
+class DelimitedReader:
+    """A text table with one record per line, or more where quotes enclose newlines.
+
+    Args:
+        file: The table.
+        delimiter: One character; empty to find it in the first line.
+        encoding: Any in which a newline is one byte: UTF-8, cp1252, Latin-1, Shift-JIS, ...
+        header: Whether the first record names the columns; otherwise they are "0", "1", ...
+        quotes: Whether `"` encloses fields; without, every line is a record.
+    """
+
+    def __init__(
+        self,
+        file: DataFile,
+        *,
+        delimiter: str = "",
+        encoding: str = "utf-8",
+        header: bool = True,
+        quotes: bool = True,
+    ) -> None:
+        if len(delimiter) > 1:
+            raise UsageError(f"the delimiter {delimiter!r} is not one character")
+        csv.field_size_limit(max(csv.field_size_limit(), MAX_FIELD))
+        self.label_words: Mapping[str, Mapping[str, str]] = {}
+        self.name, self.encoding = file.name, check_encoding(encoding)
+        self._quotes = quotes
+        self._file: BinaryIO = file.open()
+        self._start = skip_bom(self._file, self.name)
+        self.delimiter = delimiter or self._sniff()
+        self.columns: tuple[str, ...] = ()
+        self._read_header(header)
+
+    def scan(self, columns: Sequence[str] | None = None) -> Iterator[Row]:
+        """See `RowReader.scan`; the whole row is filled, as it is parsed anyway."""
+        offset, number, lost = self._start, 0, 0
+        while True:
+            self._file.seek(offset)
+            lines = _Lines(self._file, self.encoding, self.name, number + 1)
+            fields, problem = self._parse(lines)
+            if not lines.lengths:
+                return
+            # After a quote that never closes, go on with the line after the one that opened it.
+            length = lines.lengths[0] if problem else sum(lines.lengths)
+            place, offset = (offset, length), offset + length
+            if not fields and not problem:  # an empty line
+                continue
+            number += 1
+            lost += problem is not None
+            if lost > MAX_LOST:
+                raise DataError(
+                    f"{self.name} has more than {MAX_LOST} quotes that never close",
+                    hint="pass --no-quotes if a quote has no meaning in it",
+                )
+            yield self._row(place, number, fields, problem, lines.first)
+
+    def read(self, place: tuple[int, int]) -> Row:
+        """See `RowReader.read`."""
+        self._file.seek(place[0])
+        raw = self._file.read(place[1])
+        lines = iter([decode(raw, self.encoding, self.name, 0, place[0])])
+        taken = _Taken(lines)
+        fields, problem = self._parse(taken)
+        return self._row(place, 0, fields, problem, raw)
+
+    def close(self) -> None:
+        """See `RowReader.close`."""
+        self._file.close()
+
+    def _parse(self, lines: _Lines | _Taken) -> tuple[list[str], str | None]:
+        """The fields of the next record, or what is wrong with it."""
+        quoting = csv.QUOTE_MINIMAL if self._quotes else csv.QUOTE_NONE
+        reader = csv.reader(lines, delimiter=self.delimiter, quoting=quoting)
+        try:
+            fields = next(reader, [])
+        except csv.Error as error:
+            if "field larger" in str(error):
+                return [], _UNCLOSED
+            if "new-line character" in str(error):
+                return [], "a bare carriage return stands in it (line ends of an old Mac?)"
+            return [], str(error)
+        # The reader asks for a line beyond the last only while a quote is open.
+        return (fields, None) if not lines.exhausted or not fields else ([], _UNCLOSED)
+
+    def _row(
+        self,
+        place: tuple[int, int],
+        number: int,
+        fields: list[str],
+        problem: str | None,
+        raw: bytes,
+    ) -> Row:
+        if problem is None and len(fields) != len(self.columns):
+            problem = f"it has {len(fields)} fields, the header has {len(self.columns)}"
+        values = dict(zip(self.columns, fields, strict=False))
+        return Row(place, number, values, problem, digest_of(raw) if problem else "")
+
+    def _read_header(self, header: bool) -> None:
+        """Find the columns, and where the first row begins."""
+        lines = _Lines(self._file, self.encoding, self.name, 0)
+        fields, problem = self._parse(lines)
+        if problem:
+            raise DataError(
+                f"the header of {self.name} cannot be read: {problem}",
+                hint="pass --delimiter, or --no-quotes if a quote has no meaning in it",
+            )
+        if not fields:
+            raise no_rows(self.name, "begins with an empty line" if lines.lengths else "is empty")
+        if not header:
+            self.columns = tuple(str(i) for i in range(len(fields)))
+            return
+        # pandas writes its index under an empty name.
+        names = [name.strip() or f"column{i}" for i, name in enumerate(fields)]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise DataError(
+                f"{self.name} has the column {twice[0]!r} twice",
+                hint=f"rename one of them; the columns are {', '.join(names)}",
+            )
+        self.columns = tuple(names)
+        self._start += sum(lines.lengths)
+
+    def _sniff(self) -> str:
+        """The likeliest delimiter of the first line, by the file's name and by count."""
+        line = decode(self._file.readline(MAX_RECORD), self.encoding, self.name, 0, self._start)
+        self._file.seek(self._start)
+        if self.name.lower().endswith((".tsv", ".tab")):
+            return "\t"
+        outside = "".join(line.split('"')[::2])
+        return max(",\t;|", key=outside.count)
+
+
+_UNCLOSED = "a quote opens in it and never closes"
+
+
+class _Lines:
+    """The lines of a file from where it stands, decoded, with their lengths in bytes."""
+
+    def __init__(self, file: BinaryIO, encoding: str, name: str, number: int) -> None:
+        self._file, self._encoding, self._name, self._number = file, encoding, name, number
+        self._offset = file.tell()
+        self.lengths: list[int] = []
+        self.first = b""
+        self.exhausted = False
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        raw = self._file.readline(MAX_RECORD + 1)
+        if len(raw) > MAX_RECORD:
+            raise too_long(self._name, self._number)
+        if not raw:
+            self.exhausted = True
+            raise StopIteration
+        text = decode(raw, self._encoding, self._name, self._number, self._offset)
+        self._offset += len(raw)
+        self.lengths.append(len(raw))
+        self.first = self.first or raw
+        return text
+
+
+class _Taken:
+    """Lines at hand; notes when more were asked for than there are."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self.exhausted = False
+
+    def __iter__(self) -> _Taken:
+        return self
+
+    def __next__(self) -> str:
+        try:
+            return next(self._lines)
+        except StopIteration:
+            self.exhausted = True
+            raise

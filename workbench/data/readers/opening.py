@@ -1,0 +1,116 @@
+"""Which reader a file needs: by its ending, and for `.json` by what it holds.
+
+JSON lines are often called `.json`; only their first line tells them from one document.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from workbench.data.files import DataFile
+from workbench.data.readers.base import RowReader, skip_bom
+from workbench.errors import DataError
+
+Format = Literal["delimited", "jsonlines", "jsonarray", "parquet"]
+FORMATS: tuple[Format, ...] = ("delimited", "jsonlines", "jsonarray", "parquet")
+ENDINGS: dict[str, Format] = {
+    **dict.fromkeys((".csv", ".tsv", ".tab"), "delimited"),
+    **dict.fromkeys((".jsonl", ".ndjson"), "jsonlines"),
+    **dict.fromkeys((".parquet", ".pq"), "parquet"),
+}
+FIRST_LINE = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How a table is read; see the readers for what each means."""
+
+    format: str = ""
+    delimiter: str = ""
+    encoding: str = "utf-8"
+    header: bool = True
+    quotes: bool = True
+    records: str = ""
+
+
+def find_format(file: DataFile) -> Format:
+    """The format of a file. Raises `DataError` where it cannot be told."""
+    ending = Path(file.name).suffix.lower()
+    if ending in ENDINGS:
+        return ENDINGS[ending]
+    with file.open() as handle:
+        head = handle.read(4)
+        if head == b"PAR1":
+            return "parquet"
+        handle.seek(0)
+        skip_bom(handle, file.name)
+        line = handle.readline(FIRST_LINE)
+        while line.isspace():
+            line = handle.readline(FIRST_LINE)
+        first = line.lstrip()[:1]
+        if first in (b"{", b"["):
+            return _lines_or_document(line, bool(handle.read(1)))
+    if ending == ".txt":
+        return "delimited"
+    raise DataError(
+        f"the format of {file.name} cannot be told",
+        hint=f"it ends in none of {', '.join(ENDINGS)}, .json; pass --format {'|'.join(FORMATS)}",
+    )
+
+
+def _lines_or_document(line: bytes, more: bool) -> Format:
+    """JSON lines, where the first line is whole in itself and is not the only list."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return "jsonarray"
+    if more:
+        return "jsonlines"
+    holds_rows = (
+        any(isinstance(item, (dict, list)) for item in value)
+        if isinstance(value, list)
+        else any(isinstance(v, list) and v and isinstance(v[0], dict) for v in value.values())
+    )
+    return "jsonarray" if holds_rows else "jsonlines"
+
+
+def open_reader(
+    file: DataFile, options: ReadOptions, needed: Sequence[str] | None = None
+) -> RowReader:
+    """A reader over a file.
+
+    Args:
+        file: The table.
+        options: Its format where the ending misleads, and the options of that format.
+        needed: Columns whose bytes are wanted (Parquet); `None` for all.
+
+    Raises:
+        DataError: The table cannot be read at all.
+        UsageError: An option has no meaning.
+    """
+    kind = options.format or find_format(file)
+    if kind == "parquet":
+        from workbench.data.readers.parquet import ParquetReader
+
+        return ParquetReader(file, needed=needed)
+    if kind == "jsonlines":
+        from workbench.data.readers.jsonlines import JsonLinesReader
+
+        return JsonLinesReader(file, encoding=options.encoding)
+    if kind == "jsonarray":
+        from workbench.data.readers.jsonarray import JsonArrayReader
+
+        return JsonArrayReader(file, encoding=options.encoding, records=options.records)
+    from workbench.data.readers.delimited import DelimitedReader
+
+    return DelimitedReader(
+        file,
+        delimiter=options.delimiter,
+        encoding=options.encoding,
+        header=options.header,
+        quotes=options.quotes,
+    )

@@ -1,0 +1,231 @@
+"""From a row to a sample, by a mapping.
+
+Guarantee: what a row lacks is said in the sample's `.error`, beside everything that could be
+read; a path in a row never leads out of the image root, symbolic links included.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from workbench.data.columns import (
+    as_text,
+    columns_in,
+    is_template,
+    jsonable,
+    pick,
+    texts_in,
+    value_of,
+)
+from workbench.data.mapping import TableMapping
+from workbench.data.objects import FORMATS
+from workbench.errors import DataError
+from workbench.sample import ImageRef, Sample
+
+NO_LABEL = frozenset({"", "nan", "<na>", "null"})  # how tables write that there is none
+
+
+class RowMapper:
+    """Turns rows of one table into samples.
+
+    Args:
+        mapping: What is what.
+        split: Fills `{split}` in the templates of images.
+    """
+
+    def __init__(self, mapping: TableMapping, split: str = "") -> None:
+        self.mapping = mapping
+        self._split = {"split": split} if any("{split}" in s for s in mapping.images) else {}
+        self._root = Path(mapping.image_root).resolve() if mapping.image_root else None
+        column, _, self._object_format = mapping.objects.rpartition(":")
+        self._object_column = column
+        self._words = dict(mapping.label_words)
+        self._beside = set(mapping.metadata)
+        self._taken = _taken(mapping)
+
+    def native(self, row: Mapping[str, Any]) -> str:
+        """The native id of a row; empty where its id column is."""
+        if self.mapping.id in ("hash", "auto"):
+            return self._hash(row)
+        return (as_text(value_of(row, self.mapping.id)) or "").strip()
+
+    def fallback_id(self, row: Mapping[str, Any]) -> str:
+        """An id for a row that has none of its own, from what it holds."""
+        return f"bad-{self._hash(row)}"
+
+    def sample(self, uid: str, row: Mapping[str, Any], error: str | None = None) -> Sample:
+        """The sample of a row.
+
+        Args:
+            uid: What it is called.
+            row: As the reader gave it.
+            error: What the reader found wrong with it.
+        """
+        mapping, problems = self.mapping, [error] if error else []
+        texts = {role: as_text(value_of(row, c)) for role, c in mapping.texts.items()}
+        # A row that could not be parsed has said so; that its fields are missing adds nothing.
+        if not error:
+            problems += [f"it has no {mapping.texts[r]!r}" for r, t in texts.items() if t is None]
+        label = self._label(row, problems)
+        images = tuple(self._images(row, problems)) if row else ()
+        return Sample(
+            uid=uid,
+            images=images,
+            texts={role: text or "" for role, text in texts.items()},
+            label=label,
+            references=self._references(row, label),
+            explanations=tuple(t for c in mapping.explanations for t in texts_in(value_of(row, c))),
+            metadata=self._metadata(row),
+            task=mapping.task,
+            labels=mapping.labels,
+            error="; ".join(problems) or None,
+        )
+
+    def label_of(self, row: Mapping[str, Any]) -> str | None:
+        """The label in the mapping's words; `None` where the row has none."""
+        raw = as_text(value_of(row, self.mapping.label)) if self.mapping.label else None
+        if raw is None:
+            return None
+        raw = raw.strip()
+        known = raw in self._words or raw in self.mapping.labels
+        if not known and raw.lower() in NO_LABEL:
+            return None
+        if not known and raw.endswith(".0") and raw[:-2].isdigit():
+            raw = raw[:-2]  # pandas writes whole numbers so when another row is empty
+        return self._words.get(raw, raw)
+
+    def _label(self, row: Mapping[str, Any], problems: list[str]) -> str | None:
+        label = self.label_of(row)
+        labels = self.mapping.labels
+        if label is not None and labels and label not in labels:
+            problems.append(f"its label {label!r} is none of {', '.join(labels)}")
+        return label
+
+    def _references(self, row: Mapping[str, Any], label: str | None) -> tuple[str, ...]:
+        found = [t for c in self.mapping.references for t in texts_in(value_of(row, c))]
+        if label is None:
+            return tuple(found)
+        if label in found:
+            found.remove(label)
+        return (label, *found)
+
+    def _images(self, row: Mapping[str, Any], problems: list[str]) -> Iterator[ImageRef]:
+        """The images of a row; each keeps its place, also where it cannot be had."""
+        for spec in self.mapping.images:
+            value = value_of(self._split | dict(row) if self._split else row, spec)
+            for item in value if isinstance(value, list) else [value]:
+                try:
+                    yield self._image(item, spec)
+                except DataError as error:
+                    problems.append(error.message)
+                    yield self._broken(item, spec)
+
+    def _image(self, value: Any, spec: str) -> ImageRef:
+        """One image. Raises `DataError` for what is missing, empty or outside of the root."""
+        name = "image" if is_template(spec) else spec
+        if isinstance(value, Mapping):  # as `datasets` stores them
+            data, path = value.get("bytes"), as_text(value.get("path"))
+            if isinstance(data, bytes):
+                return ImageRef(data=data, name=path or name)
+            value = path
+        if isinstance(value, bytes):
+            if not value:
+                raise DataError(f"the image in {spec!r} is empty (0 bytes)")
+            return ImageRef(data=value, name=name)
+        text = (as_text(value) or "").strip()
+        if not text:
+            raise DataError(f"it has no image in {spec!r}")
+        if text.startswith("data:"):
+            return ImageRef(url=text, name=name)
+        if text.lower().startswith(("http://", "https://")):
+            return ImageRef(url=text, name=text, fetch=self.mapping.fetch)
+        path = resolve_inside(self._root, text)
+        try:
+            empty = path.stat().st_size == 0
+        except OSError as error:
+            raise DataError(f"the image {path} does not exist") from error
+        if empty:
+            raise DataError(f"the image {path} is empty (0 bytes)")
+        return ImageRef(path=path, name=text)
+
+    def _broken(self, value: Any, spec: str) -> ImageRef:
+        """A reference that says which image is meant and fails when it is loaded."""
+        text = value if isinstance(value, str) else spec
+        try:
+            return ImageRef(path=resolve_inside(self._root, text), name=text)
+        except DataError:
+            return ImageRef(name=text)
+
+    def _metadata(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        kept = {
+            column: jsonable(value)
+            for column, value in row.items()
+            if (column in self._beside or "*" in self._beside) and column not in self._taken
+        }
+        for column in self._beside - {"*"}:
+            kept.setdefault(column, jsonable(pick(row, column)))
+        if self._object_column and self._object_format in FORMATS:
+            kept.pop(self._object_column, None)
+            try:
+                read = FORMATS[self._object_format][1]
+                kept["objects"] = read(pick(row, self._object_column))
+            except (ValueError, TypeError, KeyError):
+                kept["objects"] = []
+        return kept
+
+    def _hash(self, row: Mapping[str, Any]) -> str:
+        """16 hex digits of the fields that the mapping names, as they were written."""
+        mapping = self.mapping
+        specs = [*mapping.texts.values(), mapping.label, *mapping.references]
+        specs += [*mapping.explanations, *mapping.images]
+        row = self._split | dict(row)
+        fields = [_hashable(value_of(row, spec)) if spec else None for spec in specs]
+        if not specs or not any(fields):
+            fields = [_hashable(row)]
+        body = json.dumps(fields, ensure_ascii=False, sort_keys=True, default=str)
+        return hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def columns_of(mapping: TableMapping) -> tuple[str, ...]:
+    """The columns that a mapping reads, each once, as roots of their paths."""
+    specs = [*mapping.texts.values(), mapping.label, *mapping.references, *mapping.explanations]
+    specs += [*mapping.images, mapping.objects.rpartition(":")[0]]
+    if mapping.id not in ("hash", "auto"):
+        specs.append(mapping.id)
+    return tuple(dict.fromkeys(c for spec in specs for c in columns_in(spec)))
+
+
+def _taken(mapping: TableMapping) -> set[str]:
+    """The columns that are wholly in the sample, and need not be among its metadata too."""
+    specs = [*mapping.texts.values(), mapping.label, *mapping.references, *mapping.explanations]
+    plain = [s for s in (*specs, *mapping.images, mapping.id) if s and not is_template(s)]
+    return {name for s in plain for name in (s, s.partition(".")[0])}
+
+
+def resolve_inside(root: Path | None, text: str) -> Path:
+    """A path from a row, under the root. Raises `DataError` where it leads out of it."""
+    if root is None:
+        raise DataError(f"the image path {text!r} has no folder to start from")
+    try:
+        path = os.path.realpath(os.path.join(root, text))  # noqa: PTH118 - once per image
+    except (OSError, ValueError) as error:
+        raise DataError(f"{text!r} is not a path: {error}") from error
+    if not path.startswith(os.path.join(root, "")):  # noqa: PTH118
+        raise DataError(
+            f"the image path {text!r} leads out of the image root {root}",
+            hint="name the folder that holds all images with --image-root",
+        )
+    return Path(path)
+
+
+def _hashable(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return hashlib.sha256(value).hexdigest()
+    if isinstance(value, Mapping):
+        return {str(k): _hashable(v) for k, v in value.items()}
+    return [_hashable(v) for v in value] if isinstance(value, list) else jsonable(value)

@@ -1,0 +1,125 @@
+"""A sample on a terminal, for the commands that print: pictures in half cells, texts beside.
+
+Guarantee: all text from data is cleaned and shown without markup. Not for the bench, which has
+widgets of its own over the same rows of cells.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from workbench.data.export import json_text
+from workbench.data.halfcell import HalfcellImage
+from workbench.data.images import thumbnail
+from workbench.errors import ImageError
+from workbench.text import clean
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from workbench.sample import ImageRef, Sample
+
+PICTURES = ("auto", "truecolor", "256", "off")
+
+
+def show_sample(
+    console: Console, sample: Sample, *, pictures: str = "auto", height: int = 12
+) -> None:
+    """Print one sample.
+
+    Args:
+        console: Where to.
+        sample: What.
+        pictures: One of `PICTURES`; `auto` draws where the console is a terminal with colours,
+            as deep as it says it can.
+        height: Rows of cells at most for a picture.
+    """
+    console.print(_line(sample.uid, "bold"), soft_wrap=True)
+    deep = {"truecolor": True, "256": False}.get(pictures)
+    drawn = console.is_terminal and console.color_system is not None and pictures != "off"
+    if drawn and sample.images:
+        console.print(_row_of_pictures(console, sample, deep, height))
+    facts = [(name, value, "dim") for name, value in _facts(sample)]
+    _print_facts(console, facts + ([("error", sample.error, "red")] if sample.error else []))
+    console.print()
+
+
+def console_for(pictures: str) -> Console:
+    """The console to print on: colours are forced where the depth of pictures is named."""
+    from rich.console import Console
+
+    if pictures in ("truecolor", "256"):
+        return Console(force_terminal=True, color_system=pictures, highlight=False)  # type: ignore[arg-type]
+    return Console(highlight=False)
+
+
+def _row_of_pictures(console: Console, sample: Sample, deep: bool | None, height: int) -> Table:
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 1))
+    count = min(len(sample.images), 6)  # more of them would be stamps
+    width = max((console.width - count) // count, 4)
+    table.add_row(*(_picture(ref, width, height, deep) for ref in sample.images[:count]))
+    return table
+
+
+def _picture(ref: ImageRef, width: int, height: int, deep: bool | None) -> HalfcellImage | Text:
+    try:
+        image = thumbnail(ref, (width, height * 2))
+    except ImageError as error:
+        return _line(clean(error.message, newlines=False), "red")
+    return HalfcellImage(image, width, height, deep)
+
+
+def _facts(sample: Sample) -> list[tuple[str, str]]:
+    found = list(sample.texts.items())
+    if sample.label is not None:
+        found.append(("label", sample.label))
+    found += [("reference", text) for text in sample.references if text != sample.label]
+    found += [("explanation", text) for text in sample.explanations]
+    return [(clean(name, newlines=False), text) for name, text in found]
+
+
+def _line(text: str, style: str, rest: str = "") -> Text:
+    from rich.text import Text
+
+    return Text.assemble((clean(text, newlines=False), style), rest)
+
+
+def show_facts(console: Console, body: dict[str, Any]) -> None:
+    """Print what `describe` knows beside what `show_sample` shows: images, row, metadata."""
+    facts: list[tuple[str, str]] = []
+    for image in body["images"]:
+        size = f"{image['width']}x{image['height']} " if image["width"] else ""
+        words = f"{size}{image.get('format', '')} {image.get('mode', '')} {image['source']}"
+        facts.append(("image", image["error"] or words))
+        if image["sha256"]:
+            facts.append(("sha256", image["sha256"]))
+    if "row" in body:
+        facts.append(("row", f"{body['row']['number']} of {body['row']['file']}"))
+    for name, value in body["metadata"].items():
+        if name == "objects":
+            items = [item for group in value for item in group]
+            facts += [("object", f"{item.get('name')} {item.get('box')}") for item in items]
+        else:
+            facts.append((name, value if isinstance(value, str) else json_text(value)))
+    facts.append(("revision", body["revision"]))
+    _print_facts(console, [(name, value, "dim") for name, value in facts])
+
+
+def _print_facts(console: Console, facts: list[tuple[str, str, str]]) -> None:
+    """Names and values in two columns; on a terminal a long value is wrapped beside its name."""
+    from rich.table import Table
+
+    if not console.is_terminal:
+        for name, value, _ in facts:
+            console.print(_line(f"  {name:<12} ", "", clean(value, newlines=False)), soft_wrap=True)
+        return
+    table = Table.grid(padding=(0, 1))
+    table.add_column(min_width=14, no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value, style in facts:
+        table.add_row(_line(f"  {name}", style), _line("", "", clean(value, newlines=False)))
+    console.print(table)

@@ -1,0 +1,333 @@
+"""One's own tables and image folders as sources, by their mapping.
+
+Guarantee: rows are read where they lie, one at a time; the index tells where. A row that has
+changed since it was indexed comes with an error, never under another row's UID.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+
+from sessions.uid import Uid
+from workbench.data.columns import columns_in
+from workbench.data.files import DataFile, LocalFile
+from workbench.data.filters import Filter, parse_filter
+from workbench.data.folders import FolderFile
+from workbench.data.index import Entry, Index, build_index, index_path, open_index
+from workbench.data.mapping import SplitFile, TableMapping, load_mapping, mapping_path
+from workbench.data.readers.base import RowReader
+from workbench.data.readers.opening import open_reader
+from workbench.data.registry import DatasetInfo
+from workbench.data.rows import RowMapper, columns_of
+from workbench.data.source import check_ordinal
+from workbench.errors import DataError, UnknownName, UsageError
+from workbench.sample import Sample, Task
+
+PAGE = 64  # places looked up at a time while iterating
+OPEN_READERS = 4  # files of a sharded split that are kept open for lookups
+
+
+class TableDataset:
+    """The provider of one added dataset."""
+
+    def __init__(self, name: str, path: Path | None = None) -> None:
+        self.name = name
+        self.path = path or mapping_path(name)
+
+    def mapping(self) -> TableMapping:
+        """Its mapping. Raises `DataError` where the file is damaged."""
+        return load_mapping(self.path)
+
+    def info(self) -> DatasetInfo:
+        """See `registry.Dataset.info`."""
+        try:
+            return info_of(self.mapping())
+        except DataError as error:
+            return DatasetInfo(name=self.name, where=str(self.path), error=error.message)
+
+    def open(self, split: str) -> TableSource:
+        """See `registry.Dataset.open`."""
+        return TableSource(self.mapping(), split)
+
+
+class TableSource:
+    """A split of a table or of an image folder. See `source.Source`.
+
+    Attributes:
+        bad: Rows that could not be parsed; further errors show when a sample is made.
+    """
+
+    def __init__(self, mapping: TableMapping, split: str) -> None:
+        self.mapping, self.dataset, self.split = mapping, mapping.name, split
+        self.task: Task = mapping.task
+        self.labels = mapping.labels
+        self._parts = [part for part in mapping.files if part.split == split]
+        if not self._parts:
+            raise UnknownName(
+                f"{mapping.name} has no split {split!r}", hint=f"it has {', '.join(mapping.splits)}"
+            )
+        self._files = [data_file(mapping, part) for part in self._parts]
+        self._mapper = RowMapper(mapping, split)
+        self._index, self.revision = self._open_index()
+        self.length: int | None = self._index.length
+        self.bad = self._index.bad
+        self._readers = _Readers(self)
+        self._lock = threading.Lock()
+        self._process = os.getpid()
+
+    def __reduce__(self) -> tuple[type[TableSource], tuple[TableMapping, str]]:
+        """Pickled as what it is opened from: workers of a data loader open it anew."""
+        return TableSource, (self.mapping, self.split)
+
+    def iter(self, start: int = 0) -> Iterator[Sample]:
+        """See `Source.iter`."""
+        self._settle()
+        readers = _Readers(self)  # of its own: a jump elsewhere does not disturb its place
+        try:
+            at = max(start, 0)
+            while entries := self._index.entries(at, PAGE):
+                for entry in entries:
+                    yield self._sample(entry, readers)
+                at += len(entries)
+        finally:
+            readers.close()
+
+    def get(self, uid: str) -> Sample:
+        """See `Source.get`."""
+        return self._read(self._find(uid)[1])
+
+    def at(self, ordinal: int) -> Sample:
+        """See `Source.at`."""
+        return self._read(self._entry(ordinal))
+
+    def ordinal(self, uid: str) -> int:
+        """See `Source.ordinal`."""
+        return self._find(uid)[0]
+
+    def uid_at(self, ordinal: int) -> str:
+        """See `Source.uid_at`."""
+        return self._uid(self._entry(ordinal))
+
+    def row_of(self, uid: str) -> tuple[str, int]:
+        """The file and the number of the row (from 1) behind a UID. Raises `UnknownName`."""
+        entry = self._find(uid)[1]
+        return self._parts[entry.file].path, entry.number
+
+    def counts(self) -> list[tuple[int, int]]:
+        """Rows, and rows that could not be parsed, per file of the split."""
+        found = self._index.per_file()
+        return [found.get(number, (0, 0)) for number in range(len(self._parts))]
+
+    def close(self) -> None:
+        """Let files and index go; dropping the source does the same."""
+        with self._lock:
+            self._readers.close()
+        self._index.close()
+
+    def _settle(self) -> None:
+        """After a fork: a handle shared with the parent would move under its feet."""
+        if self._process != os.getpid():
+            self._process, self._lock = os.getpid(), threading.Lock()
+            self._readers, self._index = _Readers(self), self._index.after_fork()
+
+    def _uid(self, entry: Entry) -> str:
+        return str(Uid(self.dataset, self.split, entry.native))
+
+    def _find(self, uid: str) -> tuple[int, Entry]:
+        parsed = Uid.parse(uid)
+        self._settle()
+        if (parsed.dataset, parsed.split) == (self.dataset, self.split):
+            found = self._index.find(parsed.native)
+            if found is not None:
+                return found
+        raise UnknownName(
+            f"{uid} is not in {self.dataset}/{self.split}",
+            hint=f"its UIDs look like {self.uid_at(0)}" if self.length else "",
+        )
+
+    def _entry(self, ordinal: int) -> Entry:
+        check_ordinal(self, ordinal)
+        self._settle()
+        return self._index.entries(ordinal, 1)[0]
+
+    def _read(self, entry: Entry) -> Sample:
+        with self._lock:
+            return self._sample(entry, self._readers)
+
+    def _sample(self, entry: Entry, readers: _Readers) -> Sample:
+        """Read one row and make its sample; whatever is wrong with it is in `.error`."""
+        uid, error, at = self._uid(entry), entry.error, f"row {entry.number}: "
+        try:
+            row = readers.reader(entry.file).read(entry.place)
+        except DataError as failed:
+            return self._mapper.sample(uid, {}, at + failed.message)
+        if error is None and row.error is not None:  # it was whole when it was indexed
+            return self._mapper.sample(uid, {}, f"{at}{row.error}; the file may have changed")
+        if error is None and not self._same(entry.native, row.values):
+            error = "the file has changed since it was indexed; open the dataset again"
+            return self._mapper.sample(uid, {}, at + error)
+        return self._mapper.sample(uid, row.values, error and at + error)
+
+    def _same(self, native: str, values: object) -> bool:
+        found = self._mapper.native(values)  # type: ignore[arg-type]
+        return native == found or (self.mapping.id == "auto" and native.startswith(f"{found}-"))
+
+    def _open_index(self) -> tuple[Index, str]:
+        """The kept index where files and mapping are as they were, else a new one."""
+        mapping = self.mapping
+        stamps = [
+            (part.path, part.where, file.stamp())
+            for part, file in zip(self._parts, self._files, strict=True)
+        ]
+        key = hashlib.sha256(repr((1, mapping.meaning(), self.split, stamps)).encode()).hexdigest()
+        path = index_path(self.dataset, self.split)
+        index = open_index(path, key)
+        if index is None:
+            digests = [file.digest() for file in self._files]
+            wheres = [part.where for part in self._parts]
+            content = hashlib.sha256(repr((mapping.meaning(), wheres, digests)).encode())
+            index = build_index(
+                path,
+                key,
+                self._scan,
+                count_twins=mapping.id == "auto",
+                names=[file.name for file in self._files],
+                revision=content.hexdigest()[:16],
+            )
+        if not index.length:
+            index.close()
+            wheres = " and ".join(p.where for p in self._parts if p.where) or mapping.where
+            raise DataError(
+                f"{self.dataset}/{self.split} has no rows",
+                hint=f"no row passes {wheres!r}" if wheres else "its file holds none",
+            )
+        return index, index.meta["revision"]
+
+    def _scan(self) -> Iterator[Entry]:
+        """The place of every row of the split, in order."""
+        for number, (part, file) in enumerate(zip(self._parts, self._files, strict=True)):
+            keep = parse_filter(self.mapping.where) & parse_filter(part.where)
+            reader = open_reader(file, self.mapping.read)
+            try:
+                check_columns(self.mapping, keep, reader, file.name)
+                yield from self._scan_file(number, reader, keep)
+            finally:
+                reader.close()
+
+    def _scan_file(self, number: int, reader: RowReader, keep: Filter) -> Iterator[Entry]:
+        """Only what the id and the filters need is read, where the format allows it."""
+        made = self.mapping.id in ("hash", "auto")
+        columns = columns_of(self.mapping) if made else columns_in(self.mapping.id)
+        wanted = {column.partition(".")[0] for column in (*columns, *keep.columns)}
+        for row in reader.scan(sorted(wanted) if columns else None):
+            error = row.error
+            if error is None and not keep(row.values):
+                continue
+            native = self._mapper.native(row.values) if row.values and not (made and error) else ""
+            if not native:
+                error = error or f"it has no id in {self.mapping.id!r}"
+                native = f"bad-{row.digest}" if row.digest else self._mapper.fallback_id(row.values)
+            yield Entry(native, number, row.place, row.number, error)
+
+
+class _Readers:
+    """Readers of a split's files, opened when needed, the last few kept open."""
+
+    def __init__(self, source: TableSource) -> None:
+        self._source = source
+        self._open: OrderedDict[int, RowReader] = OrderedDict()
+        self._process = os.getpid()
+
+    def reader(self, number: int) -> RowReader:
+        """The reader of one file. Raises `DataError` where it cannot be opened any more."""
+        if self._process != os.getpid():
+            self._open, self._process = OrderedDict(), os.getpid()
+        reader = self._open.get(number)
+        if reader is None:
+            source = self._source
+            mapping = source.mapping
+            reader = open_reader(source._files[number], mapping.read, columns_of(mapping))
+            self._open[number] = reader
+            while len(self._open) > OPEN_READERS:
+                self._open.popitem(last=False)[1].close()
+        self._open.move_to_end(number)
+        return reader
+
+    def close(self) -> None:
+        """Close them all."""
+        while self._open:
+            self._open.popitem()[1].close()
+
+
+def data_file(mapping: TableMapping, part: SplitFile) -> DataFile:
+    """The file, or the folder, behind one part of a split."""
+    path = Path(part.path)
+    if mapping.kind == "folder":
+        return FolderFile(path)
+    return LocalFile(path, whole=path.suffix.lower() not in (".parquet", ".pq"))
+
+
+def check_columns(mapping: TableMapping, keep: Filter, reader: RowReader, name: str) -> None:
+    """Raise `DataError` for a column that the mapping or a filter names and the table lacks."""
+    known = (
+        {*reader.columns, "split"} if "{split}" in "".join(mapping.images) else {*reader.columns}
+    )
+    for column in dict.fromkeys((*columns_of(mapping), *keep.columns)):
+        if column not in known and column.partition(".")[0] not in known:
+            raise DataError(
+                f"{name} has no column {column!r}",
+                hint=f"its columns are {', '.join(reader.columns)}",
+                kind="missing_column",
+            )
+
+
+def info_of(mapping: TableMapping) -> DatasetInfo:
+    """What a mapping says of its dataset."""
+    schema = {role: column for role, column in mapping.texts.items()}
+    schema |= {"id": mapping.id}
+    for role, columns in (
+        ("label", (mapping.label,)),
+        ("references", mapping.references),
+        ("explanations", mapping.explanations),
+        ("images", mapping.images),
+        ("objects", (mapping.objects,)),
+    ):
+        if any(columns):
+            schema[role] = ", ".join(columns)
+    paths = list(dict.fromkeys(part.path for part in mapping.files))
+    return DatasetInfo(
+        name=mapping.name,
+        task=mapping.task,
+        splits=mapping.splits,
+        labels=mapping.labels,
+        where=paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more files",
+        schema=schema,
+        licence=mapping.licence,
+        description=mapping.description,
+        cached=True,
+        kind=mapping.kind,
+    )
+
+
+def has_table(name: str) -> bool:
+    """Whether a dataset of that name was added; any text may be asked about."""
+    try:
+        return mapping_path(name).is_file()
+    except (UsageError, OSError):
+        return False
+
+
+def table_datasets() -> dict[str, TableDataset]:
+    """The added datasets by name."""
+    from workbench.data.mapping import datasets_dir
+
+    try:
+        paths = sorted(datasets_dir().glob("*.toml"))
+    except OSError:
+        return {}
+    return {path.stem: TableDataset(path.stem, path) for path in paths}

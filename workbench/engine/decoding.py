@@ -1,0 +1,109 @@
+"""Every decoding knob in one frozen, validated object; imports nothing heavy.
+
+The words are those of the flags that a user types; an unknown or contradictory knob is refused,
+never ignored.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from workbench.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How an answer is drawn from a model.
+
+    Attributes:
+        temperature: 0 is greedy; above 0 samples.
+        top_p: Nucleus mass in (0, 1]; 1 switches it off.
+        top_k: Keep the k most probable; 0 switches it off.
+        min_p: Keep tokens of at least this share of the best one's probability; 0 is off.
+        repetition_penalty: 1 is off (Keskar et al. 2019, as in `transformers`).
+        num_beams: 1 is off; beams cannot be streamed token by token nor sampled.
+        max_new_tokens: At least 1.
+        stop: The answer ends before the first of these strings.
+        seed: Same seed, prompt and model: same answer.
+        top_logprobs: How many alternatives of each token to report (0 to 20).
+    """
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    num_beams: int = 1
+    max_new_tokens: int = 64
+    stop: tuple[str, ...] = ()
+    seed: int = 0
+    top_logprobs: int = 5
+
+    def __post_init__(self) -> None:
+        # Types first: what is no number cannot be compared.
+        problems = self._misfits() or [text for bad, text in self._checks() if bad]
+        if problems:
+            raise UsageError("; ".join(problems), kind="bad_knob", hint="see: wb prompt --help")
+
+    def _flag(self, name: str, wants: str) -> str:
+        return f"--{name.replace('_', '-')} wants {wants}, got {getattr(self, name)!r}"
+
+    def _misfits(self) -> list[str]:
+        """Knobs of the wrong type: they would fail in the middle of a batch of others."""
+        found = []
+        for name in (f.name for f in fields(self) if f.name != "stop"):
+            whole = isinstance(getattr(type(self), name), int)  # as its default is
+            kinds = (int,) if whole else (int, float)
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, kinds):
+                found.append(self._flag(name, "a whole number" if whole else "a number"))
+        if not isinstance(self.stop, tuple) or not all(isinstance(s, str) for s in self.stop):
+            found.append(self._flag("stop", "strings"))
+        return found
+
+    def _checks(self) -> list[tuple[bool, str]]:
+        flag = self._flag
+        return [
+            (not (0 <= self.temperature <= 100), flag("temperature", "a number from 0 to 100")),
+            (not (0 < self.top_p <= 1), flag("top_p", "a number above 0, at most 1")),
+            (self.top_k < 0, flag("top_k", "a whole number, 0 for off")),
+            (not (0 <= self.min_p < 1), flag("min_p", "a number from 0 to below 1")),
+            (
+                not (0 < self.repetition_penalty < math.inf),
+                flag("repetition_penalty", "a number above 0"),
+            ),
+            (self.num_beams < 1, flag("num_beams", "a whole number of at least 1")),
+            (self.max_new_tokens < 1, flag("max_new_tokens", "a whole number of at least 1")),
+            (not (0 <= self.top_logprobs <= 20), flag("top_logprobs", "0 to 20")),
+            (not (0 <= self.seed < 2**63), flag("seed", "a whole number from 0 to 2^63 - 1")),
+            (
+                self.num_beams > 1 and self.temperature > 0,
+                f"--num-beams {self.num_beams} searches and --temperature {self.temperature} "
+                "samples: choose one",
+            ),
+            (any(not s for s in self.stop), "--stop wants strings that are not empty"),
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dict, `stop` as a list."""
+        return asdict(self) | {"stop": list(self.stop)}
+
+    @classmethod
+    def from_json(cls, knobs: Mapping[str, Any]) -> Decoding:
+        """The reverse of `to_json`. Raises `UsageError` naming every unknown knob."""
+        known = {f.name for f in fields(cls)}
+        unknown = sorted(set(knobs) - known)
+        if unknown:
+            raise UsageError(
+                f"unknown decoding knobs: {', '.join(unknown)}",
+                hint=f"the knobs are {', '.join(sorted(known))}",
+                kind="bad_knob",
+            )
+        kwargs = dict(knobs)
+        if "stop" in kwargs:
+            stop = kwargs["stop"] or ()
+            kwargs["stop"] = (stop,) if isinstance(stop, str) else tuple(stop)
+        return cls(**kwargs)

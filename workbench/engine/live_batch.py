@@ -1,0 +1,225 @@
+"""Requests that are decoded together, one token each per step; they may join and leave on the way.
+
+Guarantee: each row's logits are those that it would have alone, to rounding: padding is masked and
+every position is worked out per row. A row that ends leaves the cache at once. Not for beams,
+which branch: `workbench.engine.generation` gives those to `model.generate`.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
+
+from workbench.engine.row import Row
+from workbench.engine.sampling import choose
+from workbench.models.base import LoadedModel
+from workbench.models.batch import Batch
+from workbench.sample import Token
+
+
+@dataclass
+class Prefill:
+    """Prompts that the model has read.
+
+    Attributes:
+        logits: (B, V) float32, of the next token.
+        cache: Keys and values, (B, heads, L, width) per layer.
+        mask: (B, L) 1 where a token is real.
+        positions: (B,) of the next token.
+    """
+
+    logits: torch.Tensor
+    cache: Any
+    mask: torch.Tensor
+    positions: torch.Tensor
+
+
+@torch.no_grad()
+def prefill(loaded: LoadedModel, batch: Batch) -> Prefill:
+    """Read a batch of prompts in one forward."""
+    kwargs = dict(batch.inputs)
+    if "logits_to_keep" in inspect.signature(loaded.base.forward).parameters:
+        kwargs["logits_to_keep"] = 1  # the other columns' logits would be B * L * V floats
+    out = loaded.model(**kwargs, use_cache=True)
+    return Prefill(
+        logits=out.logits[:, -1].float(),
+        cache=out.past_key_values,
+        mask=batch.attention_mask,
+        positions=batch.next_positions,
+    )
+
+
+@torch.no_grad()
+def forward(
+    loaded: LoadedModel, state: Prefill, ids: torch.Tensor, padded: bool = True
+) -> torch.Tensor:
+    """Append tokens to every row; `state` is updated in place.
+
+    Args:
+        loaded: The model.
+        state: Its cache grows by T columns.
+        ids: (B, T) the new tokens.
+        padded: Whether any row has padding; without, the mask is left out, which is faster.
+
+    Returns:
+        (B, T, V) logits, in the model's dtype.
+    """
+    steps = torch.arange(ids.shape[1], device=ids.device)
+    positions = state.positions.unsqueeze(1) + steps
+    state.mask = torch.cat([state.mask, state.mask.new_ones(ids.shape)], dim=1)
+    extra = loaded.family.step_inputs(loaded, positions)
+    if padded or not extra:
+        extra = {**extra, "attention_mask": state.mask}
+    out = loaded.model(input_ids=ids, past_key_values=state.cache, use_cache=True, **extra)
+    state.positions = state.positions + ids.shape[1]
+    state.cache = out.past_key_values
+    return out.logits
+
+
+def can_merge(cache: Any) -> bool:
+    """Whether rows can join this cache later: each layer holds every past token's keys."""
+    return all(type(layer) is DynamicLayer for layer in cache.layers)
+
+
+def select_rows(state: Prefill, rows: Sequence[int]) -> Prefill:
+    """A state of its own with these rows, which may repeat; the cache is shared until it grows."""
+    index = torch.tensor(rows, device=state.mask.device)
+    cache = copy.copy(state.cache)
+    plain = (DynamicLayer, DynamicSlidingWindowLayer)
+    cache.layers = [
+        copy.copy(layer) if type(layer) in plain else copy.deepcopy(layer)
+        for layer in state.cache.layers
+    ]
+    cache.batch_select_indices(index)
+    return Prefill(state.logits[index], cache, state.mask[index], state.positions[index])
+
+
+def _merge(old: Prefill, new: Prefill) -> Prefill:
+    """Both states' rows in one, the narrower padded on the left."""
+    width = max(old.mask.shape[1], new.mask.shape[1])
+    for one in (old, new):
+        _widen(one, width - one.mask.shape[1])
+    for layer, other in zip(old.cache.layers, new.cache.layers, strict=True):
+        layer.keys = torch.cat([layer.keys, other.keys])
+        layer.values = torch.cat([layer.values, other.values])
+    return Prefill(
+        logits=torch.cat([old.logits, new.logits]),
+        cache=old.cache,
+        mask=torch.cat([old.mask, new.mask]),
+        positions=torch.cat([old.positions, new.positions]),
+    )
+
+
+def _widen(state: Prefill, columns: int) -> None:
+    """Add (or, where negative, cut) columns on the left."""
+    if columns == 0:
+        return
+    pad = torch.nn.functional.pad
+    state.mask = pad(state.mask, (columns, 0))
+    for layer in state.cache.layers:
+        layer.keys = pad(layer.keys, (0, 0, columns, 0))
+        layer.values = pad(layer.values, (0, 0, columns, 0))
+
+
+class LiveBatch:
+    """Rows under way. Use: `admit`, then `pick` and `advance` in turn until there are no rows."""
+
+    def __init__(self, loaded: LoadedModel) -> None:
+        self.loaded = loaded
+        self.rows: list[Row] = []
+        self._state: Prefill | None = None
+        self._ids: list[int] = []
+        self._padded = False
+
+    @property
+    def open(self) -> bool:
+        """Whether more rows can join now."""
+        return self._state is None or can_merge(self._state.cache)
+
+    def admit(self, state: Prefill, rows: Sequence[Row]) -> None:
+        """Take in prompts that have been read, between `advance` and `pick`."""
+        self._state = state if self._state is None else _merge(self._state, state)
+        self.rows = [*self.rows, *rows]
+        self._padded = not bool(self._state.mask.all())
+
+    @torch.no_grad()
+    def pick(self) -> list[tuple[Row, Token | None]]:
+        """Choose each row's next token.
+
+        Returns:
+            Every row with its new token, `None` where it ended without one (end of turn or
+            cancelled). A row whose `finish` is set is done.
+        """
+        if self._state is None:
+            return []
+        logits = self._state.logits
+        history = [row.history(logits.device) for row in self.rows]
+        chosen = choose(logits, [row.sampler for row in self.rows], history)
+        picked = []
+        for row, (token_id, token) in zip(self.rows, self._describe(logits, chosen), strict=True):
+            picked.append((row, row.take(token_id, token)))
+        self._ids = chosen.tolist()
+        return picked
+
+    def _describe(
+        self, logits: torch.Tensor, chosen: torch.Tensor
+    ) -> list[tuple[int, Callable[[], Token]]]:
+        """Ids with their tokens' makers: log-probabilities under the model, best alternatives."""
+        logprobs = torch.log_softmax(logits, dim=-1)
+        most = min(max(row.decoding.top_logprobs for row in self.rows), logits.shape[-1])
+        best = logprobs.topk(most, dim=-1)
+        # One transfer for all: ids below 2^53 are exact in float64.
+        table = torch.cat(
+            [
+                chosen.unsqueeze(1).double(),
+                logprobs.gather(1, chosen.unsqueeze(1)).double(),
+                best.indices.double(),
+                best.values.double(),
+            ],
+            dim=1,
+        ).tolist()
+        piece = self.loaded.piece
+
+        def maker(row: Row, cells: list[float]) -> Callable[[], Token]:
+            count = min(row.decoding.top_logprobs, most)
+
+            def make() -> Token:
+                top = zip(cells[2 : 2 + count], cells[2 + most : 2 + most + count], strict=True)
+                alternatives = tuple((piece(int(i)), value) for i, value in top)
+                return Token(int(cells[0]), piece(int(cells[0])), cells[1], alternatives)
+
+            return make
+
+        return [
+            (int(cells[0]), maker(row, cells)) for row, cells in zip(self.rows, table, strict=True)
+        ]
+
+    def advance(self) -> None:
+        """Let ended rows go and read the others' new tokens."""
+        if self._state is None:
+            return
+        kept = [i for i, row in enumerate(self.rows) if row.finish is None]
+        if len(kept) < len(self.rows):
+            self._keep(kept)
+        if self._state is not None:
+            ids = torch.tensor([[i] for i in self._ids], device=self._state.mask.device)
+            logits = forward(self.loaded, self._state, ids, self._padded)
+            self._state.logits = logits[:, -1].float()
+
+    def _keep(self, kept: list[int]) -> None:
+        if self._state is None or not kept:
+            self.rows, self._ids, self._state = [], [], None
+            return
+        self.rows = [self.rows[i] for i in kept]
+        self._ids = [self._ids[i] for i in kept]
+        self._state = select_rows(self._state, kept)
+        if can_merge(self._state.cache):  # the longest row may have left: drop its columns
+            spare = int((self._state.mask.sum(0) > 0).int().argmax())
+            _widen(self._state, -spare)
+        self._padded = not bool(self._state.mask.all())

@@ -1,0 +1,304 @@
+"""Ask a recorded prompt again and say what changed: behind `wb replay` and the bench's sessions.
+
+Guarantee: torch-free; the images are those of the record, by their hash, or it is refused: a
+replay on another picture would be no replay. The comparison looks at what was recorded and what
+was answered; nothing is asked twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sessions.errors import WbError
+from sessions.records import PromptRecord
+from workbench.engine.ask import Question, ask
+from workbench.engine.decoding import Decoding
+from workbench.errors import DataError
+from workbench.models.spec import ModelSpec
+from workbench.sample import Answer, ImageRef, Message, Sample
+
+if TYPE_CHECKING:
+    from sessions.session_log import SessionLog
+    from workbench.engine.client import Engine
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where two answers part.
+
+    Attributes:
+        position: Of the first token that differs.
+        before, after: That token's text, `None` where the answer had ended.
+    """
+
+    position: int
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """One record asked again.
+
+    Attributes:
+        old: As recorded.
+        new: `None` where asking failed.
+        difference: `None` where the answers are the same.
+        error: Why asking failed.
+        kept: Whether the new answer is on record.
+        environment: What differs between then and now (`model identity`, `wb`, ...).
+    """
+
+    old: PromptRecord
+    new: PromptRecord | None = None
+    difference: Difference | None = None
+    error: WbError | None = None
+    kept: bool = False
+    environment: tuple[str, ...] = ()
+
+    @property
+    def same(self) -> bool:
+        """Whether the same text was said."""
+        return self.new is not None and self.new.text == self.old.text
+
+    @property
+    def label_changed(self) -> bool:
+        """Whether another label is read from the new answer."""
+        return self.new is not None and self.new.label != self.old.label
+
+    def to_json(self) -> dict[str, Any]:
+        """As `wb replay --json` lists it."""
+        where = self.difference
+        return {
+            "id": self.old.id,
+            "uid": self.old.uid,
+            "same": self.same,
+            "before": self.old.text,
+            "after": self.new.text if self.new else None,
+            "difference": vars(where) if where else None,
+            "label_before": self.old.label,
+            "label_after": self.new.label if self.new else None,
+            "label_changed": self.label_changed,
+            "target": self.old.target,
+            "environment": list(self.environment),
+            "new_id": self.new.id if self.new and self.kept else None,
+            "error": self.error.to_json()["error"] if self.error else None,
+        }
+
+
+def spec_of(record: PromptRecord) -> ModelSpec:
+    """The model that answered a record, wherever it ran. Raises `UsageError` for no valid one."""
+    return ModelSpec(
+        model=record.model or "demo",
+        adapter=record.adapter,
+        quantization=record.quantization,
+        dtype=record.dtype,
+        attention=record.attention or "sdpa",
+        # `ask` records where a model ran; only what was asked for by name is asked for again.
+        revision=record.revision,
+    )
+
+
+def question_from(record: PromptRecord, spec: ModelSpec | None = None) -> Question:
+    """The question that a record answers, of the same model or another one.
+
+    Raises:
+        DataError: An image or its sample is gone, or is another one than was shown.
+        UsageError: The record's knobs or model cannot be meant.
+    """
+    finder = _Finder(record)
+    messages = tuple(finder.message(turn) for turn in record.messages)
+    if not messages:
+        raise DataError(f"record {record.id} holds no messages", hint="it cannot be asked again")
+    return Question(
+        messages=messages,
+        spec=spec or spec_of(record),
+        decoding=Decoding.from_json(record.decoding),
+        samples=tuple(finder.samples.values()),
+        uid=record.uid,
+        dataset_revision=record.dataset_revision,
+        target=record.target,
+        words=_words(record, finder.samples.get(record.uid or "")),
+        score=tuple(record.labels),
+        template=record.template,
+        template_version=_whole(record.template_version),
+        shots=tuple(record.shots),
+        replay_of=record.id,
+    )
+
+
+def replay_record(
+    engine: Engine,
+    record: PromptRecord,
+    spec: ModelSpec | None = None,
+    *,
+    log: SessionLog | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> tuple[Answer, PromptRecord]:
+    """Ask a record again; returns the answer and its record.
+
+    Args:
+        engine: Connected.
+        record: What was asked.
+        spec: Another model or adapter; `None` for the one that answered then.
+        log: Where the new record goes; `None` keeps none.
+        cancelled: Checked between tokens.
+
+    Raises:
+        WbError: As `question_from` and the engine raise.
+    """
+    question = question_from(record, spec)
+    answer, new = Answer(""), record
+    for event in ask(engine, question, log=log, cancelled=cancelled):
+        if isinstance(event, Answer):
+            answer = event
+        elif isinstance(event, PromptRecord):
+            new = event
+    return answer, new
+
+
+def replay(
+    engine: Engine,
+    record: PromptRecord,
+    spec: ModelSpec | None = None,
+    *,
+    log: SessionLog | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Replayed:
+    """Ask a record again and compare; a failure is part of what is returned."""
+    try:
+        _, new = replay_record(engine, record, spec, log=log, cancelled=cancelled)
+    except WbError as error:
+        return Replayed(record, error=error)
+    parting, changes = first_difference(record, new), _changes(record, new)
+    return Replayed(record, new, parting, kept=log is not None, environment=changes)
+
+
+def first_difference(old: PromptRecord, new: PromptRecord) -> Difference | None:
+    """Where the tokens of two answers part, `None` where they and the texts are the same."""
+    before, after = _tokens(old), _tokens(new)
+    for position in range(max(len(before), len(after))):
+        pair = [side[position] if position < len(side) else None for side in (before, after)]
+        if pair[0] != pair[1]:
+            return Difference(position, *(part[1] if part else None for part in pair))
+    if old.text != new.text:  # the records hold no tokens, or a stop string cut one of them
+        return Difference(len(before), old.text[-40:], new.text[-40:])
+    return None
+
+
+def _tokens(record: PromptRecord) -> list[tuple[int, str]]:
+    return [(int(t.get("id", -1)), str(t.get("text", ""))) for t in record.tokens]
+
+
+def _changes(old: PromptRecord, new: PromptRecord) -> tuple[str, ...]:
+    """What is not as it was then, in words; only facts that both records hold."""
+    facts = {
+        "model": (old.model, new.model),
+        "adapter": (old.adapter, new.adapter),
+        "quantization": (old.quantization, new.quantization),
+        "weights": (old.identity, new.identity),
+        "device": (old.device, new.device),
+        "attention": (old.attention, new.attention),
+        "wb": (old.wb_version, new.wb_version),
+    }
+    return tuple(
+        f"{name}: {_short(a)} → {_short(b)}"
+        for name, (a, b) in facts.items()
+        if a != b and (name == "adapter" or (a and b))
+    )
+
+
+def _short(value: Any) -> str:
+    text = str(value) if value else "none"
+    return text[:12] if len(text) == 64 else text
+
+
+def summary(done: Iterable[Replayed]) -> dict[str, int]:
+    """Counts: asked, same, changed, labels changed (now right, now wrong), failed."""
+    done = list(done)
+    flips = [r for r in done if r.label_changed and r.old.target is not None]
+    return {
+        "asked": len(done),
+        "same": sum(r.same for r in done),
+        "changed": sum(r.new is not None and not r.same for r in done),
+        "labels_changed": sum(r.label_changed for r in done),
+        "now_right": sum(r.new is not None and r.new.label == r.old.target for r in flips),
+        "now_wrong": sum(r.old.label == r.old.target for r in flips),
+        "failed": sum(r.new is None for r in done),
+    }
+
+
+class _Finder:
+    """Finds a record's images again; opens each sample once."""
+
+    def __init__(self, record: PromptRecord) -> None:
+        self.samples: dict[str, Sample] = {}
+        self._record = record
+
+    def message(self, turn: Mapping[str, Any]) -> Message:
+        content = turn.get("content")
+        parts: Sequence[Any] = [content] if isinstance(content, str) else content or ()
+        return Message(turn.get("role", "user"), tuple(self._part(part) for part in parts))
+
+    def _part(self, part: Any) -> str | ImageRef:
+        if isinstance(part, str):
+            return part
+        if part.get("type") == "text":
+            return str(part.get("text", ""))
+        image = self._image(part)
+        wanted = part.get("sha256")
+        if wanted and image.sha256() != wanted:
+            raise DataError(
+                f"the image {part.get('name') or part.get('path') or part.get('uid')} of record "
+                f"{self._record.id} is not the one that was shown",
+                hint="it changed since; ask the prompt anew with wb prompt",
+                kind="image_changed",
+            )
+        return image
+
+    def _image(self, part: Mapping[str, Any]) -> ImageRef:
+        name = str(part.get("name") or "")
+        if isinstance(uid := part.get("uid"), str) and isinstance(index := part.get("index"), int):
+            images = self._sample(uid).images
+            if 0 <= index < len(images):
+                return images[index]
+            raise DataError(f"{uid} has no image {index} any more")
+        if isinstance(path := part.get("path"), str):
+            return ImageRef(path=Path(path), name=name)
+        if isinstance(url := part.get("url"), str):
+            return ImageRef(url=url, name=name)
+        raise DataError(
+            f"record {self._record.id} does not say where its image {name!r} lies",
+            hint="only images of a dataset or from a file can be shown again",
+        )
+
+    def _sample(self, uid: str) -> Sample:
+        if uid not in self.samples:
+            from sessions.uid import Uid
+            from workbench.data.source import open_source
+
+            parsed = Uid.parse(uid)
+            self.samples[uid] = open_source(parsed.dataset, parsed.split).get(uid)
+        return self.samples[uid]
+
+
+def _words(record: PromptRecord, sample: Sample | None) -> dict[str, str]:
+    """Answer word -> label, as the question had them."""
+    labels = sample.labels if sample is not None else ()
+    if record.template:
+        from workbench.errors import UnknownName
+        from workbench.prompts.pool import get_template
+
+        version = f"@{record.template_version}" if record.template_version else ""
+        try:
+            return get_template(record.template + version).words(labels)
+        except UnknownName:
+            pass  # the template is gone; its messages are on record all the same
+    return {label: label for label in labels}
+
+
+def _whole(value: str | int | None) -> int | None:
+    return int(value) if value is not None and str(value).isdigit() else None

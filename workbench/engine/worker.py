@@ -1,0 +1,344 @@
+"""The one thread that touches the model: a queue of tickets, served in the order they came.
+
+Guarantee: none starves. Chat requests for the model at hand join the running batch at its next
+token, in the order of the queue; the first one that cannot join (another model, an explanation,
+beams) closes the door until it has been served. A failure belongs to its ticket and leaves the
+thread alive. Not for HTTP: `server` puts tickets in and hands their events on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sessions.errors import WbError
+from workbench.engine.decoding import Decoding
+from workbench.errors import Cancelled, EngineError, ModelError
+from workbench.models.spec import ModelSpec
+from workbench.sample import Answer, Message, Token
+
+if TYPE_CHECKING:
+    from workbench.engine.live_batch import LiveBatch
+    from workbench.models.base import LoadedModel
+
+MAX_ROWS = 16  # decoded together; more would make each one's tokens come slowly
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A stage of loading and the share done, 0 to 1."""
+
+    stage: str
+    share: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a request that is no chat gave: JSON."""
+
+    body: dict[str, Any]
+
+
+Event = Progress | Token | Answer | Result | WbError
+
+
+@dataclass
+class Ticket:
+    """One request in the queue.
+
+    Attributes:
+        id: Names it for cancelling.
+        kind: `chat`, `load`, `explain` or `release`.
+        emit: Takes its events, in the worker's thread; the last is an `Answer`, `Result` or
+            `WbError`. For a chat, `visible` of its row is told with each token.
+        body: The request of an `explain`.
+    """
+
+    id: str
+    kind: str
+    emit: Callable[[Event, str], None]
+    spec: ModelSpec = field(default_factory=ModelSpec)
+    messages: tuple[Message, ...] = ()
+    decoding: Decoding = field(default_factory=Decoding)
+    labels: tuple[str, ...] = ()
+    body: Mapping[str, Any] = field(default_factory=dict)
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    started: float = field(default_factory=time.perf_counter)
+    load_s: float = 0.0
+
+    @property
+    def joins(self) -> bool:
+        """Whether it can be decoded together with others."""
+        return self.kind == "chat" and self.decoding.num_beams == 1
+
+
+class Worker(threading.Thread):
+    """Serves tickets until `stop`."""
+
+    def __init__(self) -> None:
+        super().__init__(name="model", daemon=True)
+        self._queue: deque[Ticket] = deque()
+        self._arrived = threading.Condition()
+        self._stopping = False
+        self._loaded: LoadedModel | None = None
+        self.serving = 0  # tickets taken out of the queue and not answered yet
+        self.loading: ModelSpec | None = None
+        self.served = 0
+        self.tokens = 0
+        self.last_active = time.monotonic()
+
+    # -- from other threads ----------------------------------------------------------------
+
+    def submit(self, ticket: Ticket) -> None:
+        """Put a ticket at the end of the queue."""
+        with self._arrived:
+            self.last_active = time.monotonic()
+            self._queue.append(ticket)
+            self._arrived.notify()
+
+    def stop(self) -> None:
+        """Refuse what waits and end after the step under way."""
+        with self._arrived:
+            self._stopping = True
+            waiting, self._queue = list(self._queue), deque()
+            self._arrived.notify()
+        for ticket in waiting:
+            ticket.emit(EngineError("the engine is stopping"), "")
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything waits or is being served."""
+        return bool(self._queue) or self.serving > 0
+
+    def status(self) -> dict[str, Any]:
+        """What it holds and does."""
+        loaded = self._loaded
+        state = "loading" if self.loading else "busy" if self.busy else "idle"
+        return {
+            "state": state if loaded or self.loading or self.busy else "empty",
+            "model": _model_status(loaded) if loaded else None,
+            "loading": self.loading.to_json() if self.loading else None,
+            "memory_bytes": loaded.memory_bytes() if loaded else 0,
+            "queue": len(self._queue),
+            "serving": self.serving,
+            "served": self.served,
+            "tokens": self.tokens,
+        }
+
+    # -- the thread ------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Serve until told to stop."""
+        with contextlib.suppress(Exception):
+            # The first request should not pay for these seconds of importing.
+            import workbench.engine.generation
+            import workbench.models.qwen2_vl  # noqa: F401
+        while (ticket := self._next()) is not None:
+            try:
+                self._serve(ticket)
+            finally:
+                self.serving = 0
+                self.last_active = time.monotonic()
+
+    def _next(self) -> Ticket | None:
+        with self._arrived:
+            while not self._queue and not self._stopping:
+                self._arrived.wait()
+            if self._stopping:
+                return None
+            self.serving = 1
+            return self._queue.popleft()
+
+    def _finish(self, ticket: Ticket, event: Event, visible: str = "") -> None:
+        self.served += 1
+        self.serving -= 1
+        ticket.emit(event, visible)
+
+    def _serve(self, ticket: Ticket) -> None:
+        try:
+            if ticket.cancelled.is_set():
+                raise Cancelled("cancelled before it was served")
+            if ticket.kind == "release":
+                self._unload()
+                self._finish(ticket, Result({"released": True}))
+                return
+            loaded = self._ensure(ticket)
+            if ticket.joins:
+                self._decode(loaded, ticket)
+            else:
+                self._finish(ticket, self._alone(loaded, ticket))
+        except WbError as error:
+            self._finish(ticket, error)
+        except Exception as error:
+            self._finish(ticket, _unexpected(error))
+
+    def _alone(self, loaded: LoadedModel, ticket: Ticket) -> Event:
+        if ticket.kind == "load":
+            return Result({"model": _model_status(loaded)})
+        if ticket.kind == "explain":
+            from workbench.explain.request import explain_request
+
+            done = ticket.cancelled.is_set
+            return Result(
+                explain_request(
+                    loaded, {**ticket.body, "messages": ticket.messages}, cancelled=done
+                )
+            )
+        from workbench.engine.generation import search
+
+        answer = search(loaded, self._request(ticket))
+        self.tokens += len(answer.tokens)
+        return answer
+
+    def _request(self, ticket: Ticket) -> Any:
+        from workbench.engine.generation import Request
+
+        return Request(
+            ticket.messages,
+            ticket.decoding,
+            ticket.labels,
+            ticket.cancelled.is_set,
+            ticket.started,
+        )
+
+    # -- the model -------------------------------------------------------------------------
+
+    def _ensure(self, ticket: Ticket) -> LoadedModel:
+        """The model that a ticket asks for, loaded or swapped to where it is not at hand."""
+        spec = ticket.spec
+        if self._loaded is not None and self._loaded.stale:
+            self._unload()
+        if self._loaded is not None and self._loaded.spec == spec:
+            return self._loaded
+        started = time.perf_counter()
+        self.loading = spec
+        try:
+            if self._loaded is not None and self._loaded.spec.base == spec.base:
+                ticket.emit(Progress("adapter", 0.5), "")
+                self._loaded.set_adapter(spec.adapter)
+            else:
+                from workbench.models.base import load_model
+
+                self._unload()  # two models need not fit together
+                self._loaded = load_model(
+                    spec, lambda stage, share: ticket.emit(Progress(stage, share), "")
+                )
+        finally:
+            self.loading = None
+        ticket.load_s = time.perf_counter() - started
+        return self._loaded
+
+    def _unload(self) -> None:
+        if self._loaded is None:
+            return
+        import gc
+
+        import torch
+
+        self._loaded = None
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    # -- decoding --------------------------------------------------------------------------
+
+    def _decode(self, loaded: LoadedModel, first: Ticket) -> None:
+        """Decode a ticket and all that can join it on the way."""
+        from workbench.engine.generation import out_of_memory_explained
+        from workbench.engine.live_batch import LiveBatch
+
+        live = LiveBatch(loaded)
+        tickets: dict[int, Ticket] = {}
+        joining = [first]
+        try:
+            while joining or live.rows:
+                self._admit(live, joining, tickets)
+                joining = []
+                with out_of_memory_explained():
+                    self._step(live, tickets)
+                joining = self._joining(loaded.spec, live)
+        except Exception as error:
+            failure = error if isinstance(error, WbError) else _unexpected(error)
+            left = {id(t): t for t in (*tickets.values(), *joining)}
+            for ticket in left.values():
+                self._finish(ticket, failure)
+
+    def _step(self, live: LiveBatch, tickets: dict[int, Ticket]) -> None:
+        for row, token in live.pick():
+            ticket = tickets[id(row)]
+            if token is not None:
+                self.tokens += 1
+                ticket.emit(token, row.visible())
+            if row.finish is not None:
+                del tickets[id(row)]
+                row.load_s = ticket.load_s
+                self._finish(ticket, row.answer(), row.visible())
+        live.advance()
+
+    def _admit(self, live: LiveBatch, joining: list[Ticket], tickets: dict[int, Ticket]) -> None:
+        """Read the prompts of those who join: in one forward, or apart where one is bad."""
+        from workbench.engine.generation import admit, out_of_memory_explained
+
+        if not joining:
+            return
+        try:
+            with out_of_memory_explained():
+                rows = admit(live, [self._request(ticket) for ticket in joining])
+        except Exception as error:
+            # Whatever it is, those who are at it already go on.
+            if len(joining) == 1:
+                failure = error if isinstance(error, WbError) else _unexpected(error)
+                self._finish(joining.pop(), failure)
+                return
+            for ticket in joining:
+                self._admit(live, [ticket], tickets)
+            return
+        tickets.update((id(row), t) for row, t in zip(rows, joining, strict=True))
+
+    def _joining(self, spec: ModelSpec, live: LiveBatch) -> list[Ticket]:
+        """Tickets off the head of the queue that can join now, up to the first that cannot."""
+        found: list[Ticket] = []
+        with self._arrived:
+            while (
+                live.open
+                and self._queue
+                and len(live.rows) + len(found) < MAX_ROWS
+                and self._queue[0].joins
+                and self._queue[0].spec == spec
+                and not self._stopping
+            ):
+                found.append(self._queue.popleft())
+                self.serving += 1
+        return found
+
+
+def _model_status(loaded: LoadedModel) -> dict[str, Any]:
+    return {
+        **loaded.spec.to_json(),
+        "dtype": loaded.dtype,
+        "device": str(loaded.device),
+        "identity": loaded.identity,
+        "family": loaded.family.name,
+        "limits": dict(loaded.family.limits),
+        "context_length": loaded.context_length,
+        "memory_bytes": loaded.memory_bytes(),
+        "load_s": loaded.load_s,
+        "path": str(loaded.path),
+    }
+
+
+def _unexpected(error: Exception) -> WbError:
+    """A bug or a failure inside torch: told in one line, its traceback goes to the log."""
+    traceback.print_exception(error)
+    first = (str(error).strip().splitlines() or [""])[0]
+    return ModelError(
+        f"the model failed: {type(error).__name__}: {first}"[:500],
+        hint="the traceback is in the log: wb engine log",
+        kind="internal",
+    )

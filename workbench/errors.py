@@ -1,0 +1,54 @@
+"""The errors of the core; each says what failed, what was received and what to do next."""
+
+from __future__ import annotations
+
+from sessions.errors import WbError
+
+
+class UsageError(WbError):
+    """The user asked for something that cannot be meant: an unknown name, a contradictory knob."""
+
+    kind = "usage"
+    exit_code = 2
+
+
+class UnknownName(UsageError):
+    """A dataset, split, model, template or run of that name does not exist."""
+
+    kind = "unknown_name"
+
+
+class DataError(WbError):
+    """A dataset cannot be read: a missing file or column, a wrong encoding, a duplicate id."""
+
+    kind = "bad_data"
+
+
+class ImageError(DataError):
+    """One image cannot be used: missing, truncated, empty, too large, of an unknown format."""
+
+    kind = "bad_image"
+
+
+class ModelError(WbError):
+    """A model or an adapter cannot be loaded or run."""
+
+    kind = "bad_model"
+
+
+class PromptTooLong(ModelError):
+    """The prompt and the new tokens do not fit the model's context."""
+
+    kind = "prompt_too_long"
+
+
+class EngineError(WbError):
+    """The engine cannot be reached, has died or refused the request."""
+
+    kind = "engine"
+
+
+class Cancelled(WbError):
+    """The user cancelled it; not a failure, but work stops here."""
+
+    kind = "cancelled"

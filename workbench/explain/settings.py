@@ -1,0 +1,97 @@
+"""Every knob of an explanation in one frozen, validated object; imports nothing heavy.
+
+The defaults are measured: `benchmarks/localisation.py` compares them, docs/explain.md says how
+they came out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from workbench.errors import UsageError
+
+DEFAULT_METHOD = "hirescam"
+DEFAULT_LAYER = "patch.embed"
+DEFAULT_TARGET = "margin"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a map is made.
+
+    Attributes:
+        method: A name of `workbench.explain.methods.METHODS`, or `occlusion`.
+        layer: A layer's name; `a+b` is the mean of two layers' maps, `a*b` their product.
+        target: `logit`, `logprob`, `logodds` or `margin`.
+        contrast: A margin's other answer, as text; `None` is the most probable other token.
+        steps: Points on the path of `integrated`.
+        baseline: The blank image that `integrated` starts from, or `occlusion` fills with
+            (there also `local`).
+        smooth: Average this many noisy passes (SmoothGrad); 0 is off.
+        noise: Standard deviation of that noise, as a share of the range of the pixels.
+        seed: Of that noise.
+        coarse: Pool patches to the grid of merged tokens.
+        window: Side of the occluding window in pixels; `None` is a quarter of the shorter side.
+        stride: How far it moves; `None` is a half of the window.
+        batch_size: Occluded pictures in one forward.
+    """
+
+    method: str = DEFAULT_METHOD
+    layer: str = DEFAULT_LAYER
+    target: str = DEFAULT_TARGET
+    contrast: str | None = None
+    steps: int = 16
+    baseline: str = "blur"
+    smooth: int = 0
+    noise: float = 0.1
+    seed: int = 0
+    coarse: bool = False
+    window: int | None = None
+    stride: int | None = None
+    batch_size: int = 32
+
+    def __post_init__(self) -> None:
+        self._check_types()
+        wrong = [
+            f"{name} wants at least {least}, got {value!r}"
+            for name, least in (("steps", 1), ("smooth", 0), ("noise", 0), ("batch_size", 1))
+            if (value := getattr(self, name)) < least
+        ]
+        wrong += [
+            f"{name} wants at least 1 pixel, got {value!r}"
+            for name in ("window", "stride")
+            if (value := getattr(self, name)) is not None and value < 1
+        ]
+        if wrong:
+            raise UsageError("; ".join(wrong), kind="bad_knob", hint="see: wb gradcam --help")
+
+    @classmethod
+    def from_json(cls, knobs: Mapping[str, Any]) -> Settings:
+        """From a request; what is `None` takes its default.
+
+        Raises:
+            UsageError: Naming every unknown knob, or a knob of the wrong type.
+        """
+        known = {f.name: f for f in fields(cls)}
+        unknown = sorted(set(knobs) - set(known))
+        if unknown:
+            raise UsageError(
+                f"unknown knobs of an explanation: {', '.join(unknown)}",
+                hint=f"the knobs are {', '.join(sorted(known))}",
+                kind="bad_knob",
+            )
+        return cls(**{name: value for name, value in knobs.items() if value is not None})
+
+    def _check_types(self) -> None:
+        for spec in fields(self):
+            value, wants = getattr(self, spec.name), str(spec.type)
+            allowed = {"str": str, "int": int, "float": (int, float), "bool": bool}
+            if value is None and "None" in wants:
+                continue
+            right = isinstance(value, allowed[wants.split(" ")[0]])
+            if not right or (isinstance(value, bool) and wants != "bool"):
+                raise UsageError(
+                    f"{spec.name} wants {wants.split(' ')[0]}, got {value!r}", kind="bad_knob"
+                )

@@ -1,0 +1,259 @@
+"""Load a model once and hold it: `load_model`, `LoadedModel`, and the protocol of a family.
+
+Guarantee: a folder is loaded whole or not at all (missing weights, keys that do not fit an adapter
+and pickles are refused by name), no code from it is run, and swapping adapters never reloads the
+base. Not for generating: `workbench.engine.generation` does that for every family alike.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+
+from workbench.errors import ModelError
+from workbench.models.batch import Batch, ImageSpan
+from workbench.models.identity import model_identity, stamp
+from workbench.models.locate import find_adapter, find_model, read_config
+from workbench.models.spec import ModelSpec
+from workbench.sample import Conversation
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Progress = Callable[[str, float], None]
+
+
+class Family(Protocol):
+    """What one kind of model needs to be prompted and explained; one small file each.
+
+    Attributes:
+        name: What to call it.
+        model_types: The `model_type`s of `config.json` that it serves.
+        limits: What it cannot do -> why; the keys are `gradcam`, `logprobs`, `adapter`, ...
+    """
+
+    name: str
+    model_types: tuple[str, ...]
+    limits: dict[str, str]
+
+    def load(self, spec: ModelSpec, path: Path, device: torch.device) -> tuple[nn.Module, Any]:
+        """The model in evaluation mode and its processor, from a checked folder."""
+        ...
+
+    def encode(
+        self,
+        loaded: LoadedModel,
+        conversations: Sequence[Conversation],
+        *,
+        answers: Sequence[str] | None = None,
+        end_of_turn: bool = False,
+    ) -> Batch:
+        """Conversations, ready for `model.forward`, on the model's device, left-padded.
+
+        Args:
+            loaded: The model that will read them.
+            conversations: Each ends before the assistant's turn, which is opened.
+            answers: What the assistant says in each, appended token by token to the prompt.
+            end_of_turn: Close the answers with the end-of-turn token (training wants it).
+
+        Raises:
+            PromptTooLong: A row is longer than the context.
+            ImageError: An image cannot be read.
+        """
+        ...
+
+    def layers(self, loaded: LoadedModel) -> dict[str, nn.Module]:
+        """Modules that a heatmap can be taken at, in the order of the computation.
+
+        Names begin with their kind: `patch.` (one row per patch), `merged.` (one row per image
+        token, vision side) or `token.` (B, L, hidden; the language model's).
+        """
+        ...
+
+    def image_tokens(self, batch: Batch, row: int) -> list[tuple[tuple[int, ...], tuple[int, int]]]:
+        """For each image of a row the columns of its tokens and their grid (h, w)."""
+        ...
+
+    def to_grid(self, values: torch.Tensor, span: ImageSpan, kind: str) -> torch.Tensor:
+        """Lay one image's rows (n, ...) of a layer of `kind` out as (h, w, ...)."""
+        ...
+
+    def row_order(
+        self, loaded: LoadedModel, inputs: Mapping[str, Any], layer: str
+    ) -> torch.Tensor | None:
+        """Where each row of an image stands among those that a layer's module gives.
+
+        Args:
+            loaded: The model.
+            inputs: Of the batch that ran.
+            layer: A name out of `layers`.
+
+        Returns:
+            (n,) indices: `rows[order]` stands as `to_grid` takes it; `None` where it already does.
+        """
+        ...
+
+    def step_inputs(self, loaded: LoadedModel, positions: torch.Tensor) -> dict[str, Any]:
+        """What a later forward needs beside ids, mask and cache.
+
+        Args:
+            loaded: The model.
+            positions: (B, T) the positions of the T new tokens of each row.
+        """
+        ...
+
+
+@dataclass
+class LoadedModel:
+    """A model in memory with all that belongs to it.
+
+    Attributes:
+        spec: What was asked for; its adapter follows `set_adapter`.
+        path: The model's folder.
+        base: The model without an adapter's wrapper (an active adapter lives inside it).
+        identity: Hash of weights, processor, adapter, quantisation and dtype.
+        context_length: Most tokens in a sequence, `None` where the config does not say.
+        load_s: Seconds that loading took.
+    """
+
+    spec: ModelSpec
+    path: Path
+    family: Family
+    base: Any
+    processor: Any
+    device: torch.device
+    context_length: int | None
+    identity: str = ""
+    load_s: float = 0.0
+    _peft: Any = field(default=None, repr=False)
+    _adapter_path: Path | None = field(default=None, repr=False)
+    _stamp: tuple = field(default=(), repr=False)
+    _pieces: dict[int, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def model(self) -> Any:
+        """What to call: the base, or PEFT's wrapper around it."""
+        return self.base if self._peft is None else self._peft
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The processor's tokenizer."""
+        return getattr(self.processor, "tokenizer", self.processor)
+
+    @cached_property
+    def end_ids(self) -> tuple[int, ...]:
+        """Tokens that end a turn."""
+        ids = getattr(self.base.generation_config, "eos_token_id", None)
+        ids = [ids] if isinstance(ids, int) else list(ids or ())
+        if self.tokenizer.eos_token_id is not None:
+            ids.append(self.tokenizer.eos_token_id)
+        return tuple(dict.fromkeys(ids))
+
+    @cached_property
+    def pad_id(self) -> int:
+        """What fills the left of a row; masked, so any id would do."""
+        pad = self.tokenizer.pad_token_id
+        return pad if pad is not None else (self.end_ids[0] if self.end_ids else 0)
+
+    @property
+    def dtype(self) -> str:
+        """`float32`, `bfloat16`, ..."""
+        return str(self.base.dtype).removeprefix("torch.")
+
+    def piece(self, token_id: int) -> str:
+        """One token's text, a leading space kept, special tokens spelled out."""
+        if token_id not in self._pieces:
+            text = self.tokenizer.decode([token_id], skip_special_tokens=False)
+            raw = self.tokenizer.convert_ids_to_tokens(token_id)
+            if isinstance(raw, str) and raw.startswith("\u2581") and not text.startswith(" "):
+                text = " " + text  # SentencePiece drops the space of a lone first token
+            self._pieces[token_id] = text
+        return self._pieces[token_id]
+
+    def set_adapter(self, adapter: str | None) -> None:
+        """Put another adapter over the base, or none; the base stays in memory as it is.
+
+        Raises:
+            ModelError: It does not fit, is a pickle, or is no adapter; the one before stays.
+        """
+        from workbench.models.adapters import attach, detach
+
+        if adapter == self.spec.adapter and (adapter is None) == (self._peft is None):
+            return
+        path = find_adapter(adapter) if adapter else None
+        self._peft = detach(self.base, self._peft)
+        try:
+            self._peft = attach(self.base, path, self.device) if path else None
+        except Exception:
+            if self._adapter_path is not None:
+                self._peft = attach(self.base, self._adapter_path, self.device)
+            raise
+        self.spec = replace(self.spec, adapter=adapter)
+        self._identify(path)
+
+    def _identify(self, adapter: Path | None) -> None:
+        self._adapter_path, self._stamp = adapter, stamp(self.path, adapter)
+        self.identity = model_identity(self.path, adapter, self.spec.quantization, self.dtype)
+
+    @property
+    def stale(self) -> bool:
+        """Whether a file on disk is another one than was loaded: trained anew, say."""
+        return stamp(self.path, self._adapter_path) != self._stamp
+
+    def memory_bytes(self) -> int:
+        """Bytes of parameters and buffers."""
+        tensors = [*self.base.parameters(), *self.base.buffers()]
+        return sum(t.numel() * t.element_size() for t in tensors)
+
+
+def load_model(spec: ModelSpec, on_progress: Progress | None = None) -> LoadedModel:
+    """Find, check and load a model, with its adapter where one is asked for.
+
+    Args:
+        spec: What to load.
+        on_progress: Called with a stage (`find`, `weights`, `hash`, `adapter`, `ready`) and
+            the share done, 0 to 1.
+
+    Raises:
+        UnknownName: No such model or adapter.
+        ModelError: It cannot be loaded; the message names the file, the keys or the reason.
+    """
+    from workbench.models.families import family_for
+    from workbench.models.loading import context_length, pick_device, quiet
+
+    report = on_progress or (lambda stage, share: None)
+    started = time.perf_counter()
+    report("find", 0.0)
+    path = find_model(spec.model, spec.revision)
+    if spec.adapter:
+        find_adapter(spec.adapter)  # a wrong name is told before the long load, not after
+    family = family_for(read_config(path))
+    device = pick_device(spec.device)
+    report("weights", 0.1)
+    with quiet():
+        model, processor = family.load(spec, path, device)
+    if not hasattr(model, "generation_config"):
+        raise ModelError(f"{type(model).__name__} in {path} does not generate text")
+    loaded = LoadedModel(
+        spec=spec.base,
+        path=path,
+        family=family,
+        base=model.eval(),
+        processor=processor,
+        device=device,
+        context_length=context_length(model.config),
+    )
+    report("hash", 0.8)
+    loaded._identify(None)
+    if spec.adapter:
+        report("adapter", 0.9)
+        loaded.set_adapter(spec.adapter)
+    loaded.load_s = time.perf_counter() - started
+    report("ready", 1.0)
+    return loaded

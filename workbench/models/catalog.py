@@ -1,0 +1,170 @@
+"""What models and adapters there are to name: the demo, the hub's cache, the adapters of runs.
+
+Guarantee: torch-free, reads configs and sizes only, touches no network. A folder anywhere else can
+be named too; it is described by `describe`, not listed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sessions.errors import WbError
+from workbench.models.families import FAMILIES, LIMITS
+from workbench.models.locate import (
+    DEMO,
+    check_weights,
+    existing_path,
+    find_adapter,
+    find_model,
+    read_config,
+)
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A model that can be asked for.
+
+    Attributes:
+        name: What to give as `--model`.
+        where: `built in`, `hub cache` or `folder`.
+        path: Its folder.
+        model_type: Of its config.
+        family: Which file of ours serves it; `auto` where none does by name.
+        bytes: Size of its weights.
+        problem: Why it cannot be loaded, empty where nothing is known against it.
+    """
+
+    name: str
+    where: str
+    path: str
+    model_type: str = ""
+    family: str = ""
+    bytes: int = 0
+    problem: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dict, `name` first."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class AdapterInfo:
+    """An adapter that a run left.
+
+    Attributes:
+        name: What to give as `--adapter`: its folder.
+        peft_type: `LORA`, ...
+        base: The base model that it names.
+        bytes: Size of its weights.
+    """
+
+    name: str
+    peft_type: str = ""
+    base: str = ""
+    bytes: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dict, `name` first."""
+        return asdict(self)
+
+
+def list_models() -> list[ModelInfo]:
+    """The demo model and the vision-language models in the hub's cache."""
+    found = [describe(DEMO)]
+    for repo in sorted(hub_cache().glob("models--*")):
+        name = repo.name.removeprefix("models--").replace("--", "/")
+        for snapshot in sorted((repo / "snapshots").glob("*/"), key=_changed)[-1:]:
+            info = _info(name, "hub cache", snapshot)
+            if info.model_type and not info.problem:
+                found.append(info)
+    return found
+
+
+def describe(name: str) -> ModelInfo:
+    """What is known of one model without loading it.
+
+    Raises:
+        UnknownName, ModelError: As `find_model`, for a name that is not the demo's.
+    """
+    if name == DEMO:
+        from workbench.demo.paths import MODEL_DIR
+
+        return _info(DEMO, "built in", MODEL_DIR)
+    path = find_model(name)
+    return _info(name, "hub cache" if existing_path(name) is None else "folder", path)
+
+
+def describe_anything(name: str) -> dict[str, Any]:
+    """A model or an adapter by its name, with what its config says.
+
+    Raises:
+        UnknownName, ModelError: It is neither.
+    """
+    path = existing_path(name)
+    if path and (path / "adapter_config.json").is_file() and not (path / "config.json").is_file():
+        return describe_adapter(name).to_json()
+    info = describe(name)
+    config = read_config(Path(info.path))
+    text = config.get("text_config") or config
+    return info.to_json() | {
+        "architectures": ", ".join(config.get("architectures") or ()),
+        "context_length": text.get("max_position_embeddings"),
+        "hidden_size": text.get("hidden_size"),
+        "layers": text.get("num_hidden_layers"),
+        "vocabulary": text.get("vocab_size"),
+        "not_supported": LIMITS.get(info.family, {}),
+    }
+
+
+def _info(name: str, where: str, path: Path) -> ModelInfo:
+    model_type, family, problem = "", "", ""
+    try:
+        model_type = read_config(path)["model_type"]
+        family = FAMILIES.get(model_type, ("auto", ""))[0]
+        check_weights(path, "model")
+    except WbError as error:
+        problem = error.message
+    return ModelInfo(name, where, str(path), model_type, family, _weight(path), problem)
+
+
+def list_adapters() -> list[AdapterInfo]:
+    """Adapters under the runs' folders, newest last."""
+    from sessions.paths import runs_dir
+
+    configs = runs_dir(create=False).glob("**/adapter_config.json")
+    return [describe_adapter(str(path.parent)) for path in sorted(configs, key=_changed)]
+
+
+def describe_adapter(name: str) -> AdapterInfo:
+    """What is known of an adapter's folder. Raises as `find_adapter`."""
+    path = find_adapter(name)
+    config: dict[str, Any] = {}
+    with contextlib.suppress(OSError, ValueError):
+        config = json.loads((path / "adapter_config.json").read_text(encoding="utf-8"))
+    return AdapterInfo(
+        name,
+        str(config.get("peft_type", "")),
+        str(config.get("base_model_name_or_path", "")),
+        _weight(path),
+    )
+
+
+def hub_cache() -> Path:
+    """Where huggingface_hub keeps what it fetched, by its own rules."""
+    if cache := os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE"):
+        return Path(cache).expanduser()
+    base = os.environ.get("HF_HOME") or "~/.cache/huggingface"
+    return Path(base).expanduser() / "hub"
+
+
+def _weight(path: Path) -> int:
+    return sum(p.stat().st_size for p in path.glob("*.safetensors") if p.is_file())
+
+
+def _changed(path: Path) -> float:
+    return path.stat().st_mtime

@@ -1,0 +1,107 @@
+"""What a model is, as a hash: weights, processor, adapter, quantisation and dtype.
+
+Guarantee: the same bytes give the same identity wherever they lie, and any changed byte another
+one, provided that a changed file has another size or modification time (each file's hash is kept
+under both). Torch-free.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from sessions.errors import WbError
+
+# The files that decide what a model answers; READMEs, training state and the like do not.
+_SUFFIXES = {".safetensors", ".json", ".jinja", ".txt", ".model"}
+_IGNORED = {"trainer_state.json", "README.md", "training_args.json", "report.json"}
+_CHUNK = 1 << 22
+
+
+def model_identity(path: Path, adapter: Path | None, quantization: str, dtype: str) -> str:
+    """Hex sha256 over the files of a model and of its adapter and how they are held.
+
+    Args:
+        path: Model folder.
+        adapter: Adapter folder, if any.
+        quantization: `none`, `4bit` or `8bit`.
+        dtype: The resolved dtype (`float32`, ...), never `auto`: it changes answers.
+    """
+    parts = {
+        "model": _hash_folder(path),
+        "adapter": _hash_folder(adapter) if adapter else None,
+        "quantization": quantization,
+        "dtype": dtype,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def stamp(*folders: Path | None) -> tuple[tuple[str, int, int], ...]:
+    """Name, size and modification time of each file that counts: cheap, to see a change by."""
+    files = [file for folder in folders if folder is not None for file in _files(folder)]
+    return tuple((str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files)
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return []
+    return sorted(
+        p
+        for p in path.iterdir()
+        if p.suffix in _SUFFIXES and p.name not in _IGNORED and p.is_file()
+    )
+
+
+def _hash_folder(path: Path) -> dict[str, str]:
+    files = _files(path)
+    cache = _HashCache()
+    hashes = {p.name: cache.of(p) for p in files}
+    cache.save()
+    return hashes
+
+
+def hash_file(path: Path) -> str:
+    """Hex sha256 of one file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(_CHUNK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+class _HashCache:
+    """Hashes by path, size and modification time; a lost or unwritable cache costs time only."""
+
+    def __init__(self) -> None:
+        self._changed = False
+        self._entries: dict[str, list] = {}
+        self._file: Path | None = None
+        with contextlib.suppress(OSError, ValueError, WbError):
+            from sessions.paths import cache_dir
+
+            self._file = cache_dir() / "file-hashes.json"
+            entries = json.loads(self._file.read_text(encoding="utf-8"))
+            self._entries = entries if isinstance(entries, dict) else {}
+
+    def of(self, path: Path) -> str:
+        stat = path.stat()
+        key, stamp = str(path.resolve()), [stat.st_size, stat.st_mtime_ns]
+        known = self._entries.get(key)
+        if isinstance(known, list) and known[:2] == stamp and len(known) == 3:
+            return known[2]
+        digest = hash_file(path)
+        self._entries[key] = [*stamp, digest]
+        self._changed = True
+        return digest
+
+    def save(self) -> None:
+        if not self._changed or self._file is None:
+            return
+        with contextlib.suppress(OSError, WbError):
+            from sessions.atomic import atomic_write
+
+            kept = {k: v for k, v in self._entries.items() if os.path.exists(k)}  # noqa: PTH110
+            atomic_write(self._file, json.dumps(kept))

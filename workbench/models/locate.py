@@ -1,0 +1,195 @@
+"""From the name that a user typed to a folder that can be loaded, or one message that says why not.
+
+Guarantee: imports no torch and reads no weights; nothing is unpickled and no code from a model's
+folder is ever run. Not for loading: `workbench.models.base` does that.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import ModelError, UnknownName
+
+DEMO = "demo"
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+# What a model needs of a hub repository; weights in pickle form are never fetched.
+_HUB_FILES = ["*.json", "*.safetensors", "*.jinja", "*.txt", "*.model"]
+_CONVERT = (
+    "convert it where you trust it: load it with transformers and call "
+    "`model.save_pretrained(folder, safe_serialization=True)`"
+)
+
+
+def find_model(name: str, revision: str | None = None) -> Path:
+    """The folder of `demo`, of a path or of a hub id; its files are checked, not read.
+
+    Raises:
+        UnknownName: No such folder, or no such hub repository.
+        ModelError: A folder without config or weights, or with weights in pickle form only.
+    """
+    path = _locate(name, revision)
+    read_config(path)
+    check_weights(path, "model")
+    return path
+
+
+def existing_path(name: str) -> Path | None:
+    """The file or folder of that name, `None` where there is none or it cannot name one."""
+    try:
+        path = Path(name).expanduser()
+        return path if path.exists() else None
+    except (OSError, ValueError, RuntimeError):  # too long, a NUL in it, no such user's home
+        return None
+
+
+def _locate(name: str, revision: str | None) -> Path:
+    if name == DEMO:
+        from workbench.demo.paths import MODEL_DIR
+
+        return MODEL_DIR
+    path = existing_path(name)
+    if path is not None and path.is_dir():
+        return path.resolve()
+    if path is not None:
+        raise ModelError(
+            f"model {name!r} is a file, not a folder", hint="give the folder that holds it"
+        )
+    if name.startswith(("/", ".", "~")) or not _HUB_ID.fullmatch(name):
+        raise UnknownName(
+            f"there is no model {name!r}",
+            hint="`demo`, a folder with config.json, or a hub id such as Qwen/Qwen2-VL-2B-Instruct",
+        )
+    return _from_hub(name, revision)
+
+
+def _from_hub(name: str, revision: str | None) -> Path:
+    from huggingface_hub import errors as hub
+    from huggingface_hub import snapshot_download
+
+    kwargs: dict[str, Any] = {"revision": revision, "allow_patterns": _HUB_FILES}
+    try:
+        return Path(snapshot_download(name, local_files_only=True, **kwargs))
+    except (hub.LocalEntryNotFoundError, hub.HFValidationError, ValueError):
+        pass  # not in the cache, or only in part: ask the hub
+    try:
+        return Path(snapshot_download(name, **kwargs))
+    except hub.GatedRepoError as error:
+        raise ModelError(
+            f"model {name!r} is gated: the hub refused it",
+            hint=f"accept its terms at https://huggingface.co/{name}, then `hf auth login`",
+            kind="gated",
+        ) from error
+    except (hub.RepositoryNotFoundError, hub.RevisionNotFoundError) as error:
+        at = f" at revision {revision!r}" if revision else ""
+        raise UnknownName(
+            f"the hub has no model {name!r}{at}",
+            hint="check the id; a private one needs `hf auth login`",
+        ) from error
+    except Exception as error:  # offline, DNS, disk full, ...: a dozen unrelated classes
+        raise UnknownName(
+            f"model {name!r} is neither a folder nor in the hub's cache, and fetching it failed: "
+            f"{type(error).__name__}",
+            hint="give a folder, or connect (and unset HF_HUB_OFFLINE) to fetch it",
+        ) from error
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """`config.json` of a model folder. Raises `ModelError` where it cannot be one."""
+    file = path / "config.json"
+    if not file.is_file():
+        extra = ""
+        if (path / "adapter_config.json").is_file():
+            extra = "it is an adapter: give it as --adapter, with its base as --model"
+        raise ModelError(
+            f"{path} is not a model: it has no config.json",
+            hint=extra or "give the folder that save_pretrained wrote",
+        )
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{file} cannot be read: {error}") from error
+    if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
+        raise ModelError(f"{file} names no model_type", hint="is it the config of a model?")
+    return config
+
+
+def check_weights(path: Path, stem: str) -> list[Path]:
+    """The safetensors files `<stem>.safetensors` or its shards, all present.
+
+    Args:
+        path: Folder of a model or an adapter.
+        stem: `model` or `adapter_model`.
+
+    Raises:
+        ModelError: A file is missing, or there are only pickles, which are never opened.
+    """
+    single, index = path / f"{stem}.safetensors", path / f"{stem}.safetensors.index.json"
+    if single.is_file():
+        return [single]
+    if index.is_file():
+        try:
+            names = sorted(
+                set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ModelError(f"{index} is no index of weights: {error!r}") from error
+        if any(Path(str(name)).name != name for name in names):
+            raise ModelError(f"{index} points outside its folder")
+        if missing := [name for name in names if not (path / name).is_file()]:
+            raise ModelError(
+                f"{path} lacks {len(missing)} of its {len(names)} files: {', '.join(missing[:5])}",
+                hint="fetch or copy it again, whole",
+            )
+        return [path / name for name in names]
+    pickles = sorted(p.name for pattern in ("*.bin", "*.pt", "*.pth") for p in path.glob(pattern))
+    if pickles:
+        raise ModelError(
+            f"{path} holds its weights as pickles ({', '.join(pickles[:3])}); "
+            "they can run code and are not loaded",
+            hint=_CONVERT,
+            kind="pickle",
+        )
+    raise ModelError(
+        f"{path} has no weights: {stem}.safetensors is missing", hint="fetch or copy it again"
+    )
+
+
+def find_adapter(name: str) -> Path:
+    """The folder of a PEFT adapter, its files checked.
+
+    Args:
+        name: A folder that PEFT wrote, a run's folder, or the id of the run that trained it.
+
+    Raises:
+        UnknownName: No such folder or run.
+        ModelError: No adapter lies there, or it is a pickle.
+    """
+    path = _adapter_folder(name)
+    if not (path / "adapter_config.json").is_file():
+        raise ModelError(
+            f"{path} is not an adapter: it has no adapter_config.json",
+            hint="a whole model goes to --model; a run's adapter is there when its training ends",
+        )
+    check_weights(path, "adapter_model")
+    return path
+
+
+def _adapter_folder(name: str) -> Path:
+    path = existing_path(name)
+    if path is None or not path.is_dir():
+        from sessions.errors import NoSuchRecord
+        from sessions.runs import Run
+
+        try:
+            path = Run.open(name).path
+        except NoSuchRecord as error:
+            raise UnknownName(
+                f"there is no adapter {name!r}: neither a folder nor a run",
+                hint="give a folder that PEFT wrote, or a run out of: wb models list --adapters",
+            ) from error
+    inner = path / "adapter"
+    has_own = (path / "adapter_config.json").is_file()
+    return (inner if inner.is_dir() and not has_own else path).resolve()

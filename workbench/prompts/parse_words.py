@@ -1,0 +1,73 @@
+"""The English function words by which `parse_answer` tells a verdict from a mere mention.
+
+Closed lists, so that what is read and what is not can be looked up; content words are deliberately
+few, since every one of them is a way to misread a description as a judgement.
+"""
+
+from __future__ import annotations
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# Turn the label that follows into its opposite.
+NEGATORS = _words(
+    "not never non nor neither isn't aren't wasn't weren't doesn't don't didn't cannot can't hardly"
+)
+# Between a subject and a label: what makes the label a verdict.
+LINKS = _words(
+    "is are was be being it's that's this's as to answer answers label labels verdict "
+    "conclusion relation relationship judgment judgement classification decision prediction "
+    "choice option result say answering choose pick select seems seem appears appear looks look "
+    "like means conclude call labelled labeled classified considered judged rated marked equals "
+    "does do makes hence therefore thus so"
+)
+# May stand before a label without changing it.
+FILLERS = _words(
+    "a an the definitely clearly certainly surely probably likely most very indeed actually "
+    "really simply just rather more obviously also overall ultimately then finally final "
+    "correct best in fact well okay ok sure yeah um hmm my here been instead evidently highly "
+    "quite pretty extremely absolutely at all any"
+)
+# Before a label: no verdict can be read.
+HEDGES = _words(
+    "might may could would should if whether unless half partly partially mostly somewhat "
+    "almost nearly necessarily always entirely completely fully wholly either both or and when "
+    "can between sometimes maybe perhaps"
+)
+# Anywhere before a label in its clause: the clause is not a plain statement.
+BLOCKERS = NEGATORS | _words(
+    "if whether unless would could might may should doubt unsure uncertain unclear unable "
+    "impossible hard difficult no nothing none without cannot either when suppose supposed "
+    "imagine"
+)
+# Skipped at the start of a clause when its subject is looked for.
+LEADS = _words(
+    "the a an this that these those my our your its i we think believe find feel and so "
+    "therefore thus hence then also but final correct best overall given most likely right now "
+    "conclude which because since as follows of first second"
+)
+# What a verdict may be about.
+SUBJECTS = _words(
+    "it this that statement sentence claim hypothesis assertion answer label verdict conclusion "
+    "relation relationship caption meme image images picture pictures photo pair premise text "
+    "content post result they judgment judgement classification decision prediction choice "
+    "option which message scene description he she"
+)
+# After a label: the clause may go on like this and the label is still the verdict.
+FOLLOWERS = _words(
+    "because since as given for and but so that in of about with to here according based due on "
+    "per statement sentence claim label relation relationship meme content image images picture "
+    "photo post text one answer class category message joke thus therefore hence again indeed "
+    "too then i we"
+)
+# After a label that opens the answer, without punctuation between: "true the left image …".
+STARTS = FOLLOWERS | _words(
+    "the there this these those it they both all each only no neither i we a an left right one "
+    "he she two three four five six some none nothing every everything"
+)
+# From here on the clause gives reasons; labels named there are not verdicts.
+REASONS = _words("because since as given if would when although though whereas")
+# Comparisons that say what it is not.
+NOT_THIS = ("rather than", "instead of", "as opposed to", "in contrast to", "and not", "but not")

@@ -1,0 +1,189 @@
+"""One prompt template: a wording with slots, its answer words, and what a gold answer is.
+
+Guarantee: slots are filled in one pass, so that braces, slots or markup in a sample's text stay
+text; the images of a turn come first and the text after them, in one user turn. Not for chat
+formats: a model's own chat template turns the messages into tokens.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from workbench.errors import UsageError
+from workbench.sample import ImageRef, Message, Sample, Task
+
+_SLOT = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+# Slots that are not a role of the sample's texts.
+_OWN_SLOTS = frozenset({"labels", "word", "Word", "label", "explanation"})
+# Different datasets write the two sides of one binary label differently.
+_POSITIVE = frozenset({"true", "yes", "1", "hateful", "offensive", "entailment", "correct"})
+_NEGATIVE = frozenset(
+    {
+        *("false", "no", "0", "not hateful", "not-hateful", "non-hateful", "not_hateful"),
+        *("not offensive", "benign", "not entailment", "incorrect"),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Template:
+    """A named, versioned prompt wording for one task.
+
+    Attributes:
+        name: `task/what-it-is`, unique in the pool together with the version.
+        version: Raised when the wording changes, so that runs stay comparable.
+        text: The user turn, with slots: a role of the sample's texts (`{sentence}`), `{labels}`.
+        system: A system turn, empty for none; the same slots.
+        labels: Answer word -> label; several words may stand for one label, the first is what a
+            gold answer says. Empty: the sample's own labels are the words, or the answer is open.
+        answer: What a gold answer looks like, for training and few-shot turns: `{word}`,
+            `{Word}` (capitalised), `{explanation}`.
+        source: `shipped`, or the file that it was read from.
+    """
+
+    name: str
+    version: int
+    task: Task
+    text: str
+    system: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    answer: str = "{word}"
+    description: str = ""
+    source: str = "shipped"
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """The roles that a sample must have, in order of appearance."""
+        found = _SLOT.findall(self.system + "\n" + self.text)
+        return tuple(dict.fromkeys(name for name in found if name not in _OWN_SLOTS))
+
+    @property
+    def digest(self) -> str:
+        """Identity of everything that reaches the model or the reading of its answer (12 hex)."""
+        content = {k: v for k, v in asdict(self).items() if k not in ("description", "source")}
+        blob = json.dumps(content, sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(blob.encode()).hexdigest()[:12]
+
+    def words(self, labels: Sequence[str] = ()) -> dict[str, str]:
+        """Answer word -> label in the dataset's own spelling; what `parse_answer` wants.
+
+        A template's `true` meets a dataset's `True`, `1` or `yes`; where the two sets of labels
+        do not fit each other at all, the dataset's labels are the words. Empty: an open answer.
+        """
+        if not self.labels:
+            return {label: label for label in labels}
+        if not labels:
+            return dict(self.labels)
+        own = _match_labels(tuple(dict.fromkeys(self.labels.values())), labels)
+        if own is None:
+            return {label: label for label in labels}
+        return {word: own[label] for word, label in self.labels.items() if label in own}
+
+    def render(self, sample: Sample, shots: Iterable[Sample] = ()) -> tuple[Message, ...]:
+        """The messages for `sample`: the system turn, a question and answer per shot, the question.
+
+        Raises:
+            UsageError: A slot has no text in the sample or in a shot, or a shot has no label.
+        """
+        messages: list[Message] = []
+        if self.system:
+            messages.append(Message("system", (self._fill(self.system, sample),)))
+        for shot in shots:
+            messages.append(self._question(shot))
+            messages.append(Message("assistant", (self.gold_answer(shot),)))
+        messages.append(self._question(sample))
+        return tuple(messages)
+
+    def gold_answer(self, sample: Sample, explanation: int = 0) -> str:
+        """What a right answer to `sample` says in this template's form.
+
+        Args:
+            sample: Must have a label.
+            explanation: Which of the sample's explanations to use (modulo their number).
+
+        Raises:
+            UsageError: The sample has no label.
+        """
+        if sample.label is None:
+            raise UsageError(
+                f"{sample.uid} has no label, so it cannot be an example",
+                kind="no_label",
+                hint="take examples from a labelled split",
+            )
+        word = next((w for w, lab in self.words(sample.labels).items() if lab == sample.label), "")
+        word = word or sample.label
+        why = (
+            sample.explanations[explanation % len(sample.explanations)]
+            if sample.explanations
+            else ""
+        )
+        fill = {
+            "word": word,
+            "Word": word[:1].upper() + word[1:],
+            "label": sample.label,
+            "explanation": why,
+        }
+        return _SLOT.sub(lambda m: fill.get(m[1], m[0]), self.answer).strip()
+
+    def _question(self, sample: Sample) -> Message:
+        return Message("user", (*sample.images, self._fill(self.text, sample)))
+
+    def _fill(self, text: str, sample: Sample) -> str:
+        def value(match: re.Match[str]) -> str:
+            role = match[1]
+            if role == "labels":
+                return list_words(tuple(self.words(sample.labels)))
+            if role not in sample.texts:
+                has = ", ".join(sample.texts) or "none"
+                raise UsageError(
+                    f"template {self.name} wants the text '{role}', which {sample.uid} has not "
+                    f"(its texts: {has})",
+                    kind="missing_text",
+                    hint="choose another template with --template (or, for a dataset of your own, "
+                    f"map a column: wb data add … --text {role}=COLUMN)",
+                )
+            return str(sample.texts[role])
+
+        return _SLOT.sub(value, text)
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields, the slots and the digest, for `--json` and for a run's config."""
+        return asdict(self) | {
+            "labels": dict(self.labels),
+            "slots": list(self.slots),
+            "digest": self.digest,
+        }
+
+
+def list_words(words: Sequence[str]) -> str:
+    """`a, b or c`."""
+    return " or ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+
+
+def _match_labels(ours: Sequence[str], theirs: Sequence[str]) -> dict[str, str] | None:
+    """Our label -> theirs, or `None` where one of theirs is met by none of ours."""
+    by_case = {label.casefold(): label for label in theirs}
+    found = {label: by_case[label.casefold()] for label in ours if label.casefold() in by_case}
+    if len(found) < len(theirs) and len(ours) == len(theirs) == 2:
+        for side in (_POSITIVE, _NEGATIVE):
+            mine = [label for label in ours if label.casefold() in side]
+            other = [label for label in theirs if label.casefold() in side]
+            if len(mine) == len(other) == 1:
+                found[mine[0]] = other[0]
+    return found if set(found.values()) == set(theirs) else None
+
+
+def free_prompt(
+    sample_or_images: Sample | Iterable[ImageRef], text: str, system: str | None = None
+) -> tuple[Message, ...]:
+    """Free text about a sample's images, or about any images, as one user turn."""
+    images = (
+        sample_or_images.images if isinstance(sample_or_images, Sample) else tuple(sample_or_images)
+    )
+    user = Message("user", (*images, text))
+    return (Message("system", (system,)), user) if system else (user,)
