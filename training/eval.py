@@ -1,0 +1,211 @@
+"""Evaluate a model on a split: a run folder that fills as it goes, killed and resumed at will.
+
+Guarantee: every sample of the split ends with exactly one line, failed ones too; a batch of which
+one member fails loses no other; the lines do not depend on the batch size; the figures are made of
+the lines alone. Not for comparing runs (`sessions.compare`), nor for calling a server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sessions.errors import WbError
+from sessions.runs import Run, find_run_by_key
+from training.eval_batch import ask_batch
+from training.eval_config import EvalConfig
+from training.eval_prepare import Evaluation, prepare, resumed_config
+from training.metrics import compute_metrics
+from training.progress import OnProgress, Reporter
+from training.stopping import StopFlag, stop_on_signals
+from workbench.errors import UsageError
+from workbench.sample import Sample
+
+if TYPE_CHECKING:
+    from workbench.data.source import Source
+
+__all__ = ["AUTO", "EvalConfig", "document", "evaluate", "prepare", "resumed_config"]
+
+AUTO = "auto"
+# Prompts of like length go together; a window of so many batches is looked at for that.
+_WINDOW = 8
+# So many samples in a row that end in an error nobody foresaw: it is not the samples' fault.
+_CRASHES = 20
+
+
+def evaluate(
+    config: EvalConfig,
+    on_progress: OnProgress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    *,
+    resume: str = "",
+) -> Run:
+    """Evaluate, from the beginning or from where a run was left.
+
+    Args:
+        config: What is evaluated; with `resume` what of it the run does not say (batch size).
+        on_progress: Told after each batch.
+        cancelled: Asked after each batch; so are SIGTERM and SIGINT.
+        resume: A run's id or folder, or `auto` for the newest run of the same key, if any.
+
+    Returns:
+        The run, its metrics written; its state is `done` or `cancelled`.
+
+    Raises:
+        UsageError: The config or the dataset cannot be meant, or does not fit the run to resume.
+        ModelError: The model cannot be loaded or used.
+        RecordError: Another process is writing the run, or the disk is full.
+    """
+    with stop_on_signals(cancelled) as stop:
+        evaluation = prepare(config, on_progress)
+        run = _open_run(evaluation, resume)
+        with run:
+            return _work(evaluation, run, stop, on_progress)
+
+
+def _open_run(evaluation: Evaluation, resume: str) -> Run:
+    key, total = evaluation.key, evaluation.total
+    if resume == AUTO:
+        found = find_run_by_key(key, kind="eval")
+        if found is None:
+            return Run.create(evaluation.record(), key, "eval", total=total)
+        resume = found.id
+    if not resume:
+        return Run.create(evaluation.record(), key, "eval", total=total)
+    run = Run.open(resume)
+    if run.key != key:
+        raise UsageError(
+            f"run {run.id} was made with {_difference(run.config, evaluation.record())}",
+            hint="give the same settings, or leave --resume out to start a new run",
+            kind="other_run",
+        )
+    run.resume(total=total)
+    return run
+
+
+def _difference(before: dict[str, Any], after: dict[str, Any]) -> str:
+    names = (
+        *("dataset", "split", "dataset_revision", "template", "template_version"),
+        *("template_digest", "shot_uids", "decoding", "limit", "label_scores", "identity"),
+    )
+    found = [
+        f"{n} {before.get(n)!r}, not {after.get(n)!r}"
+        for n in names
+        if before.get(n) != after.get(n)
+    ]
+    return "; ".join(found) or "other settings"
+
+
+def _work(evaluation: Evaluation, run: Run, stop: StopFlag, on_progress: OnProgress | None) -> Run:
+    config, total = evaluation.config, evaluation.total
+    done = run.done_uids(errors=not config.retry_failed)
+    reporter = Reporter(on_progress, start=len(done))
+    message = f"{evaluation.source.dataset}/{evaluation.source.split}"
+    count, crashes = len(done), 0
+    try:
+        reporter(count, total, message, force=True)
+        for samples in _batches(evaluation, done):
+            if stop():
+                break
+            lines = ask_batch(evaluation, samples)
+            crashes = _count_crashes(lines, crashes)
+            run.append_many(lines)
+            count += len(lines)
+            reporter(count, total, message)
+        _finish(evaluation, run, "cancelled" if stop() and count < total else "done", stop.reason)
+        reporter(count, total, message, _headline(run), force=True)
+    except BaseException as error:
+        with contextlib.suppress(WbError):
+            run.set_state("failed", reason=str(error)[:500])
+        raise
+    return run
+
+
+def _count_crashes(lines: Sequence[dict[str, Any]], crashes: int) -> int:
+    for line in lines:
+        crashed = (line["error"] or {}).get("kind") == "crash"
+        crashes = crashes + 1 if crashed else 0
+        if crashes >= _CRASHES:
+            raise WbError(
+                f"{crashes} samples in a row failed in a way that was not foreseen: "
+                f"{line['error']['message']}",
+                hint="this is a defect; the run's predictions.jsonl names the samples",
+                kind="crash",
+            )
+    return crashes
+
+
+def _batches(evaluation: Evaluation, done: set[str]) -> Iterator[list[Sample]]:
+    """Pending samples in batches; within a window those of like length go together."""
+    size = evaluation.config.batch_size
+    window: list[Sample] = []
+    for sample in _pending(evaluation.source, evaluation.total, done):
+        window.append(sample)
+        if len(window) == size * _WINDOW:
+            yield from _cut(window, size)
+            window = []
+    yield from _cut(window, size)
+
+
+def _cut(window: list[Sample], size: int) -> Iterator[list[Sample]]:
+    order = sorted(window, key=lambda s: (len(s.images), sum(map(len, s.texts.values()))))
+    for start in range(0, len(order), size):
+        yield order[start : start + size]
+
+
+def _pending(source: Source, total: int, done: set[str]) -> Iterator[Sample]:
+    """The first `total` samples without those that are done; what was done is not read again."""
+    start = 0
+    while start < total and done and source.uid_at(start) in done:
+        start += 1
+    if start >= total:
+        return
+    for ordinal, sample in enumerate(source.iter(start), start):
+        if ordinal >= total:
+            return
+        if sample.uid not in done:
+            yield sample
+
+
+def _finish(evaluation: Evaluation, run: Run, state: Any, reason: str) -> None:
+    run.tidy()
+    run.write_metrics(document(run, total=evaluation.total, state=state))
+    run.set_state(state, total=evaluation.total, reason=reason if state == "cancelled" else "")
+
+
+def document(run: Run, *, total: int | None = None, state: str = "") -> dict[str, Any]:
+    """What `metrics.json` holds and `--json` prints, from the run's own files alone.
+
+    Args:
+        run: An evaluation.
+        total: Samples that there were to be; as the run says where not given.
+        state: How it ends; as the run says where not given.
+    """
+    config = run.config
+    figures = compute_metrics(
+        run.predictions(),
+        task=str(config.get("task", "other")),
+        labels=tuple(config.get("labels") or ()),
+        positive=config.get("positive") or None,
+    )
+    figures["counts"]["total"] = run.progress()[1] if total is None else total
+    return {
+        "run": run.id,
+        "path": str(run.path),
+        "dataset": config.get("dataset"),
+        "split": config.get("split"),
+        "model": config.get("model"),
+        "adapter": config.get("adapter"),
+        "template": f"{config.get('template')}@{config.get('template_version')}",
+        "state": state or run.state,
+        "key": run.key,
+        **figures,
+        "seconds": round(run.seconds, 3),
+    }
+
+
+def _headline(run: Run) -> dict[str, float]:
+    metrics = run.metrics().get("metrics", {})
+    names = [n for n in ("accuracy", "vqa_accuracy", "bleu4", "rouge_l") if n in metrics]
+    return {name: metrics[name]["value"] for name in names}

@@ -1,0 +1,77 @@
+"""Ask a batch of samples, whatever its members are: one line for each.
+
+Guarantee: a member that cannot be asked (a bad image, a prompt too long, a defect of ours) gets a
+line with its error and costs the others nothing but time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sessions.errors import WbError
+from training.eval_lines import answer_line, failed_line
+from workbench.sample import Answer, Sample
+
+if TYPE_CHECKING:
+    from training.eval_prepare import Evaluation
+
+
+def ask_batch(evaluation: Evaluation, samples: Sequence[Sample]) -> list[dict[str, Any]]:
+    """One line for each sample, in their order."""
+    prompter = evaluation.prompter
+    lines: dict[str, dict[str, Any]] = {}
+    groups: dict[tuple[tuple[str, str], ...], list[tuple[Sample, Any]]] = {}
+    for sample in samples:
+        try:
+            messages = prompter.render(sample)
+        except WbError as error:
+            lines[sample.uid] = failed_line(prompter, sample, error)
+            continue
+        # Rows that are scored together must have the same labels.
+        words = prompter.scored_words(sample) if evaluation.config.label_scores else {}
+        groups.setdefault(tuple(words.items()), []).append((sample, messages))
+    for words, members in groups.items():
+        started = time.perf_counter()
+        answers = _answers(evaluation, [m for _, m in members], [word for _, word in words])
+        share = (time.perf_counter() - started) / len(members)
+        for (sample, _), answer in zip(members, answers, strict=True):
+            if isinstance(answer, WbError):
+                lines[sample.uid] = failed_line(prompter, sample, answer)
+                continue
+            said = answer.label_scores
+            scores = {label: said[word] for label, word in words} if said and words else None
+            lines[sample.uid] = answer_line(prompter, sample, answer, share_s=share, scores=scores)
+    return [lines[sample.uid] for sample in samples]
+
+
+def _answers(
+    evaluation: Evaluation, conversations: Sequence[Any], words: Sequence[str]
+) -> list[Answer | WbError]:
+    from workbench.engine.generation import generate
+
+    def ask(some: Sequence[Any]) -> list[Answer | WbError]:
+        return generate(
+            evaluation.loaded,
+            some,
+            evaluation.config.decoding,
+            labels=list(words) or None,
+            return_errors=True,
+        )
+
+    try:
+        return ask(conversations)
+    except WbError:
+        raise
+    except Exception:
+        # A defect, met by one member at least: the others are asked alone.
+        out: list[Answer | WbError] = []
+        for conversation in conversations:
+            try:
+                out += ask([conversation])
+            except WbError:
+                raise
+            except Exception as error:
+                out.append(WbError(f"{type(error).__name__}: {error}", kind="crash"))
+        return out

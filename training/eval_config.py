@@ -1,0 +1,144 @@
+"""What an evaluation is of: one frozen config, checked once, in the words of the flags.
+
+Guarantee: imports no torch. The run's key is made of what the answers depend on (weights, adapter,
+processor, prompt, shots, decoding, data) and of nothing else: batch size, threads and where the
+files lie change no key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from workbench.engine.decoding import Decoding
+from workbench.errors import UsageError
+from workbench.models.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class EvalConfig:
+    """An evaluation of a model on a split.
+
+    Attributes:
+        dataset: Its name, or `dataset/split`.
+        split: `test`, `dev[:800]`; empty where the dataset names it or has just one.
+        spec: What to load.
+        decoding: How answers are drawn.
+        template: Of the pool; empty for the task's default.
+        limit: First so many samples; 0 for all (an endless stream needs a limit).
+        batch_size: Prompts at once; changes no answer and no key.
+        shots: Examples per label (in all for open answers), 0 for none.
+        shots_from: `dataset/split` to draw them from; empty: the dataset's train split.
+        shot_uids: These examples instead of drawn ones.
+        shots_right_in: Draw from those alone that this run got right.
+        seed: Of the draw of the shots; the decoding has its own.
+        label_scores: Score each label's log-likelihood too.
+        positive: The label that AUROC counts as positive; empty: it is told from its word.
+        retry_failed: On a resume ask the failed samples again.
+        threads: For torch on a CPU; 0 leaves it as it is.
+    """
+
+    dataset: str
+    split: str = ""
+    spec: ModelSpec = field(default_factory=ModelSpec)
+    decoding: Decoding = field(default_factory=lambda: Decoding(top_logprobs=0))
+    template: str = ""
+    limit: int = 0
+    batch_size: int = 16
+    shots: int = 0
+    shots_from: str = ""
+    shot_uids: tuple[str, ...] = ()
+    shots_right_in: str = ""
+    seed: int = 0
+    label_scores: bool = False
+    positive: str = ""
+    retry_failed: bool = False
+    threads: int = 0
+
+    def __post_init__(self) -> None:
+        problems = [text for bad, text in self._checks() if bad]
+        if problems:
+            raise UsageError("; ".join(problems), kind="bad_knob", hint="see: wb run-eval --help")
+
+    def _checks(self) -> list[tuple[bool, str]]:
+        return [
+            (not self.dataset, "--dataset is missing"),
+            (self.limit < 0, f"--limit wants a whole number of at least 1, got {self.limit}"),
+            (
+                self.batch_size < 1,
+                f"--batch-size wants a whole number of at least 1, got {self.batch_size}",
+            ),
+            (self.shots < 0, f"--shots wants a whole number of at least 0, got {self.shots}"),
+            (self.threads < 0, f"--threads wants a whole number of at least 1, got {self.threads}"),
+            (
+                bool(self.shots and self.shot_uids),
+                f"--shots {self.shots} draws examples and --shot names them: choose one",
+            ),
+            (
+                bool(self.shots_right_in and not self.shots),
+                "--shots-right-in says where to draw from: give --shots as well",
+            ),
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """A flat dict: the model's settings beside the others, `decoding` as a dict."""
+        own = {f.name: getattr(self, f.name) for f in fields(self)}
+        own |= {"shot_uids": list(self.shot_uids), "decoding": self.decoding.to_json()}
+        del own["spec"]
+        return own | self.spec.to_json()
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> EvalConfig:
+        """From a run's config; what is not a setting (its template's digest, …) is left out."""
+        own = {f.name for f in fields(cls)} - {"spec", "decoding"}
+        spec = {f.name for f in fields(ModelSpec)}
+        kwargs = {k: v for k, v in values.items() if k in own}
+        kwargs["shot_uids"] = tuple(kwargs.get("shot_uids") or ())
+        return cls(
+            **kwargs,
+            spec=ModelSpec(**{k: v for k, v in values.items() if k in spec}),
+            decoding=Decoding.from_json(values.get("decoding") or {}),
+        )
+
+
+def run_key(
+    *,
+    identity: str,
+    template: Mapping[str, Any],
+    shots: Sequence[str],
+    decoding: Decoding,
+    dataset: str,
+    split: str,
+    revision: str,
+    limit: int,
+    label_scores: bool,
+) -> str:
+    """Hex sha256 of what the predictions depend on.
+
+    Args:
+        identity: Of the loaded model: weights, adapter, processor, quantisation, dtype.
+        template: `name`, `version` and `digest` of the prompt.
+        shots: The examples' UIDs in order.
+        decoding: Every knob; how many alternatives are reported changes no answer and no key.
+        dataset: Its name.
+        split: Its name, with the part that was asked for.
+        revision: Of the data.
+        limit: First so many samples, 0 for all.
+        label_scores: Whether labels are scored.
+    """
+    knobs = decoding.to_json()
+    del knobs["top_logprobs"]
+    parts = {
+        "v": 1,
+        "model": identity,
+        "template": {key: template[key] for key in ("name", "version", "digest")},
+        "shots": list(shots),
+        "decoding": knobs,
+        "data": {"dataset": dataset, "split": split, "revision": revision, "limit": limit},
+        "label_scores": label_scores,
+    }
+    blob = json.dumps(parts, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(blob.encode()).hexdigest()

@@ -1,0 +1,121 @@
+"""From a sample to its prompt, and from an answer to its line of `predictions.jsonl`.
+
+Guarantee: everything that a metric needs stands in the line (target, accepted answers, kind,
+scores, tokens, time), so that metrics never look at the data again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sessions.errors import WbError
+from training.metrics import is_correct
+from workbench.errors import DataError
+from workbench.prompts.fewshot import for_query
+from workbench.prompts.parse import parse_answer
+from workbench.prompts.pool import Template
+from workbench.sample import Answer, Message, Sample
+
+
+@dataclass(frozen=True)
+class Prompter:
+    """Renders samples and reads their answers, one way for a whole run.
+
+    Attributes:
+        template: The wording.
+        task: Of the dataset.
+        labels: Its closed set of labels, empty where each sample has its own or none.
+        shots: The examples before each question.
+        spare: Steps in where a shot is the query itself.
+    """
+
+    template: Template
+    task: str
+    labels: tuple[str, ...]
+    shots: tuple[Sample, ...] = ()
+    spare: tuple[Sample, ...] = ()
+
+    def render(self, sample: Sample) -> tuple[Message, ...]:
+        """The messages. Raises `WbError` where the sample cannot be asked."""
+        if sample.error is not None:
+            raise DataError(sample.error, kind="bad_sample")
+        shots = for_query(self.shots, self.spare, sample.uid) if self.shots else ()
+        return self.template.render(sample, shots)
+
+    def words(self, sample: Sample) -> dict[str, str]:
+        """Answer word -> label; empty for an open answer."""
+        if self.task in ("question", "caption"):
+            return {}
+        return self.template.words(self.labels or sample.labels)
+
+    def scored_words(self, sample: Sample) -> dict[str, str]:
+        """Label -> the word that is scored for it, spelled as an answer would begin."""
+        words = self.words(sample) or {label: label for label in self.labels or sample.labels}
+        capital = "{Word}" in self.template.answer
+        out: dict[str, str] = {}
+        for word, label in words.items():
+            out.setdefault(label, word[:1].upper() + word[1:] if capital else word)
+        return out
+
+
+def answer_line(
+    prompter: Prompter,
+    sample: Sample,
+    answer: Answer,
+    *,
+    share_s: float,
+    scores: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
+    """The line of an answered sample.
+
+    Args:
+        prompter: How it was asked.
+        sample: What was asked.
+        answer: What was said.
+        share_s: Its share of its batch's time, in seconds.
+        scores: Label -> log-likelihood, where asked for.
+    """
+    parsed = parse_answer(answer.text, prompter.words(sample))
+    return {
+        **_head(prompter, sample),
+        "text": answer.text,
+        "label": parsed.label,
+        "explanation": parsed.explanation,
+        "correct": is_correct(prompter.task, parsed.label, sample.label, _accepted(sample)),
+        "scores": dict(scores) if scores is not None else None,
+        "error": None,
+        "tokens": len(answer.tokens),
+        "prompt_tokens": answer.prompt_tokens,
+        "finish_reason": answer.finish_reason,
+        "latency_s": round(answer.timing.total_s, 4),
+        "share_s": round(share_s, 5),
+    }
+
+
+def failed_line(prompter: Prompter, sample: Sample, error: WbError) -> dict[str, Any]:
+    """The line of a sample that could not be asked: it is recorded, not lost."""
+    return {
+        **_head(prompter, sample),
+        "text": "",
+        "label": None,
+        "explanation": "",
+        "correct": False if sample.label is not None and prompter.task != "caption" else None,
+        "scores": None,
+        "error": error.to_json()["error"],
+    }
+
+
+def _head(prompter: Prompter, sample: Sample) -> dict[str, Any]:
+    head: dict[str, Any] = {"uid": sample.uid, "target": sample.label}
+    if prompter.task in ("question", "caption") and sample.references:
+        head["references"] = list(sample.references)
+    kind = sample.metadata.get("kind")
+    if isinstance(kind, str) and kind:
+        head["kind"] = kind
+    return head
+
+
+def _accepted(sample: Sample) -> Sequence[str]:
+    return sample.references

@@ -1,0 +1,179 @@
+"""Make an evaluation ready: open the data, load the model, choose the prompt, draw the shots.
+
+Guarantee: what is resolved here (template version, shots' UIDs, data revision, the model's
+identity) goes into the run's config, so that a resume asks exactly the same. Not for asking: see
+`training.eval`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sessions.errors import WbError
+from sessions.runs import Run
+from training.eval_config import EvalConfig, run_key
+from training.eval_lines import Prompter
+from training.progress import OnProgress, Reporter
+from workbench.errors import UsageError
+from workbench.prompts.fewshot import named_shots, pick_shots, right_uids
+from workbench.prompts.pool import Template, default_template, get_template
+from workbench.sample import Sample
+
+if TYPE_CHECKING:
+    from workbench.data.source import Source
+    from workbench.models.base import LoadedModel
+
+
+@dataclass
+class Evaluation:
+    """An evaluation that is ready to run: the model loaded, the data open, the prompt chosen."""
+
+    config: EvalConfig
+    source: Source
+    loaded: LoadedModel
+    prompter: Prompter
+    total: int
+
+    @property
+    def key(self) -> str:
+        """What its predictions depend on, as a hash."""
+        return run_key(
+            identity=self.loaded.identity,
+            template=self.prompter.template.to_json(),
+            shots=[shot.uid for shot in self.prompter.shots],
+            decoding=self.config.decoding,
+            dataset=self.source.dataset,
+            split=self.source.split,
+            revision=self.source.revision,
+            limit=self.config.limit,
+            label_scores=self.config.label_scores,
+        )
+
+    def record(self) -> dict[str, Any]:
+        """What the run's `config.json` holds: the settings and what they were resolved to."""
+        template = self.prompter.template
+        return self.config.to_json() | {
+            "dataset": self.source.dataset,
+            "split": self.source.split,
+            "dataset_revision": self.source.revision,
+            "task": self.source.task,
+            "labels": list(self.prompter.labels),
+            "template": template.name,
+            "template_version": template.version,
+            "template_digest": template.digest,
+            "shot_uids": [shot.uid for shot in self.prompter.shots],
+            "shots": 0,  # the examples are named above: a resume does not draw again
+            "shots_right_in": "",
+            "drawn": {"shots": self.config.shots, "seed": self.config.seed},
+            "identity": self.loaded.identity,
+        }
+
+
+def resumed_config(run: Run, *, batch_size: int = 0, retry_failed: bool = False) -> EvalConfig:
+    """The config of a run, to be given to `evaluate` with `resume`.
+
+    Args:
+        run: An evaluation.
+        batch_size: Another one than before; 0 keeps it.
+        retry_failed: Ask the failed samples again.
+
+    Raises:
+        UsageError: The run is no evaluation.
+    """
+    if run.kind != "eval" or not run.config:
+        raise UsageError(
+            f"run {run.id} is no evaluation that can be resumed", hint="see: wb runs list"
+        )
+    values = run.config | {"retry_failed": retry_failed}
+    # Which version of the wording it was: a newer one would be another prompt.
+    values["template"] = f"{values['template']}@{values['template_version']}"
+    if batch_size:
+        values["batch_size"] = batch_size
+    return EvalConfig.from_json(values)
+
+
+def prepare(config: EvalConfig, on_progress: OnProgress | None = None) -> Evaluation:
+    """Open the data, load the model, draw the shots. Raises as `evaluate` does."""
+    from workbench.data.source import open_source
+    from workbench.models.base import load_model
+
+    source = open_source(config.dataset, config.split or None)
+    total = _total(source, config.limit)
+    template = get_template(config.template) if config.template else default_template(source.task)
+    _check(config, source, template)
+    shots, spare = _shots(config, source)
+    if config.threads:
+        import torch
+
+        torch.set_num_threads(config.threads)
+    prompter = Prompter(template, source.task, tuple(source.labels), tuple(shots), tuple(spare))
+    _try_out(prompter, source, total)
+    Reporter(on_progress)(0, total, f"loading {config.spec.model}", force=True)
+    loaded = load_model(config.spec)
+    return Evaluation(config, source, loaded, prompter, total)
+
+
+def _try_out(prompter: Prompter, source: Source, total: int) -> None:
+    """Refuse a template that fits none of the first samples, before the model is loaded."""
+    errors: list[UsageError] = []
+    for ordinal in range(min(3, total)):
+        try:
+            prompter.render(source.at(ordinal))
+        except UsageError as error:
+            errors.append(error)
+        except WbError:
+            continue
+    if errors and len(errors) == min(3, total):
+        raise errors[0]
+
+
+def _total(source: Source, limit: int) -> int:
+    if source.length is None:
+        if not limit:
+            raise UsageError(
+                f"{source.dataset}/{source.split} is endless", hint="say how many: --limit 1000"
+            )
+        return limit
+    return min(source.length, limit) if limit else source.length
+
+
+def _check(config: EvalConfig, source: Source, template: Template) -> None:
+    if config.label_scores and not source.labels and not template.labels:
+        raise UsageError(
+            f"--label-scores wants a closed set of labels, which {source.dataset} has not",
+            hint="leave it out, or choose a template that has label words",
+        )
+    if config.positive and source.labels and config.positive not in source.labels:
+        raise UsageError(
+            f"--positive {config.positive!r} is none of the labels {', '.join(source.labels)}"
+        )
+
+
+def _shots(config: EvalConfig, source: Source) -> tuple[list[Sample], list[Sample]]:
+    """The examples, and one more per label that steps in where an example is the query."""
+    from workbench.data.source import get_sample, open_source
+
+    if config.shot_uids:
+        return [
+            shot for uid in config.shot_uids for shot in named_shots(_Getter(get_sample), [uid])
+        ], []
+    if not config.shots:
+        return [], []
+    where = open_source(config.shots_from or f"{source.dataset}/train")
+    uids = right_uids(Run.open(config.shots_right_in)) if config.shots_right_in else None
+    shots = pick_shots(where, config.shots, config.seed, uids=uids)
+    spare: list[Sample] = []
+    if where.split.partition("[")[0] == source.split.partition("[")[0]:
+        with contextlib.suppress(WbError):
+            spare = pick_shots(where, 1, config.seed + 1, [s.uid for s in shots], uids=uids)
+    return shots, spare
+
+
+@dataclass(frozen=True)
+class _Getter:
+    """Lets `named_shots` read UIDs of any dataset."""
+
+    get: Callable[[str], Sample]

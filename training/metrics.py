@@ -1,0 +1,257 @@
+"""A run's figures, from its predictions alone: a resumed run gives the same ones.
+
+Counting, said once and held everywhere:
+
+- `accuracy` is over all samples with a known target. An unparsed answer is wrong; so is a failed
+  sample (an unreadable image, a prompt too long), which is also counted apart in `failed`.
+- `accuracy_answered` leaves the failed ones out; it is given where there are any.
+- Per-label figures and the confusion matrix are of the samples that did not fail; the matrix's
+  last column is `unparsed`.
+- Question tasks are right by exact match after the official VQA normalisation; where a sample has
+  ten answers of people there is `vqa_accuracy` too.
+- Captions have BLEU-4 and ROUGE-L over the answered ones and no accuracy.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from sessions.compare import is_right
+from training.statistics import RESAMPLES, Estimate, auroc, bootstrap, mean, proportion
+from training.vqa_text import exact_match, vqa_accuracy
+
+Line = Mapping[str, Any]
+UNPARSED = "unparsed"
+# An open task may have thousands of answers: a matrix of them says nothing.
+MAX_LABELS = 40
+# So many answers are those of people, weighed by `vqa_accuracy`; fewer are all accepted ones.
+PEOPLE = 10
+
+
+def is_correct(
+    task: str, label: str | None, target: str | None, accepted: Sequence[str]
+) -> bool | None:
+    """Whether an answer counts as right; `None` where that cannot be said (no target, a caption).
+
+    Args:
+        task: Of the sample.
+        label: What was read from the answer, `None` for unparsed.
+        target: The sample's label.
+        accepted: All accepted answers; `target` alone where empty.
+    """
+    if task == "caption" or target is None:
+        return None
+    if label is None:
+        return False
+    if task == "question":
+        # People's ten answers are weighed by `vqa_accuracy`; the exact match is of the first.
+        return exact_match(label, [target] if len(accepted) >= PEOPLE else [target, *accepted])
+    return label == target
+
+
+def last_lines(lines: Iterable[Line]) -> list[Line]:
+    """One line per UID, its last, in the order of the first."""
+    by_uid: dict[str, Line] = {}
+    for line in lines:
+        by_uid[str(line["uid"])] = line
+    return list(by_uid.values())
+
+
+def compute_metrics(
+    predictions: Iterable[Line],
+    *,
+    task: str,
+    labels: Sequence[str] = (),
+    positive: str | None = None,
+) -> dict[str, Any]:
+    """`{"metrics", "counts", "confusion", "per_label"}` of a run.
+
+    Args:
+        predictions: Lines of `predictions.jsonl`.
+        task: Of the dataset.
+        labels: Its closed set of labels, empty where open.
+        positive: The label whose scores give the AUROC; for two labels it can be told.
+    """
+    lines = last_lines(predictions)
+    answered = [line for line in lines if not line.get("error")]
+    counts = {
+        "total": len(lines),
+        "done": len(lines),
+        "unparsed": sum(line.get("label") is None for line in answered),
+        "failed": len(lines) - len(answered),
+    }
+    unlabelled = sum(line.get("target") is None for line in lines)
+    if unlabelled:
+        counts["unlabelled"] = unlabelled
+    if task == "caption":
+        metrics, extra = _caption_metrics(answered), {}
+    else:
+        metrics, extra = _label_metrics(lines, answered, task, labels)
+        metrics |= _score_metrics(answered, labels, positive)
+    metrics |= _speed(answered)
+    return {
+        "metrics": {name: estimate.to_json() for name, estimate in metrics.items()},
+        "counts": counts,
+    } | extra
+
+
+def _label_metrics(
+    lines: Sequence[Line], answered: Sequence[Line], task: str, labels: Sequence[str]
+) -> tuple[dict[str, Estimate], dict[str, Any]]:
+    known = [line for line in lines if line.get("target") is not None]
+    out = {"accuracy": _accuracy(known)}
+    alive = [line for line in answered if line.get("target") is not None]
+    if len(alive) < len(known):
+        out["accuracy_answered"] = _accuracy(alive)
+    many = [
+        line for line in known if task == "question" and len(line.get("references") or ()) >= PEOPLE
+    ]
+    if many:
+        out["vqa_accuracy"] = mean(
+            [
+                0.0 if line.get("error") else vqa_accuracy(line.get("label"), line["references"])
+                for line in many
+            ]
+        )
+    out |= _by_kind(known)
+    names = _label_names(alive, labels)
+    if not names or len(names) > MAX_LABELS:
+        return out, {}
+    table = confusion(alive, names)
+    per_label = label_table(alive, names)
+    if task != "question":
+        out["macro_f1"] = _macro_f1(table)
+    return out, {"confusion": table, "per_label": per_label}
+
+
+def _accuracy(lines: Sequence[Line]) -> Estimate:
+    return proportion(sum(is_right(line) for line in lines), len(lines))
+
+
+def _by_kind(lines: Sequence[Line]) -> dict[str, Estimate]:
+    groups: dict[str, list[Line]] = defaultdict(list)
+    for line in lines:
+        if line.get("kind"):
+            groups[str(line["kind"])].append(line)
+    return {f"accuracy/{kind}": _accuracy(group) for kind, group in sorted(groups.items())}
+
+
+def _macro_f1(table: Mapping[str, Any]) -> Estimate:
+    """The mean F1 of the labels that occur, with its bootstrap interval.
+
+    Resampling samples is drawing the cells of the matrix anew, which is far cheaper.
+    """
+    rows = np.asarray(table["rows"], dtype=float)
+    at = [table["columns"].index(label) for label in table["labels"]]
+    n = int(rows.sum())
+    if n == 0:
+        return Estimate(0.0, 0.0, 0.0, 0)
+
+    def score(cells: np.ndarray) -> np.ndarray:  # (R, targets, columns) -> (R,)
+        wanted, said = cells.sum(axis=2), cells.sum(axis=1)[:, at]
+        hits = cells[:, np.arange(len(at)), at]
+        f1 = 2 * hits / np.maximum(wanted + said, 1)
+        return (f1 * (wanted > 0)).sum(axis=1) / np.maximum((wanted > 0).sum(axis=1), 1)
+
+    draws = np.random.default_rng(0).multinomial(n, rows.ravel() / n, size=RESAMPLES)
+    low, high = np.quantile(score(draws.reshape(-1, *rows.shape)), [0.025, 0.975])
+    return Estimate(float(score(rows[None])[0]), float(low), float(high), n)
+
+
+def _label_names(lines: Sequence[Line], labels: Sequence[str]) -> list[str]:
+    seen = Counter(str(line["target"]) for line in lines)
+    said = Counter(str(line["label"]) for line in lines if line.get("label") is not None)
+    if labels:
+        return [*labels, *sorted(set(seen) - set(labels))]
+    return sorted(set(seen) | {label for label in said if label in seen})
+
+
+def confusion(lines: Sequence[Line], labels: Sequence[str]) -> dict[str, Any]:
+    """`{"labels", "columns", "rows"}`: targets down, what was read across, `unparsed` last.
+
+    An open answer that is none of the labels counts in a column `other` before it; an answer
+    that is right in another spelling counts as its target.
+    """
+    cells: Counter[tuple[str, str]] = Counter()
+    for line in lines:
+        target, label = str(line["target"]), line.get("label")
+        if label is None:
+            read = UNPARSED
+        elif is_right(line):
+            read = target
+        else:
+            read = str(label) if str(label) in labels else "other"
+        cells[target, read] += 1
+    columns = list(labels)
+    if any(read == "other" for _, read in cells) and "other" not in columns:
+        columns.append("other")
+    columns.append(UNPARSED)
+    rows = [[cells[target, read] for read in columns] for target in labels]
+    return {"labels": list(labels), "columns": columns, "rows": rows}
+
+
+def label_table(lines: Sequence[Line], labels: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Label -> `{"n", "precision", "recall", "f1"}`; 0 where undefined."""
+    table = confusion(lines, labels)
+    columns, rows = table["columns"], table["rows"]
+    out: dict[str, dict[str, float]] = {}
+    for i, label in enumerate(labels):
+        at = columns.index(label)
+        hit, wanted, said = rows[i][at], sum(rows[i]), sum(row[at] for row in rows)
+        precision, recall = hit / said if said else 0.0, hit / wanted if wanted else 0.0
+        f1 = 2 * hit / (said + wanted) if said + wanted else 0.0
+        out[label] = {"n": wanted, "precision": precision, "recall": recall, "f1": f1}
+    return out
+
+
+def _score_metrics(
+    lines: Sequence[Line], labels: Sequence[str], positive: str | None
+) -> dict[str, Estimate]:
+    scored = [line for line in lines if line.get("scores") and line.get("target") is not None]
+    if not scored:
+        return {}
+    right = [max(line["scores"], key=line["scores"].get) == line["target"] for line in scored]
+    out = {"accuracy_by_scores": proportion(sum(right), len(right))}
+    names = list(labels) or sorted({label for line in scored for label in line["scores"]})
+    if len(names) == 2:
+        truth = positive if positive in names else positive_label(names)
+        other = next(name for name in names if name != truth)
+        margins = [line["scores"][truth] - line["scores"][other] for line in scored]
+        out["auroc"] = auroc(margins, [line["target"] == truth for line in scored])
+    return out
+
+
+def positive_label(labels: Sequence[str]) -> str:
+    """Which of two labels is the positive one: true, yes, 1, hateful …, else the second."""
+    known = ("true", "yes", "1", "hateful", "offensive", "positive")
+    return next((label for label in labels if label.casefold() in known), labels[-1])
+
+
+def _caption_metrics(answered: Sequence[Line]) -> dict[str, Estimate]:
+    from training.caption_metrics import bleu4, rouge_l
+
+    lines = [line for line in answered if line.get("references") or line.get("target")]
+    texts = [str(line.get("label") or "") for line in lines]
+    references = [list(line.get("references") or [line["target"]]) for line in lines]
+    return {"bleu4": bleu4(texts, references), "rouge_l": rouge_l(texts, references)}
+
+
+def _speed(answered: Sequence[Line]) -> dict[str, Estimate]:
+    """Tokens generated per second of work, all samples of a batch sharing its time."""
+    pairs = [
+        (float(line["tokens"]), float(line["share_s"]))
+        for line in answered
+        if line.get("tokens") and line.get("share_s")
+    ]
+    if not pairs:
+        return {}
+    tokens, seconds = np.asarray(pairs).T
+    return {
+        "tokens_per_s": bootstrap(
+            len(pairs), lambda rows: tokens[rows].sum(axis=-1) / seconds[rows].sum(axis=-1)
+        )
+    }

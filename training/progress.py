@@ -1,0 +1,121 @@
+"""How far long work is: to the job that it runs in, and as a line on stderr.
+
+Guarantee: a report costs no more than a few writes a second, however small the steps; on a
+terminal one line is redrawn, elsewhere (a job's log) a line is added every ten seconds.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+JOB_EVERY_S = 0.5
+LOG_EVERY_S = 10.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One report.
+
+    Attributes:
+        done: Samples or steps done, those of an earlier stretch included.
+        total: How many there will be, `None` where unknown.
+        rate: Samples or steps per second of this stretch.
+        message: What is being done.
+        metrics: Figures by name.
+    """
+
+    done: int
+    total: int | None = None
+    rate: float = 0.0
+    message: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds that are left at this rate."""
+        if self.total is None or self.rate <= 0:
+            return None
+        return max(0, self.total - self.done) / self.rate
+
+    def words(self) -> str:
+        """One line for people."""
+        of = f"/{self.total}" if self.total is not None else ""
+        parts = [f"{self.message} {self.done}{of}".strip()]
+        if self.rate > 0:
+            parts.append(f"{self.rate:.1f}/s")
+        if self.eta_s:
+            parts.append(f"{_clock(self.eta_s)} left")
+        parts += [f"{name} {value:.4g}" for name, value in self.metrics.items()]
+        return "  ".join(parts)
+
+
+OnProgress = Callable[[Progress], None]
+
+
+class Reporter:
+    """Passes reports on to the job and to a caller, seldom enough."""
+
+    def __init__(self, on_progress: OnProgress | None, *, start: int = 0) -> None:
+        self._on_progress = on_progress
+        self._start = start
+        self._began = time.monotonic()
+        self._told = 0.0
+
+    def __call__(
+        self,
+        done: int,
+        total: int | None,
+        message: str,
+        metrics: Mapping[str, float] | None = None,
+        *,
+        force: bool = False,
+    ) -> None:
+        """Report `done` of `total`; dropped where the last report was a moment ago."""
+        now = time.monotonic()
+        if not force and now - self._told < JOB_EVERY_S:
+            return
+        self._told = now
+        spent = now - self._began
+        rate = (done - self._start) / spent if spent > 0 else 0.0
+        report = Progress(done, total, rate, message, dict(metrics or {}))
+        from sessions.jobs import report_progress
+
+        report_progress(
+            done, total, rate=round(rate, 3), message=message, metrics=dict(report.metrics)
+        )
+        if self._on_progress is not None:
+            self._on_progress(report)
+
+
+class StderrLine:
+    """Shows reports on stderr; see the module."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._last = -LOG_EVERY_S
+        self._wrote = False
+
+    def __call__(self, report: Progress) -> None:
+        """Draw or add a line."""
+        if self._terminal:
+            sys.stderr.write(f"\r\x1b[2K{report.words()[:200]}")
+            self._wrote = True
+        elif time.monotonic() - self._last >= LOG_EVERY_S:
+            self._last = time.monotonic()
+            sys.stderr.write(report.words() + "\n")
+        sys.stderr.flush()
+
+    def end(self) -> None:
+        """Leave the line as it is and start a new one."""
+        if self._wrote:
+            sys.stderr.write("\n")
+            sys.stderr.flush()
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,0 +1,308 @@
+"""Fine-tune a model with LoRA: a run folder with curves, checkpoints and an adapter.
+
+Guarantee: a training that was cancelled (SIGTERM, SIGINT) or killed goes on from its last whole
+checkpoint and ends as it would have, within what floating point allows; the adapter in the run's
+folder is taken by `--adapter RUN` at once. Not for several machines.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sessions.errors import WbError
+from sessions.runs import Run
+from training.progress import OnProgress, Reporter
+from training.stopping import StopFlag, stop_on_signals
+from training.train_config import TrainConfig, load_config
+from training.train_data import TrainSet, open_training
+from workbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from training.collate import Collator
+    from training.train_eval import DevSet
+    from workbench.models.base import LoadedModel
+
+__all__ = ["TrainConfig", "dry_run", "load_config", "resumed_config", "train"]
+
+# Settings that change no result, or only how it is arrived at.
+_NOT_IN_KEY = {"threads", "name", "eval_batch_size", "cache_mb", "keep_checkpoints", "device"}
+
+
+@dataclass
+class Training:
+    """A training that is ready to run."""
+
+    config: TrainConfig
+    data: TrainSet
+    loaded: LoadedModel
+    model: Any
+    collator: Collator
+    dev: DevSet | None
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps for one pass over the data."""
+        batches = math.ceil(len(self.data) / self.config.batch_size)
+        return math.ceil(batches / self.config.gradient_accumulation)
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps in all."""
+        return self.config.max_steps or math.ceil(self.config.epochs * self.steps_per_epoch)
+
+    @property
+    def key(self) -> str:
+        """What the adapter depends on, as a hash."""
+        settings = {k: v for k, v in self.config.to_json().items() if k not in _NOT_IN_KEY}
+        parts = {
+            "v": 1,
+            "config": settings,
+            "model": self.loaded.identity,
+            "data": [[s.dataset, s.split, s.revision] for s in self.data.sources],
+            "templates": [[t.digest for t in pool] for pool in self.data.templates],
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def facts(self) -> dict[str, Any]:
+        """What `--dry-run` prints."""
+        from training.lora import count_parameters
+
+        trainable, everything = count_parameters(self.model)
+        return {
+            "samples": len(self.data),
+            "skipped": dict(self.data.skipped),
+            "templates": sorted({t.name for pool in self.data.templates for t in pool}),
+            "trainable_parameters": trainable,
+            "parameters": everything,
+            "trainable_share": trainable / everything,
+            "steps_per_epoch": self.steps_per_epoch,
+            "steps": self.steps,
+            "samples_per_step": self.config.batch_size * self.config.gradient_accumulation,
+            "eval_samples": len(self.dev.samples) if self.dev else 0,
+            "identity": self.loaded.identity,
+        }
+
+
+def prepare(config: TrainConfig, on_progress: OnProgress | None = None) -> Training:
+    """Open the data, load the model, put the adapter on. Raises as `train` does."""
+    import torch
+    from transformers import set_seed
+
+    from training.collate import Collator
+    from training.lora import attach_lora
+    from training.train_eval import open_dev
+    from workbench.models.base import load_model
+
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    tell = Reporter(on_progress)
+    tell(0, None, "looking at the data", force=True)
+    data = open_training(config)
+    tell(0, None, f"loading {config.model}", force=True)
+    loaded = load_model(config.spec)
+    set_seed(config.seed)
+    model = attach_lora(loaded, config.lora, config.adapter)
+    collator = Collator(loaded, data, cache_mb=config.cache_mb)
+    return Training(config, data, loaded, model, collator, open_dev(config, loaded))
+
+
+def dry_run(config: TrainConfig) -> dict[str, Any]:
+    """What a training would do: parameters, samples, steps. Writes nothing."""
+    return prepare(config).facts()
+
+
+def train(
+    config: TrainConfig,
+    on_progress: OnProgress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    *,
+    resume: str = "",
+) -> Run:
+    """Fine-tune, from the beginning or from a run's last checkpoint.
+
+    Args:
+        config: What is trained; with `resume` that of the run (`resumed_config`).
+        on_progress: Told as steps go by.
+        cancelled: Asked after each step; so are SIGTERM and SIGINT: a checkpoint is saved then.
+        resume: A run's id or folder.
+
+    Returns:
+        The run, `done` or `cancelled`, with `adapter/` and `metrics.json` in its folder.
+
+    Raises:
+        UsageError: The config cannot be meant, or is not that of the run to resume.
+        DataError: Nothing to train on.
+        ModelError: The model or the adapter cannot be loaded, or there is no memory.
+        RecordError: Another process is writing the run, or the disk is full.
+    """
+    with stop_on_signals(cancelled) as stop:
+        training = prepare(config, on_progress)
+        run = _open_run(training, resume)
+        with run:
+            try:
+                return _work(training, run, stop, on_progress)
+            except BaseException as error:
+                with contextlib.suppress(WbError):
+                    run.set_state("failed", reason=str(error)[:500])
+                raise
+
+
+def resumed_config(run: Run) -> TrainConfig:
+    """The config of a training. Raises `UsageError` where the run is none."""
+    values = run.config.get("config")
+    if run.kind != "train" or not isinstance(values, dict):
+        raise UsageError(
+            f"run {run.id} is no training that can be resumed", hint="see: wb runs list"
+        )
+    return TrainConfig.from_json(values, f"run {run.id}")
+
+
+def _open_run(training: Training, resume: str) -> Run:
+    config, key = training.config, training.key
+    if not resume:
+        record = {
+            "config": config.to_json(),
+            "name": config.name,
+            "dataset": ", ".join(config.train),
+            "split": "",
+            "model": config.model,
+            "adapter": config.adapter or None,
+            "eval": config.eval,
+            "facts": training.facts(),
+        }
+        run = Run.create(record, key, "train", total=training.steps)
+        _write_yaml(run.path / "config.yaml", config)
+        return run
+    run = Run.open(resume)
+    if run.key != key:
+        raise UsageError(
+            f"run {run.id} cannot be resumed: its config, its model or its data have changed",
+            hint="start a new run",
+            kind="other_run",
+        )
+    run.resume(total=training.steps)
+    return run
+
+
+def _write_yaml(path: Path, config: TrainConfig) -> None:
+    import yaml
+
+    from sessions.atomic import atomic_write
+
+    atomic_write(path, yaml.safe_dump(config.to_json(), sort_keys=False, allow_unicode=True))
+
+
+def _work(training: Training, run: Run, stop: StopFlag, on_progress: OnProgress | None) -> Run:
+    from training.train_record import TrainRecord
+    from training.trainer import last_checkpoint
+
+    config = training.config
+    record = TrainRecord(run, config)
+    checkpoint = last_checkpoint(run.path / "checkpoints")
+    began = time.monotonic()
+    trainer = _trainer(training, run, record, stop, on_progress, checkpoint)
+    with _explained():
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    step = trainer.state.global_step
+    was_cancelled = stop() and step < training.steps
+    facts = training.facts() | {
+        "steps_done": step,
+        "epochs_done": round(float(trainer.state.epoch or 0.0), 3),
+        "failed_samples": training.collator.failed,
+        "state": "cancelled" if was_cancelled else "done",
+        "key": run.key,
+        "seconds": round(run.seconds, 1),
+        "seconds_this_stretch": round(time.monotonic() - began, 1),
+    }
+    record.finish(training.model, facts)
+    run.set_state(facts["state"], total=training.steps, reason=stop.reason if was_cancelled else "")
+    Reporter(on_progress, start=step)(
+        step, training.steps, "trained", _headline(record.latest), force=True
+    )
+    return run
+
+
+def _trainer(
+    training: Training,
+    run: Run,
+    record: Any,
+    stop: StopFlag,
+    on_progress: OnProgress | None,
+    checkpoint: Path | None,
+) -> Any:
+    import torch
+    from transformers.trainer_callback import PrinterCallback, ProgressCallback
+
+    from training.trainer import AnswerTrainer, Hooks, arguments
+
+    config, dev = training.config, training.dev
+    done = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
+    tell = Reporter(on_progress, start=done)
+    tell(done, training.steps, "training", force=True)
+    deadline = time.monotonic() + config.max_minutes * 60 if config.max_minutes else math.inf
+    device = training.loaded.device
+    hooks = Hooks(
+        on_figures=record.figures,
+        on_step=lambda step, total: tell(step, total, "training", _headline(record.latest)),
+        stop=stop,
+        out_of_time=lambda: time.monotonic() >= deadline,
+    )
+
+    def evaluation() -> dict[str, float]:
+        assert dev is not None
+        step = trainer.state.global_step
+        tell(step, training.steps, "evaluating", _headline(record.latest), force=True)
+        found = dev.figures(training.model, run.path / "eval", step, stop)
+        return record.evaluated(training.model, step, found)
+
+    trainer = AnswerTrainer(
+        data=training.data,
+        collator=training.collator,
+        config=config,
+        evaluation=evaluation if dev else None,
+        model=training.model,
+        args=arguments(
+            config,
+            run.path / "checkpoints",
+            steps=training.steps,
+            on_cpu=device.type == "cpu",
+            bf16=device.type != "cpu" and training.loaded.base.dtype == torch.bfloat16,
+        ),
+        eval_dataset=[] if dev else None,
+        callbacks=[hooks],
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.remove_callback(ProgressCallback)
+    return trainer
+
+
+def _headline(figures: dict[str, float]) -> dict[str, float]:
+    names = ("loss", "eval_loss", "eval_accuracy", "eval_bleu4")
+    return {name: figures[name] for name in names if name in figures}
+
+
+@contextlib.contextmanager
+def _explained() -> Any:
+    """Out of memory in words that say what to do."""
+    from workbench.engine.generation import out_of_memory_explained
+    from workbench.errors import ModelError
+
+    try:
+        with out_of_memory_explained():
+            yield
+    except ModelError as error:
+        if error.kind != "out_of_memory":
+            raise
+        raise ModelError(
+            "out of memory while training",
+            hint="use a smaller batch_size with more gradient_accumulation, or quantization: 4bit",
+            kind="out_of_memory",
+        ) from error

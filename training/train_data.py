@@ -1,0 +1,185 @@
+"""The samples of a training: which ones, in which order, in which wording.
+
+Guarantee: order and wording are functions of seed, epoch and place alone, so that a resumed
+training sees what an uninterrupted one sees. Samples that cannot be used (broken, without a label,
+without the text that the template wants) are left out and counted by reason. Not for pixels or
+tokens: see `training.collate`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sessions.errors import WbError
+from training.train_config import TrainConfig
+from workbench.errors import DataError, UsageError
+from workbench.prompts.pool import Template, default_template, get_template
+from workbench.sample import Message, Sample
+
+if TYPE_CHECKING:
+    from workbench.data.source import Source
+
+# Batches of like length are cut from windows of so many batches, as in Trainer's own grouping.
+_WINDOW = 50
+
+
+@dataclass(frozen=True)
+class Item:
+    """One usable sample, without its images.
+
+    Attributes:
+        source: Which of the training sources.
+        ordinal: Its place there.
+        size: Images first, then characters: what its length goes by.
+        explanations: How many it has.
+    """
+
+    source: int
+    ordinal: int
+    uid: str
+    size: tuple[int, int]
+    explanations: int
+
+
+@dataclass
+class TrainSet:
+    """All usable samples of the training sources.
+
+    Attributes:
+        templates: For each source those that fit its task.
+        skipped: Reason -> how many were left out.
+    """
+
+    sources: list[Source]
+    templates: list[list[Template]]
+    items: list[Item] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    seed: int = 0
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def conversation(self, index: int, epoch: int) -> tuple[tuple[Message, ...], str]:
+        """The prompt and the gold answer of an item in an epoch. Raises `WbError`."""
+        item = self.items[index]
+        template, explanation = self.variant(index, epoch)
+        sample = self.sources[item.source].at(item.ordinal)
+        if sample.error:
+            raise DataError(sample.error, kind="bad_sample")
+        return template.render(sample), template.gold_answer(sample, explanation)
+
+    def variant(self, index: int, epoch: int) -> tuple[Template, int]:
+        """The wording and the explanation of an item in an epoch."""
+        item = self.items[index]
+        pool = self.templates[item.source]
+        if len(pool) == 1 and item.explanations <= 1:
+            return pool[0], 0
+        rng = random.Random(f"variant:{self.seed}:{epoch}:{item.uid}")
+        return rng.choice(pool), rng.randrange(max(1, item.explanations))
+
+    def order(self, epoch: int, batch_size: int) -> list[int]:
+        """All indices: shuffled, then in each window of batches put together by length."""
+        rng = random.Random(f"order:{self.seed}:{epoch}")
+        indices = list(range(len(self.items)))
+        rng.shuffle(indices)
+        out: list[list[int]] = []
+        step = batch_size * _WINDOW
+        for start in range(0, len(indices), step):
+            window = sorted(indices[start : start + step], key=lambda i: self.items[i].size)
+            batches = [window[i : i + batch_size] for i in range(0, len(window), batch_size)]
+            # A short batch stays last, so that all but the epoch's last one are full.
+            tail = batches.pop() if len(batches[-1]) < batch_size else []
+            rng.shuffle(batches)
+            out += [*batches, tail]
+        return [index for batch in out for index in batch]
+
+
+def open_training(config: TrainConfig) -> TrainSet:
+    """Open the sources, choose the templates, look at every sample once.
+
+    Raises:
+        UnknownName: A dataset, split or template of that name does not exist.
+        UsageError: A template fits none of the sources, or a stream is endless.
+        DataError: No sample can be used.
+    """
+    from workbench.data.source import open_source
+
+    sources = [open_source(name) for name in config.train]
+    data = TrainSet(sources, choose_templates(config.templates, sources), seed=config.seed)
+    for number, source in enumerate(sources):
+        if source.length is None:
+            raise UsageError(
+                f"{source.dataset}/{source.split} is endless",
+                hint=f"say how many: {source.dataset}/{source.split}[:10000]",
+            )
+        for ordinal, sample in enumerate(source.iter()):
+            reason = _unusable(sample, data.templates[number])
+            if reason:
+                data.skipped[reason] += 1
+                continue
+            size = (len(sample.images), sum(map(len, sample.texts.values())))
+            data.items.append(Item(number, ordinal, sample.uid, size, len(sample.explanations)))
+    if not data.items:
+        reasons = ", ".join(f"{n} {reason}" for reason, n in data.skipped.items()) or "empty"
+        raise DataError(
+            f"nothing to train on in {', '.join(config.train)}: {reasons}",
+            hint="see a sample: wb inspect UID",
+        )
+    return data
+
+
+def choose_templates(names: Sequence[str], sources: Sequence[Source]) -> list[list[Template]]:
+    """For each source the named templates of its task, or the task's default."""
+    pool = [get_template(name) for name in names]
+    tasks = {source.task for source in sources}
+    strangers = [template.name for template in pool if template.task not in tasks]
+    if strangers:
+        raise UsageError(
+            f"'templates' names {', '.join(strangers)}, and no training data is of that task "
+            f"(they are: {', '.join(sorted(tasks))})",
+            kind="bad_config",
+        )
+    return [
+        [t for t in pool if t.task == source.task] or [default_template(source.task)]
+        for source in sources
+    ]
+
+
+def _unusable(sample: Sample, templates: Sequence[Template]) -> str:
+    """Why a sample cannot be trained on, empty where it can."""
+    if sample.error:
+        return "cannot be read"
+    if sample.label is None:
+        return "without a label"
+    try:
+        for template in templates:
+            template.render(sample)
+    except WbError:
+        return "without the text that the template wants"
+    return ""
+
+
+class BatchOrder:
+    """A sampler for `Trainer`: an epoch's order, which it is told by `set_epoch`.
+
+    It yields (epoch, index), since the wording of a sample depends on the epoch.
+    """
+
+    def __init__(self, data: TrainSet, batch_size: int) -> None:
+        self._data, self._batch_size, self._epoch = data, batch_size, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Which epoch comes next."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        epoch = self._epoch
+        for index in self._data.order(epoch, self._batch_size):
+            yield epoch, index

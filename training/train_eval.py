@@ -1,0 +1,146 @@
+"""The evaluation inside a training: the loss on gold answers, and answers generated and read.
+
+Guarantee: the same samples every time, drawn by the seed; answers are generated and read as
+`wb run-eval` does. Not for the final word on an adapter: evaluate that with `wb run-eval`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from training.collate import Collator
+from training.eval_batch import ask_batch
+from training.eval_config import EvalConfig
+from training.eval_lines import Prompter
+from training.eval_prepare import Evaluation
+from training.metrics import compute_metrics
+from training.train_config import TrainConfig
+from training.train_data import Item, TrainSet, choose_templates
+from training.trainer import answer_loss, positions_to_score
+from workbench.engine.decoding import Decoding
+from workbench.errors import DataError
+from workbench.sample import Sample
+
+if TYPE_CHECKING:
+    from workbench.data.source import Source
+    from workbench.models.base import LoadedModel
+
+# The figure that says which of two adapters is better, the first that there is.
+HEADLINES = ("accuracy", "vqa_accuracy", "bleu4")
+
+
+@dataclass
+class DevSet:
+    """What a training is evaluated on, ready to be asked again and again."""
+
+    config: TrainConfig
+    evaluation: Evaluation
+    samples: list[Sample]
+    collator: Collator
+    items: int
+
+    def figures(
+        self, model: Any, folder: Path, step: int, stop: Callable[[], bool]
+    ) -> dict[str, Any]:
+        """`{"loss", "document"}`; the answers go into `folder`. Stopped: no `document`."""
+        was_training = model.training
+        model.eval()
+        try:
+            loss = self._loss(model)
+            lines: list[dict[str, Any]] = []
+            size = self.config.eval_batch_size
+            for start in range(0, len(self.samples), size):
+                if stop():
+                    return {"loss": loss, "document": {}}
+                lines += ask_batch(self.evaluation, self.samples[start : start + size])
+        finally:
+            model.train(was_training)
+        self._write(folder, step, lines)
+        source = self.evaluation.source
+        document = compute_metrics(lines, task=source.task, labels=source.labels)
+        # Speed beside a training says nothing about the model.
+        document["metrics"].pop("tokens_per_s", None)
+        return {"loss": loss, "document": document}
+
+    def _loss(self, model: Any) -> float:
+        import torch
+
+        device, total, count = self.evaluation.loaded.device, 0.0, 0
+        with torch.no_grad():
+            for start in range(0, self.items, self.config.eval_batch_size):
+                stop = min(start + self.config.eval_batch_size, self.items)
+                inputs = self.collator([(0, i) for i in range(start, stop)])
+                labels = inputs.pop("labels")
+                n = int((labels != -100).sum())
+                keep = positions_to_score(labels)
+                inputs = {key: value.to(device) for key, value in inputs.items()}
+                logits = model(**inputs, logits_to_keep=keep, use_cache=False).logits[:, -keep:]
+                total += float(answer_loss(logits, labels.to(device), n)) * n
+                count += n
+        return total / max(count, 1)
+
+    def _write(self, folder: Path, step: int, lines: list[dict[str, Any]]) -> None:
+        from sessions.atomic import atomic_write
+        from sessions.json_line import to_line
+
+        folder.mkdir(parents=True, exist_ok=True)
+        data = b"".join(to_line({"v": 1, **line}) for line in lines)
+        atomic_write(folder / f"{step:08d}.jsonl", data)
+
+
+def open_dev(config: TrainConfig, loaded: LoadedModel) -> DevSet | None:
+    """The dev set of a config, `None` where it names none.
+
+    Raises:
+        UnknownName: There is no such dataset.
+        DataError: None of its samples can be used.
+    """
+    if not config.eval:
+        return None
+    from workbench.data.source import open_source
+
+    source = open_source(config.eval)
+    templates = choose_templates([n for n in config.templates if _fits(n, source)], [source])[0][:1]
+    samples = _draw(source, config)
+    usable = [s for s in samples if s.error is None and s.label is not None]
+    if not usable:
+        raise DataError(
+            f"no sample of {config.eval} can be evaluated on", hint="does it have labels?"
+        )
+    data = TrainSet([source], [templates], seed=config.seed)
+    for sample in usable:
+        size = (len(sample.images), 0)
+        data.items.append(Item(0, source.ordinal(sample.uid), sample.uid, size, 1))
+    decoding = Decoding(max_new_tokens=config.eval_new_tokens, top_logprobs=0)
+    evaluation = Evaluation(
+        EvalConfig(dataset=config.eval, spec=config.spec, decoding=decoding),
+        source,
+        loaded,
+        Prompter(templates[0], source.task, tuple(source.labels)),
+        len(usable),
+    )
+    # The words of the prompts are short: they are asked in order of length to pad little.
+    usable.sort(key=lambda s: (len(s.images), sum(map(len, s.texts.values()))))
+    data.items.sort(key=lambda item: item.uid)
+    collator = Collator(loaded, data, cache_mb=config.cache_mb // 4)
+    return DevSet(config, evaluation, usable, collator, len(data.items))
+
+
+def _fits(name: str, source: Source) -> bool:
+    from workbench.prompts.pool import get_template
+
+    return get_template(name).task == source.task
+
+
+def _draw(source: Source, config: TrainConfig) -> list[Sample]:
+    """`eval_samples` of them, or all; of a stream the first."""
+    n = source.length if source.length is not None else config.eval_samples
+    if not n:
+        return []
+    wanted = min(n, config.eval_samples or n)
+    order = random.Random(f"dev:{config.seed}").sample(range(n), wanted)
+    return [replace(source.at(i)) for i in sorted(order)]

@@ -1,0 +1,223 @@
+"""`transformers.Trainer` for answers: loss on the answer alone, our order, our evaluation.
+
+Guarantee: the loss is the mean over the answer tokens of all forwards of a step (not a mean of
+means), computed on no other position: logits are made for the answers only. Not for deciding what
+is trained: see `training.train`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import Trainer, TrainerCallback, TrainingArguments
+
+from training.collate import Collator
+from training.train_config import TrainConfig
+from training.train_data import BatchOrder, TrainSet
+
+# What a checkpoint is whole by: written after everything else of it.
+COMPLETE = "complete"
+
+
+def answer_loss(
+    logits: torch.Tensor,
+    labels: torch.Tensor,
+    items: torch.Tensor | int | None,
+    smoothing: float = 0.0,
+) -> torch.Tensor:
+    """Cross-entropy of the answer tokens.
+
+    Args:
+        logits: (B, K, V), of the last K positions.
+        labels: (B, L), L >= K; -100 where no answer is.
+        items: Answer tokens of the whole step; those of `labels` where `None`.
+        smoothing: Label smoothing.
+    """
+    width = logits.shape[1]
+    targets = labels[:, labels.shape[1] - width + 1 :]
+    total = torch.nn.functional.cross_entropy(
+        logits[:, :-1].flatten(0, 1).float(),
+        targets.flatten(),
+        ignore_index=-100,
+        reduction="sum",
+        label_smoothing=smoothing,
+    )
+    count = (targets != -100).sum() if items is None else items
+    return total / max(int(count), 1)
+
+
+def positions_to_score(labels: torch.Tensor) -> int:
+    """How many of the last positions hold every answer token and the one before it."""
+    first = (labels != -100).any(dim=0).nonzero()
+    start = int(first[0, 0]) if len(first) else labels.shape[1] - 1
+    return labels.shape[1] - start + 1
+
+
+class AnswerTrainer(Trainer):
+    """See the module."""
+
+    def __init__(
+        self,
+        *,
+        data: TrainSet,
+        collator: Collator,
+        config: TrainConfig,
+        evaluation: Callable[[], dict[str, float]] | None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(train_dataset=_Indices(len(data)), data_collator=collator, **kwargs)
+        self._data, self._config, self._evaluation = data, config, evaluation
+        # The loss below is a sum over the step's answer tokens: Trainer must not divide again.
+        self.model_accepts_loss_kwargs = True
+        self.loss_is_scaled_for_ga = True
+        self.can_return_loss = True
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        return BatchOrder(self._data, self._config.batch_size)
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> Any:
+        """See `answer_loss`."""
+        inputs = dict(inputs)
+        labels = inputs.pop("labels")
+        keep = positions_to_score(labels)
+        outputs = model(**inputs, logits_to_keep=keep, use_cache=False)
+        # A model that knows no `logits_to_keep` gives all positions.
+        logits = outputs.logits[:, -keep:]
+        loss = answer_loss(logits, labels, num_items_in_batch, self._config.label_smoothing)
+        return (loss, outputs) if return_outputs else loss
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """Our own evaluation: answers are generated and read, besides the loss on gold ones."""
+        metrics = self._evaluation() if self._evaluation else {}
+        metrics = {f"eval_{name}": value for name, value in metrics.items()}
+        self.log(dict(metrics))
+        self.control = self.callback_handler.on_evaluate(
+            self.args, self.state, self.control, metrics
+        )
+        return metrics
+
+
+class _Indices(torch.utils.data.Dataset):
+    """A dataset that gives back what it is asked for: the sampler says it all."""
+
+    def __init__(self, length: int) -> None:
+        self._length = length
+
+    def __getitem__(self, pair: tuple[int, int]) -> tuple[int, int]:
+        return pair
+
+    def __len__(self) -> int:
+        return self._length
+
+
+def arguments(config: TrainConfig, folder: Path, *, steps: int, on_cpu: bool, bf16: bool) -> Any:
+    """The `TrainingArguments` of a config.
+
+    Args:
+        config: What is wanted.
+        folder: For the checkpoints.
+        steps: In all.
+        on_cpu: Keep off a GPU that there may be.
+        bf16: Compute in bfloat16.
+    """
+    return TrainingArguments(
+        output_dir=str(folder),
+        per_device_train_batch_size=config.batch_size,
+        gradient_accumulation_steps=config.gradient_accumulation,
+        learning_rate=config.learning_rate,
+        lr_scheduler_type=config.scheduler,
+        lr_scheduler_kwargs={"min_lr_rate": 0.1}
+        if config.scheduler == "cosine_with_min_lr"
+        else None,
+        warmup_steps=config.warmup,
+        weight_decay=config.weight_decay,
+        max_grad_norm=config.max_grad_norm,
+        num_train_epochs=config.epochs,
+        max_steps=config.max_steps or -1,
+        logging_strategy="steps",
+        logging_steps=config.log_every,
+        logging_first_step=True,
+        save_strategy="steps" if config.save_every else "epoch",
+        save_steps=config.save_every or steps,
+        save_total_limit=config.keep_checkpoints,
+        eval_strategy="epoch" if config.eval else "no",
+        seed=config.seed,
+        data_seed=config.seed,
+        use_cpu=on_cpu,
+        bf16=bf16,
+        remove_unused_columns=False,
+        dataloader_num_workers=0,
+        dataloader_pin_memory=False,
+        report_to=[],
+        disable_tqdm=True,
+        log_level="error",
+    )
+
+
+class Hooks(TrainerCallback):
+    """Passes what happens on: to the record, and back whether to stop.
+
+    Attributes:
+        on_figures: Called with (step, epoch, figures) whenever there are any.
+        on_step: Called with (step, total).
+        stop: Asked after each step: stop, after saving a checkpoint?
+        out_of_time: Asked after each step: stop, as if it were the end?
+    """
+
+    def __init__(
+        self,
+        *,
+        on_figures: Callable[[int, float, dict[str, float]], None],
+        on_step: Callable[[int, int], None],
+        stop: Callable[[], bool],
+        out_of_time: Callable[[], bool],
+    ) -> None:
+        self.on_figures, self.on_step = on_figures, on_step
+        self.stop, self.out_of_time = stop, out_of_time
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
+        """After an optimizer step."""
+        self.on_step(state.global_step, state.max_steps)
+        if self.stop():
+            control.should_save = control.should_training_stop = True
+            # A cancel is answered at once: no evaluation on the way out.
+            control.should_evaluate = False
+        elif self.out_of_time():
+            control.should_save = control.should_training_stop = True
+        return control
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
+        """A cancelled epoch is not evaluated, nor saved twice."""
+        if self.stop():
+            control.should_evaluate = control.should_save = False
+        return control
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        """Loss, learning rate, evaluation."""
+        figures = {k: float(v) for k, v in (logs or {}).items() if isinstance(v, (int, float))}
+        self.on_figures(state.global_step, float(state.epoch or 0), figures)
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Mark the checkpoint as whole."""
+        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        if folder.is_dir():
+            (folder / COMPLETE).write_text("")
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest whole checkpoint; one that a kill left in pieces is passed over."""
+    found = [
+        (int(path.name.rpartition("-")[2]), path)
+        for path in folder.glob("checkpoint-*")
+        if path.name.rpartition("-")[2].isdigit() and (path / COMPLETE).is_file()
+    ]
+    return max(found)[1] if found else None
