@@ -1,0 +1,133 @@
+"""Options and steps that the commands which ask a model share.
+
+Guarantee: one word means the same in all of them; imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from workbench.engine.decoding import Decoding
+    from workbench.models.spec import ModelSpec
+
+MODEL_FLAGS = ("model", "adapter", "quantization", "dtype", "device", "attention", "revision")
+KNOBS = (
+    *("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "num_beams"),
+    *("max_new_tokens", "stop", "seed", "top_logprobs"),
+)
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def _stacked(*options: Decorator) -> Decorator:
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
+
+def model_options(*, plain: bool = True) -> Decorator:
+    """`--model`, `--adapter` and how they are held.
+
+    Args:
+        plain: With defaults; otherwise an option that is not given is `None`.
+    """
+
+    def default(value: str) -> str | None:
+        return value if plain else None
+
+    return _stacked(
+        click.option(
+            "--model", default=default("demo"), show_default=plain, help="demo, a folder, a hub id."
+        ),
+        click.option("--adapter", help="A PEFT adapter: a folder, or the id of a training run."),
+        click.option(
+            "--quantization",
+            default=default("none"),
+            type=click.Choice(["none", "4bit", "8bit"]),
+            help="How the weights are held.",
+        ),
+        click.option(
+            "--dtype",
+            default=default("auto"),
+            type=click.Choice(["auto", "bf16", "fp16", "fp32"]),
+            help="auto is fp32 on a CPU, the model's own on a GPU.",
+        ),
+        click.option("--device", default=default("auto"), help="auto, cpu, cuda:1, ..."),
+        click.option(
+            "--attention", default=default("sdpa"), help="sdpa, eager, flash_attention_2."
+        ),
+        click.option("--revision", help="Branch, tag or commit of a hub id."),
+    )
+
+
+def knob_options() -> Decorator:
+    """Every decoding knob."""
+    return _stacked(
+        click.option("--temperature", default=0.0, show_default=True, help="0 is greedy."),
+        click.option("--top-p", default=1.0, help="Nucleus; 1 is off."),
+        click.option("--top-k", default=0, help="Keep the k most probable; 0 is off."),
+        click.option("--min-p", default=0.0, help="Of the best one's probability; 0 is off."),
+        click.option("--repetition-penalty", default=1.0, help="1 is off."),
+        click.option("--num-beams", default=1, help="Beam search; 1 is off."),
+        click.option("--max-new-tokens", default=64, show_default=True, help="The longest answer."),
+        click.option("--stop", multiple=True, help="End the answer before this string; repeat."),
+        click.option("--seed", default=0, show_default=True, help="Same seed, same answer."),
+        click.option("--top-logprobs", default=5, show_default=True, help="Alternatives kept."),
+    )
+
+
+def spec_from(flags: dict[str, Any]) -> ModelSpec:
+    """The model that was asked for, folders by their whole path, so that it can be replayed."""
+    from workbench.engine.protocol import absolute
+    from workbench.models.spec import ModelSpec
+
+    return absolute(ModelSpec(**{name: flags[name] for name in MODEL_FLAGS}))
+
+
+def decoding_from(flags: dict[str, Any]) -> Decoding:
+    """The knobs that were asked for. Raises `UsageError` naming all that are wrong."""
+    from workbench.engine.decoding import Decoding
+
+    return Decoding.from_json({name: flags[name] for name in KNOBS})
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """Gives a flag that the first Ctrl-C raises, so that what was said is kept; a second one ends
+    the command as usual.
+    """  # noqa: D205
+    pressed = False
+
+    def press(_number: int, _frame: object) -> None:
+        nonlocal pressed
+        if pressed:
+            raise KeyboardInterrupt
+        pressed = True
+
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def tell_loading() -> Callable[[str, float], None]:
+    """Says on a terminal's stderr what a load is at; silent elsewhere."""
+    if not sys.stderr.isatty():
+        return lambda stage, share: None
+
+    def tell(stage: str, share: float) -> None:
+        word = "" if stage == "ready" else f"loading: {stage} {share:.0%}"
+        click.echo(f"\r{word}\x1b[K", nl=False, err=True)
+
+    return tell

@@ -1,0 +1,162 @@
+"""`wb config`: the settings, where each comes from, and how to change one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from commands.printing import echo_json, echo_table
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+def _complete(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Any]:
+    from workbench.config import KNOBS
+
+    return [
+        CompletionItem(name, help=knob.help)
+        for name, knob in KNOBS.items()
+        if name.startswith(incomplete)
+    ]
+
+
+_name = click.argument("name", shell_complete=_complete)
+
+
+@click.group()
+def command() -> None:
+    """Show and change the settings.
+
+    They are read from $WB_HOME/config.toml, then from WB_* variables, then from flags; the later
+    one wins.
+
+    \b
+    Example:
+      wb config list
+      wb config set images halfcell
+      wb config set keymap.prompt ctrl+p
+    """
+
+
+@command.command("list")
+@_json
+def list_(as_json: bool) -> None:
+    """List all settings with their values and where they come from.
+
+    \b
+    Example:
+      wb config list
+    """
+    from workbench.config import KNOBS, load_settings, unknown_variables
+
+    settings = load_settings(strict=False)
+    values = settings.to_json()
+    keymap = values.pop("keymap")
+    source = settings.sources
+    rows = [(name, values[name], source.get(name, "default")) for name in KNOBS]
+    rows += [(f"keymap.{key}", keys, source["keymap"]) for key, keys in keymap.items()]
+    if as_json:
+        echo_json([{"name": name, "value": value, "source": where} for name, value, where in rows])
+    else:
+        echo_table(
+            ("SETTING", "VALUE", "FROM", "MEANING"),
+            [(n, _shown(v), w, KNOBS[n].help if n in KNOBS else "") for n, v, w in rows],
+        )
+    for problem in settings.problems:
+        click.echo(f"ignored: {problem}", err=True)
+    for variable in unknown_variables():
+        click.echo(f"ignored: {variable} is no setting", err=True)
+
+
+@command.command()
+@_name
+@_json
+def get(name: str, as_json: bool) -> None:
+    """Print one setting.
+
+    \b
+    Example:
+      wb config get model
+    """
+    from workbench.config import load_settings, unknown
+    from workbench.errors import UnknownName
+
+    settings = load_settings(strict=False)
+    values = settings.to_json()
+    values |= {f"keymap.{key}": keys for key, keys in values["keymap"].items()}
+    if name not in values:
+        raise UnknownName(unknown(name), hint="see: wb config list")
+    if as_json:
+        source = settings.sources.get(name.partition(".")[0], "default")
+        echo_json({"name": name, "value": values[name], "source": source})
+    else:
+        click.echo(_shown(values[name]))
+
+
+@command.command("set")
+@_name
+@click.argument("value")
+def set_(name: str, value: str) -> None:
+    """Write one setting into the file.
+
+    \b
+    Example:
+      wb config set opacity 0.4
+    """
+    import os
+
+    from workbench.config import set_setting, variable
+
+    set_setting(name, value)
+    if os.environ.get(variable(name)):
+        click.echo(f"note: {variable(name)} is set as well, and wins", err=True)
+
+
+@command.command()
+@_name
+def unset(name: str) -> None:
+    """Take one setting out of the file, so that the default stands again.
+
+    \b
+    Example:
+      wb config unset images
+    """
+    from workbench.config import unset_setting
+
+    if not unset_setting(name):
+        click.echo(f"{name} is not set in the file", err=True)
+
+
+@command.command()
+def path() -> None:
+    """Print where the settings file is, or would be.
+
+    \b
+    Example:
+      $EDITOR "$(wb config path)"
+    """
+    from workbench.config_file import config_path
+
+    click.echo(config_path())
+
+
+@command.command()
+def check() -> None:
+    """Exit 0 where all settings are sound, else say everything that is wrong.
+
+    \b
+    Example:
+      wb config check
+    """
+    from workbench.config import load_settings
+
+    load_settings()
+    click.echo("all settings are sound", err=True)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)

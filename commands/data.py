@@ -1,0 +1,201 @@
+"""`wb data`: list, describe, add and remove datasets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from commands.completing import complete_datasets
+from commands.printing import echo_json, echo_table
+
+_TASKS = ["statement", "entailment", "question", "caption", "classification", "other"]
+_FORMATS = ["delimited", "jsonlines", "jsonarray", "parquet"]
+
+
+@click.group()
+def command() -> None:
+    """List, add and describe datasets.
+
+    \b
+    Example:
+      wb data list
+      wb data info nlvr1
+      wb data add mine train.csv --text question=q --label answer --image 'img/{id}.jpg'
+    """
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+def list_(as_json: bool) -> None:
+    """List the datasets there are.
+
+    \b
+    Example:
+      wb data list --json
+    """
+    from workbench.data.registry import list_datasets
+
+    found = list_datasets()
+    if as_json:
+        echo_json([info.to_json() for info in found])
+        return
+    rows = []
+    for info in found:
+        splits = ", ".join(f"{name} {_count(n)}" for name, n in info.splits.items())
+        rows.append((info.name, "" if info.error else info.task, info.error or splits))
+    echo_table(("NAME", "TASK", "SPLITS"), rows)
+
+
+@command.command()
+@click.argument("dataset", shell_complete=complete_datasets)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def info(dataset: str, as_json: bool) -> None:
+    """Describe one dataset: its splits, what is read from where, its licence.
+
+    \b
+    Example:
+      wb data info demo
+    """
+    from workbench.data.describing import describe_dataset
+    from workbench.text import clean
+
+    body = describe_dataset(dataset)
+    if as_json:
+        echo_json(body)
+        return
+    for key in ("name", "description", "task", "where", "licence", "kind", "error"):
+        if body.get(key):
+            click.echo(clean(f"{key:<12} {body[key]}", newlines=False))
+    if body["labels"]:
+        click.echo(clean(f"{'labels':<12} {', '.join(body['labels'])}", newlines=False))
+    for role, column in body["schema"].items():
+        click.echo(clean(f"{'reads':<12} {role} from {column}", newlines=False))
+    for split, facts in body["split_details"].items():
+        bad = f", {facts['bad']} unreadable" if facts.get("bad") else ""
+        words = facts.get("error") or f"{_count(facts['length'])} samples{bad}"
+        words += f", revision {facts['revision']}" if facts.get("revision") else ""
+        click.echo(clean(f"{'split':<12} {split}: {words}", newlines=False))
+
+
+@command.command()
+@click.argument("name")
+@click.argument("files", nargs=-1, required=True)
+@click.option("--id", "id_", help="Column or template; hash (the default) or auto to make one.")
+@click.option("--text", "texts", multiple=True, help="ROLE=COLUMN or COLUMN; may be given again.")
+@click.option("--label", help="Column of the label or short answer.")
+@click.option("--labels", help="The closed set: a,b,c, or 0=a,1=b to name raw values.")
+@click.option("--reference", "references", multiple=True, help="Column of further answers.")
+@click.option("--explanation", "explanations", multiple=True, help="Column of explanations.")
+@click.option("--image", multiple=True, help="Column, or a path template; again for a pair.")
+@click.option("--image-root", help="Folder of the images (default: that of the file).")
+@click.option("--objects", help="Column of object boxes and its format, COLUMN:nlvr1.")
+@click.option("--metadata", multiple=True, help="Keep only these columns beside ('' for none).")
+@click.option("--task", type=click.Choice(_TASKS), help="What is asked.")
+@click.option(
+    "--split", "splits", multiple=True, help="NAME, or NAME=FILTER such as train='2<800'."
+)
+@click.option("--where", help="Only the rows that pass this filter.")
+@click.option("--delimiter", help="One character, or tab (default: found in the first line).")
+@click.option("--encoding", help="Of the text (default utf-8).")
+@click.option("--format", "format_", type=click.Choice(_FORMATS), help="Where the ending misleads.")
+@click.option("--records", help="Key of the list in a JSON document.")
+@click.option("--no-header", is_flag=True, help="The first line is a row; columns are 0, 1, ...")
+@click.option("--no-quotes", is_flag=True, help="A quote has no meaning in this table.")
+@click.option("--fetch", is_flag=True, help="Fetch images at URLs when they are needed.")
+@click.option("--description", help="One line for `wb data list`.")
+@click.option("--licence", help="The data's licence.")
+@click.option("--like", help="A known layout: nlvr1, easy_vqa.")
+@click.option("--replace", is_flag=True, help="In the place of a dataset of that name.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def add(name: str, files: tuple[str, ...], as_json: bool, **options: Any) -> None:
+    """Make one's own CSV, TSV, JSON, Parquet or folder of images a dataset.
+
+    FILES may be written SPLIT=FILE; otherwise a split is called as its file. What is not given
+    is guessed from the names of the columns, and said. The mapping is kept in
+    $WB_HOME/datasets/NAME.toml; the data stay where they are.
+
+    \b
+    Example:
+      wb data add mine train.csv --text question=q --label answer --image 'img/{id}.jpg'
+      wb data add nlvr1 dev.json --id identifier --text sentence=sentence \\
+          --label label --image 'images/{directory}/dev-{identifier}-0.png'
+      wb data add easy questions.json --text question=0 --label 1 \\
+          --image 'images/{2}.png' --split train='2<800' --split test='2>=800'
+      wb data add photos folder/
+    """
+    from workbench.data.adding import add as add_table
+    from workbench.data.describing import try_samples
+    from workbench.text import clean
+
+    added = add_table(name, list(files), **_wishes(options))
+    tried, problems = try_samples(name)
+    if as_json:
+        facts = {"bad": added.bad, "guessed": list(added.guessed), "problems": problems}
+        echo_json(added.info.to_json() | facts | {"mapping": str(added.path)})
+        return
+    for guess in added.guessed:
+        click.echo(clean(f"taken  {guess}", newlines=False), err=True)
+    splits = ", ".join(f"{s} {_count(n)}" for s, n in added.info.splits.items())
+    click.echo(clean(f"{name}: {splits} samples", newlines=False))
+    if added.bad:
+        click.echo(f"{added.bad} rows cannot be read; they are kept with their error", err=True)
+    if problems:
+        click.echo(f"{len(problems)} of {tried} samples tried have a problem:", err=True)
+        for uid, problem in list(problems.items())[:3]:
+            click.echo(clean(f"  {uid}: {problem}", newlines=False), err=True)
+
+
+@command.command()
+@click.argument("name", shell_complete=complete_datasets)
+def rm(name: str) -> None:
+    """Forget an added dataset; its data stay where they are.
+
+    \b
+    Example:
+      wb data rm mine
+    """
+    from workbench.data.adding import remove_dataset
+
+    click.echo(f"removed {remove_dataset(name)}; the data are where they were", err=True)
+
+
+def _count(length: int | None) -> str:
+    return "endless" if length is None else f"{length:,}"
+
+
+def _wishes(options: dict[str, Any]) -> dict[str, Any]:
+    """The words of the flags in the words of the core; `None` where nothing was said."""
+    from workbench.data.readers.opening import ReadOptions
+
+    delimiter = {"tab": "\t", "\\t": "\t"}.get(options["delimiter"] or "", options["delimiter"])
+    texts = [text.partition("=") for text in options["texts"]]
+    metadata = options["metadata"]
+    return {
+        "id": options["id_"],
+        "texts": {role: column if equals else role for role, equals, column in texts} or None,
+        "label": options["label"],
+        "labels": [w for w in (options["labels"] or "").split(",") if w.strip()] or None,
+        "references": options["references"] or None,
+        "explanations": options["explanations"] or None,
+        "image": options["image"] or None,
+        "image_root": options["image_root"],
+        "objects": options["objects"],
+        "metadata": [column for column in metadata if column] if metadata else None,
+        "task": options["task"],
+        "splits": options["splits"] or None,
+        "where": options["where"],
+        "fetch": options["fetch"] or None,
+        "description": options["description"],
+        "licence": options["licence"],
+        "like": options["like"],
+        "replace": options["replace"],
+        "read": ReadOptions(
+            format=options["format_"] or "",
+            delimiter=delimiter or "",
+            encoding=options["encoding"] or "utf-8",
+            header=not options["no_header"],
+            quotes=not options["no_quotes"],
+            records=options["records"] or "",
+        ),
+    }

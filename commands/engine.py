@@ -1,0 +1,207 @@
+"""`wb engine`: start, stop and look at the process that holds the model."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from typing import Any
+
+import click
+
+_wait = click.option("--wait", "wait_s", default=60.0, help="Seconds to wait for it.")
+_idle = click.option(
+    "--idle-minutes", type=float, help="It leaves when unused for so long; 0 for never.  [30]"
+)
+_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+@click.group()
+def command() -> None:
+    """Look after the model process.
+
+    One engine per user and WB_HOME holds the model, so that the next prompt pays no load. It is
+    started when something is asked and leaves when nothing is for a while.
+
+    \b
+    Example:
+      wb engine status
+      wb engine start --load demo
+      wb engine log --lines 50
+    """
+
+
+@command.command()
+@_wait
+@_idle
+@click.option("--load", "model", help="Load this model at once.")
+@_json
+def start(wait_s: float, idle_minutes: float | None, model: str | None, as_json: bool) -> None:
+    """Start it, or find the one that runs.
+
+    \b
+    Example:
+      wb engine start --idle-minutes 120
+    """
+    from commands.asking import tell_loading
+    from workbench.engine.client import Engine
+    from workbench.models.spec import ModelSpec
+
+    with Engine.connect(start=True, wait_s=wait_s, idle_minutes=idle_minutes) as engine:
+        if model:
+            engine.load(ModelSpec(model), on_progress=tell_loading())
+        _show(engine.status(), as_json)
+
+
+@command.command()
+@click.option("--force", is_flag=True, help="End it where it does not answer (kill).")
+def stop(force: bool) -> None:
+    """Stop it; what it was answering ends as cancelled.
+
+    \b
+    Example:
+      wb engine stop
+    """
+    from workbench.engine import process
+    from workbench.engine.client import Engine
+    from workbench.errors import EngineError
+
+    try:
+        engine = Engine.connect(start=False, wait_s=3)
+        engine.stop()
+        click.echo(f"stopped {engine.pid}", err=True)
+    except EngineError as error:
+        if error.kind == "engine_off":
+            click.echo("no engine is running", err=True)
+        elif force and process.is_running():
+            _kill()
+        else:
+            raise
+
+
+@command.command()
+@_wait
+@_idle
+@_json
+def restart(wait_s: float, idle_minutes: float | None, as_json: bool) -> None:
+    """Stop it and start a new one, empty.
+
+    \b
+    Example:
+      wb engine restart
+    """
+    from workbench.engine.client import Engine
+    from workbench.errors import EngineError
+
+    with contextlib.suppress(EngineError):
+        Engine.connect(start=False, wait_s=3).stop()
+    with Engine.connect(start=True, wait_s=wait_s, idle_minutes=idle_minutes) as engine:
+        _show(engine.status(), as_json)
+
+
+@command.command()
+@_json
+def status(as_json: bool) -> None:
+    """What it holds and does; exit 1 where none runs.
+
+    \b
+    Example:
+      wb engine status --json
+    """
+    from workbench.engine.client import Engine
+    from workbench.errors import EngineError
+
+    try:
+        with Engine.connect(start=False, wait_s=3) as engine:
+            _show(engine.status(), as_json)
+    except EngineError as error:
+        if error.kind != "engine_off":
+            raise
+        if as_json:
+            from commands.printing import echo_json
+
+            echo_json({"state": "off"})
+        click.echo("no engine is running", err=True)
+        sys.exit(1)
+
+
+@command.command()
+@click.option("--lines", default=30, show_default=True, help="How many of the last ones.")
+@click.option("--follow", is_flag=True, help="Go on until Ctrl-C.")
+def log(lines: int, follow: bool) -> None:
+    """Print what the engine said.
+
+    \b
+    Example:
+      wb engine log --follow
+    """
+    from workbench.engine import process
+    from workbench.text import clean
+
+    for line in process.log_tail(lines):
+        click.echo(clean(line))
+    path = process.log_path()
+    if not path.exists():
+        click.echo("no engine has run here yet", err=True)
+        return
+    if follow:
+        with path.open("rb") as stream:
+            stream.seek(0, os.SEEK_END)
+            while True:
+                if line := stream.readline():
+                    click.echo(clean(line.decode("utf-8", "replace").rstrip("\n")))
+                else:
+                    time.sleep(0.3)
+
+
+def _kill() -> None:
+    """End an engine that holds the lock and does not answer."""
+    from workbench.engine import process
+    from workbench.errors import EngineError
+
+    pid = process.lock_owner()
+    if pid is None:
+        raise EngineError("it cannot be told which process the engine is", hint="see: ps")
+    os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 5
+    while process.is_running() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    click.echo(f"killed {pid}", err=True)
+
+
+def _show(status: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        from commands.printing import echo_json
+
+        echo_json(status)
+        return
+    from commands.printing import duration
+    from workbench.text import clean
+
+    model = status["model"]
+    rows = [
+        ("engine", f"{status['pid']}, wb {status['version']}, up {duration(status['uptime_s'])}"),
+        ("state", f"{status['state']}, {status['queue']} waiting, {status['serving']} served now"),
+        ("answered", f"{status['served']} requests, {status['tokens']} tokens"),
+        ("memory", f"process {_size(status['process_bytes'])}"),
+    ]
+    if model:
+        name = model["model"] + (f" + {model['adapter']}" if model["adapter"] else "")
+        rows += [
+            ("model", clean(name, newlines=False)),
+            ("held as", f"{model['dtype']}, {model['quantization']}, on {model['device']}"),
+            ("weights", _size(model["memory_bytes"])),
+            ("identity", model["identity"][:16]),
+        ]
+    if status["leaves_after_s"]:
+        rows.append(("leaves", f"after {duration(status['leaves_after_s'])} without a request"))
+    for name, value in rows:
+        click.echo(f"{name:9} {value}")
+
+
+def _size(count: int | None) -> str:
+    if count is None:
+        return "unknown"
+    return f"{count / 1e9:.2f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"

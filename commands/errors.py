@@ -1,0 +1,58 @@
+"""How every command ends: 0 done, 1 failed at work, 2 wrong usage; never a traceback.
+
+Under `--json` an error is a JSON document on stdout as well, so that a script sees it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+import click
+
+from sessions.errors import WbError
+
+
+def report(error: WbError) -> None:
+    """Print one error: JSON on stdout where `--json` was asked for, words on stderr always."""
+    from workbench.text import clean
+
+    if "--json" in sys.argv[1:]:
+        from commands.printing import json_text
+
+        click.echo(json_text(error.to_json(), indent=None))
+    click.echo(f"error: {clean(error.message)}", err=True)
+    if error.hint:
+        click.echo(f"hint: {clean(error.hint)}", err=True)
+
+
+def run_guarded(command: Callable[..., object]) -> None:
+    """Run a click command and turn every expected failure into a message and an exit code."""
+    try:
+        code = command(standalone_mode=False)
+    except WbError as error:
+        report(error)
+        sys.exit(error.exit_code)
+    except click.UsageError as error:
+        if "--json" in sys.argv[1:]:
+            body = {"kind": "usage", "message": error.format_message(), "hint": "see --help"}
+            click.echo(json.dumps({"error": body}))
+        error.show()
+        sys.exit(2)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        click.echo("aborted", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader left (`wb … | head`): not a failure, and nothing may be printed any more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
+    sys.exit(code if isinstance(code, int) else 0)

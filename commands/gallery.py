@@ -1,0 +1,116 @@
+"""`wb gallery`: samples drawn in the terminal, or saved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from commands.completing import complete_splits
+from commands.printing import echo_json
+
+if TYPE_CHECKING:
+    from workbench.sample import Sample
+
+
+@click.command()
+@click.argument("dataset", required=False, shell_complete=complete_splits)
+@click.option("--split", help="The split, where DATASET does not name it.")
+@click.option("--limit", default=8, show_default=True, help="At most so many, in order.")
+@click.option("--start", default=0, help="Begin at this sample, counted from 0.")
+@click.option("--random", "count", type=int, help="So many instead, drawn by --seed.")
+@click.option("--seed", default=0, show_default=True, help="Chooses the random ones.")
+@click.option("--uid", "uids", multiple=True, help="This sample; may be given again.")
+@click.option("--out", type=click.Path(), help="Write images, a JSON each and a table there.")
+@click.option(
+    "--images",
+    "pictures",
+    type=click.Choice(["auto", "truecolor", "256", "off"]),
+    default="auto",
+    help="How to draw; auto draws on a terminal.",
+)
+@click.option("--height", default=12, show_default=True, help="Rows of a picture at most.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+def command(
+    dataset: str | None,
+    split: str | None,
+    limit: int,
+    start: int,
+    count: int | None,
+    seed: int,
+    uids: tuple[str, ...],
+    out: str | None,
+    pictures: str,
+    height: int,
+    as_json: bool,
+) -> None:
+    """Show samples in the terminal, or save them.
+
+    The same seed draws the same samples everywhere, in the bench too.
+
+    \b
+    Example:
+      wb gallery demo/test --limit 4
+      wb gallery nlvr1/dev --random 6 --seed 7 --out picked/
+      wb gallery --uid nlvr1/dev/1572-0
+    """
+    if uids and count is not None:
+        raise click.UsageError("--uid and --random exclude each other")
+    if dataset is None and not uids:
+        raise click.UsageError("name a dataset, such as demo/test, or a sample with --uid")
+    found = _by_uid(uids) if uids else _of(str(dataset), split, start, limit, count, seed)
+    if as_json or out:
+        _save(found, out, as_json)
+        return
+    from workbench.data.show import console_for, show_sample
+
+    console = console_for(pictures)
+    for sample in found:
+        show_sample(console, sample, pictures=pictures, height=height)
+
+
+def _by_uid(uids: tuple[str, ...]) -> Iterator[Sample]:
+    from workbench.data.source import get_sample
+
+    return (get_sample(uid) for uid in uids)
+
+
+def _of(
+    dataset: str, split: str | None, start: int, limit: int, count: int | None, seed: int
+) -> Iterator[Sample]:
+    from itertools import islice
+
+    from workbench.data.permutation import draw
+    from workbench.data.source import open_source
+
+    source = open_source(dataset, split)
+    if count is not None:
+        return (source.at(ordinal) for ordinal in draw(source.length, count, seed))
+    return islice(source.iter(start), max(limit, 0))
+
+
+def _save(samples: Iterator[Sample], out: str | None, as_json: bool) -> None:
+    """Write the samples where asked to, and print what there is."""
+    from pathlib import Path
+
+    from workbench.data.export import describe, export_sample, flat, write_csv
+
+    folder = Path(out) if out else None
+    bodies, rows = [], []
+    for sample in samples:
+        body = describe(sample)
+        if folder is not None:
+            paths = export_sample(sample, folder)
+            body["files"] = [str(path) for path in paths]
+            rows.append(flat(sample, paths[1:]))
+        bodies.append(body)
+    if folder is not None:
+        write_csv(folder / "samples.csv", rows)
+    if as_json:
+        echo_json(bodies)
+        return
+    for body in bodies:
+        for path in body["files"]:
+            click.echo(path)
+    click.echo(f"{len(bodies)} samples written to {out}", err=True)

@@ -1,0 +1,317 @@
+"""`wb gradcam`: where in the images the tokens of an answer come from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from workbench.engine.ask import Question
+    from workbench.sample import Answer
+
+_MODEL_FLAGS = ("model", "adapter", "quantization", "dtype", "device", "attention", "revision")
+_KNOBS = (
+    *("method", "layer", "target", "contrast"),
+    *("steps", "baseline", "smooth", "window", "stride"),
+)
+
+
+@click.command()
+@click.argument("uid")
+@click.argument("text", required=False)
+@click.option("--template", help="A prompt of the pool; without TEXT that of the sample's task.")
+@click.option("--answer", help="Explain this answer; otherwise the model is asked (greedily).")
+@click.option("--token", type=int, default=0, help="Which token of the answer, from 0.")
+@click.option("--all-tokens", is_flag=True, help="Every token of the answer.")
+@click.option("--method", help="hirescam, gradcam, layercam, integrated, occlusion, ...")
+@click.option("--layer", help="patch.embed, patch.block0, merged.merger, a*b, a+b, ...")
+@click.option("--target", help="logit, logprob, logodds or margin.")
+@click.option("--contrast", help="The other answer of a margin; else the runner-up.")
+@click.option("--steps", type=int, help="Points on the path of --method integrated.")
+@click.option("--baseline", help="The blank image: border, mean, blur, grey (occlusion: local).")
+@click.option("--smooth", type=int, help="Average so many noisy passes.")
+@click.option("--window", type=int, help="Of --method occlusion, in pixels.")
+@click.option("--stride", type=int, help="How far the window moves, in pixels.")
+@click.option("--out", type=click.Path(dir_okay=False), help="Write the overlays as one picture.")
+@click.option("--opacity", type=float, default=0.5, show_default=True, help="0 image, 1 heat.")
+@click.option("--colormap", default="turbo", show_default=True, help="viridis, inferno, jet, grey.")
+@click.option("--max-new-tokens", type=int, default=48, help="Of the answer that is asked for.")
+@click.option("--model", default="demo", show_default=True, help="demo, a folder or a hub id.")
+@click.option("--adapter", help="A PEFT adapter: a folder, or the id of the run that made it.")
+@click.option(
+    "--quantization",
+    default="none",
+    type=click.Choice(["none", "4bit", "8bit"]),
+    help="Of the base model's weights.",
+)
+@click.option(
+    "--dtype",
+    default="auto",
+    type=click.Choice(["auto", "bf16", "fp16", "fp32"]),
+    help="Of the computation; auto is the model's own, fp32 on a CPU.",
+)
+@click.option("--device", default="auto", help="auto, cpu, cuda:1, ...")
+@click.option("--attention", default="sdpa", help="sdpa, eager or flash_attention_2.")
+@click.option("--revision", help="Branch, tag or commit of a hub id.")
+@click.option("--local", is_flag=True, help="Load the model here, without the engine.")
+@click.option("--no-record", is_flag=True, help="Leave no line in the session.")
+@click.option(
+    "--images",
+    "pictures",
+    type=click.Choice(["auto", "truecolor", "256", "off"]),
+    default="auto",
+    help="How to draw the overlays; auto draws on a terminal.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def command(uid: str, text: str | None, as_json: bool, **flags: Any) -> None:
+    """Draw where in the image an answer comes from.
+
+    Heat is what speaks for the token, normalised over all images of the prompt together; the
+    peak is its hottest pixel in the original image.
+
+    \b
+    Example:
+      wb gradcam demo/test/000012 --out heat.png
+      wb gradcam demo_vqa/test/000003 "Is there a red circle?" --answer yes --contrast no
+      wb gradcam demo/test/000012 --all-tokens --json
+      wb gradcam demo/test/000012 --method occlusion --baseline border --window 16
+    """
+    from workbench.errors import UsageError
+
+    if flags["out"]:
+        _check_out(flags["out"])
+    if not 0 <= flags["opacity"] <= 1:
+        raise UsageError(f"--opacity wants a number from 0 to 1, got {flags['opacity']}")
+    question = _question(uid, text, flags)
+    answer, prompt_id, reply = _explain(question, flags)
+    replies = reply.get("tokens") or [reply]
+    if not flags["no_record"]:
+        _record(question, prompt_id, replies)
+    if flags["out"]:
+        _write(flags["out"], _sheet(question, replies, flags))
+    if as_json:
+        from commands.printing import echo_json
+
+        echo_json(
+            {"uid": question.uid, **reply, **({"file": flags["out"]} if flags["out"] else {})}
+        )
+        return
+    _show(question, answer, replies, flags)
+
+
+def _check_out(path: str) -> None:
+    """Refuse a file that cannot be written as a picture before any work is done."""
+    from pathlib import Path
+
+    from PIL import Image
+
+    from workbench.errors import UsageError
+
+    Image.init()
+    if Path(path).suffix.lower() not in Image.EXTENSION:
+        raise UsageError(f"--out {path!r} has no ending of a picture", hint="such as heat.png")
+    if not Path(path).resolve().parent.is_dir():
+        raise UsageError(f"--out {path!r}: there is no such folder", hint="make it first")
+
+
+def _question(uid: str, text: str | None, flags: dict[str, Any]) -> Question:
+    from sessions.uid import Uid
+    from workbench.data.source import open_source
+    from workbench.engine.ask import question_of
+    from workbench.engine.decoding import Decoding
+    from workbench.errors import DataError, UsageError
+    from workbench.models.spec import ModelSpec
+    from workbench.prompts.pool import default_template, get_template
+
+    if text and flags["template"]:
+        raise UsageError("TEXT and --template are both a prompt", hint="leave one of them out")
+    parsed = Uid.parse(uid)
+    source = open_source(parsed.dataset, parsed.split)
+    sample = source.get(uid)
+    if sample.error:
+        raise DataError(f"{uid} cannot be read: {sample.error}", hint="choose another sample")
+    template = get_template(flags["template"]) if flags["template"] else None
+    if template is None and not text:
+        template = default_template(sample.task)
+    return question_of(
+        sample,
+        spec=ModelSpec(**{name: flags[name] for name in _MODEL_FLAGS}),
+        decoding=Decoding(max_new_tokens=flags["max_new_tokens"]),
+        template=template,
+        text=text,
+        revision=source.revision,
+    )
+
+
+def _explain(
+    question: Question, flags: dict[str, Any]
+) -> tuple[Answer, str | None, dict[str, Any]]:
+    """The answer, the id of its record and the explanation, by the engine or in process."""
+    from workbench.sample import Answer
+
+    answer = Answer(flags["answer"]) if flags["answer"] else None
+    prompt_id = None
+    knobs = {name: flags[name] for name in _KNOBS}
+    knobs["token"] = "all" if flags["all_tokens"] else flags["token"]
+    if flags["local"]:
+        return _explain_here(question, answer, knobs)
+    from workbench.engine.client import Engine
+
+    with Engine.connect(start=True) as engine:
+        if answer is None:
+            answer, prompt_id = _ask(engine, question, record=not flags["no_record"])
+        reply = engine.explain(
+            question.messages,
+            answer.text,
+            question.spec,
+            answer_ids=[t.id for t in answer.tokens] or None,
+            on_progress=_progress,
+            **knobs,
+        )
+    return answer, prompt_id, reply
+
+
+def _explain_here(
+    question: Question, answer: Answer | None, knobs: dict[str, Any]
+) -> tuple[Answer, str | None, dict[str, Any]]:
+    from workbench.engine.generation import generate
+    from workbench.explain.request import explain_request
+    from workbench.models.base import load_model
+
+    loaded = load_model(question.spec, _progress)
+    if answer is None:
+        answer = generate(loaded, [question.messages], question.decoding)[0]
+    body = {
+        "messages": question.messages,
+        "answer": answer.text,
+        "answer_ids": [t.id for t in answer.tokens],
+    }
+    return answer, None, explain_request(loaded, body | knobs)
+
+
+def _ask(engine: Any, question: Question, *, record: bool) -> tuple[Answer, str | None]:
+    from sessions.records import PromptRecord
+    from sessions.session_log import current_session
+    from workbench.engine.ask import ask
+    from workbench.sample import Answer
+
+    answer, prompt_id = Answer(""), None
+    log = current_session() if record else None
+    for event in ask(engine, question, log=log, on_progress=_progress):
+        if isinstance(event, Answer):
+            answer = event
+        elif isinstance(event, PromptRecord):
+            prompt_id = event.id
+    return answer, prompt_id if record else None
+
+
+def _progress(stage: str, share: float) -> None:
+    if stage == "weights":
+        click.echo("loading the model", err=True)
+
+
+def _record(question: Question, prompt_id: str | None, replies: list[dict[str, Any]]) -> None:
+    from sessions.session_log import current_session
+    from workbench.engine.ask import message_json
+    from workbench.explain.record import gradcam_record
+
+    known = {
+        ref: (sample.uid, index)
+        for sample in question.samples
+        for index, ref in enumerate(sample.images)
+    }
+    messages = [message_json(message, known) for message in question.messages]
+    log = current_session()
+    for reply in replies:
+        log.append(
+            gradcam_record(
+                reply,
+                uid=question.uid,
+                prompt_id=prompt_id,
+                dataset_revision=question.dataset_revision,
+                revision=question.spec.revision,
+                messages=messages,
+            )
+        )
+
+
+def _sheet(
+    question: Question, replies: list[dict[str, Any]], flags: dict[str, Any], most: int = 0
+) -> Image.Image:
+    """The overlays: a row for each token, the prompt's images from left to right.
+
+    Args:
+        question: Whose images they lie on.
+        replies: One for each row.
+        flags: Opacity and colour map.
+        most: Scale images down to this many pixels a side; 0 leaves them as they are.
+    """
+    from workbench.explain.overlay import overlay, sheet
+    from workbench.explain.result import Explanation
+
+    images = [ref.load() for message in question.messages for ref in message.images]
+    for image in images if most else ():
+        image.thumbnail((most, most))
+    look = {"opacity": flags["opacity"], "colormap": flags["colormap"]}
+    rows = [
+        [overlay(image, heat, **look) for image, heat in zip(images, one.images, strict=True)]
+        for one in map(Explanation.from_json, replies)
+    ]
+    return sheet(rows)
+
+
+def _write(path: str, picture: Image.Image) -> None:
+    """Put the picture there whole, or leave what was there."""
+    import io
+    from pathlib import Path
+
+    from PIL import Image
+
+    from sessions.atomic import atomic_write
+
+    buffer = io.BytesIO()
+    picture.save(buffer, Image.EXTENSION[Path(path).suffix.lower()])
+    atomic_write(Path(path), buffer.getvalue())
+    click.echo(f"wrote {path}", err=True)
+
+
+def _show(
+    question: Question, answer: Answer, replies: list[dict[str, Any]], flags: dict[str, Any]
+) -> None:
+    from commands.printing import echo_table
+    from workbench.data.show import console_for
+
+    console = console_for(flags["pictures"])
+    if flags["pictures"] != "off" and console.is_terminal and console.color_system:
+        from workbench.data.halfcell import HalfcellImage
+
+        deep = {"truecolor": True, "256": False}.get(flags["pictures"])
+        for reply in replies:
+            picture = _sheet(question, [reply], flags, most=256)
+            console.print(HalfcellImage(picture, 80, 16, deep))
+    echo_table(
+        ("token", "text", "image", "peak", "heat", "of"),
+        [
+            (
+                reply["token"],
+                reply["token_text"],
+                number,
+                "{},{}".format(*image["peak"]),
+                f"{max(map(max, image['heat'])):.2f}",
+                "x".join(map(str, image["size"])),
+            )
+            for reply in replies
+            for number, image in enumerate(reply["images"])
+        ],
+    )
+    for note in dict.fromkeys(note for reply in replies for note in reply["notes"]):
+        click.echo(note, err=True)
+    first = replies[0]
+    versus = f" vs {first['contrast']!r}" if first["contrast"] else ""
+    where = f" at {first['layer']}" if first["layer"] else ""
+    click.echo(
+        f"{first['method']}{where}, {first['target']}{versus}; answer: {answer.text!r}", err=True
+    )

@@ -1,0 +1,54 @@
+"""`wb inspect`: everything known about one sample."""
+
+from __future__ import annotations
+
+import click
+
+from commands.printing import echo_json
+
+
+@click.command()
+@click.argument("uid")
+@click.option("--export", "folder", type=click.Path(), help="Write images and a JSON there too.")
+@click.option(
+    "--images",
+    "pictures",
+    type=click.Choice(["auto", "truecolor", "256", "off"]),
+    default="auto",
+    help="How to draw the images; auto draws on a terminal.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def command(uid: str, folder: str | None, pictures: str, as_json: bool) -> None:
+    """Show everything known about one sample.
+
+    \b
+    Example:
+      wb inspect demo/test/000012
+      wb inspect nlvr1/dev/1572-0 --json
+      wb inspect nlvr1/dev/1572-0 --export out/
+    """
+    from pathlib import Path
+
+    from sessions.uid import Uid
+    from workbench.data.export import describe, export_sample
+    from workbench.data.source import open_source
+
+    parsed = Uid.parse(uid)
+    source = open_source(parsed.dataset, parsed.split)
+    sample = source.get(uid)
+    written = export_sample(sample, Path(folder)) if folder else []
+    body = describe(sample) | {"revision": source.revision}
+    where = getattr(source, "row_of", None)
+    if where is not None:
+        file, row = where(sample.uid)
+        body["row"] = {"file": file, "number": row}
+    if as_json:
+        echo_json(body | ({"files": [str(p) for p in written]} if written else {}))
+        return
+    from workbench.data.show import console_for, show_facts, show_sample
+
+    console = console_for(pictures)
+    show_sample(console, sample, pictures=pictures)
+    show_facts(console, body)
+    for path in written:
+        click.echo(f"wrote {path}", err=True)

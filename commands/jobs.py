@@ -1,0 +1,299 @@
+"""`wb jobs`: start, list, follow, cancel and retry what runs in the background."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from commands.completing import complete_jobs
+from commands.printing import ago, duration, echo_json, echo_table, when
+
+if TYPE_CHECKING:
+    from sessions.jobs import Job
+
+_STATES = ("queued", "running", "done", "failed", "cancelled", "lost")
+_job = click.argument("job", shell_complete=complete_jobs)
+_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+@click.group()
+def command() -> None:
+    """List, follow, cancel and retry background jobs.
+
+    A job outlives the terminal and the connection. JOB is its id, the beginning or the end of
+    it, or `last`.
+
+    \b
+    Example:
+      wb jobs start -- wb run-eval --dataset demo --split test --limit 500
+      wb jobs log last -f
+      wb jobs cancel last
+    """
+
+
+@command.command("list")
+@click.option("--state", type=click.Choice(_STATES), help="Only those in this state.")
+@click.option("--limit", default=50, show_default=True, help="How many; 0 for all.")
+@_json
+def list_(state: str | None, limit: int, as_json: bool) -> None:
+    """List the jobs, the newest first.
+
+    \b
+    Example:
+      wb jobs list --state running --json
+    """
+    from sessions.jobs import list_jobs
+
+    found = [job for job in list_jobs() if state in {None, job.state}]
+    found = found[:limit] if limit else found
+    if as_json:
+        echo_json([_facts(job) for job in found])
+        return
+    from sessions.ids import short_id
+
+    rows = [
+        (short_id(job.id), job.state, _done(job), ago(str(job.spec.get("created"))), job.title)
+        for job in found
+    ]
+    echo_table(
+        ("JOB", "STATE", "DONE", "AGE", "TITLE"), rows, empty="no jobs; wb jobs start -- wb …"
+    )
+
+
+@command.command()
+@_job
+@_json
+def show(job: str, as_json: bool) -> None:
+    """Show one job: what it runs, how it stands, what it left.
+
+    \b
+    Example:
+      wb jobs show last
+    """
+    from sessions.jobs import Job
+
+    found = Job.open(job)
+    if as_json:
+        echo_json(_facts(found))
+        return
+    facts = _facts(found)
+    result = found.result or {}
+    rows = [
+        ("job", found.id),
+        ("title", found.title),
+        ("command", found.command),
+        ("folder", facts["cwd"]),
+        ("state", found.state),
+        ("started", when(str(facts["created"]))),
+        ("ran", duration(found.seconds) if found.seconds else ""),
+        ("done", _done(found)),
+        ("exit code", result.get("exit_code")),
+        ("why", result.get("message")),
+        ("gpus", ", ".join(facts["gpus"])),
+        ("runs", ", ".join(found.run_ids)),
+        ("log", found.log_path),
+    ]
+    from workbench.text import clean
+
+    for name, value in rows:
+        if value not in (None, ""):
+            click.echo(f"{name:<10} {clean(value, newlines=False)}")
+
+
+@command.command()
+@_job
+@click.option("-f", "--follow", "follow_", is_flag=True, help="Go on until the job has ended.")
+@click.option("--tail", default=0, help="Only the last so many lines.")
+@click.pass_context
+def log(ctx: click.Context, job: str, follow_: bool, tail: int) -> None:
+    """Print what a job printed.
+
+    With -f the exit code is that of the job's end: 0 done, 1 anything else. Ending it (Ctrl+C)
+    does not end the job.
+
+    \b
+    Example:
+      wb jobs log last -f
+    """
+    from sessions.jobs import Job
+
+    found = Job.open(job)
+    lines: Iterable[str] = found.follow_log(None if follow_ else lambda: True)
+    if tail and not follow_:
+        lines = list(lines)[-tail:]
+    elif tail:
+        lines = _from_tail(found, tail)
+    for line in lines:
+        _echo_log(line)
+    if follow_:
+        state = found.wait()
+        click.echo(f"{found.id} {state}", err=True)
+        ctx.exit(0 if state == "done" else 1)
+
+
+@command.command()
+@_job
+@click.pass_context
+def follow(ctx: click.Context, job: str) -> None:
+    """Print what a job prints until it has ended; the same as `log -f`.
+
+    \b
+    Example:
+      wb jobs follow last
+    """
+    ctx.invoke(log, job=job, follow_=True, tail=0)
+
+
+@command.command()
+@_job
+@click.option("--timeout", "timeout_s", type=float, help="Seconds to wait at most.")
+@click.pass_context
+def wait(ctx: click.Context, job: str, timeout_s: float | None) -> None:
+    """Wait until a job has ended; exit 0 where it is done, else 1.
+
+    \b
+    Example:
+      wb jobs wait last --timeout 600 && wb runs show last
+    """
+    from sessions.jobs import Job
+
+    state = Job.open(job).wait(timeout_s)
+    click.echo(state)
+    ctx.exit(0 if state == "done" else 1)
+
+
+@command.command()
+@click.argument("jobs", nargs=-1, required=True, metavar="JOB...", shell_complete=complete_jobs)
+@click.option(
+    "--grace", default=10.0, show_default=True, help="Seconds for a checkpoint before the kill."
+)
+def cancel(jobs: tuple[str, ...], grace: float) -> None:
+    """End jobs: asked first, killed when the grace is over. What they wrote stays.
+
+    \b
+    Example:
+      wb jobs cancel last --grace 60
+    """
+    from sessions.jobs import Job
+
+    for job in [Job.open(name) for name in jobs]:
+        was = job.state
+        state = job.cancel(grace)
+        told = state if was in ("queued", "running") else f"{state} already"
+        click.echo(f"{job.id} {told}")
+
+
+@command.command()
+@_job
+@_json
+def retry(job: str, as_json: bool) -> None:
+    """Start a job's command again as a new job; an evaluation goes on with the run it left.
+
+    \b
+    Example:
+      wb jobs retry last
+    """
+    from sessions.jobs import Job
+
+    _started(Job.open(job).retry(), as_json)
+
+
+@command.command(context_settings={"ignore_unknown_options": True})
+@click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- CMD...")
+@click.option("--title", help="What to call it; the command itself where not given.")
+@click.option("--gpu", "gpus", multiple=True, help="A GPU it needs for itself; repeat. [$WB_GPU]")
+@_json
+def start(argv: tuple[str, ...], title: str | None, gpus: tuple[str, ...], as_json: bool) -> None:
+    """Start any command as a job; prints its id.
+
+    Jobs that ask for the same GPU wait for each other.
+
+    \b
+    Example:
+      wb jobs start --gpu 0 -- wb train lora.yaml
+    """
+    from sessions.jobs import start as start_job
+    from sessions.jobs import typed_argv
+
+    words = list(argv)
+    job = start_job(words, title=title or " ".join(typed_argv(words)), gpus=gpus or None)
+    _started(job, as_json)
+
+
+@command.command()
+@click.argument("jobs", nargs=-1, required=True, metavar="JOB...", shell_complete=complete_jobs)
+def rm(jobs: tuple[str, ...]) -> None:
+    """Delete jobs that have ended, with their logs; their runs stay.
+
+    \b
+    Example:
+      wb jobs rm 3f2a9k
+    """
+    from sessions.jobs import Job
+
+    for job in [Job.open(name) for name in jobs]:
+        job.remove()
+        click.echo(job.id)
+
+
+def _facts(job: Job) -> dict[str, Any]:
+    spec = job.spec
+    return {
+        "id": job.id,
+        "title": job.title,
+        "state": job.state,
+        "command": job.command,
+        "argv": spec.get("argv") or [],
+        "cwd": spec.get("cwd") or "",
+        "created": spec.get("created") or "",
+        "seconds": job.seconds,
+        "progress": job.progress(),
+        "result": job.result,
+        "gpus": spec.get("gpus") or [],
+        "runs": job.run_ids,
+        "host": spec.get("host") or "",
+        "retry_of": spec.get("retry_of"),
+        "path": str(job.path),
+        "log": str(job.log_path),
+    }
+
+
+def _done(job: Job) -> str:
+    progress = job.progress() or {}
+    done, total, rate = (progress.get(name) for name in ("done", "total", "rate"))
+    if not isinstance(done, (int, float)):
+        return ""
+    words = f"{done:g}/{total:g}" if isinstance(total, (int, float)) else f"{done:g}"
+    if isinstance(rate, (int, float)) and rate > 0 and job.state == "running":
+        words += f" {rate:.1f}/s"
+        if isinstance(total, (int, float)) and total > done:
+            words += f", {duration((total - done) / rate)} left"
+    return words
+
+
+def _from_tail(job: Job, tail: int) -> Iterable[str]:
+    """The last lines there are now, then those to come."""
+    skip = max(0, len(list(job.follow_log(lambda: True))) - tail)
+    for number, line in enumerate(job.follow_log()):
+        if number >= skip:
+            yield line
+
+
+def _echo_log(line: str) -> None:
+    """A log's line: as it is into a pipe, harmless on a terminal, the last stroke of a bar."""
+    from workbench.text import clean
+
+    if sys.stdout.isatty():
+        line = clean(line.rstrip("\r").rpartition("\r")[2])
+    click.echo(line)
+
+
+def _started(job: Job, as_json: bool) -> None:
+    if as_json:
+        echo_json(_facts(job))
+        return
+    click.echo(job.id)
+    click.echo(f"follow it: wb jobs log {job.id} -f", err=True)

@@ -1,0 +1,91 @@
+"""The `wb` command: a lazy click group.
+
+Guarantee: `wb --help` imports click and this file, nothing else; a command's module is imported
+only when that command runs or shows its own help. The one-line helps stand here for that reason,
+and a test holds them against the commands themselves.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+# name -> (module under `commands`, one-line help); the attribute in the module is `command`.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "prompt": ("prompt", "Ask a model about a sample or about images."),
+    "replay": ("replay", "Ask a session's prompts again and show what changed."),
+    "gallery": ("gallery", "Show samples in the terminal, or save them."),
+    "inspect": ("inspect", "Show everything known about one sample."),
+    "bookmark": ("bookmark", "Keep UIDs with tags and notes; cycle through them."),
+    "gradcam": ("gradcam", "Draw where in the image an answer comes from."),
+    "run-eval": ("run_eval", "Evaluate a model on a split, as a run that can be resumed."),
+    "train": ("train", "Fine-tune a model from a config file."),
+    "runs": ("runs", "List, show and compare runs."),
+    "jobs": ("jobs", "List, follow, cancel and retry background jobs."),
+    "engine": ("engine", "Look after the model process."),
+    "sessions": ("sessions", "List and show the record of what was asked."),
+    "data": ("data", "List, add and describe datasets."),
+    "models": ("models", "List models and adapters, and what each supports."),
+    "config": ("config", "Show and change the settings."),
+    "completion": ("completion", "Print the shell completion script."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order of a day's work."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        return import_module(f"commands.{COMMANDS[cmd_name][0]}").command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands from the table, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, invoke_without_command=True)
+@click.version_option(package_name="vlm-workbench", prog_name="wb")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """The bench for vision-language models. Without a command it opens in the terminal.
+
+    \b
+    Example:
+      wb                                   open the bench
+      wb prompt demo/test/0 --seed 7       ask the demo model about a sample
+      wb run-eval --dataset demo --split test --model demo --limit 100
+    """
+    if ctx.invoked_subcommand is not None:
+        from commands.defaults import settings_for
+
+        name = ctx.invoked_subcommand
+        ctx.default_map = settings_for(name, cli.get_command(ctx, name))
+        return
+    if not sys.stdout.isatty():
+        click.echo(
+            "wb opens on a terminal: run it in one, or use a command (see wb --help).", err=True
+        )
+        ctx.exit(2)
+    from workbench.app.app import run_bench
+
+    ctx.exit(run_bench())
+
+
+def main() -> None:
+    """Entry point of the `wb` script: errors become one message and an exit code."""
+    from commands.errors import run_guarded
+
+    run_guarded(cli)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""How commands print what the record holds: JSON for programs, aligned columns for people.
+
+Guarantee: nothing that a terminal would act on is printed, in JSON neither: control characters
+are escaped there, so the document still says what the record says.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+_UNSAFE = re.compile("[\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
+
+
+def json_text(value: Any, *, indent: int | None = 2) -> str:
+    """`value` as JSON; readable Unicode stays, what a terminal would act on is escaped."""
+    from sessions.json_line import finite
+
+    text = json.dumps(finite(value), ensure_ascii=False, indent=indent, allow_nan=False)
+    # Such characters can only stand inside strings, where an escape means the same.
+    text = _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def echo_json(value: Any) -> None:
+    """Print one JSON document on stdout."""
+    click.echo(json_text(value))
+
+
+def echo_table(
+    headers: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str = "", widest: int = 60
+) -> None:
+    """Print aligned columns on stdout; the last one is not cut.
+
+    Args:
+        headers: One word per column.
+        rows: Anything that has a `str`; cleaned here.
+        empty: Said on stderr where there are no rows.
+        widest: Columns but the last are cut to so many cells.
+    """
+    lines = [[_cell(value) for value in row] for row in rows]
+    if not lines:
+        if empty:
+            click.echo(empty, err=True)
+        return
+    lines = [[*(_cut(cell, widest) for cell in line[:-1]), line[-1]] for line in lines]
+    table = [list(headers), *lines]
+    widths = [max(cells(line[column]) for line in table) for column in range(len(headers))]
+    for line in table:
+        padded = [
+            cell + " " * (width - cells(cell)) for cell, width in zip(line, widths, strict=True)
+        ]
+        click.echo("  ".join(padded).rstrip())
+
+
+def cells(text: str) -> int:
+    """How many terminal cells a text takes: East Asian characters two, combining ones none."""
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )
+
+
+def when(ts: str) -> str:
+    """A moment of the record in local time, to the minute; empty where it is none."""
+    moment = _moment(ts)
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M") if moment else ""
+
+
+def ago(ts: str) -> str:
+    """How long ago a moment of the record is, in one unit; empty where it is none."""
+    moment = _moment(ts)
+    return duration((datetime.now(UTC) - moment).total_seconds()) if moment else ""
+
+
+def duration(seconds: float) -> str:
+    """`8 s`, `12 min`, `3.5 h`, `9 d`."""
+    if seconds < 90:
+        return f"{max(0, seconds):.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.0f} d"
+
+
+def _moment(ts: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(ts)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _cell(value: Any) -> str:
+    from workbench.text import clean
+
+    return clean("" if value is None else value, newlines=False).strip()
+
+
+def _cut(text: str, widest: int) -> str:
+    if cells(text) <= widest:
+        return text
+    text = text[:widest]
+    while cells(text) > widest - 1:
+        text = text[:-1]
+    return text + "…"

@@ -1,0 +1,161 @@
+"""`wb replay`: ask a session's prompts again, of the same model or another; what changed?"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from commands.asking import MODEL_FLAGS, interruptible, model_options
+from commands.completing import complete_sessions
+
+if TYPE_CHECKING:
+    from sessions.records import PromptRecord
+    from sessions.session_log import SessionLog
+    from workbench.engine.replay import Replayed
+    from workbench.models.spec import ModelSpec
+
+
+@click.command()
+@click.argument("session", shell_complete=complete_sessions)
+@click.option("--only", multiple=True, metavar="ID", help="Only this record; repeat for several.")
+@model_options(plain=False)
+@click.option("--out", metavar="SESSION", help="Keep the new answers in this session.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def command(
+    session: str, only: tuple[str, ...], out: str | None, as_json: bool, **flags: str | None
+) -> None:
+    """Ask a session's prompts again and show what changed.
+
+    Each is asked with its own knobs and seed, of the model that answered then unless --model or
+    --adapter names another one (--adapter none takes it off). The same text is "same"; otherwise
+    the first token that differs is shown. Answers are not kept unless --out says where.
+
+    \b
+    Example:
+      wb replay last
+      wb replay 2025-06-01 --adapter runs/lora/adapter --json
+      wb replay last --only 01k2q --out tried-again
+    """
+    from sessions.session_log import SessionLog, find_session
+    from workbench.engine.replay import summary
+
+    asked = find_session(session)
+    records = _records(asked, only)
+    log = SessionLog.open(out) if out else None
+    done = _replay(records, flags, log, tell=not as_json)
+    counts = summary(done)
+    if as_json:
+        from commands.printing import echo_json
+
+        echo_json({"session": asked.id, **counts, "records": [r.to_json() for r in done]})
+    else:
+        _sum_up(counts)
+    if counts["failed"] or counts["asked"] < len(records):
+        sys.exit(1)
+
+
+def _records(log: SessionLog, only: tuple[str, ...]) -> list[PromptRecord]:
+    from sessions.records import PromptRecord
+    from workbench.errors import UnknownName, UsageError
+
+    if only:
+        records = [log.get(name) for name in only]
+        for record in records:
+            if not isinstance(record, PromptRecord):
+                raise UsageError(f"{record.id} is a {record.kind}, not a prompt")
+    else:
+        records = log.records()
+    # A prompt that failed has no answer to compare with.
+    prompts = [r for r in records if isinstance(r, PromptRecord) and not r.error]
+    if not prompts:
+        raise UnknownName(
+            f"session {log.id!r} holds no prompts", hint="see: wb sessions list", kind="no_prompts"
+        )
+    return prompts
+
+
+def _replay(
+    records: list[PromptRecord], flags: dict[str, Any], log: SessionLog | None, *, tell: bool
+) -> list[Replayed]:
+    from workbench.engine.client import Engine
+    from workbench.engine.replay import replay
+    from workbench.errors import EngineError
+
+    done: list[Replayed] = []
+    with Engine.connect(start=True) as engine, interruptible() as pressed:
+        for record in records:
+            if pressed():
+                break
+            one = replay(engine, record, _settle(record, flags), log=log, cancelled=pressed)
+            if isinstance(one.error, EngineError):
+                raise one.error  # the engine is gone: the others would fail the same way
+            if one.new is not None and one.new.finish_reason == "cancelled" and pressed():
+                break
+            done.append(one)
+            if tell:
+                _tell(one)
+    return done
+
+
+def _settle(record: PromptRecord, flags: dict[str, str | None]) -> ModelSpec:
+    """The model that answered then, with what the flags say in its place."""
+    from dataclasses import replace
+
+    from workbench.engine.protocol import absolute
+    from workbench.engine.replay import spec_of
+
+    spec = spec_of(record)
+    given: dict[str, Any] = {
+        name: value for name in MODEL_FLAGS if (value := flags[name]) is not None
+    }
+    if given.get("model", spec.model) != spec.model:
+        spec = replace(spec, adapter=None, revision=None)  # they belonged to the other model
+    if given.get("adapter") == "none":
+        given["adapter"] = None
+    return absolute(replace(spec, **given))
+
+
+def _tell(one: Replayed) -> None:
+    from workbench.text import clean
+
+    name = clean(one.old.uid or one.old.id, newlines=False)
+    if one.error is not None:
+        click.echo(f"!  {name}  failed: {clean(one.error.message)}")
+        return
+    if one.same:
+        click.echo(f"=  {name}  same")
+        return
+    click.echo(f"≠  {name}  {_parting(one)}")
+    click.echo(f"   was: {clean(one.old.text, newlines=False)}")
+    click.echo(f"   now: {clean(one.new.text if one.new else '', newlines=False)}")
+    if one.label_changed:
+        was, now = one.old.label, one.new.label if one.new else None
+        click.echo(f"   label: {clean(was or 'unparsed')} → {clean(now or 'unparsed')}")
+    if one.environment:
+        click.echo(f"   differs: {clean('; '.join(one.environment))}")
+
+
+def _parting(one: Replayed) -> str:
+    from workbench.text import clean
+
+    if (where := one.difference) is None:
+        return "differs"
+
+    def quoted(text: str | None) -> str:
+        return "the end" if text is None else repr(clean(text))
+
+    return f"token {where.position}: {quoted(where.before)} → {quoted(where.after)}"
+
+
+def _sum_up(counts: dict[str, int]) -> None:
+    words = f"{counts['asked']} asked again: {counts['same']} same, {counts['changed']} changed"
+    if counts["labels_changed"]:
+        words += (
+            f", {counts['labels_changed']} labels changed "
+            f"({counts['now_right']} now right, {counts['now_wrong']} now wrong)"
+        )
+    if counts["failed"]:
+        words += f", {counts['failed']} failed"
+    click.echo(words, err=True)

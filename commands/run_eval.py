@@ -1,0 +1,172 @@
+"""`wb run-eval`: evaluate a model on a split, as a run that can be killed and resumed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from commands.asking import MODEL_FLAGS, knob_options, model_options
+from commands.completing import complete_runs, complete_splits
+from commands.printing import echo_json
+
+_KNOBS = (
+    *("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "num_beams"),
+    *("max_new_tokens", "stop", "seed"),
+)
+
+
+@click.command()
+@click.option(
+    "--dataset", default="", help="A dataset, or dataset/split.", shell_complete=complete_splits
+)
+@click.option("--split", default="", help="test, or a part of it: test[:200].")
+@model_options()
+@click.option("--template", default="", help="A prompt of the pool; name@version for an older one.")
+@click.option("--limit", default=0, help="Only the first so many samples.")
+@click.option("--batch-size", default=0, help="Prompts at once; changes no answer.  [16]")
+@click.option("--shots", default=0, help="Examples per label (in all for open answers).")
+@click.option("--shots-from", default="", help="dataset/split of the examples.  [train]")
+@click.option("--shot", "shot_uids", multiple=True, metavar="UID", help="This example; repeat.")
+@click.option("--shots-right-in", default="", metavar="RUN", help="Examples that RUN got right.")
+@click.option("--label-scores", is_flag=True, help="Each label's log-likelihood; AUROC of two.")
+@click.option("--positive", default="", help="The label that AUROC counts as positive.")
+@knob_options()
+@click.option(
+    "--resume",
+    default="",
+    metavar="RUN",
+    help="Go on with a run; auto finds it by key.",
+    shell_complete=complete_runs,
+)
+@click.option("--retry-failed", is_flag=True, help="With --resume: ask the failed ones again.")
+@click.option("--threads", default=0, help="CPU threads; 0 leaves it to torch.")
+@click.option("--detach", is_flag=True, help="As a background job; prints its id.")
+@click.option("--json", "as_json", is_flag=True, help="Print the metrics as one JSON document.")
+@click.pass_context
+def command(ctx: click.Context, as_json: bool, detach: bool, resume: str, **flags: Any) -> None:
+    """Evaluate a model on a split, as a run that can be resumed.
+
+    Every sample leaves a line in the run's predictions.jsonl as soon as its batch ends; samples
+    that cannot be read are recorded as failed and counted. Killed at any moment, it goes on with
+    --resume RUN, or --resume auto. SIGTERM ends it cleanly after the batch.
+
+    \b
+    Example:
+      wb run-eval --dataset demo --split test --limit 100
+      wb run-eval --dataset demo --split test --shots 2 --label-scores --json
+      wb run-eval --resume 01k2
+    """
+    if detach:
+        _detach(ctx, as_json, resume, flags)
+        return
+    from training.eval import document, evaluate
+    from training.progress import StderrLine
+
+    config = _config(ctx, resume, flags)
+    line = StderrLine()
+    try:
+        run = evaluate(config, on_progress=line, resume=resume)
+    finally:
+        line.end()
+    found = document(run)
+    if as_json:
+        echo_json(found)
+    else:
+        _show(found)
+    if found["state"] == "cancelled":
+        click.echo(f"cancelled; go on with: wb run-eval --resume {run.id}", err=True)
+        ctx.exit(1)
+
+
+def _config(ctx: click.Context, resume: str, flags: dict[str, Any]) -> Any:
+    """The config from the flags, or from the run to resume with what flags say beside it."""
+    from commands.asking import spec_from
+    from training.eval_config import EvalConfig
+    from workbench.engine.decoding import Decoding
+    from workbench.errors import UsageError
+
+    typed = {name for name in flags if _said(ctx, name)}
+    if resume and resume != "auto" and "dataset" not in typed:
+        from sessions.runs import Run
+        from training.eval_prepare import resumed_config
+
+        known = {"batch_size", "retry_failed", "threads"}
+        if typed - known:
+            names = ", ".join(f"--{n.replace('_', '-')}" for n in sorted(typed - known))
+            raise UsageError(
+                f"{names} with --resume {resume}: the run says that itself",
+                hint="leave them out, or give all settings, --dataset included",
+            )
+        return resumed_config(
+            Run.open(resume), batch_size=flags["batch_size"], retry_failed=flags["retry_failed"]
+        )
+    own = set(flags) - set(MODEL_FLAGS) - set(_KNOBS)
+    values: dict[str, Any] = {name: flags[name] for name in own} | {"seed": flags["seed"]}
+    values["batch_size"] = flags["batch_size"] or 16
+    # No alternatives of tokens are kept in a run, so none are worked out.
+    knobs = {name: flags[name] for name in _KNOBS} | {"top_logprobs": 0}
+    return EvalConfig(**values, spec=spec_from(flags), decoding=Decoding.from_json(knobs))
+
+
+def _said(ctx: click.Context, name: str) -> bool:
+    """Whether an option was typed, rather than a default or a setting."""
+    return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+
+
+def _detach(ctx: click.Context, as_json: bool, resume: str, flags: dict[str, Any]) -> None:
+    """Start the same command as a job."""
+    from sessions.jobs import start
+
+    # A flag that makes no sense is told here, not in the job's log.
+    config = _config(ctx, resume, flags)
+    argv = ["wb", "run-eval", *_typed(ctx)]
+    job = start(argv, title=f"eval {config.dataset}/{config.split or '-'} {config.spec.model}")
+    if as_json:
+        echo_json({"job": job.id})
+    else:
+        click.echo(job.id)
+        click.echo(f"follow it: wb jobs log -f {job.id}", err=True)
+
+
+def _typed(ctx: click.Context) -> list[str]:
+    """The options that were typed, once more as words, without --detach and --json."""
+    words: list[str] = []
+    for option in ctx.command.params:
+        name = str(option.name)
+        source = ctx.get_parameter_source(name)
+        if name in ("detach", "as_json") or source is not click.core.ParameterSource.COMMANDLINE:
+            continue
+        value, flag = ctx.params[name], option.opts[0]
+        if isinstance(value, tuple):
+            words += [word for item in value for word in (flag, str(item))]
+        elif value is True:
+            words.append(flag)
+        elif value is not None and value is not False:
+            words += [flag, str(value)]
+    return words
+
+
+def _show(found: dict[str, Any]) -> None:
+    """The figures for people: name, value, interval, n."""
+    from workbench.text import clean
+
+    counts = found["counts"]
+    where = f"{found['dataset']}/{found['split']}"
+    who = " + ".join(str(found[key]) for key in ("model", "adapter") if found[key])
+    click.echo(f"run {found['run']}  {clean(where)}  {clean(who)}  {found['state']}")
+    click.echo(
+        f"{counts['done']} of {counts['total']} samples, {counts['unparsed']} unparsed, "
+        f"{counts['failed']} failed, {found['seconds']:.1f} s"
+    )
+    for name, row in found["metrics"].items():
+        interval = f"[{row['low']:.3f}, {row['high']:.3f}]"
+        click.echo(f"  {clean(name):24} {row['value']:8.4f}  {interval:18} n {row['n']}")
+    for label, row in (found.get("per_label") or {}).items():
+        click.echo(
+            f"  {clean(label, newlines=False)[:24]:24} precision {row['precision']:.3f}  "
+            f"recall {row['recall']:.3f}  F1 {row['f1']:.3f}  n {row['n']}"
+        )
+
+
+command.params = [param for param in command.params if param.name != "top_logprobs"]
