@@ -1,0 +1,92 @@
+"""The `wb` command as a whole: help, exit codes, the errors' form."""
+
+import json
+import subprocess
+import sys
+
+import click
+import pytest
+
+from commands.main import COMMANDS, cli
+
+
+def wb(*args, **kwargs):
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "commands.main", *args],
+        capture_output=True,
+        text=True,
+        **kwargs,
+    )
+
+
+def commands_of(group, path=()):
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        yield (*path, name), command
+        if isinstance(command, click.Group):
+            yield from commands_of(command, (*path, name))
+
+
+def test_without_a_terminal_it_says_in_one_line_how_to_open_it():
+    done = wb()
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "terminal" in done.stderr
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_one_line_help_in_the_table_is_the_commands_own(name):
+    command = cli.get_command(click.Context(cli), name)
+    assert command.get_short_help_str(200) == COMMANDS[name][1]
+
+
+@pytest.mark.parametrize(("path", "command"), list(commands_of(cli)), ids=lambda v: str(v)[:40])
+def test_every_command_has_help(path, command):
+    assert command.help, path
+    assert all(p.help for p in command.params if isinstance(p, click.Option)), path
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_shows_an_example(name):
+    command = cli.get_command(click.Context(cli), name)
+    texts = (
+        [command.help] + [c.help for _, c in commands_of(command)]
+        if isinstance(command, click.Group)
+        else [command.help]
+    )
+    assert any(f"wb {name}" in (text or "") for text in texts)
+
+
+def test_every_command_that_reads_takes_json():
+    reads = ("list", "show", "info", "status", "compare", "inspect", "gallery", "gradcam", "prompt")
+    for path, command in commands_of(cli):
+        if path[-1] in reads and not isinstance(command, click.Group):
+            assert any("--json" in p.opts for p in command.params), path
+
+
+def test_wrong_usage_exits_2_and_says_so_in_json():
+    done = wb("inspect", "--json", "no-such-dataset/test/1")
+    assert done.returncode == 2
+    error = json.loads(done.stdout)["error"]
+    assert "no-such-dataset" in error["message"]
+    assert error["hint"]
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_option_exits_2():
+    done = wb("data", "list", "--nonsense")
+    assert done.returncode == 2
+    assert "--nonsense" in done.stderr
+
+
+def test_output_that_is_cut_short_is_no_traceback():
+    done = subprocess.run(
+        f"{sys.executable} -P -m commands.main data list | head -1",
+        shell=True,
+        capture_output=True,
+        text=True,
+    )
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr

@@ -1,0 +1,45 @@
+"""`wb models`: what can be named, without loading anything."""
+
+from __future__ import annotations
+
+import json
+
+from sessions.runs import Run
+
+
+def test_the_demo_is_listed_first_with_what_serves_it(run_wb):
+    found = run_wb("models", "list", "--json").json
+    assert list(found[0])[0] == "name"
+    assert (found[0]["name"], found[0]["family"], found[0]["where"]) == (
+        "demo",
+        "qwen2_vl",
+        "built in",
+    )
+    assert "demo" in run_wb("models", "list").out
+
+
+def test_a_runs_adapter_is_listed(run_wb):
+    assert run_wb("models", "list", "--adapters", "--json").json == []
+    folder = Run.create({"kind": "train"}, "key", kind="train").path / "adapter"
+    folder.mkdir()
+    config = {"peft_type": "LORA", "base_model_name_or_path": "demo"}
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    (folder / "adapter_model.safetensors").write_bytes(b"x" * 100)
+    (found,) = run_wb("models", "list", "--adapters", "--json").json
+    assert found == {"name": str(folder), "peft_type": "LORA", "base": "demo", "bytes": 100}
+    assert "LORA" in run_wb("models", "list", "--adapters").out
+    assert run_wb("models", "show", str(folder), "--json").json["peft_type"] == "LORA"
+
+
+def test_one_model_in_detail(run_wb):
+    found = run_wb("models", "show", "demo", "--json").json
+    assert found["architectures"] == "Qwen2VLForConditionalGeneration"
+    assert found["context_length"] > 0 and found["not_supported"] == {}
+    assert "context length" in run_wb("models", "show", "demo").out
+
+
+def test_what_is_no_model_is_exit_1_or_2_with_a_message(run_wb, tmp_path):
+    missing = run_wb("models", "show", "/no/such", "--json")
+    assert missing.code == 2 and "/no/such" in missing.json["error"]["message"]
+    empty = run_wb("models", "show", str(tmp_path))
+    assert empty.code == 1 and "config.json" in empty.err

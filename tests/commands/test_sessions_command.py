@@ -1,0 +1,106 @@
+"""`wb sessions` as it is typed."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+
+from sessions.records import GradcamRecord, NoteRecord, PromptRecord
+from sessions.session_log import SessionLog
+
+
+@pytest.fixture
+def log() -> SessionLog:
+    log = SessionLog.open("2026-03-01")
+    log.append(
+        PromptRecord(
+            uid="demo/test/1",
+            model="demo",
+            text="=HYPERLINK(1)\x1b[31m",
+            messages=(
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "image", "name": "left"},
+                        {"type": "text", "text": "What?"},
+                    ],
+                },
+            ),
+            decoding={"seed": 7, "temperature": 0.0},
+            timing={"total_s": 0.5},
+        )
+    )
+    log.append(PromptRecord(uid="demo/test/2", model="demo", error={"message": "no image"}))
+    log.append(NoteRecord(text="- strange"))
+    log.append(GradcamRecord(uid="demo/test/1", token_text="True", method="hirescam", layer="pe"))
+    return log
+
+
+def test_sessions_are_listed_and_shown(run_wb, log):
+    listed = run_wb("sessions", "list", "--json").json
+    assert (listed[0]["id"], listed[0]["records"]) == (log.id, 4)
+    assert "2 prompt" in run_wb("sessions", "list").out
+    shown = run_wb("sessions", "show", "last", "--json").json
+    assert shown == [record.to_json() for record in log.records()]
+    only = run_wb("sessions", "show", "last", "--uid", "demo/test/1", "--kind", "prompt", "--json")
+    assert [record["uid"] for record in only.json] == ["demo/test/1"]
+    assert len(run_wb("sessions", "show", "last", "--limit", "1", "--json").json) == 1
+    text = run_wb("sessions", "show", "last").out
+    assert "failed: no image" in text and "- strange" in text and "\x1b" not in text
+
+
+def test_damaged_lines_are_said_on_stderr(run_wb, log):
+    with log.path.open("ab") as file:
+        file.write(b"rubbish\n")
+    done = run_wb("sessions", "show", "last", "--json")
+    assert len(done.json) == 4
+    assert "1 damaged" in done.err
+    assert run_wb("sessions", "list", "--json").json[0]["damaged"] == 1
+
+
+def test_the_path_is_that_of_a_session_or_of_the_current_one(run_wb, log, monkeypatch):
+    assert run_wb("sessions", "path", "2026").out == f"{log.path}\n"
+    monkeypatch.setenv("WB_SESSION", "mine")
+    assert run_wb("sessions", "path").out.endswith("/mine.jsonl\n")
+
+
+def test_a_note_is_written_into_the_current_session(run_wb, monkeypatch):
+    monkeypatch.setenv("WB_SESSION", "mine")
+    ident = run_wb("sessions", "note", "hello", "--uid", "demo/test/1").out.strip()
+    record = SessionLog.open("mine").records()[0]
+    assert isinstance(record, NoteRecord)
+    assert (record.id, record.text, record.uid) == (ident, "hello", "demo/test/1")
+    assert run_wb("sessions", "note", "x", "--uid", "nonsense").code == 2
+
+
+def test_a_csv_runs_no_formula_in_a_spreadsheet(run_wb, log, tmp_path):
+    file = tmp_path / "out.csv"
+    assert run_wb("sessions", "export", "last", str(file)).code == 0
+    rows = list(csv.DictReader(file.open(newline="")))
+    assert rows[0]["text"].startswith("'=HYPERLINK")
+    assert (rows[0]["seed"], rows[0]["prompt"]) == ("7", "[left]\nWhat?")
+    assert rows[1]["error"] == "no image"
+    assert not any(cell.startswith(("=", "+", "-", "@")) for row in rows for cell in row.values())
+
+
+def test_a_page_and_json_lines_are_exported(run_wb, log, tmp_path):
+    run_wb("sessions", "export", "last", str(tmp_path / "out.md"))
+    page = (tmp_path / "out.md").read_text()
+    assert "What?" in page and "no image" in page and "\x1b" not in page
+    run_wb("sessions", "export", "last", str(tmp_path / "out.jsonl"))
+    copied = run_wb("sessions", "show", str(tmp_path / "out.jsonl"), "--json")
+    assert copied.json == [record.to_json() for record in log.records()]
+
+
+def test_a_file_that_does_not_say_its_format_is_refused(run_wb, log, tmp_path):
+    done = run_wb("sessions", "export", "last", str(tmp_path / "out.xls"))
+    assert done.code == 2 and ".csv" in done.err
+    ok = run_wb("sessions", "export", "last", str(tmp_path / "out.xls"), "--format", "csv")
+    assert ok.code == 0
+
+
+def test_an_unknown_session_exits_2_with_a_hint(run_wb):
+    done = run_wb("sessions", "show", "1999", "--json")
+    assert done.code == 2
+    assert "wb sessions list" in done.json["error"]["hint"]

@@ -1,0 +1,86 @@
+"""A training's config: every fault in one message, in the words of the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from training.train_config import LoraSettings, TrainConfig, load_config
+from workbench.errors import UsageError
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "config.yaml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*lora*.yaml")), ids=lambda p: p.name)
+def test_the_examples_are_valid(file):
+    config = load_config(file)
+    assert config.train
+    assert config.eval
+
+
+def test_all_faults_come_in_one_message(tmp_path):
+    file = write(
+        tmp_path,
+        "train: demo/train\nlearning_rat: 1\nbatch_size: 0\nepochs: many\nlora: {r: -1, apha: 2}\n"
+        "scheduler: sine\nlabel_smoothing: 2\nquantization: 3bit\n",
+    )
+    with pytest.raises(UsageError) as info:
+        load_config(file)
+    for piece in (
+        str(file),
+        "there is no key 'learning_rat' (did you mean 'learning_rate'?)",
+        "'batch_size' wants at least 1, got 0",
+        "'epochs' wants a number, got 'many'",
+        "'lora.r' wants at least 1",
+        "there is no key 'lora.apha' (did you mean 'lora.alpha'?)",
+        "'scheduler' wants one of",
+        "'label_smoothing'",
+        "3bit",
+    ):
+        assert piece in info.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "NoneType"),
+        ("- a\n- b\n", "list"),
+        ("train: [a\n", "is not YAML"),
+        ("eval: demo/dev\n", "'train' is missing"),
+        ("train: {a: b}\n", "'train' wants a list of texts"),
+        ("train: demo/train\nseed: true\n", "'seed' wants a whole number"),
+        ("train: demo/train\nbatch_size: 2.5\n", "'batch_size' wants a whole number"),
+        ("train: demo/train\nlora: 8\n", "'lora' wants keys of its own"),
+        ("train: demo/train\nlora: {target_modules: words}\n", "'lora.target_modules'"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(tmp_path, text, words):
+    with pytest.raises(UsageError) as info:
+        load_config(write(tmp_path, text))
+    assert words in info.value.message
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(UsageError, match="nothing.yaml"):
+        load_config(tmp_path / "nothing.yaml")
+
+
+def test_numbers_that_yaml_reads_as_text_are_numbers(tmp_path):
+    config = load_config(write(tmp_path, "train: demo/train\nlearning_rate: 2e-4\n"))
+    assert config.learning_rate == 2e-4
+
+
+def test_one_dataset_may_stand_alone_and_the_config_survives_json(tmp_path):
+    config = load_config(
+        write(tmp_path, "train: demo/train[:800]\nlora: {target_modules: [q_proj, v_proj], r: 4}\n")
+    )
+    assert config.train == ("demo/train[:800]",)
+    assert config.lora == LoraSettings(r=4, target_modules=("q_proj", "v_proj"))
+    assert TrainConfig.from_json(config.to_json()) == config

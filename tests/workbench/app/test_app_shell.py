@@ -1,0 +1,235 @@
+"""The shell: the first frame is light, places change, state, errors, keys and themes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from textual.app import App
+
+from sessions.paths import home
+from tests.workbench.app.explore_bench import SIZES, FakeEngine, bench
+from workbench.app.app import PLACES, WbApp
+from workbench.app.commands_palette import BenchActions
+from workbench.app.state import BenchState
+from workbench.app.widgets.help_modal import HelpModal
+from workbench.app.widgets.text_panel import ErrorPanel
+from workbench.errors import DataError
+
+_FIRST_FRAME = """
+import sys
+from workbench.app.app import WbApp
+class Probe(WbApp):
+    def _display(self, screen, renderable):
+        super()._display(screen, renderable)
+        if renderable is not None:
+            print(*sorted(m for m in sys.modules if "." not in m), file=sys.__stdout__)
+            self.exit(0)
+Probe().run(headless=True)
+"""
+HEAVY = {
+    "torch",
+    "transformers",
+    "datasets",
+    "evaluate",
+    "PIL",
+    "httpx",
+    "numpy",
+    "pyarrow",
+    "peft",
+}
+
+
+def test_the_first_frame_imports_nothing_heavy():
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", _FIRST_FRAME], capture_output=True, text=True, timeout=60
+    )
+    loaded = set(done.stdout.split())
+    assert "textual" in loaded, done.stderr
+    assert not loaded & HEAVY
+
+
+def test_showing_images_and_asking_imports_no_torch():
+    code = """
+import asyncio, sys
+from tests.workbench.app.explore_bench import FakeEngine, bench
+async def go():
+    async with bench(engine=FakeEngine()) as b:
+        await b.press("enter", "g", "j")
+asyncio.run(go())
+print(*sorted(m for m in sys.modules if "." not in m))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    loaded = set(done.stdout.split())
+    assert "PIL" in loaded, done.stderr
+    assert not loaded & {"torch", "transformers", "datasets", "evaluate", "peft"}
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_every_place_opens_by_its_number(size):
+    async with bench(size) as b:
+        for key, place in zip("2341", ["runs", "jobs", "sessions", "explore"], strict=True):
+            await b.pilot.press(key)
+            await b.pilot.pause()
+            assert b.app.current_mode == place
+        assert set(PLACES) == {"explore", "runs", "jobs", "sessions"}
+        assert b.explore.uid == "demo/test/000000"
+
+
+async def test_help_lists_the_keys_with_the_ids_by_which_they_are_remapped():
+    async with bench() as b:
+        await b.pilot.press("f1")
+        await b.pilot.pause()
+        assert isinstance(b.app.screen, HelpModal)
+        await b.shows("explore.heat", "Samples")
+        await b.press("escape")
+        assert not isinstance(b.app.screen, HelpModal)
+
+
+async def test_the_palette_offers_every_action_of_the_screen():
+    async with bench() as b:
+        provider = BenchActions(b.app.screen)
+        titles = {title for title, _, _ in provider._actions()}
+        for wanted in ("Heat", "Evaluate", "Fainter heat", "Copy the UID", "Change the theme",
+                       "Go to Runs", "Reset the knobs", "Quit"):  # fmt: skip
+            assert wanted in titles
+
+
+async def test_keys_can_be_remapped_by_the_settings():
+    home().joinpath("config.toml").write_text('[keymap]\n"explore.bookmark" = "f6"\n')
+    async with bench() as b:
+        await b.press("b")
+        assert "★" not in b.text().split("\n")[3]
+        assert not b.explore.bookmarks
+        await b.press("f6")
+        assert b.explore.bookmarks
+
+
+async def test_a_wrong_setting_is_told_and_the_bench_opens():
+    home().joinpath("config.toml").write_text('images = "crayon"\n')
+    async with bench() as b:
+        await b.shows("crayon")
+        assert b.app.settings.images == "auto"
+
+
+async def test_the_theme_is_kept_for_next_time():
+    async with bench() as b:
+        b.app.theme = "nord"
+        await b.settle()
+        await b.pilot.press("ctrl+q")
+    async with bench() as b:
+        assert b.app.theme == "nord"
+
+
+async def test_the_hints_are_dismissed_for_good():
+    async with bench((80, 24), hints=True) as b:
+        await b.shows("x closes")
+        await b.press("x")
+        assert "x closes" not in b.text()
+        await b.pilot.press("ctrl+q")
+    async with bench((80, 24), hints=True) as b:
+        assert "x closes" not in b.text()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "no json", "[1]", '{"v": 99}', '{"v":1,"places":{"explore":3}}']
+)
+def test_a_damaged_state_opens_as_on_the_first_day(text):
+    home().joinpath("bench.json").write_text(text)
+    state = BenchState.load()
+    assert state.places == {} and not state.hints_dismissed
+
+
+async def test_state_of_a_wrong_shape_keeps_nobody_out():
+    corner = {"dataset": 7, "ordinal": "x", "knobs": {"seed": []}, "look": {"opacity": "red"}}
+    home().joinpath("bench.json").write_text(json.dumps({"v": 1, "places": {"explore": corner}}))
+    app = WbApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        for _ in range(200):
+            await pilot.pause(0.02)
+            if getattr(app.screen, "uid", None):
+                break
+        assert app.screen.uid == "demo/test/000000"
+
+
+async def test_a_home_that_cannot_be_written_is_told_and_the_bench_stays_up(monkeypatch):
+    from sessions.errors import RecordError
+
+    async with bench(engine=FakeEngine()) as b:
+
+        def refuse(*_: object, **__: object) -> None:
+            raise RecordError("cannot write /home/x: read-only", hint="set WB_HOME")
+
+        monkeypatch.setattr("sessions.session_log.SessionLog.append", refuse)
+        await b.press("enter")
+        assert isinstance(b.app.screen, ErrorPanel)
+        await b.shows("read-only", "set WB_HOME")
+        await b.press("escape", "j")
+        assert b.explore.uid == "demo/test/000001"
+
+
+async def test_an_error_from_any_thread_is_shown_whole_and_never_as_markup():
+    import threading
+
+    async with bench() as b:
+        error = DataError("column [/red] 'x\x1b[31m' is missing", hint="see [bold]docs")
+        thread = threading.Thread(target=b.app.fail, args=(error, "no [data]"))
+        thread.start()
+        await b.until(lambda: isinstance(b.app.screen, ErrorPanel))
+        await b.pilot.pause()
+        await b.shows("column [/red] 'x' is missing", "see [bold]docs")
+
+
+async def test_a_job_is_started_without_waiting_and_its_failure_is_told(monkeypatch):
+    import sessions.jobs
+
+    started: list[list[str]] = []
+
+    class Job:
+        id = "job1"
+
+    monkeypatch.setattr(
+        sessions.jobs, "start", lambda argv, *, title: started.append(argv) or Job()
+    )
+    heard: list[str] = []
+    async with bench() as b:
+        b.app.start_job(
+            ["run-eval", "--limit", "3"], "t", on_started=lambda job: heard.append(job.id)
+        )
+        await b.until(lambda: heard)
+        assert started == [
+            [sys.executable, "-P", "-m", "commands.main", "run-eval", "--limit", "3"]
+        ]
+
+        def fail(argv: list[str], *, title: str) -> None:
+            raise DataError("no room for a job")
+
+        monkeypatch.setattr(sessions.jobs, "start", fail)
+        b.app.start_job(["run-eval"], "t")
+        await b.until(lambda: isinstance(b.app.screen, ErrorPanel))
+
+
+async def test_leaving_leaves_the_engine_alone():
+    engine = FakeEngine()
+    stopped: list[bool] = []
+    engine.stop = lambda: stopped.append(True)  # type: ignore[method-assign]
+    async with bench(engine=engine) as b:
+        await b.press("enter")
+        await b.pilot.press("ctrl+q")
+    assert not stopped
+
+
+async def test_a_worker_that_hangs_does_not_keep_anybody_from_leaving():
+    import threading
+
+    hang = threading.Event()
+    async with bench() as b:
+        b.app.tasks.run("page", lambda token: hang.wait(30))
+        await b.pilot.press("ctrl+q")
+    hang.set()
+
+
+def test_the_app_is_an_ordinary_textual_app():
+    assert issubclass(WbApp, App)

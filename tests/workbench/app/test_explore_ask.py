@@ -1,0 +1,320 @@
+"""Asking and explaining: the prompt panel, the streamed answer, the heat that follows the token."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from textual.widgets import Input
+
+from sessions.records import GradcamRecord, PromptRecord
+from sessions.session_log import current_session
+from tests.workbench.app.explore_bench import SIZES, FakeEngine, bench
+from workbench.app.explore.prompt_panel import PromptText
+from workbench.app.widgets.text_panel import ErrorPanel, TextPanel
+from workbench.errors import EngineError, PromptTooLong
+
+
+def prompts() -> list[PromptRecord]:
+    return [r for r in current_session().records() if isinstance(r, PromptRecord)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_enter_asks_and_the_answer_stands_on_the_screen_and_on_record(size):
+    engine = FakeEngine()
+    async with bench(size, engine=engine) as b:
+        await b.press("enter")
+        shown = b.text()
+        assert "False. It is red" in shown
+        assert "‹False›" in shown and "True 0.14" in shown
+        [record] = prompts()
+        assert (record.uid, record.text) == ("demo/test/000000", "False. It is red")
+        assert record.template == "statement/true-false"
+        assert record.tokens[0]["top"][1] == ["True", -2.0]
+        messages, spec, _ = engine.asked[0]
+        assert spec.model == "demo"
+        assert len(messages[-1].images) == 2 and "true or false" in messages[-1].text
+
+
+async def test_tokens_appear_while_the_answer_is_on_its_way_and_escape_cancels():
+    engine = FakeEngine()
+    engine.gate = threading.Semaphore(2)
+    async with bench(engine=engine) as b:
+        await b.pilot.press("enter")
+        await b.until(lambda: len(b.explore.answer.tokens) == 2)
+        assert b.explore.asking
+        await b.press("escape")
+        assert not b.explore.asking
+        [record] = prompts()
+        assert (record.text, record.finish_reason) == ("False.", "cancelled")
+        await b.shows("False.")
+
+
+async def test_moving_on_while_asking_keeps_the_answer_for_its_own_sample():
+    engine = FakeEngine()
+    engine.gate = threading.Semaphore(1)
+    async with bench(engine=engine) as b:
+        await b.pilot.press("enter")
+        await b.until(lambda: b.explore.answer.tokens)
+        await b.pilot.press("j")
+        await b.until(lambda: b.explore.uid == "demo/test/000001")
+        engine.gate.release(10)
+        await b.settle()
+        assert b.explore.answer.answer is None, "the next sample was not asked about"
+        assert prompts()[0].uid == "demo/test/000000"
+        await b.press("k")
+        await b.shows("earlier: 1 answer")
+
+
+async def test_the_cursor_moves_along_the_tokens_and_shows_their_alternatives():
+    async with bench(engine=FakeEngine()) as b:
+        await b.press("enter")
+        await b.press("right", "right")
+        assert b.explore.answer.cursor == 2
+        await b.shows("‹It›")
+        await b.press("left", "left", "left")
+        assert b.explore.answer.cursor == 0
+
+
+async def test_heat_lies_over_the_image_and_follows_the_token():
+    engine = FakeEngine()
+    async with bench(engine=engine) as b:
+        await b.press("enter")
+        cold = b.explore.image._frame
+        await b.press("g")
+        assert b.explore.image.hot and b.explore.image._frame is not cold
+        await b.shows("hirescam")
+        await b.press("right")
+        assert engine.explained == [0, 1]
+        await b.press("left")
+        assert engine.explained == [0, 1], "what was computed is kept"
+        records = [r for r in current_session().records() if isinstance(r, GradcamRecord)]
+        assert [r.token for r in records] == [0, 1]
+        assert records[0].prompt_id == prompts()[0].id
+        await b.press("g")
+        assert not b.explore.image.hot and "hirescam" not in b.text()
+
+
+async def test_the_hot_place_is_painted_where_it_is_hot_and_opacity_zero_paints_nothing():
+    async with bench((120, 40), engine=FakeEngine(), look={"opacity": 0.9}) as b:
+        plain = b.explore.image._frame.strips
+        await b.press("enter", "g")
+        box = b.explore.image.boxes[0]
+        hot = b.explore.image._frame.strips
+
+        def colour(strips, x: int, y: int):
+            return strips[y].crop(x, x + 1)._segments[0].style.bgcolor.triplet
+
+        here = (box.x + 1, box.y + 1)
+        assert colour(hot, *here) != colour(plain, *here)
+        assert colour(hot, *here).red > 100 > colour(hot, *here).blue, "turbo's hot end is red"
+        for _ in range(12):
+            await b.pilot.press("left_square_bracket")
+        await b.settle()
+        assert b.explore.image.look.opacity == 0
+        assert colour(b.explore.image._frame.strips, *here) == colour(plain, *here)
+        await b.press("c")
+        assert b.explore.image.look.colormap != "turbo"
+
+
+async def test_waiting_for_heat_can_be_cancelled():
+    engine = FakeEngine()
+    engine.heat_gate = threading.Event()
+    async with bench(engine=engine) as b:
+        await b.press("enter")
+        await b.pilot.press("g")
+        await b.until(lambda: engine.explained)
+        await b.shows("heat for")
+        await b.press("escape")
+        assert not b.explore.heat_on
+        assert "heat for" not in b.text()
+
+
+async def test_heat_that_fails_is_told_and_the_answer_stays():
+    engine = FakeEngine()
+    async with bench(engine=engine) as b:
+        await b.press("enter")
+        engine.error = EngineError("the engine 7 is gone", hint="F8", kind="engine_died")
+        await b.press("g")
+        assert isinstance(b.app.screen, ErrorPanel)
+        await b.shows("the engine 7 is gone")
+        await b.press("escape")
+        await b.shows("False. It is red")
+        assert b.app.engine_state.phase == "died"
+        await b.shows("F8")
+
+
+async def test_an_engine_that_dies_can_be_started_again_and_nothing_is_lost(monkeypatch):
+    engine = FakeEngine()
+    async with bench(engine=engine) as b:
+        engine.error = EngineError("it is gone", kind="engine_died")
+        await b.press("enter", "escape")
+        assert b.app.engine_state.phase == "died"
+        fresh = FakeEngine()
+        from workbench.engine.client import Engine
+
+        monkeypatch.setattr(Engine, "connect", classmethod(lambda cls, **_: fresh))
+        await b.press("f8")
+        assert b.app.engine_state.phase == "ready"
+        await b.press("enter")
+        await b.shows("False. It is red")
+        assert [bool(r.error) for r in prompts()] == [True, False]
+
+
+async def test_g_without_an_answer_says_what_to_do():
+    async with bench(engine=FakeEngine()) as b:
+        await b.press("g")
+        await b.shows("Enter asks")
+        assert not b.explore.heat_on
+
+
+async def test_a_bad_knob_says_so_at_once_and_the_rest_stays():
+    engine = FakeEngine()
+    async with bench(engine=engine) as b:
+        field = b.explore.query_one("#knob-top_p", Input)
+        b.explore.query_one("#knob-temperature", Input).value = "0.7"
+        await b.settle()
+        field.value = "3"
+        await b.settle()
+        await b.shows("got 3.0")
+        said = b.explore.panel.knobs.problems
+        assert said == {"top_p": "--top-p wants a number above 0, at most 1, got 3.0"}
+        assert b.explore.query_one("#knob-temperature", Input).value == "0.7"
+        await b.press("enter")
+        assert isinstance(b.app.screen, ErrorPanel) and not engine.asked
+        await b.press("escape")
+        field.value = "0.9"
+        await b.settle()
+        await b.press("enter")
+        decoding = engine.asked[0][2]
+        assert (decoding.top_p, decoding.temperature) == (0.9, 0.7)
+
+
+async def test_beams_and_sampling_together_are_refused_in_words():
+    async with bench(engine=FakeEngine()) as b:
+        b.explore.query_one("#knob-temperature", Input).value = "1"
+        b.explore.query_one("#knob-num_beams", Input).value = "4"
+        await b.settle()
+        await b.shows("choose one")
+        assert set(b.explore.panel.knobs.problems) == {"temperature", "num_beams"}
+
+
+async def test_an_edited_prompt_is_free_text_and_is_kept_over_samples():
+    engine = FakeEngine()
+    async with bench(engine=engine) as b:
+        await b.press("p")
+        b.explore.query_one(PromptText).text = "What colour is it?"
+        await b.settle()
+        await b.press("f5")
+        assert engine.asked[0][0][-1].text == "What colour is it?"
+        assert prompts()[0].template is None
+        await b.press("escape", "j")
+        assert b.explore.panel.text == "What colour is it?"
+
+
+async def test_an_unedited_prompt_is_filled_anew_for_each_sample():
+    async with bench(engine=FakeEngine()) as b:
+        await b.press("j")
+        assert b.explore.sample.texts["sentence"] in b.explore.panel.text
+        assert not b.explore.panel.edited
+
+
+async def test_choosing_a_template_fills_it_from_the_sample():
+    async with bench(engine=FakeEngine()) as b:
+        await b.press("t")
+        await b.type("yes-no")
+        await b.press("enter")
+        template = b.explore.panel.template
+        assert template is not None and "yes" in template.name
+        assert b.explore.sample.texts["sentence"] in b.explore.panel.text
+
+
+async def test_examples_stand_before_the_question_and_the_heat_is_of_its_own_images():
+    engine = FakeEngine()
+    async with bench(engine=engine) as b:
+        b.explore.query_one("#shots", Input).value = "1"
+        await b.settle()
+        await b.press("enter")
+        messages = engine.asked[0][0]
+        assert [m.role for m in messages].count("assistant") == 2, "one example of each label"
+        assert prompts()[0].shots
+        await b.press("g")
+        assert len(b.explore.image._heat) == 2
+
+
+async def test_a_failure_shows_its_whole_text_and_can_be_copied():
+    engine = FakeEngine()
+    engine.error = PromptTooLong("the prompt has 5,000 tokens, 4,096 fit", hint="shorten it")
+    async with bench(engine=engine) as b:
+        await b.press("enter")
+        await b.shows("5,000 tokens", "shorten it")
+        await b.press("y")
+        assert "5,000 tokens" in b.app.clipboard and "shorten it" in b.app.clipboard
+        assert prompts()[0].error["kind"] == "prompt_too_long"
+
+
+async def test_what_a_model_writes_is_never_markup_nor_an_escape_sequence():
+    engine = FakeEngine(("[/red]", "[link=http://x]", "\x1b[31m", "a\u202eb"))
+    async with bench(engine=engine) as b:
+        await b.press("enter")
+        shown = b.text()
+        assert "[/red][link=http://x]" in shown
+        assert "\x1b" not in shown and "\u202e" not in shown
+
+
+async def test_earlier_answers_come_back_with_their_tokens_and_can_be_explained():
+    engine = FakeEngine()
+    async with bench(engine=engine) as b:
+        await b.press("enter", "j", "k")
+        assert b.explore.answer.answer is None
+        await b.press("h")
+        await b.shows("False. It is red")
+        await b.press("g")
+        assert engine.explained == [0]
+
+
+async def test_y_copies_the_command_that_does_the_same():
+    async with bench(engine=FakeEngine()) as b:
+        b.explore.query_one("#knob-temperature", Input).value = "0.7"
+        await b.settle()
+        await b.press("y")
+        assert isinstance(b.app.screen, TextPanel)
+        command = b.app.clipboard
+        assert command.startswith(
+            "wb prompt demo/test/000000 --template statement/true-false --model demo"
+        )
+        assert "--temperature 0.7" in command and "--seed 0" in command
+        await b.press("escape")
+        await b.press("enter", "right", "g", "y")
+        assert b.app.clipboard.startswith("wb gradcam demo/test/000000")
+        assert "--token 1" in b.app.clipboard
+        await b.press("escape", "Y")
+        assert b.app.clipboard == "demo/test/000000"
+
+
+async def test_knobs_and_the_look_of_the_heat_come_back_next_time():
+    async with bench(engine=FakeEngine()) as b:
+        b.explore.query_one("#knob-max_new_tokens", Input).value = "17"
+        await b.settle()
+        await b.press("right_square_bracket", "c")
+        look = b.explore.image.look
+        await b.pilot.press("ctrl+q")
+    async with bench(engine=FakeEngine()) as b:
+        assert b.explore.panel.knobs.decoding.max_new_tokens == 17
+        assert b.explore.image.look == look
+
+
+async def test_the_evaluation_form_starts_the_line_as_a_job():
+    async with bench(engine=FakeEngine()) as b:
+        started: list[list[str]] = []
+        b.app.start_job = lambda argv, title, **_: started.append(argv)
+        await b.press("e")
+        line = b.app.screen.query_one(Input)
+        assert line.value.startswith("wb run-eval --dataset demo --split test --model demo")
+        assert "--limit 200" in line.value
+        line.value = "rm -rf /"
+        await b.press("enter")
+        assert not started and "wb run-eval" in b.text()
+        line.value = "wb run-eval --dataset demo --split dev --limit 5"
+        await b.press("enter")
+        assert started == [["run-eval", "--dataset", "demo", "--split", "dev", "--limit", "5"]]

@@ -1,0 +1,243 @@
+"""The list: streamed, endless, filtered, jumped in; bookmarks and predictions beside it."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from sessions.runs import Run
+from sessions.uid_cache import UidCache
+from tests.workbench.app.explore_bench import SIZES, bench
+from workbench.app.explore import filtering
+from workbench.data.demo_source import DemoSource
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_bench_opens_on_the_demo_at_every_size(size):
+    async with bench(size) as b:
+        assert b.explore.uid == "demo/test/000000"
+        shown = b.text()
+        assert "▀" in shown, "the image is drawn"
+        assert b.explore.sample.texts["sentence"].split()[0] in shown
+        assert "Help" in shown
+
+
+async def test_the_list_reads_a_screenful_and_never_the_split(monkeypatch):
+    read = itertools.count()
+    plain = DemoSource.iter
+
+    def counting(self, start=0):
+        for sample in plain(self, start):
+            next(read)
+            yield sample
+
+    monkeypatch.setattr(DemoSource, "iter", counting)
+    async with bench((120, 40), dataset="demo/train") as b:
+        first = next(read)
+        assert first < 80
+        await b.press("end")
+        assert b.explore.uid == "demo/train/019999"
+        assert next(read) < 200
+
+
+async def test_an_endless_stream_goes_on_as_one_scrolls():
+    async with bench(dataset="demo/stream") as b:
+        before = b.explore.samples.count
+        for _ in range(8):
+            await b.pilot.press("pagedown")
+        await b.settle()
+        assert b.explore.ordinal > 100
+        assert b.explore.samples.count > before
+        assert b.explore.ordinal in b.explore.samples.rows
+        await b.shows("∞")
+
+
+async def test_keys_step_and_the_image_follows():
+    async with bench() as b:
+        await b.press("j", "j", "k")
+        assert b.explore.uid == "demo/test/000001"
+        await b.press("down")
+        assert b.explore.uid == "demo/test/000002"
+        assert b.explore.image.uid == "demo/test/000002"
+        await b.shows("demo/test/000002")
+
+
+async def test_a_filter_narrows_as_one_types_and_escape_takes_it_off():
+    async with bench() as b:
+        await b.press("slash")
+        await b.type("teal triangle")
+        matches = b.explore.samples.matches
+        briefs = [b.explore.samples.rows[n].brief for n in matches]
+        assert briefs and all("teal" in text and "triangle" in text for text in briefs)
+        await b.press("enter")
+        await b.press("j")
+        assert b.explore.ordinal == matches[1]
+        await b.press("escape")
+        assert b.explore.samples.matches is None
+        assert b.explore.ordinal == matches[1], "the sample stays when the filter goes"
+
+
+async def test_a_filter_on_an_endless_stream_stops_and_goes_on_at_need():
+    async with bench(dataset="demo/stream") as b:
+        await b.press("slash")
+        await b.type("red star")
+        found = len(b.explore.samples.matches)
+        assert 0 < found < 200
+        await b.press("enter", "end")
+        await b.press("end")
+        assert len(b.explore.samples.matches) > found
+
+
+async def test_a_filter_that_fits_nothing_says_so(monkeypatch):
+    monkeypatch.setattr(filtering, "_SEARCH_S", 60)
+    async with bench() as b:
+        await b.press("slash")
+        await b.type("zebra")
+        assert b.explore.samples.matches == []
+        await b.shows("nothing fits")
+
+
+async def test_a_search_that_takes_long_stops_and_end_takes_it_up_again(monkeypatch):
+    monkeypatch.setattr(filtering, "_SEARCH_S", 0)
+    async with bench() as b:
+        await b.press("slash")
+        await b.type("zebra")
+        await b.shows("End searches on")
+        read = b.explore._search_at
+        await b.press("enter", "end")
+        assert b.explore._search_at > read > 0
+
+
+async def test_jumping_to_a_uid_a_row_and_another_dataset():
+    async with bench() as b:
+        await b.press("colon")
+        await b.type("000123")
+        await b.press("enter")
+        assert b.explore.uid == "demo/test/000123"
+        await b.press("colon")
+        for _ in range(20):
+            await b.pilot.press("backspace")
+        await b.type("42")
+        await b.press("enter")
+        assert b.explore.ordinal == 41
+        b.app.open_uid("demo_vqa/dev/000007")
+        await b.settle()
+        assert b.explore.uid == "demo_vqa/dev/000007"
+
+
+async def test_an_unknown_uid_is_one_message_and_the_bench_stays():
+    async with bench() as b:
+        b.app.open_uid("nowhere/test/1")
+        await b.settle()
+        await b.shows("nowhere")
+        await b.press("escape")
+        b.app.open_uid("no uid at all")
+        await b.settle()
+        await b.press("escape")
+        await b.press("j")
+        assert b.explore.uid == "demo/test/000001"
+
+
+async def test_the_random_walk_is_the_same_each_time():
+    walks = []
+    for _ in range(2):
+        async with bench(walk={"seed": 5, "step": 0}) as b:
+            walk = []
+            for _ in range(3):
+                await b.press("r")
+                walk.append(b.explore.ordinal)
+            walks.append(walk)
+    assert walks[0] == walks[1]
+    assert len(set(walks[0])) == 3
+
+
+async def test_a_bookmark_is_a_star_in_the_list_and_in_the_shared_cache():
+    async with bench() as b:
+        await b.press("b")
+        with UidCache.open() as cache:
+            assert [m.uid for m in cache.list()] == ["demo/test/000000"]
+        await b.shows("★")
+        await b.press("b")
+        with UidCache.open() as cache:
+            assert cache.list() == []
+
+
+async def test_tags_and_a_note_are_kept_and_no_single_key_throws_them_away():
+    async with bench() as b:
+        await b.press("B")
+        await b.type("odd colour")
+        await b.pilot.press("tab")
+        await b.type("look again")
+        await b.press("enter")
+        with UidCache.open() as cache:
+            mark = cache.get("demo/test/000000")
+        assert (mark.tags, mark.note) == (("colour", "odd"), "look again")
+        await b.shows("look again")
+        await b.press("b")
+        await b.press("escape")
+        with UidCache.open() as cache:
+            assert cache.tags("demo/test/000000") == ("colour", "odd")
+
+
+def make_run(wrong: str = "demo/test/000001") -> Run:
+    run = Run.create({"dataset": "demo", "split": "test", "model": "demo"}, "k", total=3)
+    for number in range(3):
+        uid = f"demo/test/{number:06d}"
+        target = DemoSource("demo", "test").at(number).label
+        other = "True" if target == "False" else "False"
+        label = None if number == 2 else other if uid == wrong else target
+        run.append({"uid": uid, "text": "said", "label": label, "target": target})
+    run.set_state("done")
+    return run
+
+
+async def test_the_last_runs_predictions_stand_beside_the_samples_by_shape_and_colour():
+    make_run()
+    async with bench() as b:
+        lines = b.text().split("\n")
+        line = {n: next(x for x in lines if f"  00000{n} " in x) for n in range(3)}
+        assert "✓" in line[0] and "✗" in line[1] and "?" in line[2]
+        await b.press("slash")
+        await b.type("is:wrong")
+        assert b.explore.samples.matches == [1]
+        await b.press("enter")
+        await b.shows("predicted")
+
+
+async def test_opening_an_error_of_a_run_shows_that_runs_prediction():
+    older = make_run(wrong="demo/test/000000")
+    make_run()
+    async with bench() as b:
+        assert b.explore.run_view.mark("demo/test/000000") == "right"
+        b.app.open_uid("demo/test/000000", older.id)
+        await b.settle()
+        assert b.explore.run_view.run_id == older.id
+        assert b.explore.run_view.mark("demo/test/000000") == "wrong"
+
+
+async def test_dataset_position_and_filter_come_back_next_time():
+    async with bench((120, 40)) as b:
+        await b.press("slash")
+        await b.type("teal")
+        await b.press("enter", "j")
+        here = b.explore.uid
+        await b.pilot.press("ctrl+q")
+    async with bench() as b:
+        assert b.explore.uid == here
+        assert b.explore.filter.text == "teal"
+
+
+async def test_a_dataset_that_is_gone_is_told_and_the_demo_opens():
+    async with bench(dataset="gone/test") as b:
+        await b.shows("gone")
+        await b.press("escape")
+        assert b.explore.uid == "demo/test/000000"
+
+
+async def test_the_dataset_picker_narrows_and_opens():
+    async with bench() as b:
+        await b.press("d")
+        await b.type("vqa dev")
+        await b.press("enter")
+        assert b.explore.uid == "demo_vqa/dev/000000"

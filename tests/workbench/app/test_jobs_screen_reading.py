@@ -1,0 +1,109 @@
+"""Reading jobs: of logs and progress the end and what is new; lines checked by the commands."""
+
+import json
+
+import pytest
+
+from commands.parse_only import problem_of
+from workbench.app.jobs.command_line import check_words, split_line, title_of
+from workbench.app.jobs.new_job import fill, recipes
+from workbench.app.jobs.reading import POINTS, TAIL, CurveFile, LogTail, last_progress
+from workbench.app.lists.plot import braille
+from workbench.errors import UsageError
+
+
+def test_a_tail_reads_what_is_new_and_starts_anew_when_the_log_does(tmp_path):
+    path = tmp_path / "log"
+    path.write_text("one\ntwo\nthr")
+    tail = LogTail(path)
+    assert tail.read() == (["one", "two"], True) and tail.unfinished == "thr"
+    with path.open("a") as out:
+        out.write("ee\n")
+    assert tail.read() == (["three"], False) and tail.unfinished == ""
+    path.write_text("new\n")
+    assert tail.read() == (["new"], True)
+
+
+def test_a_tail_begins_at_a_whole_line_and_says_what_it_left_out(tmp_path):
+    path = tmp_path / "log"
+    path.write_text("".join(f"line number {i}\n" for i in range(50_000)))
+    tail = LogTail(path)
+    lines, _ = tail.read()
+    assert lines[-1] == "line number 49999" and lines[0].startswith("line number ")
+    assert tail.skipped == path.stat().st_size - TAIL
+
+
+def test_a_missing_log_is_no_error(tmp_path):
+    assert LogTail(tmp_path / "none").read() == ([], False)
+
+
+def test_progress_keeps_figures_that_the_last_line_leaves_out(tmp_path):
+    path = tmp_path / "progress.jsonl"
+    lines = [
+        {"ts": "2026-01-01T00:00:00Z", "done": 0, "total": 10, "metrics": {"loss": 2.0}},
+        {"ts": "2026-01-01T00:00:04Z", "done": 8, "total": 10, "metrics": {}},
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"done": 9')
+    progress = last_progress(path)
+    assert (progress.done, progress.total, progress.metrics) == (8, 10, {"loss": 2.0})
+    assert progress.rate == 2.0 and progress.eta_s == 1.0
+
+
+def test_curves_grow_and_are_thinned_out_with_both_ends_kept(tmp_path):
+    path = tmp_path / "progress.jsonl"
+    curves = CurveFile(path)
+    assert not curves.read()
+    with path.open("w") as out:
+        for i in range(3 * POINTS):
+            out.write(json.dumps({"done": i, "metrics": {"loss": float(i), "ok": True}}) + "\n")
+    assert curves.read() and not curves.read()
+    points = curves.curves["loss"]
+    assert len(points) <= 2 * POINTS + 1 and list(curves.curves) == ["loss"]
+    assert points[0] == (0.0, 0.0) and points[-1][0] == 3 * POINTS - 1
+
+
+def test_a_rising_line_is_drawn_from_the_lower_left_to_the_upper_right():
+    rows = braille([(0, 0.0), (1, 1.0)], 4, 2, 0.0, 1.0)
+    assert rows[0][0] == " " and rows[0][3] != " "
+    assert rows[1][0] != " " and rows[1][3] == " "
+    assert braille([], 3, 1, 0, 1) == ["   "]
+    assert braille([(0, float("nan"))], 3, 1, 0, 1) == ["   "]
+
+
+@pytest.mark.parametrize(
+    ("argv", "word"),
+    [
+        (["run-eval", "--dataset", "demo"], ""),
+        (["run-eval", "--limit", "x"], "--limit"),
+        (["run-eval", "--nonsense"], "--nonsense"),
+        (["no-such"], "no-such"),
+        (["run-eval", "--help"], "only prints"),
+        (["data"], "missing"),
+    ],
+)
+def test_the_commands_themselves_say_what_is_wrong_with_a_line(argv, word, capsys):
+    problem = problem_of(argv)
+    assert word in problem if word else problem == ""
+
+
+def test_a_line_is_checked_in_a_process_that_runs_nothing():
+    assert check_words(["run-eval", "--dataset", "demo"]) == ""
+    assert "--limit" in check_words(["run-eval", "--limit", "x"])
+
+
+def test_a_line_is_split_as_a_shell_would_and_never_put_aside_twice():
+    assert split_line("wb run-eval --dataset 'my data' --detach") == [
+        "run-eval",
+        "--dataset",
+        "my data",
+    ]
+    assert split_line("run-eval") == ["run-eval"]
+    with pytest.raises(UsageError, match="no shell"):
+        split_line("wb run-eval && rm -rf x")
+
+
+def test_a_recipe_leaves_out_what_is_empty_and_quotes_what_needs_it():
+    found = recipes({"dataset": "my data", "split": "dev"})["evaluate"]
+    values = [default for _, _, default in found.fields]
+    assert fill(found, values) == "wb run-eval --dataset 'my data' --split dev --model demo"
+    assert title_of(["run-eval", "--dataset", "demo", "--limit", "9"]) == "run-eval demo 9"

@@ -1,0 +1,262 @@
+"""The Runs place, driven by keys over real run folders."""
+
+import json
+
+import pytest
+
+from sessions.runs import Run, list_runs
+from tests.workbench.app.bench_host import Host, drawn, until
+from tests.workbench.app.make_records import make_run, predictions
+from workbench.app.lists.dialogs import Ask, AskLine
+from workbench.app.runs.confusion import ConfusionMatrix
+from workbench.app.runs.screen import RunsScreen
+
+WIDE = (200, 60)
+SMALL = (80, 24)
+
+
+def reading_done(screen):
+    return screen._tally.n > 0 and not screen.query_one("#views")._reading
+
+
+async def opened(pilot, screen):
+    """Wait for the list, then go into the first run's samples."""
+    await until(pilot, lambda: screen.run is not None and reading_done(screen))
+    await pilot.press("enter")
+    await pilot.pause()
+
+
+async def test_the_list_shows_the_newest_run_first_with_its_figure_and_counts():
+    old = make_run(40, right=1.0, unparsed=3, failed=1)
+    new = make_run(20, state="cancelled", total=80)
+    app = Host(RunsScreen())
+    async with app.run_test(size=WIDE) as pilot:
+        screen = app.place
+        await until(pilot, lambda: len(screen.table.keys) == 2)
+        assert list(screen.table.keys) == [new.id, old.id]
+        summary = screen.table.runs[old.id]
+        assert (summary.value, summary.unparsed, summary.failed) == (0.9, 3, 1)
+        assert summary.low < 0.9 < summary.high
+        text = drawn(app)
+        assert "0.900" in text and "25%" in text and "demo/test" in text
+
+
+async def test_an_empty_list_says_what_fills_it_and_by_which_key():
+    app = Host(RunsScreen())
+    async with app.run_test(size=SMALL) as pilot:
+        await until(pilot, lambda: "No runs yet" in drawn(app))
+        assert "e in Explore" in drawn(app) and "wb run-eval" in drawn(app)
+
+
+async def test_enter_on_an_error_leads_to_the_sample_with_this_runs_predictions():
+    run = make_run(40, right=0.5, unparsed=0, failed=0)
+    wrong = [p["uid"] for p in run.predictions() if p["label"] != p["target"]]
+    app = Host(RunsScreen())
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(pilot, app.place)
+        assert app.place.samples.uids == wrong
+        await pilot.press("j", "enter")
+        await pilot.pause()
+        assert app.opened == [(wrong[1], run.id)]
+
+
+@pytest.mark.parametrize(
+    ("key", "count"), [("e", 4), ("u", 3), ("f", 1), ("s", 40), ("a", 40)], ids=str
+)
+async def test_each_view_has_its_key_and_holds_its_samples(key, count):
+    make_run(40, right=1.0, unparsed=3, failed=1)
+    app = Host(RunsScreen())
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(pilot, app.place)
+        await pilot.press("a" if key != "a" else "e")
+        await pilot.press(key)
+        await until(pilot, lambda: len(app.place.samples.keys) == count)
+        if key == "s":
+            times = [app.place.samples._rows[i].seconds for i in app.place.samples._indices]
+            assert times == sorted(times, reverse=True)
+
+
+async def test_a_cell_of_the_matrix_opens_exactly_its_samples_and_esc_goes_back():
+    run = make_run(60, right=0.7, unparsed=0, failed=0)
+    lines = run.predictions()
+    cell = [p["uid"] for p in lines if (p["target"], p["label"]) == ("false", "true")]
+    app = Host(RunsScreen())
+    async with app.run_test(size=WIDE) as pilot:
+        screen = app.place
+        await opened(pilot, screen)
+        await pilot.press("m", "right", "enter")
+        await until(pilot, lambda: screen.view == "cell" and screen.samples.uids == cell)
+        assert "false → true" in drawn(app)
+        await pilot.press("escape")
+        await until(pilot, lambda: screen.view == "errors")
+        await pilot.press("escape")
+        await pilot.pause()
+        assert screen.focused is screen.table
+
+
+async def test_two_marked_runs_are_compared_by_pairs_and_a_flip_leads_to_explore():
+    def lines(labels):
+        return [
+            {"uid": f"demo/test/{i}", "label": said, "target": "true", "text": said}
+            for i, said in enumerate(labels)
+        ]
+
+    runs = []
+    for labels in (["true"] * 11 + ["false"] * 9, ["true"] * 10 + ["false"] + ["true"] * 9):
+        run = Run.create({"dataset": "demo", "split": "test", "model": "demo"}, key="k", total=20)
+        run.append_many(lines(labels))
+        run.set_state("done")
+        runs.append(run)
+    app = Host(RunsScreen())
+    async with app.run_test(size=WIDE) as pilot:
+        screen = app.place
+        await until(pilot, lambda: len(screen.table.keys) == 2)
+        await pilot.press("end", "space", "home", "space")
+        panel = screen.query_one("#compare")
+        await until(pilot, lambda: panel.paired is not None)
+        paired = panel.paired
+        assert (paired.both, paired.only_a, paired.only_b, paired.neither) == (10, 1, 9, 0)
+        text = drawn(app)
+        assert "p = 0.0215" in text and "B is better" in text and "+0.400" in text
+        await pilot.press("enter", "minus")
+        await pilot.pause()
+        assert list(screen.flips.keys) == ["demo/test/10"]
+        await pilot.press("enter")
+        await pilot.pause()
+        assert app.opened == [("demo/test/10", runs[1].id)]
+        await pilot.press("y")
+        assert app.copied == [f"wb runs compare {runs[0].id} {runs[1].id}"]
+        await pilot.press("escape", "escape")
+        await pilot.pause()
+        assert not screen.comparing
+
+
+async def test_b_bookmarks_all_errors_under_the_tag_that_is_asked_for():
+    from sessions.uid_cache import UidCache
+
+    run = make_run(40, right=0.5, unparsed=0, failed=0)
+    wrong = {p["uid"] for p in run.predictions() if p["label"] != p["target"]}
+    app = Host(RunsScreen())
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(pilot, app.place)
+        await pilot.press("b")
+        await until(pilot, lambda: isinstance(app.screen, AskLine))
+        await pilot.press(*"misread", "enter")
+        await until(pilot, lambda: any("misread" in n.message for n in app._notifications))
+    with UidCache.open() as cache:
+        assert {mark.uid for mark in cache.list(tag="misread")} == wrong
+
+
+async def test_x_deletes_only_after_a_yes():
+    run = make_run(5)
+    app = Host(RunsScreen())
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: app.place.run is not None)
+        await pilot.press("x")
+        await until(pilot, lambda: isinstance(app.screen, Ask))
+        await pilot.press("escape")
+        await pilot.pause()
+        assert run.path.is_dir()
+        await pilot.press("x")
+        await until(pilot, lambda: isinstance(app.screen, Ask))
+        await pilot.press("y")
+        await until(pilot, lambda: not app.place.table.keys)
+        assert not run.path.exists() and list_runs() == []
+
+
+async def test_a_running_run_is_not_deleted_and_not_resumed():
+    run = make_run(5, state="running", total=10)
+    app = Host(RunsScreen())
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: app.place.run is not None)
+        await pilot.press("x", "r")
+        await pilot.pause()
+        assert app.screen is app.place and app.jobs == [] and run.path.is_dir()
+    run.close()
+
+
+async def test_r_resumes_an_unfinished_run_as_a_job_and_y_copies_its_command():
+    run = make_run(5, state="cancelled", total=10)
+    app = Host(RunsScreen())
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: app.place.run is not None)
+        await pilot.press("r", "y")
+        await pilot.pause()
+        assert app.jobs[0][0] == ["run-eval", "--resume", run.id]
+        assert app.copied == [f"wb runs show {run.id}"]
+
+
+async def test_a_running_run_is_followed_without_moving_the_cursor():
+    run = make_run(30, state="running", total=90, right=0.0, unparsed=0, failed=0)
+    app = Host(RunsScreen())
+    async with app.run_test(size=WIDE) as pilot:
+        screen = app.place
+        await opened(pilot, screen)
+        await pilot.press("j", "j", "j")
+        at = screen.samples.key
+        run.append_many(list(predictions(60, right=0.0, unparsed=0, failed=0))[30:])
+        screen.refresh_runs()
+        await until(pilot, lambda: len(screen.samples.keys) == 60)
+        assert screen.samples.key == at and screen.run.done == 60
+    run.close()
+
+
+async def test_hostile_text_is_shown_harmless():
+    run = Run.create({"dataset": "de[/red]mo", "split": "\x1b[31mx", "model": "m\x07"}, key="k")
+    bad = "\x1b]0;owned\x07[/markup] [link=file:///]\u202egnp.exe"
+    line = {"uid": "demo/test/1", "label": bad, "target": "[bold]", "text": bad, "error": None}
+    run.append_many([line, {**line, "uid": "demo/test/2", "error": {"message": bad}}])
+    run.set_state("failed", reason=bad)
+    app = Host(RunsScreen())
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(pilot, app.place)
+        await pilot.press("j")
+        await pilot.pause(0.2)
+        text = drawn(app)
+        assert "[/markup]" in text and "[bold]" in text
+        assert not set(text) & {"\x1b", "\x07", "\u202e"} and "owned" not in text
+
+
+async def test_a_broken_run_folder_is_a_line_and_harms_no_other():
+    good = make_run(10)
+    broken = make_run(10)
+    (broken.path / "config.json").write_text("{")
+    (broken.path / "metrics.json").write_text("[1, 2")
+    with (good.path / "predictions.jsonl").open("ab") as file:
+        file.write(b'{"uid": 5}\nnot json\n{"uid": "demo/test/11", "label": "tr')
+    app = Host(RunsScreen())
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: len(app.place.table.keys) == 2)
+        await pilot.press("end")
+        await until(pilot, lambda: app.place.run.id == good.id and reading_done(app.place))
+        assert app.place._tally.n == 11
+
+
+async def test_at_80x24_list_and_run_fold_and_nothing_is_lost():
+    make_run(40)
+    app = Host(RunsScreen())
+    async with app.run_test(size=SMALL) as pilot:
+        screen = app.place
+        await opened(pilot, screen)
+        assert not screen.table.region and screen.samples.region.height > 8
+        await pilot.press("m")
+        await pilot.pause()
+        assert screen.query_one(ConfusionMatrix).region.height > 5
+        await pilot.press("escape", "escape")
+        await pilot.pause()
+        assert screen.table.region.height > 10 and not screen.samples.region
+
+
+async def test_a_training_shows_the_answers_of_its_newest_evaluation():
+    run = Run.create({"train": ["demo/train[:90]"], "model": "demo"}, key="k", kind="train")
+    (run.path / "eval").mkdir()
+    for step in (50, 100):
+        lines = predictions(10, right=step / 100, unparsed=0, failed=0, seed=step)
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        (run.path / "eval" / f"{step}.jsonl").write_text(text)
+    run.set_state("done")
+    app = Host(RunsScreen())
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(pilot, app.place)
+        assert (app.place._tally.n, app.place._tally.right) == (10, 10)
+        assert "demo/train[:90]" in drawn(app)

@@ -1,0 +1,408 @@
+"""What goes over the socket, asked of one living engine."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+
+import pytest
+
+from tests.workbench.models.tiny import ask, build_lora, mixed_conversations, picture
+from workbench.engine.client import Engine
+from workbench.engine.decoding import Decoding
+from workbench.engine.generation import generate
+from workbench.engine.protocol import MAX_BODY
+from workbench.errors import ImageError, PromptTooLong, UnknownName
+from workbench.models.spec import ModelSpec
+from workbench.sample import Answer, ImageRef, Token
+
+LONG = Decoding(max_new_tokens=900, temperature=1.0, seed=1)
+
+
+@pytest.fixture(scope="module")
+def spec(tiny_folder) -> ModelSpec:
+    return ModelSpec(str(tiny_folder), device="cpu")
+
+
+@pytest.fixture
+def engine(shared_engine) -> Engine:
+    return shared_engine
+
+
+@pytest.fixture
+def http(engine):
+    return engine._client()
+
+
+def whole(engine, conversation, spec, knobs, **kwargs) -> Answer:
+    return list(engine.chat(conversation, spec, knobs, **kwargs))[-1]
+
+
+def idle(engine, wait_s: float = 20) -> dict:
+    deadline = time.monotonic() + wait_s
+    while (status := engine.status())["state"] == "busy":
+        assert time.monotonic() < deadline, status
+        time.sleep(0.02)
+    return status
+
+
+def body(spec, content, **more) -> dict:
+    return {
+        "model": spec.model,
+        "device": "cpu",
+        "messages": [{"role": "user", "content": content}],
+        "max_tokens": 5,
+        **more,
+    }
+
+
+def test_the_answer_over_the_socket_is_the_answer_in_process(engine, spec, tiny):
+    for conversation in mixed_conversations()[:5]:
+        knobs = Decoding(temperature=1.2, seed=11, max_new_tokens=8, top_logprobs=3)
+        events = list(engine.chat(conversation, spec, knobs, labels=["true", "false"]))
+        (here,) = generate(tiny, [conversation], knobs, labels=["true", "false"])
+        there = events[-1]
+        assert isinstance(there, Answer)
+        assert there.text == here.text
+        assert [t.id for t in there.tokens] == [t.id for t in here.tokens]
+        assert there.tokens == tuple(e for e in events if isinstance(e, Token))
+        assert (there.finish_reason, there.prompt_tokens) == (
+            here.finish_reason,
+            here.prompt_tokens,
+        )
+        assert there.label_scores == pytest.approx(here.label_scores, abs=1e-4)
+        assert [t.logprob for t in there.tokens] == pytest.approx(
+            [t.logprob for t in here.tokens], abs=1e-4
+        )
+
+
+def test_eight_clients_at_once_each_get_the_answer_that_they_would_get_alone(engine, spec):
+    conversations = mixed_conversations()
+    knobs = [Decoding(temperature=1.3, seed=i, max_new_tokens=20 + i) for i in range(8)]
+    alone = [whole(engine, c, spec, k).text for c, k in zip(conversations, knobs, strict=True)]
+    found: dict[int, str] = {}
+
+    def client(index: int) -> None:
+        found[index] = whole(engine, conversations[index], spec, knobs[index]).text
+
+    threads = [threading.Thread(target=client, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [found[i] for i in range(8)] == alone
+
+
+def test_a_short_request_is_answered_while_a_long_one_goes_on(engine, spec):
+    long = engine.chat(ask("one"), spec, LONG)
+    next(long)
+    short = whole(engine, ask("two", picture()), spec, Decoding(max_new_tokens=3))
+    assert len(short.tokens) == 3
+    status = engine.status()
+    assert status["serving"] == 1  # the long one is still at it
+    long.close()
+    idle(engine)
+
+
+def test_requests_for_another_model_wait_their_turn_and_do_not_starve(engine, spec):
+    other = ModelSpec(spec.model, device="cpu", attention="eager")
+    order: list[str] = []
+
+    def client(name: str, wanted: ModelSpec, tokens: int) -> None:
+        whole(engine, ask(name), wanted, Decoding(max_new_tokens=tokens, temperature=1.0))
+        order.append(name)
+
+    first = engine.chat(ask("one"), spec, Decoding(max_new_tokens=150, temperature=1.0))
+    next(first)
+    waiting = threading.Thread(target=client, args=("other", other, 3))
+    waiting.start()
+    while engine.status()["queue"] == 0:
+        time.sleep(0.005)
+    # It came later than the other model's request: it may not overtake it.
+    late = threading.Thread(target=client, args=("late", spec, 3))
+    late.start()
+    assert isinstance(list(first)[-1], Answer)
+    for thread in (waiting, late):
+        thread.join(60)
+    assert order == ["other", "late"]
+
+
+def test_closing_the_stream_stops_the_generation(engine, spec):
+    events = engine.chat(ask("one"), spec, LONG)
+    for _ in range(3):
+        next(events)
+    before = engine.status()["tokens"]
+    events.close()
+    idle(engine)
+    assert engine.status()["tokens"] - before < 100  # of 900; the rest was never made
+
+
+def test_cancelling_keeps_what_was_said(engine, spec):
+    seen: list[Token] = []
+    cancelled = threading.Event()
+    for event in engine.chat(ask("one"), spec, LONG, cancelled=cancelled.is_set):
+        if isinstance(event, Answer):
+            assert event.finish_reason == "cancelled"
+            assert event.tokens[: len(seen)] == tuple(seen)
+            assert len(event.tokens) <= len(seen) + 1
+            break
+        seen.append(event)
+        if len(seen) == 4:
+            cancelled.set()
+    assert len(seen) == 4
+    idle(engine)
+
+
+def test_a_request_is_cancelled_by_its_id_within_a_token(engine, http, spec):
+    wanted = body(spec, "one", stream=True, max_tokens=900, temperature=1.0, logprobs=True)
+    tokens_after = 0
+    headers = {"x-wb-request": "my-request"}
+    with http.stream("POST", "/v1/chat/completions", json=wanted, headers=headers) as response:
+        assert response.headers["x-wb-request"] == "my-request"
+        last = {}
+        cancelled = False
+        for line in response.iter_lines():
+            if not line.startswith("data: {"):
+                continue
+            last = json.loads(line[6:])
+            tokens_after += cancelled
+            if not cancelled and (last["choices"][0]["logprobs"] or {}).get("content"):
+                made = engine.status()["tokens"]
+                assert engine.cancel("my-request")
+                cancelled = True
+                base = made
+    assert last["wb"]["answer"]["finish_reason"] == "cancelled"
+    assert idle(engine)["tokens"] - base < 50
+    assert not engine.cancel("my-request")
+
+
+def test_a_client_that_waits_for_the_whole_answer_and_leaves_stops_it_too(engine, http, spec):
+    import httpx
+
+    before = engine.status()
+    with pytest.raises(httpx.ReadTimeout):
+        http.post(
+            "/v1/chat/completions",
+            json=body(spec, "one", max_tokens=1000, temperature=1.0),
+            timeout=0.3,
+        )
+    status = idle(engine)
+    assert status["served"] == before["served"] + 1
+    assert status["tokens"] - before["tokens"] < 500  # of 1000
+
+
+def test_the_same_seed_gives_the_same_answer_and_another_seed_another(engine, spec):
+    conversation = ask("a red", picture())
+    texts = [
+        whole(engine, conversation, spec, Decoding(temperature=1.2, seed=s, max_new_tokens=12)).text
+        for s in (5, 5, 6)
+    ]
+    assert texts[0] == texts[1] != texts[2]
+
+
+def test_openai_form_of_a_whole_answer(http, spec):
+    url = "data:image/png;base64," + base64.b64encode(picture().read()).decode()
+    content = [
+        {"type": "text", "text": "one"},
+        {"type": "image_url", "image_url": {"url": url}},
+    ]
+    wanted = body(spec, content, logprobs=True, top_logprobs=2, n=2, temperature=1.5, seed=3)
+    out = http.post("/v1/chat/completions", json=wanted).json()
+    assert out["object"] == "chat.completion"
+    first, second = out["choices"]
+    assert (first["index"], second["index"]) == (0, 1)
+    assert first["message"]["role"] == "assistant"
+    assert first["message"]["content"] != second["message"]["content"]
+    assert first["finish_reason"] == "length"
+    entries = first["logprobs"]["content"]
+    assert len(entries) == 5 and len(entries[0]["top_logprobs"]) == 2
+    assert set(entries[0]) >= {"token", "logprob", "bytes", "top_logprobs"}
+    assert out["usage"]["completion_tokens"] == 10
+    # The second choice is what the next seed gives.
+    alone = http.post("/v1/chat/completions", json=wanted | {"seed": 4, "n": 1}).json()
+    assert alone["choices"][0]["message"]["content"] == second["message"]["content"]
+
+
+def test_openai_form_of_a_stream(http, spec):
+    wanted = body(spec, "one", stream=True, stream_options={"include_usage": True})
+    with http.stream("POST", "/v1/chat/completions", json=wanted) as response:
+        assert response.headers["content-type"].startswith("text/event-stream")
+        lines = [line for line in response.iter_lines() if line.startswith("data: ")]
+    assert lines[-1] == "data: [DONE]"
+    chunks = [json.loads(line[6:]) for line in lines[:-1]]
+    assert all(chunk["object"] == "chat.completion.chunk" for chunk in chunks)
+    assert chunks[0]["choices"][0]["delta"]["role"] == "assistant"
+    text = "".join(c["choices"][0]["delta"].get("content", "") for c in chunks if c["choices"])
+    plain = http.post("/v1/chat/completions", json=body(spec, "one")).json()
+    assert text == plain["choices"][0]["message"]["content"]
+    assert chunks[-1]["usage"]["completion_tokens"] == 5
+
+
+def test_a_stop_string_never_shows_in_the_stream(http, spec):
+    knobs = {"temperature": 1.5, "seed": 2, "max_tokens": 30}
+    free = http.post("/v1/chat/completions", json=body(spec, "no", **knobs)).json()
+    text = free["choices"][0]["message"]["content"]
+    stop = text[8:11]
+    wanted = body(spec, "no", stream=True, stop=stop, **knobs)
+    with http.stream("POST", "/v1/chat/completions", json=wanted) as response:
+        chunks = [json.loads(x[6:]) for x in response.iter_lines() if x.startswith("data: {")]
+    said = "".join(c["choices"][0]["delta"].get("content", "") for c in chunks)
+    assert said == text[: text.find(stop)]
+    assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "words"),
+    [
+        ({"temprature": 1}, 400, "temprature"),
+        ({"temperature": -1}, 400, "--temperature"),
+        ({"temperature": "hot"}, 400, "--temperature"),
+        ({"top_k": 2.5}, 400, "--top-k"),
+        ({"seed": True}, 400, "--seed"),
+        ({"stop": [1]}, 400, "--stop"),
+        ({"max_tokens": "long"}, 400, "type"),
+        ({"labels": "yes"}, 400, "labels"),
+        ({"num_beams": 2, "temperature": 1}, 400, "choose one"),
+        ({"n": 99}, 400, "n wants"),
+        ({"frequency_penalty": 0.5}, 400, "frequency_penalty"),
+        ({"messages": []}, 400, "messages"),
+        ({"messages": [{"role": "wizard", "content": "hi"}]}, 400, "wizard"),
+        ({"messages": [{"role": "user", "content": [{"type": "audio"}]}]}, 400, "audio"),
+        ({"model": "/no/such/folder"}, 404, "/no/such/folder"),
+        ({"max_tokens": 5000}, 400, "1024"),
+    ],
+)
+def test_refusals_have_openais_form_and_name_what_was_wrong(http, spec, change, status, words):
+    response = http.post("/v1/chat/completions", json=body(spec, "one") | change)
+    assert response.status_code == status, response.text
+    error = response.json()["error"]
+    assert words in error["message"]
+    assert {"message", "type", "param", "code"} <= set(error)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/x.png", "file:///etc/passwd", "/etc/passwd"])
+def test_no_image_is_fetched_and_no_file_is_read_for_a_request(http, spec, url):
+    content = [{"type": "image_url", "image_url": {"url": url}}]
+    response = http.post("/v1/chat/completions", json=body(spec, content))
+    assert response.status_code == 400
+    assert "data URL" in response.json()["error"]["message"]
+
+
+async def test_a_body_that_says_it_is_too_large_is_refused_unread():
+    from starlette.requests import Request
+
+    from workbench.engine.exchange import TooLarge, read_body, status_of
+
+    async def receive():
+        raise AssertionError("read")
+
+    headers = [(b"content-length", str(MAX_BODY + 1).encode())]
+    with pytest.raises(TooLarge) as caught:
+        await read_body(Request({"type": "http", "headers": headers}, receive))
+    assert status_of(caught.value) == 413
+
+
+async def test_a_body_that_does_not_say_its_length_is_read_no_further_than_the_bound(monkeypatch):
+    from starlette.requests import Request
+
+    from workbench.engine import exchange
+
+    monkeypatch.setattr(exchange, "MAX_BODY", 1000)
+    blocks = 0
+
+    async def receive():
+        nonlocal blocks
+        blocks += 1
+        return {"type": "http.request", "body": b" " * 300, "more_body": True}
+
+    with pytest.raises(exchange.TooLarge):
+        await exchange.read_body(Request({"type": "http", "headers": []}, receive))
+    assert blocks == 4
+
+
+def test_errors_arrive_as_the_class_that_was_raised(engine, spec):
+    with pytest.raises(PromptTooLong, match="1024"):
+        whole(engine, ask("one " * 4000), spec, Decoding(max_new_tokens=4))
+    with pytest.raises(ImageError):
+        whole(engine, ask("what?", ImageRef(data=b"not an image")), spec, Decoding())
+    with pytest.raises(UnknownName):
+        whole(engine, ask("what?"), ModelSpec("/no/such/model"), Decoding())
+    # The engine took no harm, and still has its model.
+    assert whole(engine, ask("one"), spec, Decoding(max_new_tokens=2)).timing.load_s < 60
+
+
+def test_a_bad_request_among_eight_fails_alone(engine, spec):
+    conversations = [*mixed_conversations()[:4], ask("?", ImageRef(data=b"nothing"))]
+    results: dict[int, object] = {}
+
+    def client(index: int) -> None:
+        try:
+            knobs = Decoding(max_new_tokens=10)
+            results[index] = whole(engine, conversations[index], spec, knobs)
+        except Exception as error:
+            results[index] = error
+
+    threads = [threading.Thread(target=client, args=(i,)) for i in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [type(results[i]) for i in range(5)] == [Answer] * 4 + [ImageError]
+
+
+def test_beams_over_the_socket(engine, spec, tiny):
+    knobs = Decoding(num_beams=3, max_new_tokens=6)
+    events = list(engine.chat(ask("a red"), spec, knobs))
+    (here,) = generate(tiny, [ask("a red")], knobs)
+    assert len(events) == 1
+    assert events[0].text == here.text
+    assert [t.id for t in events[0].tokens] == [t.id for t in here.tokens]
+
+
+def test_load_status_and_release(engine, spec):
+    stages: list[str] = []
+    engine.release_gpu()
+    assert engine.status()["model"] is None
+    model = engine.load(spec, on_progress=lambda stage, share: stages.append(stage))
+    assert stages[0] == "find" and "weights" in stages
+    assert model["identity"] == engine.status()["model"]["identity"]
+    status = engine.status()
+    assert status["memory_bytes"] > 3_000_000
+    assert status["queue"] == 0
+    assert status["uptime_s"] > 0
+    assert "demo" in engine.models() and spec.model in engine.models()
+
+
+def test_an_explanation_over_the_socket_is_that_of_the_library(engine, spec, tiny):
+    explain = pytest.importorskip("workbench.explain.request")
+    conversation = ask("is it red?", picture(64, 48, 2))
+    there = engine.explain(conversation, "true", spec, token=0)
+    here = explain.explain_request(
+        tiny, {"messages": conversation, "answer_text": "true", "token": 0}
+    )
+    assert there["method"] == here["method"] and there["layer"] == here["layer"]
+    assert there["images"][0]["grid"] == here["images"][0]["grid"]
+    assert there["images"][0]["peak"] == here["images"][0]["peak"]
+    assert there["images"][0]["heat"] == [
+        pytest.approx(row, abs=1e-3) for row in here["images"][0]["heat"]
+    ]
+
+
+def test_an_adapter_is_swapped_without_a_load_and_seen_when_it_is_trained_anew(
+    engine, spec, tiny, tmp_path
+):
+    from dataclasses import replace
+
+    conversation, knobs = ask("a red circle"), Decoding(max_new_tokens=12)
+    plain = whole(engine, conversation, spec, knobs)
+    adapted = replace(spec, adapter=str(build_lora(tiny, tmp_path / "lora", seed=1)))
+    stages: list[str] = []
+    first = whole(engine, conversation, adapted, knobs, on_progress=lambda s, _: stages.append(s))
+    assert stages == ["adapter"]  # no weights were read
+    assert first.tokens != plain.tokens
+    assert whole(engine, conversation, spec, knobs).text == plain.text
+    build_lora(tiny, tmp_path / "lora", seed=2)
+    assert whole(engine, conversation, adapted, knobs).tokens != first.tokens
+    assert whole(engine, conversation, spec, knobs).text == plain.text
