@@ -35,10 +35,12 @@ class Supervisor:
 
     def run(self) -> None:
         """Queue, start, wait; and write the result where nobody else has."""
-        signal.signal(signal.SIGTERM, self._on_term)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        write_identity(self.folder.path / "supervisor.json", identify(os.getpid()))
         try:
+            # From its first moment a TERM raises `_Ended`: one that came while we wrote down who
+            # we are has to end as cancelled too.
+            signal.signal(signal.SIGTERM, self._on_term)
+            write_identity(self.folder.path / "supervisor.json", identify(os.getpid()))
             gpus = self._acquire_gpus()
             if self.folder.cancel_request():
                 raise _Ended

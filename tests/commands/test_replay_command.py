@@ -47,7 +47,7 @@ def test_a_difference_is_shown_at_its_first_token(wb):
     assert isinstance(line, PromptRecord)
     tokens = [dict(t) for t in line.tokens]
     tokens[2] |= {"id": 99999, "text": "ELSE"}
-    log.append(replace(line, tokens=tuple(tokens), text="ELSE", label="True"))
+    log.append(replace(line, tokens=tuple(tokens), text="ELSE", label="Other"))
     done = wb("replay", "tampered", "--json")
     (found,) = done.json["records"]
     assert not found["same"]
@@ -57,7 +57,7 @@ def test_a_difference_is_shown_at_its_first_token(wb):
     assert done.json["labels_changed"] == 1
     shown = wb("replay", "tampered")
     assert "token 2" in shown.out and "ELSE" in shown.out
-    assert "label: True" in shown.out
+    assert "label: Other" in shown.out
 
 
 def test_another_precision_is_asked_and_named_as_what_differs(wb):

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from sessions import jobs
+from sessions import jobs, supervisor
 from sessions.errors import NoSuchRecord, RecordError
+from sessions.job_folder import JobFolder
 from sessions.jobs import Job, list_jobs, report_progress, start
 from sessions.process import identify, is_alive, send
 from sessions.runs import Run
@@ -383,3 +384,20 @@ def test_the_first_word_on_how_a_job_ended_is_believed():
     job.wait(60)
     assert job.folder.finish("done") is False
     assert job.state == "failed"
+
+
+def test_a_cancel_that_comes_as_the_supervisor_writes_down_who_it_is_ends_as_cancelled(
+    tmp_path, monkeypatch
+):
+    lock = os.open(tmp_path / "alive", os.O_RDWR | os.O_CREAT)
+    before = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGHUP)}
+    monkeypatch.setattr(
+        supervisor, "write_identity", lambda *_: os.kill(os.getpid(), signal.SIGTERM)
+    )
+    try:
+        supervisor.Supervisor(JobFolder(tmp_path), lock).run()
+    finally:
+        os.close(lock)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert (JobFolder(tmp_path).result() or {})["state"] == "cancelled"

@@ -79,7 +79,7 @@ def test_the_list_says_what_is_in_each_session():
     one = SessionLog.open("one")
     one.append(PromptRecord(uid="a/b/c", model="demo"))
     one.append(NoteRecord(text="x"))
-    SessionLog.open("two").append(NoteRecord(text="y"))
+    SessionLog.open("two").append(NoteRecord(text="y", ts="2999-01-01T00:00:00.000Z"))
     infos = list_sessions()
     assert [info.id for info in infos] == ["two", "one"]
     assert infos[1].kinds == {"prompt": 1, "note": 1}
