@@ -19,10 +19,10 @@ from typing import Any
 
 import torch
 from torch.nn import functional as F
-from transformers import Qwen2VLForConditionalGeneration
+from transformers import Qwen2VLForConditionalGeneration, Qwen2VLProcessor
 
 from training.demo_model_build import build_model, build_processor, save
-from training.demo_model_data import Batches, check_against_processor
+from training.demo_model_data import Batches, Stages, check_against_processor
 from training.demo_model_eval import quick_check
 
 
@@ -74,10 +74,12 @@ def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="checkpoints, log, the model")
+    parser.add_argument("--init", type=Path, help="start from the weights of this folder")
     parser.add_argument("--steps", type=int, default=9000)
     parser.add_argument("--seeing-steps", type=int, default=1200)
     parser.add_argument("--asking-steps", type=int, default=4500)
     parser.add_argument("--pairing-steps", type=int, default=5300)
+    parser.add_argument("--placing-steps", type=int, default=6500)
     parser.add_argument("--decay-steps", type=int, default=2500)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--lr", type=float, default=1.5e-3)
@@ -88,13 +90,24 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def beginning(
+    init: Path | None, seed: int
+) -> tuple[Qwen2VLProcessor, Qwen2VLForConditionalGeneration]:
+    """The processor and the model of a folder, or new ones."""
+    if init is None:
+        processor = build_processor()
+        return processor, build_model(processor.tokenizer, seed=seed)
+    processor = Qwen2VLProcessor.from_pretrained(init)
+    model = Qwen2VLForConditionalGeneration.from_pretrained(init, dtype=torch.float32)
+    return processor, model.train()
+
+
 def main() -> None:
     """Train, or go on with training."""
     args = parse()
     torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
-    processor = build_processor()
-    model = build_model(processor.tokenizer, seed=args.seed)
+    processor, model = beginning(args.init, args.seed)
     decays = [p for p in model.parameters() if p.ndim >= 2]
     rest = [p for p in model.parameters() if p.ndim < 2]
     optimizer = torch.optim.AdamW(
@@ -114,9 +127,7 @@ def main() -> None:
         batch_size=args.batch_size,
         seed=args.seed,
         start=step,
-        seeing_steps=args.seeing_steps,
-        asking_steps=args.asking_steps,
-        pairing_steps=args.pairing_steps,
+        stages=Stages(args.seeing_steps, args.asking_steps, args.pairing_steps, args.placing_steps),
     )
     check_against_processor(batches, processor)
     loader = iter(torch.utils.data.DataLoader(batches, batch_size=None, num_workers=1))

@@ -1,4 +1,4 @@
-"""Training batches for the demo model: pictures drawn on the fly, never the same twice.
+"""Training batches for the demo model.
 
 Every batch has one layout (one or two pictures, one size, one opening of the chat), so that
 positions are computed once for all rows and the vision tower sees equal images. The pixels are
@@ -8,7 +8,6 @@ proves that both give the same numbers.
 
 from __future__ import annotations
 
-import itertools
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,168 +18,12 @@ import torch
 from transformers import Qwen2VLProcessor
 
 from training.demo_model_build import PATCH
-from workbench.demo.questions import make_caption, make_hypothesis, make_question
-from workbench.demo.shapes import Picture, draw_picture, render
-from workbench.demo.statements import Noun, choose_statement, random_noun
+from training.demo_model_chats import Chat, pair_chat, single_chat
+from workbench.demo.shapes import render
 
-# The first wording of each is the one that the shipped prompt templates use.
-WORDINGS: dict[str, tuple[tuple[str, float], ...]] = {
-    "statement": (
-        ("Is this statement about the two images true or false? {}", 6),
-        ("{} True or false?", 1),
-        ("True or false? {}", 1),
-        ("Statement: {} Is it true? Answer True or False.", 1),
-        ("{}", 1),
-        ("Look at both images. {} Is this true or false?", 1),
-    ),
-    "entailment": (
-        ("Hypothesis: {} Is it entailment, neutral or contradiction? Explain.", 6),
-        ("{} Entailment, neutral or contradiction?", 2),
-        ("Is this entailment, neutral or contradiction? {}", 2),
-    ),
-    "question": (
-        ("{} Answer in a word or a phrase.", 6),
-        ("{}", 3),
-        ("Question: {} Short answer:", 1),
-    ),
-    "caption": (
-        ("Describe the image.", 6),
-        ("Write a caption.", 1),
-        ("What is in the image?", 2),
-        ("List the shapes in the image.", 1),
-    ),
-    "pair_caption": (("Describe both images.", 1),),
-}
 SIZES = ((64, 64),) * 7 + ((96, 64), (64, 96), (96, 96), (128, 48), (80, 80), (128, 64))
 SYSTEMS = ("You are a helpful assistant.", "Answer in one line.", "Be brief.")
 LABEL_WEIGHT = 4.0  # of the words that decide, against 1 for each word of an explanation
-
-
-@dataclass(frozen=True)
-class Turn:
-    """One question and answer; the `decisive` leading words of the answer carry more weight."""
-
-    prompt: str
-    answer: str
-    decisive: str
-
-
-@dataclass(frozen=True)
-class Chat:
-    """Pictures and what is asked about them, one turn after the other.
-
-    Several turns on the same pictures cost a third of as many chats of one turn: the pictures'
-    tokens are most of a chat.
-    """
-
-    pictures: tuple[Picture, ...]
-    turns: tuple[Turn, ...]
-
-
-def _wording(rng: random.Random, task: str, text: str = "") -> str:
-    wordings, weights = zip(*WORDINGS[task], strict=True)
-    return rng.choices(wordings, weights=weights)[0].format(text)
-
-
-def pair_chat(rng: random.Random, turns: int, simple: bool) -> Chat:
-    """Statements, hypotheses and open questions on two pictures; now and then a description.
-
-    While pairs are being learned (`simple`), statements come in one direction only (more, above,
-    left of) and half of the turns are open questions. Opposite words cancel each other's signal
-    until the first is understood, and an open question's answer cannot be guessed from a label.
-    """
-    scene = (draw_picture(rng), draw_picture(rng))
-    asked = [
-        _open_question(rng, scene)
-        if rng.random() < (0.5 if simple else 0.25)
-        else _about_pair(rng, scene, simple)
-        for _ in range(turns)
-    ]
-    if rng.random() < 0.1:
-        left, right = (make_caption(p)[0] for p in scene)
-        asked[-1] = Turn(_wording(rng, "pair_caption"), f"Left: {left} Right: {right}", "")
-    return Chat(scene, tuple(asked))
-
-
-_OPPOSITES = ("fewer", "same", "below", "right of", "both")
-
-
-def _about_pair(rng: random.Random, scene: tuple[Picture, Picture], simple: bool) -> Turn:
-    contrast = (draw_picture(rng), draw_picture(rng))
-    if simple or rng.random() < 0.85:
-        # Existence is learned first and from questions too: more of what takes longer.
-        kinds, weights = ("existence", "count", "comparison", "spatial"), (15, 20, 32, 33)
-        kind = None if simple else rng.choices(kinds, weights=weights)[0]
-        statement = choose_statement(rng, scene, contrast, kind)
-        while simple and (
-            statement.form in _OPPOSITES or (statement.kind == "comparison" and statement.side)
-        ):
-            statement = choose_statement(rng, scene, contrast)
-        label = "True" if statement.holds(scene) else "False"
-        explained = not simple or rng.random() < 0.3
-        answer = f"{label}. {statement.explain(scene)}" if explained else f"{label}."
-        return Turn(_wording(rng, "statement", statement.text()), answer, label)
-    hypothesis = make_hypothesis(rng, scene, contrast)
-    answer = f"{hypothesis.label}. {hypothesis.explanation}"
-    return Turn(_wording(rng, "entailment", hypothesis.text), answer, hypothesis.label)
-
-
-def _open_question(rng: random.Random, scene: tuple[Picture, Picture]) -> Turn:
-    """A question about one side, or about which side has more, with a short answer."""
-    kind = rng.choices(("relation", "more", "count", "lookup"), weights=(3, 3, 3, 2))[0]
-    side = rng.randrange(2)
-    where, picture = ("left", "right")[side], scene[side]
-    answer = ""
-    if kind == "relation":
-        names = [s.name for s in picture.shapes]
-        unique = [s for s in picture.shapes if names.count(s.name) == 1]
-        rng.shuffle(unique)
-        for a, b in itertools.pairwise(unique):
-            if abs(a.cy - b.cy) >= 12:
-                answer, words = ("above" if a.cy < b.cy else "below"), "above or below"
-            elif abs(a.cx - b.cx) >= 12:
-                answer, words = ("left" if a.cx < b.cx else "right"), "left or right of"
-            else:
-                continue
-            prompt = f"In the {where} image, is the {a.name} {words} the {b.name}?"
-            return Turn(f"{prompt} Answer in a word or a phrase.", answer, answer)
-    noun = random_noun(rng, scene)
-    if noun.color and noun.kind:
-        noun = rng.choice((Noun(noun.color, None), Noun(None, noun.kind), Noun(None, None)))
-    if kind == "more":
-        left, right = (len(noun.find(p)) for p in scene)
-        answer = "same" if left == right else "left" if left > right else "right"
-        prompt = f"Which image has more {noun.words(plural=True)}?"
-    elif kind == "lookup":
-        question = make_question(rng, picture, scene[1 - side], absences=0.0)
-        prompt = question.text.replace(" in the image", "").removesuffix("?")
-        prompt, answer = f"{prompt} in the {where} image?", question.answer
-    else:
-        answer = str(len(noun.find(picture)))
-        prompt = f"How many {noun.words(plural=True)} are in the {where} image?"
-    return Turn(f"{prompt} Answer in a word or a phrase.", answer, answer)
-
-
-def single_chat(
-    rng: random.Random, width: int, height: int, turns: int, captions: float, asking: bool
-) -> Chat:
-    """Questions about one picture and, with probability `captions`, its caption at the end.
-
-    While looking things up is learned (`asking`), most questions are whether something is there
-    and none whether something is not: the two cancel out until the first is understood.
-    """
-    picture = draw_picture(rng, width=width, height=height)
-    asked = []
-    for _ in range(turns):
-        contrast = draw_picture(rng, width=width, height=height)
-        kind = "existence" if asking and rng.random() < 0.5 else None
-        absences = 0.0 if asking else 0.2
-        question = make_question(rng, picture, contrast, kind, absences=absences)
-        prompt = _wording(rng, "question", question.text)
-        asked.append(Turn(prompt, question.answer, question.answer))
-    if rng.random() < captions:
-        asked[-1] = Turn(_wording(rng, "caption"), make_caption(picture)[0], "")
-    return Chat((picture,), tuple(asked))
 
 
 def patchify(images: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
@@ -202,8 +45,30 @@ def patchify(images: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarra
     return np.ascontiguousarray(x.reshape(len(x), -1), dtype=np.float32)
 
 
+@dataclass(frozen=True)
+class Stages:
+    """At which step each stage of the training ends; what comes after is the full mix.
+
+    Learn to see (captions), then to look things up in one picture (many short questions on each,
+    five times as many labels a second), then to tell two pictures apart, then to say where
+    things are, then everything.
+    """
+
+    seeing: int = 0
+    asking: int = 0
+    pairing: int = 0
+    placing: int = 0
+
+    def at(self, step: int) -> str:
+        """`seeing`, `asking`, `pairing`, `placing` or `mixed`."""
+        for name in ("seeing", "asking", "pairing", "placing"):
+            if step < getattr(self, name):
+                return name
+        return "mixed"
+
+
 class Batches(torch.utils.data.IterableDataset):
-    """An endless stream of batches; batch `i` depends on seed and `i` alone."""
+    """An endless stream of batches; batch `i` depends on seed, stages and `i` alone."""
 
     def __init__(
         self,
@@ -212,9 +77,7 @@ class Batches(torch.utils.data.IterableDataset):
         batch_size: int,
         seed: int,
         start: int,
-        seeing_steps: int,
-        asking_steps: int,
-        pairing_steps: int,
+        stages: Stages,
     ) -> None:
         super().__init__()
         self.tokenizer = processor.tokenizer
@@ -222,8 +85,7 @@ class Batches(torch.utils.data.IterableDataset):
         self.mean = np.array(processor.image_processor.image_mean, dtype=np.float32)
         self.std = np.array(processor.image_processor.image_std, dtype=np.float32)
         self.batch_size, self.seed, self.start = batch_size, seed, start
-        self.seeing_steps, self.asking_steps = seeing_steps, asking_steps
-        self.pairing_steps = pairing_steps
+        self.stages = stages
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         step = self.start
@@ -235,23 +97,28 @@ class Batches(torch.utils.data.IterableDataset):
         """What batch `step` holds, and the system turn that all of it shares (or none)."""
         rng = random.Random(f"train/{self.seed}/{step}")
         system = rng.choice(SYSTEMS) if rng.random() < 0.04 else ""
-        # Learn to see (captions), then to look things up in one picture (many short questions
-        # on each, five times as many labels a second), then to reason about two.
-        seeing = step < self.seeing_steps
-        asking = not seeing and step < self.asking_steps
-        if not seeing and not asking and rng.random() < 0.85:
-            simple = step < self.pairing_steps
-            return [
-                pair_chat(rng, 6 if simple else 4, simple) for _ in range(self.batch_size)
-            ], system
-        width, height = (64, 64) if seeing or asking else rng.choice(SIZES)
+        stage = self.stages.at(step)
+        pairs = {"seeing": 0.0, "asking": 0.0, "placing": 0.5}.get(stage, 0.85)
+        if rng.random() < pairs:
+            simple, turns = stage in ("pairing", "placing"), 4 if stage == "mixed" else 6
+            placing = stage == "placing"
+            return [pair_chat(rng, turns, simple, placing) for _ in range(self.batch_size)], system
+        early = stage in ("seeing", "asking")
+        width, height = (64, 64) if early else rng.choice(SIZES)
         count = self.batch_size if width * height <= 4096 else int(self.batch_size * 0.7)
-        turns = 1 if seeing else 6 if asking else 4
-        captions = 0.85 if seeing else 0.12 if asking else 0.4
-        # A caption stands alone half of the time: after questions it leans on their answers.
+        turns = {"seeing": 1, "asking": 6, "placing": 6}.get(stage, 4)
+        captions = {"seeing": 0.85, "asking": 0.12, "placing": 0.12}.get(stage, 0.4)
+        places = {"placing": 0.7, "mixed": 0.15}.get(stage, 0.0)
         return [
             single_chat(
-                rng, width, height, 1 if rng.random() < captions / 2 else turns, captions, asking
+                rng,
+                width,
+                height,
+                # A caption stands alone half of the time: after questions it leans on answers.
+                1 if rng.random() < captions / 2 else turns,
+                captions,
+                stage == "asking",
+                places,
             )
             for _ in range(count)
         ], system
