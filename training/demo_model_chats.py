@@ -143,11 +143,12 @@ def place_turn(rng: random.Random, picture: Picture, where: str) -> Turn | None:
         return None
     rng.shuffle(unique)
     kind = rng.random()
-    if kind < 0.2:
+    if kind < 0.08:
         listed = ", ".join(f"{s.name} {_place(picture, s)}" for s in unique)
         return Turn(f"Where is each shape{where}?", f"{listed}.", listed)
-    for a, b in itertools.pairwise(unique) if kind > 0.55 else ():
-        axes = [abs(a.cy - b.cy) >= 12, abs(a.cx - b.cx) >= 12]
+    for a, b in itertools.pairwise(unique) if kind > 0.3 else ():
+        # Left of is learned later than above, which reading order gives away: ask it more often.
+        axes = [abs(a.cy - b.cy) >= 12, 4 * (abs(a.cx - b.cx) >= 12)]
         vertical = rng.choices((True, False), weights=axes)[0] if any(axes) else True
         if vertical:
             words, answer = "above or below", "above" if a.cy < b.cy else "below"

@@ -130,6 +130,26 @@ async def test_waiting_for_heat_can_be_cancelled():
         assert "heat for" not in b.text()
 
 
+async def test_heat_that_is_switched_on_while_the_answer_comes_is_laid_when_it_stands():
+    engine = FakeEngine()
+    engine.gate = threading.Semaphore(0)
+    async with bench(engine=engine) as b:
+        await b.pilot.press("enter", "g")
+        await b.shows("heat follows the answer")
+        engine.gate.release(20)
+        await b.settle()
+        assert b.explore.image.hot and engine.explained == [0]
+
+
+async def test_heat_that_waits_for_an_answer_goes_when_that_is_cancelled():
+    engine = FakeEngine()
+    engine.gate = threading.Semaphore(0)
+    async with bench(engine=engine) as b:
+        await b.pilot.press("enter", "g", "escape")
+        await b.until(lambda: not b.explore.asking)
+        assert not b.explore.heat_on and "heat follows" not in b.text()
+
+
 async def test_heat_that_fails_is_told_and_the_answer_stays():
     engine = FakeEngine()
     async with bench(engine=engine) as b:

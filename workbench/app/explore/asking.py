@@ -40,6 +40,7 @@ class Asking(ExploreBase):
         super().__init__()
         self.asked: Asked | None = None
         self.asking = False
+        self.asking_uid: str | None = None
         self.book = HistoryBook()
         self.earlier: list[Earlier] = []
         self._recalled = -1
@@ -100,6 +101,7 @@ class Asking(ExploreBase):
 
     def _begin(self, what: str) -> None:
         self.asking, self.asked, self._recalled = True, None, -1
+        self.asking_uid = self.uid
         self.panel.set_asking(True)
         self.answer.begin(what)
         self.answer_began()
@@ -177,6 +179,9 @@ class Asking(ExploreBase):
     def answer_ready(self) -> None:
         """An answer stands on the screen; the heat may follow."""
 
+    def answer_missing(self) -> None:
+        """No answer came, or not all of it; what waited for it waits no more."""
+
     def _verdict(self, record: PromptRecord) -> Text:
         """What the answer was read as, against the label."""
         if record.target is None or self.sample is None or not self.sample.labels:
@@ -197,6 +202,7 @@ class Asking(ExploreBase):
         self.panel.set_asking(False)
         if uid == self.uid:
             self.answer.stopped(why)
+            self.answer_missing()
         if error is not None:
             self.bench.fail(error, "no answer")
 

@@ -43,6 +43,10 @@ class Heating(Asking):
             self.heat_on = False
             self._take_off()
             return
+        if self.asking and self.asking_uid == self.uid:
+            self.heat_on = True  # laid as soon as the answer stands: see `answer_ready`
+            self.image.wait("heat follows the answer")
+            return
         if self.asked is None or self.answer.answer is None or not self.answer.tokens:
             self.notify("nothing to explain yet: Enter asks", severity="warning", timeout=3)
             return
@@ -73,9 +77,15 @@ class Heating(Asking):
             self._take_off()
 
     def answer_ready(self) -> None:
-        """Heat that is switched on follows to the new answer."""
-        if self.heat_on:
+        """Heat that is switched on follows to the new answer, where that has a token."""
+        if not self.answer.tokens:
+            self.answer_missing()
+        elif self.heat_on:
             self._want()
+
+    def answer_missing(self) -> None:
+        """No heat without an answer."""
+        self.cancel_heat()
 
     def on_answer_panel_cursor_moved(self, event: AnswerPanel.CursorMoved) -> None:
         """The heat follows the cursor."""
