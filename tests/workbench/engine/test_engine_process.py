@@ -90,7 +90,7 @@ def test_life_of_an_engine(engine, tiny_folder):
     with pytest.raises(EngineError) as caught:
         list(events)
     assert caught.value.kind == "engine_died"
-    assert time.monotonic() - started < 5  # an error, not a hang
+    assert time.monotonic() - started < 30  # an error, not a hang
     assert gone(engine.pid)
     assert path.exists()  # nobody was left to clean up
     with pytest.raises(EngineError) as caught:
