@@ -98,7 +98,9 @@ def resumed_config(run: Run, *, batch_size: int = 0, retry_failed: bool = False)
 def prepare(config: EvalConfig, on_progress: OnProgress | None = None) -> Evaluation:
     """Open the data, load the model, draw the shots. Raises as `evaluate` does."""
     from workbench.data.source import open_source
+    from workbench.engine.room import make_room
     from workbench.models.base import load_model
+    from workbench.models.loading import pick_device
 
     source = open_source(config.dataset, config.split or None)
     total = _total(source, config.limit)
@@ -112,6 +114,7 @@ def prepare(config: EvalConfig, on_progress: OnProgress | None = None) -> Evalua
     prompter = Prompter(template, source.task, tuple(source.labels), tuple(shots), tuple(spare))
     _try_out(prompter, source, total)
     Reporter(on_progress)(0, total, f"loading {config.spec.model}", force=True)
+    make_room(pick_device(config.spec.device).type)
     loaded = load_model(config.spec)
     return Evaluation(config, source, loaded, prompter, total)
 
