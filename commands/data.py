@@ -76,6 +76,8 @@ def info(dataset: str, as_json: bool) -> None:
         words = facts.get("error") or f"{_count(facts['length'])} samples{bad}"
         words += f", revision {facts['revision']}" if facts.get("revision") else ""
         click.echo(clean(f"{'split':<12} {split}: {words}", newlines=False))
+        for note in facts.get("notes", ()):
+            click.echo(clean(f"{'note':<12} {split}: {note}", newlines=False))
 
 
 @command.command()
@@ -105,7 +107,7 @@ def info(dataset: str, as_json: bool) -> None:
 @click.option("--fetch", is_flag=True, help="Fetch images at URLs when they are needed.")
 @click.option("--description", help="One line for `wb data list`.")
 @click.option("--licence", help="The data's licence.")
-@click.option("--like", help="A known layout: nlvr1, easy_vqa.")
+@click.option("--like", help="A known layout: nlvr2, esnlive, vqa, ...")
 @click.option("--replace", is_flag=True, help="In the place of a dataset of that name.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def add(name: str, files: tuple[str, ...], as_json: bool, **options: Any) -> None:
@@ -132,12 +134,15 @@ def add(name: str, files: tuple[str, ...], as_json: bool, **options: Any) -> Non
     tried, problems = try_samples(name)
     if as_json:
         facts = {"bad": added.bad, "guessed": list(added.guessed), "problems": problems}
+        facts["notes"] = added.notes
         echo_json(added.info.to_json() | facts | {"mapping": str(added.path)})
         return
     for guess in added.guessed:
         click.echo(clean(f"taken  {guess}", newlines=False), err=True)
     splits = ", ".join(f"{s} {_count(n)}" for s, n in added.info.splits.items())
     click.echo(clean(f"{name}: {splits} samples", newlines=False))
+    for note in added.notes:
+        click.echo(clean(f"note   {note}", newlines=False), err=True)
     if added.bad:
         click.echo(f"{added.bad} rows cannot be read; they are kept with their error", err=True)
     if problems:

@@ -17,6 +17,8 @@ from workbench.data.filling import Wishes, fill
 from workbench.data.filters import parse_filter
 from workbench.data.folders import find_splits
 from workbench.data.mapping import SplitFile, TableMapping, check_name, mapping_path, save_mapping
+from workbench.data.naming import named_file
+from workbench.data.presets import apply_preset, implied_preset
 from workbench.data.registry import DatasetInfo
 from workbench.data.table import TableSource, info_of
 from workbench.errors import DataError, UnknownName, UsageError
@@ -39,6 +41,11 @@ class Added:
     bad: int = 0
     guessed: tuple[str, ...] = ()
 
+    @property
+    def notes(self) -> list[str]:
+        """What was found wrong with each split, in words."""
+        return [f"{part.split}: {note}" for part in self.mapping.files for note in part.notes]
+
 
 def add_dataset(
     name: str,
@@ -53,7 +60,8 @@ def add_dataset(
     Args:
         name: The first part of its UIDs.
         file: One or more files (`SPLIT=FILE` names the split), or a folder of images.
-        like: A preset whose wishes fill what is not given here.
+        like: A preset whose wishes fill what is not given here. A folder under the name of a
+            preset, without any wish, is taken for one of its kind.
         replace: Put it in the place of an added dataset of that name.
         **wishes: See `Wishes`: id, texts, label, labels, image, image_root, splits, ...
 
@@ -76,12 +84,16 @@ def add(
     """As `add_dataset`, with all that it found out. Raises the same."""
     _check_free(check_name(name), replace)
     files = [file] if isinstance(file, (str, Path)) else list(file)
-    if like:
-        from workbench.data.presets import apply_preset
+    if any(str(one).startswith("hub:") for one in files):
+        from workbench.data.hub_adding import add_hub
 
-        files, wishes = apply_preset(like, files, wishes)
+        return add_hub(name, files, wishes)
+    files, wishes = _by_preset(name, like, files, wishes)
     wish = Wishes(**{key: value for key, value in wishes.items() if value is not None})
-    parts, kind = _parts(files, wish)
+    if wish.parts is None:
+        parts, kind = _parts(files, wish)
+    else:
+        parts, kind = _split(list(wish.parts), wish), "table"
     mapping = TableMapping(
         name=name,
         files=parts,
@@ -93,11 +105,28 @@ def add(
         description=wish.description,
         licence=wish.licence,
         image_root=str(_image_root(wish, parts, kind)),
+        recipe=wish.recipe,
     )
     mapping = fill(mapping, wish)
     mapping, bad = _count(mapping)
+    mapping = _note(mapping) if mapping.recipe else mapping
     path = save_mapping(mapping)
     return Added(info_of(mapping), mapping, path, bad, tuple(wish.guesses))
+
+
+def _by_preset(
+    name: str, like: str | None, files: list[str | Path], wishes: dict[str, Any]
+) -> tuple[Sequence[str | Path], dict[str, Any]]:
+    """Files and wishes by the preset that was named, or that the dataset's own name implies."""
+    chosen = like or implied_preset(name, files, wishes)
+    if not chosen:
+        return files, wishes
+    try:
+        return apply_preset(chosen, files, wishes)
+    except DataError as error:
+        if like or error.kind != "other_layout":
+            raise
+        return files, wishes  # a folder that only shares its name with a layout
 
 
 def remove_dataset(name: str) -> Path:
@@ -134,7 +163,7 @@ def _check_free(name: str, replace: bool) -> None:
 
 def _parts(files: Sequence[str | Path], wish: Wishes) -> tuple[tuple[SplitFile, ...], str]:
     """The files with their splits, and whether they are tables or a folder of images."""
-    named = [_named(file) for file in files]
+    named = [named_file(file) for file in files]
     folders = [path for _, path in named if path.is_dir()]
     if folders and len(named) > 1:
         raise UsageError(f"{folders[0]} is a folder: add it alone", hint="one dataset per folder")
@@ -155,22 +184,6 @@ def _parts(files: Sequence[str | Path], wish: Wishes) -> tuple[tuple[SplitFile, 
 
 
 _TABLES = ("csv", "jsonl", "parquet")
-
-
-def _named(file: str | Path) -> tuple[str, Path]:
-    """`SPLIT=FILE` or a file; the name of an existing file may hold a `=` itself."""
-    text = str(file)
-    split, equals, rest = text.partition("=")
-    path = Path(text).expanduser()
-    if equals and not path.exists() and re.fullmatch(r"[\w.-]+", split):
-        path = Path(rest).expanduser()
-    else:
-        split = ""
-    if not path.exists():
-        raise DataError(f"{path} does not exist", hint="give the path of a file or a folder")
-    # The folder's real path; the file's own name is kept, as a link may stand for a blob.
-    path = path.parent.resolve() / path.name if path.is_file() else path.resolve()
-    return split and check_name(split, "split"), path
 
 
 def _stem(path: Path) -> str:
@@ -224,6 +237,19 @@ def _count(mapping: TableMapping) -> tuple[TableMapping, int]:
         bad += source.bad
         source.close()
     return dataclasses.replace(mapping, files=_ordered(mapping.files, files)), bad
+
+
+def _note(mapping: TableMapping) -> TableMapping:
+    """Say beside each split of a known layout what belongs to no sample, and what is not there."""
+    from workbench.data.known.joined import JoinedFile, missing_images
+
+    files = []
+    for part in mapping.files:
+        notes = JoinedFile(mapping.recipe, part).problems()
+        root = mapping.root_of(part.split)
+        notes += missing_images(part, mapping.images, mapping.recipe, root)
+        files.append(dataclasses.replace(part, notes=tuple(notes)))
+    return dataclasses.replace(mapping, files=tuple(files))
 
 
 def _ordered(

@@ -105,14 +105,16 @@ def jsonable(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def texts_in(value: Any) -> list[str]:
-    """The texts in a value that may be a list, empty and missing ones left out.
+def texts_in(value: Any, blank: bool = False) -> list[str]:
+    """The texts in a value that may be a list, missing ones left out and empty ones too.
 
-    Of an object (`{"answer": "two", "answer_confidence": "yes"}`) it is the text in it.
+    With `blank` an empty text that stands in a list is kept. Of an object
+    (`{"answer": "two", "answer_confidence": "yes"}`) it is the text in it.
     """
     items = value if isinstance(value, list) else [value]
     found = (as_text(_inner(item)) for item in items)
-    return [text for text in found if text is not None and text.strip()]
+    keep = blank and isinstance(value, list)
+    return [text for text in found if text is not None and (keep or text.strip())]
 
 
 def _inner(item: Any) -> Any:

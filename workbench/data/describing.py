@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from workbench.data.permutation import draw
-from workbench.data.registry import find_dataset
+from workbench.data.registry import DatasetInfo, find_dataset
 from workbench.data.source import open_source
 from workbench.errors import DataError, ImageError, UnknownName
 
@@ -19,6 +19,10 @@ def describe_dataset(name: str) -> dict[str, Any]:
     """
     dataset = find_dataset(name)
     body = dataset.info().to_json()
+    if body["kind"] == "hub":  # its splits are not opened, which could fetch much
+        from workbench.data.hub import hub_details
+
+        return body | hub_details(name)
     details: dict[str, dict[str, Any]] = {}
     for split in body["splits"]:
         try:
@@ -29,6 +33,7 @@ def describe_dataset(name: str) -> dict[str, Any]:
         details[split] = {
             "length": source.length,
             "bad": getattr(source, "bad", 0),
+            "notes": getattr(source, "notes", []),
             "revision": source.revision,
         }
         body["splits"][split] = source.length
@@ -44,7 +49,9 @@ def try_samples(name: str, count: int = TRIED) -> tuple[int, dict[str, str]]:
     """
     problems: dict[str, str] = {}
     tried = 0
-    for split in find_dataset(name).info().splits:
+    info = find_dataset(name).info()
+    splits, count = (info.splits, count) if info.kind != "hub" else (_smallest(info), 2)
+    for split in splits:
         source = open_source(name, split)
         for ordinal in draw(source.length, count, seed=0):
             sample = source.at(ordinal)
@@ -60,3 +67,9 @@ def try_samples(name: str, count: int = TRIED) -> tuple[int, dict[str, str]]:
             if problem:
                 problems[sample.uid] = problem
     return tried, problems
+
+
+def _smallest(info: DatasetInfo) -> list[str]:
+    """The split that costs the least to open where it lies on the hub."""
+    counts = {split: rows for split, rows in info.splits.items() if rows}
+    return [min(counts, key=lambda split: counts[split])] if counts else list(info.splits)[:1]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.data import guessing
-from workbench.data.mapping import TableMapping
+from workbench.data.mapping import SplitFile, TableMapping
 from workbench.data.objects import FORMATS, detect
 from workbench.data.readers.base import RowReader
 from workbench.data.readers.opening import ReadOptions, open_reader
@@ -46,6 +46,8 @@ class Wishes:
     read: ReadOptions = ReadOptions()
     description: str = ""
     licence: str = ""
+    parts: Sequence[SplitFile] | None = None
+    recipe: str = ""
     guesses: list[str] = field(default_factory=list)
 
 
@@ -107,7 +109,9 @@ def _fill_labels(mapping: TableMapping, wish: Wishes, reader: RowReader) -> Tabl
         words = dict(reader.label_words[mapping.label])
         labels = tuple(words.values())
     mapping = dataclasses.replace(mapping, labels=labels, label_words=words)
-    if mapping.label and not labels:
+    # The answers of a known layout, and captions, are open: what few rows show is no closed set.
+    closed = not mapping.recipe and wish.task != "caption"
+    if mapping.label and not labels and closed:
         counts: Counter[str] = Counter()
         rows = 0
         mapper = RowMapper(mapping)

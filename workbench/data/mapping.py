@@ -33,6 +33,9 @@ class SplitFile:
         where: A filter that picks its rows (see `workbench.data.filters`); empty for all.
         rows: How many rows there were when it was added.
         bad: How many of them could not be read whole.
+        beside: What is joined to it, by role: further files of a known layout.
+        image_root: Where the split's images lie; empty for the mapping's own.
+        notes: What was found wrong with it when it was added, in words.
     """
 
     split: str
@@ -40,6 +43,9 @@ class SplitFile:
     where: str = ""
     rows: int | None = None
     bad: int = 0
+    beside: Mapping[str, str] = field(default_factory=dict)
+    image_root: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,7 @@ class TableMapping:
         objects: Column of the object boxes, with its format: `structured_rep:nlvr1`.
         metadata: Columns kept beside; "*" for all that are not mapped.
         fetch: Images at URLs may be fetched when their pixels are needed.
+        recipe: The known layout that joins the files into rows; see `workbench.data.known`.
     """
 
     name: str
@@ -84,6 +91,12 @@ class TableMapping:
     read: ReadOptions = ReadOptions()
     description: str = ""
     licence: str = ""
+    recipe: str = ""
+
+    def root_of(self, split: str) -> str:
+        """The folder that the images of a split lie in."""
+        own = (file.image_root for file in self.files if file.split == split)
+        return next(filter(None, own), self.image_root)
 
     @property
     def splits(self) -> dict[str, int | None]:
@@ -100,6 +113,8 @@ class TableMapping:
         body = dataclasses.asdict(self)
         for place in ("files", "image_root", "fetch", "description", "licence"):
             del body[place]
+        if not self.recipe:
+            del body["recipe"]
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -172,7 +187,7 @@ def mapping_of(body: Mapping[str, Any], origin: str) -> TableMapping:
     fields = dict(body)
     _check_types(body, origin)
     try:
-        fields["files"] = tuple(SplitFile(**f) for f in body.get("files", ()))
+        fields["files"] = tuple(_split_file(f) for f in body.get("files", ()))
         fields["read"] = ReadOptions(**body.get("read", {}))
         for name in _LISTS:
             if name in fields:
@@ -186,6 +201,14 @@ def mapping_of(body: Mapping[str, Any], origin: str) -> TableMapping:
         raise DataError(
             f"{origin} is not a mapping: {error}", hint="see docs/datasets.md"
         ) from error
+
+
+def _split_file(body: Mapping[str, Any]) -> SplitFile:
+    """One file of a split. Raises `TypeError` for what is none."""
+    beside = body.get("beside", {})
+    if not isinstance(beside, dict) or not all(isinstance(v, str) for v in beside.values()):
+        raise TypeError(f"beside = {beside!r} names no files")
+    return SplitFile(**{**body, "notes": tuple(map(str, body.get("notes", ())))})
 
 
 def _check_types(body: Mapping[str, Any], origin: str) -> None:

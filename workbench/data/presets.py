@@ -1,7 +1,8 @@
-"""Known layouts by name: `wb data add nlvr1 FOLDER --like nlvr1`.
+"""Known layouts by name: `wb data add nlvr1 FOLDER`, `wb data add mine FOLDER --like nlvr1`.
 
-Each is a TOML file in `presets/` with the wishes that `wb data add` would take, the files of its
-splits under one folder, its licence and its traps. What the user gives goes before.
+Each is a TOML file in `presets/` with the wishes that `wb data add` would take, its licence and
+its traps. The files of its splits stand there too, or a recipe (`workbench.data.known`) looks for
+them and joins them. What the user gives goes before.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import DataError, UnknownName
+from workbench.data.naming import named_file
+from workbench.data.readers.opening import ReadOptions
+from workbench.errors import DataError, UnknownName, UsageError
 
 _FOLDER = Path(__file__).resolve().parent / "presets"
 
@@ -32,19 +35,29 @@ class Preset:
     wishes: dict[str, Any]
     traps: str = ""
 
+    @property
+    def recipe(self) -> str:
+        """The module that joins its files; empty where each file is a split."""
+        return str(self.wishes.get("recipe", ""))
+
 
 def list_presets() -> list[Preset]:
     """All of them by name."""
-    return [get_preset(path.stem) for path in sorted(_FOLDER.glob("*.toml"))]
+    return [get_preset(name) for name in preset_names()]
+
+
+def preset_names() -> list[str]:
+    """Their names, sorted."""
+    return sorted(path.stem for path in _FOLDER.glob("*.toml"))
 
 
 def get_preset(name: str) -> Preset:
     """One of them. Raises `UnknownName`."""
-    known = sorted(path.stem for path in _FOLDER.glob("*.toml"))
+    known = preset_names()
     if name not in known:
         raise UnknownName(f"there is no preset {name!r}", hint=f"there are {', '.join(known)}")
     body = tomllib.loads((_FOLDER / f"{name}.toml").read_text("utf-8"))
-    return Preset(name, body.pop("files"), body, str(body.pop("traps", "")))
+    return Preset(name, body.pop("files", {}), body, str(body.pop("traps", "")))
 
 
 def apply_preset(
@@ -54,27 +67,72 @@ def apply_preset(
 
     Args:
         name: The preset.
-        files: The dataset's folder, or one of its files in its usual place.
+        files: The dataset's folder, or one of its files in its usual place; of a recipe also
+            `SPLIT=FILE` for each.
         wishes: What the user gave; goes before the preset's.
 
     Returns:
-        `SPLIT=FILE` for every split that is there, and the wishes.
+        `SPLIT=FILE` for every split that is there (of a recipe they stand in the wishes, as
+        `parts`), and the wishes.
 
     Raises:
         UnknownName: No such preset.
         DataError: None of its files is there.
     """
     preset = get_preset(name)
+    if preset.recipe:
+        return _apply_recipe(preset, files, wishes)
     folder = _folder_of(preset, Path(files[0]).expanduser().absolute())
     there = {s: folder / path for s, path in preset.files.items() if (folder / path).is_file()}
     if not there:
         raise DataError(
             f"{folder} has none of the files of {name}",
             hint=f"it should hold {', '.join(preset.files.values())}",
+            kind="other_layout",
         )
-    given = {key: value for key, value in wishes.items() if value not in (None, "", (), [])}
+    given = _said(wishes)
     given.setdefault("image_root", folder)
     return [f"{split}={path}" for split, path in there.items()], preset.wishes | given
+
+
+_ABOUT_ROWS = {"id", "texts", "label", "labels", "image", "objects", "references", "explanations"}
+
+
+def implied_preset(name: str, files: Sequence[str | Path], wishes: dict[str, Any]) -> str:
+    """The preset that is meant by a folder under its name, where nothing more was said."""
+    if name not in preset_names() or _ABOUT_ROWS & set(_said(wishes)):
+        return ""
+    try:
+        return name if any(named_file(file)[1].is_dir() for file in files) else ""
+    except DataError:
+        return ""
+
+
+def _said(wishes: dict[str, Any]) -> dict[str, Any]:
+    default = (None, "", (), [], ReadOptions())
+    return {key: value for key, value in wishes.items() if value not in default}
+
+
+def _apply_recipe(
+    preset: Preset, files: Sequence[str | Path], wishes: dict[str, Any]
+) -> tuple[list[str], dict[str, Any]]:
+    """Let the recipe look for the files of each split."""
+    from workbench.data.known.base import Given, get_recipe
+
+    said = _said(wishes)
+    named = [named_file(file) for file in files]
+    folders = [path for split, path in named if path.is_dir() and not split]
+    if len(folders) > 1:
+        raise UsageError(f"{preset.name} takes one folder, not {len(folders)}")
+    single = tuple((split, path) for split, path in named if path not in folders)
+    root = Path(said["image_root"]).expanduser().resolve() if "image_root" in said else None
+    folder = folders[0] if folders else single[0][1].parent
+    found = get_recipe(preset.recipe).find(Given(folder, single, root))
+    said.setdefault("image_root", folder)
+    if found.plain:
+        return [str(file) for file in files], found.wishes | said
+    wish = preset.wishes | found.wishes | said | {"parts": found.parts}
+    return [str(file) for file in files], wish
 
 
 def _folder_of(preset: Preset, path: Path) -> Path:

@@ -22,6 +22,7 @@ from workbench.data.columns import (
     texts_in,
     value_of,
 )
+from workbench.data.known.places import find_image
 from workbench.data.mapping import TableMapping
 from workbench.data.objects import FORMATS
 from workbench.errors import DataError
@@ -41,7 +42,8 @@ class RowMapper:
     def __init__(self, mapping: TableMapping, split: str = "") -> None:
         self.mapping = mapping
         self._split = {"split": split} if any("{split}" in s for s in mapping.images) else {}
-        self._root = Path(mapping.image_root).resolve() if mapping.image_root else None
+        root = mapping.root_of(split)
+        self._root = Path(root).resolve() if root else None
         column, _, self._object_format = mapping.objects.rpartition(":")
         self._object_column = column
         self._words = dict(mapping.label_words)
@@ -107,7 +109,9 @@ class RowMapper:
         return label
 
     def _references(self, row: Mapping[str, Any], label: str | None) -> tuple[str, ...]:
-        found = [t for c in self.mapping.references for t in texts_in(value_of(row, c))]
+        # A person who answered nothing is still one of the ten.
+        blank = self.mapping.task == "question"
+        found = [t for c in self.mapping.references for t in texts_in(value_of(row, c), blank)]
         if label is None:
             return tuple(found)
         if label in found:
@@ -144,6 +148,8 @@ class RowMapper:
             return ImageRef(url=text, name=name)
         if text.lower().startswith(("http://", "https://")):
             return ImageRef(url=text, name=text, fetch=self.mapping.fetch)
+        if self.mapping.recipe and self._root is not None:
+            text = find_image(str(self._root), text) or text
         path = resolve_inside(self._root, text)
         try:
             empty = path.stat().st_size == 0

@@ -19,6 +19,7 @@ from workbench.data.files import DataFile, LocalFile
 from workbench.data.filters import Filter, parse_filter
 from workbench.data.folders import FolderFile
 from workbench.data.index import Entry, Index, build_index, index_path, open_index
+from workbench.data.known.joined import JoinedFile
 from workbench.data.mapping import SplitFile, TableMapping, load_mapping, mapping_path
 from workbench.data.readers.base import RowReader
 from workbench.data.readers.opening import open_reader
@@ -46,13 +47,23 @@ class TableDataset:
     def info(self) -> DatasetInfo:
         """See `registry.Dataset.info`."""
         try:
-            return info_of(self.mapping())
+            mapping = self.mapping()
+            if mapping.kind == "hub":
+                from workbench.data.hub import hub_info
+
+                return hub_info(mapping)
+            return info_of(mapping)
         except DataError as error:
             return DatasetInfo(name=self.name, where=str(self.path), error=error.message)
 
     def open(self, split: str) -> TableSource:
         """See `registry.Dataset.open`."""
-        return TableSource(self.mapping(), split)
+        mapping = self.mapping()
+        if mapping.kind == "hub":
+            from workbench.data.hub import open_hub
+
+            return open_hub(mapping, split)
+        return TableSource(mapping, split)
 
 
 class TableSource:
@@ -60,6 +71,7 @@ class TableSource:
 
     Attributes:
         bad: Rows that could not be parsed; further errors show when a sample is made.
+        notes: What was found wrong when the dataset was added.
     """
 
     def __init__(self, mapping: TableMapping, split: str) -> None:
@@ -71,10 +83,11 @@ class TableSource:
             raise UnknownName(
                 f"{mapping.name} has no split {split!r}", hint=f"it has {', '.join(mapping.splits)}"
             )
-        self._files = [data_file(mapping, part) for part in self._parts]
+        self._files = self._open_files()
         self._mapper = RowMapper(mapping, split)
         self._index, self.revision = self._open_index()
         self.length: int | None = self._index.length
+        self.notes = [note for part in self._parts for note in part.notes]
         self.bad = self._index.bad
         self._readers = _Readers(self)
         self._lock = threading.Lock()
@@ -128,6 +141,10 @@ class TableSource:
         with self._lock:
             self._readers.close()
         self._index.close()
+
+    def _open_files(self) -> list[DataFile]:
+        """The files of the split, in order."""
+        return [data_file(self.mapping, part) for part in self._parts]
 
     def _settle(self) -> None:
         """After a fork: a handle shared with the parent would move under its feet."""
@@ -267,6 +284,12 @@ class _Readers:
 def data_file(mapping: TableMapping, part: SplitFile) -> DataFile:
     """The file, or the folder, behind one part of a split."""
     path = Path(part.path)
+    if mapping.kind == "hub":
+        from workbench.data.hub import first_file
+
+        return first_file(mapping, part)
+    if mapping.recipe:
+        return JoinedFile(mapping.recipe, part)
     if mapping.kind == "folder":
         return FolderFile(path)
     return LocalFile(path, whole=path.suffix.lower() not in (".parquet", ".pq"))

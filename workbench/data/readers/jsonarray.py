@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from workbench.data.files import DataFile
@@ -86,7 +86,7 @@ class JsonArrayReader:
                 f"{self.name} is not a JSON list of rows (it begins with {opening!r})",
                 hint='it should be [ … ], or { "KEY": [ … ] } with --records KEY',
             )
-        lists = dict(_lists(stream, only=records))
+        lists = dict(_lists(stream, only=(records,) if records else ()))
         if records in lists:
             return lists[records]
         if not records and len(lists) == 1:
@@ -96,8 +96,43 @@ class JsonArrayReader:
         raise DataError(f"{self.name} {what}", hint=f"{found}; name one with --records KEY")
 
 
-def _lists(stream: _Stream, only: str) -> Iterator[tuple[str, int]]:
-    """The keys of a document whose values are lists of rows, with the offsets of those lists."""
+def first_list(file: DataFile, keys: Collection[str]) -> str:
+    """The first of these keys that holds a list in a JSON document; empty where none does."""
+    with file.open() as handle:
+        stream = _Stream(handle, skip_bom(handle, file.name), "utf-8", file.name)
+        if stream.peek() != "{":
+            return ""
+        found = (key for key, _ in _lists(stream, only=keys) if key in keys)
+        return next(found, "")
+
+
+def items_of(file: DataFile) -> Iterator[tuple[str, Any]]:
+    """Key and value of a JSON object with many keys, one in memory at a time.
+
+    Raises:
+        DataError: The document is not an object, is damaged or is cut off.
+    """
+    with file.open() as handle:
+        stream = _Stream(handle, skip_bom(handle, file.name), "utf-8", file.name)
+        stream.expect("{")
+        number = 0
+        while stream.more("}", first=number == 0):
+            number += 1
+            key = stream.item(number)[2]
+            stream.expect(":")
+            value = stream.item(number)[2]
+            if value is _TORN:
+                raise DataError(f"{file.name} {_CUT} ({key!r})", hint="fetch the file again")
+            yield str(key), value
+        if not stream.closed:
+            raise DataError(f"{file.name}: {_CUT}", hint="fetch the file again")
+
+
+def _lists(stream: _Stream, only: Collection[str]) -> Iterator[tuple[str, int]]:
+    """The keys of a document whose values are lists of rows, with the offsets of those lists.
+
+    Stops at the first key of `only`.
+    """
     stream.expect("{")
     first = True
     while stream.more("}", first=first):
@@ -108,8 +143,8 @@ def _lists(stream: _Stream, only: str) -> Iterator[tuple[str, int]]:
             stream.item(0)
             continue
         begin, rows = stream.offset, 0
-        if key == only:
-            yield key, begin
+        if key in only:
+            yield str(key), begin
             return
         stream.expect("[")
         holds_rows = stream.peek() in "{["

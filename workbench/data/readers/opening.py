@@ -92,6 +92,9 @@ def open_reader(
         DataError: The table cannot be read at all.
         UsageError: An option has no meaning.
     """
+    own = getattr(file, "reader", None)
+    if own is not None:  # rows that are made from several files have a reader of their own
+        return own()
     kind = options.format or find_format(file)
     if kind == "parquet":
         from workbench.data.readers.parquet import ParquetReader

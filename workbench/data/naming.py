@@ -1,0 +1,29 @@
+"""How the files of a dataset are named on the command line: `SPLIT=FILE`, or the file alone."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from workbench.data.mapping import check_name
+from workbench.errors import DataError
+
+
+def named_file(file: str | Path) -> tuple[str, Path]:
+    """The split (empty where none is named) and the path; an existing name may hold a `=` itself.
+
+    Raises:
+        DataError: There is no such file or folder.
+    """
+    text = str(file)
+    split, equals, rest = text.partition("=")
+    path = Path(text).expanduser()
+    if equals and not path.exists() and re.fullmatch(r"[\w.-]+", split):
+        path = Path(rest).expanduser()
+    else:
+        split = ""
+    if not path.exists():
+        raise DataError(f"{path} does not exist", hint="give the path of a file or a folder")
+    # The folder's real path; the file's own name is kept, as a link may stand for a blob.
+    path = path.parent.resolve() / path.name if path.is_file() else path.resolve()
+    return split and check_name(split, "split"), path
