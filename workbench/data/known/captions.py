@@ -68,7 +68,11 @@ def rows(part: SplitFile, problems: Problems) -> Iterator[Mapping[str, Any]]:
 
 
 def flavour_of(path: Path) -> Flavour:
-    """Which form a JSON file has; empty where it holds no captions."""
+    """Which form a JSON file has; empty where it holds no captions.
+
+    Raises:
+        DataError: It is called like one and cannot be read.
+    """
     try:
         if list_in(path, "images") and "sentences" in _first(path, "images"):
             return "karpathy"
@@ -78,6 +82,8 @@ def flavour_of(path: Path) -> Flavour:
             return "coco" if "file_name" in _first(path, "images") else ""
         _, value = next(pairs_of(path), ("", None))
     except DataError:
+        if re.search("caption|image_info", path.name, re.I):
+            raise  # it should have been one
         return ""
     if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
         return "plain"

@@ -36,12 +36,12 @@ def find(given: Given) -> Found:
     """`train.json`, `dev.json`, `test1.json`, … and the lists of the balanced subsets."""
     only_files(given, "nlvr2")
     files = by_split(given, _MAIN, _ENDINGS)
-    tables = tables_in(given, _ENDINGS)
     if not files:  # other names: the identifiers tell the split
-        others = (path for path in tables if not _SUBSET.fullmatch(path.name))
+        others = (p for p in tables_in(given, _ENDINGS) if not _SUBSET.fullmatch(p.name))
         files = unique((split, path) for path in others if (split := _split_of(path)))
     if not files:
         raise nothing_found(given.folder, "nlvr2", ["train.json", "dev.json", "test1.json"])
+    tables = tables_in(Given(given.folder), _ENDINGS)  # the subsets are not named
     parts, images = [], 0
     for split, path in files.items():
         part = SplitFile(split, str(path), beside=_subsets(tables, split))
@@ -76,8 +76,7 @@ def rows(part: SplitFile, problems: Problems) -> Iterator[Mapping[str, Any]]:
         }
         found |= {"left_url": None, "right_url": None} | dict(row.values)
         found["identifier"] = identifier
-        if part.beside:
-            found["kind"] = kinds.get(identifier)
+        found["kind"] = kinds.get(identifier)
         match = _ID.fullmatch(identifier)
         if match is None:
             found[ERROR] = f"{identifier!r} is not an identifier such as dev-850-0-0"

@@ -16,7 +16,7 @@ from workbench.data.files import LocalFile
 from workbench.data.images import EXTENSIONS
 from workbench.data.known.base import DIGEST, ERROR, Given
 from workbench.data.readers.base import Row
-from workbench.data.readers.jsonarray import first_list, items_of
+from workbench.data.readers.jsonarray import CUT, first_list, items_of
 from workbench.data.readers.opening import ReadOptions, open_reader
 from workbench.errors import DataError, UsageError
 
@@ -153,6 +153,13 @@ def list_in(path: Path, *keys: str) -> str:
     return first_list(LocalFile(path), keys)
 
 
-def list_of(path: Path, key: str = "") -> Iterator[Row]:
-    """The rows of a JSON list, or of the list under a key. Raises `DataError`."""
-    return rows_of(path, format="jsonarray", records=key)
+def list_of(path: Path, key: str) -> Iterator[Row]:
+    """The rows of the list under a key of a JSON document.
+
+    Raises:
+        DataError: The document is damaged or cut off: what is joined to it would be halved.
+    """
+    for row in rows_of(path, format="jsonarray", records=key):
+        if row.error == CUT:
+            raise DataError(f"{path}, row {row.number} of {key}: {CUT}", hint="fetch it again")
+        yield row

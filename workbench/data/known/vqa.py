@@ -80,7 +80,11 @@ def rows(part: SplitFile, problems: Problems) -> Iterator[Mapping[str, Any]]:
 
 
 def flavour_of(path: Path) -> Flavour:
-    """Which form a file has; empty where it holds no questions."""
+    """Which form a file has; empty where it holds no questions.
+
+    Raises:
+        DataError: It is called like one and cannot be read.
+    """
     if path.suffix.lower() in _TABLES:
         return "table"
     try:
@@ -94,6 +98,8 @@ def flavour_of(path: Path) -> Flavour:
             return "vizwiz"
         _, value = next(pairs_of(path), ("", None))
     except DataError:
+        if re.search("question|annotation", path.name, re.I):
+            raise  # it should have been one
         return ""
     return "gqa" if isinstance(value, Mapping) and "question" in value else ""
 

@@ -55,11 +55,11 @@ class JsonArrayReader:
             begin, text, value = stream.item(number)
             place = (begin, len(text.encode(self.encoding)))
             if value is _TORN:
-                yield Row(place, number, {}, _CUT, digest_of(text.encode()))
+                yield Row(place, number, {}, CUT, digest_of(text.encode()))
                 return
             yield row_of(place, number, value, text.encode())
         if not stream.closed:
-            yield Row((stream.offset, 0), number + 1, {}, _CUT, digest_of(b"["))
+            yield Row((stream.offset, 0), number + 1, {}, CUT, digest_of(b"["))
 
     def read(self, place: tuple[int, int]) -> Row:
         """See `RowReader.read`."""
@@ -69,7 +69,7 @@ class JsonArrayReader:
         try:
             return row_of(place, 0, json.loads(text), raw)
         except (ValueError, RecursionError):
-            return Row(place, 0, {}, _CUT, digest_of(raw))
+            return Row(place, 0, {}, CUT, digest_of(raw))
 
     def close(self) -> None:
         """See `RowReader.close`."""
@@ -122,10 +122,10 @@ def items_of(file: DataFile) -> Iterator[tuple[str, Any]]:
             stream.expect(":")
             value = stream.item(number)[2]
             if value is _TORN:
-                raise DataError(f"{file.name} {_CUT} ({key!r})", hint="fetch the file again")
+                raise DataError(f"{file.name} {CUT} ({key!r})", hint="fetch the file again")
             yield str(key), value
         if not stream.closed:
-            raise DataError(f"{file.name}: {_CUT}", hint="fetch the file again")
+            raise DataError(f"{file.name}: {CUT}", hint="fetch the file again")
 
 
 def _lists(stream: _Stream, only: Collection[str]) -> Iterator[tuple[str, int]]:
@@ -158,7 +158,7 @@ def _lists(stream: _Stream, only: Collection[str]) -> Iterator[tuple[str, int]]:
 
 _TORN = object()
 _AFTER = tuple(",]}: \t\r\n")
-_CUT = "the file is cut off there"
+CUT = "the file is cut off there"
 
 
 class _Stream:
