@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from commands.completing import complete_datasets
+from commands.data_hub import cache, mode, verify
 from commands.printing import echo_json, echo_table
 
 _TASKS = ["statement", "entailment", "question", "caption", "classification", "other"]
@@ -71,9 +72,14 @@ def info(dataset: str, as_json: bool) -> None:
         click.echo(clean(f"{'labels':<12} {', '.join(body['labels'])}", newlines=False))
     for role, column in body["schema"].items():
         click.echo(clean(f"{'reads':<12} {role} from {column}", newlines=False))
+    if body.get("mode"):
+        click.echo(f"{'mode':<12} {body['mode']}")
+    if body.get("folder"):
+        click.echo(clean(f"{'cached in':<12} {body['folder']}", newlines=False))
     for split, facts in body["split_details"].items():
         bad = f", {facts['bad']} unreadable" if facts.get("bad") else ""
         words = facts.get("error") or f"{_count(facts['length'])} samples{bad}"
+        words += f", {facts['cached']:,} of them cached" if "cached" in facts else ""
         words += f", revision {facts['revision']}" if facts.get("revision") else ""
         click.echo(clean(f"{'split':<12} {split}: {words}", newlines=False))
         for note in facts.get("notes", ()):
@@ -163,6 +169,11 @@ def rm(name: str) -> None:
     from workbench.data.adding import remove_dataset
 
     click.echo(f"removed {remove_dataset(name)}; the data are where they were", err=True)
+
+
+command.add_command(cache)
+command.add_command(verify)
+command.add_command(mode)
 
 
 def _count(length: int | None) -> str:

@@ -1,0 +1,269 @@
+"""Datasets of a Hugging Face hub, streamed or cached, under one identity.
+
+Guarantee: a split's files, and with them its UIDs and their order, are those of one commit; the
+index is made from the id column by the same code whether the files lie here or there, and its key
+is their content. Reading falls back on nothing in silence: what cannot be had is the error of its
+sample, and the others are read on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.data.columns import columns_in
+from workbench.data.filters import parse_filter
+from workbench.data.hub_env import HubError, Remote, is_offline
+from workbench.data.hub_file import Copy, HubFile
+from workbench.data.hub_repo import Ref, find_splits, get_listing, parse_ref
+from workbench.data.hub_state import Mode, folder_of, mode_of
+from workbench.data.manifest import Manifest, load_manifest
+from workbench.data.mapping import SplitFile, TableMapping, load_mapping, mapping_path
+from workbench.data.rows import columns_of
+from workbench.data.table import TableSource, info_of
+from workbench.errors import DataError
+
+if TYPE_CHECKING:
+    from workbench.data.files import DataFile
+    from workbench.data.registry import DatasetInfo
+    from workbench.sample import Sample
+
+KIND = "hub"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where the files of one split are read from, settled when it is opened.
+
+    Attributes:
+        mode: As it was asked for.
+        commit: Of the repository.
+        files: For each part of the split, its files in order.
+        copies: What of them lies here, by etag.
+        local_only: Never ask the hub.
+        limit: Samples that can be read, where not all were cached; `None` for all.
+    """
+
+    mode: Mode
+    commit: str
+    files: tuple[tuple[Remote, ...], ...]
+    copies: dict[str, Copy] = dataclasses.field(default_factory=dict)
+    local_only: bool = False
+    limit: int | None = None
+
+
+class HubSource(TableSource):
+    """A split of a dataset of the hub. See `source.Source`.
+
+    Attributes:
+        mode: How it is read: `streamed`, `cached`, or `auto`.
+        commit: The repository's commit that it is read from.
+    """
+
+    def __init__(self, mapping: TableMapping, split: str, plan: Plan) -> None:
+        self._given, self._plan = mapping, plan
+        self.mode, self.commit = plan.mode, plan.commit
+        parts = [part for part in mapping.files if part.split == split]
+        expanded = [
+            SplitFile(split, f"hub:{remote.repo}/{remote.path}", part.where)
+            for part, remotes in zip(parts, plan.files, strict=True)
+            for remote in remotes
+        ]
+        super().__init__(dataclasses.replace(mapping, files=tuple(expanded)), split)
+        if plan.limit is not None and self.length is not None:
+            self.length = min(self.length, plan.limit)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as what it is opened from; the commit stays the same."""
+        return HubSource, (self._given, self.split, self._plan)
+
+    def iter(self, start: int = 0) -> Iterator[Sample]:
+        """See `Source.iter`."""
+        length = self.length or 0
+        return itertools.islice(super().iter(start), max(length - max(start, 0), 0))
+
+    def ranges_of(self, count: int) -> list[tuple[tuple[int, int], ...]]:
+        """What each file must hold for the first `count` samples, and for the ids of all."""
+        from workbench.data.hub_parts import join
+        from workbench.data.hub_reader import HubReader
+
+        places: dict[int, set[tuple[int, int]]] = {}
+        for entry in self._index.entries(0, count):
+            places.setdefault(entry.file, set()).add(entry.place)
+        found = []
+        for number, file in enumerate(self._files):
+            assert isinstance(file, HubFile)
+            reader = file.reader()
+            try:
+                mine = places.get(number, set())
+                if isinstance(reader, HubReader):
+                    found.append(join(reader.ranges_of({g for g, _ in mine}, self._id_columns())))
+                else:
+                    found.append(((0, file.remote.size),))  # lines of text: all of it
+            finally:
+                reader.close()
+        return found
+
+    def _id_columns(self) -> list[str]:
+        """The columns that the index is made from."""
+        mapping = self.mapping
+        made = mapping.id in ("hash", "auto")
+        columns = set(columns_of(mapping) if made else columns_in(mapping.id))
+        for part in self._parts:
+            columns |= set((parse_filter(mapping.where) & parse_filter(part.where)).columns)
+        return sorted(column.partition(".")[0] for column in columns)
+
+    def _open_files(self) -> list[DataFile]:
+        mapping, plan, found = self.mapping, self._plan, []
+        needed, rows = columns_of(mapping), 0
+        for remote in itertools.chain.from_iterable(plan.files):
+            file = HubFile(
+                remote,
+                plan.copies.get(remote.etag),
+                dataset=mapping.name,
+                local_only=plan.local_only,
+                needed=needed,
+                first_row=rows if _by_number(mapping) else None,
+            )
+            if _by_number(mapping):
+                rows += count_rows(file)
+            found.append(file)
+        return found
+
+
+def open_hub(mapping: TableMapping, split: str) -> HubSource:
+    """A split, in the mode that holds for its dataset.
+
+    Raises:
+        DataError: It is not cached, where only what is cached may be read.
+        HubError: The hub cannot be asked, or refuses.
+    """
+    return HubSource(mapping, split, make_plan(mapping, split, mode_of(mapping.name)))
+
+
+def make_plan(mapping: TableMapping, split: str, mode: Mode) -> Plan:
+    """Settle where the files of a split are read from. Raises as `open_hub`."""
+    refs = [parse_ref(part.path) for part in mapping.files if part.split == split]
+    folder = folder_of(mapping.name)
+    manifest = load_manifest(folder) if mode != "streamed" else None
+    if manifest is not None and (manifest.repo, manifest.revision) != (
+        refs[0].repo,
+        refs[0].revision,
+    ):
+        manifest = None  # cached when the name stood for something else
+    there = manifest.splits.get(split) if manifest is not None else None
+    sound = manifest is not None and there is not None and manifest.is_whole(split)
+    only = mode == "cached" or sound or (there is not None and is_offline())
+    if only:
+        if manifest is None or there is None:
+            command = f"wb data cache {mapping.name} --split {split}"
+            raise DataError(
+                f"{mapping.name}/{split} is not cached: cache it with `{command}`",
+                hint=f"{command}, or read it with --mode streamed",
+                kind="not_cached",
+            )
+        return _local_plan(manifest, split, mode, folder)
+    try:
+        files, commit = _remote_files(refs)
+    except HubError as error:
+        raise _how_to_cache(error, mapping.name) from error
+    copies = {} if manifest is None else manifest.copies(folder)
+    return Plan(mode, commit, files, copies)
+
+
+def _local_plan(manifest: Manifest, split: str, mode: Mode, folder: Path) -> Plan:
+    there = manifest.splits[split]
+    files = tuple(manifest.remote(path) for path in there.files)
+    limit = None if there.whole else there.cached
+    return Plan(mode, manifest.commit, (files,), manifest.copies(folder), True, limit)
+
+
+def first_parts(mapping: TableMapping, split: str, *, fresh: bool = False) -> Plan:
+    """A plan that reads a split from the hub alone. Raises as `open_hub`."""
+    refs = [parse_ref(part.path) for part in mapping.files if part.split == split]
+    files, commit = _remote_files(refs, fresh)
+    return Plan("streamed", commit, files)
+
+
+def _remote_files(
+    refs: list[Ref], fresh: bool = False
+) -> tuple[tuple[tuple[Remote, ...], ...], str]:
+    found = []
+    listing = get_listing(refs[0].repo, refs[0].revision, fresh=fresh)
+    splits = find_splits(listing, refs[0].config)
+    for ref in refs:
+        if ref.split and ref.split not in splits:
+            raise DataError(
+                f"hub:{ref.repo} has no split {ref.split!r} any more",
+                hint=f"it has {', '.join(splits)}: add the dataset again",
+            )
+        paths = splits[ref.split] if ref.split else itertools.chain.from_iterable(splits.values())
+        found.append(tuple(listing.remote(path) for path in paths))
+    return tuple(found), listing.commit
+
+
+def _how_to_cache(error: HubError, name: str) -> HubError:
+    if error.lasting:
+        return error
+    hint = error.hint or f"while the hub can be reached: wb data cache {name}"
+    return HubError(error.message, hint=hint.replace("NAME", name))
+
+
+def first_file(mapping: TableMapping, part: SplitFile) -> HubFile:
+    """The first file of a part, for a look at its columns. Raises `HubError`."""
+    plan = first_parts(dataclasses.replace(mapping, files=(part,)), part.split)
+    return HubFile(
+        plan.files[0][0],
+        dataset=mapping.name,
+        needed=columns_of(mapping),
+        first_row=0 if _by_number(mapping) else None,
+    )
+
+
+def count_rows(file: HubFile) -> int:
+    """The rows of a Parquet file, from its footer alone."""
+    from workbench.data.hub_reader import HubReader
+
+    reader = file.reader()
+    try:
+        if isinstance(reader, HubReader):
+            return sum(reader.row_counts)
+        return sum(1 for _ in reader.scan([]))
+    finally:
+        reader.close()
+
+
+def _by_number(mapping: TableMapping) -> bool:
+    from workbench.data.hub_reader import ROW
+
+    return ROW in mapping.id
+
+
+def hub_info(mapping: TableMapping) -> DatasetInfo:
+    """What `wb data list` says of a dataset of the hub; nothing is sent for it."""
+    ref = parse_ref(mapping.files[0].path)
+    manifest = load_manifest(folder_of(mapping.name))
+    whole = manifest is not None and all(map(manifest.is_whole, mapping.splits))
+    where = str(dataclasses.replace(ref, split=""))
+    return dataclasses.replace(info_of(mapping), where=where, cached=whole)
+
+
+def hub_details(name: str) -> dict[str, Any]:
+    """What `wb data info` adds: the mode, and what is cached where."""
+    mapping = load_mapping(mapping_path(name))
+    folder = folder_of(mapping.name)
+    manifest = load_manifest(folder)
+    details: dict[str, dict[str, Any]] = {}
+    for split, rows in mapping.splits.items():
+        there = manifest.splits.get(split) if manifest is not None else None
+        details[split] = {"length": rows, "cached": there.cached if there else 0}
+    return {
+        "mode": mode_of(mapping.name),
+        "folder": str(folder) if manifest is not None else None,
+        "commit": manifest.commit if manifest is not None else None,
+        "split_details": details,
+    }
