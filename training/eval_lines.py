@@ -1,7 +1,7 @@
 """From a sample to its prompt, and from an answer to its line of `predictions.jsonl`.
 
 Guarantee: everything that a metric needs stands in the line (target, accepted answers, kind,
-scores, tokens, time), so that metrics never look at the data again.
+group, scores, tokens, time), so that metrics never look at the data again.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sessions.errors import WbError
+from training.consistency import group_of
 from training.metrics import is_correct
 from workbench.errors import DataError
 from workbench.prompts.fewshot import for_query
@@ -114,6 +115,9 @@ def _head(prompter: Prompter, sample: Sample) -> dict[str, Any]:
     kind = sample.metadata.get("kind")
     if isinstance(kind, str) and kind:
         head["kind"] = kind
+    group = group_of(sample)
+    if group:
+        head["group"] = group
     return head
 
 

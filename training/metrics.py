@@ -9,18 +9,22 @@ Counting, said once and held everywhere:
   last column is `unparsed`.
 - Question tasks are right by exact match after the official VQA normalisation; where a sample has
   ten answers of people there is `vqa_accuracy` too.
+- Where samples belong to groups (NLVR2: the pairs of one sentence) `consistency` is the share of
+  groups that are right throughout; a failed sample makes its group wrong, and
+  `consistency_answered` leaves failed ones out, as `accuracy_answered` does.
 - Captions have BLEU-4 and ROUGE-L over the answered ones and no accuracy.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from sessions.compare import is_right
+from training.consistency import consistency
 from training.statistics import RESAMPLES, Estimate, auroc, bootstrap, mean, proportion
 from training.vqa_text import exact_match, vqa_accuracy
 
@@ -107,17 +111,14 @@ def _label_metrics(
     alive = [line for line in answered if line.get("target") is not None]
     if len(alive) < len(known):
         out["accuracy_answered"] = _accuracy(alive)
+    out |= _consistency(known, alive)
     many = [
         line for line in known if task == "question" and len(line.get("references") or ()) >= PEOPLE
     ]
     if many:
-        out["vqa_accuracy"] = mean(
-            [
-                0.0 if line.get("error") else vqa_accuracy(line.get("label"), line["references"])
-                for line in many
-            ]
-        )
-    out |= _by_kind(known)
+        out["vqa_accuracy"] = _vqa_accuracy(many)
+        out |= _by_kind(many, "vqa_accuracy", _vqa_accuracy)
+    out |= _by_kind(known, "accuracy", _accuracy)
     names = _label_names(alive, labels)
     if not names or len(names) > MAX_LABELS:
         return out, {}
@@ -132,12 +133,31 @@ def _accuracy(lines: Sequence[Line]) -> Estimate:
     return proportion(sum(is_right(line) for line in lines), len(lines))
 
 
-def _by_kind(lines: Sequence[Line]) -> dict[str, Estimate]:
+def _vqa_accuracy(lines: Sequence[Line]) -> Estimate:
+    return mean(
+        [
+            0.0 if line.get("error") else vqa_accuracy(line.get("label"), line["references"])
+            for line in lines
+        ]
+    )
+
+
+def _consistency(known: Sequence[Line], alive: Sequence[Line]) -> dict[str, Estimate]:
+    """Over all samples, and over those that could be asked where some could not."""
+    found = {"consistency": consistency(known)}
+    if len(alive) < len(known):
+        found["consistency_answered"] = consistency(alive)
+    return {name: estimate for name, estimate in found.items() if estimate is not None}
+
+
+def _by_kind(
+    lines: Sequence[Line], name: str, score: Callable[[Sequence[Line]], Estimate]
+) -> dict[str, Estimate]:
     groups: dict[str, list[Line]] = defaultdict(list)
     for line in lines:
         if line.get("kind"):
             groups[str(line["kind"])].append(line)
-    return {f"accuracy/{kind}": _accuracy(group) for kind, group in sorted(groups.items())}
+    return {f"{name}/{kind}": score(group) for kind, group in sorted(groups.items())}
 
 
 def _macro_f1(table: Mapping[str, Any]) -> Estimate:
