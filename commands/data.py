@@ -11,7 +11,7 @@ from commands.data_hub import cache, mode, verify
 from commands.printing import echo_json, echo_table
 
 _TASKS = ["statement", "entailment", "question", "caption", "classification", "other"]
-_FORMATS = ["delimited", "jsonlines", "jsonarray", "parquet"]
+_FORMATS = ["delimited", "jsonlines", "jsonarray", "parquet", "webdataset"]
 
 
 @click.group()

@@ -171,7 +171,7 @@ def _parts(files: Sequence[str | Path], wish: Wishes) -> tuple[tuple[SplitFile, 
         parts = [SplitFile(split or _stem(path), str(path)) for split, path in named]
         return _split(parts, wish), "table"
     split, root = named[0]
-    inner = sorted(root.glob("*.parquet"))
+    inner = sorted(root.glob("*.parquet")) or sorted(root.glob("*.tar"))
     if inner:
         parts = [SplitFile(split or _stem(path), str(path)) for path in inner]
         return _split(parts, wish), "table"

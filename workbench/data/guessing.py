@@ -13,16 +13,17 @@ from workbench.sample import Task
 
 IDS = (
     *("id", "uid", "identifier", "pairid", "pair_id", "question_id", "sample_id", "example_id"),
-    "key",
+    *("key", "__key__"),
 )
 IMAGES = ("image", "img", "image_path", "img_path", "file_name", "filename", "filepath", "path")
+WEB_IMAGES = ("jpg", "jpeg", "png", "webp")  # WebDataset's columns are endings
 PAIRS = (
     *(("image0", "image1"), ("image_0", "image_1"), ("left_image", "right_image")),
     *(("image1", "image2"), ("image_left", "image_right"), ("left_url", "right_url")),
 )
 URLS = ("image_url", "img_url", "url", "coco_url")
 TEXTS = ("sentence", "statement", "hypothesis", "question", "caption", "text", "prompt")
-LABELS = ("label", "gold_label", "answer", "target", "class")
+LABELS = ("label", "gold_label", "answer", "target", "class", "cls")
 REASONS = ("explanation", "exp", "rationale", "reason")
 REFERENCES = ("answers", "references", "captions")
 ORDERS = (
@@ -40,6 +41,8 @@ def guess_id(columns: Sequence[str]) -> str:
 def guess_texts(columns: Sequence[str]) -> dict[str, str]:
     """The texts by role; `text` and the like are only taken where nothing better is there."""
     found = {name: _first(columns, (name,)) for name in TEXTS}
+    if not any(found.values()) and _first(columns, ("txt",)):  # WebDataset's captions
+        return {"caption": _first(columns, ("txt",))}
     better = {r: c for r, c in found.items() if c and r not in ("text", "prompt")}
     return better or {role: column for role, column in found.items() if column}
 
@@ -55,7 +58,7 @@ def guess_images(columns: Sequence[str]) -> tuple[str, ...]:
         names = tuple(_first(columns, (name,)) for name in pair)
         if all(names):
             return names
-    single = _first(columns, IMAGES) or _first(columns, URLS)
+    single = _first(columns, IMAGES) or _first(columns, URLS) or _first(columns, WEB_IMAGES)
     return (single,) if single else ()
 
 

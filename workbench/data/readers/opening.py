@@ -15,12 +15,13 @@ from workbench.data.files import DataFile
 from workbench.data.readers.base import RowReader, skip_bom
 from workbench.errors import DataError
 
-Format = Literal["delimited", "jsonlines", "jsonarray", "parquet"]
-FORMATS: tuple[Format, ...] = ("delimited", "jsonlines", "jsonarray", "parquet")
+Format = Literal["delimited", "jsonlines", "jsonarray", "parquet", "webdataset"]
+FORMATS: tuple[Format, ...] = ("delimited", "jsonlines", "jsonarray", "parquet", "webdataset")
 ENDINGS: dict[str, Format] = {
     **dict.fromkeys((".csv", ".tsv", ".tab"), "delimited"),
     **dict.fromkeys((".jsonl", ".ndjson"), "jsonlines"),
     **dict.fromkeys((".parquet", ".pq"), "parquet"),
+    ".tar": "webdataset",
 }
 FIRST_LINE = 1024 * 1024
 
@@ -86,7 +87,7 @@ def open_reader(
     Args:
         file: The table.
         options: Its format where the ending misleads, and the options of that format.
-        needed: Columns whose bytes are wanted (Parquet); `None` for all.
+        needed: Columns whose bytes are wanted (Parquet, WebDataset); `None` for all.
 
     Raises:
         DataError: The table cannot be read at all.
@@ -100,6 +101,10 @@ def open_reader(
         from workbench.data.readers.parquet import ParquetReader
 
         return ParquetReader(file, needed=needed)
+    if kind == "webdataset":
+        from workbench.data.readers.webdataset import WebDatasetReader
+
+        return WebDatasetReader(file, needed=needed)
     if kind == "jsonlines":
         from workbench.data.readers.jsonlines import JsonLinesReader
 
