@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from workbench.errors import ModelError
+from workbench.explain.geometry import kind_of
 from workbench.explain.prepare import Prepared
 from workbench.explain.targets import Target
 
@@ -106,7 +107,7 @@ def capture(
     if missing:
         raise ModelError(f"the model never ran the layers {', '.join(missing)}")
     return Captured(
-        {name: _places(held[name], prepared) for name in layers},
+        {name: _places(name, held[name], prepared) for name in layers},
         grads,
         [float(score.detach()) for score in scores],
         settled,
@@ -133,14 +134,18 @@ def _gradients(
         score * factor, [held[name] for name in layers], retain_graph=True, allow_unused=True
     )
     return {
-        name: _places(torch.zeros_like(held[name]) if g is None else g, prepared) / factor
+        name: _places(name, torch.zeros_like(held[name]) if g is None else g, prepared) / factor
         for name, g in zip(layers, found, strict=True)
     }
 
 
-def _places(tensor: torch.Tensor, prepared: Prepared) -> np.ndarray:
+def _places(layer: str, tensor: torch.Tensor, prepared: Prepared) -> np.ndarray:
     """The rows of a layer's output that lie on images: (n, C) float32."""
-    if tensor.ndim == 3:  # a language-model layer: (1, T, C)
-        columns = [column for span in prepared.spans for column in span.indices]
+    if kind_of(layer) == "token":  # (1, T, C)
+        columns = [column for span in prepared.spans for column in span.columns]
         tensor = tensor[0].index_select(0, torch.tensor(columns, device=tensor.device))
+    elif tensor.ndim == 4:  # a convolution's: (tiles, C, h, w)
+        tensor = tensor.permute(0, 2, 3, 1).flatten(0, 2)
+    elif tensor.ndim == 3:  # (tiles, places, C)
+        tensor = tensor.flatten(0, 1)
     return tensor.detach().float().cpu().numpy()

@@ -5,7 +5,7 @@ tower holds its patches). A processor of the Qwen2-VL kind stretches an image to
 both directions and neither crops nor pads, so that the cells of a grid tile the original image
 evenly, and a map is brought back to it by stretching.
 
-Not for processors that crop or pad: a family of that kind has to undo it in `to_grid`.
+A family whose processor crops or pads undoes it in `to_grid`.
 """
 
 from __future__ import annotations
@@ -46,18 +46,17 @@ def lay_out(
     import torch
 
     kind = kind_of(layer)
-    counts = [
-        span.patches[1] - span.patches[0] if kind == "patch" else len(span.indices)
-        for span in prepared.spans
-    ]
-    if sum(counts) != len(values):
-        raise ModelError(
-            f"layer {layer} holds {len(values)} places, the images have {sum(counts)}",
-            hint="choose another --layer: see wb models",
-        )
+    counts = [span.places(kind) for span in prepared.spans]
     rows = torch.from_numpy(np.ascontiguousarray(values))
     order = loaded.family.row_order(loaded, prepared.inputs, layer)
-    parts = (rows if order is None else rows[order]).split(counts)
+    if order is not None:
+        rows = rows[order]
+    if sum(counts) != len(rows):
+        raise ModelError(
+            f"layer {layer} holds {len(rows)} places, the images have {sum(counts)}",
+            hint="choose another --layer: see wb models",
+        )
+    parts = rows.split(counts)
     return [
         loaded.family.to_grid(part, span, kind).numpy()
         for part, span in zip(parts, prepared.spans, strict=True)

@@ -173,7 +173,11 @@ def grids_of(
     grids = lay_out(loaded, prepared, layer, flat)
     if not coarse:
         return grids
-    return [pool(g, span.grid) for g, span in zip(grids, prepared.spans, strict=True)]
+    # With a box the cells have left the patches' grid, which is then the tokens' own.
+    return [
+        pool(g, span.grid) if span.box is None else g
+        for g, span in zip(grids, prepared.spans, strict=True)
+    ]
 
 
 def combine(layers: list[Grids], joint: str) -> Grids:

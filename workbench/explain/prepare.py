@@ -120,7 +120,8 @@ def encode(
     tail = ids.new_tensor(list(prefix)).expand(len(batch), count)
     inputs["input_ids"] = torch.cat([ids, tail], 1)
     # 1: attended to; 0: text, not image.
-    for name, value in (("attention_mask", 1), ("mm_token_type_ids", 0), ("token_type_ids", 0)):
+    kinds = {"attention_mask": 1, "mm_token_type_ids": 0, "token_type_ids": batch.answer_type}
+    for name, value in kinds.items():
         if name in inputs:
             inputs[name] = torch.cat([inputs[name], torch.full_like(tail, value)], 1)
     steps = torch.arange(count, device=ids.device)

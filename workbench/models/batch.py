@@ -28,6 +28,12 @@ class ImageSpan:
         patch_grid: (h, w) of the patches before they are merged into tokens.
         size: (width, height) in pixels of the image that was given.
         resized: (width, height) in pixels of what the vision tower saw; patches tile it exactly.
+        overview: Columns of the tokens that show the whole image once more, coarsely, in reading
+            order; families that cut an image into tiles have one.
+        tiles: (rows, columns) of the tiles that the image was cut into.
+        merged: Rows of the image at a `merged.` layer; `None` is one for each token.
+        box: (x0, y0, x1, y1) in pixels of the given image that `grid` covers: smaller than the
+            image where the processor crops, larger where it pads; `None` is the image itself.
     """
 
     indices: tuple[int, ...]
@@ -36,6 +42,23 @@ class ImageSpan:
     patch_grid: tuple[int, int]
     size: tuple[int, int]
     resized: tuple[int, int]
+    overview: tuple[int, ...] = ()
+    tiles: tuple[int, int] = (1, 1)
+    merged: int | None = None
+    box: tuple[float, float, float, float] | None = None
+
+    @property
+    def columns(self) -> tuple[int, ...]:
+        """Every column that shows a part of the image: the grid's, then the overview's."""
+        return self.indices + self.overview
+
+    def places(self, kind: str) -> int:
+        """Rows of the image at a layer of `kind`, as `Family.to_grid` takes them."""
+        if kind == "patch":
+            return self.patches[1] - self.patches[0]
+        if kind == "merged" and self.merged is not None:
+            return self.merged
+        return len(self.columns)
 
 
 @dataclass(frozen=True)
@@ -49,6 +72,7 @@ class Batch:
         lengths: Real tokens of each row, image tokens included.
         answer_spans: [start, stop) columns of each row's answer; empty at L without answers.
         image_spans: For each row its images in order.
+        answer_type: `token_type_ids` of an answer's tokens, where the model takes any.
     """
 
     inputs: dict[str, Any]
@@ -56,6 +80,7 @@ class Batch:
     lengths: tuple[int, ...]
     answer_spans: tuple[tuple[int, int], ...]
     image_spans: tuple[tuple[ImageSpan, ...], ...] = field(default=())
+    answer_type: int = 0
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -89,7 +114,7 @@ class Batch:
 
 
 def extend_and_pad(
-    inputs: dict[str, Any], answers: Sequence[Sequence[int]], pad_id: int
+    inputs: dict[str, Any], answers: Sequence[Sequence[int]], pad_id: int, answer_type: int = 0
 ) -> tuple[dict[str, Any], tuple[tuple[int, int], ...]]:
     """Append an answer's ids to each row and pad all rows on the left.
 
@@ -97,6 +122,7 @@ def extend_and_pad(
         inputs: As a processor returns them; rows padded on either side by `attention_mask`.
         answers: For each row the ids to append, may be empty.
         pad_id: What stands in `input_ids` where no token is.
+        answer_type: `token_type_ids` of the answers.
 
     Returns:
         The inputs with every (B, L) entry padded anew, and each row's answer span.
@@ -111,9 +137,8 @@ def extend_and_pad(
         old = inputs[key]
         new = old.new_full((len(answers), width), pad)
         for row, answer in enumerate(answers):
-            tail = {"input_ids": list(answer), "attention_mask": [1] * len(answer)}.get(
-                key, [0] * len(answer)
-            )
+            ones = {"attention_mask": 1, "token_type_ids": answer_type}.get(key, 0)
+            tail = list(answer) if key == "input_ids" else [ones] * len(answer)
             values = torch.cat([old[row][mask[row]], old.new_tensor(tail)])
             new[row, width - lengths[row] :] = values
         out[key] = new

@@ -14,11 +14,31 @@ if TYPE_CHECKING:
 FAMILIES: dict[str, tuple[str, str]] = {
     "qwen2_vl": ("qwen2_vl", "FAMILY"),
     "qwen2_5_vl": ("qwen2_vl", "FAMILY"),
+    "llava": ("llava", "FAMILY"),
+    "llava_next": ("llava_next", "FAMILY"),
+    "paligemma": ("paligemma", "FAMILY"),
+    "idefics3": ("idefics3", "FAMILY"),
+    "smolvlm": ("idefics3", "FAMILY"),
+    "vision-encoder-decoder": ("captioner", "FAMILY"),
 }
 
 # What a family cannot do -> why; here, so that it can be told without loading torch.
 LIMITS: dict[str, dict[str, str]] = {
     "qwen2_vl": {},
+    "llava": {},
+    "llava_next": {},
+    "idefics3": {},
+    "paligemma": {
+        "turns": "it was trained on one prompt and its answer",
+        "prompts without an image": "its prompt begins with one",
+    },
+    "captioner": {
+        "turns": "its text is the beginning of the caption",
+        "several images": "it reads one",
+        "prompts without an image": "there is nothing else to read",
+        "image tokens": "images are read by cross-attention",
+        "token layers": "heat is taken at the encoder",
+    },
     "auto": {"gradcam": "how its patches become tokens is not known here"},
 }
 
@@ -30,7 +50,7 @@ def family_for(config: dict[str, Any]) -> Family:
         ModelError: No vision-language model that `transformers` can prompt has that type.
     """
     model_type = config["model_type"]
-    if model_type in FAMILIES:
+    if model_type in FAMILIES and not _is_pixtral(config):
         module, attribute = FAMILIES[model_type]
         return getattr(import_module(f"workbench.models.{module}"), attribute)
     from workbench.models.auto import FAMILY, serves
@@ -44,3 +64,9 @@ def family_for(config: dict[str, Any]) -> Family:
         "AutoModelForImageTextToText",
         kind="wrong_architecture",
     )
+
+
+def _is_pixtral(config: dict[str, Any]) -> bool:
+    """Pixtral calls itself a LLaVA; its images have any shape, with a break after every row."""
+    vision = config.get("vision_config")
+    return isinstance(vision, dict) and vision.get("model_type") == "pixtral"

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.workbench.models.tiny import ask, build_llava, build_qwen2_vl, picture
+from tests.workbench.models.make_families import vip_llava
+from tests.workbench.models.tiny import ask, build_qwen2_vl, picture
 from workbench.engine.decoding import Decoding
 from workbench.engine.generation import generate
 from workbench.errors import ModelError, UnknownName, UsageError
@@ -201,7 +202,7 @@ def test_loading_prints_nothing(tiny_folder, capfd):
 
 
 def test_a_family_of_no_file_of_ours_is_prompted_and_says_what_it_lacks(tmp_path):
-    loaded = load_model(ModelSpec(str(build_llava(tmp_path / "llava")), device="cpu"))
+    loaded = load_model(ModelSpec(str(vip_llava(tmp_path / "vip")), device="cpu"))
     assert loaded.family.name == "auto"
     assert "gradcam" in loaded.family.limits
     conversations = [

@@ -149,64 +149,6 @@ def mixed_conversations() -> list[tuple[Message, ...]]:
     ]
 
 
-def build_llava(folder: Path, seed: int = 0) -> Path:
-    """A random LLaVA-1.5 of a few hundred thousand parameters: a family without a file of ours."""
-    from transformers import (
-        CLIPImageProcessor,
-        CLIPVisionConfig,
-        LlamaConfig,
-        LlavaConfig,
-        LlavaForConditionalGeneration,
-        LlavaProcessor,
-    )
-
-    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<image>"]
-    words = tokenizer(special)
-    template = TEMPLATE.replace("<|vision_start|><|image_pad|><|vision_end|>", "<image>\n")
-    processor = LlavaProcessor(
-        image_processor=CLIPImageProcessor(
-            size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}
-        ),
-        tokenizer=words,
-        patch_size=8,
-        vision_feature_select_strategy="default",
-        num_additional_image_tokens=1,
-        chat_template=template,
-    )
-    config = LlavaConfig(
-        vision_config=CLIPVisionConfig(
-            hidden_size=64,
-            intermediate_size=128,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            image_size=32,
-            patch_size=8,
-        ),
-        text_config=LlamaConfig(
-            vocab_size=-(-len(words) // 64) * 64,
-            hidden_size=64,
-            intermediate_size=128,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            max_position_embeddings=512,
-            pad_token_id=0,
-            eos_token_id=2,
-            bos_token_id=None,
-        ),
-        image_token_index=3,
-    )
-    torch.manual_seed(seed)
-    model = LlavaForConditionalGeneration(config)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.normal_(0, 0.1) if parameter.ndim > 1 else None
-    model.generation_config.eos_token_id = [2]
-    model.generation_config.pad_token_id = 0
-    model.save_pretrained(folder)
-    processor.save_pretrained(folder)
-    return folder
-
-
 def build_lora(loaded, folder: Path, seed: int = 1, targets=("q_proj", "v_proj")) -> Path:
     """A LoRA adapter whose B is not zero, saved as PEFT does; the model is left without it."""
     from peft import LoraConfig, get_peft_model

@@ -1,0 +1,164 @@
+"""What families have in common whose image tokens stand in the prompt of a decoder.
+
+A family names its layout (`spans`, `layers`, `to_grid`); prompts, padding, positions and answers
+are the same for all. Not for Qwen's three axes of positions, nor for cross-attention.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from workbench.models.batch import Batch, ImageSpan, extend_and_pad
+from workbench.models.chat import answer_ids, check_length, load_images, render_chat
+from workbench.models.loading import explained, load_processor, load_weights
+from workbench.models.places import on_image, square
+from workbench.models.spec import ModelSpec
+from workbench.sample import Conversation
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from torch import nn
+
+    from workbench.models.base import LoadedModel
+
+Spans = tuple[tuple[ImageSpan, ...], ...]
+Sizes = Sequence[Sequence[tuple[int, int]]]
+
+
+class DecoderFamily:
+    """The base of a family; see `workbench.models.base.Family` for what each method promises."""
+
+    name = ""
+    model_types: tuple[str, ...] = ()
+    limits: Mapping[str, str] = {}
+    first_position = 0  # of a row's first token
+    answer_type = 0  # `token_type_ids` of an answer's tokens
+    nested_images = False  # a list of images per row, not one for all
+
+    def load(self, spec: ModelSpec, path: Path, device: torch.device) -> tuple[nn.Module, Any]:
+        """The model in evaluation mode and its processor."""
+        from transformers import AutoModelForImageTextToText
+
+        processor = load_processor(path)
+        return load_weights(AutoModelForImageTextToText, spec, path, device), processor
+
+    def encode(
+        self,
+        loaded: LoadedModel,
+        conversations: Sequence[Conversation],
+        *,
+        answers: Sequence[str] | None = None,
+        end_of_turn: bool = False,
+    ) -> Batch:
+        """See `Family.encode`."""
+        texts = [self.prompt(loaded, conversation) for conversation in conversations]
+        images = [load_images(conversation) for conversation in conversations]
+        with explained(loaded.path):
+            inputs = self.process(loaded, texts, images)
+        inputs = {k: v.to(loaded.base.dtype) if _is_pixels(k, v) else v for k, v in inputs.items()}
+        tails = answer_ids(loaded, answers, len(texts), end_of_turn)
+        inputs, answer_spans = extend_and_pad(inputs, tails, loaded.pad_id, self.answer_type)
+        lengths = tuple(int(n) for n in inputs["attention_mask"].sum(1))
+        check_length(loaded, max(lengths))
+        if takes_positions(loaded.base):
+            counted = inputs["attention_mask"].cumsum(1) - 1
+            inputs["position_ids"] = counted.clamp(min=0) + self.first_position
+        batch = Batch(
+            inputs=inputs,
+            next_positions=torch.tensor(lengths) + self.first_position,
+            lengths=lengths,
+            answer_spans=answer_spans,
+            image_spans=self.spans(loaded, inputs, [[i.size for i in row] for row in images]),
+            answer_type=self.answer_type,
+        )
+        return batch.to(loaded.device)
+
+    def prompt(self, loaded: LoadedModel, conversation: Conversation) -> str:
+        """The text of a prompt, an image token for each picture."""
+        return render_chat(loaded, conversation)
+
+    def process(
+        self, loaded: LoadedModel, texts: list[str], images: list[list[Image.Image]]
+    ) -> dict[str, Any]:
+        """The processor's inputs of several prompts, padded on either side."""
+        pictures: Any = images if self.nested_images else [i for row in images for i in row]
+        # A template may have written the first token already; two of them change the logits.
+        bos = loaded.tokenizer.bos_token
+        twice = bool(bos) and all(text.startswith(bos) for text in texts)
+        return dict(
+            loaded.processor(
+                text=texts,
+                images=pictures if any(images) else None,
+                padding=True,
+                add_special_tokens=not twice,
+                return_tensors="pt",
+            )
+        )
+
+    def spans(self, loaded: LoadedModel, inputs: Mapping[str, Any], sizes: Sizes) -> Spans:
+        """For each row its images, given the (width, height) of each."""
+        raise NotImplementedError
+
+    def layers(self, loaded: LoadedModel) -> dict[str, nn.Module]:
+        """See `Family.layers`."""
+        raise NotImplementedError
+
+    def image_tokens(self, batch: Batch, row: int) -> list[tuple[tuple[int, ...], tuple[int, int]]]:
+        """For each image of a row the columns of its tokens and their grid (h, w)."""
+        return [(span.indices, span.grid) for span in batch.image_spans[row]]
+
+    def to_grid(self, values: torch.Tensor, span: ImageSpan, kind: str) -> torch.Tensor:
+        """One square of places in reading order, brought to the image; see `Family.to_grid`."""
+        return on_image(square(values), span.box, span.size)
+
+    def row_order(
+        self, loaded: LoadedModel, inputs: Mapping[str, Any], layer: str
+    ) -> torch.Tensor | None:
+        """None: rows stand as `to_grid` takes them."""
+        return None
+
+    def step_inputs(self, loaded: LoadedModel, positions: torch.Tensor) -> dict[str, Any]:
+        """Plain positions, where the model takes any."""
+        return {"position_ids": positions} if takes_positions(loaded.base) else {}
+
+
+def image_columns(loaded: LoadedModel, inputs: Mapping[str, Any], row: int) -> list[int]:
+    """The columns of a row that hold image tokens, answers' text never among them."""
+    token = loaded.base.config.image_token_id
+    return (inputs["input_ids"][row] == token).nonzero()[:, 0].tolist()
+
+
+def tower_layers(tower: nn.Module, upto: int | None = None) -> dict[str, nn.Module]:
+    """`patch.embed` and `patch.block<i>` of a ViT-like tower.
+
+    Args:
+        tower: CLIP's, SigLIP's, ViT's: a convolution that cuts patches, then a list of blocks.
+        upto: How many blocks feed the language model; `None` is all.
+    """
+    from torch import nn
+
+    named = dict(tower.named_modules())
+    patches = next(m for m in named.values() if isinstance(m, nn.Conv2d))
+    blocks = next(m for m in named.values() if isinstance(m, nn.ModuleList))
+    found = dict(enumerate(list(blocks)[:upto]))
+    return {"patch.embed": patches, **{f"patch.block{i}": block for i, block in found.items()}}
+
+
+def has_class_token(tower: nn.Module) -> bool:
+    """Whether a tower puts a class token before each tile's patches."""
+    endings = ("class_embedding", "cls_token")
+    return any(name.endswith(endings) for name, _ in tower.named_parameters())
+
+
+def takes_positions(model: Any) -> bool:
+    """Whether the model's forward can be told positions."""
+    return "position_ids" in inspect.signature(model.forward).parameters
+
+
+def _is_pixels(key: str, value: Any) -> bool:
+    return key.startswith("pixel_values") and torch.is_floating_point(value)

@@ -1,0 +1,138 @@
+"""Idefics3 and SmolVLM: an image is cut into square tiles, and shown once more as a whole.
+
+The tokens of each tile stand together behind `<row_r_col_c>`, those of the whole image behind
+`<global-img>`; where a tile belongs is read from these words, which are what the model reads.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from workbench.errors import ModelError
+from workbench.models.batch import ImageSpan
+from workbench.models.decoder import DecoderFamily, Sizes, Spans, image_columns, tower_layers
+from workbench.models.families import LIMITS
+from workbench.models.places import join_tiles, on_image, square
+from workbench.models.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from workbench.models.base import LoadedModel
+
+_TILE = re.compile(r"<row_(\d+)_col_(\d+)>\s*$")
+
+
+class Idefics3(DecoderFamily):
+    """The family of `HuggingFaceM4/Idefics3-*`, `HuggingFaceTB/SmolVLM-*` and `SmolVLM2-*`."""
+
+    name = "Idefics3, SmolVLM"
+    model_types = ("idefics3", "smolvlm")
+    limits = LIMITS["idefics3"]
+    nested_images = True
+
+    def load(self, spec: ModelSpec, path: Path, device: torch.device) -> tuple[nn.Module, Any]:
+        """The model in evaluation mode and its processor."""
+        without_num2words()
+        return super().load(spec, path, device)
+
+    def spans(self, loaded: LoadedModel, inputs: Mapping[str, Any], sizes: Sizes) -> Spans:
+        """Tiles in reading order, then the whole image; small images have the whole one alone."""
+        spans, patches = [], 0
+        for row, row_sizes in enumerate(sizes):
+            found = []
+            for size, (tiles, runs) in zip(row_sizes, _images(loaded, inputs, row), strict=True):
+                span = _span(loaded, size, tiles, runs, patches)
+                found.append(span)
+                patches = span.patches[1]
+            spans.append(tuple(found))
+        return tuple(spans)
+
+    def layers(self, loaded: LoadedModel) -> dict[str, nn.Module]:
+        """The patch embedding, the vision blocks, the connector, the language model's layers."""
+        model = loaded.base.model
+        return {
+            **tower_layers(model.vision_model),
+            "merged.connector": model.connector,
+            **{f"token.layer{i}": layer for i, layer in enumerate(model.text_model.layers)},
+        }
+
+    def to_grid(self, values: torch.Tensor, span: ImageSpan, kind: str) -> torch.Tensor:
+        """The tiles joined, the overview's share of each cell added."""
+        if not span.overview:
+            return square(values)
+        rows, columns = span.tiles
+        count = len(values) // (rows * columns + 1)
+        fine, small = values[:-count], values[-count:]
+        if kind == "token":
+            grid = fine.reshape(*span.grid, *values.shape[1:])
+        else:
+            grid = join_tiles(fine, span.tiles)
+        return grid + on_image(square(small), None, span.size, (grid.shape[0], grid.shape[1]))
+
+
+def without_num2words() -> None:
+    """Let SmolVLM's processor be made without `num2words`, which only spells counts of frames."""
+    from transformers.models.smolvlm import processing_smolvlm
+
+    if getattr(processing_smolvlm, "num2words", None) is None:
+        processing_smolvlm.num2words = str
+
+
+def _images(
+    loaded: LoadedModel, inputs: Mapping[str, Any], row: int
+) -> Iterator[tuple[tuple[int, int], list[list[int]]]]:
+    """Each image of a row: its tiles (rows, columns), (0, 0) for none, and each tile's columns."""
+    ids, length = inputs["input_ids"][row], loaded.processor.image_seq_len
+    columns = image_columns(loaded, inputs, row)
+    tiles, runs, end = (0, 0), [], 0
+    for start in range(0, len(columns), length):
+        run = columns[start : start + length]
+        before = loaded.tokenizer.decode(ids[max(end, run[0] - 24) : run[0]])
+        runs.append(run)
+        end = run[-1] + 1
+        if match := _TILE.search(before):
+            tiles = (int(match[1]), int(match[2]))
+            continue
+        if tiles[0] * tiles[1] + 1 != len(runs):
+            raise ModelError(f"the image tokens of {loaded.path.name} do not make up whole images")
+        yield tiles, runs
+        tiles, runs = (0, 0), []
+
+
+def _span(
+    loaded: LoadedModel,
+    size: tuple[int, int],
+    tiles: tuple[int, int],
+    runs: list[list[int]],
+    first: int,
+) -> ImageSpan:
+    vision = loaded.base.config.vision_config
+    tile_pixels = _tile_pixels(loaded)
+    side, patch_side = math.isqrt(len(runs[0])), tile_pixels // vision.patch_size
+    rows, columns = (max(1, n) for n in tiles)
+    whole = runs[-1] if tiles != (0, 0) else []
+    fine = torch.tensor([column for run in (runs[:-1] or runs) for column in run])
+    return ImageSpan(
+        indices=tuple(join_tiles(fine, (rows, columns)).flatten().tolist()),
+        grid=(rows * side, columns * side),
+        patches=(first, first + len(runs) * patch_side**2),
+        patch_grid=(rows * patch_side, columns * patch_side),
+        size=size,
+        resized=(columns * tile_pixels, rows * tile_pixels),
+        overview=tuple(whole),
+        tiles=(rows, columns),
+    )
+
+
+def _tile_pixels(loaded: LoadedModel) -> int:
+    return dict(loaded.processor.image_processor.max_image_size)["longest_edge"]
+
+
+FAMILY = Idefics3()
