@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from workbench.demo.questions import make_caption, make_hypothesis, make_question
 from workbench.demo.shapes import Picture, Shape, draw_picture
-from workbench.demo.statements import Noun, choose_statement, random_noun
+from workbench.demo.statements import NUMBERS, Noun, choose_statement, random_noun
 
 # The first wording of each is the one that the shipped prompt templates use.
 WORDINGS: dict[str, tuple[tuple[str, float], ...]] = {
@@ -105,11 +105,14 @@ def _about_pair(
     contrast = (draw_picture(rng), draw_picture(rng))
     if simple or rng.random() < 0.85:
         # Existence is learned first and from questions too: more of what takes longer.
-        kinds, weights = ("existence", "count", "comparison", "spatial"), (10, 20, 35, 35)
+        kinds, weights = ("existence", "count", "comparison", "spatial"), (8, 24, 43, 25)
         drawn = kind if simple else rng.choices(kinds, weights=weights)[0]
+        form = rng.choice(("more", "fewer", "same"))  # the data has few of the last
         statement = choose_statement(rng, scene, contrast, drawn)
-        while simple and (
+        while (
             statement.form in _OPPOSITES or (statement.kind == "comparison" and statement.side)
+            if simple
+            else statement.kind == "comparison" and statement.form != form
         ):
             statement = choose_statement(rng, scene, contrast, drawn)
         label = "True" if statement.holds(scene) else "False"
@@ -162,8 +165,9 @@ def place_turn(rng: random.Random, picture: Picture, where: str) -> Turn | None:
 
 
 def _open_question(rng: random.Random, scene: tuple[Picture, Picture]) -> Turn:
-    """A question about one side, or about which side has more, with a short answer."""
-    kind = rng.choices(("relation", "more", "count", "lookup"), weights=(3, 3, 3, 2))[0]
+    """A question about one side, or about what both have, with a short answer."""
+    kinds = ("relation", "more", "each", "count", "lookup")
+    kind = rng.choices(kinds, weights=(2, 3, 3, 2, 1))[0]
     side = rng.randrange(2)
     where, picture = ("left", "right")[side], scene[side]
     answer = ""
@@ -187,6 +191,12 @@ def _open_question(rng: random.Random, scene: tuple[Picture, Picture]) -> Turn:
         left, right = (len(noun.find(p)) for p in scene)
         answer = "same" if left == right else "left" if left > right else "right"
         prompt = f"Which image has more {noun.words(plural=True)}?"
+    elif kind == "each":
+        left, right = (NUMBERS[len(noun.find(p))] for p in scene)
+        answer, prompt = (
+            f"{left} and {right}",
+            f"How many {noun.words(plural=True)} has each image?",
+        )
     elif kind == "lookup":
         question = make_question(rng, picture, scene[1 - side], absences=0.0)
         prompt = question.text.replace(" in the image", "").removesuffix("?")

@@ -16,6 +16,7 @@ from typing import Any
 from workbench.engine.decoding import Decoding
 from workbench.errors import UsageError
 from workbench.models.spec import ModelSpec
+from workbench.prompts.shots import ShotWish
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,9 @@ class EvalConfig:
         shots: Examples per label (in all for open answers), 0 for none.
         shots_from: `dataset/split` to draw them from; empty: the dataset's train split.
         shot_uids: These examples instead of drawn ones.
+        shots_tag: Take bookmarks with this tag: all, or `shots` per label drawn from them.
         shots_right_in: Draw from those alone that this run got right.
+        spare_uids: Step in where an example is the query; set by a resume, not by a flag.
         seed: Of the draw of the shots; the decoding has its own.
         label_scores: Score each label's log-likelihood too.
         positive: The label that AUROC counts as positive; empty: it is told from its word.
@@ -51,7 +54,9 @@ class EvalConfig:
     shots: int = 0
     shots_from: str = ""
     shot_uids: tuple[str, ...] = ()
+    shots_tag: str = ""
     shots_right_in: str = ""
+    spare_uids: tuple[str, ...] = ()
     seed: int = 0
     label_scores: bool = False
     positive: str = ""
@@ -59,9 +64,21 @@ class EvalConfig:
     threads: int = 0
 
     def __post_init__(self) -> None:
-        problems = [text for bad, text in self._checks() if bad]
+        problems = [text for bad, text in self._checks() if bad] + self.shot_wish.problems()
         if problems:
             raise UsageError("; ".join(problems), kind="bad_knob", hint="see: wb run-eval --help")
+
+    @property
+    def shot_wish(self) -> ShotWish:
+        """Which examples are wanted."""
+        return ShotWish(
+            count=self.shots,
+            seed=self.seed,
+            source=self.shots_from,
+            uids=self.shot_uids,
+            tag=self.shots_tag,
+            right_in=self.shots_right_in,
+        )
 
     def _checks(self) -> list[tuple[bool, str]]:
         return [
@@ -71,22 +88,14 @@ class EvalConfig:
                 self.batch_size < 1,
                 f"--batch-size wants a whole number of at least 1, got {self.batch_size}",
             ),
-            (self.shots < 0, f"--shots wants a whole number of at least 0, got {self.shots}"),
             (self.threads < 0, f"--threads wants a whole number of at least 1, got {self.threads}"),
-            (
-                bool(self.shots and self.shot_uids),
-                f"--shots {self.shots} draws examples and --shot names them: choose one",
-            ),
-            (
-                bool(self.shots_right_in and not self.shots),
-                "--shots-right-in says where to draw from: give --shots as well",
-            ),
         ]
 
     def to_json(self) -> dict[str, Any]:
         """A flat dict: the model's settings beside the others, `decoding` as a dict."""
         own = {f.name: getattr(self, f.name) for f in fields(self)}
-        own |= {"shot_uids": list(self.shot_uids), "decoding": self.decoding.to_json()}
+        own |= {"shot_uids": list(self.shot_uids), "spare_uids": list(self.spare_uids)}
+        own |= {"decoding": self.decoding.to_json()}
         del own["spec"]
         return own | self.spec.to_json()
 
@@ -96,7 +105,10 @@ class EvalConfig:
         own = {f.name for f in fields(cls)} - {"spec", "decoding"}
         spec = {f.name for f in fields(ModelSpec)}
         kwargs = {k: v for k, v in values.items() if k in own}
-        kwargs["shot_uids"] = tuple(kwargs.get("shot_uids") or ())
+        for name in ("shot_uids", "spare_uids"):
+            kwargs[name] = tuple(kwargs.get(name) or ())
+        if kwargs["shot_uids"]:
+            kwargs["shots_from"] = ""  # older runs kept it beside the names
         return cls(
             **kwargs,
             spec=ModelSpec(**{k: v for k, v in values.items() if k in spec}),

@@ -7,8 +7,6 @@ identity) goes into the run's config, so that a resume asks exactly the same. No
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +16,8 @@ from training.eval_config import EvalConfig, run_key
 from training.eval_lines import Prompter
 from training.progress import OnProgress, Reporter
 from workbench.errors import UsageError
-from workbench.prompts.fewshot import named_shots, pick_shots, right_uids
-from workbench.prompts.pool import Template, default_template, get_template
+from workbench.prompts.pool import Template, default_for, get_template
+from workbench.prompts.shots import choose_shots
 from workbench.sample import Sample
 
 if TYPE_CHECKING:
@@ -65,11 +63,22 @@ class Evaluation:
             "template_version": template.version,
             "template_digest": template.digest,
             "shot_uids": [shot.uid for shot in self.prompter.shots],
-            "shots": 0,  # the examples are named above: a resume does not draw again
+            "spare_uids": [shot.uid for shot in self.prompter.spare],
+            # The examples are named above: a resume does not draw again.
+            "shots": 0,
+            "shots_from": "",
+            "shots_tag": "",
             "shots_right_in": "",
-            "drawn": {"shots": self.config.shots, "seed": self.config.seed},
+            "drawn": self._drawn(),
             "identity": self.loaded.identity,
         }
+
+    def _drawn(self) -> dict[str, Any]:
+        """How the examples were chosen."""
+        wish = self.config.shot_wish
+        names = {"from": wish.source, "tag": wish.tag, "right_in": wish.right_in}
+        chosen = {name: value for name, value in names.items() if value}
+        return {"shots": wish.count, "seed": wish.seed} | chosen
 
 
 def resumed_config(run: Run, *, batch_size: int = 0, retry_failed: bool = False) -> EvalConfig:
@@ -104,7 +113,7 @@ def prepare(config: EvalConfig, on_progress: OnProgress | None = None) -> Evalua
 
     source = open_source(config.dataset, config.split or None)
     total = _total(source, config.limit)
-    template = get_template(config.template) if config.template else default_template(source.task)
+    template = get_template(config.template) if config.template else default_for(source)
     _check(config, source, template)
     shots, spare = _shots(config, source)
     if config.threads:
@@ -157,26 +166,8 @@ def _check(config: EvalConfig, source: Source, template: Template) -> None:
 
 def _shots(config: EvalConfig, source: Source) -> tuple[list[Sample], list[Sample]]:
     """The examples, and one more per label that steps in where an example is the query."""
-    from workbench.data.source import get_sample, open_source
+    from workbench.data.source import get_sample
 
-    if config.shot_uids:
-        return [
-            shot for uid in config.shot_uids for shot in named_shots(_Getter(get_sample), [uid])
-        ], []
-    if not config.shots:
-        return [], []
-    where = open_source(config.shots_from or f"{source.dataset}/train")
-    uids = right_uids(Run.open(config.shots_right_in)) if config.shots_right_in else None
-    shots = pick_shots(where, config.shots, config.seed, uids=uids)
-    spare: list[Sample] = []
-    if where.split.partition("[")[0] == source.split.partition("[")[0]:
-        with contextlib.suppress(WbError):
-            spare = pick_shots(where, 1, config.seed + 1, [s.uid for s in shots], uids=uids)
-    return shots, spare
-
-
-@dataclass(frozen=True)
-class _Getter:
-    """Lets `named_shots` read UIDs of any dataset."""
-
-    get: Callable[[str], Sample]
+    chosen = choose_shots(config.shot_wish, source)
+    spare = [get_sample(uid) for uid in config.spare_uids] or list(chosen.spare)
+    return list(chosen.shots), spare

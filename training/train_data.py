@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from sessions.errors import WbError
 from training.train_config import TrainConfig
 from workbench.errors import DataError, UsageError
-from workbench.prompts.pool import Template, default_template, get_template
+from workbench.prompts.pool import Template, default_for, find_templates
 from workbench.sample import Message, Sample
 
 if TYPE_CHECKING:
@@ -133,10 +133,14 @@ def open_training(config: TrainConfig) -> TrainSet:
 
 
 def choose_templates(names: Sequence[str], sources: Sequence[Source]) -> list[list[Template]]:
-    """For each source the named templates of its task, or the task's default."""
-    pool = [get_template(name) for name in names]
+    """For each source the named templates of its task, or the task's default.
+
+    A name may have stars: `statement/*` draws from all of them.
+    """
+    found = {name: find_templates(name) for name in names}
+    pool = list({(t.name, t.version): t for some in found.values() for t in some}.values())
     tasks = {source.task for source in sources}
-    strangers = [template.name for template in pool if template.task not in tasks]
+    strangers = [name for name, some in found.items() if not {t.task for t in some} & tasks]
     if strangers:
         raise UsageError(
             f"'templates' names {', '.join(strangers)}, and no training data is of that task "
@@ -144,8 +148,7 @@ def choose_templates(names: Sequence[str], sources: Sequence[Source]) -> list[li
             kind="bad_config",
         )
     return [
-        [t for t in pool if t.task == source.task] or [default_template(source.task)]
-        for source in sources
+        [t for t in pool if t.task == source.task] or [default_for(source)] for source in sources
     ]
 
 

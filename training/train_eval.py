@@ -131,9 +131,9 @@ def open_dev(config: TrainConfig, loaded: LoadedModel) -> DevSet | None:
 
 
 def _fits(name: str, source: Source) -> bool:
-    from workbench.prompts.pool import get_template
+    from workbench.prompts.pool import find_templates
 
-    return get_template(name).task == source.task
+    return any(template.task == source.task for template in find_templates(name))
 
 
 def _draw(source: Source, config: TrainConfig) -> list[Sample]:
