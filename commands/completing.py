@@ -69,6 +69,29 @@ def complete_datasets(_ctx: click.Context, _param: click.Parameter, incomplete: 
     return [word for word in _offer(known, incomplete) if word != "last"]
 
 
+def complete_tags(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Any]:
+    """Tags of bookmarks."""
+
+    def known() -> list[str]:
+        from sessions.uid_cache import UidCache
+
+        with UidCache.open() as cache:
+            return [tag for tag in cache.tag_counts() if tag.isprintable()]
+
+    return [word for word in _offer(known, incomplete) if word != "last"]
+
+
+def complete_templates(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Any]:
+    """Names of prompt templates, the user's own too."""
+
+    def known() -> list[str]:
+        from workbench.prompts.pool import list_templates
+
+        return list({t.name: None for t in reversed(list_templates())})
+
+    return [word for word in _offer(known, incomplete) if word != "last"]
+
+
 def _offer(known: Callable[[], list[str]], incomplete: str) -> list[Any]:
     from sessions.errors import WbError
 

@@ -135,7 +135,7 @@ def _question(uid: str, text: str | None, flags: dict[str, Any]) -> Question:
         raise DataError(f"{uid} cannot be read: {sample.error}", hint="choose another sample")
     template = get_template(flags["template"]) if flags["template"] else None
     if template is None and not text:
-        template = default_template(sample.task)
+        template = default_template(sample.task, sample)
     return question_of(
         sample,
         spec=ModelSpec(**{name: flags[name] for name in _MODEL_FLAGS}),

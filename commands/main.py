@@ -15,6 +15,7 @@ import click
 # name -> (module under `commands`, one-line help); the attribute in the module is `command`.
 COMMANDS: dict[str, tuple[str, str]] = {
     "prompt": ("prompt", "Ask a model about a sample or about images."),
+    "prompts": ("prompts", "List, show and try the pool of prompts."),
     "replay": ("replay", "Ask a session's prompts again and show what changed."),
     "gallery": ("gallery", "Show samples in the terminal, or save them."),
     "inspect": ("inspect", "Show everything known about one sample."),

@@ -16,6 +16,8 @@ from commands.asking import (
     spec_from,
     tell_loading,
 )
+from commands.completing import complete_templates
+from commands.shots import shot_options, shot_wish
 
 if TYPE_CHECKING:
     from sessions.records import PromptRecord
@@ -27,8 +29,12 @@ _PICTURES = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", 
 
 @click.command()
 @click.argument("what", nargs=-1, metavar="[UID | IMAGE…] [TEXT]")
-@click.option("--template", help="A prompt of the pool; without TEXT that of the sample's task.")
-@click.option("--shots", default=0, help="Examples from the sample's split shown first.")
+@click.option(
+    "--template",
+    help="A prompt of the pool; without TEXT that of the sample's task.",
+    shell_complete=complete_templates,
+)
+@shot_options
 @click.option("--system", help="A system turn before TEXT.")
 @model_options()
 @knob_options()
@@ -49,6 +55,7 @@ def command(what: tuple[str, ...], as_json: bool, **flags: Any) -> None:
       wb prompt demo/test/000012
       wb prompt demo/test/000012 "How many circles are there?" --temperature 0.7 --seed 3
       wb prompt left.png right.png "What differs?" --json
+      wb prompt demo/test/000012 --shots 2 --shots-right-in last
       wb prompt demo/test/000012 --label-scores --adapter runs/lora/adapter
     """
     question = _question(what, flags)
@@ -77,8 +84,9 @@ def _question(what: tuple[str, ...], flags: dict[str, Any]) -> Question:
         raise UsageError("--system goes with TEXT", hint="a template says its own system turn")
     if uid is not None:
         return _about_sample(uid, text, flags)
-    if flags["template"] or flags["shots"]:
-        name = "--template" if flags["template"] else "--shots"
+    wish = shot_wish(flags)
+    if flags["template"] or wish:
+        name = "--template" if flags["template"] else wish.flag
         raise UsageError(f"{name} wants a sample", hint="give a UID, such as demo/test/000012")
     return _about_images(images, text, flags)
 
@@ -137,6 +145,7 @@ def _about_sample(uid: str, text: str | None, flags: dict[str, Any]) -> Question
     from workbench.prompts.pool import default_template, get_template
 
     spec, decoding = spec_from(flags), decoding_from(flags)
+    wish = shot_wish(flags)
     parsed = Uid.parse(uid)
     source = open_source(parsed.dataset, parsed.split)
     sample = source.get(uid)
@@ -145,9 +154,9 @@ def _about_sample(uid: str, text: str | None, flags: dict[str, Any]) -> Question
     template = None
     if not text:
         name = flags["template"]
-        template = get_template(name) if name else default_template(sample.task)
-    elif flags["shots"]:
-        raise UsageError("--shots goes with a template", hint="leave out TEXT or --shots")
+        template = get_template(name) if name else default_template(sample.task, sample)
+    elif wish:
+        raise UsageError(f"{wish.flag} goes with a template", hint=f"leave out TEXT or {wish.flag}")
     question = question_of(
         sample,
         spec=spec,
@@ -155,7 +164,7 @@ def _about_sample(uid: str, text: str | None, flags: dict[str, Any]) -> Question
         template=template,
         text=text,
         system=flags["system"],
-        shots=draw_shots(source, flags["shots"], decoding.seed, sample),
+        shots=draw_shots(source, wish.count, wish.seed, sample, wish),
         revision=source.revision,
         score=flags["labels"],
     )

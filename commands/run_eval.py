@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from commands.asking import MODEL_FLAGS, knob_options, model_options
-from commands.completing import complete_runs, complete_splits
+from commands.completing import complete_runs, complete_splits, complete_templates
 from commands.printing import echo_json
+from commands.shots import shot_options
 
 _KNOBS = (
     *("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "num_beams"),
@@ -22,13 +23,15 @@ _KNOBS = (
 )
 @click.option("--split", default="", help="test, or a part of it: test[:200].")
 @model_options()
-@click.option("--template", default="", help="A prompt of the pool; name@version for an older one.")
+@click.option(
+    "--template",
+    default="",
+    help="A prompt of the pool; name@version for an older one.",
+    shell_complete=complete_templates,
+)
 @click.option("--limit", default=0, help="Only the first so many samples.")
 @click.option("--batch-size", default=0, help="Prompts at once; changes no answer.  [16]")
-@click.option("--shots", default=0, help="Examples per label (in all for open answers).")
-@click.option("--shots-from", default="", help="dataset/split of the examples.  [train]")
-@click.option("--shot", "shot_uids", multiple=True, metavar="UID", help="This example; repeat.")
-@click.option("--shots-right-in", default="", metavar="RUN", help="Examples that RUN got right.")
+@shot_options
 @click.option("--label-scores", is_flag=True, help="Each label's log-likelihood; AUROC of two.")
 @click.option("--positive", default="", help="The label that AUROC counts as positive.")
 @knob_options()

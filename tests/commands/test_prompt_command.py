@@ -100,6 +100,17 @@ def test_shots_are_shown_first_and_named_in_the_record(ask):
     assert ask(UID, "--shots", "2", "--seed", "3", "--json").json["shots"] == record["shots"]
 
 
+def test_examples_can_be_named_or_bookmarked_and_are_on_record(ask):
+    from sessions.uid_cache import UidCache
+
+    named = ask(UID, "--shot", "demo/train/000004", "--shot", "demo/train/2", "--json").json
+    assert named["shots"] == ["demo/train/000004", "demo/train/000002"]
+    with UidCache.open() as cache:
+        cache.add_many(["demo/train/000009", UID], ["shots"])
+    tagged = ask(UID, "--shots-tag", "shots", "--json").json
+    assert tagged["shots"] == ["demo/train/000009"]
+
+
 def test_label_scores_of_the_tasks_words_and_of_words_of_ones_own(ask):
     scores = ask(UID, "--label-scores", "--json").json["label_scores"]
     assert len(scores) >= 2 and all(score < 0 for score in scores.values())
@@ -147,6 +158,10 @@ def test_a_control_sequence_in_an_answer_does_not_reach_the_terminal(ask, monkey
         ((UID, "What?", "--template", "statement/true-false"), "--template"),
         ((UID, "--system", "Be brief."), "--system"),
         (("What?", "--shots", "2"), "--shots"),
+        ((UID, "What?", "--shots-tag", "x"), "--shots-tag goes with a template"),
+        ((UID, "--shots-tag", "x"), "tag 'x'"),
+        ((UID, "--shot", UID), "cannot be its example"),
+        ((UID, "--shots-right-in", "last"), "--shots"),
         (("What?", "--label-scores"), "--label"),
         ((UID, "--temperature", "-1"), "--temperature"),
         ((UID, "--num-beams", "2", "--temperature", "1"), "choose one"),

@@ -7,7 +7,6 @@ evaluation: a run keeps its own predictions.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from sessions.session_log import SessionLog
     from workbench.data.source import Source
     from workbench.engine.client import Engine
+    from workbench.prompts.shots import ShotWish
     from workbench.prompts.template import Template
 
 
@@ -111,20 +111,17 @@ def question_of(
     )
 
 
-def draw_shots(source: Source, count: int, seed: int, sample: Sample) -> list[Sample]:
-    """Few-shot examples for a sample, never itself; from the train split where there is one.
+def draw_shots(
+    source: Source, count: int, seed: int, sample: Sample, wish: ShotWish | None = None
+) -> list[Sample]:
+    """Few-shot examples for a sample, never itself; drawn from the train split unless wished else.
 
-    Raises `DataError` where a label has too few.
+    Raises as `workbench.prompts.shots.choose_shots` does.
     """
-    if not count:
-        return []
-    from workbench.data.source import open_source
-    from workbench.errors import UnknownName
-    from workbench.prompts.fewshot import pick_shots
+    from workbench.prompts.shots import ShotWish, choose_shots
 
-    with contextlib.suppress(UnknownName):
-        source = open_source(source.dataset, "train")
-    return pick_shots(source, count, seed, sample.uid)
+    wish = wish or ShotWish(count=count, seed=seed)
+    return list(choose_shots(wish, source, sample.uid).shots)
 
 
 def ask(

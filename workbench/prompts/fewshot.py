@@ -1,7 +1,8 @@
 """Few-shot examples: balanced over the labels, drawn by seed or named, never the query itself.
 
 Guarantee: the same source, `k`, seed and exclusions give the same samples in the same order, on
-any machine. Samples that could not be read whole or have no label are never drawn.
+any machine. Samples that could not be read whole or have no label are never drawn. Which source
+and which UIDs the flags mean is told by `workbench.prompts.shots`.
 """
 
 from __future__ import annotations
@@ -62,8 +63,9 @@ def pick_shots(
     short = {label: len(got) for label, got in found.items() if len(got) < k}
     if short:
         what = ", ".join(f"{label or 'any label'}: {n}" for label, n in short.items())
+        name = f"{source.dataset}/{source.split}" if hasattr(source, "split") else str(source)
         raise DataError(
-            f"{source.dataset}/{source.split} has too few examples for --shots {k} ({what})",
+            f"{name} has too few examples for --shots {k} ({what})",
             hint="ask for fewer shots, or draw them from another split with --shots-from",
         )
     order = list(found)

@@ -8,19 +8,23 @@ the file and every problem in it.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args
 
+from sessions.errors import WbError
 from workbench.errors import UnknownName, UsageError
-from workbench.prompts.template import Template, free_prompt
-from workbench.sample import Task
+from workbench.prompts.template import ANSWER_SLOTS, Template, free_prompt, slots_of
+from workbench.sample import Sample, Task
 
 __all__ = [
     "Template",
+    "default_for",
     "default_template",
+    "find_templates",
     "free_prompt",
     "get_template",
     "list_templates",
@@ -29,9 +33,12 @@ __all__ = [
 
 _FIELDS = {"name": str, "version": int, "text": str, "system": str, "labels": dict} | {
     "answer": str,
+    "example": str,
     "description": str,
     "task": str,
 }
+_KINDS = {str: "a text", int: "a whole number", dict: "a table of word = label"}
+_NAME = re.compile(r"[\w.-]+(?:/[\w.-]+)*")
 _REQUIRED = ("name", "version", "text")
 TASKS: tuple[str, ...] = get_args(Task)
 
@@ -78,16 +85,53 @@ def get_template(name: str) -> Template:
     near = get_close_matches(wanted, names, n=3, cutoff=0.4) or names
     raise UnknownName(
         f"no template is called {name!r}",
-        hint=f"did you mean: {', '.join(near)}; see wb prompt --help",
+        hint=f"did you mean: {', '.join(near[:5])}; see: wb prompts list",
     )
 
 
-def default_template(task: str) -> Template:
-    """The first shipped template of a task: the wording that the demo model was trained on."""
+def find_templates(pattern: str) -> list[Template]:
+    """Every template that a name with `*` or `?` fits, the newest version of each.
+
+    A name without them is that one template. Raises `UnknownName` where none fits.
+    """
+    from fnmatch import fnmatchcase
+
+    if not set(pattern) & set("*?"):
+        return [get_template(pattern)]
+    newest: dict[str, Template] = {}
+    for template in list_templates():
+        if fnmatchcase(template.name, pattern):
+            other = newest.setdefault(template.name, template)
+            newest[template.name] = max(other, template, key=lambda t: t.version)
+    if not newest:
+        raise UnknownName(f"no template fits {pattern!r}", hint="see: wb prompts list")
+    return list(newest.values())
+
+
+def default_template(task: str, sample: Sample | None = None) -> Template:
+    """The shipped template of a task: the first, or the first made for a sample's very labels.
+
+    The first of each task is the wording that the demo model was trained on. A sample labelled
+    `hateful` or `not hateful` gets the first wording that asks for that.
+    """
     templates = [t for t in _shipped() if t.task == task]
     if not templates:
         raise UnknownName(f"no task is called {task!r}", hint=f"the tasks are {', '.join(TASKS)}")
+    if sample is not None and sample.labels:
+        return next((t for t in templates if t.labels and t.fits(sample)), templates[0])
     return templates[0]
+
+
+def default_for(source: Any) -> Template:
+    """The default template of a source, told by the first of its samples that can be read."""
+    for ordinal in range(3 if source.length is None else min(3, source.length)):
+        try:
+            sample = source.at(ordinal)
+        except WbError:
+            continue
+        if sample.error is None:
+            return default_template(source.task, sample)
+    return default_template(source.task)
 
 
 @lru_cache(maxsize=1)
@@ -104,12 +148,25 @@ def _shipped() -> tuple[Template, ...]:
 def _users() -> list[Template]:
     folder = user_folder()
     out: list[Template] = []
+    where: dict[tuple[str, int], str] = {}
     for path in sorted(folder.glob("*.toml")) if folder.is_dir() else ():
         try:
             text = path.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"cannot read the templates in {path}: {error}") from error
-        out += parse_file(text, str(path), str(path))
+            raise UsageError(
+                f"cannot read the templates in {path}: {error}", kind="bad_template"
+            ) from error
+        for template in parse_file(text, str(path), str(path)):
+            key = (template.name, template.version)
+            if key in where:
+                raise UsageError(
+                    f"template {template.name}@{template.version} stands in {where[key]} and in "
+                    f"{path}",
+                    kind="bad_template",
+                    hint="raise the version of the newer one, or give it another name",
+                )
+            where[key] = str(path)
+            out.append(template)
     return out
 
 
@@ -126,26 +183,42 @@ def parse_file(text: str, where: str, source: str, task: str | None = None) -> l
         UsageError: With every problem of the file in one message.
     """
     try:
-        tables = tomllib.loads(text).get("template", [])
+        content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{where} is not TOML: {error}", kind="bad_template") from error
-    problems: list[str] = []
+        raise UsageError(
+            f"{where} is not TOML: {error}",
+            kind="bad_template",
+            hint='text of several lines stands between """ and """',
+        ) from error
+    problems = _file_problems(content)
     out: list[Template] = []
-    for i, table in enumerate(tables if isinstance(tables, list) else [], 1):
+    seen: set[tuple[str, int]] = set()
+    for i, table in enumerate([] if problems else content["template"], 1):
         found = _problems(table, task)
         label = table.get("name", f"template {i}") if isinstance(table, dict) else f"template {i}"
-        problems += [f"{label}: {text}" for text in found]
         if not found:
             kind = task or table.get("task") or table["name"].partition("/")[0]
             out.append(Template(**{**table, "task": kind, "source": source}))
-    if not out and not problems:
-        problems = ["it has no [[template]] table"]
+            key = (out[-1].name, out[-1].version)
+            found = [f"version {key[1]} stands here twice"] if key in seen else []
+            seen.add(key)
+        problems += [f"{label}: {text}" for text in found]
     if problems:
         raise UsageError(
             f"{where}: " + "; ".join(problems),
             kind="bad_template",
-            hint="docs/prompts.md describes the form",
+            hint="docs/prompts.md describes the form; wb prompts show NAME shows one",
         )
+    return out
+
+
+def _file_problems(content: dict[str, Any]) -> list[str]:
+    tables = content.get("template")
+    out = [f"unknown table or key '{key}'" for key in content if key != "template"]
+    if isinstance(tables, dict):
+        return [*out, "[template] wants two brackets: [[template]]"]
+    if not isinstance(tables, list) or not tables:
+        return [*out, "it has no [[template]] table"]
     return out
 
 
@@ -156,14 +229,41 @@ def _problems(table: Any, task: str | None) -> list[str]:
     out += [f"unknown key '{key}'" for key in table if key not in _FIELDS]
     for key, kind in _FIELDS.items():
         if key in table and (not isinstance(table[key], kind) or isinstance(table[key], bool)):
-            out.append(f"'{key}' wants {kind.__name__}, got {table[key]!r}")
-    if isinstance(table.get("labels"), dict):
-        out += [
-            f"label word {w!r} wants a string"
-            for w, v in table["labels"].items()
-            if not isinstance(v, str)
-        ]
+            out.append(f"'{key}' wants {_KINDS[kind]}, got {table[key]!r}")
     kind = task or table.get("task") or str(table.get("name", "")).partition("/")[0]
     if kind not in TASKS:
         out.append(f"task {kind!r} is none of {', '.join(TASKS)} (name it so: statement/mine)")
+    if out:
+        return out
+    if not _NAME.fullmatch(table["name"]):
+        out.append("'name' wants letters, digits, dots, dashes and slashes, like statement/mine")
+    if table["version"] < 1:
+        out.append(f"'version' wants a whole number of at least 1, got {table['version']}")
+    if not table["text"].strip():
+        out.append("'text' is empty")
+    return out + _label_problems(table.get("labels", {})) + _slot_problems(table)
+
+
+def _label_problems(labels: dict[str, Any]) -> list[str]:
+    out = [f"label word {w!r} wants a string" for w, v in labels.items() if not isinstance(v, str)]
+    if not labels or out:
+        return out
+    if not all(re.search(r"\w", word) for word in labels):
+        out.append("a label word wants a letter or a digit")
+    if len({word.casefold() for word in labels}) < len(labels):
+        out.append("two label words differ in their capitals alone, which an answer's do not tell")
+    if len(set(labels.values())) < 2:
+        out.append('\'labels\' wants words for at least two labels: yes = "true", no = "false"')
+    return out
+
+
+def _slot_problems(table: dict[str, Any]) -> list[str]:
+    strangers = sorted(set(slots_of(table.get("answer", ""))) - ANSWER_SLOTS)
+    known = ", ".join(f"{{{slot}}}" for slot in sorted(ANSWER_SLOTS))
+    out = [f"'answer' has the slot {{{slot}}}, and knows {known}" for slot in strangers]
+    wording = table["text"] + table.get("system", "")
+    if "example" in slots_of(wording) and not table.get("example"):
+        out.append("{example} stands in the wording, and 'example' is missing")
+    if table.get("example") and "example" not in slots_of(wording):
+        out.append("'example' is given, and {example} stands nowhere in the wording")
     return out

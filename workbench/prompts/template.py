@@ -19,7 +19,9 @@ from workbench.sample import ImageRef, Message, Sample, Task
 
 _SLOT = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 # Slots that are not a role of the sample's texts.
-_OWN_SLOTS = frozenset({"labels", "word", "Word", "label", "explanation"})
+_OWN_SLOTS = frozenset({"labels", "example"})
+# Slots of a gold answer.
+ANSWER_SLOTS = frozenset({"word", "Word", "label", "explanation"})
 # Different datasets write the two sides of one binary label differently.
 _POSITIVE = frozenset({"true", "yes", "1", "hateful", "offensive", "entailment", "correct"})
 _NEGATIVE = frozenset(
@@ -37,12 +39,15 @@ class Template:
     Attributes:
         name: `task/what-it-is`, unique in the pool together with the version.
         version: Raised when the wording changes, so that runs stay comparable.
-        text: The user turn, with slots: a role of the sample's texts (`{sentence}`), `{labels}`.
+        text: The user turn, with slots: a role of the sample's texts (`{sentence}`), `{labels}`,
+            `{example}`.
         system: A system turn, empty for none; the same slots.
         labels: Answer word -> label; several words may stand for one label, the first is what a
             gold answer says. Empty: the sample's own labels are the words, or the answer is open.
         answer: What a gold answer looks like, for training and few-shot turns: `{word}`,
-            `{Word}` (capitalised), `{explanation}`.
+            `{Word}` (capitalised), `{label}`, `{explanation}`.
+        example: An answer that shows the form, put where `{example}` stands in the wording; not
+            about the sample. Real examples are shots.
         source: `shipped`, or the file that it was read from.
     """
 
@@ -53,19 +58,22 @@ class Template:
     system: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     answer: str = "{word}"
+    example: str = ""
     description: str = ""
     source: str = "shipped"
 
     @property
     def slots(self) -> tuple[str, ...]:
         """The roles that a sample must have, in order of appearance."""
-        found = _SLOT.findall(self.system + "\n" + self.text)
-        return tuple(dict.fromkeys(name for name in found if name not in _OWN_SLOTS))
+        found = slots_of(self.system + "\n" + self.text)
+        return tuple(name for name in found if name not in _OWN_SLOTS)
 
     @property
     def digest(self) -> str:
         """Identity of everything that reaches the model or the reading of its answer (12 hex)."""
         content = {k: v for k, v in asdict(self).items() if k not in ("description", "source")}
+        if not self.example:
+            del content["example"]  # so that wordings without one keep the identity that they had
         blob = json.dumps(content, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(blob.encode()).hexdigest()[:12]
 
@@ -83,6 +91,20 @@ class Template:
         if own is None:
             return {label: label for label in labels}
         return {word: own[label] for word, label in self.labels.items() if label in own}
+
+    def said_words(self, labels: Sequence[str] = ()) -> tuple[str, ...]:
+        """One word per label, the first that stands for it: what is listed and what is said."""
+        first: dict[str, str] = {}
+        for word, label in self.words(labels).items():
+            first.setdefault(label, word)
+        return tuple(first.values())
+
+    def fits(self, sample: Sample) -> bool:
+        """Whether it is of the sample's task, the sample has its texts and its very labels."""
+        own = {label.casefold() for label in self.labels.values()}
+        theirs = {label.casefold() for label in sample.labels}
+        has = all(slot in sample.texts for slot in self.slots)
+        return has and self.task == sample.task and own == theirs
 
     def render(self, sample: Sample, shots: Iterable[Sample] = ()) -> tuple[Message, ...]:
         """The messages for `sample`: the system turn, a question and answer per shot, the question.
@@ -137,7 +159,9 @@ class Template:
         def value(match: re.Match[str]) -> str:
             role = match[1]
             if role == "labels":
-                return list_words(tuple(self.words(sample.labels)))
+                return list_words(self.said_words(sample.labels))
+            if role == "example":
+                return self.example
             if role not in sample.texts:
                 has = ", ".join(sample.texts) or "none"
                 raise UsageError(
@@ -158,6 +182,11 @@ class Template:
             "slots": list(self.slots),
             "digest": self.digest,
         }
+
+
+def slots_of(text: str) -> tuple[str, ...]:
+    """The names of the slots in a text, in order of appearance."""
+    return tuple(dict.fromkeys(_SLOT.findall(text)))
 
 
 def list_words(words: Sequence[str]) -> str:

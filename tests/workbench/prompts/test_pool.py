@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from workbench.errors import UnknownName, UsageError
+from workbench.errors import DataError, UnknownName, UsageError
 from workbench.prompts.pool import (
+    default_for,
     default_template,
+    find_templates,
     free_prompt,
     get_template,
     list_templates,
@@ -57,9 +59,118 @@ def test_the_default_wordings_are_those_of_the_demo_model():
     assert default_template("caption").render(sample)[0].text == "Describe the image."
 
 
-@pytest.mark.parametrize("task", ["statement", "entailment", "question", "caption"])
-def test_every_task_has_several_wordings(task):
-    assert len(list_templates(task)) >= 4
+MEME = ("not hateful", "hateful")
+CIFAR10 = tuple(
+    ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+)
+
+# What a sample of each dataset has: its task, its texts, its labels.
+DATASETS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
+    "nlvr2": ("statement", ("sentence",), ("True", "False")),
+    "nlvr1": ("statement", ("sentence",), ("true", "false")),
+    "esnlive": ("entailment", ("hypothesis",), ("contradiction", "neutral", "entailment")),
+    "hateful_memes": ("classification", ("text",), MEME),
+    "cifar10": ("classification", (), CIFAR10),
+    "vqa": ("question", ("question",), ()),
+    "captions": ("caption", (), ()),
+}
+
+
+def one_of(dataset: str, label: str | None = None) -> Sample:
+    task, roles, labels = DATASETS[dataset]
+    return Sample(
+        f"{dataset}/train/1",
+        (LEFT, RIGHT) if dataset == "nlvr2" else (LEFT,),
+        {role: f"some {role} of it" for role in roles},
+        label=label or (labels[0] if labels else "a red bus"),
+        explanations=("It shows a bus.",),
+        task=task,
+        labels=labels,
+    )
+
+
+def fitting(dataset: str) -> list:
+    """The templates that can be filled from its samples and whose words are its labels'."""
+    sample = one_of(dataset)
+    own = set(sample.labels)
+    pool = [t for t in list_templates(sample.task) if set(t.slots) <= set(sample.texts)]
+    return [t for t in pool if not own or set(t.words(sample.labels).values()) == own]
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_every_dataset_has_several_wordings_and_paligemmas_prefix(dataset):
+    found = fitting(dataset)
+    assert len({t.render(one_of(dataset))[-1].text for t in found}) >= 4
+    assert any("paligemma" in t.name for t in found)
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_every_shipped_gold_answer_is_read_back_as_its_label(dataset):
+    from workbench.prompts.parse import parse_answer
+
+    for template in fitting(dataset):
+        for label in DATASETS[dataset][2] or ("a red bus", "2", "yes"):
+            sample = one_of(dataset, label)
+            answer = template.gold_answer(sample)
+            parsed = parse_answer(answer, template.words(sample.labels))
+            assert parsed.label == label, (template.name, answer)
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_the_default_wording_can_be_filled_from_every_dataset(dataset):
+    sample = one_of(dataset)
+    template = default_template(sample.task, sample)
+    text = template.render(sample)[-1].text
+    assert all(said in text for said in sample.texts.values())
+    assert set(template.words(sample.labels).values()) == set(sample.labels)
+
+
+def test_a_meme_is_asked_with_its_text_and_another_classification_is_not():
+    assert default_template("classification", one_of("hateful_memes")).slots == ("text",)
+    assert default_template("classification", one_of("cifar10")).slots == ()
+    odd = Sample("d/t/1", texts={"text": "x"}, labels=("0", "1"), task="classification")
+    assert default_template("classification", odd).name == "classification/labels"
+    assert default_template("classification").name == "classification/labels"
+
+
+def test_the_default_of_a_source_is_told_by_a_sample_that_can_be_read():
+    class Memes:
+        task, length = "classification", 3
+
+        def at(self, ordinal: int) -> Sample:
+            if ordinal == 0:
+                raise DataError("gone")
+            return one_of("hateful_memes")
+
+    assert default_for(Memes()).name == "classification/offensive"
+
+
+def test_entailment_has_the_labels_listed_then_the_hypothesis_then_a_line_asked_for():
+    text = get_template("entailment/labels-first").render(one_of("esnlive"))[0].text
+    labels, hypothesis, request = text.split("\n")
+    assert labels == "Labels: entailment, neutral, contradiction."
+    assert hypothesis == "Hypothesis: some hypothesis of it"
+    assert "one line" in request
+
+
+def test_a_name_with_a_star_is_all_that_fit_it_in_the_newest_version():
+    mine(
+        '[[template]]\nname = "statement/mine"\nversion = 1\ntext = "{sentence}"\n'
+        '[[template]]\nname = "statement/mine"\nversion = 2\ntext = "Judge: {sentence}"\n'
+    )
+    found = find_templates("statement/*")
+    assert {t.task for t in found} == {"statement"}
+    assert [t.version for t in found if t.name == "statement/mine"] == [2]
+    assert find_templates("statement/mine@1")[0].version == 1
+    assert len(find_templates("*/paligemma")) >= 5
+    with pytest.raises(UnknownName, match=r"nothing/\*"):
+        find_templates("nothing/*")
+
+
+def test_an_example_stands_where_the_wording_wants_it():
+    template = get_template("statement/form-shown")
+    assert template.slots == ("sentence",)
+    assert template.render(statement())[0].text.endswith(f"in this form: {template.example}")
 
 
 def test_a_gold_answer_is_the_word_and_the_reason():
@@ -68,21 +179,6 @@ def test_a_gold_answer_is_the_word_and_the_reason():
     assert template.gold_answer(statement(explanations=())) == "True."
     yes_no = get_template("statement/yes-no")
     assert yes_no.gold_answer(statement(label="False", explanations=())) == "No."
-
-
-def test_every_shipped_gold_answer_is_parsed_back_to_its_label():
-    from workbench.prompts.parse import parse_answer
-
-    for task, labels in {
-        "statement": ("True", "False"),
-        "entailment": ("entailment", "neutral", "contradiction"),
-    }.items():
-        for template in list_templates(task):
-            for label in labels:
-                sample = statement(label=label, labels=labels, task=task)
-                answer = template.gold_answer(sample)
-                parsed = parse_answer(answer, template.words(labels))
-                assert parsed.label == label, (template.name, answer)
 
 
 def test_label_words_meet_the_spelling_of_the_dataset():
@@ -132,34 +228,10 @@ def test_an_unknown_template_names_the_nearest():
     assert "statement/true-false" in info.value.hint
 
 
-def test_the_users_own_templates_join_the_pool_and_versions_are_kept_apart():
-    mine(
-        '[[template]]\nname = "statement/mine"\nversion = 1\ntext = "{sentence}"\n'
-        '[[template]]\nname = "statement/mine"\nversion = 2\ntext = "Judge: {sentence}"\n'
-    )
-    assert get_template("statement/mine").version == 2
-    assert get_template("statement/mine@1").text == "{sentence}"
-    assert get_template("statement/mine").digest != get_template("statement/mine@1").digest
-    assert [t.name for t in list_templates("statement")].count("statement/mine") == 2
-    assert default_template("statement").name == "statement/true-false"
-
-
-def test_a_wrong_file_is_refused_with_every_problem_in_one_message():
-    mine(
-        '[[template]]\nname = "statement/mine"\nversion = "1"\ntext = "x"\ncolour = "red"\n'
-        '[[template]]\nname = "painting/x"\nversion = 1\n'
-    )
-    with pytest.raises(UsageError) as info:
-        list_templates()
-    for piece in ("mine.toml", "'version' wants int", "unknown key 'colour'", "'text' is missing"):
-        assert piece in info.value.message
-    assert "painting" in info.value.message
-
-
-def test_a_file_that_is_not_toml_is_refused_by_name():
-    mine("[[template\n")
-    with pytest.raises(UsageError, match=r"mine\.toml is not TOML"):
-        list_templates()
+def test_the_identity_of_the_shipped_wordings_does_not_move():
+    digests = {t.name: t.digest for t in list_templates()}
+    assert digests["statement/true-false"] == "cc64e7e5c737"
+    assert digests["caption/describe"] == "6f17dc845357"
 
 
 def test_free_text_is_put_after_the_images():

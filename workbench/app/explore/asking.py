@@ -276,7 +276,7 @@ class Asking(ExploreBase):
             except WbError:
                 pass  # the template is gone or its file is broken: the default does
         try:
-            return default_template(sample.task)
+            return default_template(sample.task, sample)
         except WbError:
             return None
 

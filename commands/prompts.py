@@ -1,0 +1,216 @@
+"""`wb prompts`: the pool of prompt templates, and what one makes of a sample."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from commands.completing import complete_templates
+from commands.printing import echo_json, echo_table
+from commands.shots import shot_options, shot_wish
+
+if TYPE_CHECKING:
+    from workbench.prompts.template import Template
+    from workbench.sample import Message, Sample
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+@click.group()
+def command() -> None:
+    """List, show and try the pool of prompts.
+
+    \b
+    Example:
+      wb prompts list --task statement
+      wb prompts try demo/test/000012 --template "statement/*"
+    """
+
+
+@command.command("list")
+@click.option("--task", help="statement, entailment, question, caption, classification, other.")
+@click.option("--all", "every", is_flag=True, help="Older versions too.")
+@_json
+def list_(task: str | None, every: bool, as_json: bool) -> None:
+    """List the templates, those shipped and your own; the first of a task is its default.
+
+    \b
+    Example:
+      wb prompts list
+      wb prompts list --task classification --json
+    """
+    from workbench.prompts.pool import list_templates
+
+    pool = list_templates(task)
+    newest: dict[str, int] = {}
+    for template in pool:
+        newest[template.name] = max(template.version, newest.get(template.name, 0))
+    found = [t for t in pool if every or t.version == newest[t.name]]
+    if as_json:
+        echo_json([template.to_json() for template in found])
+        return
+    rows = [(_full_name(t), _words(t.words()), _where(t), t.description) for t in found]
+    echo_table(("NAME", "WORDS", "FROM", "WHAT IT IS"), rows, empty="no templates of this task")
+
+
+@command.command()
+@click.argument("name", shell_complete=complete_templates)
+@_json
+def show(name: str, as_json: bool) -> None:
+    """Show one template, the newest version or NAME@VERSION.
+
+    \b
+    Example:
+      wb prompts show entailment/labels-first
+      wb prompts show statement/true-false@1 --json
+    """
+    from workbench.prompts.pool import get_template
+
+    template = get_template(name)
+    if as_json:
+        echo_json(template.to_json())
+        return
+    facts = [
+        ("name", _full_name(template)),
+        ("task", template.task),
+        ("from", template.source),
+        ("about", template.description),
+        ("wants", ", ".join(template.slots)),
+        ("words", _words(template.labels) or "the sample's own labels, or an open answer"),
+        ("system", template.system),
+        ("text", template.text),
+        ("answer", template.answer),
+        ("example", template.example),
+        ("digest", template.digest),
+    ]
+    for key, value in facts:
+        if value:
+            _say(key, value)
+
+
+@command.command("try")
+@click.argument("uid")
+@click.option(
+    "--template",
+    "names",
+    multiple=True,
+    help="This one, or all that a name with * fits; repeat.  [the sample's default]",
+    shell_complete=complete_templates,
+)
+@shot_options
+@click.option("--seed", default=0, show_default=True, help="Of the draw of examples.")
+@click.option("--answer", help="Read this answer as that of a model would be read.")
+@_json
+def try_(uid: str, names: tuple[str, ...], answer: str | None, as_json: bool, **flags: Any) -> None:
+    """Fill templates from a sample and show what a model would get; none is asked.
+
+    \b
+    Example:
+      wb prompts try demo/test/000012
+      wb prompts try demo/test/000012 --template "statement/*"
+      wb prompts try demo/test/000012 --shots 1 --answer "Not true, I think."
+    """
+    from sessions.uid import Uid
+    from workbench.data.source import open_source
+    from workbench.errors import DataError, UsageError
+    from workbench.prompts.shots import choose_shots
+
+    parsed = Uid.parse(uid)
+    source = open_source(parsed.dataset, parsed.split)
+    sample = source.get(uid)
+    if sample.error:
+        raise DataError(f"{uid} cannot be read: {sample.error}", hint="choose another sample")
+    shots = choose_shots(shot_wish(flags), source, sample.uid).shots
+    found = [_tried(t, sample, shots, answer) for t in _chosen(names, sample)]
+    if not any(messages for _, messages in found):
+        raise UsageError(found[0][0]["error"], hint="see: wb prompts list --task " + sample.task)
+    if as_json:
+        bodies = [body for body, _ in found]
+        echo_json({"uid": sample.uid, "shots": [s.uid for s in shots], "prompts": bodies})
+        return
+    for body, messages in found:
+        _show(body, messages, answer)
+
+
+def _chosen(names: tuple[str, ...], sample: Sample) -> list[Template]:
+    from workbench.prompts.pool import default_template, find_templates
+
+    if not names:
+        return [default_template(sample.task, sample)]
+    found = [template for name in names for template in find_templates(name)]
+    return list({(t.name, t.version): t for t in found}.values())
+
+
+def _tried(
+    template: Template, sample: Sample, shots: tuple[Sample, ...], answer: str | None
+) -> tuple[dict[str, Any], tuple[Message, ...]]:
+    """What a template makes of a sample; one that does not fit it says why and stops no other."""
+    from workbench.engine.ask import message_json
+    from workbench.errors import UsageError
+    from workbench.prompts.parse import parse_answer
+
+    words = {} if template.task in ("question", "caption") else template.words(sample.labels)
+    body: dict[str, Any] = {"name": template.name, "version": template.version}
+    body |= {"digest": template.digest, "words": words, "gold": None, "messages": []}
+    body |= {"read": None, "error": None}
+    messages: tuple[Message, ...] = ()
+    try:
+        messages = template.render(sample, shots)
+    except UsageError as error:
+        body["error"] = error.message
+    else:
+        body["messages"] = [message_json(message) for message in messages]
+        if sample.label is not None and template.task == sample.task:
+            body["gold"] = template.gold_answer(sample)
+    if answer is not None:
+        parsed = parse_answer(answer, words)
+        body["read"] = {"label": parsed.label, "explanation": parsed.explanation}
+    return body, messages
+
+
+def _show(body: dict[str, Any], messages: tuple[Message, ...], answer: str | None) -> None:
+    _say("template", f"{body['name']}@{body['version']}")
+    if body["error"]:
+        _say("error", body["error"])
+    for message in messages:
+        parts = [p if isinstance(p, str) else f"[{p.name or 'image'}]" for p in message.parts]
+        pictures = " ".join(
+            text for text, p in zip(parts, message.parts, strict=True) if not isinstance(p, str)
+        )
+        _say(message.role, "\n".join([pictures, message.text] if pictures else [message.text]))
+    if body["words"]:
+        _say("words", _words(body["words"]))
+    if body["gold"] is not None:
+        _say("gold", body["gold"])
+    if answer is not None and body["read"]:
+        read = body["read"]
+        _say("read as", read["label"] if read["label"] is not None else "unparsed")
+        if read["label"] is not None and read["explanation"]:
+            _say("because", read["explanation"])
+    click.echo()
+
+
+def _say(name: str, value: str) -> None:
+    """A name and a text beside it, its lines below each other; cleaned."""
+    from workbench.text import clean
+
+    first, *rest = clean(value).split("\n")
+    click.echo(f"{name:<10}{first}")
+    for line in rest:
+        click.echo(f"{'':<10}{line}")
+
+
+def _full_name(template: Template) -> str:
+    return f"{template.name}@{template.version}"
+
+
+def _words(words: Any) -> str:
+    """`yes → true, no → false`; a word that is its own label alone."""
+    return ", ".join(w if w == label else f"{w} → {label}" for w, label in words.items())
+
+
+def _where(template: Template) -> str:
+    from pathlib import Path
+
+    return template.source if template.source == "shipped" else Path(template.source).name
