@@ -46,3 +46,4 @@ def test_commands_settings_and_ids_are_offered():
     assert "bookmark" in offered("wb bo")
     assert offered("wb config set ima") == ["images"]
     assert run.id in offered("wb runs show 0")
+    assert offered("wb prompts show statement/yes") == ["statement/yes-no"]
