@@ -127,7 +127,19 @@ def join(
     out["attention_mask"] = mask
     parts = [images(example) for example in examples]
     for key in dict.fromkeys(key for part in parts for key in part):
-        out[key] = torch.cat([part[key] for part in parts if key in part])
+        out[key] = _cat([part[key] for part in parts if key in part])
+    return out
+
+
+def _cat(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Along the first axis; where images have other numbers of tiles, zeros fill up the fewer."""
+    shape = [max(sizes) for sizes in zip(*(t.shape[1:] for t in tensors), strict=True)]
+    out = tensors[0].new_zeros((sum(len(t) for t in tensors), *shape))
+    start = 0
+    for tensor in tensors:
+        place = (slice(start, start + len(tensor)), *(slice(n) for n in tensor.shape[1:]))
+        out[place] = tensor
+        start += len(tensor)
     return out
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from transformers import VisionEncoderDecoderModel
@@ -66,15 +66,14 @@ class Captioner(VisionEncoderDecoderModel):
         **kwargs: Any,
     ) -> Any:
         """Logits (B, T, V); as the class itself where the decoder's inputs come by their names."""
+        run: Any = super().forward
         if input_ids is None:
-            return super().forward(
-                pixel_values, past_key_values=past_key_values, use_cache=use_cache, **kwargs
-            )
-        cache = past_key_values
-        seen = cache.seen if cache is not None else self.encoder(pixel_values).last_hidden_state
+            return run(pixel_values, past_key_values=past_key_values, use_cache=use_cache, **kwargs)
+        cache, encoder = past_key_values, cast(Any, self.encoder)
+        seen = cache.seen if cache is not None else encoder(pixel_values).last_hidden_state
         if cache is None and use_cache:
             cache = _Cache(seen)
-        out = super().forward(
+        out = run(
             encoder_outputs=(seen,),
             decoder_input_ids=input_ids,
             decoder_attention_mask=attention_mask,
@@ -98,7 +97,8 @@ class Captioner(VisionEncoderDecoderModel):
         if input_ids is not None:
             kwargs["decoder_input_ids"] = input_ids
             kwargs["decoder_attention_mask"] = attention_mask
-        return super().generate(*args, **kwargs)
+        run: Any = cast(Any, super()).generate
+        return run(*args, **kwargs)
 
 
 class Pair:

@@ -6,7 +6,8 @@ CLIP's processor cuts the middle out of an oblong image: what it cut away has no
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
@@ -21,6 +22,7 @@ from workbench.models.decoder import (
 )
 from workbench.models.families import LIMITS
 from workbench.models.places import Box, resized_box, without_first
+from workbench.models.spec import ModelSpec
 
 if TYPE_CHECKING:
     from torch import nn
@@ -34,6 +36,10 @@ class Llava(DecoderFamily):
     name = "LLaVA-1.5"
     model_types = ("llava",)
     limits = LIMITS["llava"]
+
+    def load(self, spec: ModelSpec, path: Path, device: torch.device) -> tuple[nn.Module, Any]:
+        """The model in evaluation mode and its processor."""
+        return settled(*super().load(spec, path, device))
 
     def spans(self, loaded: LoadedModel, inputs: Mapping[str, Any], sizes: Sizes) -> Spans:
         """One square of tokens for each image, a class token before it where that is kept."""
@@ -68,6 +74,20 @@ class Llava(DecoderFamily):
     ) -> torch.Tensor | None:
         """Class tokens are left out."""
         return without_class_tokens(loaded, len(inputs["pixel_values"]), layer)
+
+
+def settled(model: nn.Module, processor: Any) -> tuple[nn.Module, Any]:
+    """Model and processor, agreed on the tokens of an image.
+
+    Folders of older releases do not tell the processor what the tower is like; it would write
+    one token too few for each image. The model's own config is what counts.
+    """
+    config: Any = model.config
+    processor.patch_size = config.vision_config.patch_size
+    processor.vision_feature_select_strategy = config.vision_feature_select_strategy
+    tower = cast(Any, model).model.vision_tower
+    processor.num_additional_image_tokens = int(has_class_token(tower))
+    return model, processor
 
 
 def tile_side(loaded: LoadedModel) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,8 +16,9 @@ import torch
 from workbench.models.batch import ImageSpan
 from workbench.models.decoder import DecoderFamily, Sizes, Spans, image_columns
 from workbench.models.families import LIMITS
-from workbench.models.llava import llava_layers, tile_side, without_class_tokens
+from workbench.models.llava import llava_layers, settled, tile_side, without_class_tokens
 from workbench.models.places import Box, crop_centre, join_tiles, on_image, resized_box, square
+from workbench.models.spec import ModelSpec
 
 if TYPE_CHECKING:
     from torch import nn
@@ -30,6 +32,10 @@ class LlavaNext(DecoderFamily):
     name = "LLaVA-NeXT"
     model_types = ("llava_next",)
     limits = LIMITS["llava_next"]
+
+    def load(self, spec: ModelSpec, path: Path, device: torch.device) -> tuple[nn.Module, Any]:
+        """The model in evaluation mode and its processor."""
+        return settled(*super().load(spec, path, device))
 
     def spans(self, loaded: LoadedModel, inputs: Mapping[str, Any], sizes: Sizes) -> Spans:
         """The overview's tokens, then the grid's with a newline after every row."""

@@ -364,3 +364,23 @@ def test_4bit(name: str, folder: Path, model: LoadedModel) -> None:
     answers = generate(loaded, prompts(name)[:2], Decoding(max_new_tokens=3))
     assert all(len(answer.tokens) == 3 for answer in answers)
     assert loaded.identity != model.identity
+
+
+def test_training_batches(name: str, model: LoadedModel) -> None:
+    """Rows taken apart and joined anew, as a training does, have the logits of the batch."""
+    from training.collate import join, split_batch
+
+    rows = [
+        model.family.encode(model, [conversation], answers=[ANSWER], end_of_turn=True)
+        for conversation in prompts(name)
+    ]
+    examples = [split_batch(batch, [key])[0] for key, batch in enumerate(rows)]
+    joined = join(examples, lambda example: example.images or {}, model.pad_id)
+    labels = joined.pop("labels")
+    together = model.model(**joined, use_cache=False).logits
+    for row, batch in enumerate(rows):
+        start, stop = batch.answer_spans[0]
+        alone = model.model(**batch.inputs).logits[0, start - 1 : stop]
+        assert relative(together[row, start - stop - 1 :], alone) < 1e-4
+        assert labels[row, start - stop :].tolist() == batch.input_ids[0, start:stop].tolist()
+        assert (labels[row, : start - stop] == -100).all()

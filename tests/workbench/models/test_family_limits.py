@@ -121,6 +121,20 @@ def test_a_captioner_without_its_tokenizer_or_image_processor_says_which(folders
         assert "processor" in caught.value.message or "okenizer" in caught.value.message
 
 
+def test_an_older_folder_whose_processor_does_not_know_the_tower(folders, tmp_path):
+    """It would write one image token too few, and the model then refuse the prompt."""
+    folder = Path(shutil.copytree(folders / "llava", tmp_path / "older"))
+    file = folder / "processor_config.json"
+    config = json.loads(file.read_text())
+    for key in ("patch_size", "num_additional_image_tokens", "vision_feature_select_strategy"):
+        config.pop(key)
+    file.write_text(json.dumps(config))
+    older, newer = load(folder), load(folders / "llava")
+    batches = [loaded.family.encode(loaded, [ask("one", picture())]) for loaded in (older, newer)]
+    assert torch.equal(batches[0].input_ids, batches[1].input_ids)
+    older.model(**batches[0].inputs)
+
+
 def test_weights_of_another_family_are_refused_by_name(folders, tmp_path):
     folder = Path(shutil.copytree(folders / "llava", tmp_path / "mixed"))
     shutil.copy(folders / "paligemma" / "model.safetensors", folder / "model.safetensors")
