@@ -17,12 +17,29 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("dataset", required=False, shell_complete=complete_splits)
 @click.option("--split", help="The split, where DATASET does not name it.")
-@click.option("--limit", default=8, show_default=True, help="At most so many, in order.")
-@click.option("--start", default=0, help="Begin at this sample, counted from 0.")
-@click.option("--random", "count", type=int, help="So many instead, drawn by --seed.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=8,
+    show_default=True,
+    help="At most so many, in order.",
+)
+@click.option(
+    "--start", type=click.IntRange(min=0), default=0, help="Begin at this sample, counted from 0."
+)
+@click.option(
+    "--random", "count", type=click.IntRange(min=0), help="So many instead, drawn by --seed."
+)
 @click.option("--seed", default=0, show_default=True, help="Chooses the random ones.")
 @click.option("--uid", "uids", multiple=True, help="This sample; may be given again.")
-@click.option("--out", type=click.Path(), help="Write images, a JSON each and a table there.")
+@click.option(
+    "--out",
+    "--export",
+    "out",
+    type=click.Path(file_okay=False),
+    metavar="DIR",
+    help="Write images, a JSON each and a table there.",
+)
 @click.option(
     "--images",
     "pictures",
@@ -47,7 +64,9 @@ def command(
 ) -> None:
     """Show samples in the terminal, or save them.
 
-    The same seed draws the same samples everywhere, in the bench too.
+    The same seed draws the same samples in the same order everywhere: `--random 3` are the first
+    three of the bench's walk (r) by that seed. Saved, a sample's images are written as they came,
+    `UID.0.png` and so on, with `UID.json` beside them.
 
     \b
     Example:
@@ -73,7 +92,8 @@ def command(
 def _by_uid(uids: tuple[str, ...]) -> Iterator[Sample]:
     from workbench.data.source import get_sample
 
-    return (get_sample(uid) for uid in uids)
+    # All are found before the first is shown or written.
+    return iter([get_sample(uid) for uid in uids])
 
 
 def _of(
@@ -87,7 +107,7 @@ def _of(
     source = open_source(dataset, split)
     if count is not None:
         return (source.at(ordinal) for ordinal in draw(source.length, count, seed))
-    return islice(source.iter(start), max(limit, 0))
+    return islice(source.iter(start), limit)
 
 
 def _save(samples: Iterator[Sample], out: str | None, as_json: bool) -> None:

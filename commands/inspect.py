@@ -9,7 +9,14 @@ from commands.printing import echo_json
 
 @click.command()
 @click.argument("uid")
-@click.option("--export", "folder", type=click.Path(), help="Write images and a JSON there too.")
+@click.option(
+    "--export",
+    "--out",
+    "folder",
+    type=click.Path(file_okay=False),
+    metavar="DIR",
+    help="Write the images as they came, and a JSON beside them.",
+)
 @click.option(
     "--images",
     "pictures",

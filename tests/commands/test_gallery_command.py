@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from pathlib import Path
 
@@ -67,6 +68,41 @@ def test_saving_writes_images_a_json_each_and_a_table(tmp_path: Path):
     assert rows[0]["images"] == "demo%2Ftest%2F000000.0.png demo%2Ftest%2F000000.1.png"
 
 
+def test_export_is_another_word_for_out_and_a_pair_is_written_with_a_json_that_names_both(
+    tmp_path: Path,
+):
+    folder = tmp_path / "picked"
+    body = json.loads(
+        gallery(
+            "demo/test", "--random", "2", "--seed", "5", "--export", str(folder), "--json"
+        ).stdout
+    )
+    for entry in body:
+        beside = json.loads(Path(entry["files"][0]).read_text("utf-8"))
+        assert beside["uid"] == entry["uid"]
+        names = [image["file"] for image in beside["images"]]
+        assert [str(folder / name) for name in names] == entry["files"][1:]
+        for image, name in zip(beside["images"], names, strict=True):
+            digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+            assert digest == image["sha256"]
+
+
+def test_nothing_is_written_where_one_uid_of_several_is_unknown(tmp_path: Path):
+    folder = tmp_path / "picked"
+    with pytest.raises(UnknownName):
+        gallery("--uid", "demo/test/1", "--uid", "demo/test/99999", "--export", str(folder))
+    assert not folder.exists()
+
+
+def test_the_first_of_a_longer_draw_are_those_of_a_shorter_one():
+    def drawn(count: str) -> list[str]:
+        listed = gallery("demo/dev", "--random", count, "--seed", "9", "--json").stdout
+        return [entry["uid"] for entry in json.loads(listed)]
+
+    assert drawn("5")[:2] == drawn("2")
+    assert len(set(drawn("5"))) == 5
+
+
 def test_a_part_of_a_split_and_an_endless_one():
     assert gallery("demo/stream", "--limit", "1").exit_code == 0
     body = json.loads(gallery("demo", "--split", "test[990:]", "--limit", "99", "--json").stdout)
@@ -94,7 +130,15 @@ def test_hostile_text_and_a_missing_image_are_shown_as_words(tmp_path: Path):
 
 
 def test_contradictory_flags_are_wrong_usage():
-    for args in (["--uid", "demo/test/1", "--random", "2"], []):
+    wrong = (
+        ["--uid", "demo/test/1", "--random", "2"],
+        [],
+        ["demo/test", "--random", "-1"],
+        ["demo/test", "--limit", "-1"],
+        ["demo/test", "--start", "-1"],
+        ["demo/test", "--out", __file__],
+    )
+    for args in wrong:
         result = CliRunner().invoke(command, args)
         assert isinstance(result.exception, SystemExit)
         assert result.exit_code == 2

@@ -61,6 +61,27 @@ def test_export_writes_the_images_as_they_came(tmp_path: Path):
     assert all(Path(p).stat().st_size for p in body["files"])
 
 
+def test_the_exported_json_says_what_the_command_says_and_names_its_images(tmp_path: Path):
+    folder = tmp_path / "out"
+    printed = json.loads(inspect("demo/test/3", "--json", "--export", str(folder)).stdout)
+    beside = json.loads((folder / "demo%2Ftest%2F000003.json").read_text("utf-8"))
+    for key in ("uid", "texts", "label", "explanations", "metadata"):
+        assert beside[key] == printed[key]
+    assert [image["file"] for image in beside["images"]] == [
+        "demo%2Ftest%2F000003.0.png",
+        "demo%2Ftest%2F000003.1.png",
+    ]
+
+
+def test_an_image_that_is_gone_stops_no_export_and_is_named_in_the_json(tmp_path: Path):
+    rows = [{"id": "a/b", "caption": "x", "image": "gone.png"}]
+    add("mine", write_lines(tmp_path / "a.jsonl", rows))
+    inspect("mine/a/a/b", "--export", str(tmp_path / "out"))
+    (file,) = (tmp_path / "out").iterdir()
+    assert "/" not in file.name and file.suffix == ".json"
+    assert "does not exist" in json.loads(file.read_text("utf-8"))["images"][0]["error"]
+
+
 def test_an_unknown_uid_is_an_error():
     with pytest.raises(UnknownName):
         inspect("demo/test/99999")
