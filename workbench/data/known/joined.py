@@ -167,14 +167,14 @@ class JoinedReader(JsonLinesReader):
 def missing_images(part: SplitFile, specs: tuple[str, ...], recipe: str, root: str) -> list[str]:
     """What can be said of the images that are not there: how many samples lack one, and which."""
     from workbench.data.columns import as_text, value_of
-    from workbench.data.known.places import find_image
+    from workbench.data.known.places import Listed, find_image
 
-    problems = Problems()
+    problems, listed = Problems(), Listed()
     reader = JoinedFile(recipe, part).reader()
     try:
         for row in reader.scan():
             for name in (as_text(value_of(row.values, spec)) for spec in specs if row.values):
-                if name and not _elsewhere(name) and find_image(root, name) is None:
+                if name and not _elsewhere(name) and find_image(root, name, listed) is None:
                     problems.add(f"of the samples lack an image in {root}", name)
                     break
     finally:

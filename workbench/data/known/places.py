@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,14 +104,31 @@ def image_root(
     return best, most
 
 
-def find_image(root: str, name: str) -> str | None:
+def find_image(root: str, name: str, is_file: Callable[[str], bool] = os.path.isfile) -> str | None:
     """A path under the root: as named, without its folders, or under another ending for `.*`."""
     for text in dict.fromkeys((name, name.rpartition("/")[2])):
         for candidate in _endings(text):
             path = os.path.join(root, candidate)  # noqa: PTH118 - once per image
-            if os.path.isfile(path):  # noqa: PTH113
+            if is_file(path):
                 return candidate
     return None
+
+
+class Listed:
+    """Whether files are there, by listing each folder once: for asking about very many."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, set[str]] = {}
+
+    def __call__(self, path: str) -> bool:
+        """Whether the path was there when its folder was first asked about."""
+        folder, name = os.path.split(path)
+        if folder not in self._names:
+            try:
+                self._names[folder] = set(os.listdir(folder))  # noqa: PTH208 - names alone
+            except (OSError, ValueError):
+                self._names[folder] = set()
+        return name in self._names[folder]
 
 
 def _endings(text: str) -> list[str]:
