@@ -110,21 +110,16 @@ class WebDatasetReader:
 
     def _members(self, offset: int) -> Iterator[tarfile.TarInfo]:
         """The headers from an offset on. Raises `DataError` for what is no tar."""
-        position = offset
-        self._file.seek(position)
+        self._file.seek(offset)
         try:
             tar = tarfile.TarFile(fileobj=self._file)
         except tarfile.TarError as error:
             raise DataError(
                 f"{self.name} is not a tar: {error}", hint="fetch it again; a WebDataset is a .tar"
             ) from error
-        while True:
-            self._file.seek(position)  # somebody may have read a row meanwhile
-            info = tar.next()
-            if info is None:
-                return
+        # It goes by its own offset: somebody may read a row between two headers.
+        while (info := tar.next()) is not None:
             tar.members.clear()  # else every header of the file is kept
-            position = self._file.tell()
             yield info
 
     def _row(self, place: tuple[int, int], wanted: set[str] | None) -> Row:
