@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from commands.completing import complete_splits
+from commands.mode_option import mode_option
 from commands.printing import echo_json
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     help="How to draw; auto draws on a terminal.",
 )
 @click.option("--height", default=12, show_default=True, help="Rows of a picture at most.")
+@mode_option
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def command(
     dataset: str | None,

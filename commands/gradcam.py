@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from commands.mode_option import mode_option
+
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -65,6 +67,7 @@ _KNOBS = (
     default="auto",
     help="How to draw the overlays; auto draws on a terminal.",
 )
+@mode_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(uid: str, text: str | None, as_json: bool, **flags: Any) -> None:
     """Draw where in the image an answer comes from.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from commands.mode_option import mode_option
 from commands.printing import echo_json
 
 
@@ -24,6 +25,7 @@ from commands.printing import echo_json
     default="auto",
     help="How to draw the images; auto draws on a terminal.",
 )
+@mode_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(uid: str, folder: str | None, pictures: str, as_json: bool) -> None:
     """Show everything known about one sample.

@@ -26,3 +26,4 @@ def _wish(ctx: click.Context, param: click.Parameter, value: str | None) -> None
     from workbench.data.hub_state import wish_mode
 
     wish_mode(value if typed else None)
+    ctx.meta[str(param.name)] = value  # for a command that starts itself again as a job

@@ -17,6 +17,7 @@ from commands.asking import (
     tell_loading,
 )
 from commands.completing import complete_templates
+from commands.mode_option import mode_option
 from commands.shots import shot_options, shot_wish
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ _PICTURES = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", 
 @click.option("--label", "labels", multiple=True, metavar="WORD", help="Score this word; repeat.")
 @click.option("--stream/--no-stream", default=None, help="Token by token; on a terminal it is.")
 @click.option("--no-record", is_flag=True, help="Leave no line in the session.")
+@mode_option
 @click.option("--json", "as_json", is_flag=True, help="Print the session's line.")
 def command(what: tuple[str, ...], as_json: bool, **flags: Any) -> None:
     """Ask a model about a sample or about images.

@@ -8,6 +8,7 @@ import click
 
 from commands.asking import MODEL_FLAGS, knob_options, model_options
 from commands.completing import complete_runs, complete_splits, complete_templates
+from commands.mode_option import mode_option
 from commands.printing import echo_json
 from commands.shots import shot_options
 
@@ -45,6 +46,7 @@ _KNOBS = (
 @click.option("--retry-failed", is_flag=True, help="With --resume: ask the failed ones again.")
 @click.option("--threads", default=0, help="CPU threads; 0 leaves it to torch.")
 @click.option("--detach", is_flag=True, help="As a background job; prints its id.")
+@mode_option
 @click.option("--json", "as_json", is_flag=True, help="Print the metrics as one JSON document.")
 @click.pass_context
 def command(ctx: click.Context, as_json: bool, detach: bool, resume: str, **flags: Any) -> None:
@@ -140,7 +142,7 @@ def _typed(ctx: click.Context) -> list[str]:
         source = ctx.get_parameter_source(name)
         if name in ("detach", "as_json") or source is not click.core.ParameterSource.COMMANDLINE:
             continue
-        value, flag = ctx.params[name], option.opts[0]
+        value, flag = ctx.params.get(name, ctx.meta.get(name)), option.opts[0]
         if isinstance(value, tuple):
             words += [word for item in value for word in (flag, str(item))]
         elif value is True:

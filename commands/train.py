@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from commands.completing import complete_runs
+from commands.mode_option import mode_option
 from commands.printing import echo_json
 
 
@@ -23,6 +24,7 @@ from commands.printing import echo_json
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a key; repeat.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--detach", is_flag=True, help="As a background job; prints its id.")
+@mode_option
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")
 @click.pass_context
 def command(

@@ -23,3 +23,16 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     # It lies outside of tmp_path, since a socket's path must be short.
     monkeypatch.setenv("WB_HOME", str(tmp_path / "wb"))
     shutil.rmtree(runtime_dir(create=False), ignore_errors=True)
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A Hugging Face hub on loopback that every tool is pointed to; see `tests/hub_server.py`."""
+    from tests.hub_server import Hub
+
+    for name in ("HF_HUB_OFFLINE", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    with Hub() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        yield hub

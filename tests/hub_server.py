@@ -14,7 +14,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -116,7 +116,7 @@ class Hub:
         self.faults: list[Fault] = []
         self.asked: list[Asked] = []
         self.latency_s = 0.0
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._hub, self._cdn = _Server(self), _Server(self)
         self.url, self.cdn_url = self._hub.url, self._cdn.url
 
@@ -185,10 +185,16 @@ class Hub:
         """The ranges of files that were asked for and sent, in order."""
         return [a.range for a in self.asked if a.range and where in a.path and "/cdn/" in a.path]
 
+    def wait_for(self, wanted: Callable[[Asked], bool], seconds: float = 30) -> bool:
+        """Wait until such a request has arrived; false where none does in time."""
+        with self._lock:
+            return self._lock.wait_for(lambda: any(map(wanted, self.asked)), seconds)
+
     def take(self, asked: Asked) -> Fault:
         """Note a request, and what shall happen to it."""
         with self._lock:
             self.asked.append(asked)
+            self._lock.notify_all()
             for fault in self.faults:
                 if fault.times > 0 and fault.where in asked.path:
                     fault.times -= 1

@@ -142,7 +142,10 @@ def open_hub(mapping: TableMapping, split: str) -> HubSource:
         DataError: It is not cached, where only what is cached may be read.
         HubError: The hub cannot be asked, or refuses.
     """
-    return HubSource(mapping, split, make_plan(mapping, split, mode_of(mapping.name)))
+    try:
+        return HubSource(mapping, split, make_plan(mapping, split, mode_of(mapping.name)))
+    except HubError as error:
+        raise _how_to_cache(error, mapping.name) from error
 
 
 def make_plan(mapping: TableMapping, split: str, mode: Mode) -> Plan:
@@ -167,10 +170,7 @@ def make_plan(mapping: TableMapping, split: str, mode: Mode) -> Plan:
                 kind="not_cached",
             )
         return _local_plan(manifest, split, mode, folder)
-    try:
-        files, commit = _remote_files(refs)
-    except HubError as error:
-        raise _how_to_cache(error, mapping.name) from error
+    files, commit = _remote_files(refs)
     copies = {} if manifest is None else manifest.copies(folder)
     return Plan(mode, commit, files, copies)
 

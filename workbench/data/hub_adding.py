@@ -15,15 +15,24 @@ from workbench.data.adding import Added
 from workbench.data.filling import Wishes, fill
 from workbench.data.filters import parse_filter
 from workbench.data.hub import KIND, count_rows, hub_info
+from workbench.data.hub_env import HubError
 from workbench.data.hub_file import HubFile
 from workbench.data.hub_known import KNOWN
 from workbench.data.hub_ranges import in_parallel
 from workbench.data.hub_reader import ROW
-from workbench.data.hub_repo import Listing, Ref, find_splits, get_listing, is_ref, parse_ref
+from workbench.data.hub_repo import (
+    CONVERTED,
+    Listing,
+    Ref,
+    find_splits,
+    get_listing,
+    is_ref,
+    parse_ref,
+)
 from workbench.data.hub_state import forget
 from workbench.data.mapping import SplitFile, TableMapping, check_name, save_mapping
 from workbench.data.table import check_columns
-from workbench.errors import UnknownName, UsageError
+from workbench.errors import DataError, UnknownName, UsageError
 
 NOT_FOR_HUB = ("image_root", "objects")
 
@@ -42,8 +51,7 @@ def add_hub(name: str, files: Sequence[str | Path], wishes: dict[str, Any]) -> A
     for key in NOT_FOR_HUB:
         if given.get(key):
             raise UsageError(f"--{key.replace('_', '-')} means nothing for a dataset of the hub")
-    listing = get_listing(ref.repo, ref.revision, fresh=True)
-    splits = find_splits(listing, ref.config)
+    ref, listing, splits = _look(ref)
     known: dict[str, Any] = {"objects": "", **KNOWN.get(ref.repo, {}), **given}
     if known.get("id") == "row":
         known["id"] = ROW
@@ -60,6 +68,8 @@ def add_hub(name: str, files: Sequence[str | Path], wishes: dict[str, Any]) -> A
         description=wish.description,
         licence=wish.licence or listing.licence,
     )
+    if ref.revision == CONVERTED:
+        wish.guesses.append(f"revision: {CONVERTED}, the Parquet that the hub makes")
     mapping = fill(mapping, wish)
     if mapping.id == "hash" and wish.id is None and _is_parquet(mapping, splits):
         # A hash of what is mapped would need every picture: the row's number needs nothing.
@@ -80,6 +90,25 @@ def _one(files: Sequence[str | Path]) -> Ref:
             hint="a dataset of the hub is added alone, its splits by --split",
         )
     return parse_ref(names[0])
+
+
+def _look(ref: Ref) -> tuple[Ref, Listing, dict[str, list[str]]]:
+    """The files and splits; of a repository without tables, the Parquet that the hub makes."""
+    listing = get_listing(ref.repo, ref.revision, fresh=True)
+    try:
+        return ref, listing, find_splits(listing, ref.config)
+    except UnknownName:
+        raise
+    except DataError:
+        if ref.revision != "main":
+            raise
+        made = dataclasses.replace(ref, revision=CONVERTED)
+        try:
+            listing = get_listing(made.repo, made.revision, fresh=True)
+            return made, listing, find_splits(listing, made.config)
+        except HubError:
+            pass
+        raise
 
 
 def _parts(ref: Ref, splits: dict[str, list[str]], wish: Wishes) -> list[SplitFile]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from workbench.data.hub_blocks import blocks
 from workbench.data.hub_env import HubError, Remote
+from workbench.errors import DataError
 
 if TYPE_CHECKING:
     from workbench.data.hub_ranges import Fetching, Range
@@ -94,9 +95,18 @@ class HubFile:
         from workbench.data.hub_reader import HubReader
         from workbench.data.readers.opening import ReadOptions, find_format, open_reader
 
-        if find_format(self) == "parquet":
-            return HubReader(self)
-        return open_reader(_Plain(self), ReadOptions())
+        try:
+            if find_format(self) == "parquet":
+                return HubReader(self)
+            return open_reader(_Plain(self), ReadOptions())
+        except HubError as error:
+            raise self.in_words(error) from error
+
+    def in_words(self, error: DataError) -> HubError:
+        """The error with what to do in its message: a sample's error has no place for a hint."""
+        hint = error.hint.replace("NAME", self.dataset or "NAME")
+        words = f"{error.message}; {hint}" if hint else error.message
+        return HubError(words, lasting=getattr(error, "lasting", True))
 
     def missing(self) -> HubError:
         """The error for bytes that were not cached."""

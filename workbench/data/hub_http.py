@@ -153,7 +153,7 @@ def _stream(remote: Remote, at: int, stop: int) -> Iterator[bytes]:
         elif response.status_code == 206:
             _check_range(response, remote, at)
         left = stop - at
-        for chunk in response.iter_bytes(64 * 1024):
+        for chunk in response.iter_bytes():
             if skip:
                 dropped = min(skip, len(chunk))
                 chunk, skip = chunk[dropped:], skip - dropped
@@ -264,7 +264,7 @@ def _check_online(what: str) -> None:
     if is_offline():
         raise HubError(
             f"{what} is not on this machine, and HF_HUB_OFFLINE is set",
-            hint="unset it and cache the dataset first: wb data cache NAME",
+            hint="unset it, and fetch what is needed with `wb data cache NAME`",
         )
 
 

@@ -46,7 +46,7 @@ class HubReader(ParquetReader):
         if columns is not None and not wanted:
             numbers = self._numbers()
         else:
-            pins = None if self._file.is_local or wanted is None else self._pin(wanted)
+            pins = None if self._file.local_only or wanted is None else self._pin(wanted)
             numbers = self._scan(wanted, pins)
         for row in numbers:
             yield self._numbered(row)
@@ -61,8 +61,7 @@ class HubReader(ParquetReader):
             found = Row(place, 0, batch.slice(row - start, 1).to_pylist()[0])
         except DataError as error:
             self._group, self._before = -1, None
-            words = f"{error.message}; {error.hint}" if error.hint else error.message
-            raise DataError(words) from error
+            raise self._file.in_words(error) from error
         self._before = place
         return self._numbered(found)
 
@@ -104,7 +103,7 @@ class HubReader(ParquetReader):
     def _pin(self, columns: Sequence[str]) -> Pins:
         """Fetch what a scan of some columns needs, in few requests and in order."""
         found = [r for g in range(len(self.row_counts)) for r in self._chunks(g, columns)]
-        ranges = merge(found, GAP, BLOCK)
+        ranges = merge(self._uncached(found), GAP, BLOCK)
         handle = self._handle
         assert isinstance(handle, HubHandle)
         return Pins(handle, Fetching(self._file.remote, ranges), ranges)

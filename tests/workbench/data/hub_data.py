@@ -1,0 +1,101 @@
+"""A small repository in the form that `datasets` writes: shards of row groups with pictures."""
+
+from __future__ import annotations
+
+import functools
+import io
+from pathlib import Path
+from typing import Any
+
+from tests.hub_server import Hub
+from tests.workbench.data.tables import picture
+
+CARD = b"""---
+license: cc-by-4.0
+configs:
+- config_name: default
+  data_files:
+  - split: train
+    path: data/train-*
+  - split: dev
+    path: data/dev-*
+---
+"""
+REPO = "someone/pairs"
+
+
+def row(number: int, split: str = "train", weight: int = 0) -> dict[str, Any]:
+    """A row; `weight` bytes that do not compress follow its picture."""
+    import random
+
+    padding = random.Random(number).randbytes(weight)
+    return {
+        "identifier": f"{split}-{number}-0-0",
+        "sentence": f"There are {number} things.",
+        "label": ("True", "False")[number % 2],
+        "image0": {"bytes": _picture("red") + padding, "path": None},
+        "image1": {"bytes": _picture("blue"), "path": None},
+    }
+
+
+_picture = functools.cache(picture)
+
+
+def parquet(rows: list[dict[str, Any]], group: int = 10) -> bytes:
+    """Rows as a Parquet file of small groups."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), buffer, row_group_size=group)
+    return buffer.getvalue()
+
+
+def files(train: int = 60, dev: int = 15, weight: int = 0, group: int = 10) -> dict[str, bytes]:
+    """The files of a repository: `train` in two shards, `dev` in one."""
+    half = train // 2
+    return {
+        "README.md": CARD,
+        "data/train-00000-of-00002.parquet": parquet(
+            [row(i, weight=weight) for i in range(half)], group
+        ),
+        "data/train-00001-of-00002.parquet": parquet(
+            [row(i, weight=weight) for i in range(half, train)], group
+        ),
+        "data/dev-00000-of-00001.parquet": parquet([row(i, "dev") for i in range(dev)], group),
+    }
+
+
+WISHES: dict[str, Any] = {
+    "id": "identifier",
+    "texts": {"sentence": "sentence"},
+    "label": "label",
+    "labels": ["True", "False"],
+    "image": ["image0", "image1"],
+}
+
+
+def add_pairs(hub: Hub, **sizes: int) -> str:
+    """Put the repository on the hub and make it the dataset `pairs`; returns its commit."""
+    from workbench.data.adding import add
+
+    commit = hub.commit(REPO, files(**sizes))
+    add("pairs", f"hub:{REPO}", replace=True, **WISHES)
+    return commit
+
+
+def forget(hub: Hub) -> None:
+    """As a new process would begin: nothing known of the hub but what is on disk."""
+    from workbench.data import hub_blocks, hub_http, hub_repo
+
+    hub_http._forget()
+    hub_blocks._forget()
+    hub_repo._seen.clear()
+    hub.asked.clear()
+
+
+def drop_blocks(home: Path) -> None:
+    """Take the cached blocks away."""
+    import shutil
+
+    shutil.rmtree(home / "cache" / "hub" / "blocks", ignore_errors=True)
