@@ -38,8 +38,12 @@ LIMITS: dict[str, dict[str, str]] = {
         "prompts without an image": "there is nothing else to read",
         "image tokens": "images are read by cross-attention",
         "token layers": "heat is taken at the encoder",
+        "joining a batch": "what a row sees is not in the cache of keys; it waits for the next",
     },
-    "auto": {"gradcam": "how its patches become tokens is not known here"},
+    "auto": {
+        "gradcam": "how its patches become tokens is not known here",
+        "image tokens": "how its patches become tokens is not known here",
+    },
 }
 
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import torch
 
-from tests.workbench.models.tiny import TEMPLATE, tokenizer
+from tests.workbench.models.tiny import TEMPLATE, build_qwen2_vl, tokenizer
 
 CHAT = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<image>"]
 ONE_IMAGE = TEMPLATE.replace("<|vision_start|><|image_pad|><|vision_end|>", "<image>\n")
 SIDE, PATCH = 32, 8
 
-VISION = {
+VISION: dict[str, Any] = {
     "hidden_size": 64,
     "intermediate_size": 128,
     "num_hidden_layers": 2,
@@ -200,7 +200,10 @@ def _idefics_words() -> Any:
     return tokenizer([*CHAT[:3], *special, *tiles])
 
 
-SIZES = {"size": {"longest_edge": 2 * SIDE}, "max_image_size": {"longest_edge": SIDE}}
+SIZES: dict[str, Any] = {
+    "size": {"longest_edge": 2 * SIDE},
+    "max_image_size": {"longest_edge": SIDE},
+}
 
 
 def idefics3(folder: Path, seed: int = 0) -> Path:
@@ -322,6 +325,7 @@ def captioner(folder: Path, seed: int = 0) -> Path:
 
 
 FAMILIES: dict[str, Callable[[Path], Path]] = {
+    "qwen2_vl": build_qwen2_vl,
     "qwen2_5_vl": qwen2_5_vl,
     "llava": llava,
     "llava_next": llava_next,
@@ -329,4 +333,5 @@ FAMILIES: dict[str, Callable[[Path], Path]] = {
     "idefics3": idefics3,
     "smolvlm": smolvlm,
     "captioner": captioner,
+    "auto": vip_llava,
 }

@@ -204,3 +204,18 @@ def test_the_seen_part_of_an_image_by_kind_of_processor():
     assert seen_box(LlavaImageProcessor(**crop, do_pad=True), (64, 32)) == (0, -16, 64, 48)
     assert seen_box(SiglipImageProcessor(size={"height": 32, "width": 32}), (64, 32)) is None
     assert resized_box((100, 50), (50, 25), (10, 0, 35, 25)) == (20, 0, 70, 50)
+
+
+def test_the_page_shows_every_family_and_no_failure():
+    from tests.workbench.models import make_families, matrix
+
+    page = matrix.PAGE.read_text(encoding="utf-8").split(matrix.START)[1].split(matrix.END)[0]
+    lines = page.strip().splitlines()
+    assert [name.strip() for name in lines[0].strip("|").split("|")][1:] == [
+        *make_families.FAMILIES
+    ]
+    shown = [line.split("|")[1].strip() for line in lines[2:] if line.startswith("|")]
+    assert shown == [*matrix.COLUMNS]
+    assert "FAILS" not in page
+    passed = {(t, f): True for f in make_families.FAMILIES for t, _ in [("x", "")]}
+    assert matrix.cell(passed, "llava", "4-bit") == "FAILS"  # what has not run is not green
