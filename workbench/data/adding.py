@@ -121,11 +121,14 @@ def _by_preset(
     chosen = like or implied_preset(name, files, wishes)
     if not chosen:
         return files, wishes
+    if not like:
+        wishes = {**wishes, "guesses": [f"layout: {chosen}"]}
     try:
         return apply_preset(chosen, files, wishes)
     except DataError as error:
         if like or error.kind != "other_layout":
             raise
+        del wishes["guesses"]
         return files, wishes  # a folder that only shares its name with a layout
 
 

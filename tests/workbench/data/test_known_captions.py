@@ -160,3 +160,22 @@ def test_the_real_example_of_clipscore_has_references_and_two_candidates():
     }
     assert {s.error for s in (first, second)} == {None}
     assert first.images[0].load().mode == "RGB"
+
+
+@pytest.mark.parametrize("odd", [None, 3, "x", {}, [1], [{}], [{"tokens": 1}], [{"tokens": [{}]}]])
+def test_sentences_of_an_odd_shape_cost_their_own_image_alone(tmp_path: Path, odd: object):
+    rows = [karpathy(1, "val") | {"sentences": odd}, karpathy(2, "val")]
+    write(tmp_path / "dataset_coco.json", {"images": rows})
+    add("captions", tmp_path)
+    strange, good = open_source("captions/val").iter()
+    assert strange.uid == "captions/val/8"
+    assert good.references == ("A man.", "a dog")
+
+
+def test_a_name_that_no_terminal_or_file_can_hold_is_still_told(tmp_path: Path):
+    notes = [{"caption": "x", "image_id": "\ud800\n" + "y" * 500, "id": 1}]
+    body = {"annotations": notes, "images": [{"file_name": ["a"], "id": 1}]}
+    write(tmp_path / "mine.json", body)
+    added = add("captions", tmp_path)
+    assert added.notes[0].startswith("mine: 1 captions of images that are not listed: image_id ?")
+    assert len(added.notes[0]) < 300

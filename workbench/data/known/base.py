@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from workbench.data.columns import whole
 from workbench.data.mapping import SplitFile
 from workbench.errors import DataError
 
@@ -64,7 +65,7 @@ class Problems:
         self._counts[what] = self._counts.get(what, 0) + 1
         shown = self._found.setdefault(what, [])
         if len(shown) < SHOWN:
-            shown.append(name)
+            shown.append(whole(name)[:200])
 
     def lines(self) -> list[str]:
         """A sentence for each kind of problem: how many, and the first ones."""

@@ -121,7 +121,7 @@ def _karpathy(path: Path, split: str) -> Iterator[Mapping[str, Any]]:
         if ("train" if own == "restval" else own) != split:
             continue
         name, folder = str(row.values.get("filename")), row.values.get("filepath")
-        said = [text.strip() for s in row.values.get("sentences") or () for text in _raw(s)]
+        said = [text.strip() for s in _list(row.values.get("sentences")) for text in _raw(s)]
         number = row.values.get("cocoid")
         yield {
             "id": number if number is not None else name.rpartition(".")[0] or name,
@@ -137,7 +137,13 @@ def _raw(sentence: Any) -> list[str]:
     """The caption of one of Karpathy's sentences: as written, else its tokens."""
     if not isinstance(sentence, Mapping):
         return texts_in(sentence)
-    return texts_in(sentence.get("raw")) or texts_in(" ".join(sentence.get("tokens") or ()))
+    return texts_in(sentence.get("raw")) or texts_in(
+        " ".join(texts_in(_list(sentence.get("tokens"))))
+    )
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _plain(

@@ -6,6 +6,7 @@ file. Nothing is guessed about an image but the folder that it lies in.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -78,7 +79,7 @@ def only_files(given: Given, name: str) -> None:
 
 
 def image_root(
-    given: Given, table: Path, names: Iterable[str], folders: Sequence[str]
+    given: Given, table: Path, names: Iterable[Any], folders: Sequence[str]
 ) -> tuple[Path, int]:
     """The folder that holds the images, and how many of the first names are there.
 
@@ -88,7 +89,7 @@ def image_root(
         names: As rows have them: `val2014/x.jpg`, `x.jpg`, `x.*`.
         folders: Where they may lie below: `images`, `img`, ...
     """
-    probe = [name for name, _ in zip(names, range(PROBED), strict=False)]
+    probe = [name for name in itertools.islice(names, PROBED) if isinstance(name, str)]
     near = (given.folder, table.parent, given.folder.parent)
     bases = [given.image_root] if given.image_root else list(dict.fromkeys(near))
     best, most = bases[0], 0
