@@ -6,11 +6,13 @@ folder is ever run. Not for loading: `workbench.models.base` does that.
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from pathlib import Path
 from typing import Any
 
+from sessions.errors import WbError
 from workbench.errors import ModelError, UnknownName
 
 DEMO = "demo"
@@ -71,29 +73,76 @@ def _from_hub(name: str, revision: str | None) -> Path:
 
     kwargs: dict[str, Any] = {"revision": revision, "allow_patterns": _HUB_FILES}
     try:
-        return Path(snapshot_download(name, local_files_only=True, **kwargs))
+        path = Path(snapshot_download(name, local_files_only=True, **kwargs))
+        if _is_whole(path):
+            return path
     except (hub.LocalEntryNotFoundError, hub.HFValidationError, ValueError):
-        pass  # not in the cache, or only in part: ask the hub
+        pass  # not in the cache
+    # What a broken fetch left is taken up again, not taken for the model.
     try:
-        return Path(snapshot_download(name, **kwargs))
-    except hub.GatedRepoError as error:
+        path = Path(snapshot_download(name, **kwargs))
+        _refuse_pickles(name, revision, path)
+    except WbError:
+        raise
+    except Exception as error:  # offline, DNS, disk full, ...: a dozen unrelated classes
+        raise _explain_hub(name, revision, error) from error
+    return path
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        read_config(path)
+        check_weights(path, "model")
+    except ModelError:
+        return False
+    return True
+
+
+def _refuse_pickles(name: str, revision: str | None, path: Path) -> None:
+    """Say that a hub's model is a pickle; its folder looks empty, since none is ever fetched."""
+    if any(path.glob("*.safetensors")):
+        return
+    from huggingface_hub import HfApi
+
+    files = HfApi().list_repo_files(name, revision=revision)
+    if pickles := sorted(f for f in files if f.endswith((".bin", ".pt", ".pth"))):
         raise ModelError(
+            f"model {name!r} has its weights as pickles alone ({', '.join(pickles[:3])}); "
+            "they can run code and are not fetched",
+            hint=_CONVERT,
+            kind="pickle",
+        )
+
+
+def _explain_hub(name: str, revision: str | None, error: Exception) -> WbError:
+    """What a failed fetch means, and what to do."""
+    from huggingface_hub import constants
+    from huggingface_hub import errors as hub
+
+    if isinstance(error, hub.GatedRepoError):
+        return ModelError(
             f"model {name!r} is gated: the hub refused it",
-            hint=f"accept its terms at https://huggingface.co/{name}, then `hf auth login`",
+            hint=f"accept its terms at {constants.ENDPOINT}/{name}, then `hf auth login`",
             kind="gated",
-        ) from error
-    except (hub.RepositoryNotFoundError, hub.RevisionNotFoundError) as error:
+        )
+    if isinstance(error, (hub.RepositoryNotFoundError, hub.RevisionNotFoundError)):
         at = f" at revision {revision!r}" if revision else ""
-        raise UnknownName(
+        return UnknownName(
             f"the hub has no model {name!r}{at}",
             hint="check the id; a private one needs `hf auth login`",
-        ) from error
-    except Exception as error:  # offline, DNS, disk full, ...: a dozen unrelated classes
-        raise UnknownName(
-            f"model {name!r} is neither a folder nor in the hub's cache, and fetching it failed: "
-            f"{type(error).__name__}",
-            hint="give a folder, or connect (and unset HF_HUB_OFFLINE) to fetch it",
-        ) from error
+        )
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ModelError(
+            f"no space left on the disk to fetch model {name!r}",
+            hint=f"free some, or let HF_HUB_CACHE name another disk than {constants.HF_HUB_CACHE}",
+            kind="no_space",
+        )
+    return UnknownName(
+        f"model {name!r} is neither a folder nor in the hub's cache, and fetching it failed: "
+        f"{type(error).__name__}",
+        hint="give a folder, or connect (and unset HF_HUB_OFFLINE) to fetch it; what has "
+        "come is kept, and the same command goes on from there",
+    )
 
 
 def read_config(path: Path) -> dict[str, Any]:
