@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
@@ -22,25 +21,27 @@ class Doing(Running):
     # -- going about -----------------------------------------------------------------------
 
     def action_random(self) -> None:
-        """Another sample, drawn by a seed that is kept: the same walk each time."""
-        length = self.samples.length
-        count = self.samples.count if self.samples.matches is not None else length
-        walk = self.corner.setdefault("walk", {"seed": 0, "step": 0})
-        step = int(walk.get("step", 0))
-        walk["step"] = step + 1
-        drawn = random.Random(f"{walk.get('seed', 0)}:{step}")
-        if not count:
-            if length is not None:
-                return
-            count = 100_000  # an endless stream has no middle: draw from its first part
-        line = drawn.randrange(count)
-        ordinal = self.samples.ordinal_at(line) if self.samples.matches is not None else line
+        """Another sample of the walk of a seed: those of `wb gallery --random N --seed S`."""
+        from workbench.data.permutation import draw
+
+        filtered = self.samples.matches is not None
+        length = self.samples.count if filtered else self.samples.length
+        if length == 0 or self.browser is None:
+            return
+        source = self.browser.source
+        over = f"{source.dataset}/{source.split} {self.filter.text}"
+        walk = self.corner.setdefault("walk", {"seed": 0})
+        step = int(walk.get("step", 0)) if walk.get("over") == over else 0
+        step = step % length if length else step
+        walk.update(over=over, step=step + 1)
+        line = draw(length, step + 1, int(walk.get("seed", 0)))[-1]
+        ordinal = self.samples.ordinal_at(line) if filtered else line
         if ordinal is not None:
             self.samples.go_to(ordinal)
 
     def action_seed(self) -> None:
         """Choose the seed of the random walk."""
-        walk = self.corner.setdefault("walk", {"seed": 0, "step": 0})
+        walk = self.corner.setdefault("walk", {"seed": 0})
 
         def take(values: list[str] | None) -> None:
             if values and values[0].strip().lstrip("-").isdigit():

@@ -19,9 +19,9 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
-from workbench.app.explore.doing import Doing
 from workbench.app.explore.image_view import ImageView
 from workbench.app.explore.keys import KEYS
+from workbench.app.explore.looking import Looking
 from workbench.app.explore.restored import decoding_of, look_of
 from workbench.app.explore.sample_list import SampleList
 from workbench.app.widgets.footer import BenchFooter
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from textual.widgets import Input
 
 
-class ExploreScreen(Doing):
+class ExploreScreen(Looking):
     """The main place."""
 
     HELP = (
@@ -316,6 +316,7 @@ class ExploreScreen(Doing):
         """What the palette offers here beside the keys."""
         yield "Clear the filter", "", lambda: self._field("filter").clear()
         yield "Reset the knobs", "", self._reset_knobs
+        yield from super().palette_actions()
         yield "Show the hints again", "", self._show_hints
 
     def _reset_knobs(self) -> None:

@@ -1,0 +1,283 @@
+"""The gallery: the samples of the list as a grid of thumbnails; Enter opens one in Explore.
+
+Guarantee: reads and decodes only the samples in sight, in a worker; a split of a hundred thousand
+samples or without end costs no more than one screenful, and the drawn tiles that are kept are
+bounded. Always half-cells, which scroll and lie side by side in every terminal.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from rich.cells import set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from rich.text import Text
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.screen import ModalScreen
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.widgets import Static
+
+from workbench.app.explore.rows import MARKS
+from workbench.app.explore.tiles import Shelf, Tile, read_tile
+from workbench.text import clean
+
+if TYPE_CHECKING:
+    from workbench.app.app import WbApp
+    from workbench.app.tasks import Token
+
+_KEEP = 400  # tiles: about 20 kB each
+SIZES = ((18, 6), (26, 9), (38, 13), (56, 19))  # columns and lines of a tile, its name included
+_GAP = 1
+_AHEAD = 4 * 40  # tiles that an endless stream shows beyond what was seen
+
+
+class GalleryGrid(ScrollView, can_focus=True):
+    """Thumbnails side by side, with a cursor on one of them."""
+
+    HELP_TITLE = "Gallery"
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"gallery--cursor", "gallery--dim", "gallery--star"}
+    DEFAULT_CSS = """
+    GalleryGrid { height: 1fr; overflow-x: hidden; scrollbar-size-vertical: 1; }
+    GalleryGrid .gallery--cursor { background: $primary; color: $text; text-style: bold; }
+    GalleryGrid .gallery--dim { color: $text-muted; }
+    GalleryGrid .gallery--star { color: $warning; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left,h", "move(-1, 0)", "Left", id="gallery.left", show=False),
+        Binding("right,l", "move(1, 0)", "Right", id="gallery.right", show=False),
+        Binding("up,k", "move(0, -1)", "Up", id="gallery.up", show=False),
+        Binding("down,j", "move(0, 1)", "Down", id="gallery.down", show=False),
+        Binding("pageup,ctrl+u", "page(-1)", "Page up", id="gallery.page_up", show=False),
+        Binding("pagedown,ctrl+d", "page(1)", "Page down", id="gallery.page_down", show=False),
+        Binding("home", "end(False)", "First", id="gallery.first", show=False),
+        Binding("end", "end(True)", "Last", id="gallery.last", show=False),
+        Binding("plus,equals_sign", "resize(1)", "Larger", id="gallery.larger", key_display="+"),
+        Binding("minus", "resize(-1)", "Smaller", id="gallery.smaller", key_display="-"),
+    ]
+    cursor: reactive[int] = reactive(0)
+
+    class Opened(Message):
+        """A tile was clicked twice."""
+
+    def __init__(self, shelf: Shelf, at: int, size: int = 1) -> None:
+        super().__init__()
+        self.shelf = shelf
+        self.tile_size = size
+        self.tiles: OrderedDict[int, Tile] = OrderedDict()
+        self._reach = at
+        self.set_reactive(GalleryGrid.cursor, at)
+
+    # -- measure ---------------------------------------------------------------------------
+
+    @property
+    def tile(self) -> tuple[int, int]:
+        """(columns, lines) of a tile, no wider than there is room."""
+        columns, lines = SIZES[self.tile_size]
+        return min(columns, max(4, self.size.width - _GAP)), lines
+
+    @property
+    def across(self) -> int:
+        """Tiles side by side."""
+        return max(1, self.size.width // (self.tile[0] + _GAP))
+
+    @property
+    def count(self) -> int:
+        """Tiles there are, as far as is known."""
+        known = self.shelf.count
+        return known if known is not None else max(self._reach, self.cursor) + _AHEAD
+
+    @property
+    def ordinal(self) -> int | None:
+        """The ordinal under the cursor."""
+        return self.shelf.ordinal(self.cursor) if self.count else None
+
+    def _settle(self) -> None:
+        """After a change of size or place: height, the cursor in sight, what is missing."""
+        lines = self.tile[1] + _GAP
+        rows = (self.count + self.across - 1) // self.across
+        self.virtual_size = Size(max(1, self.size.width), max(1, rows * lines))
+        region = Region(0, self.cursor // self.across * lines, 1, self.tile[1])
+        self.scroll_to_region(region, animate=False, force=True)
+        self._ask()
+        self.refresh()
+
+    def on_resize(self) -> None:
+        """Another width holds other tiles."""
+        self._settle()
+
+    # -- reading ---------------------------------------------------------------------------
+
+    def _in_sight(self) -> range:
+        lines = self.tile[1] + _GAP
+        first = int(self.scroll_offset.y) // lines
+        last = (int(self.scroll_offset.y) + self.size.height) // lines + 1
+        return range(first * self.across, min(self.count, last * self.across))
+
+    def _ask(self) -> None:
+        """Have a worker draw what is missing in sight."""
+        missing = [place for place in self._in_sight() if place not in self.tiles]
+        if not missing or not self.size.width:
+            return
+        size, shelf = self.tile, self.shelf
+        app = cast("WbApp", self.app)
+
+        def work(token: Token) -> None:
+            for place in missing:
+                if token.cancelled:
+                    return
+                app.call_soon(self._take, place, read_tile(shelf, place, size), size)
+
+        app.tasks.run("gallery", work)
+
+    def _take(self, place: int, tile: Tile, size: tuple[int, int]) -> None:
+        if not self.is_mounted or size != self.tile:
+            return
+        self.tiles[place] = tile
+        while len(self.tiles) > _KEEP:
+            self.tiles.popitem(last=False)
+        self.refresh()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """What came into sight is read."""
+        super().watch_scroll_y(old_value, new_value)
+        if self.is_mounted:
+            self._ask()
+
+    # -- moving ----------------------------------------------------------------------------
+
+    def action_move(self, across: int, down: int) -> None:
+        """One tile in a direction; at the end of a line to the next one."""
+        self._go(self.cursor + across + down * self.across)
+
+    def action_page(self, by: int) -> None:
+        """A screenful."""
+        rows = max(1, self.size.height // (self.tile[1] + _GAP))
+        self._go(self.cursor + by * rows * self.across)
+
+    def action_end(self, last: bool) -> None:
+        """The first or the last tile known."""
+        self._go(self.count - 1 if last else 0)
+
+    def action_resize(self, by: int) -> None:
+        """Larger or smaller tiles."""
+        size = max(0, min(len(SIZES) - 1, self.tile_size + by))
+        if size != self.tile_size:
+            self.tile_size = size
+            self.tiles.clear()
+            self._settle()
+
+    def _go(self, place: int) -> None:
+        if not self.count:
+            return
+        self.cursor = max(0, min(place, self.count - 1))
+        self._reach = max(self._reach, self.cursor)
+        self._settle()
+
+    def on_click(self, event: events.Click) -> None:
+        """A click puts the cursor there; a second one opens."""
+        column = event.x // (self.tile[0] + _GAP)
+        row = (int(self.scroll_offset.y) + event.y) // (self.tile[1] + _GAP)
+        place = row * self.across + column
+        if column < self.across and place < self.count:
+            self._go(place)
+            if event.chain == 2:
+                self.post_message(self.Opened())
+
+    # -- drawing ---------------------------------------------------------------------------
+
+    def render_line(self, y: int) -> Strip:
+        """One line: a piece of each tile in its row."""
+        row, line = divmod(y + int(self.scroll_offset.y), self.tile[1] + _GAP)
+        width = self.size.width
+        pieces: list[Strip] = []
+        for place in range(row * self.across, min(self.count, (row + 1) * self.across)):
+            pieces += [self._piece(place, line), Strip.blank(_GAP)]
+        strip = Strip.join(pieces) if pieces else Strip.blank(width)
+        return strip.adjust_cell_length(width).apply_style(self.rich_style)
+
+    def _piece(self, place: int, line: int) -> Strip:
+        columns, lines = self.tile
+        tile = self.tiles.get(place)
+        if line == lines - 1:
+            return self._caption(place, tile, columns)
+        if tile is None or line >= len(tile.strips):
+            return Strip.blank(columns)
+        return tile.strips[line].adjust_cell_length(columns)
+
+    def _caption(self, place: int, tile: Tile | None, columns: int) -> Strip:
+        base = Style()
+        if place == self.cursor:
+            base = self.get_component_rich_style("gallery--cursor")
+        dim = base + self.get_component_rich_style("gallery--dim", partial=True)
+        if tile is None:
+            return Strip([Segment(set_cell_size(f" {place + 1} …", columns), dim)], columns)
+        shelf = self.shelf
+        starred = "★" if shelf.starred(tile.uid) else " "
+        star = base + self.get_component_rich_style("gallery--star", partial=True)
+        sign = f" {MARKS[shelf.run.mark(tile.uid)][0]}" if shelf.run.run_id else ""
+        name = clean(tile.uid.split("/", 2)[-1], newlines=False)
+        label = f" {tile.label}{sign}"[: columns // 2]
+        room = max(1, columns - 1 - len(label))
+        return Strip(
+            [
+                Segment(starred, star),
+                Segment(set_cell_size(name, room), base),
+                Segment(set_cell_size(label, columns - 1 - room), dim),
+            ],
+            columns,
+        )
+
+
+class GalleryScreen(ModalScreen["int | None"]):
+    """Returns the ordinal that was opened, or `None`."""
+
+    HELP = "Thumbnails of what the list shows, the filter included. + and - change their size."
+    DEFAULT_CSS = """
+    GalleryScreen { background: $background; }
+    GalleryScreen > Static { height: 1; padding: 0 1; color: $text-muted; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", "Open", id="gallery.open"),
+        Binding("escape,q,G,shift+g", "leave", "Back", id="gallery.leave"),
+    ]
+
+    def __init__(self, shelf: Shelf, at: int, size: int = 1) -> None:
+        super().__init__()
+        self.grid = GalleryGrid(shelf, at, size)
+
+    def compose(self) -> ComposeResult:
+        """The grid between its title and the keys."""
+        yield Static(Text(clean(self.grid.shelf.title, newlines=False), style="bold"))
+        yield self.grid
+        yield Static(
+            "Enter opens · arrows or hjkl move · + - size · Esc back", id="keys", markup=False
+        )
+
+    def on_mount(self) -> None:
+        """The grid takes the keys."""
+        self.grid.focus()
+
+    def on_gallery_grid_opened(self, event: GalleryGrid.Opened) -> None:
+        """A second click opens."""
+        event.stop()
+        self.action_open()
+
+    def action_open(self) -> None:
+        """Go to the sample under the cursor."""
+        self.dismiss(self.grid.ordinal)
+
+    def action_leave(self) -> None:
+        """Back to where one was."""
+        self.dismiss(None)
+
+    def on_unmount(self) -> None:
+        """Nobody waits for the tiles any more."""
+        cast("WbApp", self.app).tasks.cancel("gallery")

@@ -1,0 +1,172 @@
+"""Explore's other ways to look: all of a sample, the gallery, bookmarks in turn; and files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.app.explore.doing import Doing
+from workbench.text import clean
+
+if TYPE_CHECKING:
+    from workbench.app.tasks import Token
+
+
+class Looking(Doing):
+    """Details, gallery, export, and the cycle of bookmarks."""
+
+    # -- all of one sample -----------------------------------------------------------------
+
+    def action_details(self) -> None:
+        """Everything known about the sample, as `wb inspect` tells it."""
+        sample, browser = self.sample, self.browser
+        if sample is None or browser is None:
+            return
+
+        def work(token: Token) -> None:
+            from workbench.app.explore.details import details_of, details_text
+
+            text = details_text(details_of(browser.source, sample))
+            if not token.cancelled:
+                self.bench.call_soon(self._show_details, sample.uid, text)
+
+        self.bench.tasks.run("details", work)
+
+    def _show_details(self, uid: str, text: str) -> None:
+        from workbench.app.widgets.text_panel import TextPanel
+
+        if self.app.screen is self and uid == self.uid:
+            self.app.push_screen(TextPanel(uid, text))
+
+    # -- many at once ----------------------------------------------------------------------
+
+    def action_gallery(self) -> None:
+        """A grid of thumbnails of what the list shows."""
+        browser = self.browser
+        if browser is None or not self.built or not self.samples.count:
+            return
+        from workbench.app.explore.gallery import GalleryScreen
+        from workbench.app.explore.tiles import Shelf
+
+        source, matches = browser.source, self.samples.matches
+        length = "endless" if source.length is None else f"{source.length:,}"
+        title = f"{source.dataset}/{source.split} · {length}"
+        if matches is not None:
+            more = "" if self.samples.exhausted else " so far"
+            title += f" · {self.filter.text} · {len(matches):,} found{more}"
+        ordinals = None if matches is None else tuple(matches)
+        shelf = Shelf(browser, ordinals, self.run_view, self.bookmarks.__contains__, title)
+        size = self.corner.get("thumbnails", 1)
+        screen = GalleryScreen(
+            shelf, shelf.place(self.ordinal or 0), size if size in range(4) else 1
+        )
+
+        def take(ordinal: int | None) -> None:
+            self.corner["thumbnails"] = screen.grid.tile_size
+            if ordinal is not None:
+                self.stand_on(ordinal)
+
+        self.app.push_screen(screen, take)
+
+    # -- bookmarks in turn -----------------------------------------------------------------
+
+    def action_bookmark_step(self, by: int) -> None:
+        """The next or previous bookmark of this split; of one tag where the filter names it."""
+        source = self.browser.source if self.browser else None
+        if source is None:
+            return
+        spec = f"{source.dataset}/{source.split.partition('[')[0]}"
+        wanted = [w.partition(":")[2] for w in self.filter.words if w.startswith("tag:")]
+        known = {tag.casefold(): tag for mark in self.bookmarks.values() for tag in mark.tags}
+        tag = known.get(wanted[0], wanted[0]) if wanted and wanted[0] else None
+
+        def work(token: Token) -> None:
+            from sessions.uid_cache import UidCache
+
+            with UidCache.open() as cache:
+                uid = cache.next(tag, spec) if by > 0 else cache.prev(tag, spec)
+            self.bench.call_soon(self._stand_on_bookmark, uid, tag)
+
+        self.bench.tasks.run("cycle", work)
+
+    def _stand_on_bookmark(self, uid: str | None, tag: str | None) -> None:
+        if uid is None:
+            what = f"with the tag {clean(tag, newlines=False)} " if tag else ""
+            self.notify(
+                f"no bookmark {what}in this split: b sets one aside", timeout=3, markup=False
+            )
+        else:
+            self.open_uid(uid)
+
+    # -- files -----------------------------------------------------------------------------
+
+    def action_export(self) -> None:
+        """Write the sample's images as they came, and a JSON beside them."""
+        sample = self.sample
+        if sample is None:
+            return
+
+        def write(folder: Path) -> str:
+            from workbench.data.export import export_sample
+
+            paths = export_sample(sample, folder)
+            return f"{len(paths)} files written to {paths[0].parent}"
+
+        self._ask_path("Export this sample", "folder", "export", write, "export")
+
+    def palette_actions(self) -> Iterable[tuple[str, str, Callable[[], Any]]]:
+        """What the palette offers here beside the keys."""
+        yield "Export the bookmarks as JSON lines", "", self._export_bookmarks
+        yield "Import bookmarks", "JSON lines, or a UID to a line", self._import_bookmarks
+
+    def _export_bookmarks(self) -> None:
+        def write(path: Path) -> str:
+            from sessions.uid_cache import UidCache
+
+            with UidCache.open() as cache:
+                return f"{_bookmarks(cache.export(path))} written to {path}"
+
+        self._ask_path("Export all bookmarks", "file", "bookmarks", write, "bookmarks.jsonl")
+
+    def _import_bookmarks(self) -> None:
+        def read(path: Path) -> str:
+            from sessions.uid_cache import UidCache
+
+            with UidCache.open() as cache:
+                count, wrong = cache.import_(path)
+            more = f"; {len(wrong)} lines are none: {wrong[0]}" if wrong else ""
+            return f"{_bookmarks(count)} merged{more}"
+
+        self._ask_path("Import bookmarks", "file", "bookmarks", read, "bookmarks.jsonl")
+
+    def _ask_path(
+        self, title: str, label: str, kept: str, work: Callable[[Path], str], default: str
+    ) -> None:
+        """Ask for a path, do the work beside the event loop, say what came of it."""
+        from workbench.app.widgets.picker import LineForm
+
+        paths = self.corner.setdefault("paths", {})
+        last = paths.get(kept) if isinstance(paths, dict) else None
+
+        def take(values: list[str] | None) -> None:
+            if not values or not values[0].strip():
+                return
+            path = Path(values[0].strip()).expanduser().absolute()
+            self.corner["paths"] = {**paths, kept: str(path)}
+
+            def run(token: Token) -> None:
+                self.bench.call_soon(self._done_with_files, work(path))
+
+            self.bench.tasks.run("files", run)
+
+        value = last if isinstance(last, str) and last else str(Path.cwd() / default)
+        self.app.push_screen(LineForm(title, [(label, value)], does="go on"), take)
+
+    def _done_with_files(self, words: str) -> None:
+        self.notify(clean(words, newlines=False), timeout=6, markup=False)
+        self._load_bookmarks()
+
+
+def _bookmarks(count: int) -> str:
+    return f"{count} bookmark{'' if count == 1 else 's'}"

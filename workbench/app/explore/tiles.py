@@ -1,0 +1,89 @@
+"""The tiles of the gallery: a sample's pictures, read and drawn small, and where they are from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from textual.strip import Strip
+
+from sessions.errors import WbError
+from workbench.app.explore.rows import RunView
+from workbench.text import clean
+
+if TYPE_CHECKING:
+    from workbench.app.explore.browser import Browser
+    from workbench.sample import Sample
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """What is shown: a source, or those of its samples that a filter left.
+
+    Attributes:
+        browser: Reads the samples.
+        ordinals: Those of the filter, `None` for all.
+        run: Whose predictions stand beside the names.
+        starred: UID -> whether it is bookmarked.
+        title: What to call it.
+    """
+
+    browser: Browser
+    ordinals: Sequence[int] | None
+    run: RunView
+    starred: Callable[[str], bool]
+    title: str
+
+    @property
+    def count(self) -> int | None:
+        """How many there are, `None` for an endless stream."""
+        return self.browser.length if self.ordinals is None else len(self.ordinals)
+
+    def ordinal(self, place: int) -> int:
+        """The ordinal in the source of what is shown at a place."""
+        return place if self.ordinals is None else self.ordinals[place]
+
+    def place(self, ordinal: int) -> int:
+        """The reverse; 0 where the filter has not this one."""
+        if self.ordinals is None:
+            return ordinal
+        return self.ordinals.index(ordinal) if ordinal in self.ordinals else 0
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One drawn sample: its UID, its label and the lines of its pictures."""
+
+    uid: str
+    label: str
+    strips: tuple[Strip, ...]
+
+
+def read_tile(shelf: Shelf, place: int, size: tuple[int, int]) -> Tile:
+    """Read and draw one sample. For worker threads; what cannot be read is drawn as its error."""
+    from workbench.app.widgets.frames import Shown, make_frame
+
+    columns, lines = size
+    try:
+        sample = shelf.browser.at(shelf.ordinal(place))
+    except WbError as error:
+        frame = make_frame([Shown(None, error=error.message)], (columns, lines - 1), captions=False)
+        return Tile("", "!", tuple(frame.strips))
+    shown = _thumbnails(sample, (columns * 2, lines * 4))
+    frame = make_frame(shown, (columns, lines - 1), captions=False)
+    label = "!" if sample.error else clean(sample.label or "–", newlines=False)
+    return Tile(sample.uid, label, tuple(frame.strips))
+
+
+def _thumbnails(sample: Sample, size: tuple[int, int]) -> list[Any]:
+    from workbench.app.widgets.frames import Shown
+    from workbench.data.images import thumbnail
+
+    shown = []
+    for ref in sample.images[:4]:  # more of them would be specks
+        try:
+            shown.append(Shown(thumbnail(ref, size)))
+        except (WbError, OSError, ValueError, MemoryError) as error:
+            shown.append(Shown(None, error=getattr(error, "message", str(error))))
+    return shown or [Shown(None, error="no image in this sample")]
