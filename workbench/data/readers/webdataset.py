@@ -119,7 +119,7 @@ class WebDatasetReader:
             ) from error
         # It goes by its own offset: somebody may read a row between two headers.
         while (info := tar.next()) is not None:
-            tar.members.clear()  # else every header of the file is kept
+            tar.members.clear()  # type: ignore - else every header of the file is kept
             yield info
 
     def _row(self, place: tuple[int, int], wanted: set[str] | None) -> Row:
