@@ -72,13 +72,14 @@ async def test_what_a_terminal_would_act_on_is_not_in_the_details():
 # -- the gallery
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_the_gallery_shows_thumbnails_with_names_and_labels(size):
+@pytest.mark.parametrize("size", [SIZES[0], SIZES[-1]])
+async def test_the_gallery_shows_thumbnails_with_stars_names_and_labels(size):
+    bookmark("demo/test/000001")
     async with bench(size) as b:
         await b.press("G")
         shown = b.text()
         assert "▀" in shown
-        assert "000000" in shown and "000001" in shown
+        assert "▸000000" in shown and "★000001" in shown
         assert "demo/test · 1,000" in shown
         across = grid(b).across
         assert across == size[0] // 27
@@ -151,13 +152,6 @@ async def test_plus_and_minus_change_the_tiles_and_the_size_is_kept():
         assert grid(b).tile == large
         await b.press("minus", "minus", "minus", "minus")
         assert grid(b).tile < small
-
-
-async def test_stars_stand_in_the_gallery():
-    bookmark("demo/test/000001")
-    async with bench() as b:
-        await b.press("G")
-        await b.shows("★000001")
 
 
 def test_a_tile_of_what_cannot_be_read_says_why():

@@ -65,9 +65,8 @@ def _image(image: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "image", f"{image['name']}: {image['error']}"
         return
     size = f"{image['width']}×{image['height']}"
-    words = (image.get("name"), size, image.get("format"), image.get("mode"))
+    words = (image.get("name"), size, image.get("format"), image.get("mode"), image["source"])
     yield "image", " ".join(str(word) for word in words if word)
-    yield "", str(image["source"])
     yield "", f"sha256 {image['sha256']}"
 
 

@@ -220,7 +220,7 @@ class GalleryGrid(ScrollView, can_focus=True):
         if tile is None:
             return Strip([Segment(set_cell_size(f" {place + 1} …", columns), dim)], columns)
         shelf = self.shelf
-        starred = "★" if shelf.starred(tile.uid) else " "
+        starred = "★" if shelf.starred(tile.uid) else "▸" if place == self.cursor else " "
         star = base + self.get_component_rich_style("gallery--star", partial=True)
         sign = f" {MARKS[shelf.run.mark(tile.uid)][0]}" if shelf.run.run_id else ""
         name = clean(tile.uid.split("/", 2)[-1], newlines=False)
