@@ -50,11 +50,15 @@ KNOBS: dict[str, Knob] = {
     "max_pixels": whole(64_000_000, 1, 2**40, "The largest image that is decoded."),
     "fetch": flag(False, "Fetch images that a dataset names by URL."),
     "fetch_allow": text(None, "Hosts on one's own net that may be fetched from, comma-separated."),
+    "hub_cache_mb": whole(4096, 0, 2**40, "Megabytes of streamed data that are kept on disk."),
     "local_dir": text(None, "A folder on a local disk for databases, where WB_HOME is remote."),
 }
 
 # Read low in the house straight from the environment, so that jobs and the engine inherit them.
-EXPORTED = ("max_pixels", "fetch", "fetch_allow", "local_dir", "engine_idle_minutes")
+EXPORTED = (
+    *("max_pixels", "fetch", "fetch_allow", "local_dir", "engine_idle_minutes"),
+    "hub_cache_mb",
+)
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,7 @@ class Settings:
     max_pixels: int = KNOBS["max_pixels"].default
     fetch: bool = KNOBS["fetch"].default
     fetch_allow: str | None = KNOBS["fetch_allow"].default
+    hub_cache_mb: int = KNOBS["hub_cache_mb"].default
     local_dir: str | None = KNOBS["local_dir"].default
     keymap: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -11,7 +11,7 @@ import pytest
 from workbench.data.presets import list_presets
 
 DOCS = Path(__file__).parents[3] / "docs"
-PAGES = ("datasets.md", "bad-input.md")
+PAGES = ("datasets.md", "hub.md", "bad-input.md")
 
 
 def lines() -> list[str]:
