@@ -9,27 +9,35 @@ sample, and the others are read on.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sessions.uid import Uid
 from workbench.data.columns import columns_in
+from workbench.data.files import LocalFile
 from workbench.data.filters import parse_filter
+from workbench.data.guessing import guess_explanations
 from workbench.data.hub_env import HubError, Remote, is_offline
 from workbench.data.hub_file import Copy, HubFile
 from workbench.data.hub_repo import Ref, find_splits, get_listing, parse_ref
 from workbench.data.hub_state import Mode, folder_of, mode_of
+from workbench.data.index import index_path
 from workbench.data.manifest import Manifest, load_manifest
 from workbench.data.mapping import SplitFile, TableMapping, load_mapping, mapping_path
+from workbench.data.readers.opening import ReadOptions, open_reader
 from workbench.data.rows import columns_of
 from workbench.data.table import TableSource, info_of
-from workbench.errors import DataError
+from workbench.errors import DataError, UnknownName
 
 if TYPE_CHECKING:
     from workbench.data.files import DataFile
+    from workbench.data.index import Entry
     from workbench.data.registry import DatasetInfo
+    from workbench.data.table import _Readers
     from workbench.sample import Sample
 
 KIND = "hub"
@@ -74,6 +82,10 @@ class HubSource(TableSource):
             for remote in remotes
         ]
         super().__init__(dataclasses.replace(mapping, files=tuple(expanded)), split)
+        self._explanations = open_explanations(mapping, parts[0])
+        if self._explanations is not None:
+            both = f"{self.revision} {self._explanations.revision}"
+            self.revision = hashlib.sha256(both.encode()).hexdigest()[:16]
         if plan.limit is not None and self.length is not None:
             self.length = min(self.length, plan.limit)
 
@@ -85,6 +97,18 @@ class HubSource(TableSource):
         """See `Source.iter`."""
         length = self.length or 0
         return itertools.islice(super().iter(start), max(length - max(start, 0), 0))
+
+    def _sample(self, entry: Entry, readers: _Readers) -> Sample:
+        """As the table's, with the explanations that are kept beside it."""
+        sample = super()._sample(entry, readers)
+        if self._explanations is None:
+            return sample
+        try:
+            beside = self._explanations.get(str(Uid(self.dataset, self.split, entry.native)))
+        except UnknownName:
+            return sample
+        error = "; ".join(filter(None, (sample.error, beside.error))) or None
+        return dataclasses.replace(sample, explanations=beside.explanations, error=error)
 
     def ranges_of(self, count: int) -> list[tuple[tuple[int, int], ...]]:
         """What each file must hold for the first `count` samples, and for the ids of all."""
@@ -133,6 +157,43 @@ class HubSource(TableSource):
                 rows += count_rows(file)
             found.append(file)
         return found
+
+
+def open_explanations(mapping: TableMapping, part: SplitFile) -> TableSource | None:
+    """The table of explanations that is joined to a split by its ids, where there is one.
+
+    Raises:
+        DataError: It cannot be read, or lacks the columns.
+    """
+    path = part.beside.get("explanations")
+    if path is None:
+        return None
+    reader = open_reader(LocalFile(Path(path)), ReadOptions())
+    columns = reader.columns
+    reader.close()
+    found = guess_explanations(columns)
+    if mapping.id not in columns or not found:
+        raise DataError(
+            f"{path} has no column {mapping.id!r}, or none of explanations",
+            hint=f"its columns are {', '.join(columns)}",
+            kind="missing_column",
+        )
+    # An index of its own beside that of the split.
+    table = TableMapping(
+        name=mapping.name,
+        files=(SplitFile(part.split, path),),
+        id=mapping.id,
+        explanations=found,
+        metadata=(),
+    )
+    return _Beside(table, part.split)
+
+
+class _Beside(TableSource):
+    """A table that is joined to another one, under the other's UIDs."""
+
+    def _index_path(self) -> Path | None:
+        return index_path(f"{self.dataset}.explanations", self.split)
 
 
 def open_hub(mapping: TableMapping, split: str) -> HubSource:

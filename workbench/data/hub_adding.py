@@ -14,7 +14,7 @@ from typing import Any
 from workbench.data.adding import Added
 from workbench.data.filling import Wishes, fill
 from workbench.data.filters import parse_filter
-from workbench.data.hub import KIND, count_rows, hub_info
+from workbench.data.hub import KIND, count_rows, hub_info, open_explanations
 from workbench.data.hub_env import HubError
 from workbench.data.hub_file import HubFile
 from workbench.data.hub_known import KNOWN
@@ -31,6 +31,7 @@ from workbench.data.hub_repo import (
 )
 from workbench.data.hub_state import forget
 from workbench.data.mapping import SplitFile, TableMapping, check_name, save_mapping
+from workbench.data.naming import named_file
 from workbench.data.table import check_columns
 from workbench.errors import DataError, UnknownName, UsageError
 
@@ -46,7 +47,7 @@ def add_hub(name: str, files: Sequence[str | Path], wishes: dict[str, Any]) -> A
         DataError: It holds no tables, or a column is missing.
         HubError: The hub cannot be asked, or refuses.
     """
-    ref = _one(files)
+    ref, beside = _one(files)
     given = {key: value for key, value in wishes.items() if value is not None}
     for key in NOT_FOR_HUB:
         if given.get(key):
@@ -58,7 +59,7 @@ def add_hub(name: str, files: Sequence[str | Path], wishes: dict[str, Any]) -> A
     wish = Wishes(**known)
     mapping = TableMapping(
         name=name,
-        files=tuple(_parts(ref, splits, wish)),
+        files=_join(_parts(ref, splits, wish), beside),
         kind=KIND,
         id=wish.id or "hash",
         where=wish.where,
@@ -76,20 +77,40 @@ def add_hub(name: str, files: Sequence[str | Path], wishes: dict[str, Any]) -> A
         wish.guesses.append("id: the row's number, since no column is called like one")
         mapping = dataclasses.replace(mapping, id=ROW)
     _check(mapping, listing, splits)
+    for part in mapping.files:
+        explanations = open_explanations(mapping, part)
+        if explanations is not None:
+            explanations.close()
     mapping = _count(mapping, listing, splits)
     forget(name)
     path = save_mapping(mapping)
     return Added(hub_info(mapping), mapping, path, 0, tuple(wish.guesses))
 
 
-def _one(files: Sequence[str | Path]) -> Ref:
-    names = [str(file) for file in files]
-    if len(names) != 1 or not is_ref(names[0]):
+def _one(files: Sequence[str | Path]) -> tuple[Ref, dict[str, str]]:
+    """The one name of the hub, and the tables of explanations by split."""
+    names = [str(file) for file in files if is_ref(str(file))]
+    tables = dict(named_file(file) for file in files if not is_ref(str(file)))
+    if len(names) != 1 or "" in tables or len(tables) != len(files) - 1:
         raise UsageError(
-            f"{len(names)} files, of which some are on the hub",
-            hint="a dataset of the hub is added alone, its splits by --split",
+            f"{len(files)} files, of which some are on the hub",
+            hint="one name of the hub, and beside it tables of explanations as SPLIT=FILE",
         )
-    return parse_ref(names[0])
+    return parse_ref(names[0]), {split: str(path) for split, path in tables.items()}
+
+
+def _join(parts: list[SplitFile], beside: dict[str, str]) -> tuple[SplitFile, ...]:
+    """Set the tables of explanations beside their splits. Raises `UnknownName`."""
+    unknown = sorted(set(beside) - {part.split for part in parts})
+    if unknown:
+        known = ", ".join(part.split for part in parts)
+        raise UnknownName(f"there is no split {unknown[0]!r} to explain", hint=f"it has {known}")
+    return tuple(
+        dataclasses.replace(
+            p, beside={"explanations": beside[p.split]} if p.split in beside else {}
+        )
+        for p in parts
+    )
 
 
 def _look(ref: Ref) -> tuple[Ref, Listing, dict[str, list[str]]]:

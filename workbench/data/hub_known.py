@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+CIFAR10 = (
+    *("airplane", "automobile", "bird", "cat", "deer"),
+    *("dog", "frog", "horse", "ship", "truck"),
+)
+
 KNOWN: dict[str, dict[str, Any]] = {
     "pingzhili/nlvr2": {
         "id": "identifier",
         "texts": {"sentence": "sentence"},
         "label": "label",
+        "labels": ["True", "False", "true=True", "false=False"],
         "image": ["image0", "image1"],
         "task": "statement",
         "description": "NLVR2: is a sentence true of a pair of photographs?",
@@ -20,7 +26,7 @@ KNOWN: dict[str, dict[str, Any]] = {
         "id": "row",
         "texts": {},
         "label": "label",
-        "image": ["img"],
+        "labels": [f"{number}={word}" for number, word in enumerate(CIFAR10)],
         "task": "classification",
         "description": "CIFAR-10: 32x32 pictures of ten kinds of things.",
         "licence": "unknown (Krizhevsky 2009)",
@@ -29,7 +35,7 @@ KNOWN: dict[str, dict[str, Any]] = {
         "id": "pairID",
         "texts": {"hypothesis": "hypothesis"},
         "label": "label",
-        "labels": ["entailment", "neutral", "contradiction"],
+        "labels": ["0=contradiction", "1=neutral", "2=entailment"],
         "image": ["image"],
         "task": "entailment",
         "description": "e-SNLI-VE: does a photograph entail a hypothesis?",

@@ -202,7 +202,7 @@ class TableSource:
             for part, file in zip(self._parts, self._files, strict=True)
         ]
         key = hashlib.sha256(repr((1, mapping.meaning(), self.split, stamps)).encode()).hexdigest()
-        path = index_path(self.dataset, self.split)
+        path = self._index_path()
         index = open_index(path, key)
         if index is None:
             digests = [file.digest() for file in self._files]
@@ -224,6 +224,10 @@ class TableSource:
                 hint=f"no row passes {wheres!r}" if wheres else "its file holds none",
             )
         return index, index.meta["revision"]
+
+    def _index_path(self) -> Path | None:
+        """Where the index is kept."""
+        return index_path(self.dataset, self.split)
 
     def _scan(self) -> Iterator[Entry]:
         """The place of every row of the split, in order."""

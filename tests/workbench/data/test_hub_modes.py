@@ -281,9 +281,10 @@ def test_rows_without_an_id_are_known_by_their_number_across_files(fast_hub):
 
 
 def test_a_known_repository_needs_no_mapping(fast_hub):
-    rows = [{"img": {"bytes": b"x"}, "label": i % 2} for i in range(4)]
+    rows = [{"img": {"bytes": b"x"}, "label": i} for i in range(4)]
     fast_hub.commit("uoft-cs/cifar10", {"plain_text/test-00000-of-00001.parquet": parquet(rows)})
-    assert add("cifar", "hub:uoft-cs/cifar10").guessed == ("labels: 0, 1",)
+    assert add("cifar", "hub:uoft-cs/cifar10").guessed == ("image: img",)
+    assert get_sample("cifar/test/3").label == "cat"
     assert [s.uid for s in open_source("cifar/test").iter()] == [
         f"cifar/test/{i}" for i in range(4)
     ]
@@ -330,3 +331,34 @@ def test_a_source_works_after_a_fork(fast_hub):
         os._exit(0 if source.at(45).error is None else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert source.at(45).error is None
+
+
+def test_explanations_are_joined_by_id(fast_hub, tmp_path):
+    rows = [
+        {"pairID": f"{i}.jpg#0r1e", "image": {"bytes": b"x"}, "hypothesis": "h", "label": "neutral"}
+        for i in range(6)
+    ]
+    fast_hub.commit("Dec2Enc/e-snli-ve", {"data/test-00000-of-00001.parquet": parquet(rows)})
+    table = tmp_path / "esnlive_test.csv"
+    table.write_text(
+        "pairID,gold_label,explanation\n"
+        + "".join(f"{i}.jpg#0r1e,neutral,because {i}\n" for i in (5, 3, 1, 0))
+    )
+    add("esnlive", ["hub:Dec2Enc/e-snli-ve", f"test={table}"])
+    samples = list(open_source("esnlive/test").iter())
+    assert [s.explanations for s in samples] == [
+        *(("because 0",), ("because 1",), (), ("because 3",), (), ("because 5",))
+    ]
+    assert samples[3] == get_sample("esnlive/test/3.jpg#0r1e")
+    assert samples[3].labels == ("contradiction", "neutral", "entailment")
+    before = open_source("esnlive/test").revision
+    table.write_text(table.read_text().replace("because 3", "since 3"))
+    assert get_sample("esnlive/test/3.jpg#0r1e").explanations == ("since 3",)
+    assert open_source("esnlive/test").revision != before
+    with pytest.raises(UnknownName, match="no split 'dev' to explain"):
+        add("two", ["hub:Dec2Enc/e-snli-ve", f"dev={table}"])
+    with pytest.raises(UsageError, match="2 files"):
+        add("two", ["hub:Dec2Enc/e-snli-ve", str(table)])
+    table.write_text("id,why\n1,x\n")
+    with pytest.raises(DataError, match="has no column 'pairID'"):
+        add("two", ["hub:Dec2Enc/e-snli-ve", f"test={table}"])
