@@ -113,6 +113,13 @@ def explained(path: Path) -> Iterator[None]:
         ) from error
     except (OSError, ValueError, RuntimeError, ImportError, KeyError, TypeError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        if any(word in first.lower() for word in ("attention implementation", "flash")):
+            sentence = first.split(". ")[0].split(" yet")[0]
+            raise ModelError(
+                f"{path} cannot be loaded with these attention kernels: {sentence}",
+                hint="try --attention eager, which every model has, or sdpa",
+                kind="unsupported",
+            ) from error
         raise ModelError(
             f"{path} cannot be loaded: {first}",
             hint="check that the folder is whole and its config is that of its weights",

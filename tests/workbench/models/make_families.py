@@ -156,9 +156,10 @@ def llava_next(folder: Path, seed: int = 0) -> Path:
     return save(folder, LlavaNextForConditionalGeneration(config), processor, seed=seed)
 
 
-def paligemma(folder: Path, seed: int = 0) -> Path:
-    """PaliGemma: SigLIP and Gemma, a prefix read in both directions."""
+def paligemma(folder: Path, seed: int = 0, second: bool = False) -> Path:
+    """PaliGemma: SigLIP and Gemma (2, whose layers take turns with a window), a prefix prompt."""
     from transformers import (
+        Gemma2Config,
         GemmaConfig,
         PaliGemmaConfig,
         PaliGemmaForConditionalGeneration,
@@ -172,9 +173,12 @@ def paligemma(folder: Path, seed: int = 0) -> Path:
     image_processor = SiglipImageProcessor(size={"height": SIDE, "width": SIDE})
     image_processor.image_seq_length = (SIDE // PATCH) ** 2
     processor = PaliGemmaProcessor(image_processor=image_processor, tokenizer=words)
+    gemma = Gemma2Config(**text(words, bos_token_id=1, sliding_window=16))
+    if not second:
+        gemma = GemmaConfig(**text(words, bos_token_id=1))
     config = PaliGemmaConfig(
         vision_config=SiglipVisionConfig(**VISION, vision_use_head=False).to_dict(),
-        text_config=GemmaConfig(**text(words, bos_token_id=1)).to_dict(),
+        text_config=gemma.to_dict(),
         image_token_index=words.convert_tokens_to_ids("<image>"),
         projection_dim=64,
         hidden_size=64,

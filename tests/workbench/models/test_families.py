@@ -365,12 +365,20 @@ def test_adapter(name: str, model: LoadedModel, tmp_path: Path) -> None:
     assert len(set(seen)) == 3
 
 
-def test_4bit(name: str, folder: Path, model: LoadedModel) -> None:
-    loaded = load_model(ModelSpec(str(folder), device="cpu", quantization="4bit"))
+def smaller(folder: Path, name: str, model: LoadedModel, quantization: str) -> None:
+    loaded = load_model(ModelSpec(str(folder), device="cpu", quantization=quantization))
     assert loaded.memory_bytes() < 0.8 * model.memory_bytes()
     answers = generate(loaded, prompts(name)[:2], Decoding(max_new_tokens=3))
     assert all(len(answer.tokens) == 3 for answer in answers)
     assert loaded.identity != model.identity
+
+
+def test_4bit(name: str, folder: Path, model: LoadedModel) -> None:
+    smaller(folder, name, model, "4bit")
+
+
+def test_8bit(name: str, folder: Path, model: LoadedModel) -> None:
+    smaller(folder, name, model, "8bit")
 
 
 def test_training_batches(name: str, model: LoadedModel) -> None:

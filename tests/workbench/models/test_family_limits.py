@@ -82,6 +82,23 @@ def test_paligemmas_prefix_is_read_in_both_directions_and_its_answer_is_not(pref
     assert torch.allclose(first[1], other_answer[1], atol=1e-5)
 
 
+def test_paligemma_2_says_which_attention_it_wants_and_does_not_depend_on_its_batch(tmp_path):
+    """Its layers look back 16 tokens in turn with all; its cache is of another kind."""
+    folder = paligemma(tmp_path / "second", second=True)
+    with pytest.raises(ModelError, match="Gemma2") as caught:
+        load(folder)
+    assert caught.value.kind == "unsupported" and "--attention eager" in str(caught.value.hint)
+    loaded = load_model(ModelSpec(str(folder), device="cpu", attention="eager"))
+    prompts = [ask("one " * n, picture(8 * n, 40, n)) for n in (4, 9, 2)]
+    knobs = Decoding(max_new_tokens=20)
+    together = generate(loaded, prompts, knobs)
+    for prompt, answer in zip(prompts, together, strict=True):
+        (alone,) = generate(loaded, [prompt], knobs)
+        assert [t.logprob for t in alone.tokens] == pytest.approx(
+            [t.logprob for t in answer.tokens], abs=1e-4
+        )
+
+
 def test_a_captioner_reads_one_image_and_the_beginning_of_its_caption(caption_model):
     two = refusal(caption_model, *ask("one", picture(), picture()))
     assert "1 messages with 2 images" in two.message
