@@ -25,6 +25,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from workbench.prompts.parse_marks import THINK, blank, flat_text, normal
+from workbench.prompts.parse_reason import reason_of
 from workbench.prompts.parse_verdict import judge, split_words
 from workbench.prompts.parse_words import FOREIGN, REASONS
 
@@ -152,7 +153,10 @@ class _Reader:
         label = self._decide(verdicts)
         if label is None:
             return Parsed(None, self.base.strip())
-        return Parsed(label, self._explanation(verdicts))
+        # Where something is affirmed, what was ruled out before it belongs to the reasons.
+        meant = [v for v in verdicts if v.affirmed] or verdicts
+        first, last = meant[0], meant[-1]
+        return Parsed(label, reason_of(self.base, first.start, first.end, alone=first is last))
 
     def _decide(self, verdicts: Sequence[_Verdict]) -> str | None:
         said = {v.label for v in verdicts if v.affirmed}
@@ -265,23 +269,6 @@ class _Reader:
             out.append((last, match.start()))
             last = match.end()
         return [*out, (last, len(text))]
-
-    def _explanation(self, verdicts: Sequence[_Verdict]) -> str:
-        """What follows the first verdict; what precedes it where nothing follows."""
-        first, last = verdicts[0], verdicts[-1]
-        after = self.base[first.end :]
-        lead = self.base[: first.start]
-        after = re.sub(r"^[\s\W]+", "", after)
-        after = re.sub(r"^(?:because|since|explanation|reason|why)\b[\s:,]*", "", after, flags=re.I)
-        if re.search(r"\w", after) and first is last or re.search(r"\w{2,}\W+\w{2,}", after):
-            return after.strip()
-        sentence_start = max(lead.rfind(ch) for ch in ".!?\n") + 1
-        return (
-            lead[:sentence_start].strip()
-            or re.sub(
-                r"[,;:]?\s*(?:so|therefore|thus|hence)?\s*(?:the|it)?[^,;:]*$", "", lead
-            ).strip()
-        )
 
 
 def _is_list(text: str, pattern: re.Pattern[str]) -> bool:

@@ -10,7 +10,7 @@ import re
 import unicodedata
 
 THINK = re.compile(r"<think>.*?(?:</think>|$)", re.S | re.I)
-_TAG = re.compile(
+TAG = re.compile(
     r"</?[A-Za-z][^<>\n]{0,40}>|<\|[^|<>\n]{1,40}\|>|\[/?INST\]|\\boxed|\\text(?:bf|it)?"
     r"|\\[nrt](?![a-z])"
 )
@@ -59,7 +59,7 @@ def flat_text(base: str, *, letters: bool = False) -> str:
         letters: Whether the labels are letters or digits, so that "B)" is an answer and no list.
     """
     flat = _BROKEN_LINE.sub(" ", base)
-    for pattern in (THINK, _TAG) if letters else (THINK, _TAG, _LIST):
+    for pattern in (THINK, TAG) if letters else (THINK, TAG, _LIST):
         flat = blank(pattern, flat)
     flat = _QUOTED.sub(_without_quotation, flat)
     flat = blank(_LOOSE_QUOTE, flat.translate(_MARKS))

@@ -76,13 +76,37 @@ def test_a_reading_does_not_change_when_the_words_stand_in_another_order():
     [
         ("True. The left image has a red circle.", "The left image has a red circle."),
         ("**False** because no circle is red.", "no circle is red."),
-        ("entailment", ""),
         ("Label: true\nExplanation: two circles.", "two circles."),
         ("The left image has a red circle. Answer: true", "The left image has a red circle."),
+        ("The left image has a red circle, so it is true.", "The left image has a red circle"),
+        ("**Answer:** False\n\n**Reason:** no circle", "no circle"),
+        ('{"label": "true", "explanation": "two circles"}', "two circles"),
+        ('```json\n{"label": "true", "explanation": "two circles"}\n```', "two circles"),
+        ("True", ""),
+        ("True<|im_end|>", ""),
+        ("Not false. Two circles.", "Two circles."),
+        ("It isn't true because there is one (on the left).", "there is one (on the left)."),
+        ("Explanation: two circles.\nLabel: true", "two circles."),
+        ("True (95% sure)", "95% sure"),
+        ("Label: true | Explanation: two circles", "two circles"),
+        ("<think>Is it false?</think>True. Two circles.", "Two circles."),
     ],
 )
 def test_the_explanation_is_what_is_left(text, explanation):
-    assert parse_answer(text, TF | {"entailment": "entailment"}).explanation == explanation
+    assert parse_answer(text, TF).explanation == explanation
+
+
+@pytest.mark.parametrize(
+    ("text", "explanation"),
+    [
+        ("It contradicts the image, since the man sits.", "the man sits."),
+        ("It contradicts the image. The man sits.", "The man sits."),
+        ("It neither entails nor contradicts it, so it is neutral.", "It neither entails nor"),
+        ("It is not neutral; it's a contradiction. The man sits.", "The man sits."),
+    ],
+)
+def test_the_object_of_a_verdict_is_no_explanation_and_what_was_ruled_out_is(text, explanation):
+    assert parse_answer(text, ENTV).explanation.startswith(explanation)
 
 
 def test_an_unparsed_answer_keeps_its_text_as_explanation():

@@ -87,7 +87,7 @@ class PromptPanel(VerticalScroll, can_focus=False):
         with Horizontal(classes="line"):
             yield Label("examples")
             shots = Input("0", id="shots", type="integer")
-            shots.tooltip = "few-shot examples, drawn from the split by the seed"
+            shots.tooltip = "few-shot examples per label, drawn from the train split by the seed"
             yield shots
             yield Button("Ask ⏎", id="ask", variant="primary", compact=True)
 
