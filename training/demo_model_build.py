@@ -181,7 +181,10 @@ def save(model: Qwen2VLForConditionalGeneration, processor: Qwen2VLProcessor, to
 
     to.mkdir(parents=True, exist_ok=True)
     half: Any = copy.deepcopy(model)
-    half.to(torch.bfloat16).save_pretrained(to)
+    half.to(torch.bfloat16)
+    for part in (half.config.text_config, half.config.vision_config):
+        part.dtype = torch.bfloat16  # a model that was loaded has written down its own here
+    half.save_pretrained(to)
     processor.save_pretrained(to)
     for file in to.iterdir():
         file.chmod(0o644)  # safetensors writes 0600: an installed package must be readable

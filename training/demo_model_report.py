@@ -68,6 +68,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", type=Path, required=True, help="where demo_model wrote its log")
     parser.add_argument("--count", type=int, default=500)
+    parser.add_argument("--before", type=int, default=0, help="steps of the weights begun from")
     parser.add_argument("--docs", type=Path, default=Path("docs"))
     args = parser.parse_args()
     model = AutoModelForImageTextToText.from_pretrained(MODEL_DIR, dtype=torch.float32)
@@ -80,7 +81,8 @@ def main() -> None:
     lines = [
         "<!-- written by python -m training.demo_model_report -->",
         f"{parameters:,} parameters, {size / 1e6:.1f} MB of bfloat16 weights; "
-        f"{log[-1]['step']:,} steps in {log[-1]['seconds'] / 60:.0f} minutes of training; "
+        + (f"{args.before:,} steps, then " if args.before else "")
+        + f"{log[-1]['step']:,} steps in {log[-1]['seconds'] / 60:.0f} minutes of training; "
         "measured in fp32, greedy, batch size 32.",
         "",
         *table(figures, args.count),
