@@ -6,6 +6,7 @@ added has its columns, an id for each row, and at least one row per split.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import Any
 from workbench.data.filling import Wishes, fill
 from workbench.data.filters import parse_filter
 from workbench.data.folders import find_splits
+from workbench.data.known.joined import JoinedFile
 from workbench.data.mapping import SplitFile, TableMapping, check_name, mapping_path, save_mapping
 from workbench.data.naming import named_file
 from workbench.data.presets import apply_preset, implied_preset
@@ -148,6 +150,10 @@ def remove_dataset(name: str) -> Path:
         index = index_path(name, split)
         if index is not None:
             index.unlink(missing_ok=True)
+    with contextlib.suppress(DataError):  # damaged, or its files are gone
+        mapping = dataset.mapping()
+        for part in mapping.files if mapping.recipe else ():
+            JoinedFile(mapping.recipe, part).forget()
     dataset.path.unlink(missing_ok=True)
     return dataset.path
 
@@ -244,7 +250,7 @@ def _count(mapping: TableMapping) -> tuple[TableMapping, int]:
 
 def _note(mapping: TableMapping) -> TableMapping:
     """Say beside each split of a known layout what belongs to no sample, and what is not there."""
-    from workbench.data.known.joined import JoinedFile, missing_images
+    from workbench.data.known.joined import missing_images
 
     files = []
     for part in mapping.files:

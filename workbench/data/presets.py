@@ -130,7 +130,7 @@ def _apply_recipe(
     found = get_recipe(preset.recipe).find(Given(folder, single, root))
     said.setdefault("image_root", folder)
     if found.plain:
-        return [str(file) for file in files], found.wishes | said
+        return list(found.plain), found.wishes | said
     wish = preset.wishes | found.wishes | said | {"parts": found.parts}
     return [str(file) for file in files], wish
 

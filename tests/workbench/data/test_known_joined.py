@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from sessions.paths import cache_dir
 from tests.workbench.data.tables import write_pictures
-from workbench.data.adding import add
+from workbench.data.adding import add, remove_dataset
 from workbench.data.known import vqa
 from workbench.data.known.base import Given
 from workbench.data.known.joined import JoinedFile
@@ -123,3 +124,25 @@ def test_problems_are_told_again_without_joining_anew(tmp_path: Path):
     first = JoinedFile("vqa", part).problems()
     assert "2 annotations of questions that are not listed: question_id 1; question_id 2" in first
     assert JoinedFile("vqa", part).problems() == first
+
+
+def test_forgetting_a_dataset_forgets_its_rows_and_what_killed_makers_left(tmp_path: Path):
+    write(tmp_path / "data", ["a", "b", "c"])
+    add("v", tmp_path / "data", like="vqa")
+    kept = cache_dir() / "joined"
+    old, new = kept / ".old.jsonl.1.1.part", kept / ".new.jsonl.1.1.part"
+    for path in (old, new):
+        path.write_text("half a row")
+    os.utime(old, (1, 1))
+    remove_dataset("v")
+    assert sorted(path.name for path in kept.iterdir()) == [new.name]  # another may be at it
+
+
+def test_rows_that_are_taken_away_again_and_again_are_held_in_memory(tmp_path: Path, monkeypatch):
+    write(tmp_path / "data", ["a", "b", "c"])
+    part = add("v", tmp_path / "data", like="vqa").mapping.files[0]
+    file = JoinedFile("vqa", part)
+    whole = file.open().read()
+    monkeypatch.setattr(Path, "replace", lambda path, target: path.unlink())
+    file.forget()
+    assert file.open().read() == whole

@@ -87,6 +87,23 @@ def test_a_split_in_two_files_is_one_split(esnlive: Path):
     assert add("esnlive", esnlive).info.splits["train"] == 2
 
 
+def test_snli_ves_own_lines_are_read_without_reasons(esnlive: Path):
+    row = {
+        "Flickr30K_ID": "224657109",
+        "pairID": "224657109.jpg#0r1n",
+        "gold_label": "entailment",
+        "sentence1": "Three men stand on ladders.",
+        "sentence2": "They work.",
+        "annotator_labels": ["neutral", "entailment"],
+    }
+    write_lines(esnlive / "data/snli_ve_train.jsonl", [row])
+    add("esnlive", esnlive)
+    sample = get_sample("esnlive/train/224657109.jpg#0r1n")
+    assert (sample.label, sample.texts) == ("entailment", {"hypothesis": "They work."})
+    assert (sample.explanations, sample.error) == ((), None)
+    assert sample.metadata["sentence1"] == "Three men stand on ladders."
+
+
 def test_the_same_pair_twice_is_an_error_that_names_both_rows(esnlive: Path):
     path = esnlive / "data/esnlive_dev.csv"
     path.write_text(EVIL + EVIL.splitlines()[1] + "\n")

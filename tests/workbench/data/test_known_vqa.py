@@ -198,3 +198,13 @@ def test_the_real_vizwiz_questions_keep_their_ten_answers_in_their_order():
         assert len(sample.references) == 10
         assert sample.label in said
         assert sample.metadata["confidences"][0] == entry["answers"][0]["answer_confidence"]
+
+
+def test_a_folder_of_plain_tables_is_their_splits(tmp_path: Path):
+    for name in ("train", "test"):
+        (tmp_path / f"{name}.csv").write_text(f"image,question,answer\na.png,{name}?,so\n")
+    write_pictures(tmp_path, ["a.png"])
+    added = add("mine", tmp_path, like="vqa")
+    assert added.info.splits == {"test": 1, "train": 1}
+    (sample,) = open_source("mine/train").iter()
+    assert (sample.texts, sample.error, sample.task) == ({"question": "train?"}, None, "question")

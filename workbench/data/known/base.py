@@ -45,12 +45,12 @@ class Found:
     Attributes:
         parts: One per split.
         wishes: What goes before the preset's wishes.
-        plain: These are ordinary tables: nothing is joined.
+        plain: Ordinary tables, of which nothing is joined: the files to add instead.
     """
 
     parts: list[SplitFile]
     wishes: dict[str, Any] = field(default_factory=dict)
-    plain: bool = False
+    plain: Sequence[str] = ()
 
 
 class Problems:

@@ -1,4 +1,6 @@
-"""e-SNLI-VE: the CSV files of e-ViL, older ones with `Explanation_1..3`, and Flickr30k's images.
+"""e-SNLI-VE: e-ViL's CSV files, older ones with `Explanation_1..3`, SNLI-VE's JSON lines.
+
+Each with the images of Flickr30k.
 
 The label is the column's, never the last letter of the pairID, which disagrees on one row in eight.
 """
@@ -17,8 +19,8 @@ from workbench.data.mapping import SplitFile
 
 VERSION = 1
 _NAME = re.compile(
-    r"(?:e?-?snli-?ve(?:-2\.0)?[-_])?(?P<split>train|dev|val|valid|test)"
-    r"(?:[-_]?(?:part)?[-_]?\d{1,2})?\.csv",
+    r"(?:e?-?snli[-_]?ve(?:-2\.0)?[-_])?(?P<split>train|dev|val|valid|test)"
+    r"(?:[-_]?(?:part)?[-_]?\d{1,2})?\.(?:csv|jsonl)",
     re.I,
 )
 _REASON = re.compile(r"explanation(_\d+)?", re.I)
@@ -35,7 +37,9 @@ def find(given: Given) -> Found:
     if any(split for split, _ in given.files):
         files = [(split or path.stem, path) for split, path in given.files]
     else:
-        matches = ((_NAME.fullmatch(path.name), path) for path in tables_in(given, (".csv",)))
+        matches = (
+            (_NAME.fullmatch(path.name), path) for path in tables_in(given, (".csv", ".jsonl"))
+        )
         files = [(m["split"].lower(), path) for m, path in matches if m]
     if not files:
         raise nothing_found(given.folder, "esnlive", ["esnlive_train.csv", "esnlive_dev.csv"])

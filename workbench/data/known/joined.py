@@ -13,6 +13,7 @@ import io
 import json
 import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -57,6 +58,8 @@ class JoinedFile:
                     if path is not None:
                         return path.open("rb")
                 path = self._make(path)
+        if self._memory is None:  # another process took the rows away, twice
+            self._make(None)
         assert self._memory is not None
         return io.BytesIO(self._memory[0])
 
@@ -128,12 +131,22 @@ class JoinedFile:
         body = repr((self._recipe_name, self.part.split, self._inputs()))
         return hashlib.sha256(os.fsencode(body)).hexdigest()[:16]
 
+    def forget(self) -> None:
+        """Remove the rows that are kept; they can be made again."""
+        path = self._cache_path()
+        if path is not None:
+            self._sweep(path.with_name("none"))
+
     def _sweep(self, path: Path) -> None:
-        """Remove what was made of earlier states of the same files."""
+        """Remove what was made of other states of the same files, and what killed makers left."""
         for old in path.parent.glob(f"{self._place()}-*"):
             if not old.name.startswith(path.stem):
                 with contextlib.suppress(OSError):
                     old.unlink()
+        for left in path.parent.glob(".*.part"):
+            with contextlib.suppress(OSError):
+                if time.time() - left.stat().st_mtime > 86_400:
+                    left.unlink()
 
 
 class JoinedReader(JsonLinesReader):

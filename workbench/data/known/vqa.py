@@ -42,8 +42,9 @@ def find(given: Given) -> Found:
     named = {path: split for split, path in given.files}
     flavours = {path: flavour_of(path) for path in tables_in(given, (".json", *_TABLES))}
     flavours = {p: f for p, f in flavours.items() if f and not p.name.startswith("MultipleChoice")}
-    if flavours and set(flavours.values()) == {"table"} and given.files:
-        return Found([], {"task": "question"}, plain=True)
+    if flavours and set(flavours.values()) == {"table"}:
+        files = [f"{named[p]}={p}" if named.get(p) else str(p) for p in flavours]
+        return Found([], {"task": "question"}, plain=files)
     answers = {
         named.get(path) or _split_of(path): str(path)
         for path, flavour in flavours.items()
