@@ -1,4 +1,4 @@
-"""Writes what each family can do into docs/models.md, from a run of `test_families.py`.
+"""Writes what each family can do into docs/models.md, from a run of their tests.
 
     python -m tests.workbench.models.matrix
 
@@ -19,6 +19,7 @@ from workbench.models.families import FAMILIES as FILES
 from workbench.models.families import LIMITS
 
 PAGE = Path(__file__).parents[3] / "docs" / "models.md"
+FILES_OF_TESTS = ("test_families", "test_family_maps")
 START, END = "<!-- matrix: begin -->", "<!-- matrix: end -->"
 
 # Column -> its tests, and the limit that says why it is not there.
@@ -98,8 +99,8 @@ def table(passed: dict[tuple[str, str], bool]) -> str:
 def main() -> int:
     """Run the tests and write the page."""
     results = Results()
-    tests = Path(__file__).with_name("test_families.py")
-    pytest.main(["-q", "-p", "no:cacheprovider", str(tests)], plugins=[results])
+    tests = [str(Path(__file__).with_name(f"{name}.py")) for name in FILES_OF_TESTS]
+    pytest.main(["-q", "-p", "no:cacheprovider", *tests], plugins=[results])
     made = table(results.passed)
     before, rest = PAGE.read_text(encoding="utf-8").split(START)
     _, after = rest.split(END)
