@@ -72,6 +72,8 @@ def test_a_name_with_a_star_tries_all_that_fit_it_and_says_of_the_others_why_not
     )
     assert mixed.code == 0
     assert "wants the text 'hypothesis'" in mixed.out and "Answer yes or no." in mixed.out
+    other = run_wb("prompts", "try", UID, "--template", "caption/begin", "--json").json
+    assert other["prompts"][0]["gold"] is None, "its label is no caption"
     none = run_wb("prompts", "try", UID, "--template", "entailment/labels", "--json")
     assert none.code == 2 and "hypothesis" in none.json["error"]["message"]
 

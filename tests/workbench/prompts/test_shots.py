@@ -98,6 +98,9 @@ def test_a_draw_from_a_tag_is_balanced():
 def test_a_tag_that_nothing_has_or_too_much_is_told():
     with pytest.raises(UnknownName, match="with the tag 'mine'"):
         uids(ShotWish(tag="mine"))
+    bookmark("demo/test/000003")
+    with pytest.raises(UnknownName, match="no other sample of demo"):
+        uids(ShotWish(tag="mine"), query="demo/test/000003")
     where = source("demo/train")
     bookmark(*(where.uid_at(i) for i in range(MOST_NAMED + 1)))
     with pytest.raises(UsageError, match="too many to show all") as info:
