@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -138,3 +141,22 @@ def test_nothing_heavy_is_imported_to_try_a_prompt():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_the_commands_and_the_template_of_the_docs_work_as_they_stand(run_wb):
+    page = (Path(__file__).parents[2] / "docs" / "prompts.md").read_text("utf-8")
+    commands = re.search(r"```sh\n(.*?)```", page, re.S)
+    own_template = re.search(r"```toml\n(.*?)```", page, re.S)
+    assert commands and own_template
+    mine(own_template[1])
+    lines = [line for line in commands[1].splitlines() if line]
+    assert len(lines) >= 3
+    for line in lines:
+        words = shlex.split(line)
+        assert words[0] == "wb"
+        assert run_wb(*words[1:]).code == 0, line
+    body = run_wb("prompts", "show", "statement/mine", "--json").json
+    assert body["system"] and body["example"] and body["labels"] == {"yes": "true", "no": "false"}
+    for template in list_templates():
+        if template.name != "statement/mine":
+            assert f"`{template.name}`" in page or f"`{template.name.split('/')[1]}`" in page
