@@ -131,6 +131,7 @@ def add(name: str, files: tuple[str, ...], as_json: bool, **options: Any) -> Non
       wb data add easy questions.json --text question=0 --label 1 \\
           --image 'images/{2}.png' --split train='2<800' --split test='2>=800'
       wb data add photos folder/
+      wb data add nlvr2 ~/data/nlvr2
     """
     from workbench.data.adding import add as add_table
     from workbench.data.describing import try_samples
