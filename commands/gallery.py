@@ -136,3 +136,5 @@ def _save(samples: Iterator[Sample], out: str | None, as_json: bool) -> None:
         for path in body["files"]:
             click.echo(path)
     click.echo(f"{len(bodies)} samples written to {out}", err=True)
+    if missing := sum(bool(image["error"]) for body in bodies for image in body["images"]):
+        click.echo(f"{missing} images could not be had: each JSON says why", err=True)

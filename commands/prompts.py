@@ -174,10 +174,7 @@ def _show(body: dict[str, Any], messages: tuple[Message, ...], answer: str | Non
     if body["error"]:
         _say("error", body["error"])
     for message in messages:
-        parts = [p if isinstance(p, str) else f"[{p.name or 'image'}]" for p in message.parts]
-        pictures = " ".join(
-            text for text, p in zip(parts, message.parts, strict=True) if not isinstance(p, str)
-        )
+        pictures = " ".join(f"[{_short(ref.name)}]" for ref in message.images)
         _say(message.role, "\n".join([pictures, message.text] if pictures else [message.text]))
     if body["words"]:
         _say("words", _words(body["words"]))
@@ -199,6 +196,12 @@ def _say(name: str, value: str) -> None:
     click.echo(f"{name:<10}{first}")
     for line in rest:
         click.echo(f"{'':<10}{line}")
+
+
+def _short(name: str) -> str:
+    """An image's name as a word: the end of its path or URL."""
+    last = name.rstrip("/").rpartition("/")[2] or "image"
+    return last if len(last) <= 40 else last[:39] + "…"
 
 
 def _full_name(template: Template) -> str:

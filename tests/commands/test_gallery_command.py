@@ -87,6 +87,18 @@ def test_export_is_another_word_for_out_and_a_pair_is_written_with_a_json_that_n
             assert digest == image["sha256"]
 
 
+def test_images_that_could_not_be_had_are_counted_and_stop_nothing(tmp_path: Path):
+    (tmp_path / "ok.png").write_bytes(picture())
+    rows = [
+        {"id": "a", "caption": "c", "image": "ok.png"},
+        {"id": "b", "caption": "c", "image": "gone.png"},
+    ]
+    add("mine", write_lines(tmp_path / "a.jsonl", rows))
+    result = gallery("mine/a", "--export", str(tmp_path / "out"))
+    assert "2 samples written" in result.stderr and "1 images could not be had" in result.stderr
+    assert len(list((tmp_path / "out").glob("*.png"))) == 1
+
+
 def test_nothing_is_written_where_one_uid_of_several_is_unknown(tmp_path: Path):
     folder = tmp_path / "picked"
     with pytest.raises(UnknownName):
