@@ -172,3 +172,12 @@ def test_a_layout_takes_its_folder_or_its_files_and_says_so(memes: Path):
     added = add("mine", f"mine={memes / 'train.jsonl'}", like="hateful_memes")
     assert added.info.splits == {"mine": 2}
     assert get_sample("mine/mine/42").error is None
+
+
+def test_files_of_other_names_are_asked_for_by_their_split(esnlive: Path):
+    odd = (esnlive / "data/esnlive_dev.csv").rename(esnlive / "data/mine.csv")
+    with pytest.raises(DataError, match="none of the files of esnlive") as caught:
+        add("mine", odd, like="esnlive")
+    assert "SPLIT=FILE" in caught.value.hint
+    assert add("mine", f"dev={odd}", like="esnlive").info.splits == {"dev": 4}
+    assert get_sample("mine/dev/4465359505.jpg#2r1c").error is None  # its images lie above it

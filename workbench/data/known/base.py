@@ -108,6 +108,6 @@ def nothing_found(folder: Path, name: str, expected: Sequence[str]) -> DataError
     """The error for a folder that is none of the layout's."""
     return DataError(
         f"{folder} has none of the files of {name}",
-        hint=f"it should hold {', '.join(expected)}",
+        hint=f"it should hold {', '.join(expected)}; files of other names are given as SPLIT=FILE",
         kind="other_layout",
     )
