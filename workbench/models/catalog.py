@@ -110,12 +110,16 @@ def describe_anything(name: str) -> dict[str, Any]:
         return describe_adapter(name).to_json()
     info = describe(name)
     config = read_config(Path(info.path))
-    text = config.get("text_config") or config
+    text = config.get("text_config") or config.get("decoder") or config
+
+    def first(*names: str) -> Any:  # GPT-2 has words of its own
+        return next((text[name] for name in names if name in text), None)
+
     return info.to_json() | {
         "architectures": ", ".join(config.get("architectures") or ()),
-        "context_length": text.get("max_position_embeddings"),
-        "hidden_size": text.get("hidden_size"),
-        "layers": text.get("num_hidden_layers"),
+        "context_length": first("max_position_embeddings", "n_positions"),
+        "hidden_size": first("hidden_size", "n_embd"),
+        "layers": first("num_hidden_layers", "n_layer"),
         "vocabulary": text.get("vocab_size"),
         "not_supported": LIMITS.get(info.family, {}),
     }

@@ -40,10 +40,10 @@ def test_greedy_answers_are_those_of_transformers_on_the_processors_own_inputs(
         assert [t.id for t in answer.tokens] == [i for i in out[0, length:].tolist() if i != 2]
 
 
-@pytest.mark.parametrize("size", [1, 2, 5])
+@pytest.mark.parametrize("size", [1, 2, 5, 8])
 def test_batch_invariance(name: str, model: LoadedModel, size: int) -> None:
     """Logits of every answer position, in a left-padded batch and alone."""
-    conversations = prompts(name)[-size:]
+    conversations = (prompts(name)[:3] + prompts(name))[-size:]
     answers = [ANSWER] * size
     batch = model.family.encode(model, conversations, answers=answers)
     together = model.model(**batch.inputs).logits

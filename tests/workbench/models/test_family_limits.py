@@ -15,6 +15,7 @@ from workbench.engine.decoding import Decoding
 from workbench.engine.generation import generate
 from workbench.errors import ModelError
 from workbench.models.base import LoadedModel, load_model
+from workbench.models.catalog import describe_anything
 from workbench.models.families import FAMILIES, LIMITS, family_for
 from workbench.models.llava import seen_box
 from workbench.models.places import crop_centre, join_tiles, on_image, resized_box
@@ -110,6 +111,12 @@ def test_a_captioner_reads_one_image_and_the_beginning_of_its_caption(caption_mo
     assert caption_model.tokenizer.decode(begun.input_ids[0]) == "<|start|>a red"
     with pytest.raises(ModelError, match="cross-attention"):
         caption_model.family.image_tokens(begun, 0)
+
+
+def test_a_captioner_is_described_by_its_decoder(folders):
+    facts = describe_anything(str(folders / "captioner"))
+    assert [facts[k] for k in ("context_length", "hidden_size", "layers")] == [128, 64, 2]
+    assert facts["family"] == "captioner" and "several images" in facts["not_supported"]
 
 
 def test_a_row_that_a_family_cannot_read_fails_alone(caption_model):
