@@ -14,7 +14,7 @@ from typing import Any
 from workbench.data.adding import Added
 from workbench.data.filling import Wishes, fill
 from workbench.data.filters import parse_filter
-from workbench.data.hub import KIND, count_rows, hub_info, open_explanations
+from workbench.data.hub import KIND, HubSource, count_rows, first_parts, hub_info, open_explanations
 from workbench.data.hub_env import HubError
 from workbench.data.hub_file import HubFile
 from workbench.data.hub_known import KNOWN
@@ -167,13 +167,15 @@ def _check(mapping: TableMapping, listing: Listing, splits: dict[str, list[str]]
 
 
 def _count(mapping: TableMapping, listing: Listing, splits: dict[str, list[str]]) -> TableMapping:
-    """Note how many rows each split has, where no filter decides that."""
+    """Note how many rows each split has: by footers, else by the index that is then made."""
     found = []
     for part in mapping.files:
         paths = _paths(part, splits)
         filtered = bool(part.where or mapping.where)
         if filtered or not _is_parquet(mapping, splits):
-            found.append(part)
+            source = HubSource(mapping, part.split, first_parts(mapping, part.split))
+            found.append(dataclasses.replace(part, rows=source.length, bad=source.bad))
+            source.close()
             continue
         files = [HubFile(listing.remote(path), dataset=mapping.name) for path in paths]
         found.append(dataclasses.replace(part, rows=sum(in_parallel(count_rows, files))))

@@ -9,12 +9,12 @@ so that UIDs and order are those of the whole split.
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.data.hub import KIND, HubSource, Plan, first_parts
+from workbench.data.hub_checks import check_remote, check_space, is_content, sha256_whole
 from workbench.data.hub_download import Wanted, download
 from workbench.data.hub_env import HubError, Remote
 from workbench.data.hub_parts import Part, Ranges, join, subtract, total
@@ -25,15 +25,12 @@ from workbench.data.manifest import (
     CachedFile,
     CachedSplit,
     Manifest,
-    check_path,
-    git_oid,
     load_manifest,
     sha256_of,
 )
 from workbench.data.mapping import TableMapping
 from workbench.errors import DataError, UnknownName, UsageError
 
-MARGIN = 256 * 1024 * 1024  # bytes of the disk that are left to others
 OnProgress = Callable[[int, int, str], None]
 
 
@@ -218,7 +215,7 @@ class _Caching:
                 file = CachedFile(remote.path, remote.size, digest, remote.etag, part.there)
                 return self._name(manifest, file)
         return self._name(
-            manifest, CachedFile(remote.path, remote.size, _sha256(place, remote), remote.etag)
+            manifest, CachedFile(remote.path, remote.size, sha256_whole(place, remote), remote.etag)
         )
 
     def _into_place(self, part: Part, remote: Remote, place: Path) -> None:
@@ -288,38 +285,6 @@ class _Caching:
                 path.unlink(missing_ok=True)
 
 
-def check_remote(remote: Remote) -> None:
-    """Raise `DataError` for a path that does not stay in the folder."""
-    try:
-        check_path(remote.path)
-    except ValueError as error:
-        raise DataError(f"{remote.name}: {error}") from error
-
-
-def check_space(folder: Path, missing: int) -> None:
-    """Raise `DataError` where the disk has not enough room for `missing` bytes."""
-    free = shutil.disk_usage(folder).free
-    if missing and missing + MARGIN > free:
-        raise DataError(
-            f"{folder} has {_gb(free)} free, and {_gb(missing)} are to be fetched",
-            hint="name another folder with --to, one split with --split, or fewer with --limit",
-            kind="no_space",
-        )
-
-
-def is_content(path: Path, remote: Remote) -> bool:
-    """Whether a whole file is what the hub calls by this etag."""
-    if path.stat().st_size != remote.size:
-        return False
-    if len(remote.etag) == 64:
-        return sha256_of(path, ((0, remote.size),)) == remote.etag
-    return git_oid(path) == remote.etag
-
-
-def _sha256(path: Path, remote: Remote) -> str:
-    return remote.etag if len(remote.etag) == 64 else sha256_of(path, ((0, remote.size),))
-
-
 def _flat(plan: Plan) -> tuple[Remote, ...]:
     return tuple(remote for files in plan.files for remote in files)
 
@@ -341,10 +306,6 @@ def _lock(folder: Path):  # noqa: ANN202 - a HeldLock, imported where it is need
         raise DataError(
             f"another process is caching to {folder}", hint="wait for it, or see `wb jobs`"
         ) from error
-
-
-def _gb(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
 
 
 def _quiet(_done: int, _total: int, _message: str) -> None:

@@ -102,7 +102,7 @@ def test_a_block_is_fetched_once_however_many_want_it(fast_hub, remote):
         reader.start()
     hold.set()
     for reader in readers:
-        reader.join(20)
+        reader.join(60)
     assert found == [BODY[:10]] * 4
     assert len(fast_hub.ranges()) == 1
 
@@ -123,7 +123,7 @@ def test_a_failure_while_reading_ahead_is_told_to_who_needs_it(fast_hub, remote,
     store.ahead(remote, 0, 5)
     thread = store._thread
     assert thread is not None
-    thread.join(20)
+    thread.join(60)
     with pytest.raises(HubError, match="404"):
         store.read(remote, 0, 5)
     assert failing.times == 0
@@ -136,7 +136,7 @@ def test_the_thread_that_reads_ahead_ends_when_it_is_idle(fast_hub, remote, monk
     store.ahead(remote, 0, 10)
     thread = store._thread
     assert thread is not None
-    thread.join(20)
+    thread.join(60)
     assert not thread.is_alive() and store._thread is None
     store.ahead(remote, BLOCK, BLOCK + 10)  # and begins anew
     assert store.read(remote, BLOCK, BLOCK + 10) == BODY[BLOCK : BLOCK + 10]
@@ -153,7 +153,7 @@ def test_ranges_come_in_order_and_stop_when_dropped(fast_hub, remote):
     dropped.take(0)
     del dropped
     for thread in mine:
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive()
 
 
@@ -201,7 +201,7 @@ def test_fifty_half_read_streams_do_not_keep_a_process_from_ending(fast_hub):
     hold = threading.Event()
     fast_hub.fault(hold=hold, times=100_000)
     try:
-        assert child.wait(20) == 0, child.stderr.read()
+        assert child.wait(60) == 0, child.stderr.read()
     except subprocess.TimeoutExpired:
         child.send_signal(signal.SIGABRT)
         pytest.fail(f"it does not end: {child.stderr.read()[-3000:]}")
@@ -235,6 +235,6 @@ input()
     child.stdin.write("\n")
     child.stdin.close()
     try:
-        assert child.wait(20) == 0
+        assert child.wait(60) == 0
     finally:
         hold.set()

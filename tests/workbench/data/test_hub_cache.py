@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.workbench.data.hub_data import REPO, add_pairs, drop_blocks, files, forget
-from workbench.data import hub_cache
+from workbench.data import hub_checks
 from workbench.data.hub_cache import cache_dataset
 from workbench.data.hub_env import HubError
 from workbench.data.hub_parts import Part, join, subtract, total
@@ -202,7 +202,7 @@ def test_space_is_checked_before_anything_is_fetched(fast_hub, monkeypatch):
     add_pairs(fast_hub)
     forget(fast_hub)
     full = shutil.disk_usage(".")._replace(free=1000)
-    monkeypatch.setattr(hub_cache.shutil, "disk_usage", lambda _: full)
+    monkeypatch.setattr(hub_checks.shutil, "disk_usage", lambda _: full)
     with pytest.raises(DataError, match="are to be fetched") as caught:
         cache_dataset("pairs")
     assert "--to" in caught.value.hint
@@ -263,7 +263,7 @@ def test_a_path_that_leads_out_of_the_folder_is_refused(fast_hub, path):
     add_pairs(fast_hub)
     fast_hub.commit(REPO, {"README.md": b"---\n---\n", path: files()[DEV]})
     forget(fast_hub)
-    from workbench.data.hub_cache import check_remote
+    from workbench.data.hub_checks import check_remote
     from workbench.data.hub_env import Remote
 
     with pytest.raises(DataError, match="leads out of the folder"):

@@ -195,7 +195,7 @@ def test_a_slow_hub_is_waited_for(fast_hub, remote):
     reader.start()
     assert not found
     hold.set()
-    reader.join(10)
+    reader.join(60)
     assert found == [BODY[:5]]
 
 

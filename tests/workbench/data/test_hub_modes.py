@@ -294,7 +294,8 @@ def test_splits_can_be_chosen_and_cut(fast_hub):
     fast_hub.commit(REPO, files())
     assert add("one", f"hub:{REPO}", splits=["dev"], **WISHES).info.splits == {"dev": 15}
     assert add("named", f"hub:{REPO}#dev", **WISHES).info.splits == {"dev": 15}
-    add("cut", f"hub:{REPO}#train", splits=["odd=label=False"], **WISHES)
+    cut = add("cut", f"hub:{REPO}#train", splits=["odd=label=False"], **WISHES)
+    assert cut.info.splits == {"odd": 30}
     assert [s.label for s in open_source("cut/odd").iter()] == ["False"] * 30
     cache_dataset("cut")
     assert open_source("cut/odd").length == 30
