@@ -31,7 +31,7 @@ from workbench.data.mapping import SplitFile, TableMapping, load_mapping, mappin
 from workbench.data.readers.opening import ReadOptions, open_reader
 from workbench.data.rows import columns_of
 from workbench.data.table import TableSource, info_of
-from workbench.errors import DataError, UnknownName
+from workbench.errors import DataError, UnknownName, UsageError
 
 if TYPE_CHECKING:
     from workbench.data.files import DataFile
@@ -152,6 +152,7 @@ class HubSource(TableSource):
                 local_only=plan.local_only,
                 needed=needed,
                 first_row=rows if _by_number(mapping) else None,
+                read=mapping.read,
             )
             if _by_number(mapping):
                 rows += count_rows(file)
@@ -282,6 +283,7 @@ def first_file(mapping: TableMapping, part: SplitFile) -> HubFile:
         dataset=mapping.name,
         needed=columns_of(mapping),
         first_row=0 if _by_number(mapping) else None,
+        read=mapping.read,
     )
 
 
@@ -306,7 +308,10 @@ def _by_number(mapping: TableMapping) -> bool:
 
 def hub_info(mapping: TableMapping) -> DatasetInfo:
     """What `wb data list` says of a dataset of the hub; nothing is sent for it."""
-    ref = parse_ref(mapping.files[0].path)
+    try:
+        ref = parse_ref(mapping.files[0].path)
+    except UsageError as error:  # the mapping was edited by hand
+        return dataclasses.replace(info_of(mapping), error=error.message)
     manifest = load_manifest(folder_of(mapping.name))
     whole = manifest is not None and all(map(manifest.is_whole, mapping.splits))
     where = str(dataclasses.replace(ref, split=""))

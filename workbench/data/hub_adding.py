@@ -157,7 +157,12 @@ def _parts(ref: Ref, splits: dict[str, list[str]], wish: Wishes) -> list[SplitFi
 def _check(mapping: TableMapping, listing: Listing, splits: dict[str, list[str]]) -> None:
     """Raise `DataError` for a column that the first file of a split lacks."""
     for part in mapping.files:
-        file = HubFile(listing.remote(_paths(part, splits)[0]), dataset=mapping.name, first_row=0)
+        file = HubFile(
+            listing.remote(_paths(part, splits)[0]),
+            dataset=mapping.name,
+            first_row=0,
+            read=mapping.read,
+        )
         reader = file.reader()
         try:
             keep = parse_filter(mapping.where) & parse_filter(part.where)

@@ -19,6 +19,7 @@ from workbench.errors import DataError
 if TYPE_CHECKING:
     from workbench.data.hub_ranges import Fetching, Range
     from workbench.data.readers.base import RowReader
+    from workbench.data.readers.opening import ReadOptions
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class HubFile:
         local_only: Never ask the hub: what was not cached is an error.
         needed: Columns that are read whatever they hold (Parquet).
         first_row: Rows of the split before this file, where rows are known by their number.
+        read: How a file that is no Parquet is read.
     """
 
     def __init__(
@@ -66,9 +68,11 @@ class HubFile:
         local_only: bool = False,
         needed: Sequence[str] | None = None,
         first_row: int | None = None,
+        read: ReadOptions | None = None,
     ) -> None:
         self.remote, self.copy, self.dataset = remote, copy, dataset
         self.local_only, self.needed, self.first_row = local_only, needed, first_row
+        self.read = read
         self.name = remote.name
 
     def open(self) -> BinaryIO:
@@ -98,7 +102,7 @@ class HubFile:
         try:
             if find_format(self) == "parquet":
                 return HubReader(self)
-            return open_reader(_Plain(self), ReadOptions())
+            return open_reader(_Plain(self), self.read or ReadOptions())
         except HubError as error:
             raise self.in_words(error) from error
 

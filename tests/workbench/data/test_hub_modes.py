@@ -363,3 +363,19 @@ def test_explanations_are_joined_by_id(fast_hub, tmp_path):
     table.write_text("id,why\n1,x\n")
     with pytest.raises(DataError, match="has no column 'pairID'"):
         add("two", ["hub:Dec2Enc/e-snli-ve", f"test={table}"])
+
+
+def test_how_a_table_is_read_is_said_as_for_files(fast_hub):
+    from workbench.data.readers.opening import ReadOptions
+
+    fast_hub.commit("someone/old", {"test.csv": "id;question\nk1;caf\xe9?\n".encode("cp1252")})
+    read = ReadOptions(delimiter=";", encoding="cp1252")
+    add("old", "hub:someone/old", read=read)
+    assert get_sample("old/test/k1").texts == {"question": "caf\xe9?"}
+
+
+def test_a_mapping_that_was_spoilt_by_hand_is_listed_with_its_error(fast_hub):
+    add_pairs(fast_hub)
+    path = home() / "datasets/pairs.toml"
+    path.write_text(path.read_text().replace(f"hub:{REPO}#train", "hub:nothing"))
+    assert "names no dataset of the hub" in str(dataset_info("pairs").error)
