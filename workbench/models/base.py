@@ -226,6 +226,7 @@ def load_model(spec: ModelSpec, on_progress: Progress | None = None) -> LoadedMo
     """
     from workbench.models.families import family_for
     from workbench.models.loading import context_length, pick_device, quiet
+    from workbench.models.memory import check_memory
 
     report = on_progress or (lambda stage, share: None)
     started = time.perf_counter()
@@ -235,6 +236,7 @@ def load_model(spec: ModelSpec, on_progress: Progress | None = None) -> LoadedMo
         find_adapter(spec.adapter)  # a wrong name is told before the long load, not after
     family = family_for(read_config(path))
     device = pick_device(spec.device)
+    check_memory(path, spec, device)
     report("weights", 0.1)
     with quiet():
         model, processor = family.load(spec, path, device)

@@ -121,8 +121,17 @@ def describe_anything(name: str) -> dict[str, Any]:
         "hidden_size": first("hidden_size", "n_embd"),
         "layers": first("num_hidden_layers", "n_layer"),
         "vocabulary": text.get("vocab_size"),
+        "memory": _memory(Path(info.path)),
         "not_supported": LIMITS.get(info.family, {}),
     }
+
+
+def _memory(path: Path) -> dict[str, int]:
+    from workbench.models.memory import table
+
+    with contextlib.suppress(WbError):
+        return table(path)
+    return {}
 
 
 def _info(name: str, where: str, path: Path) -> ModelInfo:
