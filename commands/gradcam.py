@@ -28,8 +28,8 @@ _KNOBS = (
 @click.option("--answer", help="Explain this answer; otherwise the model is asked (greedily).")
 @click.option("--token", type=int, default=0, help="Which token of the answer, from 0.")
 @click.option("--all-tokens", is_flag=True, help="Every token of the answer.")
-@click.option("--method", help="hirescam, gradcam, layercam, integrated, occlusion, ...")
-@click.option("--layer", help="patch.embed, patch.block0, merged.merger, a*b, a+b, ...")
+@click.option("--method", help="elementwise, hirescam, gradcam, integrated, occlusion, ...")
+@click.option("--layer", help="patch.last, patch.embed, merged.last, token.layer0, a*b, a+b, ...")
 @click.option("--target", help="logit, logprob, logodds or margin.")
 @click.option("--contrast", help="The other answer of a margin; else the runner-up.")
 @click.option("--steps", type=int, help="Points on the path of --method integrated.")
@@ -40,7 +40,9 @@ _KNOBS = (
 @click.option("--out", type=click.Path(dir_okay=False), help="Write the overlays as one picture.")
 @click.option("--opacity", type=float, default=0.5, show_default=True, help="0 image, 1 heat.")
 @click.option("--colormap", default="turbo", show_default=True, help="viridis, inferno, jet, grey.")
-@click.option("--max-new-tokens", default=64, show_default=True, help="Of an answer that is asked for.")
+@click.option("--max-new-tokens", default=64, show_default=True, help="Of an answer asked for.")
+    "--max-new-tokens", default=64, show_default=True, help="Of an answer that is asked for."
+)
 @click.option("--model", default="demo", show_default=True, help="demo, a folder or a hub id.")
 @click.option("--adapter", help="A PEFT adapter: a folder, or the id of the run that made it.")
 @click.option(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from workbench.errors import UsageError
 from workbench.explain.blank import blank
-from workbench.explain.maps import Stop, raw_maps
+from workbench.explain.maps import Stop, layer_names, raw_maps
 from workbench.explain.methods import get_method
 from workbench.explain.prepare import (
     Prepared,
@@ -139,11 +139,12 @@ def _by_gradient(
         loaded, prepared, targets, settings, baseline=baseline, cancelled=cancelled
     )
     sizes = [span.size for span in prepared.spans]
+    names, joint = layer_names(loaded, settings.layer)
     return [
         label(
             Explanation(
                 method=settings.method,
-                layer=settings.layer,
+                layer=joint.join(names),
                 token=token,
                 token_text="",
                 images=heat_maps(grid, sizes),

@@ -32,12 +32,18 @@ def check(cancelled: Stop) -> None:
 def layer_names(loaded: LoadedModel, spec: str) -> tuple[list[str], str]:
     """The layers that a spec names and how they combine (`+`, `*` or nothing).
 
+    `patch.last` and `merged.last` stand for the last of their kind that the model has: the last
+    vision block whose output is read, and what hands the image to the language model.
+
     Raises:
         UnknownName: A layer does not exist, naming those that do.
     """
     joint = "*" if "*" in spec else "+" if "+" in spec else ""
     names = [part.strip() for part in (spec.split(joint) if joint else [spec])]
     known = loaded.family.layers(loaded)
+    for kind in ("patch.", "merged.", "token."):
+        found = [name for name in known if name.startswith(kind)]
+        names = [found[-1] if name == f"{kind}last" and found else name for name in names]
     for name in names:
         if name not in known:
             raise UnknownName(f"unknown layer: {name!r}", hint=f"the layers are {', '.join(known)}")

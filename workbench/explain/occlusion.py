@@ -108,14 +108,19 @@ def window_of(size: tuple[int, int], settings: Settings) -> tuple[int, int]:
 
 
 def windows(size: tuple[int, int], window: int, stride: int) -> list[Box]:
-    """Boxes (x0, y0, x1, y1) of every place of a square window; the last ones touch the edge."""
+    """Boxes (x0, y0, x1, y1) of every place of a square window, cut off at the image's edges.
 
-    def starts(length: int) -> list[int]:
-        last = length - window
-        return [*range(0, last, stride), last]
+    Windows begin outside of the image and end outside of it, so that a pixel at the edge lies
+    under as many as one in the middle. Were they kept inside, its mean would be over the few
+    windows that reach the edge, and a map would be hottest at the edge beside an object.
+    """
+
+    def spans(length: int) -> list[tuple[int, int]]:
+        starts = range(min(0, stride - window), length, stride)
+        return [(max(0, start), min(length, start + window)) for start in starts]
 
     width, height = size
-    return [(x, y, x + window, y + window) for y in starts(height) for x in starts(width)]
+    return [(x0, y0, x1, y1) for y0, y1 in spans(height) for x0, x1 in spans(width)]
 
 
 def covers(image: Image.Image, boxes: Sequence[Box], fill: str) -> Iterator[Image.Image]:

@@ -12,8 +12,8 @@ from typing import Any
 
 from workbench.errors import UsageError
 
-DEFAULT_METHOD = "hirescam"
-DEFAULT_LAYER = "patch.embed"
+DEFAULT_METHOD = "elementwise"
+DEFAULT_LAYER = "patch.last"
 DEFAULT_TARGET = "margin"
 
 

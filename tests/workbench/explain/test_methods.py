@@ -299,3 +299,14 @@ def test_images_of_other_formats_are_explained_at_their_own_size(tiny):
     x, y = found.images[0].peak
     assert 0 <= x < 333
     assert 0 <= y < 77
+
+
+def test_the_last_of_a_kind_of_layer_has_a_name_of_its_own(tiny):
+    layers = list(tiny.family.layers(tiny))
+    blocks = [name for name in layers if name.startswith("patch.")]
+    last = explain(tiny, PROMPT, "true", layer="patch.last")
+    named = explain(tiny, PROMPT, "true", layer=blocks[-1])
+    assert last.layer == blocks[-1] != "patch.embed"
+    assert np.array_equal(last.images[1].grid, named.images[1].grid)
+    joined = explain(tiny, PROMPT, "true", layer="patch.embed*merged.last")
+    assert joined.layer == "patch.embed*merged.merger"

@@ -44,15 +44,16 @@ def test_occlusion_equals_brute_force_one_picture_at_a_time(tiny):
         image = ref.load()
         w, h = image.size
         total, count = np.zeros((h, w)), np.zeros((h, w))
-        for y in range(0, h - 15, 8):
-            for x in range(0, w - 15, 8):
+        for y in range(-8, h, 8):
+            for x in range(-8, w, 8):
                 covered = image.copy()
                 covered.paste((128, 128, 128), (x, y, x + 16, y + 16))
                 variant = [*refs]
                 variant[index] = png(covered)
                 drop = whole - margin_of(tiny, ask("is it", *variant), ids, other)
-                total[y : y + 16, x : x + 16] += drop
-                count[y : y + 16, x : x + 16] += 1
+                here = slice(max(0, y), y + 16), slice(max(0, x), x + 16)
+                total[here] += drop
+                count[here] += 1
         mean = total / count
         raw.append(mean.reshape(h // 8, 8, w // 8, 8).mean(axis=(1, 3)))
     scale = max(r.max() for r in raw)
@@ -62,13 +63,28 @@ def test_occlusion_equals_brute_force_one_picture_at_a_time(tiny):
         assert np.allclose(heat.grid, np.clip(expected / scale, 0, 1), atol=2e-3)
 
 
-def test_windows_reach_every_edge_and_spread_is_a_weighted_mean():
-    boxes = windows((50, 30), 16, 8)
-    assert max(b[2] for b in boxes) == 50
-    assert max(b[3] for b in boxes) == 30
-    assert min(b[0] for b in boxes) == min(b[1] for b in boxes) == 0
-    assert np.allclose(spread(boxes, [2.0] * len(boxes), (50, 30), 8), 2.0)
-    assert windows((10, 10), 10, 5) == [(0, 0, 10, 10)]
+def test_every_pixel_lies_under_as_many_windows_and_spread_is_a_weighted_mean():
+    boxes = windows((48, 32), 16, 8)
+    under = np.zeros((32, 48))
+    for x0, y0, x1, y1 in boxes:
+        assert 0 <= x0 < x1 <= 48 and 0 <= y0 < y1 <= 32
+        under[y0:y1, x0:x1] += 1
+    assert (under == 4).all()
+    assert np.allclose(spread(boxes, [2.0] * len(boxes), (48, 32), 8), 2.0)
+    ragged = windows((50, 30), 16, 8)
+    assert max(b[2] for b in ragged) == 50 and max(b[3] for b in ragged) == 30
+    assert windows((10, 10), 4, 9) == [(0, 0, 4, 4), (9, 0, 10, 4), (0, 9, 4, 10), (9, 9, 10, 10)]
+
+
+def test_an_object_beside_the_edge_is_hottest_itself_and_not_the_edge_beside_it():
+    """Covering any pixel of the object takes everything: the worst case for a mean."""
+    x0, y0, x1, y1 = 3, 46, 18, 61
+    boxes = windows((64, 64), 16, 4)
+    drops = [
+        max(0, min(x1, b[2]) - max(x0, b[0])) * max(0, min(y1, b[3]) - max(y0, b[1])) for b in boxes
+    ]
+    (heat,) = heat_maps([spread(boxes, drops, (64, 64), 4)], [(64, 64)])
+    assert in_box(heat.peak, [x0, y0, x1, y1])
 
 
 @pytest.fixture(scope="module")
