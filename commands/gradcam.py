@@ -41,8 +41,6 @@ _KNOBS = (
 @click.option("--opacity", type=float, default=0.5, show_default=True, help="0 image, 1 heat.")
 @click.option("--colormap", default="turbo", show_default=True, help="viridis, inferno, jet, grey.")
 @click.option("--max-new-tokens", default=64, show_default=True, help="Of an answer asked for.")
-    "--max-new-tokens", default=64, show_default=True, help="Of an answer that is asked for."
-)
 @click.option("--model", default="demo", show_default=True, help="demo, a folder or a hub id.")
 @click.option("--adapter", help="A PEFT adapter: a folder, or the id of the run that made it.")
 @click.option(
