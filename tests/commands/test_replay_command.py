@@ -41,7 +41,7 @@ def test_the_same_model_and_seed_say_the_same(wb, tmp_path):
 
 
 def test_a_difference_is_shown_at_its_first_token(wb):
-    record = asked(wb, UID, "Say something.", *HOT, "--seed", "4")
+    record = asked(wb, UID)  # greedy, a label and a line of explanation
     log = SessionLog.open("tampered")
     line = next(r for r in current_session().records() if r.id == record["id"])
     assert isinstance(line, PromptRecord)
