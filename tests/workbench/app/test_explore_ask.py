@@ -10,6 +10,7 @@ from textual.widgets import Input
 from sessions.records import GradcamRecord, PromptRecord
 from sessions.session_log import current_session
 from tests.workbench.app.explore_bench import SIZES, FakeEngine, bench
+from workbench.app.explore.browser import Browser
 from workbench.app.explore.prompt_panel import PromptText
 from workbench.app.widgets.text_panel import ErrorPanel, TextPanel
 from workbench.errors import EngineError, PromptTooLong
@@ -64,6 +65,33 @@ async def test_moving_on_while_asking_keeps_the_answer_for_its_own_sample():
         assert prompts()[0].uid == "demo/test/000000"
         await b.press("k")
         await b.shows("earlier: 1 answer")
+
+
+async def test_keys_that_are_faster_than_reading_are_meant_for_the_sample_under_the_cursor(
+    monkeypatch,
+):
+    gate, read = threading.Event(), Browser.at
+
+    def slowly(self, ordinal):
+        assert ordinal == 0 or gate.wait(60)
+        return read(self, ordinal)
+
+    monkeypatch.setattr(Browser, "at", slowly)
+    engine = FakeEngine()
+    async with bench(engine=engine) as b:
+        await b.pilot.press("j", "enter")
+        assert not b.explore.asking and b.explore.uid == "demo/test/000000"
+        gate.set()
+        await b.until(lambda: prompts())
+        await b.settle()
+        assert [r.uid for r in prompts()] == ["demo/test/000001"]
+        await b.shows("False. It is red")
+        gate.clear()
+        await b.pilot.press("j", "b", "j")
+        gate.set()
+        await b.until(lambda: b.explore.uid == "demo/test/000003")
+        await b.settle()
+        assert not b.explore.bookmarks, "what was meant for a sample that was left is forgotten"
 
 
 async def test_the_cursor_moves_along_the_tokens_and_shows_their_alternatives():

@@ -53,7 +53,11 @@ class Asking(ExploreBase):
         self.action_ask()
 
     def action_ask(self) -> None:
-        """Ask what stands in the panel about the sample in view."""
+        """Ask what stands in the panel about the sample under the cursor."""
+        if not self.asking:
+            self.once_shown(self._ask_now)
+
+    def _ask_now(self) -> None:
         if self.asking:
             return
         if self.sample is None or self.browser is None:

@@ -15,6 +15,8 @@ from workbench.app.explore.rows import RunView
 from workbench.app.explore.sample_list import SampleList
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from workbench.app.app import WbApp
     from workbench.app.explore.answer import AnswerPanel
     from workbench.app.explore.browser import Browser
@@ -50,6 +52,10 @@ class ExploreBase(Screen[None]):
     def uid(self) -> str | None:
         """The UID of the sample in view."""
         return self.sample.uid if self.sample else None
+
+    def once_shown(self, do: Callable[[], None]) -> None:
+        """Do something about the sample under the cursor; see `Loading`."""
+        do()
 
     @property
     def samples(self) -> SampleList:

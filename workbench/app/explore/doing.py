@@ -57,6 +57,9 @@ class Doing(Running):
 
     def action_bookmark(self) -> None:
         """Set the sample aside, or take the star off again."""
+        self.once_shown(self._bookmark)
+
+    def _bookmark(self) -> None:
         uid = self.uid
         if uid is None:
             return
@@ -65,12 +68,15 @@ class Doing(Running):
             self.keep_bookmark(uid, lambda cache: cache.add(uid), "★")
         elif mark.tags or mark.note:
             # Tags and notes are work: one key does not throw them away.
-            self.action_bookmark_tags()
+            self._bookmark_tags()
         else:
             self.keep_bookmark(uid, lambda cache: cache.remove(uid), "☆ taken off:")
 
     def action_bookmark_tags(self) -> None:
         """Bookmark with tags and a note."""
+        self.once_shown(self._bookmark_tags)
+
+    def _bookmark_tags(self) -> None:
         uid = self.uid
         if uid is None:
             return

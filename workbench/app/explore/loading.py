@@ -19,6 +19,8 @@ from workbench.app.widgets.header import BenchHeader
 from workbench.text import clean
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from workbench.app.tasks import Token
     from workbench.data.source import Source
     from workbench.sample import Sample
@@ -33,6 +35,8 @@ class Loading(Filtering):
         super().__init__()
         self._wanted_run: str | None = None
         self._wanted_uid: tuple[str, str | None] | None = None
+        self._shown: int | None = None  # the ordinal of the sample in view
+        self._wish: tuple[int, Callable[[], None]] | None = None
 
     # -- the source ------------------------------------------------------------------------
 
@@ -72,6 +76,7 @@ class Loading(Filtering):
     def _opened(self, source: Source, at: int) -> None:
         self.image.wait()
         self.browser = Browser(source)
+        self._shown = self._wish = None
         self.run_view, self.bookmarks = RunView(), {}
         self.filter = Filter()
         self._clear_filter_field()
@@ -180,9 +185,27 @@ class Loading(Filtering):
 
         self.bench.tasks.run("sample", work)
 
+    def once_shown(self, do: Callable[[], None]) -> None:
+        """Do something about the sample under the cursor, now or when it has come into view.
+
+        Keys can be faster than a sample is read: what is meant for the one that the cursor went
+        to must not be done to the one before. Moving on forgets it; the last wish counts.
+        """
+        samples = self.samples
+        under = samples.ordinal if samples.keep is None else None
+        if under is None or under == self._shown:
+            do()
+        else:
+            self._wish = (under, do)
+
+    def _fulfil(self, ordinal: int) -> None:
+        wish, self._wish = self._wish, None
+        if wish is not None and wish[0] == ordinal:
+            wish[1]()
+
     def _not_read(self, ordinal: int, error: WbError) -> None:
         if ordinal == self.ordinal:
-            self.sample = None
+            self.sample, self._shown, self._wish = None, ordinal, None
             self.image.show(None, f"sample {ordinal + 1} cannot be read: {clean(error.message)}")
 
     def _show_sample(self, browser: Browser, ordinal: int, sample: Sample) -> None:
@@ -191,13 +214,14 @@ class Loading(Filtering):
         row = browser.row(ordinal)
         if row is not None:
             self.samples.take([row])
-        if self.sample is not None and sample.uid == self.uid:
-            return
-        self.sample = sample
-        self.image.show(sample)
-        self.refresh_texts()
-        self.sample_changed(sample)
-        self._note_visit(sample.uid)
+        self._shown = ordinal
+        if self.sample is None or sample.uid != self.uid:
+            self.sample = sample
+            self.image.show(sample)
+            self.refresh_texts()
+            self.sample_changed(sample)
+            self._note_visit(sample.uid)
+        self._fulfil(ordinal)
 
     def sample_changed(self, sample: Sample) -> None:
         """Another sample is in view; the other parts of the screen follow."""

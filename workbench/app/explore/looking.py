@@ -20,6 +20,9 @@ class Looking(Doing):
 
     def action_details(self) -> None:
         """Everything known about the sample, as `wb inspect` tells it."""
+        self.once_shown(self._details)
+
+    def _details(self) -> None:
         sample, browser = self.sample, self.browser
         if sample is None or browser is None:
             return
@@ -103,6 +106,9 @@ class Looking(Doing):
 
     def action_export(self) -> None:
         """Write the sample's images as they came, and a JSON beside them."""
+        self.once_shown(self._export)
+
+    def _export(self) -> None:
         sample = self.sample
         if sample is None:
             return
