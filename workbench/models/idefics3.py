@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,7 +18,6 @@ from workbench.models.batch import ImageSpan
 from workbench.models.decoder import DecoderFamily, Sizes, Spans, image_columns, tower_layers
 from workbench.models.families import LIMITS
 from workbench.models.places import join_tiles, on_image, square
-from workbench.models.spec import ModelSpec
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,11 +34,6 @@ class Idefics3(DecoderFamily):
     model_types = ("idefics3", "smolvlm")
     limits = LIMITS["idefics3"]
     nested_images = True
-
-    def load(self, spec: ModelSpec, path: Path, device: torch.device) -> tuple[nn.Module, Any]:
-        """The model in evaluation mode and its processor."""
-        without_num2words()
-        return super().load(spec, path, device)
 
     def spans(self, loaded: LoadedModel, inputs: Mapping[str, Any], sizes: Sizes) -> Spans:
         """Tiles in reading order, then the whole image; small images have the whole one alone."""
@@ -75,14 +68,6 @@ class Idefics3(DecoderFamily):
         else:
             grid = join_tiles(fine, span.tiles)
         return grid + on_image(square(small), None, span.size, (grid.shape[0], grid.shape[1]))
-
-
-def without_num2words() -> None:
-    """Let SmolVLM's processor be made without `num2words`, which only spells counts of frames."""
-    from transformers.models.smolvlm import processing_smolvlm
-
-    if getattr(processing_smolvlm, "num2words", None) is None:
-        processing_smolvlm.num2words = str
 
 
 def _images(

@@ -193,9 +193,6 @@ def smolvlm(folder: Path, seed: int = 0) -> Path:
         SmolVLMVideoProcessor,
     )
 
-    from workbench.models.idefics3 import without_num2words
-
-    without_num2words()
     words = _idefics_words()
     processor = SmolVLMProcessor(
         image_processor=SmolVLMImageProcessor(**SIZES),
