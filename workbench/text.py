@@ -31,3 +31,8 @@ def clean(text: object, *, newlines: bool = True) -> str:
     out = _ESCAPE.sub("", str(text).replace("\r\n", "\n").replace("\r", "\n"))
     out = _CONTROL.sub("", out)
     return out if newlines else re.sub(r"[\n\t]+", " ", out)
+
+
+def counted(n: int, noun: str) -> str:
+    """For example `1 run`, `1,000 runs`."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.app.explore.doing import Doing
-from workbench.text import clean
+from workbench.text import clean, counted
 
 if TYPE_CHECKING:
     from workbench.app.tasks import Token
@@ -131,7 +131,7 @@ class Looking(Doing):
             from sessions.uid_cache import UidCache
 
             with UidCache.open() as cache:
-                return f"{_bookmarks(cache.export(path))} written to {path}"
+                return f"{counted(cache.export(path), 'bookmark')} written to {path}"
 
         self._ask_path("Export all bookmarks", "file", "bookmarks", write, "bookmarks.jsonl")
 
@@ -142,7 +142,7 @@ class Looking(Doing):
             with UidCache.open() as cache:
                 count, wrong = cache.import_(path)
             more = f"; {len(wrong)} lines are none: {wrong[0]}" if wrong else ""
-            return f"{_bookmarks(count)} merged{more}"
+            return f"{counted(count, 'bookmark')} merged{more}"
 
         self._ask_path("Import bookmarks", "file", "bookmarks", read, "bookmarks.jsonl")
 
@@ -172,7 +172,3 @@ class Looking(Doing):
     def _done_with_files(self, words: str) -> None:
         self.notify(clean(words, newlines=False), timeout=6, markup=False)
         self._load_bookmarks()
-
-
-def _bookmarks(count: int) -> str:
-    return f"{count} bookmark{'' if count == 1 else 's'}"

@@ -26,7 +26,7 @@ from workbench.app.lists.palette import Palette
 from workbench.app.lists.row_list import RowList
 from workbench.app.runs.run_table import state_sign
 from workbench.app.widgets.header import BenchHeader
-from workbench.text import clean
+from workbench.text import clean, counted
 
 REFRESH_S = 1.0  # how often the jobs are read again while they are looked at
 
@@ -140,7 +140,7 @@ class JobsScreen(JobDeeds):
         wanted, self._wanted = self._wanted, None
         self.table.show_jobs(event.jobs, cursor=wanted)
         live = sum(job.live for job in event.jobs)
-        words = f"{len(event.jobs):,} jobs" + (f" · {live} running" if live else "")
+        words = counted(len(event.jobs), "job") + (f" · {live} running" if live else "")
         self.query_one(BenchHeader).subject = words
         self.job = self.table.jobs.get(self.job.id if self.job else "") or self.table.job
 

@@ -30,7 +30,7 @@ from workbench.app.runs.run_table import RunTable
 from workbench.app.runs.sample_table import SampleTable, ViewBar
 from workbench.app.runs.summaries import SummaryCache
 from workbench.app.widgets.header import BenchHeader
-from workbench.text import clean
+from workbench.text import clean, counted
 
 REFRESH_S = 2.0  # how often the list of runs is read again while it is looked at
 POST_S = 0.3  # how often the list hears of a long file that is being read
@@ -131,7 +131,7 @@ class RunsScreen(RunDeeds):
         wanted, self._wanted = self._wanted, None
         self.table.show_runs(event.runs, cursor=wanted)
         running = sum(run.state == "running" for run in event.runs)
-        words = f"{len(event.runs):,} runs" + (f" · {running} running" if running else "")
+        words = counted(len(event.runs), "run") + (f" · {running} running" if running else "")
         self.query_one(BenchHeader).subject = words
         fresh = self.table.runs.get(self.run.id) if self.run else None
         if self.run is not None and fresh is None:

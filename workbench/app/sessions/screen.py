@@ -30,7 +30,7 @@ from workbench.app.sessions.reading import (
 from workbench.app.sessions.replay_panel import ReplayPanel
 from workbench.app.sessions.tables import EntryTable, SessionTable
 from workbench.app.widgets.header import BenchHeader
-from workbench.text import clean
+from workbench.text import clean, counted
 
 REFRESH_S = 2.0  # how often the sessions are looked at again while somebody looks at them
 
@@ -125,7 +125,7 @@ class SessionsScreen(SessionDeeds):
     def _sessions_read(self, event: SessionsRead) -> None:
         self._listing = False
         self.table.show_sessions(event.sessions)
-        self.query_one(BenchHeader).subject = f"{len(event.sessions):,} sessions"
+        self.query_one(BenchHeader).subject = counted(len(event.sessions), "session")
         known = self.table.sessions.get(self.session.id) if self.session else None
         self.session = known or self.table.session
 
