@@ -87,9 +87,17 @@ async def test_keys_that_are_faster_than_reading_are_meant_for_the_sample_under_
         assert [r.uid for r in prompts()] == ["demo/test/000001"]
         await b.shows("False. It is red")
         gate.clear()
+        copied: list[str] = []
+        monkeypatch.setattr(b.explore.bench, "copy_text", lambda text, *_: copied.append(text))
+        await b.pilot.press("j", "y")
+        assert not copied
+        gate.set()
+        await b.until(lambda: copied)
+        assert "demo/test/000002" in copied[0]
+        gate.clear()
         await b.pilot.press("j", "b", "j")
         gate.set()
-        await b.until(lambda: b.explore.uid == "demo/test/000003")
+        await b.until(lambda: b.explore.uid == "demo/test/000004")
         await b.settle()
         assert not b.explore.bookmarks, "what was meant for a sample that was left is forgotten"
 

@@ -376,7 +376,8 @@ def test_load_status_and_release(engine, spec):
 
 
 def test_an_explanation_over_the_socket_is_that_of_the_library(engine, spec, tiny):
-    explain = pytest.importorskip("workbench.explain.request")
+    from workbench.explain import request as explain
+
     conversation = ask("is it red?", picture(64, 48, 2))
     there = engine.explain(conversation, "true", spec, token=0)
     here = explain.explain_request(

@@ -26,7 +26,8 @@ def test_overlay_colormaps_and_result_import_no_torch():
 
 @pytest.mark.parametrize("name", ["viridis", "inferno", "turbo", "jet"])
 def test_colour_maps_match_matplotlib(name):
-    matplotlib = pytest.importorskip("matplotlib")
+    import matplotlib
+
     at = np.linspace(0, 1, 256)
     reference = matplotlib.colormaps[name](at)[:, :3] * 255
     assert np.abs(colour(at, name).astype(float) - reference).max() <= 3

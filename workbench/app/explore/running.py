@@ -80,11 +80,17 @@ class Running(Loading, Heating):
 
     def action_copy_command(self) -> None:
         """Copy the command that does what is on the screen."""
+        self.once_shown(self._copy_command)
+
+    def _copy_command(self) -> None:
         text = self.command_line()
         if text:
             self.bench.copy_text(text, "command")
 
     def action_copy_uid(self) -> None:
         """Copy the UID."""
+        self.once_shown(self._copy_uid)
+
+    def _copy_uid(self) -> None:
         if self.uid:
             self.bench.copy_text(self.uid, "UID", panel=False)
