@@ -22,7 +22,7 @@ from sessions.process import identify, is_alive, wait_for_end
 
 
 class _Ended(Exception):
-    """SIGTERM came while there was nothing to hand it on to."""
+    """It was asked to end while it waited for a GPU."""
 
 
 class Supervisor:
@@ -32,31 +32,37 @@ class Supervisor:
         self.folder = folder
         self.lock = lock
         self.wrapper: subprocess.Popen[bytes] | None = None
+        self.cancelled = False
+        self._waiting = False
 
     def run(self) -> None:
         """Queue, start, wait; and write the result where nobody else has."""
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, self._on_term)
+        write_identity(self.folder.path / "supervisor.json", identify(os.getpid()))
         try:
-            # From its first moment a TERM raises `_Ended`: one that came while we wrote down who
-            # we are has to end as cancelled too.
-            signal.signal(signal.SIGTERM, self._on_term)
-            write_identity(self.folder.path / "supervisor.json", identify(os.getpid()))
             gpus = self._acquire_gpus()
-            if self.folder.cancel_request():
-                raise _Ended
-            wrapper = self._start_wrapper(gpus)
         except _Ended:
+            gpus = []
+        if self._is_cancelled():
             self.folder.finish("cancelled", exit_code=None, message="cancelled while queued")
             return
-        code = wrapper.wait()
+        code = self._start_wrapper(gpus).wait()
         if self.folder.result() is None:
             self._finish_for(code)
 
+    def _is_cancelled(self) -> bool:
+        return self.cancelled or self.folder.cancel_request() is not None
+
     def _on_term(self, _number: int, _frame: FrameType | None) -> None:
-        # Handed on only to the wrapper: it is our child and not reaped, so its pid is still its.
-        if self.wrapper is None:
+        self.cancelled = True
+        if self._waiting:
+            # The one wait that nothing else ends. Anywhere else an exception out of nowhere could
+            # break off the writing of a record, that of the cancel itself among them.
+            self._waiting = False
             raise _Ended
-        if self.wrapper.returncode is None:
+        # Handed on only to the wrapper: it is our child and not reaped, so its pid is still its.
+        if self.wrapper is not None and self.wrapper.returncode is None:
             self.wrapper.send_signal(signal.SIGTERM)
 
     def _acquire_gpus(self) -> list[int]:
@@ -69,9 +75,19 @@ class Supervisor:
                 flock(fd, path, wait=False)
             except BlockingIOError:
                 say(f"waiting for GPU {name}")
-                flock(fd, path)  # the kernel wakes those who wait in the order of their coming
+                self._wait_for(fd, path)
             held.append(fd)
         return held
+
+    def _wait_for(self, fd: int, path: Path) -> None:
+        self._waiting = True
+        try:
+            # A TERM from here on raises; one that came before is seen here.
+            if self._is_cancelled():
+                raise _Ended
+            flock(fd, path)  # the kernel wakes those who wait in the order of their coming
+        finally:
+            self._waiting = False
 
     def _start_wrapper(self, gpus: list[int]) -> subprocess.Popen[bytes]:
         kept = [self.lock, *gpus]
@@ -85,7 +101,7 @@ class Supervisor:
         )
         for fd in kept:
             os.close(fd)
-        if self.folder.cancel_request():
+        if self._is_cancelled():
             self.wrapper.send_signal(signal.SIGTERM)
         return self.wrapper
 
@@ -94,7 +110,7 @@ class Supervisor:
         process = self.folder.identity("process")
         if process and is_alive(process):
             wait_for_end(process)
-        cancelled = self.folder.cancel_request() is not None
+        cancelled = self._is_cancelled()
         how = f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
         what = "how its command ended is not known" if process else "its command never began"
         self.folder.finish(
