@@ -10,7 +10,9 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from functools import cache
 from typing import Any
 
 from sessions.ids import now
@@ -42,16 +44,25 @@ def secrets(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def describe() -> dict[str, Any]:
-    """The machine, the versions and the variables that matter, JSON-able."""
+@cache
+def versions() -> dict[str, str]:
+    """The versions that an answer depends on: `wb`, `python` and the packages that compute it."""
+    found = _packages(("torch", "transformers", "tokenizers", "peft", "bitsandbytes", "pillow"))
+    return {"wb": wb_version(), "python": platform.python_version(), **found}
+
+
+def _packages(names: Iterable[str]) -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version
 
-    versions: dict[str, str] = {}
-    for name in PACKAGES.split():
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
+    found: dict[str, str] = {}
+    for name in names:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def describe() -> dict[str, Any]:
+    """The machine, the versions and the variables that matter, JSON-able."""
     hidden = set(secrets(os.environ).values())
     return {
         "v": 1,
@@ -61,7 +72,7 @@ def describe() -> dict[str, Any]:
         "platform": platform.platform(),
         "host": platform.node(),
         "cpus": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
-        "packages": versions,
+        "packages": _packages(PACKAGES.split()),
         "env": {
             name: value
             for name, value in sorted(os.environ.items())

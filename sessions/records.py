@@ -65,7 +65,7 @@ class PromptRecord(Record):
     Attributes:
         uid: The sample, `None` for images of the user's own.
         images: What the prompt showed, in order: `{"sha256", "name"}`, and `path` or `url` where
-            the image belongs to no sample.
+            the image belongs to no sample (then its bytes are in `sessions.kept_images`).
         dataset_revision: `Source.revision` of the sample's dataset.
         model, revision, identity, adapter, quantization, dtype, device, attention: Of the loaded
             model; `identity` is the hash of weights, adapter, processor and precision.
@@ -83,10 +83,17 @@ class PromptRecord(Record):
         target: The sample's own label, as it was then.
         timing: Seconds: `{"load_s", "first_token_s", "total_s"}`.
         replay_of: Id of the record that this one asks again.
+        follows: Id of the record whose answer stands in these messages: a conversation's last turn.
+        sweep: Shared by the answers of one grid.
+        cell: What this one has of that grid's axes, by the words of the flags: `{"temperature":
+            0.7, "template": "statement/yes-no"}`.
+        environment: Where the answer was computed: versions (`wb`, `python`, `torch`, ...) and
+            the `dtype` and `device` that `auto` came to; what is not known is left out.
         error: `WbError.to_json()["error"]` where it failed.
     """
 
     KIND: ClassVar[str] = "prompt"
+    VERSION: ClassVar[int] = 2
 
     uid: str | None = None
     images: tuple[Json, ...] = ()
@@ -115,6 +122,10 @@ class PromptRecord(Record):
     target: str | None = None
     timing: Json = field(default_factory=dict)
     replay_of: str | None = None
+    follows: str | None = None
+    sweep: str | None = None
+    cell: Json = field(default_factory=dict)
+    environment: Json = field(default_factory=dict)
     error: Json | None = None
 
 
@@ -208,9 +219,20 @@ KINDS: dict[str, type[Record]] = {
     cls.KIND: cls for cls in (PromptRecord, GradcamRecord, NoteRecord, BookmarkRecord)
 }
 
+
+def _prompt_2(line: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 said of the environment no more than its own version and the device."""
+    device = line.get("device")
+    known = {
+        "wb": line.get("wb_version"),
+        "device": device if device not in (None, "auto") else None,
+    }
+    return line | {"environment": {name: value for name, value in known.items() if value}}
+
+
 # By kind: MIGRATIONS[kind][n] turns a line of version n + 1 into one of version n + 2. Append
-# only: an old line is read by walking the list from its own version on.
-MIGRATIONS: dict[str, list[Callable[[dict[str, Any]], dict[str, Any]]]] = {}
+# only: an old line is read by walking the list from its own version on; one without `v` is of 1.
+MIGRATIONS: dict[str, list[Callable[[dict[str, Any]], dict[str, Any]]]] = {"prompt": [_prompt_2]}
 
 
 def from_json(line: Json) -> Record:

@@ -51,13 +51,14 @@ KNOBS: dict[str, Knob] = {
     "fetch": flag(False, "Fetch images that a dataset names by URL."),
     "fetch_allow": text(None, "Hosts on one's own net that may be fetched from, comma-separated."),
     "hub_cache_mb": whole(4096, 0, 2**40, "Megabytes of streamed data that are kept on disk."),
+    "keep_images_mb": whole(2048, 0, 2**40, "Megabytes of images kept for the record; 0: none."),
     "local_dir": text(None, "A folder on a local disk for databases, where WB_HOME is remote."),
 }
 
 # Read low in the house straight from the environment, so that jobs and the engine inherit them.
 EXPORTED = (
     *("max_pixels", "fetch", "fetch_allow", "local_dir", "engine_idle_minutes"),
-    "hub_cache_mb",
+    *("hub_cache_mb", "keep_images_mb"),
 )
 
 
@@ -95,6 +96,7 @@ class Settings:
     fetch: bool = KNOBS["fetch"].default
     fetch_allow: str | None = KNOBS["fetch_allow"].default
     hub_cache_mb: int = KNOBS["hub_cache_mb"].default
+    keep_images_mb: int = KNOBS["keep_images_mb"].default
     local_dir: str | None = KNOBS["local_dir"].default
     keymap: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict, repr=False)

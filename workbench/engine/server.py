@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from sessions.environment import versions
 from sessions.errors import WbError
 from sessions.version import wb_version
 from workbench.engine import process
@@ -119,6 +120,7 @@ class Engine:
                 "pid": os.getpid(),
                 "protocol": PROTOCOL,
                 "version": wb_version(),
+                "versions": versions(),
                 "uptime_s": time.time() - self.started,
                 "idle_s": 0.0 if self.worker.busy else idle,
                 "leaves_after_s": self.idle_s,
