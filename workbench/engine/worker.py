@@ -58,6 +58,7 @@ class Ticket:
         emit: Takes its events, in the worker's thread; the last is an `Answer`, `Result` or
             `WbError`. For a chat, `visible` of its row is told with each token.
         body: The request of an `explain`.
+        identity: Of the model that answered, once it has.
     """
 
     id: str
@@ -71,6 +72,7 @@ class Ticket:
     cancelled: threading.Event = field(default_factory=threading.Event)
     started: float = field(default_factory=time.perf_counter)
     load_s: float = 0.0
+    identity: str = ""
 
     @property
     def joins(self) -> bool:
@@ -158,6 +160,7 @@ class Worker(threading.Thread):
     def _finish(self, ticket: Ticket, event: Event, visible: str = "") -> None:
         self.served += 1
         self.serving -= 1
+        ticket.identity = self._loaded.identity if self._loaded is not None else ""
         ticket.emit(event, visible)
 
     def _serve(self, ticket: Ticket) -> None:
