@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from commands.asking import model_options, model_values
 from commands.mode_option import mode_option
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from workbench.engine.ask import Question
     from workbench.sample import Answer
 
-_MODEL_FLAGS = ("model", "adapter", "quantization", "dtype", "device", "attention", "revision")
 _KNOBS = (
     *("method", "layer", "target", "contrast"),
     *("steps", "baseline", "smooth", "window", "stride"),
@@ -41,23 +41,7 @@ _KNOBS = (
 @click.option("--opacity", type=float, default=0.5, show_default=True, help="0 image, 1 heat.")
 @click.option("--colormap", default="turbo", show_default=True, help="viridis, inferno, jet, grey.")
 @click.option("--max-new-tokens", default=64, show_default=True, help="Of an answer asked for.")
-@click.option("--model", default="demo", show_default=True, help="demo, a folder or a hub id.")
-@click.option("--adapter", help="A PEFT adapter: a folder, or the id of the run that made it.")
-@click.option(
-    "--quantization",
-    default="none",
-    type=click.Choice(["none", "4bit", "8bit"]),
-    help="Of the base model's weights.",
-)
-@click.option(
-    "--dtype",
-    default="auto",
-    type=click.Choice(["auto", "bf16", "fp16", "fp32"]),
-    help="Of the computation; auto is the model's own, fp32 on a CPU.",
-)
-@click.option("--device", default="auto", help="auto, cpu, cuda:1, ...")
-@click.option("--attention", default="sdpa", help="sdpa, eager or flash_attention_2.")
-@click.option("--revision", help="Branch, tag or commit of a hub id.")
+@model_options()
 @click.option("--local", is_flag=True, help="Load the model here, without the engine.")
 @click.option("--no-record", is_flag=True, help="Leave no line in the session.")
 @click.option(
@@ -141,7 +125,7 @@ def _question(uid: str, text: str | None, flags: dict[str, Any]) -> Question:
         template = default_template(sample.task, sample)
     return question_of(
         sample,
-        spec=ModelSpec(**{name: flags[name] for name in _MODEL_FLAGS}),
+        spec=ModelSpec(**model_values(flags)),
         decoding=Decoding(max_new_tokens=flags["max_new_tokens"]),
         template=template,
         text=text,
@@ -218,7 +202,7 @@ def _progress(stage: str, share: float) -> None:
 
 def _record(question: Question, prompt_id: str | None, replies: list[dict[str, Any]]) -> None:
     from sessions.session_log import current_session
-    from workbench.engine.ask import message_json
+    from workbench.engine.recording import message_json
     from workbench.explain.record import gradcam_record
 
     known = {

@@ -21,6 +21,7 @@ from commands.mode_option import mode_option
 from commands.shots import shot_options, shot_wish
 
 if TYPE_CHECKING:
+    from sessions.errors import WbError
     from sessions.records import PromptRecord
     from workbench.engine.ask import Question
     from workbench.sample import Answer
@@ -213,7 +214,9 @@ def _ask(question: Question, flags: dict[str, Any], *, stream: bool) -> tuple[An
     answer, record = Answer(""), PromptRecord()
     with Engine.connect(start=True) as engine, interruptible() as pressed:
         tell = tell_loading()
-        for event in ask(engine, question, log=log, cancelled=pressed, on_progress=tell):
+        for event in ask(
+            engine, question, log=log, cancelled=pressed, on_progress=tell, on_problem=_tell
+        ):
             if isinstance(event, Answer):
                 answer = event
             elif isinstance(event, PromptRecord):
@@ -221,6 +224,12 @@ def _ask(question: Question, flags: dict[str, Any], *, stream: bool) -> tuple[An
             elif isinstance(event, Token) and stream:
                 click.echo(clean(event.text), nl=False)
     return answer, record
+
+
+def _tell(problem: WbError) -> None:
+    from workbench.text import clean
+
+    click.echo(f"{clean(problem.message)} ({clean(problem.hint)})", err=True)
 
 
 def _show(answer: Answer, record: PromptRecord, *, streamed: bool) -> None:

@@ -146,7 +146,7 @@ def _tried(
     template: Template, sample: Sample, shots: tuple[Sample, ...], answer: str | None
 ) -> tuple[dict[str, Any], tuple[Message, ...]]:
     """What a template makes of a sample; one that does not fit it says why and stops no other."""
-    from workbench.engine.ask import message_json
+    from workbench.engine.recording import message_json
     from workbench.errors import UsageError
     from workbench.prompts.parse import parse_answer
 

@@ -22,15 +22,25 @@ if TYPE_CHECKING:
 @click.option("--only", multiple=True, metavar="ID", help="Only this record; repeat for several.")
 @model_options(plain=False)
 @click.option("--out", metavar="SESSION", help="Keep the new answers in this session.")
+@click.option("--check", is_flag=True, help="Exit 1 where an answer is not the same.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(
-    session: str, only: tuple[str, ...], out: str | None, as_json: bool, **flags: str | None
+    session: str,
+    only: tuple[str, ...],
+    out: str | None,
+    check: bool,
+    as_json: bool,
+    **flags: str | None,
 ) -> None:
     """Ask a session's prompts again and show what changed.
 
     Each is asked with its own knobs and seed, of the model that answered then unless --model or
     --adapter names another one (--adapter none takes it off). The same text is "same"; otherwise
-    the first token that differs is shown. Answers are not kept unless --out says where.
+    the first token that differs is shown, both answers with what differs between [-marks-] and
+    {+marks+}, and what is not as it was then: weights, versions, precision, device. Answers are
+    not kept unless --out says where.
+
+    Exits with 1 where a prompt could not be asked again, and with --check where an answer changed.
 
     \b
     Example:
@@ -45,14 +55,16 @@ def command(
     records = _records(asked, only)
     log = SessionLog.open(out) if out else None
     done = _replay(records, flags, log, tell=not as_json)
-    counts = summary(done)
+    counts = summary(done) | {"not_asked": len(records) - len(done)}
     if as_json:
         from commands.printing import echo_json
 
         echo_json({"session": asked.id, **counts, "records": [r.to_json() for r in done]})
     else:
-        _sum_up(counts)
-    if counts["failed"] or counts["asked"] < len(records):
+        _sum_up(counts, log.id if log is not None else "")
+    if counts["not_asked"]:
+        sys.exit(130)  # Ctrl-C: nothing else leaves any out
+    if counts["failed"] or (check and counts["changed"]):
         sys.exit(1)
 
 
@@ -118,6 +130,7 @@ def _settle(record: PromptRecord, flags: dict[str, str | None]) -> ModelSpec:
 
 
 def _tell(one: Replayed) -> None:
+    from workbench.engine.differing import marked, pieces_of_both
     from workbench.text import clean
 
     name = clean(one.old.uid or one.old.id, newlines=False)
@@ -128,8 +141,10 @@ def _tell(one: Replayed) -> None:
         click.echo(f"=  {name}  same")
         return
     click.echo(f"≠  {name}  {_parting(one)}")
-    click.echo(f"   was: {clean(one.old.text, newlines=False)}")
-    click.echo(f"   now: {clean(one.new.text if one.new else '', newlines=False)}")
+    if one.new is not None:
+        was, now = marked(*pieces_of_both(one.old, one.new))
+        click.echo(f"   was: {clean(was, newlines=False)}")
+        click.echo(f"   now: {clean(now, newlines=False)}")
     if one.label_changed:
         was, now = one.old.label, one.new.label if one.new else None
         click.echo(f"   label: {clean(was or 'unparsed')} → {clean(now or 'unparsed')}")
@@ -149,7 +164,7 @@ def _parting(one: Replayed) -> str:
     return f"token {where.position}: {quoted(where.before)} → {quoted(where.after)}"
 
 
-def _sum_up(counts: dict[str, int]) -> None:
+def _sum_up(counts: dict[str, int], kept_in: str) -> None:
     words = f"{counts['asked']} asked again: {counts['same']} same, {counts['changed']} changed"
     if counts["labels_changed"]:
         words += (
@@ -158,4 +173,8 @@ def _sum_up(counts: dict[str, int]) -> None:
         )
     if counts["failed"]:
         words += f", {counts['failed']} failed"
+    if counts["not_asked"]:
+        words += f", {counts['not_asked']} not asked"
+    if kept_in:
+        words += f"; the new answers are in {kept_in}"
     click.echo(words, err=True)

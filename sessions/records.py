@@ -69,6 +69,7 @@ class PromptRecord(Record):
         dataset_revision: `Source.revision` of the sample's dataset.
         model, revision, identity, adapter, quantization, dtype, device, attention: Of the loaded
             model; `identity` is the hash of weights, adapter, processor and precision.
+        further: What else was asked of the model that has no field here: pixel bounds, say.
         engine: URL of a remote engine, `None` for one's own.
         messages: As sent: `{"role", "content": [{"type": "text", "text"} |
             {"type": "image", "sha256", "name", "uid", "index"}]}`.
@@ -106,6 +107,7 @@ class PromptRecord(Record):
     dtype: str = "auto"
     device: str = "auto"
     attention: str | None = None
+    further: Json = field(default_factory=dict)
     engine: str | None = None
     messages: tuple[Json, ...] = ()
     template: str | None = None

@@ -82,28 +82,117 @@ def test_only_some_records_and_kept_elsewhere(wb):
     assert first["id"] != second["id"]
 
 
-def test_an_image_that_changed_is_no_replay(wb, tmp_path):
+def test_an_image_of_ones_own_is_shown_again_after_its_file_changed_or_is_gone(wb, tmp_path):
+    changed, gone = tmp_path / "changed.png", tmp_path / "gone.png"
+    for path, colour in ((changed, "green"), (gone, "blue")):
+        Image.new("RGB", (64, 64), colour).save(path)
+        asked(wb, str(path), "What is it?", *HOT)
+    Image.new("RGB", (64, 64), "red").save(changed)
+    gone.unlink()
+    done = wb("replay", current_session().id, "--out", "shown-again", "--json")
+    assert done.code == 0, done.err
+    assert (done.json["same"], done.json["changed"]) == (2, 0)
+    for old, new in zip(
+        current_session().records(), SessionLog.open("shown-again").records(), strict=True
+    ):
+        assert isinstance(old, PromptRecord) and isinstance(new, PromptRecord)
+        assert old.images == new.images  # its hash, and where it lay then
+
+
+def test_an_image_that_changed_and_was_not_kept_is_no_replay(wb, tmp_path, monkeypatch):
+    monkeypatch.setenv("WB_KEEP_IMAGES_MB", "0")
     path = tmp_path / "picture.png"
-    Image.new("RGB", (64, 64), "green").save(path)
-    asked(wb, str(path), "What is it?")
+    Image.new("RGB", (64, 60), "green").save(path)
+    told = wb("prompt", str(path), "What is it?", "--device", "cpu")
+    assert "not kept" in told.err and told.code == 0
     asked(wb, UID)
-    Image.new("RGB", (64, 64), "red").save(path)
+    Image.new("RGB", (64, 60), "red").save(path)
     done = wb("replay", current_session().id, "--json")
     assert done.code == 1
     assert (done.json["failed"], done.json["same"]) == (1, 1)  # the others are asked all the same
     assert "not the one that was shown" in done.json["records"][0]["error"]["message"]
 
 
-def test_a_record_of_an_older_version_replays(wb):
+def test_where_an_answer_was_computed_is_on_record_and_a_difference_is_told(wb):
     record = asked(wb, UID)
-    log = SessionLog.open("older")
-    line = next(r for r in current_session().records() if r.id == record["id"]).to_json()
-    for key in ("shots", "labels", "attention", "engine", "prompt_tokens", "replay_of"):
-        del line[key]
-    from sessions.atomic import append_line
+    assert {"wb", "python", "torch", "transformers", "dtype", "device"} <= set(
+        record["environment"]
+    )
+    line = current_session().records()[-1]
+    assert isinstance(line, PromptRecord)
+    then = dict(line.environment) | {"torch": "1.0.0"}
+    SessionLog.open("then").append(replace(line, environment=then, text="Nothing."))
+    done = wb("replay", "then", "--json")
+    assert done.code == 0 and wb("replay", "then", "--check").code == 1
+    (found,) = done.json["records"]
+    assert found["environment"] == [f"torch: 1.0.0 → {record['environment']['torch']}"]
+    shown = wb("replay", "then").out
+    assert "was: [-Nothing.-]" in shown and "now: {+" in shown and "torch: 1.0.0" in shown
+    assert wb("replay", current_session().id, "--check").code == 0
 
-    append_line(log.path, line)
-    assert wb("replay", "older", "--json").json["same"] == 1
+
+# Written by hand as the versions of then wrote them: before lines had a `v`, and version 1.
+BEFORE_VERSIONS = {
+    "kind": "prompt",
+    "id": "a",
+    "ts": "2024-05-01T10:00:00Z",
+    "model": "demo",
+    "messages": [{"role": "user", "content": "Is a circle round?"}],
+    "decoding": {"max_new_tokens": 12},
+}
+VERSION_1 = {
+    "v": 1,
+    "kind": "prompt",
+    "id": "01jxyzabcdefghjkmnpqrstvwx",
+    "ts": "2025-06-01T10:00:00.000Z",
+    "wb_version": "0.0.1",
+    "uid": UID,
+    "images": [{"sha256": None, "name": "left"}, {"sha256": None, "name": "right"}],
+    "dataset_revision": None,
+    "model": "demo",
+    "revision": None,
+    "identity": "0" * 64,
+    "adapter": None,
+    "quantization": "none",
+    "dtype": "fp32",
+    "device": "cpu",
+    "messages": [
+        {
+            "role": "user",
+            "content": [
+                {"type": "image", "name": "left", "uid": UID, "index": 0},
+                {"type": "image", "name": "right", "uid": UID, "index": 1},
+                {"type": "text", "text": "What is there?"},
+            ],
+        }
+    ],
+    "template": None,
+    "decoding": {"temperature": 3.0, "seed": 4, "max_new_tokens": 8, "stop": []},
+    "finish_reason": "stop",
+    "somebodys_own": {"mark": 3},
+}
+
+
+def test_sessions_of_older_versions_replay_and_keep_what_is_not_understood(wb):
+    from sessions.atomic import append_lines
+
+    log = SessionLog.open("older")
+    first = asked(wb, "Is a circle round?", "--max-new-tokens", "12")
+    second = asked(wb, UID, "What is there?", *HOT, "--seed", "4")
+    lines = [BEFORE_VERSIONS | {"text": first["text"]}, VERSION_1 | {"text": second["text"]}]
+    append_lines(log.path, lines)
+    done = wb("replay", "older", "--out", "newer", "--json")
+    assert done.code == 0, done.err
+    assert (done.json["asked"], done.json["same"]) == (2, 2)
+    _, old = log.records()
+    assert isinstance(old, PromptRecord)
+    assert old.environment == {"wb": "0.0.1", "device": "cpu"}  # what version 1 knew of it
+    assert old.extra == {"somebodys_own": {"mark": 3}}
+    assert old.to_json()["v"] == 2
+    changes = done.json["records"][1]["environment"]
+    assert any(line.startswith("weights: 000000000000 →") for line in changes)
+    assert any(line.startswith("wb: 0.0.1 →") for line in changes)
+    assert not any(line.startswith(("device", "dtype")) for line in changes)
 
 
 def test_sessions_without_prompts_and_unknown_ones_say_so(wb):

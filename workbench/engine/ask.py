@@ -8,12 +8,13 @@ evaluation: a run keeps its own predictions.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
 from sessions.records import PromptRecord
 from workbench.engine.decoding import Decoding
+from workbench.engine.recording import loaded_facts, pin_images, record_of
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, ImageRef, Message, Sample, Token
 
@@ -39,6 +40,8 @@ class Question:
             read.
         score: Label words whose log-likelihood is asked for too.
         template, template_version, shots: Where the messages came from.
+        places: Where images came from whose bytes are in hand: their path or URL.
+        replay_of, follows, sweep, cell: As in `PromptRecord`.
     """
 
     messages: tuple[Message, ...]
@@ -53,7 +56,11 @@ class Question:
     template: str | None = None
     template_version: int | None = None
     shots: tuple[str, ...] = ()
+    places: Mapping[ImageRef, Mapping[str, str]] = field(default_factory=dict)
     replay_of: str | None = None
+    follows: str | None = None
+    sweep: str | None = None
+    cell: Mapping[str, Any] = field(default_factory=dict)
 
 
 def question_of(
@@ -131,6 +138,7 @@ def ask(
     log: SessionLog | None,
     cancelled: Callable[[], bool] | None = None,
     on_progress: Callable[[str, float], None] | None = None,
+    on_problem: Callable[[WbError], None] | None = None,
 ) -> Iterator[Token | Answer | PromptRecord]:
     """Ask, yielding the tokens as they come, then the whole `Answer`, then its record.
 
@@ -140,12 +148,15 @@ def ask(
         log: Where the record goes; `None` keeps none (the record is still yielded).
         cancelled: Checked between tokens; what was said so far is the answer.
         on_progress: Told the stage and share of a load, where the model has to be loaded.
+        on_problem: Told what could not be kept of it; the answer comes all the same.
 
     Raises:
-        WbError: What the engine raises; a record with `error` is in the log then.
+        WbError: What the engine raises, or an image that cannot be read; a record with `error`
+            is in the log then.
     """
     answer: Answer | None = None
     try:
+        question = pin_images(question, keep=log is not None, on_problem=on_problem)
         for event in engine.chat(
             question.messages,
             question.spec,
@@ -163,149 +174,25 @@ def ask(
         raise
     if answer is None:
         answer = Answer("", finish_reason="cancelled")
-    record = record_of(question, answer, _loaded(engine))
+    record = record_of(question, answer, loaded_facts(engine, question.spec))
     if log is not None:
         log.append(record)
     yield record
 
 
-def _loaded(engine: Engine) -> Mapping[str, Any]:
-    """What the engine says of the model that answered; empty where it does not say."""
-    try:
-        status = engine.status()
-    except WbError:
-        return {}
-    model = status.get("model")
-    return model if isinstance(model, Mapping) else status
+def follow_up(question: Question, answer: Answer, record: PromptRecord, text: str) -> Question:
+    """The next turn: what was said so far, the answer, and another question.
 
-
-def record_of(
-    question: Question,
-    answer: Answer | None,
-    loaded: Mapping[str, Any],
-    *,
-    error: Mapping[str, Any] | None = None,
-) -> PromptRecord:
-    """The line of the session log for a question and its answer.
-
-    Args:
-        question: What was asked.
-        answer: What was said, `None` where it failed.
-        loaded: `identity`, `revision`, `dtype`, `device` of the model that answered, where known.
-        error: `WbError.to_json()["error"]` where it failed.
+    It is free text: no template is claimed for it, and no label is read from its answer.
     """
-    spec = question.spec
-    parsed = _read_label(answer, question) if answer is not None else None
-    body: dict[str, Any] = {}
-    if answer is not None:
-        body = {
-            "text": answer.text,
-            "tokens": tuple(token_json(token) for token in answer.tokens),
-            "finish_reason": answer.finish_reason,
-            "prompt_tokens": answer.prompt_tokens,
-            "label_scores": dict(answer.label_scores) if answer.label_scores else None,
-            "timing": {
-                "load_s": answer.timing.load_s,
-                "first_token_s": answer.timing.first_token_s,
-                "total_s": answer.timing.total_s,
-            },
-        }
-    known = _images_of(question.samples)
-    return PromptRecord(
-        uid=question.uid,
-        images=tuple(
-            image_json(part, known, full=True)
-            for message in question.messages
-            for part in message.images
-        ),
-        dataset_revision=question.dataset_revision,
-        model=spec.model,
-        revision=_text(loaded.get("revision")) or spec.revision,
-        identity=_text(loaded.get("identity")),
-        adapter=spec.adapter,
-        quantization=spec.quantization,
-        dtype=spec.dtype,
-        device=_text(loaded.get("device")) or spec.device,
-        attention=spec.attention,
-        messages=tuple(message_json(m, known) for m in question.messages),
-        template=question.template,
-        template_version=question.template_version,
-        shots=question.shots,
-        decoding=question.decoding.to_json(),
-        labels=question.score,
-        label=parsed,
-        target=question.target,
-        replay_of=question.replay_of,
-        error=dict(error) if error else None,
-        **body,
+    turns = (Message("assistant", (answer.text,)), Message("user", (text,)))
+    return replace(
+        question,
+        messages=(*question.messages, *turns),
+        follows=record.id,
+        template=None,
+        template_version=None,
+        target=None,
+        words={},
+        score=(),
     )
-
-
-def _read_label(answer: Answer, question: Question) -> str | None:
-    from workbench.prompts.parse import parse_answer
-
-    return parse_answer(answer.text, question.words).label if question.words else None
-
-
-def token_json(token: Token) -> dict[str, Any]:
-    """A token as the record holds it."""
-    return {
-        "id": token.id,
-        "text": token.text,
-        "logprob": token.logprob,
-        "top": [[text, logprob] for text, logprob in token.top],
-    }
-
-
-def message_json(
-    message: Message, known: Mapping[ImageRef, tuple[str, int]] | None = None
-) -> dict[str, Any]:
-    """A message as the record holds it: text as it is, images by hash, UID and index."""
-    content: list[dict[str, Any]] = []
-    for part in message.parts:
-        if isinstance(part, str):
-            content.append({"type": "text", "text": part})
-        else:
-            content.append({"type": "image", **image_json(part, known or {})})
-    return {"role": message.role, "content": content}
-
-
-def image_json(
-    ref: ImageRef, known: Mapping[ImageRef, tuple[str, int]], *, full: bool = False
-) -> dict[str, Any]:
-    """An image by its hash and where it can be found again.
-
-    Args:
-        ref: The image.
-        known: Image -> (UID, index) of the samples at hand.
-        full: Say its path or URL as well where it belongs to no sample.
-    """
-    out: dict[str, Any] = {"sha256": _hash(ref), "name": ref.name}
-    place = known.get(ref)
-    if place is not None:
-        out["uid"], out["index"] = place
-    elif ref.path is not None:
-        out["path"] = str(ref.path)
-    elif ref.url is not None and not ref.url.startswith("data:"):
-        out["url"] = ref.url
-    return out
-
-
-def _hash(ref: ImageRef) -> str | None:
-    """The digest of the encoded bytes, `None` where they cannot be read."""
-    try:
-        return ref.sha256()
-    except (WbError, OSError):
-        return None
-
-
-def _images_of(samples: Sequence[Sample]) -> dict[ImageRef, tuple[str, int]]:
-    found: dict[ImageRef, tuple[str, int]] = {}
-    for sample in samples:
-        for index, ref in enumerate(sample.images):
-            found.setdefault(ref, (sample.uid, index))
-    return found
-
-
-def _text(value: Any) -> str | None:
-    return str(value) if value else None

@@ -7,18 +7,19 @@ was answered; nothing is asked twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
 from sessions.records import PromptRecord
 from workbench.engine.ask import Question, ask
 from workbench.engine.decoding import Decoding
+from workbench.engine.differing import changed, pieces_of_both
+from workbench.engine.finding import MessageFinder
 from workbench.errors import DataError
 from workbench.models.spec import ModelSpec
-from workbench.sample import Answer, ImageRef, Message, Sample
+from workbench.sample import Answer, Sample
 
 if TYPE_CHECKING:
     from sessions.session_log import SessionLog
@@ -79,6 +80,9 @@ class Replayed:
             "before": self.old.text,
             "after": self.new.text if self.new else None,
             "difference": vars(where) if where else None,
+            "pieces_changed": list(changed(*pieces_of_both(self.old, self.new)))
+            if self.new
+            else None,
             "label_before": self.old.label,
             "label_after": self.new.label if self.new else None,
             "label_changed": self.label_changed,
@@ -91,14 +95,17 @@ class Replayed:
 
 def spec_of(record: PromptRecord) -> ModelSpec:
     """The model that answered a record, wherever it ran. Raises `UsageError` for no valid one."""
-    return ModelSpec(
-        model=record.model or "demo",
-        adapter=record.adapter,
-        quantization=record.quantization,
-        dtype=record.dtype,
-        attention=record.attention or "sdpa",
-        # `ask` records where a model ran; only what was asked for by name is asked for again.
-        revision=record.revision,
+    return ModelSpec.from_json(
+        {
+            **record.further,
+            "model": record.model or "demo",
+            "adapter": record.adapter,
+            "quantization": record.quantization,
+            "dtype": record.dtype,
+            "attention": record.attention or "sdpa",
+            # `ask` records where a model ran; only what was asked for by name is asked for again.
+            "revision": record.revision,
+        }
     )
 
 
@@ -109,7 +116,7 @@ def question_from(record: PromptRecord, spec: ModelSpec | None = None) -> Questi
         DataError: An image or its sample is gone, or is another one than was shown.
         UsageError: The record's knobs or model cannot be meant.
     """
-    finder = _Finder(record)
+    finder = MessageFinder(f"record {record.id}")
     messages = tuple(finder.message(turn) for turn in record.messages)
     if not messages:
         raise DataError(f"record {record.id} holds no messages", hint="it cannot be asked again")
@@ -119,13 +126,14 @@ def question_from(record: PromptRecord, spec: ModelSpec | None = None) -> Questi
         decoding=Decoding.from_json(record.decoding),
         samples=tuple(finder.samples.values()),
         uid=record.uid,
-        dataset_revision=record.dataset_revision,
+        dataset_revision=finder.revisions.get(record.uid or "", record.dataset_revision),
         target=record.target,
         words=_words(record, finder.samples.get(record.uid or "")),
         score=tuple(record.labels),
         template=record.template,
         template_version=_whole(record.template_version),
         shots=tuple(record.shots),
+        places=finder.places,
         replay_of=record.id,
     )
 
@@ -200,10 +208,16 @@ def _changes(old: PromptRecord, new: PromptRecord) -> tuple[str, ...]:
         "adapter": (old.adapter, new.adapter),
         "quantization": (old.quantization, new.quantization),
         "weights": (old.identity, new.identity),
-        "device": (old.device, new.device),
+        "data": (old.dataset_revision, new.dataset_revision),
         "attention": (old.attention, new.attention),
-        "wb": (old.wb_version, new.wb_version),
     }
+    for name in sorted({*old.further, *new.further}):
+        facts[name] = (old.further.get(name, "default"), new.further.get(name, "default"))
+    then = {"dtype": old.dtype, "device": old.device, "wb": old.wb_version} | dict(old.environment)
+    now = {"dtype": new.dtype, "device": new.device, "wb": new.wb_version} | dict(new.environment)
+    if not {"dtype"} <= old.environment.keys() & new.environment.keys():
+        then["dtype"], now["dtype"] = old.dtype, new.dtype  # what was asked for, on both sides
+    facts |= {name: (then[name], now[name]) for name in then if name in now}
     return tuple(
         f"{name}: {_short(a)} → {_short(b)}"
         for name, (a, b) in facts.items()
@@ -229,60 +243,6 @@ def summary(done: Iterable[Replayed]) -> dict[str, int]:
         "now_wrong": sum(r.old.label == r.old.target for r in flips),
         "failed": sum(r.new is None for r in done),
     }
-
-
-class _Finder:
-    """Finds a record's images again; opens each sample once."""
-
-    def __init__(self, record: PromptRecord) -> None:
-        self.samples: dict[str, Sample] = {}
-        self._record = record
-
-    def message(self, turn: Mapping[str, Any]) -> Message:
-        content = turn.get("content")
-        parts: Sequence[Any] = [content] if isinstance(content, str) else content or ()
-        return Message(turn.get("role", "user"), tuple(self._part(part) for part in parts))
-
-    def _part(self, part: Any) -> str | ImageRef:
-        if isinstance(part, str):
-            return part
-        if part.get("type") == "text":
-            return str(part.get("text", ""))
-        image = self._image(part)
-        wanted = part.get("sha256")
-        if wanted and image.sha256() != wanted:
-            raise DataError(
-                f"the image {part.get('name') or part.get('path') or part.get('uid')} of record "
-                f"{self._record.id} is not the one that was shown",
-                hint="it changed since; ask the prompt anew with wb prompt",
-                kind="image_changed",
-            )
-        return image
-
-    def _image(self, part: Mapping[str, Any]) -> ImageRef:
-        name = str(part.get("name") or "")
-        if isinstance(uid := part.get("uid"), str) and isinstance(index := part.get("index"), int):
-            images = self._sample(uid).images
-            if 0 <= index < len(images):
-                return images[index]
-            raise DataError(f"{uid} has no image {index} any more")
-        if isinstance(path := part.get("path"), str):
-            return ImageRef(path=Path(path), name=name)
-        if isinstance(url := part.get("url"), str):
-            return ImageRef(url=url, name=name)
-        raise DataError(
-            f"record {self._record.id} does not say where its image {name!r} lies",
-            hint="only images of a dataset or from a file can be shown again",
-        )
-
-    def _sample(self, uid: str) -> Sample:
-        if uid not in self.samples:
-            from sessions.uid import Uid
-            from workbench.data.source import open_source
-
-            parsed = Uid.parse(uid)
-            self.samples[uid] = open_source(parsed.dataset, parsed.split).get(uid)
-        return self.samples[uid]
 
 
 def _words(record: PromptRecord, sample: Sample | None) -> dict[str, str]:

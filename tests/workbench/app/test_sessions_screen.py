@@ -8,10 +8,11 @@ from tests.workbench.app.bench_host import Host, drawn, until
 from tests.workbench.app.make_records import Parrot, ask_demo, make_session, prompt_record
 from workbench.app.lists.dialogs import AskLine
 from workbench.app.lists.palette import Palette
-from workbench.app.sessions.replaying import pieces, side_by_side
+from workbench.app.sessions.replaying import side_by_side
 from workbench.app.sessions.screen import SessionsScreen
 from workbench.app.widgets.picker import Picker
 from workbench.app.widgets.text_panel import ErrorPanel
+from workbench.engine.differing import pieces
 from workbench.engine.replay import Replayed
 from workbench.errors import EngineError
 
