@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from workbench.engine.decoding import Decoding
     from workbench.models.spec import ModelSpec
 
-MODEL_FLAGS = ("model", "adapter", "quantization", "dtype", "device", "attention", "revision")
+MODEL_FLAGS = (
+    *("model", "adapter", "quantization", "dtype", "device", "attention", "revision"),
+    *("image_min_pixels", "image_max_pixels"),
+    *("quant_type", "double_quant", "quant_compute_dtype"),
+)
 KNOBS = (
     *("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "num_beams"),
     *("max_new_tokens", "stop", "seed", "top_logprobs"),
@@ -62,12 +66,47 @@ def model_options(*, plain: bool = True) -> Decorator:
             type=click.Choice(["auto", "bf16", "fp16", "fp32"]),
             help="auto is fp32 on a CPU, the model's own on a GPU.",
         ),
-        click.option("--device", default=default("auto"), help="auto, cpu, cuda:1, ..."),
+        click.option(
+            "--device",
+            default=default("auto"),
+            help="auto, cpu, cuda:1; cuda:0,cuda:1 or balanced spread it over GPUs.",
+        ),
         click.option(
             "--attention", default=default("sdpa"), help="sdpa, eager, flash_attention_2."
         ),
         click.option("--revision", help="Branch, tag or commit of a hub id."),
+        *_further_options(),
     )
+
+
+def _further_options() -> list[Decorator]:
+    return [
+        click.option(
+            "--min-pixels",
+            "image_min_pixels",
+            type=int,
+            help="Smaller images are enlarged to this area (Qwen2-VL, Qwen2.5-VL).",
+        ),
+        click.option(
+            "--max-pixels",
+            "image_max_pixels",
+            type=int,
+            help="Larger images are scaled down to this area (Qwen2-VL, Qwen2.5-VL).",
+        ),
+        click.option(
+            "--quant-type", type=click.Choice(["nf4", "fp4"]), help="Of 4bit weights.  [nf4]"
+        ),
+        click.option(
+            "--double-quant/--no-double-quant",
+            default=None,
+            help="Quantise the scales of 4bit weights too.  [yes]",
+        ),
+        click.option(
+            "--quant-compute-dtype",
+            type=click.Choice(["bf16", "fp16", "fp32"]),
+            help="What 4bit weights are multiplied in.  [the dtype]",
+        ),
+    ]
 
 
 def knob_options() -> Decorator:
@@ -91,7 +130,18 @@ def spec_from(flags: dict[str, Any]) -> ModelSpec:
     from workbench.engine.protocol import absolute
     from workbench.models.spec import ModelSpec
 
-    return absolute(ModelSpec(**{name: flags[name] for name in MODEL_FLAGS}))
+    return absolute(ModelSpec(**model_values(flags)))
+
+
+def model_values(flags: dict[str, Any]) -> dict[str, Any]:
+    """The model's flags; settings about 4bit weights count only where weights are 4bit."""
+    values = {name: flags[name] for name in MODEL_FLAGS}
+    context = click.get_current_context(silent=True)
+    if context is not None and values["quantization"] != "4bit":
+        for name in ("quant_type", "double_quant", "quant_compute_dtype"):
+            if context.get_parameter_source(name) is click.core.ParameterSource.DEFAULT_MAP:
+                values[name] = None
+    return values
 
 
 def decoding_from(flags: dict[str, Any]) -> Decoding:

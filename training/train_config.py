@@ -54,6 +54,9 @@ class TrainConfig:
         eval: The same, to be evaluated on; empty for none.
         model, adapter, quantization, dtype, device, attention, revision: What to start from. An
             adapter given is trained further.
+        image_min_pixels, image_max_pixels: As `--min-pixels` and `--max-pixels`; 0 leaves them to
+            the processor.
+        quant_type, double_quant, quant_compute_dtype: As the flags of 4bit weights.
         lora: See `LoraSettings`.
         templates: Names of the pool; each sample is asked in one that fits its task, drawn anew
             each epoch. Empty: the task's default.
@@ -90,6 +93,11 @@ class TrainConfig:
     device: str = "auto"
     attention: str = "sdpa"
     revision: str = ""
+    image_min_pixels: int = 0
+    image_max_pixels: int = 0
+    quant_type: str = ""
+    double_quant: bool = True
+    quant_compute_dtype: str = ""
     lora: LoraSettings = field(default_factory=LoraSettings)
     templates: tuple[str, ...] = ()
     batch_size: int = 16
@@ -129,6 +137,11 @@ class TrainConfig:
             device=self.device,
             attention=self.attention,
             revision=self.revision or None,
+            image_min_pixels=self.image_min_pixels or None,
+            image_max_pixels=self.image_max_pixels or None,
+            quant_type=self.quant_type or None,
+            double_quant=None if self.double_quant else False,
+            quant_compute_dtype=self.quant_compute_dtype or None,
         )
 
     def to_json(self) -> dict[str, Any]:

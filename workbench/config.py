@@ -28,8 +28,15 @@ KNOBS: dict[str, Knob] = {
     "revision": text(None, "Branch, tag or commit of a hub model."),
     "quantization": choice("none", ("none", "4bit", "8bit"), "How the weights are held."),
     "dtype": choice("auto", ("auto", "bf16", "fp16", "fp32"), "What the model computes in."),
-    "device": text("auto", "`auto`, `cpu`, `cuda`, `cuda:1`."),
+    "device": text("auto", "`auto`, `cpu`, `cuda:1`, `cuda:0,cuda:1`, `balanced`."),
     "attention": choice("sdpa", ("sdpa", "eager", "flash_attention_2"), "Attention kernels."),
+    "image_min_pixels": whole(None, 1, 2**40, "Smaller images are enlarged for the model."),
+    "image_max_pixels": whole(None, 1, 2**40, "Larger images are scaled down for the model."),
+    "quant_type": choice(None, ("nf4", "fp4"), "Of 4bit weights; nf4 unless said."),
+    "double_quant": flag(None, "Quantise the scales of 4bit weights too; yes unless said."),
+    "quant_compute_dtype": choice(
+        None, ("bf16", "fp16", "fp32"), "What 4bit weights are multiplied in."
+    ),
     "dataset": text("demo", "What is opened first."),
     "split": text("test", "Which split of it."),
     "mode": choice("auto", ("auto", "streamed", "cached"), "How remote datasets are read."),
@@ -79,6 +86,11 @@ class Settings:
     dtype: str = KNOBS["dtype"].default
     device: str = KNOBS["device"].default
     attention: str = KNOBS["attention"].default
+    image_min_pixels: int | None = KNOBS["image_min_pixels"].default
+    image_max_pixels: int | None = KNOBS["image_max_pixels"].default
+    quant_type: str | None = KNOBS["quant_type"].default
+    double_quant: bool | None = KNOBS["double_quant"].default
+    quant_compute_dtype: str | None = KNOBS["quant_compute_dtype"].default
     dataset: str = KNOBS["dataset"].default
     split: str = KNOBS["split"].default
     mode: str = KNOBS["mode"].default

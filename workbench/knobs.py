@@ -46,7 +46,7 @@ def text(default: str | None, meaning: str) -> Knob:
     return Knob(default, "a text", meaning, read)
 
 
-def choice(default: str, words: tuple[str, ...], meaning: str) -> Knob:
+def choice(default: str | None, words: tuple[str, ...], meaning: str) -> Knob:
     """One of some words."""
     wants = f"one of {', '.join(words)}"
 
@@ -84,7 +84,7 @@ def whole(default: int | None, low: int, high: int, meaning: str) -> Knob:
     return Knob(default, wants, meaning, read)
 
 
-def flag(default: bool, meaning: str) -> Knob:
+def flag(default: bool | None, meaning: str) -> Knob:
     """Yes or no."""
 
     def read(raw: Any) -> bool:

@@ -145,7 +145,7 @@ class WbApp(Services):
 
     def _restored_spec(self) -> ModelSpec:
         """The model of last time, else that of the settings."""
-        from workbench.models.spec import ModelSpec
+        from workbench.models.spec import FURTHER, ModelSpec
 
         saved = self.state.place("app").get("model")
         if isinstance(saved, dict):
@@ -161,6 +161,7 @@ class WbApp(Services):
                 device=chosen.device,
                 revision=chosen.revision,
                 attention=chosen.attention,
+                **{name: getattr(chosen, name) for name in FURTHER},
             )
         return ModelSpec()
 

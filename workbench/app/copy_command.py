@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from workbench.engine.decoding import Decoding
     from workbench.models.spec import ModelSpec
 
-_SPEC_FLAGS = ("adapter", "quantization", "dtype", "device", "revision", "attention")
+_SPEC_FLAGS = (
+    *("adapter", "quantization", "dtype", "device", "revision", "attention"),
+    *("image_min_pixels", "image_max_pixels", "quant_type", "quant_compute_dtype"),
+)
 
 
 def line(argv: Sequence[str]) -> str:
@@ -30,8 +33,8 @@ def model_flags(spec: ModelSpec) -> list[str]:
     for name in _SPEC_FLAGS:
         value = getattr(spec, name)
         if value != getattr(plain, name):
-            flags += [f"--{name}", str(value)]
-    return flags
+            flags += [f"--{name.removeprefix('image_').replace('_', '-')}", str(value)]
+    return flags + (["--no-double-quant"] if spec.double_quant is False else [])
 
 
 def knob_flags(decoding: Decoding, *, skip: Sequence[str] = ()) -> list[str]:

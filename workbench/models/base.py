@@ -199,7 +199,9 @@ class LoadedModel:
 
     def _identify(self, adapter: Path | None) -> None:
         self._adapter_path, self._stamp = adapter, stamp(self.path, adapter)
-        self.identity = model_identity(self.path, adapter, self.spec.quantization, self.dtype)
+        self.identity = model_identity(
+            self.path, adapter, self.spec.quantization, self.dtype, self.spec.further
+        )
 
     @property
     def stale(self) -> bool:
@@ -210,6 +212,16 @@ class LoadedModel:
         """Bytes of parameters and buffers."""
         tensors = [*self.base.parameters(), *self.base.buffers()]
         return sum(t.numel() * t.element_size() for t in tensors)
+
+
+def _refuse_knobs(spec: ModelSpec, family: Family) -> None:
+    why = family.limits.get("image pixels")
+    if why and (spec.image_min_pixels is not None or spec.image_max_pixels is not None):
+        raise ModelError(
+            f"--min-pixels and --max-pixels mean nothing to {family.name}: {why}",
+            hint="leave them out; to see more of an image, crop it",
+            kind="unsupported",
+        )
 
 
 def load_model(spec: ModelSpec, on_progress: Progress | None = None) -> LoadedModel:
@@ -235,6 +247,7 @@ def load_model(spec: ModelSpec, on_progress: Progress | None = None) -> LoadedMo
     if spec.adapter:
         find_adapter(spec.adapter)  # a wrong name is told before the long load, not after
     family = family_for(read_config(path))
+    _refuse_knobs(spec, family)
     device = pick_device(spec.device)
     check_memory(path, spec, device)
     report("weights", 0.1)

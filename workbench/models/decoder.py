@@ -1,7 +1,7 @@
 """What families have in common whose image tokens stand in the prompt of a decoder.
 
 A family names its layout (`spans`, `layers`, `to_grid`); prompts, padding, positions and answers
-are the same for all. Not for Qwen's three axes of positions, nor for cross-attention.
+are the same for all; a family whose tokens stand otherwise says so (`positions`, `process`).
 """
 
 from __future__ import annotations
@@ -39,13 +39,18 @@ class DecoderFamily:
     first_position = 0  # of a row's first token
     answer_type = 0  # `token_type_ids` of an answer's tokens
     nested_images = False  # a list of images per row, not one for all
+    processor_words: Mapping[str, Any] = {}  # what the processor is told beside text and images
 
     def load(self, spec: ModelSpec, path: Path, device: torch.device) -> tuple[nn.Module, Any]:
         """The model in evaluation mode and its processor."""
         from transformers import AutoModelForImageTextToText
 
-        processor = load_processor(path)
+        processor = self.processor(spec, path)
         return load_weights(AutoModelForImageTextToText, spec, path, device), processor
+
+    def processor(self, spec: ModelSpec, path: Path) -> Any:
+        """The processor of a folder, its knobs turned as `spec` says."""
+        return load_processor(path)
 
     def encode(
         self,
@@ -65,18 +70,37 @@ class DecoderFamily:
         inputs, answer_spans = extend_and_pad(inputs, tails, loaded.pad_id, self.answer_type)
         lengths = tuple(int(n) for n in inputs["attention_mask"].sum(1))
         check_length(loaded, max(lengths))
-        if takes_positions(loaded.base):
-            counted = inputs["attention_mask"].cumsum(1) - 1
-            inputs["position_ids"] = counted.clamp(min=0) + self.first_position
+        positions, following = self.positions(loaded, inputs)
+        if positions is not None:
+            inputs["position_ids"] = positions
         batch = Batch(
             inputs=inputs,
-            next_positions=torch.tensor(lengths) + self.first_position,
+            next_positions=following,
             lengths=lengths,
             answer_spans=answer_spans,
             image_spans=self.spans(loaded, inputs, [[i.size for i in row] for row in images]),
             answer_type=self.answer_type,
         )
         return batch.to(loaded.device)
+
+    def positions(
+        self, loaded: LoadedModel, inputs: Mapping[str, Any]
+    ) -> tuple[torch.Tensor | None, torch.Tensor]:
+        """Where the tokens stand, counted without padding.
+
+        Args:
+            loaded: The model.
+            inputs: With `attention_mask` (B, L), left-padded.
+
+        Returns:
+            `position_ids` as `model.forward` takes them, `None` where it takes none; and (B,) the
+            position of the token after each row.
+        """
+        counted = inputs["attention_mask"].cumsum(1) - 1
+        following = counted[:, -1] + 1 + self.first_position
+        if not takes_positions(loaded.base):
+            return None, following
+        return counted.clamp(min=0) + self.first_position, following
 
     def prompt(self, loaded: LoadedModel, conversation: Conversation) -> str:
         """The text of a prompt, an image token for each picture."""
@@ -97,6 +121,7 @@ class DecoderFamily:
                 padding=True,
                 add_special_tokens=not twice,
                 return_tensors="pt",
+                **self.processor_words,
             )
         )
 

@@ -20,19 +20,22 @@ FAMILIES: dict[str, tuple[str, str]] = {
     "idefics3": ("idefics3", "FAMILY"),
     "smolvlm": ("idefics3", "FAMILY"),
     "vision-encoder-decoder": ("captioner", "FAMILY"),
+    "wb_two_stage": ("two_stage", "FAMILY"),
 }
 
 # What a family cannot do -> why; here, so that it can be told without loading torch.
 LIMITS: dict[str, dict[str, str]] = {
     "qwen2_vl": {},
-    "llava": {},
-    "llava_next": {},
-    "idefics3": {},
+    "llava": {"image pixels": "its processor makes a square of one size out of every image"},
+    "llava_next": {"image pixels": "its tiles are those of its config's image_grid_pinpoints"},
+    "idefics3": {"image pixels": "its tiles follow the longest edge in its processor's config"},
     "paligemma": {
+        "image pixels": "its processor makes a square of one size out of every image",
         "turns": "it was trained on one prompt and its answer",
         "prompts without an image": "its prompt begins with one",
     },
     "captioner": {
+        "image pixels": "its processor makes a square of one size out of every image",
         "turns": "its text is the beginning of the caption",
         "several images": "it reads one",
         "prompts without an image": "there is nothing else to read",
@@ -40,7 +43,11 @@ LIMITS: dict[str, dict[str, str]] = {
         "token layers": "heat is taken at the encoder",
         "joining a batch": "what a row sees is not in the cache of keys; it waits for the next",
     },
+    "two_stage": {
+        "image pixels": "its processor makes a square of one size out of every image",
+    },
     "auto": {
+        "image pixels": "how its processor chooses a size is not known here",
         "gradcam": "how its patches become tokens is not known here",
         "image tokens": "how its patches become tokens is not known here",
     },

@@ -11,7 +11,9 @@ import contextlib
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from sessions.errors import WbError
 
@@ -21,7 +23,13 @@ _IGNORED = {"trainer_state.json", "README.md", "training_args.json", "report.jso
 _CHUNK = 1 << 22
 
 
-def model_identity(path: Path, adapter: Path | None, quantization: str, dtype: str) -> str:
+def model_identity(
+    path: Path,
+    adapter: Path | None,
+    quantization: str,
+    dtype: str,
+    knobs: Mapping[str, Any] | None = None,
+) -> str:
     """Hex sha256 over the files of a model and of its adapter and how they are held.
 
     Args:
@@ -29,12 +37,14 @@ def model_identity(path: Path, adapter: Path | None, quantization: str, dtype: s
         adapter: Adapter folder, if any.
         quantization: `none`, `4bit` or `8bit`.
         dtype: The resolved dtype (`float32`, ...), never `auto`: it changes answers.
+        knobs: `ModelSpec.further`: pixels and details of 4bit, where they were turned.
     """
     parts = {
         "model": _hash_folder(path),
         "adapter": _hash_folder(adapter) if adapter else None,
         "quantization": quantization,
         "dtype": dtype,
+        **({"knobs": dict(knobs)} if knobs else {}),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

@@ -86,11 +86,12 @@ def _quantization(spec: ModelSpec, dtype: torch.dtype | str) -> Any:
 
     if spec.quantization == "8bit":
         return BitsAndBytesConfig(load_in_8bit=True)
+    compute = torch.bfloat16 if isinstance(dtype, str) else dtype
     return BitsAndBytesConfig(
         load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=torch.bfloat16 if isinstance(dtype, str) else dtype,
+        bnb_4bit_quant_type=spec.quant_type or "nf4",
+        bnb_4bit_use_double_quant=spec.double_quant is not False,
+        bnb_4bit_compute_dtype=_DTYPES.get(spec.quant_compute_dtype or "", compute),
     )
 
 

@@ -7,85 +7,70 @@ requests share a model.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
-from workbench.models.batch import Batch, ImageSpan, extend_and_pad
-from workbench.models.chat import answer_ids, check_length, load_images, render_chat
+from workbench.errors import ImageError, ModelError
+from workbench.models.batch import ImageSpan
+from workbench.models.decoder import DecoderFamily, Sizes, Spans
 from workbench.models.families import LIMITS
-from workbench.models.loading import explained, load_processor, load_weights
 from workbench.models.spec import ModelSpec
-from workbench.sample import Conversation
 
 if TYPE_CHECKING:
+    from PIL import Image
     from torch import nn
 
     from workbench.models.base import LoadedModel
 
 
-class Qwen2VL:
+class Qwen2VL(DecoderFamily):
     """The family of `Qwen/Qwen2-VL-*` and `Qwen/Qwen2.5-VL-*`, and of the demo model."""
 
     name = "Qwen2-VL"
     model_types = ("qwen2_vl", "qwen2_5_vl")
     limits = LIMITS["qwen2_vl"]
 
-    def load(self, spec: ModelSpec, path: Path, device: torch.device) -> tuple[nn.Module, Any]:
-        """The model in evaluation mode and its processor."""
-        from transformers import AutoModelForImageTextToText
+    processor_words: ClassVar = {"return_mm_token_type_ids": True}
 
-        processor = load_processor(path)
-        return load_weights(AutoModelForImageTextToText, spec, path, device), processor
-
-    def encode(
-        self,
-        loaded: LoadedModel,
-        conversations: Sequence[Conversation],
-        *,
-        answers: Sequence[str] | None = None,
-        end_of_turn: bool = False,
-    ) -> Batch:
-        """See `Family.encode`."""
-        texts = [render_chat(loaded, conversation) for conversation in conversations]
-        images = [load_images(conversation) for conversation in conversations]
-        flat = [image for row in images for image in row]
-        with explained(loaded.path):
-            inputs = dict(
-                loaded.processor(
-                    text=texts,
-                    images=flat or None,
-                    padding=True,
-                    return_mm_token_type_ids=True,
-                    return_tensors="pt",
-                )
+    def processor(self, spec: ModelSpec, path: Path) -> Any:
+        """The processor of a folder, with other bounds of an image's area where asked for."""
+        processor = super().processor(spec, path)
+        size = processor.image_processor.size
+        low = spec.image_min_pixels or size["shortest_edge"]
+        high = spec.image_max_pixels or size["longest_edge"]
+        if low > high:
+            raise ModelError(
+                f"images would be scaled to at least {low} and at most {high} pixels: "
+                f"{path.name} has {size['shortest_edge']} to {size['longest_edge']} of its own",
+                hint="give --min-pixels and --max-pixels together",
+                kind="bad_knob",
             )
-        tails = answer_ids(loaded, answers, len(texts), end_of_turn)
-        inputs, answer_spans = extend_and_pad(inputs, tails, loaded.pad_id)
-        lengths = tuple(int(n) for n in inputs["attention_mask"].sum(1))
-        check_length(loaded, max(lengths))
+        processor.image_processor.size = {"shortest_edge": low, "longest_edge": high}
+        return processor
+
+    def process(
+        self, loaded: LoadedModel, texts: list[str], images: list[list[Image.Image]]
+    ) -> dict[str, Any]:
+        """As `DecoderFamily.process`, pictures prepared by `qwen-vl-utils` as Qwen does."""
+        prepared = [[prepare(loaded, image) for image in row] for row in images]
+        return super().process(loaded, texts, prepared)
+
+    def positions(
+        self, loaded: LoadedModel, inputs: Mapping[str, Any]
+    ) -> tuple[torch.Tensor | None, torch.Tensor]:
+        """(3, B, L) time, height, width; and (B,) what follows on the largest of each row."""
         positions, deltas = loaded.base.model.get_rope_index(
             inputs["input_ids"],
             inputs["mm_token_type_ids"],
             image_grid_thw=inputs.get("image_grid_thw"),
             attention_mask=inputs["attention_mask"],
         )
-        inputs["position_ids"] = positions  # (3, B, L): time, height, width
-        spans = self._spans(loaded, inputs, [[i.size for i in row] for row in images])
-        batch = Batch(
-            inputs=inputs,
-            next_positions=deltas[:, 0] + torch.tensor(lengths),
-            lengths=lengths,
-            answer_spans=answer_spans,
-            image_spans=spans,
-        )
-        return batch.to(loaded.device)
+        return positions, deltas[:, 0] + inputs["attention_mask"].sum(1)
 
-    def _spans(
-        self, loaded: LoadedModel, inputs: dict[str, Any], sizes: list[list[tuple[int, int]]]
-    ) -> tuple[tuple[ImageSpan, ...], ...]:
+    def spans(self, loaded: LoadedModel, inputs: Mapping[str, Any], sizes: Sizes) -> Spans:
         """Where each image's tokens and patches lie; tokens follow one another, row by row."""
         vision = loaded.base.config.vision_config
         merge, patch = vision.spatial_merge_size, vision.patch_size
@@ -121,10 +106,6 @@ class Qwen2VL:
             "merged.merger": visual.merger,
             **{f"token.layer{i}": layer for i, layer in enumerate(language.layers)},
         }
-
-    def image_tokens(self, batch: Batch, row: int) -> list[tuple[tuple[int, ...], tuple[int, int]]]:
-        """For each image of a row the columns of its tokens and their grid (h, w)."""
-        return [(span.indices, span.grid) for span in batch.image_spans[row]]
 
     def to_grid(self, values: torch.Tensor, span: ImageSpan, kind: str) -> torch.Tensor:
         """Lay one image's rows out as (h, w, ...).
@@ -166,6 +147,39 @@ class Qwen2VL:
     def step_inputs(self, loaded: LoadedModel, positions: torch.Tensor) -> dict[str, Any]:
         """Text positions are the same along the three axes."""
         return {"position_ids": positions.unsqueeze(0).expand(3, -1, -1)}
+
+
+def prepare(loaded: LoadedModel, image: Image.Image) -> Image.Image:
+    """An image as the vision tower's patches tile it, resized by `qwen-vl-utils`.
+
+    The processor alone would choose the same size but for slivers, and resize by another filter's
+    arithmetic; Qwen's own examples, and what its models were tuned on, go this way.
+
+    Raises:
+        ImageError: More than 200 times as long as it is wide.
+    """
+    from qwen_vl_utils.vision_process import (
+        MAX_RATIO,
+        SPATIAL_MERGE_SIZE,
+        fetch_image,
+        smart_resize,
+    )
+
+    if max(image.size) > MAX_RATIO * min(image.size):
+        raise ImageError(
+            f"an image of {image.width} x {image.height} pixels is too oblong: at most "
+            f"{MAX_RATIO} to 1 is read",
+            hint="crop it",
+        )
+    made = loaded.processor.image_processor
+    if made.merge_size != SPATIAL_MERGE_SIZE or not made.do_resize:
+        return image  # not as the utilities take it: the processor knows better
+    low, high = made.size["shortest_edge"], made.size["longest_edge"]
+    factor = made.patch_size * made.merge_size
+    if 0 in smart_resize(image.height, image.width, factor, low, high):
+        return image  # they round a sliver's short side down to nothing
+    wish = {"image": image, "min_pixels": low, "max_pixels": high}
+    return fetch_image(wish, image_patch_size=made.patch_size)
 
 
 FAMILY = Qwen2VL()

@@ -15,6 +15,12 @@ from workbench.errors import UsageError
 QUANTIZATIONS = ("none", "4bit", "8bit")
 DTYPES = ("auto", "bf16", "fp16", "fp32")
 ATTENTIONS = ("sdpa", "eager", "flash_attention_2")
+QUANT_TYPES = ("nf4", "fp4")
+# Knobs that are no one's default and that records keep only where they are used.
+FURTHER = (
+    *("image_min_pixels", "image_max_pixels"),
+    *("quant_type", "double_quant", "quant_compute_dtype"),
+)
 
 
 @dataclass(frozen=True)
@@ -24,11 +30,17 @@ class ModelSpec:
     Attributes:
         model: `demo`, a folder in Hugging Face layout, or a hub id.
         adapter: A folder written by PEFT, or `None`.
-        quantization: `none`, `4bit` (nf4, double quantisation) or `8bit`, by bitsandbytes.
+        quantization: `none`, `4bit` or `8bit`, by bitsandbytes.
         dtype: `auto` is fp32 on a CPU, the model's own on a GPU.
-        device: `auto` is the first GPU where there is one, else the CPU.
+        device: `auto` is the first GPU that it fits on, several where none holds it alone, the CPU
+            where there is none; `cuda:1`, `cuda:0,cuda:1` and `balanced` (all of them) name them.
         revision: Branch, tag or commit of a hub id.
         attention: The attention kernels.
+        image_min_pixels, image_max_pixels: Images are scaled until their area lies between them,
+            by families whose processor does so; `None` is the processor's own.
+        quant_type: `nf4` or `fp4`, of 4bit; `None` is nf4.
+        double_quant: Whether 4bit's scales are quantised as well; `None` is yes.
+        quant_compute_dtype: What 4bit weights are multiplied in; `None` is the dtype.
     """
 
     model: str = "demo"
@@ -38,6 +50,11 @@ class ModelSpec:
     device: str = "auto"
     revision: str | None = None
     attention: str = "sdpa"
+    image_min_pixels: int | None = None
+    image_max_pixels: int | None = None
+    quant_type: str | None = None
+    double_quant: bool | None = None
+    quant_compute_dtype: str | None = None
 
     def __post_init__(self) -> None:
         for name, allowed in (
@@ -52,6 +69,52 @@ class ModelSpec:
                 )
         if not self.model:
             raise UsageError("--model is empty", hint="`demo`, a folder or a hub id")
+        self._check_pixels()
+        self._check_quantization()
+
+    def _check_pixels(self) -> None:
+        low, high = self.image_min_pixels, self.image_max_pixels
+        for flag, value in (("--min-pixels", low), ("--max-pixels", high)):
+            if value is not None and (type(value) is not int or value < 1):
+                raise UsageError(
+                    f"{flag} wants a whole number of at least 1; got {value!r}", kind="bad_knob"
+                )
+        if low is not None and high is not None and low > high:
+            raise UsageError(f"--min-pixels {low} is above --max-pixels {high}", kind="bad_knob")
+
+    def _check_quantization(self) -> None:
+        words = {
+            "quant_type": ("--quant-type", QUANT_TYPES),
+            "double_quant": ("--double-quant", (True, False)),
+            "quant_compute_dtype": ("--quant-compute-dtype", DTYPES[1:]),
+        }
+        for name, (flag, allowed) in words.items():
+            value = getattr(self, name)
+            if value is None:
+                continue
+            # 1 == True: a number is no answer to a question of yes or no.
+            if value not in allowed or (name == "double_quant" and not isinstance(value, bool)):
+                raise UsageError(
+                    f"{flag} wants one of {', '.join(map(str, allowed))}; got {value!r}",
+                    kind="bad_knob",
+                )
+            if self.quantization != "4bit":
+                raise UsageError(
+                    f"{flag} is about 4bit weights, and --quantization is {self.quantization}",
+                    hint="give --quantization 4bit, or leave it out",
+                    kind="bad_knob",
+                )
+        # Said or not said, the usual is the same model.
+        if self.quant_type == "nf4":
+            object.__setattr__(self, "quant_type", None)
+        if self.double_quant is True:
+            object.__setattr__(self, "double_quant", None)
+
+    @property
+    def further(self) -> dict[str, Any]:
+        """The knobs of `FURTHER` that were turned: what records and identities add."""
+        values = {name: getattr(self, name) for name in FURTHER}
+        return {name: value for name, value in values.items() if value is not None}
 
     @property
     def base(self) -> ModelSpec:

@@ -60,5 +60,21 @@ def raw_inputs(name: str, loaded: LoadedModel, conversation: Conversation) -> di
         text = loaded.processor.apply_chat_template(
             messages, tokenize=False, add_generation_prompt=True
         )
+        if name.startswith("qwen"):
+            images = vision_inputs(loaded, images)
     inputs = loaded.processor(text=[text], images=[images] if images else None, return_tensors="pt")
     return {k: v for k, v in inputs.items() if k != "labels"}
+
+
+def vision_inputs(loaded: LoadedModel, images: list) -> list:
+    """Pictures as Qwen's own examples prepare them: `process_vision_info` of `qwen-vl-utils`."""
+    from qwen_vl_utils import process_vision_info
+
+    made = loaded.processor.image_processor
+    low, high = made.size["shortest_edge"], made.size["longest_edge"]
+    content = [
+        {"type": "image", "image": image, "min_pixels": low, "max_pixels": high} for image in images
+    ]
+    messages = [{"role": "user", "content": content}]
+    found = process_vision_info(messages, image_patch_size=made.patch_size)
+    return list(found[0] or ())

@@ -1,0 +1,161 @@
+"""The knobs of a model beside its name: pixels and 4bit's details, meant or refused."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+import torch
+
+from tests.workbench.models.make_families import FAMILIES
+from tests.workbench.models.tiny import ask, picture
+from workbench.errors import ImageError, ModelError, UsageError
+from workbench.models.base import LoadedModel, load_model
+from workbench.models.families import LIMITS
+from workbench.models.spec import ModelSpec
+
+
+def spec(folder, **knobs) -> ModelSpec:
+    return ModelSpec(str(folder), device="cpu", **knobs)
+
+
+def tokens(loaded: LoadedModel, *size: int) -> int:
+    (span,) = loaded.family.encode(loaded, [ask("one", picture(*size))]).image_spans[0]
+    return len(span.indices)
+
+
+def test_fewer_pixels_are_fewer_tokens_and_another_identity(tiny, tiny_folder):
+    small = load_model(spec(tiny_folder, image_max_pixels=32 * 32))
+    assert tokens(tiny, 128, 128) == 64 and tokens(small, 128, 128) == 4
+    assert small.identity != tiny.identity
+    assert tokens(small, 32, 32) == tokens(tiny, 32, 32)
+
+
+def test_more_pixels_enlarge_what_is_small(tiny, tiny_folder):
+    large = load_model(spec(tiny_folder, image_min_pixels=64 * 64))
+    assert tokens(tiny, 32, 32) == 4 and tokens(large, 32, 32) == 16
+
+
+def test_a_bound_beyond_the_processors_own_is_refused_with_both(tiny_folder):
+    with pytest.raises(ModelError, match="16384") as caught:
+        load_model(spec(tiny_folder, image_min_pixels=10**6))
+    assert "--max-pixels" in caught.value.hint
+    assert tokens(load_model(spec(tiny_folder, image_min_pixels=128**2, image_max_pixels=160**2)))
+
+
+@pytest.mark.parametrize("name", ["llava", "llava_next", "paligemma", "idefics3", "captioner"])
+def test_families_whose_processor_has_no_such_knob_refuse_it_before_loading(
+    name, tmp_path, monkeypatch
+):
+    folder = FAMILIES[name](tmp_path / name)
+    monkeypatch.setattr("workbench.models.loading.load_weights", pytest.fail)
+    with pytest.raises(ModelError) as caught:
+        load_model(spec(folder, image_max_pixels=1000))
+    assert caught.value.kind == "unsupported"
+    why = LIMITS[name]["image pixels"]
+    assert why in caught.value.message
+
+
+def test_sizes_are_those_of_qwens_own_utilities(tiny):
+    """`smart_resize` of qwen-vl-utils, of transformers, and what the model is shown.
+
+    The two differ where a side is shorter than half a token: ours are then those of the former.
+    """
+    from qwen_vl_utils.vision_process import smart_resize as utils
+    from transformers.models.qwen2_vl.image_processing_qwen2_vl import smart_resize as theirs
+
+    bounds = (16 * 16, 128 * 128)
+    draw = random.Random(0)
+    for _ in range(300):
+        high, wide = draw.randint(9, 400), draw.randint(9, 400)
+        assert utils(high, wide, 16, *bounds) == theirs(high, wide, 16, *bounds)
+    for wide, high in ((64, 64), (300, 100), (17, 90), (9, 9), (8, 281)):
+        (span,) = tiny.family.encode(tiny, [ask("one", picture(wide, high))]).image_spans[0]
+        assert span.resized[::-1] == utils(high, wide, 16, *bounds)
+
+
+def test_pixels_are_those_that_qwen_vl_utils_prepares(tiny):
+    from qwen_vl_utils import process_vision_info
+
+    image = picture(100, 70, 3)
+    content = {"type": "image", "image": image.load(), "min_pixels": 256, "max_pixels": 16384}
+    prepared, _ = process_vision_info([{"role": "user", "content": [content]}], image_patch_size=8)
+    expected = tiny.processor.image_processor(prepared, do_resize=False, return_tensors="pt")
+    batch = tiny.family.encode(tiny, [ask("one", image)])
+    assert torch.equal(batch.pixel_values, expected["pixel_values"])
+
+
+def test_an_image_too_oblong_is_an_error_of_the_image(tiny):
+    with pytest.raises(ImageError, match="200 to 1"):
+        tiny.family.encode(tiny, [ask("one", picture(402, 2))])
+
+
+def test_a_thin_image_that_the_utilities_would_lose_is_left_to_the_processor(tiny):
+    """198 to 1 and above the bound: a side of no pixels by `qwen-vl-utils`."""
+    assert tokens(tiny, 1980, 10) == 112
+
+
+def linear(loaded: LoadedModel):
+    return loaded.base.model.language_model.layers[0].self_attn.q_proj
+
+
+def test_the_details_of_4bit_reach_bitsandbytes_and_the_identity(tiny_folder):
+    plain = load_model(spec(tiny_folder, quantization="4bit"))
+    other = load_model(
+        spec(
+            tiny_folder,
+            quantization="4bit",
+            quant_type="fp4",
+            double_quant=False,
+            quant_compute_dtype="bf16",
+        )
+    )
+    state = linear(plain).weight.quant_state
+    assert (state.quant_type, state.nested) == ("nf4", True)
+    assert linear(plain).compute_dtype == torch.float32
+    state = linear(other).weight.quant_state
+    assert (state.quant_type, state.nested) == ("fp4", False)
+    assert linear(other).compute_dtype == torch.bfloat16
+    assert plain.identity != other.identity
+
+
+def test_what_is_usual_is_the_same_model_said_or_not():
+    said = ModelSpec(quantization="4bit", quant_type="nf4", double_quant=True)
+    assert said == ModelSpec(quantization="4bit") and said.further == {}
+
+
+@pytest.mark.parametrize("quantization", ["none", "8bit"])
+@pytest.mark.parametrize(
+    "knob", [{"quant_type": "fp4"}, {"double_quant": False}, {"quant_compute_dtype": "bf16"}]
+)
+def test_details_of_4bit_without_4bit_are_refused_by_their_flag(quantization, knob):
+    flag = "--" + next(iter(knob)).replace("_", "-")
+    with pytest.raises(UsageError, match=flag):
+        ModelSpec(quantization=quantization, **knob)
+
+
+@pytest.mark.parametrize(
+    "knob",
+    [
+        {"image_min_pixels": 0},
+        {"image_max_pixels": "1000"},
+        {"image_max_pixels": True},
+        {"image_min_pixels": 10, "image_max_pixels": 9},
+        {"quantization": "4bit", "quant_type": "int4"},
+        {"quantization": "4bit", "double_quant": 1},
+        {"quantization": "4bit", "quant_compute_dtype": "auto"},
+    ],
+)
+def test_values_that_cannot_be_meant_are_refused(knob):
+    with pytest.raises(UsageError) as caught:
+        ModelSpec.from_json(knob)
+    assert caught.value.kind == "bad_knob"
+
+
+def test_a_spec_survives_json():
+    for one in (
+        ModelSpec(image_min_pixels=10, image_max_pixels=1000),
+        ModelSpec(quantization="4bit", quant_type="fp4", double_quant=False),
+    ):
+        assert ModelSpec.from_json(one.to_json()) == one
+        assert ModelSpec(model=one.model, quantization=one.quantization, **one.further) == one
