@@ -1,0 +1,238 @@
+"""An answer that shows itself: the images asked about, the words, how sure each token was.
+
+Guarantee: a `Said` is an `Answer` with the question and the line of the session beside it; while
+it is being said it grows under the cell, and an interrupt ends it in the engine within a token.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+from workbench.notebook import html
+from workbench.notebook.pictures import images_row
+from workbench.notebook.samples import block_of_code
+from workbench.notebook.showing import Live, Shown, interruptible
+from workbench.sample import Answer, Token
+from workbench.text import clean
+
+if TYPE_CHECKING:
+    from sessions.records import PromptRecord
+    from sessions.session_log import SessionLog
+    from workbench.engine.ask import Question
+
+_MOST_TOKENS = 400
+
+
+@dataclass(frozen=True, repr=False)
+class Said(Shown, Answer):
+    """What a model said to a question.
+
+    Attributes:
+        question: What was asked, of whom.
+        record: The line of the session.
+        session: Which session keeps that line, `None` where none does.
+    """
+
+    question: Question | None = None
+    record: PromptRecord | None = None
+    session: str | None = None
+
+    @property
+    def uid(self) -> str | None:
+        """The sample that it is about."""
+        return self.record.uid if self.record else None
+
+    @property
+    def label(self) -> str | None:
+        """The label that the answer was read as, `None` where unparsed or not a label task."""
+        return self.record.label if self.record else None
+
+    @property
+    def right(self) -> bool | None:
+        """Whether that is the sample's label; `None` where there is none to compare with."""
+        question, record = self.question, self.record
+        if question is None or record is None or not question.words or record.target is None:
+            return None
+        if record.label is None and question.template is None:
+            return None  # free text need not have asked for the label
+        return record.label == record.target
+
+    def _html(self) -> str:
+        question = self.question
+        images = [ref for m in question.messages for ref in m.images] if question else []
+        words = question.messages[-1].text if question and question.messages else ""
+        return (
+            html.heading(self.uid or "answer", self._who())
+            + images_row(images, width=200)
+            + html.block(html.muted(html.prose(words)))
+            + html.block(tokens_html(self.tokens, self.text), "font-size:1.1em")
+            + html.facts(self._facts())
+            + html.folded("tokens", tokens_table(self.tokens))
+            + html.folded("the whole prompt", self._prompt())
+        )
+
+    def _who(self) -> str:
+        record = self.record
+        if record is None:
+            return ""
+        name = record.model + (f" + {record.adapter}" if record.adapter else "")
+        return html.esc(name, 200)
+
+    def _facts(self) -> list[tuple[str, str]]:
+        record = self.record
+        rows: list[tuple[str, str]] = []
+        judged = self.right is not None or (record is not None and record.label is not None)
+        if judged and record is not None:
+            read = html.badge("unparsed") if record.label is None else html.badge(record.label)
+            gold = f", label {html.badge(record.target)}" if record.target is not None else ""
+            rows.append(("read as", f"{read}{gold} {html.verdict(self.right)}"))
+        if self.label_scores:
+            rows.append(("label scores", scores_table(self.label_scores)))
+        rows.append(("", html.muted(html.esc(" · ".join(self._figures())))))
+        return rows
+
+    def _figures(self) -> list[str]:
+        found = [f"{len(self.tokens)} tokens", f"{self.timing.total_s:.2f} s", self.finish_reason]
+        if self.tokens_per_s:
+            found.insert(1, f"{self.tokens_per_s:.0f} tokens/s")
+        if self.record is not None:
+            found += [f"{name} {value}" for name, value in self._knobs()]
+            found += [f"template {self.record.template}"] if self.record.template else []
+        return found
+
+    def _knobs(self) -> list[tuple[str, object]]:
+        knobs = self.record.decoding if self.record else {}
+        names = ("temperature", "seed") if knobs.get("temperature") else ("temperature",)
+        return [(name, knobs[name]) for name in names if name in knobs]
+
+    def _prompt(self) -> str:
+        if self.question is None:
+            return ""
+        turns = (
+            f"{m.role}: {f'[{len(m.images)} images] ' if m.images else ''}{m.text}"
+            for m in self.question.messages
+        )
+        return block_of_code("\n\n".join(turns))
+
+    def _plain(self) -> str:
+        read = f" · read as {self.label or 'unparsed'}" if self.right is not None else ""
+        mark = {True: " ✓", False: " ✗", None: ""}[self.right]
+        about = f"{self.uid}: " if self.uid else ""
+        return clean(f"{about}{self.text}{read}{mark}", newlines=False)
+
+
+def tokens_html(tokens: Sequence[Token], text: str = "") -> str:
+    """An answer token by token: what was improbable is tinted, the figures are in the tooltip.
+
+    Where the tokens do not make up the text (beams, a server that tells none) the text is shown.
+    """
+    joined = "".join(token.text for token in tokens)
+    if not tokens or len(tokens) > _MOST_TOKENS or (text and not joined.startswith(text)):
+        return html.prose(text or joined)
+    parts, left = [], len(text) or len(joined)
+    for token in tokens:
+        if left <= 0:  # the end of the turn is a token and no text
+            break
+        shown = token.text[:left]
+        left -= len(token.text)
+        doubt = 1 - math.exp(token.logprob) if token.logprob is not None else 0.0
+        tint = f"background:rgba(255,149,0,{min(max(doubt, 0), 1) * 0.75:.2f})"
+        tip = f' title="{html.esc(_tip(token), 400)}"' if token.logprob is not None else ""
+        parts.append(f'<span{tip} style="{tint};border-radius:.2em">{html.esc(shown)}</span>')
+    style = "white-space:pre-wrap;overflow-wrap:anywhere"
+    return f'<span style="{style}">{"".join(parts)}</span>'
+
+
+def _tip(token: Token) -> str:
+    logprob = token.logprob or 0.0
+    lines = [f"{token.text!r}  p {math.exp(logprob):.3f}  logprob {logprob:.3f}"]
+    lines += [f"{text!r}  {math.exp(value):.3f}" for text, value in token.top if text != token.text]
+    return "\n".join(lines)
+
+
+def tokens_table(tokens: Sequence[Token]) -> str:
+    """Each token with its probability and the alternatives; empty where none were told."""
+    if not tokens or all(token.logprob is None for token in tokens):
+        return ""
+    rows = []
+    for number, token in enumerate(tokens[:_MOST_TOKENS]):
+        logprob = token.logprob
+        others = [(text, value) for text, value in token.top if text != token.text]
+        rows.append(
+            (
+                str(number),
+                f"<code>{html.esc(repr(token.text), 60)}</code>",
+                "" if logprob is None else f"{html.bar(math.exp(logprob))} {math.exp(logprob):.3f}",
+                "" if logprob is None else f"{logprob:.3f}",
+                html.muted(
+                    " ".join(f"{html.esc(repr(t), 40)} {math.exp(v):.3f}" for t, v in others)
+                ),
+            )
+        )
+    more = len(tokens) - _MOST_TOKENS
+    table = html.table(("", "token", "probability", "logprob", "or else"), rows)
+    return table + (html.muted(f"and {more} more") if more > 0 else "")
+
+
+def scores_table(scores: Mapping[str, float]) -> str:
+    """Labels by log-likelihood, the best first; the bar is the share among these labels."""
+    pairs = sorted(scores.items(), key=lambda item: -item[1])
+    best = pairs[0][1]
+    weights = [math.exp(score - best) for _, score in pairs]
+    total = sum(weights)
+    rows = [
+        (html.esc(word, 80), f"{score:.3f}", f"{html.bar(w / total)} {w / total:.3f}")
+        for (word, score), w in zip(pairs, weights, strict=True)
+    ]
+    return html.table(("label", "log-likelihood", "share"), rows)
+
+
+def say(question: Question, log: SessionLog | None, *, stream: bool = True) -> Said:
+    """Ask the engine, drawing the answer under the cell as it grows.
+
+    Args:
+        question: What to ask.
+        log: Where the record goes; `None` keeps none.
+        stream: Draw it as it grows; once said it is taken away, and the answer shows itself.
+
+    Raises:
+        KeyboardInterrupt: The cell was interrupted: the engine has stopped, what was said is on
+            record and stays drawn.
+        WbError: As the engine raises.
+    """
+    from sessions.records import PromptRecord
+    from workbench.engine.ask import ask
+    from workbench.engine.client import Engine
+
+    live = Live(stream)
+    tokens: list[Token] = []
+    answer, record = Answer(""), None
+
+    def tell(stage: str, share: float) -> None:
+        live.draw(lambda: html.muted(f"loading: {html.esc(stage, 80)} {share:.0%}"))
+
+    with Engine.connect(start=True) as engine, interruptible() as pressed:
+        try:
+            for event in ask(engine, question, log=log, cancelled=pressed, on_progress=tell):
+                if isinstance(event, Token):
+                    tokens.append(event)
+                    live.draw(lambda: html.block(tokens_html(tokens)), now=len(tokens) == 1)
+                elif isinstance(event, Answer):
+                    answer = event
+                elif isinstance(event, PromptRecord):
+                    record = event
+        except BaseException:
+            live.clear()
+            raise
+        values = {f.name: getattr(answer, f.name) for f in fields(Answer)}
+        said = Said(**values, question=question, record=record, session=log.id if log else None)
+        if pressed():
+            kept = "it is on record" if log is not None else "it is not on record"
+            words = f"interrupted: this was said so far, and {kept}"
+            live.draw(lambda: said._html() + html.block(html.badge(words, html.BAD)), now=True)
+        else:
+            live.clear()
+    return said

@@ -1,0 +1,200 @@
+"""Evaluations from a notebook: run as a job, read from the run's folder.
+
+Guarantee: the work is that of `wb run-eval`, in a process of its own, so that it outlives a kernel
+that is restarted and no torch comes into this one; the figures are those of the run, made nowhere
+else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from sessions.errors import RecordError
+from workbench.errors import UsageError
+from workbench.notebook import html
+from workbench.notebook.marks import read_sample
+from workbench.notebook.samples import Gallery
+from workbench.notebook.showing import Live, Shown, interruptible
+from workbench.text import clean
+
+if TYPE_CHECKING:
+    from sessions.jobs import Job
+    from sessions.runs import Run
+
+_MOST_WRONG = 24
+
+
+class Evaluation(Shown):
+    """A run of an evaluation, done or under way.
+
+    Attributes:
+        job: What makes it, `None` where it was opened from the record.
+    """
+
+    def __init__(self, run: Run | None = None, job: Job | None = None) -> None:
+        self._run = run
+        self.job = job
+
+    @property
+    def run(self) -> Run:
+        """Its folder. Raises `RecordError` where the job has not begun it."""
+        if self._run is None and self.job is not None and self.job.run_id:
+            from sessions.runs import Run
+
+            self._run = Run.open(self.job.run_id)
+        if self._run is None:
+            raise RecordError("the evaluation has not begun yet", hint="wait for it: .wait()")
+        return self._run
+
+    @property
+    def metrics(self) -> dict[str, dict[str, float]]:
+        """`{name: {"value", "low", "high", "n"}}`, empty until it has ended."""
+        return dict(self.run.metrics().get("metrics") or {})
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Samples in all, done, unparsed, failed."""
+        return dict(self.run.metrics().get("counts") or self.run.counts())
+
+    @property
+    def predictions(self) -> list[dict[str, Any]]:
+        """The lines of the run, one per sample."""
+        return self.run.predictions()
+
+    @property
+    def state(self) -> str:
+        """`queued`, `running`, `done`, `failed` or `cancelled`."""
+        if self._run is None and self.job is not None and not self.job.run_id:
+            return self.job.state
+        return self.run.state
+
+    def wrong(self, most: int = _MOST_WRONG) -> Gallery:
+        """The samples that are wrong, unparsed or failed, the first `most` of them."""
+        uids = [p["uid"] for p in self.predictions if _is_wrong(p)]
+        title = f"{len(uids)} of {len(self.predictions)} wrong"
+        return Gallery((read_sample(uid) for uid in uids[:most]), title)
+
+    def wait(self) -> Evaluation:
+        """Until it has ended, counting under the cell.
+
+        Raises:
+            KeyboardInterrupt: The cell was interrupted; the job is cancelled, and what was done
+                can be resumed: `wb run-eval --resume RUN`.
+            UsageError, RecordError: It could not be done; the end of the job's log says why.
+        """
+        job = self.job
+        if job is None:
+            return self
+        live = Live()
+        with interruptible() as pressed:
+            try:
+                while not job.ended and not pressed():
+                    live.draw(lambda: _progress(job))
+                    job.wait(0.2)
+                if pressed():
+                    job.cancel()
+            finally:
+                live.clear()
+        if job.state == "failed":
+            raise _failure(job)
+        return self
+
+    def _html(self) -> str:
+        if self._run is None and self.job is not None and not self.job.run_id:
+            return html.heading("evaluation", self.job.state)
+        run, config, counts = self.run, self.run.config, self.counts
+        who = " + ".join(str(config[k]) for k in ("model", "adapter") if config.get(k))
+        rows = [
+            (
+                html.esc(name, 80),
+                f"{row['value']:.4f}",
+                f"[{row['low']:.3f}, {row['high']:.3f}]",
+                _interval(row),
+                str(row["n"]),
+            )
+            for name, row in self.metrics.items()
+        ]
+        words = (
+            f"{counts.get('done', 0)} of {counts.get('total', 0)} samples, "
+            f"{counts.get('unparsed', 0)} unparsed, {counts.get('failed', 0)} failed, "
+            f"{run.seconds:.1f} s · run {run.id}"
+        )
+        title = f"{config.get('dataset')}/{config.get('split')}"
+        table = html.table(("metric", "value", "95% interval", "", "n"), rows) if rows else ""
+        return (
+            html.heading(title, f"{html.esc(who, 200)} {html.badge(run.state)}")
+            + table
+            + html.block(html.muted(html.esc(words)))
+        )
+
+    def _plain(self) -> str:
+        if self._run is None and self.job is not None and not self.job.run_id:
+            return f"evaluation {self.job.state}"
+        figures = (
+            f"{name} {row['value']:.4f} [{row['low']:.3f}, {row['high']:.3f}] n {row['n']}"
+            for name, row in self.metrics.items()
+        )
+        config = self.run.config
+        head = f"{config.get('dataset')}/{config.get('split')} {self.run.state}"
+        return "\n".join(clean(line, newlines=False) for line in (head, *figures))
+
+
+def _is_wrong(prediction: Mapping[str, Any]) -> bool:
+    """As the bench's list of errors has it: captions are neither right nor wrong."""
+    from sessions.compare import is_right
+
+    judged = prediction.get("correct", False) is not None
+    return bool(prediction.get("error")) or (judged and not is_right(prediction))
+
+
+def _interval(row: Mapping[str, float]) -> str:
+    """The value and its interval on a line from 0 to 1; nothing for other scales."""
+    if not (0 <= row["low"] <= row["high"] <= 1):
+        return ""
+    left, wide, at = row["low"] * 100, (row["high"] - row["low"]) * 100, row["value"] * 100
+    span = f"left:{left:.1f}%;width:{wide:.1f}%;height:.5em;top:.25em;background:{html.BAR}"
+    tick = f"left:calc({at:.1f}% - 1px);width:2px;height:1em;top:0;background:currentColor"
+    inner = "".join(
+        f'<span style="position:absolute;display:block;{look}"></span>' for look in (span, tick)
+    )
+    style = "position:relative;display:inline-block;width:10em;height:1em"
+    return f'<span style="{style};background:rgba(128,128,128,.15)">{inner}</span>'
+
+
+def _progress(job: Job) -> str:
+    told = job.progress() or {}
+    done, total = told.get("done") or 0, told.get("total") or 0
+    share = done / total if total else 0.0
+    words = f"{done:,} of {total:,}" if total else str(told.get("message") or job.state)
+    return f"{html.bar(share, 16)} {html.muted(html.esc(words, 200))}"
+
+
+def _failure(job: Job) -> RecordError | UsageError:
+    """What the job said last, as an error of its kind."""
+    lines = [line for line in job.follow_log() if line.strip()]
+    said = clean(" ".join(lines[-3:]), newlines=False)[-600:] or "it said nothing"
+    if (job.result or {}).get("exit_code") == 2:
+        return UsageError(f"the evaluation was refused: {said}", hint="see: wb run-eval --help")
+    return RecordError(f"the evaluation failed: {said}", hint=f"see: wb jobs log {job.id}")
+
+
+def start_evaluation(dataset: str, words: Mapping[str, Any]) -> Evaluation:
+    """Start `wb run-eval` as a job; the words are its options, `label_scores` is a flag.
+
+    Raises:
+        UsageError: There is no such option.
+    """
+    from sessions.jobs import start
+
+    argv = ["wb", "run-eval", "--dataset", dataset]
+    for name, value in words.items():
+        flag = f"--{name.replace('_', '-')}"
+        if value is True:
+            argv.append(flag)
+        elif isinstance(value, (list, tuple)):
+            argv += [word for one in value for word in (flag, str(one))]
+        elif value is not None and value is not False:
+            argv += [flag, str(value)]
+    model = words.get("model") or "demo"
+    return Evaluation(job=start(argv, title=f"eval {dataset} {model}"))

@@ -1,0 +1,250 @@
+"""A map that shows itself: the heat over each image, where its peak is, how it was made.
+
+Guarantee: a `Map` is an `Explanation` with the images that it lies on; nothing is computed here,
+the engine explains and `workbench.explain.overlay` paints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from workbench.explain.colormaps import DEFAULT_COLORMAP, colour
+from workbench.explain.overlay import DEFAULT_OPACITY, overlay
+from workbench.explain.result import Explanation, HeatMap
+from workbench.notebook import html
+from workbench.notebook.answers import Said
+from workbench.notebook.pictures import MOST_PIXELS, img
+from workbench.notebook.showing import Live, Shown, interruptible
+from workbench.sample import ImageRef
+from workbench.text import clean
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+_MOST_MAPS = 40
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Map(Shown, Explanation):
+    """Where one token of an answer comes from.
+
+    Attributes:
+        uid: The sample, `None` for images of the user's own.
+        refs: The images of the prompt, one per map.
+        opacity: 0 shows the image alone, 1 the heat alone.
+        colormap: One of `workbench.explain.colormaps.COLORMAPS`.
+    """
+
+    uid: str | None = None
+    refs: tuple[ImageRef, ...] = ()
+    opacity: float = DEFAULT_OPACITY
+    colormap: str = DEFAULT_COLORMAP
+
+    def overlays(self) -> list[Image.Image]:
+        """The heat over each image, of its own size. Raises `ImageError`."""
+        look = {"opacity": self.opacity, "colormap": self.colormap}
+        pairs = zip(self.refs, self.images, strict=True)
+        return [overlay(ref.load(), heat, **look) for ref, heat in pairs]
+
+    def _html(self) -> str:
+        figures = [self._figure(number) for number in range(len(self.images))]
+        return (
+            html.heading(self.uid or "map", f"token {self.token} {_quoted(self.token_text)}")
+            + html.row(figures)
+            + html.block(legend(self.colormap))
+            + html.facts(
+                [
+                    ("method", self._method()),
+                    ("answer", html.prose(self.answer)),
+                    ("note", html.esc("; ".join(self.notes))),
+                ]
+            )
+        )
+
+    def _method(self) -> str:
+        where = f" at {html.badge(self.layer)}" if self.layer else ""
+        versus = f" against {_quoted(self.contrast)}" if self.contrast else ""
+        return f"{html.badge(self.method)}{where}, {html.esc(self.target)}{versus}"
+
+    def _figure(self, number: int, width: int = 280) -> str:
+        """One image with its heat, a ring at the peak, and the figures beneath."""
+        from workbench.errors import ImageError
+
+        heat = self.images[number]
+        top = float(heat.grid.max())
+        words = f"image {number + 1} · heat {top:.2f} · peak {heat.peak[0]},{heat.peak[1]}"
+        try:
+            picture = _painted(self.refs[number], heat, self.opacity, self.colormap)
+        except (ImageError, IndexError) as error:
+            return html.block(html.badge(f"no image: {error}", html.BAD))
+        ring = _ring(heat) if top > 0 else ""
+        drawn = img(picture, width=width, alt=f"heat over {words}", over=ring)
+        return f"<div>{drawn}{html.muted(html.esc(words))}</div>"
+
+    def _plain(self) -> str:
+        places = (
+            f"image {n}: heat {float(heat.grid.max()):.2f} at {heat.peak[0]},{heat.peak[1]}"
+            for n, heat in enumerate(self.images, 1)
+        )
+        head = f"token {self.token} {self.token_text!r}, {self.method} {self.layer}".strip()
+        return clean(f"{head} · {' · '.join(places)}", newlines=False)
+
+
+class Maps(Shown, Sequence[Map]):
+    """The maps of several tokens of one answer, a row each."""
+
+    def __init__(self, maps: Sequence[Map]) -> None:
+        self._maps = tuple(maps)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._maps[index]
+
+    def __len__(self) -> int:
+        return len(self._maps)
+
+    def _html(self) -> str:
+        rows = [
+            (
+                html.muted(str(one.token)),
+                f"<b>{_quoted(one.token_text)}</b>",
+                html.row(one._figure(n, 150) for n in range(len(one.images))),
+            )
+            for one in self._maps[:_MOST_MAPS]
+        ]
+        if not rows:
+            return html.block("no maps")
+        first = self._maps[0]
+        return (
+            html.heading(first.uid or "maps", f"{len(self)} tokens")
+            + html.table(("", "token", "heat"), rows)
+            + html.block(legend(first.colormap))
+            + html.facts([("method", first._method()), ("answer", html.prose(first.answer))])
+        )
+
+    def _plain(self) -> str:
+        return "\n".join(one._plain() for one in self._maps)
+
+
+def _painted(ref: ImageRef, heat: HeatMap, opacity: float, colormap: str) -> Image.Image:
+    """Heat over an image that is large enough to show it: a small one is enlarged first."""
+    from PIL import Image
+
+    from workbench.data.images import thumbnail
+
+    picture = thumbnail(ref, (MOST_PIXELS, MOST_PIXELS))
+    times = max(1, 320 // max(picture.size))
+    size = (picture.width * times, picture.height * times)
+    picture = picture.resize(size, Image.Resampling.NEAREST)
+    return overlay(picture, heat, opacity=opacity, colormap=colormap)
+
+
+def _ring(heat: HeatMap) -> str:
+    (x, y), (width, height) = heat.peak, heat.size
+    at = f"left:{(x + 0.5) / width:.4%};top:{(y + 0.5) / height:.4%}"
+    look = "width:14px;height:14px;margin:-9px 0 0 -9px;border:2px solid white;border-radius:50%"
+    shade = "box-shadow:0 0 0 1px black,inset 0 0 0 1px black"
+    return f'<div style="position:absolute;{at};{look};{shade}"></div>'
+
+
+def legend(colormap: str) -> str:
+    """The colours from cold to hot."""
+    import numpy as np
+
+    stops = colour(np.linspace(0, 1, 9), colormap)
+    colours = ",".join(f"rgb({r},{g},{b})" for r, g, b in stops.tolist())
+    strip = (
+        '<span style="display:inline-block;width:10em;height:.7em;margin:0 .5em;'
+        f'background:linear-gradient(to right,{colours})"></span>'
+    )
+    words = "over all images of the prompt; the ring is the peak"
+    return f"{html.muted('0')}{strip}{html.muted('1')} {html.muted(words)}"
+
+
+def _quoted(text: str | None) -> str:
+    return html.esc(repr(text), 80)
+
+
+def explain(
+    said: Said,
+    token: int | str | Sequence[int],
+    knobs: dict[str, Any],
+    *,
+    opacity: float,
+    colormap: str,
+    record: bool,
+) -> Map | Maps:
+    """Ask the engine where tokens of an answer come from.
+
+    Raises:
+        UsageError: The answer does not say what was asked, or a knob cannot be meant.
+        KeyboardInterrupt: The cell was interrupted; the engine has stopped.
+        WbError: As the engine raises: a family that cannot be explained says so.
+    """
+    from workbench.engine.client import Engine
+    from workbench.errors import Cancelled, UsageError
+
+    question = said.question
+    if question is None:
+        raise UsageError("this answer does not know its question", hint="explain what ask gave")
+    live = Live()
+
+    def tell(stage: str, share: float) -> None:
+        live.draw(lambda: html.muted(f"{html.esc(stage, 80)} {share:.0%}"))
+
+    with Engine.connect(start=True) as engine, interruptible() as pressed:
+        try:
+            reply = engine.explain(
+                question.messages,
+                said.text,
+                question.spec,
+                token=token,
+                answer_ids=[t.id for t in said.tokens] or None,
+                cancelled=pressed,
+                on_progress=tell,
+                **knobs,
+            )
+        except Cancelled:
+            if pressed():
+                raise KeyboardInterrupt("interrupted") from None
+            raise
+        finally:
+            live.clear()
+    replies = reply.get("tokens") or [reply]
+    if record:
+        _record(said, replies)
+    refs = tuple(ref for message in question.messages for ref in message.images)
+    maps = [_map(one, question.uid, refs, opacity, colormap) for one in replies]
+    return Maps(maps) if "tokens" in reply else maps[0]
+
+
+def _map(
+    reply: dict[str, Any],
+    uid: str | None,
+    refs: tuple[ImageRef, ...],
+    opacity: float,
+    colormap: str,
+) -> Map:
+    read = Explanation.from_json(reply)
+    values = {f.name: getattr(read, f.name) for f in fields(Explanation)}
+    return Map(**values, uid=uid, refs=refs, opacity=opacity, colormap=colormap)
+
+
+def _record(said: Said, replies: Sequence[dict[str, Any]]) -> None:
+    """A line for each explained token, as `wb gradcam` leaves them."""
+    from sessions.session_log import current_session
+    from workbench.explain.record import gradcam_record
+
+    asked = said.record
+    current_session().append_many(
+        gradcam_record(
+            reply,
+            uid=said.uid,
+            prompt_id=asked.id if asked and said.session else None,
+            dataset_revision=asked.dataset_revision if asked else None,
+            revision=asked.revision if asked else None,
+            messages=asked.messages if asked else (),
+        )
+        for reply in replies
+    )

@@ -1,0 +1,252 @@
+"""Samples, galleries and datasets that show themselves.
+
+Guarantee: a `ShownSample` is a `Sample` and a `Dataset` a `Source`, so that every function of the
+core takes them; pictures are decoded when they are shown, and a sample that cannot be read shows
+why in its place.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, overload
+
+from workbench.notebook import html
+from workbench.notebook.pictures import images_row
+from workbench.notebook.showing import Shown
+from workbench.sample import Sample, Task
+from workbench.text import clean, counted
+
+if TYPE_CHECKING:
+    from workbench.data.source import Source
+
+# More than this is a wall: the object holds the others.
+MOST_CARDS = 60
+_CARD = "width:172px"
+
+
+@dataclass(frozen=True, repr=False)
+class ShownSample(Shown, Sample):
+    """A sample that shows its images and texts.
+
+    Attributes:
+        revision: Of its dataset, as the record of a prompt holds it; `None` where unknown.
+    """
+
+    revision: str | None = None
+
+    def _html(self) -> str:
+        rows = [(role, html.prose(text)) for role, text in self.texts.items()]
+        if self.label is not None:
+            rows.append(("label", html.badge(self.label)))
+        rows += [("reference", html.prose(t)) for t in self.references if t != self.label]
+        rows += [("explanation", html.prose(text)) for text in self.explanations]
+        if self.error:
+            rows.append(("error", html.badge("cannot be read", html.BAD) + f" {self._why()}"))
+        return (
+            html.heading(self.uid, html.esc(self.task))
+            + images_row(self.images, width=260)
+            + html.facts(rows)
+            + html.folded("metadata", self._metadata())
+        )
+
+    def _why(self) -> str:
+        return html.esc(self.error, 600)
+
+    def _metadata(self) -> str:
+        if not self.metadata:
+            return ""
+        text = json.dumps(self.metadata, ensure_ascii=False, indent=1, default=str)
+        return block_of_code(text)
+
+    def card(self, width: int = 150) -> str:
+        """As one of many: small images, the first text, the label; the inside of a frame."""
+        words = next(iter(self.texts.values()), "")
+        each = max(40, (width - 8 * max(len(self.images) - 1, 0)) // max(len(self.images), 1))
+        return (
+            images_row(self.images[:4], width=each, height=width)
+            + html.block(html.esc(words, 140))
+            + (html.badge(self.label) if self.label is not None else "")
+            + (html.badge("cannot be read", html.BAD) if self.error else "")
+            + html.block(html.muted(html.esc(self.uid, 120)), "overflow-wrap:anywhere")
+        )
+
+    def _plain(self) -> str:
+        parts = [self.uid, counted(len(self.images), "image")]
+        parts += [f"{role}: {text[:80]}" for role, text in self.texts.items()]
+        parts += [f"label: {self.label}"] if self.label is not None else []
+        parts += [f"error: {self.error}"] if self.error else []
+        return clean(" · ".join(parts), newlines=False)
+
+
+def block_of_code(text: str) -> str:
+    """Preformatted text, wrapped; at most a screenful of it."""
+    style = "white-space:pre-wrap;overflow-wrap:anywhere;background:transparent;margin:.3em 0"
+    return f'<pre style="{style}">{html.esc(text)}</pre>'
+
+
+def shown_sample(sample: Sample, revision: str | None = None) -> ShownSample:
+    """The same sample, showing itself."""
+    if isinstance(sample, ShownSample):
+        return sample
+    values = {f.name: getattr(sample, f.name) for f in fields(Sample)}
+    return ShownSample(**values, revision=revision)
+
+
+class Gallery(Shown, Sequence[ShownSample]):
+    """Several samples, shown as cards; a list otherwise.
+
+    Attributes:
+        title: Above the cards.
+    """
+
+    def __init__(self, samples: Iterable[ShownSample], title: str = "") -> None:
+        self._samples = tuple(samples)
+        self.title = title
+
+    @overload
+    def __getitem__(self, index: int) -> ShownSample: ...
+    @overload
+    def __getitem__(self, index: slice) -> Gallery: ...
+    def __getitem__(self, index: int | slice) -> ShownSample | Gallery:
+        found = self._samples[index]
+        return Gallery(found, self.title) if isinstance(found, tuple) else found
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def _html(self) -> str:
+        cards = (html.card(one.card(), _CARD) for one in self._samples[:MOST_CARDS])
+        more = len(self) - MOST_CARDS
+        return (
+            html.heading(self.title or counted(len(self), "sample"))
+            + html.row(cards, ".5em")
+            + (html.block(html.muted(f"and {more:,} more")) if more > 0 else "")
+        )
+
+    def _plain(self) -> str:
+        return "\n".join(one._plain() for one in self._samples[:MOST_CARDS]) or "no samples"
+
+
+class Dataset(Shown):
+    """A split of a dataset: a `Source` whose samples show themselves.
+
+    `data[3]` and `data["demo/test/000003"]` are samples, `data[:12]` a gallery; iterating reads
+    as it goes, so an endless stream can be looked into.
+
+    Attributes:
+        source: What it stands on.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    # -- as a source -----------------------------------------------------------------------
+
+    @property
+    def dataset(self) -> str:
+        """The dataset's name."""
+        return self.source.dataset
+
+    @property
+    def split(self) -> str:
+        """The split, its brackets included."""
+        return self.source.split
+
+    @property
+    def task(self) -> Task:
+        """What is asked of its samples."""
+        return self.source.task
+
+    @property
+    def revision(self) -> str:
+        """Which state of the data it is."""
+        return self.source.revision
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The closed set of label words, empty where there is none."""
+        return self.source.labels
+
+    @property
+    def length(self) -> int | None:
+        """How many samples, `None` for an endless stream."""
+        return self.source.length
+
+    def iter(self, start: int = 0) -> Iterator[ShownSample]:
+        """The samples from an ordinal on; a bad one comes with its `error`."""
+        return (self._shown(sample) for sample in self.source.iter(start))
+
+    def get(self, uid: str) -> ShownSample:
+        """The sample of a UID. Raises `UnknownName`."""
+        return self._shown(self.source.get(uid))
+
+    def at(self, ordinal: int) -> ShownSample:
+        """The sample at a place, from 0. Raises `UnknownName` where there is none."""
+        return self._shown(self.source.at(ordinal))
+
+    def ordinal(self, uid: str) -> int:
+        """The place of a UID."""
+        return self.source.ordinal(uid)
+
+    def uid_at(self, ordinal: int) -> str:
+        """The UID at a place."""
+        return self.source.uid_at(ordinal)
+
+    # -- as Python has it ------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        if self.length is None:
+            raise TypeError(f"{self.dataset}/{self.split} is an endless stream: it has no length")
+        return self.length
+
+    def __bool__(self) -> bool:
+        return self.length is None or self.length > 0
+
+    def __iter__(self) -> Iterator[ShownSample]:
+        return self.iter()
+
+    @overload
+    def __getitem__(self, place: int | str) -> ShownSample: ...
+    @overload
+    def __getitem__(self, place: slice) -> Gallery: ...
+    def __getitem__(self, place: int | str | slice) -> ShownSample | Gallery:
+        if isinstance(place, str):
+            return self.get(place)
+        if isinstance(place, slice):
+            chosen = range(*place.indices(len(self)))
+            return Gallery(self.at(i) for i in chosen)
+        at = place + len(self) if place < 0 else place
+        if at < 0 or (self.length is not None and at >= self.length):
+            raise IndexError(f"{self.dataset}/{self.split} has {self.length} samples, not {place}")
+        return self.at(at)
+
+    def random(self, count: int, seed: int = 0) -> Gallery:
+        """So many samples drawn by a seed: those that `wb gallery --random` shows."""
+        from workbench.data.permutation import draw
+
+        chosen = draw(self.length, count, seed)
+        return Gallery((self.at(i) for i in chosen), f"{counted(count, 'sample')} by seed {seed}")
+
+    def _shown(self, sample: Sample) -> ShownSample:
+        return shown_sample(sample, self.source.revision)
+
+    def _html(self) -> str:
+        from itertools import islice
+
+        first = list(islice(self.iter(), 4))
+        length = "endless" if self.length is None else counted(self.length, "sample")
+        rows = [
+            ("samples", html.esc(length)),
+            ("task", html.esc(self.task)),
+            ("labels", " ".join(html.badge(label) for label in self.labels[:20])),
+            ("revision", html.esc(self.revision, 80)),
+        ]
+        cards = (html.card(one.card(), _CARD) for one in first)
+        title = html.heading(f"{self.dataset}/{self.split}")
+        return title + html.facts(rows) + html.row(cards, ".5em")
+
+    def _plain(self) -> str:
+        length = "endless" if self.length is None else counted(self.length, "sample")
+        return clean(f"{self.dataset}/{self.split} · {length} · {self.task}", newlines=False)

@@ -1,0 +1,239 @@
+"""From what a cell says to what the core takes: a question, a model, knobs, pictures.
+
+Guarantee: one word means the same as the flag of that name (`top_p` is `--top-p`), the settings
+are the defaults as they are for `wb prompt`, and an unknown word is refused by name.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.engine.decoding import Decoding
+from workbench.errors import DataError, UsageError
+from workbench.models.spec import ModelSpec
+from workbench.sample import ImageRef, Sample
+
+if TYPE_CHECKING:
+    from workbench.engine.ask import Question
+
+MODEL = tuple(f.name for f in fields(ModelSpec))
+KNOBS = tuple(f.name for f in fields(Decoding))
+_SHOTS = ("shots", "shots_from", "shots_tag", "shots_right_in")
+
+
+def chosen_settings() -> dict[str, Any]:
+    """The settings that someone chose; what low rooms read of them is handed to them."""
+    from workbench.config import load_settings
+
+    settings = load_settings()
+    settings.export()
+    return settings.chosen()
+
+
+def spec_from(words: Mapping[str, Any]) -> ModelSpec:
+    """The model that is meant; `adapter="none"` takes off one that the settings name."""
+    from workbench.engine.protocol import absolute
+
+    given = _said(words, MODEL)
+    if given.get("adapter") == "none":
+        given["adapter"] = None
+    return absolute(ModelSpec(**given))
+
+
+def decoding_from(words: Mapping[str, Any]) -> Decoding:
+    """The knobs that are meant. Raises `UsageError` naming all that are wrong."""
+    return Decoding.from_json(_said(words, KNOBS))
+
+
+def _said(words: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """The settings of these names, then what the cell says."""
+    given = {name: value for name, value in chosen_settings().items() if name in names}
+    return given | {name: words[name] for name in names if words.get(name) is not None}
+
+
+def question(
+    about: Any,
+    prompt: str | None,
+    *,
+    template: str | None = None,
+    system: str | None = None,
+    label_scores: bool | Sequence[str] = False,
+    words: Mapping[str, Any] | None = None,
+) -> Question:
+    """The question of a cell.
+
+    Args:
+        about: A sample, a UID, an image (path, Pillow, `ImageRef`), several images, or nothing.
+        prompt: Free text; without it a template is filled from the sample.
+        template: Of the pool; `None` is that of the settings, else of the sample's task.
+        system: A system turn before free text.
+        label_scores: Score the labels of the question too, or these words.
+        words: Model, knobs and examples by the names of their flags.
+
+    Raises:
+        UsageError: Something in it cannot be meant.
+        WbError: The sample or an image cannot be read.
+    """
+    words = dict(words or {})
+    known = {*MODEL, *KNOBS, *_SHOTS}
+    if unknown := sorted(set(words) - known):
+        raise UsageError(
+            f"unknown words: {', '.join(unknown)}",
+            hint=f"the words are {', '.join(sorted(known))}",
+            kind="bad_knob",
+        )
+    if prompt and template:
+        raise UsageError("prompt and template are both a prompt", hint="leave one of them out")
+    if system and not prompt:
+        raise UsageError("system goes with prompt", hint="a template says its own system turn")
+    sample = _sample_of(about)
+    if sample is not None:
+        asked = _of_sample(sample, prompt, template, system, words)
+    else:
+        asked = _of_images(images_of(about), prompt, template, system, words)
+    return _scored(asked, label_scores)
+
+
+def _sample_of(about: Any) -> Sample | None:
+    """The sample that is meant, `None` where images are."""
+    if isinstance(about, Sample):
+        return about
+    if not isinstance(about, str) or _is_file(about):
+        return None
+    from workbench.data.source import get_sample
+
+    return get_sample(about)
+
+
+def _of_sample(
+    sample: Sample,
+    prompt: str | None,
+    template: str | None,
+    system: str | None,
+    words: Mapping[str, Any],
+) -> Question:
+    from sessions.uid import Uid
+    from workbench.data.source import open_source
+    from workbench.engine.ask import draw_shots, question_of
+    from workbench.prompts.pool import default_template, get_template
+
+    if sample.error:
+        raise DataError(f"{sample.uid} cannot be read: {sample.error}", hint="choose another one")
+    wish = _wish(words)
+    if wish and prompt:
+        raise UsageError(f"{wish.flag} goes with a template", hint="leave out prompt, or examples")
+    parsed = Uid.parse(sample.uid)
+    revision = getattr(sample, "revision", None)
+    source = None
+    if wish or not revision:
+        source = open_source(parsed.dataset, parsed.split)
+        revision = source.revision
+    if not prompt:
+        name = template or chosen_settings().get("template")
+        filled = get_template(name) if name else default_template(sample.task, sample)
+    return question_of(
+        sample,
+        spec=spec_from(words),
+        decoding=decoding_from(words),
+        template=None if prompt else filled,
+        text=prompt,
+        system=system,
+        shots=draw_shots(source, wish.count, wish.seed, sample, wish) if wish and source else (),
+        revision=revision,
+    )
+
+
+def _wish(words: Mapping[str, Any]) -> Any:
+    """The examples that are meant: a number of them, or UIDs and samples."""
+    from workbench.notebook.marks import uids_of
+    from workbench.prompts.shots import ShotWish
+
+    shots = words.get("shots") or 0
+    named = () if isinstance(shots, int) else tuple(uids_of(shots))
+    wish = ShotWish(
+        count=shots if isinstance(shots, int) else 0,
+        seed=decoding_from(words).seed,
+        source=words.get("shots_from") or "",
+        uids=named,
+        tag=words.get("shots_tag") or "",
+        right_in=words.get("shots_right_in") or "",
+    )
+    if problems := wish.problems():
+        raise UsageError("; ".join(problems), kind="bad_knob")
+    return wish
+
+
+def _of_images(
+    refs: Sequence[ImageRef],
+    prompt: str | None,
+    template: str | None,
+    system: str | None,
+    words: Mapping[str, Any],
+) -> Question:
+    from workbench.engine.ask import Question
+    from workbench.prompts.template import free_prompt
+
+    if template or _wish(words):
+        raise UsageError(
+            "a template and examples want a sample", hint="give a sample or a UID, or a prompt"
+        )
+    if not prompt or not prompt.strip():
+        raise UsageError("no prompt to ask", hint='ask(image, "What is it?")')
+    for ref in refs:
+        ref.load()  # a damaged picture is told now, not after loading a model
+    return Question(
+        messages=free_prompt(refs, prompt, system),
+        spec=spec_from(words),
+        decoding=decoding_from(words),
+    )
+
+
+def _scored(asked: Question, wanted: bool | Sequence[str]) -> Question:
+    if wanted is False:
+        return asked
+    if wanted is True and not asked.words:
+        raise UsageError(
+            "there is no closed set of labels to score", hint='name them: label_scores=["yes"]'
+        )
+    if isinstance(wanted, str):
+        wanted = [wanted]
+    return replace(asked, score=tuple(asked.words if wanted is True else wanted))
+
+
+def images_of(about: Any) -> tuple[ImageRef, ...]:
+    """Images by path, as Pillow pictures or references, one or several.
+
+    Raises:
+        UsageError: One is nothing of that kind.
+    """
+    if about is None:
+        return ()
+    several = about if isinstance(about, (list, tuple)) else [about]
+    return tuple(_image(one, number) for number, one in enumerate(several, 1))
+
+
+def _image(one: Any, number: int) -> ImageRef:
+    if isinstance(one, ImageRef):
+        return one
+    if isinstance(one, (str, Path)):
+        path = Path(one).expanduser().resolve()
+        return ImageRef(path=path, name=path.name)
+    if hasattr(one, "save") and hasattr(one, "convert"):  # Pillow's, without importing it
+        buffer = io.BytesIO()
+        one.convert("RGB").save(buffer, "png")
+        return ImageRef(data=buffer.getvalue(), name=f"image {number}")
+    raise UsageError(
+        f"{type(one).__name__} is no image and no sample",
+        hint="give a sample, a UID, a path, or a Pillow image; several images as a list",
+    )
+
+
+def _is_file(word: str) -> bool:
+    try:
+        return Path(word).expanduser().is_file()
+    except (OSError, ValueError):
+        return False
