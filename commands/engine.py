@@ -1,4 +1,4 @@
-"""`wb engine`: start, stop and look at the process that holds the model."""
+"""`wb engine`: start, stop, serve and look at the process that holds the model."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import time
 from typing import Any
 
 import click
+
+from commands.engine_serve import serve
 
 _wait = click.option("--wait", "wait_s", default=60.0, help="Seconds to wait for it.")
 _idle = click.option(
@@ -31,6 +33,9 @@ def command() -> None:
       wb engine start --load demo
       wb engine log --lines 50
     """
+
+
+command.add_command(serve)
 
 
 @command.command()

@@ -40,6 +40,7 @@ _STATUS: tuple[tuple[type[WbError], int], ...] = (
     (EngineError, 503),
 )
 _DONE = "data: [DONE]\n\n"
+_WAITING = ": waiting\n\n"
 
 
 class TooLarge(UsageError):
@@ -55,6 +56,18 @@ async def read_body(request: Request) -> dict[str, Any]:
         TooLarge: It has more than `MAX_BODY` bytes; the rest is not read.
         UsageError: It is no JSON object.
     """
+    body = await read_bytes(request)
+    try:
+        parsed = json.loads(body or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"the body is no JSON: {error}", kind="bad_request") from error
+    if not isinstance(parsed, dict):
+        raise UsageError("the body wants a JSON object", kind="bad_request")
+    return parsed
+
+
+async def read_bytes(request: Request) -> bytes:
+    """The body as it came; the rest of one beyond `MAX_BODY` is not read. Raises `TooLarge`."""
     length = request.headers.get("content-length", "0")
     if length.isdigit() and int(length) > MAX_BODY:
         raise TooLarge(f"the request has {int(length):,} bytes; at most {MAX_BODY:,} are read")
@@ -63,13 +76,7 @@ async def read_body(request: Request) -> dict[str, Any]:
         body += block
         if len(body) > MAX_BODY:
             raise TooLarge(f"the request has more than {MAX_BODY:,} bytes")
-    try:
-        parsed = json.loads(body or b"{}")
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"the body is no JSON: {error}", kind="bad_request") from error
-    if not isinstance(parsed, dict):
-        raise UsageError("the body wants a JSON object", kind="bad_request")
-    return parsed
+    return bytes(body)
 
 
 def error_json(error: WbError) -> dict[str, Any]:
@@ -98,7 +105,10 @@ def status_of(error: WbError) -> int:
 
 def error_response(error: WbError) -> JSONResponse:
     """A refusal."""
-    return JSONResponse(error_json(error), status_of(error))
+    status = status_of(error)
+    # What failed in a model fails again: OpenAI's client, which repeats a 500, is told so.
+    headers = {"x-should-retry": "false"} if status in (499, 500) else None
+    return JSONResponse(error_json(error), status, headers)
 
 
 def _sse(body: dict[str, Any]) -> str:
@@ -174,7 +184,7 @@ class Exchange:
         while True:
             found = await self._next()
             if found is None:
-                yield ": waiting\n\n"
+                yield _WAITING
                 continue
             event = found[1]
             if isinstance(event, Progress):
@@ -234,6 +244,7 @@ class Exchange:
                 answers[index] = event
         choices = [_choice(index, answers[index], wanted) for index in sorted(answers)]
         return self._head(wanted, "chat.completion") | {
+            "system_fingerprint": self._fingerprint(),
             "choices": choices,
             "usage": _usage(list(answers.values())),
         }
@@ -252,7 +263,7 @@ class Exchange:
         while len(answers) < len(shown):
             found = await self._next()
             if found is None:
-                yield ": waiting\n\n"
+                yield _WAITING
                 continue
             index, event, visible = found
             if isinstance(event, WbError):
@@ -260,7 +271,8 @@ class Exchange:
                 return
             if isinstance(event, Progress):
                 told = {"progress": {"stage": event.stage, "share": event.share}}
-                yield _sse(head | {"choices": [], "wb": told})
+                # Other clients look into `choices[0]` of whatever comes.
+                yield _sse(head | {"choices": [], "wb": told}) if wanted.progress else _WAITING
             elif isinstance(event, Token):
                 entry = {"content": [token_json(event)]} if wanted.logprobs else None
                 text, shown[index] = visible[len(shown[index]) :], visible
@@ -272,9 +284,15 @@ class Exchange:
                 if wanted.logprobs and wanted.decodings[index].num_beams > 1:
                     more["logprobs"] = {"content": [token_json(t) for t in event.tokens]}
                 last = chunk(index, {"content": rest} if rest else {}, **more)
+                last |= {"system_fingerprint": self._fingerprint()}
                 yield _sse(last | {"wb": {"answer": answer_json(event), "index": index}})
         if wanted.usage:
             yield _sse(head | {"choices": [], "usage": _usage(answers)})
+
+    def _fingerprint(self) -> str | None:
+        """Which weights answered, as OpenAI's protocol says it; `None` before they have."""
+        identity = next((t.identity for t in self._tickets if t.identity), "")
+        return f"wb-{identity[:16]}" if identity else None
 
     def _head(self, wanted: ChatRequest, kind: str) -> dict[str, Any]:
         return {

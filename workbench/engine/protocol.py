@@ -20,6 +20,7 @@ from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, ImageRef, Message, Timing, Token
 
 PROTOCOL = 1  # raised when an old client and a new engine would misunderstand each other
+OWNER = "wb"  # `owned_by` of the models that are listed: by it an engine is known elsewhere
 MAX_BODY = 128 * 1024 * 1024
 MAX_IMAGES = 256
 MAX_CHOICES = 16
@@ -56,6 +57,7 @@ class ChatRequest:
         labels: Words to score.
         stream: As server-sent events.
         usage: Whether a stream ends with the counts of tokens.
+        progress: Whether a stream tells of the loading of a model, in chunks without choices.
         logprobs: Whether tokens come with their log-probabilities.
     """
 
@@ -65,6 +67,7 @@ class ChatRequest:
     labels: tuple[str, ...] = ()
     stream: bool = False
     usage: bool = False
+    progress: bool = False
     logprobs: bool = False
 
 
@@ -87,7 +90,7 @@ def chat_body(
         "messages": messages_json(messages),
         "logprobs": True,
         "stream": True,
-        "stream_options": {"include_usage": True},
+        "stream_options": {"include_usage": True, "progress": True},
         **({"labels": list(labels)} if labels else {}),
     }
 
@@ -209,13 +212,15 @@ def read_chat(body: Any) -> ChatRequest:
     strings = isinstance(labels, list) and all(isinstance(word, str) for word in labels)
     if not strings or len(labels) > MAX_LABELS:
         raise UsageError(f"labels wants at most {MAX_LABELS} words", kind="bad_knob")
+    options = _stream_options(body)
     return ChatRequest(
         spec=spec,
         messages=read_messages(body.get("messages")),
         decodings=tuple(replace(decoding, seed=decoding.seed + i) for i in range(count)),
         labels=tuple(labels),
         stream=bool(body.get("stream", False)),
-        usage=bool((body.get("stream_options") or {}).get("include_usage", False)),
+        usage=options["include_usage"],
+        progress=options["progress"],
         logprobs=logprobs,
     )
 
@@ -226,6 +231,20 @@ def _decoding(body: Mapping[str, Any], top_logprobs: int) -> Decoding:
     if lengths:
         knobs["max_new_tokens"] = int(lengths[0])
     return Decoding.from_json({**knobs, "top_logprobs": top_logprobs})
+
+
+def _stream_options(body: Mapping[str, Any]) -> dict[str, bool]:
+    """`include_usage`, and `progress`, which is our own word."""
+    given = body.get("stream_options") or {}
+    known = {"include_usage": False, "progress": False, "include_obfuscation": False}
+    if not isinstance(given, Mapping) or (unknown := sorted(set(given) - set(known))):
+        what = f"unknown words {', '.join(unknown)}" if isinstance(given, Mapping) else "no object"
+        raise UsageError(
+            f"stream_options: {what}", hint=f"they are {', '.join(known)}", kind="bad_knob"
+        )
+    if given and not body.get("stream"):
+        raise UsageError("stream_options wants stream: true", kind="bad_knob")
+    return known | {key: bool(value) for key, value in given.items()}
 
 
 def _refuse_unknown(body: Mapping[str, Any]) -> None:

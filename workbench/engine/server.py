@@ -25,9 +25,9 @@ from sessions.errors import WbError
 from sessions.version import wb_version
 from workbench.engine import process
 from workbench.engine.exchange import Exchange, error_response, read_body
-from workbench.engine.protocol import PROTOCOL, read_chat, read_messages
+from workbench.engine.protocol import OWNER, PROTOCOL, read_chat, read_messages
 from workbench.engine.worker import Ticket, Worker
-from workbench.errors import UsageError
+from workbench.errors import UnknownName, UsageError
 from workbench.models.spec import ModelSpec
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -48,6 +48,7 @@ class Engine:
         routes = [
             ("/v1/chat/completions", self.chat, "POST"),
             ("/v1/models", self.models, "GET"),
+            ("/v1/models/{id:path}", self.one_model, "GET"),
             ("/wb/status", self.status, "GET"),
             ("/wb/load", self.load, "POST"),
             ("/wb/release", self.release, "POST"),
@@ -100,17 +101,27 @@ class Engine:
 
     async def models(self, request: Request) -> Response:
         """`GET /v1/models`: `demo`, what is loaded, and what the hub's cache holds."""
+        return JSONResponse({"object": "list", "data": await self._models()})
+
+    async def one_model(self, request: Request) -> Response:
+        """`GET /v1/models/{id}`. Raises `UnknownName`."""
+        wanted = request.path_params["id"]
+        for model in await self._models():
+            if model["id"] == wanted:
+                return JSONResponse(model)
+        raise UnknownName(f"there is no model {wanted!r}", hint="see: GET /v1/models")
+
+    async def _models(self) -> list[dict[str, Any]]:
         from workbench.models.catalog import list_models
 
         names = [info.name for info in await asyncio.to_thread(list_models)]
         loaded = self.worker.status()["model"]
         if loaded and loaded["model"] not in names:
             names.insert(0, loaded["model"])
-        data = [
-            {"id": name, "object": "model", "created": int(self.started), "owned_by": "wb"}
+        return [
+            {"id": name, "object": "model", "created": int(self.started), "owned_by": OWNER}
             for name in names
         ]
-        return JSONResponse({"object": "list", "data": data})
 
     async def status(self, request: Request) -> Response:
         """`GET /wb/status`."""

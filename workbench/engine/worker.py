@@ -227,10 +227,15 @@ class Worker(threading.Thread):
                 self._loaded.set_adapter(spec.adapter)
             else:
                 from workbench.models.base import load_model
+                from workbench.models.locate import find_model
 
+                ticket.emit(Progress("find", 0.0), "")
+                find_model(spec.model, spec.revision)  # a name that is none costs nobody the model
                 self._unload()  # two models need not fit together
                 self._loaded = load_model(
-                    spec, lambda stage, share: ticket.emit(Progress(stage, share), "")
+                    spec,
+                    lambda stage, share: ticket.emit(Progress(stage, share), ""),
+                    ticket.cancelled.is_set,
                 )
         finally:
             self.loading = None

@@ -1,0 +1,52 @@
+"""`wb engine serve`: the engine's OpenAI protocol on this machine's loopback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--port", default=8000, show_default=True, help="0 for a free one.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Another address of this machine's own."
+)
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Keep the token in this file (0600); made where it is not there.",
+)
+def serve(port: int, host: str, token_file: Path | None) -> None:
+    """Offer it to OpenAI clients on 127.0.0.1, until Ctrl-C.
+
+    Prints the base URL; the token, which clients give as their API key, is new each time and
+    said once on stderr, or lies in --token-file. Requests go to the one engine process, so the
+    model is held once. Chat completions and models alone: nobody can stop the engine this way.
+
+    \b
+    Example:
+      wb engine serve --port 8000 --token-file ~/.wb-token
+      OPENAI_API_KEY=$(cat ~/.wb-token) wb prompt demo/test/000012 \\
+        --model openai:http://127.0.0.1:8000#demo
+    """
+    import asyncio
+
+    from workbench.engine import front
+    from workbench.engine.client import Engine
+    from workbench.engine.token import new_token, token_from
+    from workbench.errors import UsageError
+
+    if not 0 <= port <= 65535:
+        raise UsageError(f"--port {port} is none", hint="1 to 65535, or 0 for a free one")
+    listener = front.listen(host, port)
+    token = token_from(token_file) if token_file else new_token()
+    # An engine that does not come up is told here, not to the first client.
+    Engine.connect(start=True).close()
+
+    def ready(_leave: object) -> None:
+        click.echo(front.url_of(listener))
+        where = f"in {token_file}" if token_file else token
+        click.echo(f"token: {where}\nCtrl-C ends it; the engine stays", err=True)
+
+    asyncio.run(front.serve(listener, token, ready))

@@ -1,0 +1,376 @@
+"""The engine over TCP: the official OpenAI client's calls, and who is refused."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+import zlib
+
+import httpx
+import openai
+import pytest
+
+from tests.workbench.engine.front_server import TOKEN, fronted
+from workbench.engine import process
+from workbench.engine.client import Engine
+from workbench.engine.decoding import Decoding
+from workbench.errors import EngineError, UsageError
+from workbench.models.spec import ModelSpec
+
+ASKED = [{"role": "user", "content": "Is a circle round?"}]
+AUTHORIZED = {"authorization": f"Bearer {TOKEN}"}
+
+
+@pytest.fixture(scope="module")
+def url(shared_engine):
+    with fronted() as url:
+        yield url
+
+
+@pytest.fixture
+def engine(shared_engine) -> Engine:
+    return shared_engine
+
+
+@pytest.fixture
+def client(url):
+    # The first request loads the demo; one that is sent again would hide what went wrong.
+    with openai.OpenAI(base_url=url, api_key=TOKEN, max_retries=0, timeout=120) as client:
+        yield client
+
+
+def data_url(image) -> str:
+    return "data:image/png;base64," + base64.b64encode(image.read()).decode()
+
+
+# -- the official client -------------------------------------------------------------------------
+
+
+def test_models_are_listed_and_found_by_id(client):
+    assert "demo" in [model.id for model in client.models.list()]
+    assert client.models.retrieve("demo").owned_by == "wb"
+    with pytest.raises(openai.NotFoundError, match="some/where"):
+        client.models.retrieve("some/where")
+
+
+def test_images_as_data_urls_reach_the_model(client, engine):
+    from workbench.data.source import open_source
+    from workbench.prompts.pool import default_for
+
+    source = open_source("demo/test")
+    sample = source.at(12)
+    messages = default_for(source).render(sample)
+    content = [
+        {"type": "text", "text": part}
+        if isinstance(part, str)
+        else {"type": "image_url", "image_url": {"url": data_url(part), "detail": "high"}}
+        for part in messages[-1].parts
+    ]
+    sent = [{"role": m.role, "content": m.text} for m in messages[:-1]]
+    sent.append({"role": "user", "content": content})
+    asked = client.chat.completions.create(model="demo", messages=sent, max_tokens=20)
+    here = list(engine.chat(messages, ModelSpec("demo"), Decoding(max_new_tokens=20)))[-1]
+    assert asked.choices[0].message.content == here.text
+    assert asked.usage.prompt_tokens == here.prompt_tokens
+    assert asked.usage.completion_tokens == len(here.tokens)
+    assert asked.system_fingerprint == f"wb-{engine.status()['model']['identity'][:16]}"
+
+
+def test_a_stream_says_what_a_whole_answer_says_and_ends_with_its_usage(client):
+    knobs = {"model": "demo", "messages": ASKED, "temperature": 2.0, "seed": 4, "max_tokens": 9}
+    whole = client.chat.completions.create(**knobs, logprobs=True, top_logprobs=3)
+    chunks = list(
+        client.chat.completions.create(
+            **knobs,
+            logprobs=True,
+            top_logprobs=3,
+            stream=True,
+            stream_options={"include_usage": True},
+        )
+    )
+    said = [chunk.choices[0] for chunk in chunks[:-1]]
+    assert (
+        "".join(choice.delta.content or "" for choice in said) == whole.choices[0].message.content
+    )
+    entries = [e for c in said if c.logprobs for e in c.logprobs.content]
+    assert [e.token for e in entries] == [e.token for e in whole.choices[0].logprobs.content]
+    assert all(len(e.top_logprobs) == 3 and e.logprob <= 0 for e in entries)
+    best = [max(e.top_logprobs, key=lambda t: t.logprob) for e in entries]
+    assert [t.token for t in best] == [e.top_logprobs[0].token for e in entries]
+    assert said[-1].finish_reason == whole.choices[0].finish_reason
+    assert chunks[-1].choices == [] and chunks[-1].usage == whole.usage
+    plain = client.chat.completions.create(**knobs, stream=True)
+    assert all(chunk.choices and chunk.usage is None for chunk in plain)  # as clients expect
+
+
+def test_a_load_puts_no_chunk_without_choices_into_a_stream(client, engine):
+    engine.release_gpu()
+    chunks = list(
+        client.chat.completions.create(model="demo", messages=ASKED, stream=True, max_tokens=3)
+    )
+    assert all(chunk.choices for chunk in chunks)
+
+
+def test_seeds_choices_and_stops(client):
+    knobs = {"model": "demo", "messages": ASKED, "temperature": 3.0, "max_tokens": 12}
+
+    def texts(**more) -> list[str]:
+        asked = client.chat.completions.create(**knobs, **more)
+        return [choice.message.content for choice in asked.choices]
+
+    three = texts(seed=8, n=3)
+    assert texts(seed=8) == three[:1] and texts(seed=9) == three[1:2]
+    assert len(set(three)) == 3
+    stop = three[0][4:7]
+    assert texts(seed=8, stop=[stop])[0] == three[0][: three[0].find(stop)]
+    short = client.chat.completions.create(**{**knobs, "max_tokens": 2}, seed=8)
+    assert short.choices[0].finish_reason == "length"
+    assert short.usage.completion_tokens == 2
+
+
+def test_our_own_knobs_go_as_extra_body(client):
+    asked = client.chat.completions.create(
+        model="demo", messages=ASKED, extra_body={"labels": ["yes", "no"], "top_k": 1}
+    )
+    assert set(asked.choices[0].wb["label_scores"]) == {"yes", "no"}
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"temperature": -1}, openai.BadRequestError, "--temperature"),
+        ({"extra_body": {"temprature": 1}}, openai.BadRequestError, "temprature"),
+        ({"tools": [{"type": "function"}]}, openai.BadRequestError, "tools"),
+        ({"stream_options": {"include_usage": True}}, openai.BadRequestError, "stream: true"),
+        ({"model": "/no/such/model"}, openai.NotFoundError, "/no/such/model"),
+        ({"max_tokens": 90_000}, openai.BadRequestError, "90000 new"),
+        (
+            {"messages": [{"role": "user", "content": [
+                {"type": "image_url", "image_url": {"url": "http://127.0.0.1:9/x.png"}}]}]},
+            openai.BadRequestError,
+            "data URL",
+        ),
+    ],
+)  # fmt: skip
+def test_errors_arrive_as_the_clients_own_classes(client, change, error, words):
+    with pytest.raises(error, match=words) as caught:
+        client.chat.completions.create(**{"model": "demo", "messages": ASKED, **change})
+    assert caught.value.type == "invalid_request_error"
+    if "max_tokens" in change:
+        assert caught.value.code == "context_length_exceeded"
+
+
+def test_a_wrong_name_does_not_cost_the_others_their_model(client, engine):
+    client.chat.completions.create(model="demo", messages=ASKED, max_tokens=1)
+    with pytest.raises(openai.NotFoundError):
+        client.chat.completions.create(model="/no/such/model", messages=ASKED)
+    assert engine.status()["model"]["model"] == "demo"
+
+
+def test_an_error_within_a_stream_is_an_error_of_the_client(client):
+    with pytest.raises(openai.APIError, match="90000 new"):
+        list(
+            client.chat.completions.create(
+                model="demo", messages=ASKED, stream=True, max_tokens=90_000
+            )
+        )
+
+
+def test_leaving_frees_the_place_in_the_running_batch(client, engine):
+    def asked(**more):
+        return client.chat.completions.create(
+            model="demo", messages=ASKED, temperature=50.0, max_tokens=1900, **more
+        )
+
+    before = engine.status()["tokens"]
+    stream = asked(stream=True)
+    for _ in range(4):
+        next(stream)
+    stream.close()
+    with pytest.raises(openai.APITimeoutError):
+        asked(timeout=0.5)
+    deadline = time.monotonic() + 20
+    while (status := engine.status())["state"] == "busy":
+        assert time.monotonic() < deadline, status
+        time.sleep(0.02)
+    assert status["tokens"] - before < 2500  # of 3800
+
+
+# -- who is refused ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"authorization": TOKEN},
+        {"authorization": f"Bearer {TOKEN}x"},
+        {"authorization": f"Basic {TOKEN}"},
+        {b"authorization": b"Bearer \xff"},
+    ],
+)
+def test_without_the_token_nothing_is_answered(url, headers):
+    for path in ("/models", "/chat/completions", "/nothing"):
+        response = httpx.post(url + path, headers=headers, content=b"{")
+        assert response.status_code == 401
+        assert response.headers["www-authenticate"] == "Bearer"
+        assert response.json()["error"]["code"] == "invalid_api_key"
+        assert TOKEN not in response.text
+
+
+def test_a_wrong_token_is_the_clients_authentication_error(url):
+    with pytest.raises(openai.AuthenticationError):
+        openai.OpenAI(base_url=url, api_key="wrong", max_retries=0).models.list()
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:80", "localhost.", ""])
+def test_a_page_of_another_name_that_points_here_is_refused(url, host):
+    response = httpx.get(f"{url}/models", headers=AUTHORIZED | {"host": host})
+    assert response.status_code == 403
+    assert "owned_by" not in response.text
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1", "[::1]:8000"])
+def test_this_machines_own_names_are_served(url, host):
+    assert httpx.get(f"{url}/models", headers=AUTHORIZED | {"host": host}).status_code == 200
+
+
+def test_a_page_of_another_origin_is_told_nothing_that_lets_it_read(url):
+    origin = {"origin": "https://page.example", "access-control-request-method": "POST"}
+    for response in (
+        httpx.options(f"{url}/chat/completions", headers=origin),
+        httpx.options(f"{url}/chat/completions", headers=origin | AUTHORIZED),
+        httpx.get(f"{url}/models", headers=origin | AUTHORIZED),
+    ):
+        assert not [name for name in response.headers if name.startswith("access-control")]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/wb/stop", "/wb/status", "/wb/load", "/wb/explain", "/v1/models/../../wb/stop", "/", "/v1"],
+)
+def test_nothing_but_openais_own_calls_is_served(url, engine, path):
+    base = url.removesuffix("/v1")
+    for verb in ("GET", "POST"):
+        response = httpx.request(verb, base + path, headers=AUTHORIZED, json={})
+        assert response.status_code in (404, 405), response.text
+        assert response.json()["error"]["message"]
+    assert engine.status()["pid"] == engine.pid  # still there
+
+
+def test_a_body_beyond_the_bound_is_refused_before_it_is_read(url):
+    from workbench.engine.protocol import MAX_BODY
+
+    host, port = url.split("//")[1].split("/")[0].split(":")
+    with socket.create_connection((host, int(port)), 10) as connection:
+        head = (
+            f"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n"
+            f"authorization: Bearer {TOKEN}\r\ncontent-length: {MAX_BODY + 1}\r\n\r\n"
+        )
+        connection.sendall(head.encode())
+        answer = connection.recv(4096)
+    assert b" 413 " in answer.split(b"\r\n")[0]
+
+
+def test_an_image_beyond_the_bound_is_refused_by_name(client):
+    def block(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)  # 2.7 GB once decoded
+    bomb = b"\x89PNG\r\n\x1a\n" + block(b"IHDR", header) + block(b"IDAT", zlib.compress(b""))
+    url = "data:image/png;base64," + base64.b64encode(bomb).decode()
+    content = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": "?"}]
+    with pytest.raises(openai.BadRequestError, match="pixels"):
+        client.chat.completions.create(
+            model="demo", messages=[{"role": "user", "content": content}]
+        )
+
+
+# -- the address and the token -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org", "", "127.0.0.1.1"])
+def test_only_loopback_is_listened_on(host):
+    from workbench.engine.front import listen
+
+    with pytest.raises(UsageError, match="loopback"):
+        listen(host, 0)
+
+
+def test_a_port_that_is_taken_is_said(url):
+    from workbench.engine.front import listen
+
+    with pytest.raises(EngineError, match="cannot be listened on") as caught:
+        listen("127.0.0.1", int(url.split(":")[2].split("/")[0]))
+    assert "--port" in caught.value.hint
+
+
+def test_a_token_file_is_made_private_and_kept(tmp_path):
+    from workbench.engine.token import token_from
+
+    path = tmp_path / "token"
+    token = token_from(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert len(token) >= 40 and token_from(path) == token
+    path.chmod(0o640)
+    with pytest.raises(UsageError, match="by others") as caught:
+        token_from(path)
+    assert token not in str(caught.value) + caught.value.hint
+    path.chmod(0o600)
+    path.write_text("short")
+    with pytest.raises(UsageError, match="no token"):
+        token_from(path)
+    with pytest.raises(UsageError, match="plain file"):
+        token_from(tmp_path)
+    with pytest.raises(UsageError):
+        token_from(tmp_path / "no" / "folder")
+
+
+def test_the_command_listens_on_loopback_alone_brings_the_engine_back_and_logs_no_token(tmp_path):
+    import psutil
+
+    argv = [sys.executable, "-m", "commands.main", "engine", "serve", "--port", "0"]
+    child = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pids = set()
+    try:
+        assert child.stdout is not None and child.stderr is not None
+        url = child.stdout.readline().strip()
+        token = child.stderr.readline().removeprefix("token: ").strip()
+        pids.add(process.lock_owner())
+        both = [psutil.Process(child.pid), psutil.Process(process.lock_owner())]
+        listening = [
+            c.laddr for p in both for c in p.net_connections("inet") if c.status == "LISTEN"
+        ]
+        assert [(a.ip, f"http://{a.ip}:{a.port}/v1") for a in listening] == [("127.0.0.1", url)]
+        # What anyone on the machine can see of a process.
+        assert token not in " ".join(psutil.Process(child.pid).cmdline())
+        headers = {"authorization": f"Bearer {token}"}
+        assert httpx.get(f"{url}/models", headers=headers).status_code == 200
+        os.kill(process.lock_owner(), signal.SIGKILL)
+        while process.is_running():
+            time.sleep(0.02)
+        again = httpx.get(f"{url}/models", headers=headers, timeout=60)
+        assert again.status_code == 200, again.text
+        pids.add(process.lock_owner())
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=20)
+        assert child.returncode == 0, err
+        assert out == "" and token not in err
+        assert process.is_running()  # the engine stays
+        for file in (tmp_path / "wb").rglob("*"):
+            assert not file.is_file() or token.encode() not in file.read_bytes(), file
+    finally:
+        child.kill()
+        child.communicate()
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError, TypeError):
+                os.kill(pid, signal.SIGKILL)
