@@ -18,13 +18,15 @@ import torch
 
 from workbench.errors import ModelError
 from workbench.models.batch import Batch, ImageSpan
-from workbench.models.identity import model_identity, stamp
+from workbench.models.identity import OnRead, model_identity, stamp
 from workbench.models.locate import find_adapter, find_model, read_config
 from workbench.models.spec import ModelSpec
 from workbench.sample import Conversation
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from workbench.models.load_progress import LoadProgress
 
 Progress = Callable[[str, float], None]
 
@@ -197,10 +199,10 @@ class LoadedModel:
         self.spec = replace(self.spec, adapter=adapter)
         self._identify(path)
 
-    def _identify(self, adapter: Path | None) -> None:
+    def _identify(self, adapter: Path | None, on_read: OnRead | None = None) -> None:
         self._adapter_path, self._stamp = adapter, stamp(self.path, adapter)
         self.identity = model_identity(
-            self.path, adapter, self.spec.quantization, self.dtype, self.spec.further
+            self.path, adapter, self.spec.quantization, self.dtype, self.spec.further, on_read
         )
 
     @property
@@ -214,48 +216,57 @@ class LoadedModel:
         return sum(t.numel() * t.element_size() for t in tensors)
 
 
-def _refuse_knobs(spec: ModelSpec, family: Family) -> None:
-    why = family.limits.get("image pixels")
-    if why and (spec.image_min_pixels is not None or spec.image_max_pixels is not None):
-        raise ModelError(
-            f"--min-pixels and --max-pixels mean nothing to {family.name}: {why}",
-            hint="leave them out; to see more of an image, crop it",
-            kind="unsupported",
-        )
-
-
-def load_model(spec: ModelSpec, on_progress: Progress | None = None) -> LoadedModel:
+def load_model(
+    spec: ModelSpec,
+    on_progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> LoadedModel:
     """Find, check and load a model, with its adapter where one is asked for.
 
     Args:
         spec: What to load.
-        on_progress: Called with a stage (`find`, `weights`, `hash`, `adapter`, `ready`) and
-            the share done, 0 to 1.
+        on_progress: Called with what is being done (`find`, `memory …`, `weights …`, `hash …`,
+            `adapter`, `ready`; bytes beside it where any are read) and the share done, 0 to 1.
+        cancelled: Asked before every tensor and every few megabytes.
 
     Raises:
         UnknownName: No such model or adapter.
         ModelError: It cannot be loaded; the message names the file, the keys or the reason.
+        Cancelled: `cancelled` said so; nothing is kept in memory.
     """
-    from workbench.models.families import family_for
-    from workbench.models.loading import context_length, pick_device, quiet
-    from workbench.models.memory import check_memory
+    from workbench.models.load_progress import LoadProgress
 
-    report = on_progress or (lambda stage, share: None)
     started = time.perf_counter()
+    report = LoadProgress(on_progress, cancelled)
     report("find", 0.0)
     path = find_model(spec.model, spec.revision)
     if spec.adapter:
         find_adapter(spec.adapter)  # a wrong name is told before the long load, not after
+    loaded = _load_base(spec, path, report)
+    loaded._identify(None, report.hashing)
+    if spec.adapter:
+        report("adapter", 0.97)
+        loaded.set_adapter(spec.adapter)
+    loaded.load_s = time.perf_counter() - started
+    report("ready", 1.0)
+    return loaded
+
+
+def _load_base(spec: ModelSpec, path: Path, report: LoadProgress) -> LoadedModel:
+    from workbench.models.families import family_for
+    from workbench.models.loading import check_attention, context_length, pick_device, quiet
+    from workbench.models.memory import check_memory
+
     family = family_for(read_config(path))
     _refuse_knobs(spec, family)
     device = pick_device(spec.device)
-    check_memory(path, spec, device)
-    report("weights", 0.1)
-    with quiet():
+    check_attention(spec, device)
+    report.memory(check_memory(path, spec, device), device)
+    with quiet(), report.reading(path):
         model, processor = family.load(spec, path, device)
     if not hasattr(model, "generation_config"):
         raise ModelError(f"{type(model).__name__} in {path} does not generate text")
-    loaded = LoadedModel(
+    return LoadedModel(
         spec=spec.base,
         path=path,
         family=family,
@@ -264,11 +275,13 @@ def load_model(spec: ModelSpec, on_progress: Progress | None = None) -> LoadedMo
         device=device,
         context_length=context_length(model.config),
     )
-    report("hash", 0.8)
-    loaded._identify(None)
-    if spec.adapter:
-        report("adapter", 0.9)
-        loaded.set_adapter(spec.adapter)
-    loaded.load_s = time.perf_counter() - started
-    report("ready", 1.0)
-    return loaded
+
+
+def _refuse_knobs(spec: ModelSpec, family: Family) -> None:
+    why = family.limits.get("image pixels")
+    if why and (spec.image_min_pixels is not None or spec.image_max_pixels is not None):
+        raise ModelError(
+            f"--min-pixels and --max-pixels mean nothing to {family.name}: {why}",
+            hint="leave them out; to see more of an image, crop it",
+            kind="unsupported",
+        )

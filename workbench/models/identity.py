@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from sessions.errors import WbError
 _SUFFIXES = {".safetensors", ".json", ".jinja", ".txt", ".model"}
 _IGNORED = {"trainer_state.json", "README.md", "training_args.json", "report.json"}
 _CHUNK = 1 << 22
+OnRead = Callable[[str, float], None]
 
 
 def model_identity(
@@ -29,6 +30,7 @@ def model_identity(
     quantization: str,
     dtype: str,
     knobs: Mapping[str, Any] | None = None,
+    on_read: OnRead | None = None,
 ) -> str:
     """Hex sha256 over the files of a model and of its adapter and how they are held.
 
@@ -38,10 +40,12 @@ def model_identity(
         quantization: `none`, `4bit` or `8bit`.
         dtype: The resolved dtype (`float32`, ...), never `auto`: it changes answers.
         knobs: `ModelSpec.further`: pixels and details of 4bit, where they were turned.
+        on_read: Told a file's name and the share of all bytes that is done, 0 to 1, where one has
+            to be read; what it raises ends the reading.
     """
     parts = {
-        "model": _hash_folder(path),
-        "adapter": _hash_folder(adapter) if adapter else None,
+        "model": _hash_folder(path, on_read),
+        "adapter": _hash_folder(adapter, on_read) if adapter else None,
         "quantization": quantization,
         "dtype": dtype,
         **({"knobs": dict(knobs)} if knobs else {}),
@@ -65,20 +69,31 @@ def _files(path: Path) -> list[Path]:
     )
 
 
-def _hash_folder(path: Path) -> dict[str, str]:
+def _hash_folder(path: Path, on_read: OnRead | None = None) -> dict[str, str]:
     files = _files(path)
     cache = _HashCache()
-    hashes = {p.name: cache.of(p) for p in files}
+    total, done, hashes = max(1, sum(p.stat().st_size for p in files)), 0, {}
+    for p in files:
+
+        def read(count: int, p: Path = p, before: int = done) -> None:
+            if on_read is not None:
+                on_read(p.name, (before + count) / total)
+
+        hashes[p.name] = cache.of(p, read)
+        done += p.stat().st_size
     cache.save()
     return hashes
 
 
-def hash_file(path: Path) -> str:
-    """Hex sha256 of one file's bytes."""
-    digest = hashlib.sha256()
+def hash_file(path: Path, on_read: Callable[[int], None] | None = None) -> str:
+    """Hex sha256 of one file's bytes; `on_read` is told how many of them have been read."""
+    digest, done = hashlib.sha256(), 0
     with path.open("rb") as stream:
         while block := stream.read(_CHUNK):
             digest.update(block)
+            done += len(block)
+            if on_read is not None:
+                on_read(done)
     return digest.hexdigest()
 
 
@@ -96,13 +111,13 @@ class _HashCache:
             entries = json.loads(self._file.read_text(encoding="utf-8"))
             self._entries = entries if isinstance(entries, dict) else {}
 
-    def of(self, path: Path) -> str:
+    def of(self, path: Path, on_read: Callable[[int], None] | None = None) -> str:
         stat = path.stat()
         key, stamp = str(path.resolve()), [stat.st_size, stat.st_mtime_ns]
         known = self._entries.get(key)
         if isinstance(known, list) and known[:2] == stamp and len(known) == 3:
             return known[2]
-        digest = hash_file(path)
+        digest = hash_file(path, on_read)
         self._entries[key] = [*stamp, digest]
         self._changed = True
         return digest

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from workbench.errors import ModelError
+from workbench.models.fitting import needless, refuse_misfit
 from workbench.models.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def load_weights(cls: Any, spec: ModelSpec, path: Path, device: torch.device) ->
         "use_safetensors": True,
         "trust_remote_code": False,
         "output_loading_info": True,
+        "ignore_mismatched_sizes": True,  # they are refused below, by name
     }
     if spec.quantization != "none":
         kwargs["quantization_config"] = _quantization(spec, dtype)
@@ -71,14 +73,80 @@ def load_weights(cls: Any, spec: ModelSpec, path: Path, device: torch.device) ->
         kwargs["device_map"] = {"": device}
     with explained(path):
         model, info = cls.from_pretrained(path, **kwargs)
-    if missing := sorted(info["missing_keys"]):
-        raise ModelError(
-            f"{path} lacks {len(missing)} weights of {type(model).__name__}: "
-            f"{', '.join(missing[:5])}{', ...' if len(missing) > 5 else ''}",
-            hint="the weights belong to another architecture than config.json, or are cut short",
-            kind="wrong_architecture",
-        )
+    _refuse_partial(path, model, info)
     return model
+
+
+def _refuse_partial(path: Path, model: nn.Module, info: Mapping[str, Any]) -> None:
+    other = {key: (tuple(have), tuple(want)) for key, have, want in info["mismatched_keys"]}
+    refuse_misfit(
+        f"{path} ({type(model).__name__})",
+        missing=set(info["missing_keys"]) - set(other),
+        unexpected=[key for key in info["unexpected_keys"] if not needless(key)],
+        shapes=other,
+        hint="the weights belong to another architecture than config.json, or are cut short",
+        kind="wrong_architecture",
+    )
+
+
+def check_attention(spec: ModelSpec, device: torch.device) -> None:
+    """Say why attention kernels that were asked for cannot be had here, before the long load.
+
+    Raises:
+        ModelError: `flash_attention_2` without its package, off a GPU, or in fp32.
+    """
+    from importlib.util import find_spec
+
+    if spec.attention != "flash_attention_2":
+        return
+    why = ""
+    if find_spec("flash_attn") is None:
+        why = "the package flash-attn is not installed"
+    elif device.type != "cuda":
+        why = f"its kernels run on NVIDIA GPUs, and the model goes to {device}"
+    elif spec.dtype == "fp32":
+        why = "its kernels compute in bf16 or fp16, and --dtype is fp32"
+    if why:
+        raise ModelError(
+            f"--attention flash_attention_2 cannot be used: {why}",
+            hint="--attention sdpa is torch's own, with flash kernels on a GPU where they fit",
+            kind="unsupported",
+        )
+
+
+@contextlib.contextmanager
+def watched(report: Callable[[float], None], sizes: Mapping[str, int]) -> Iterator[None]:
+    """Tell how much of a model's weights has been read while `from_pretrained` is at it.
+
+    Args:
+        report: Told the share of bytes read, 0 to 1, tensor by tensor; what it raises ends the
+            load.
+        sizes: Bytes of each tensor in the files; those that bear another name in the model count
+            as their mean.
+    """
+    from transformers.utils import logging
+
+    mean = sum(sizes.values()) / max(1, len(sizes))
+
+    def read(mappings: Any) -> Iterator[Any]:
+        total, done = max(1.0, float(sum(sizes.values()))), 0.0
+        for name, mapping in mappings:
+            yield name, mapping
+            targets = getattr(mapping, "layer_targets", None) or {name: {name}}
+            sources = {source for names in targets.values() for source in names}
+            done += sum(sizes.get(source, mean) for source in sources)
+            report(min(1.0, done / total))
+
+    def hook(factory: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any:
+        if kwargs.get("desc") == "Loading weights" and args:
+            return read(args[0])
+        return factory(*args, **kwargs)
+
+    before = logging.set_tqdm_hook(hook)
+    try:
+        yield
+    finally:
+        logging.set_tqdm_hook(before)
 
 
 def _quantization(spec: ModelSpec, dtype: torch.dtype | str) -> Any:

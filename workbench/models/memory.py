@@ -62,6 +62,18 @@ def _tensors(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             ) from error
 
 
+def tensor_bytes(path: Path) -> dict[str, int]:
+    """Bytes of each tensor in a model's files, by its name there. Raises as `weights_bytes`."""
+    return {
+        name: facts["data_offsets"][1] - facts["data_offsets"][0] for name, facts in _tensors(path)
+    }
+
+
+def gigabytes(count: float) -> str:
+    """Bytes as a person says them: `4.4 GB`, `21 MB`."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
 def table(path: Path) -> dict[str, int]:
     """Bytes of the weights under each `--dtype` and `--quantization`."""
     return {

@@ -184,7 +184,7 @@ def test_identity_does_not_read_large_files_twice(tiny_folder, monkeypatch):
     from workbench.models import identity
 
     first = identity.model_identity(tiny_folder, None, "none", "float32")
-    monkeypatch.setattr(identity, "hash_file", lambda path: pytest.fail(f"read {path} again"))
+    monkeypatch.setattr(identity, "hash_file", lambda path, *_: pytest.fail(f"read {path} again"))
     assert identity.model_identity(tiny_folder, None, "none", "float32") == first
 
 
