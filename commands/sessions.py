@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -12,7 +12,7 @@ from commands.completing import complete_sessions
 from commands.printing import ago, echo_json, echo_table, when
 
 if TYPE_CHECKING:
-    from sessions.records import Record
+    from sessions.records import PromptRecord, Record
 
 _session = click.argument("session", shell_complete=complete_sessions)
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -69,14 +69,18 @@ def list_(as_json: bool) -> None:
 @_session
 @click.option("--uid", help="Only what was asked about this sample.")
 @click.option("--kind", help="Only this kind: prompt, gradcam, note, bookmark.")
+@click.option("--sweep", metavar="ID", help="Only the answers of this grid, as a table; or last.")
 @click.option("--limit", default=0, help="Only the last so many.")
 @_json
-def show(session: str, uid: str | None, kind: str | None, limit: int, as_json: bool) -> None:
+def show(
+    session: str, uid: str | None, kind: str | None, sweep: str | None, limit: int, as_json: bool
+) -> None:
     """Show a session's records, oldest first.
 
     \b
     Example:
       wb sessions show 2026-03-01 --kind prompt --limit 5
+      wb sessions show last --sweep last
     """
     from sessions.session_log import find_session
 
@@ -86,9 +90,16 @@ def show(session: str, uid: str | None, kind: str | None, limit: int, as_json: b
         for record in records
         if kind in {None, record.kind} and uid in {None, getattr(record, "uid", None)}
     ]
+    if sweep is not None:
+        wanted = _of_sweep(wanted, sweep)
     wanted = wanted[-limit:] if limit else wanted
     if as_json:
         echo_json([record.to_json() for record in wanted])
+    elif sweep is not None:
+        from commands.sweeping import axes_of_records, grid_table
+
+        prompts = cast("list[PromptRecord]", wanted)
+        grid_table(axes_of_records(prompts), prompts)
     else:
         rows = [
             (when(r.ts), r.id[-6:], r.kind, getattr(r, "uid", None) or "-", _words(r))
@@ -169,12 +180,110 @@ def export(session: str, file: Path, form: str | None) -> None:
     click.echo(f"{len(records)} records written, {damaged} damaged left out", err=True)
 
 
+@command.command()
+@click.option("--clean", is_flag=True, help="Delete those that no session names any more.")
+@_json
+def images(clean: bool, as_json: bool) -> None:
+    """Tell what the images take that sessions name and no dataset holds.
+
+    An image from a file or stdin is kept by its hash when it is asked about, so that a replay
+    shows it also after the file is gone. The setting keep_images_mb bounds them. What was kept
+    within the last hour is never cleaned: a prompt about it may be under way.
+
+    \b
+    Example:
+      wb sessions images --clean
+    """
+    from sessions import kept_images
+
+    loose = kept_images.unreferenced()
+    gone = kept_images.clean() if clean else []
+    kept = kept_images.kept_images()
+    body = {
+        "path": str(kept_images.images_dir(create=False)),
+        "images": len(kept),
+        "bytes": sum(image.bytes for image in kept),
+        "bound_bytes": kept_images.bound_bytes(),
+        "unreferenced": len(loose) - len(gone),
+        "unreferenced_bytes": sum(i.bytes for i in loose) - sum(i.bytes for i in gone),
+        "deleted": len(gone),
+        "deleted_bytes": sum(image.bytes for image in gone),
+    }
+    if as_json:
+        echo_json(body)
+        return
+    from workbench.text import counted
+
+    click.echo(f"{counted(len(kept), 'image')}, {_megabytes(body['bytes'])} of at most ", nl=False)
+    click.echo(f"{_megabytes(body['bound_bytes'])}, in {body['path']}")
+    if gone:
+        click.echo(f"{counted(len(gone), 'image')} deleted, {_megabytes(body['deleted_bytes'])}")
+    elif loose and not clean:
+        size = _megabytes(body["unreferenced_bytes"])
+        click.echo(f"{counted(len(loose), 'image')} that no session names, {size}: --clean")
+
+
+@command.command()
+@click.argument(
+    "sessions", nargs=-1, required=True, metavar="SESSION...", shell_complete=complete_sessions
+)
+def rm(sessions: tuple[str, ...]) -> None:
+    """Delete sessions with all their records; `images --clean` frees what only they named.
+
+    \b
+    Example:
+      wb sessions rm 2026-03-01
+    """
+    from sessions.session_log import find_session
+
+    for log in [find_session(name) for name in sessions]:
+        log.remove()
+        click.echo(log.id)
+
+
+def _megabytes(count: Any) -> str:
+    return f"{count / 1e6:,.1f} MB"
+
+
+def _of_sweep(records: list[Record], wanted: str) -> list[Record]:
+    """The answers of one grid, in its order; `last` is the newest, else an id or a part of one."""
+    from sessions.errors import NoSuchRecord
+    from sessions.records import PromptRecord
+
+    prompts = [r for r in records if isinstance(r, PromptRecord) and r.sweep]
+    ids = list(dict.fromkeys(str(r.sweep) for r in prompts))
+    fits = [i for i in ids if i.startswith(wanted.lower()) or i.endswith(wanted.lower())]
+    chosen = ids[-1:] if wanted == "last" else fits
+    if len(chosen) != 1:
+        some = ", ".join(ids[-5:]) or "none"
+        raise NoSuchRecord(
+            f"{wanted!r} names {len(chosen)} grids of this session", hint=f"the last are: {some}"
+        )
+    cells = [r for r in prompts if r.sweep == chosen[0]]
+    places: dict[str, list[Any]] = {}
+    for record in cells:
+        for name, value in record.cell.items():
+            seen = places.setdefault(name, [])
+            if value not in seen:
+                seen.append(value)
+    for values in places.values():
+        if all(isinstance(value, (int, float)) for value in values):
+            values.sort()
+
+    def place(record: PromptRecord) -> list[int]:
+        return [places[name].index(value) for name, value in record.cell.items()]
+
+    return list(sorted(cells, key=place))
+
+
 def _words(record: Record) -> str:
     """The gist of a record in one line."""
     from sessions.records import BookmarkRecord, GradcamRecord, NoteRecord, PromptRecord
 
     if isinstance(record, PromptRecord):
-        return f"{record.model}: {_failed(record.error) or record.text}"[:200]
+        cell = ", ".join(f"{name} {value}" for name, value in record.cell.items())
+        who = f"{record.model} ({cell})" if cell else record.model
+        return f"{who}: {_failed(record.error) or record.text}"[:200]
     if isinstance(record, GradcamRecord):
         return f"{record.method} at {record.layer} of {record.token_text!r}"
     if isinstance(record, NoteRecord):

@@ -19,7 +19,8 @@ from typing import Any
 from sessions.atomic import append_lines, follow, read_lines
 from sessions.errors import RecordError
 from sessions.ids import is_safe_name, new_id, resolve
-from sessions.paths import sessions_dir
+from sessions.paths import cannot_write, sessions_dir
+from sessions.quarantine import bad_path
 from sessions.records import Record, from_json
 
 
@@ -122,6 +123,18 @@ class SessionLog:
         """The record whose id is, begins or ends so. Raises `NoSuchRecord`."""
         by_id = {record.id: record for record in self.records() if record.id}
         return by_id[resolve(record_id, by_id, "record")]
+
+    def remove(self) -> None:
+        """Delete the session's file and what was set aside of it.
+
+        Raises:
+            RecordError: It cannot be deleted.
+        """
+        for path in (self.path, bad_path(self.path)):
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise cannot_write(path, error) from error
 
     def follow(self, stop: threading.Event | Callable[[], bool]) -> Iterator[Record]:
         """The records there and those to come, until `stop`; damaged lines are passed over."""

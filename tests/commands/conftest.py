@@ -29,11 +29,12 @@ class Done:
 def run_wb(monkeypatch, capsys):
     """`run_wb("runs", "list")` runs the entry point in this process; `stdin=` is what is piped."""
 
-    def run(*args: str, stdin: str = "") -> Done:
+    def run(*args: str, stdin: str | bytes = "") -> Done:
         from commands.main import main
 
         monkeypatch.setattr(sys, "argv", ["wb", *args])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        piped = stdin.encode() if isinstance(stdin, str) else stdin
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(piped), "utf-8"))
         capsys.readouterr()
         try:
             main()

@@ -92,6 +92,100 @@ def test_text_alone_and_text_from_stdin(ask):
     assert asked["messages"][0]["content"][0]["text"] == "Is a square round?"
 
 
+def test_an_image_from_stdin_stands_before_its_text_and_is_kept(ask, tmp_path):
+    import io
+
+    from sessions import kept_images
+
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64), "teal").save(file, "PNG")
+    Image.new("RGB", (32, 32), "red").save(tmp_path / "red.png")
+    record = ask("-", str(tmp_path / "red.png"), "What differs?", "--json", stdin=file.getvalue())
+    assert [i["name"] for i in record.json["images"]] == ["stdin", "red.png"]
+    assert kept_images.find(record.json["images"][0]["sha256"]) == file.getvalue()
+    assert "holds no text" in ask("-", stdin=file.getvalue()).err
+    assert "stdin is empty" in ask("-", "What?").err
+    assert "read once" in ask("-", "-", stdin=b"x").err
+
+
+def test_several_turns_are_one_conversation_and_each_is_on_record(ask):
+    said = ask(UID, "--turn", "Why?", "--turn", "Are you sure?", "--json").json["turns"]
+    assert [turn["follows"] for turn in said] == [None, said[0]["id"], said[1]["id"]]
+    roles = [message["role"] for message in said[2]["messages"] if message["role"] != "system"]
+    assert roles == ["user", "assistant", "user", "assistant", "user"]
+    texts = [m["content"][-1]["text"] for m in said[2]["messages"] if m["role"] == "assistant"]
+    assert texts == [said[0]["text"], said[1]["text"]]
+    assert said[0]["template"] and not said[1]["template"]  # a later turn is free text
+    assert [r.id for r in current_session().records()] == [turn["id"] for turn in said]
+
+
+def test_a_conversation_from_a_file_brings_its_images(ask, tmp_path):
+    Image.new("RGB", (64, 64), "teal").save(tmp_path / "a.png")
+    turns = [
+        {"role": "system", "content": "Be brief."},
+        {
+            "role": "user",
+            "content": [
+                {"type": "image_url", "image_url": {"url": "a.png"}},
+                {"type": "image", "uid": UID, "index": 1},
+                "What differs?",
+            ],
+        },
+        {"role": "assistant", "content": "The colour."},
+        {"role": "user", "content": [{"type": "text", "text": "Which is brighter?"}]},
+    ]
+    (tmp_path / "talk.json").write_text(json.dumps({"messages": turns}))
+    record = ask("--messages", str(tmp_path / "talk.json"), "--json").json
+    assert [m["role"] for m in record["messages"]] == [turn["role"] for turn in turns]
+    first, second = record["images"]
+    assert first["path"] == str(tmp_path / "a.png") and second["uid"] == UID
+    again = ask("--messages", "-", "--json", stdin=json.dumps([turns[-1]])).json
+    assert again["messages"][0]["content"] == turns[-1]["content"]
+
+
+def test_a_grid_answers_each_cell_as_a_prompt_of_its_own_would(ask):
+    knobs = ("--temperature", "0,3", "--template", "statement/true-false,statement/yes-no")
+    done = ask(UID, *knobs, "--max-new-tokens", "12", "--json")
+    assert done.code == 0, done.err
+    assert done.json["axes"] == {
+        "template": ["statement/true-false", "statement/yes-no"],
+        "temperature": [0.0, 3.0],
+    }
+    for cell in done.json["cells"]:
+        own = [part for n, v in cell["cell"].items() for part in (f"--{n}", str(v))]
+        alone = ask(UID, *own, "--max-new-tokens", "12", "--json").json
+        assert alone["text"] == cell["text"]
+        assert (alone["messages"], alone["decoding"]) == (cell["messages"], cell["decoding"])
+    records = current_session().records()
+    in_grid = [r.id for r in records if isinstance(r, PromptRecord) and r.sweep]
+    assert set(in_grid) == {cell["id"] for cell in done.json["cells"]} and len(in_grid) == 4
+
+
+def test_a_grid_is_a_table_and_is_found_again_by_its_id(ask, run_wb):
+    done = ask(UID, "What is there?", "--seed", "7,1", "--temperature", "3", "--top-k", "5,9")
+    assert done.code == 0, done.err
+    head, *rows = done.out.splitlines()
+    assert head.split() == ["TOP-K", "SEED", "ANSWER"]
+    assert [row.split()[:2] for row in rows] == [["5", "7"], ["5", "1"], ["9", "7"], ["9", "1"]]
+    assert "4 of 4 asked, 0 failed" in done.err
+    words = done.err.rpartition("wb ")[2].split()  # the command that finds it again
+    shown = run_wb(*words)
+    assert sorted(shown.out.splitlines()) == sorted(done.out.splitlines())
+    assert len(run_wb(*words, "--json").json) == 4
+    assert run_wb("sessions", "show", "last", "--sweep", "last").out == shown.out
+    assert "names 0 grids" in run_wb("sessions", "show", "last", "--sweep", "zzz").err
+
+
+def test_a_cell_that_cannot_be_asked_is_told_and_the_others_are(ask):
+    done = ask(UID, "--adapter", "none,/no/such/adapter", "--max-new-tokens", "3", "--json")
+    assert done.code == 1
+    fine, failed = done.json["cells"]
+    assert fine["text"] and fine["adapter"] is None and fine["error"] is None
+    assert "/no/such/adapter" in failed["error"]["message"]
+    assert done.json["counts"] == {"cells": 2, "asked": 2, "failed": 1}
+    assert len(current_session().records()) == 2
+
+
 def test_shots_are_shown_first_and_named_in_the_record(ask):
     record = ask(UID, "--shots", "2", "--seed", "3", "--json").json
     assert len(record["shots"]) >= 2 and UID not in record["shots"]
@@ -168,6 +262,16 @@ def test_a_control_sequence_in_an_answer_does_not_reach_the_terminal(ask, monkey
         ((UID, "--top-p", "2", "--min-p", "5"), "--top-p"),
         ((UID, "--quantization", "3bit"), "3bit"),
         (("/nowhere" * 600 + ".png", "What?"), "nowhere"),
+        ((UID, "--seed", "1,,2"), "empty value"),
+        ((UID, "--seed", "1,x"), "'x' is not a valid integer"),
+        ((UID, "--seed", "1,1"), "different values"),
+        ((UID, "--seed", "1,2,3", "--max-cells", "2"), "3 seed are 3 cells; at most 2"),
+        ((UID, "--seed", "1,2", "--turn", "Why?"), "--turn"),
+        ((UID, "--seed", "1,2", "--stream"), "--stream"),
+        ((UID, "--template", "nothing/*,statement/yes-no"), "nothing/*"),
+        ((UID, "--messages", "talk.json"), "--messages"),
+        (("--messages", "no-such.json"), "no-such.json"),
+        (("--messages", "-"), "stdin is empty"),
     ],
 )
 def test_what_cannot_be_meant_ends_with_one_message_and_no_engine(run_wb, args, words):

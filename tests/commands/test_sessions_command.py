@@ -104,3 +104,25 @@ def test_an_unknown_session_exits_2_with_a_hint(run_wb):
     done = run_wb("sessions", "show", "1999", "--json")
     assert done.code == 2
     assert "wb sessions list" in done.json["error"]["hint"]
+
+
+def test_kept_images_are_told_and_cleaned_once_no_session_names_them(run_wb, log):
+    import os
+
+    from sessions import kept_images
+
+    named, loose = kept_images.keep(b"named"), kept_images.keep(b"loose image")
+    log.append(PromptRecord(images=({"sha256": named, "name": "a.png"},)))
+    for image in kept_images.kept_images():
+        os.utime(image.path, (1e9, 1e9))
+    told = run_wb("sessions", "images", "--json").json
+    assert (told["images"], told["bytes"]) == (2, 16)
+    assert (told["unreferenced"], told["unreferenced_bytes"], told["deleted"]) == (1, 11, 0)
+    assert "1 image that no session names" in run_wb("sessions", "images").out
+    cleaned = run_wb("sessions", "images", "--clean", "--json").json
+    assert (cleaned["images"], cleaned["deleted"], cleaned["unreferenced"]) == (1, 1, 0)
+    assert kept_images.find(named) == b"named" and kept_images.find(loose) is None
+    assert run_wb("sessions", "rm", log.id).out.strip() == log.id
+    assert not log.path.exists()
+    assert "1 image deleted" in run_wb("sessions", "images", "--clean").out
+    assert run_wb("sessions", "rm", "nosuch").code == 2

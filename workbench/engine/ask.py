@@ -142,6 +142,8 @@ def ask(
 ) -> Iterator[Token | Answer | PromptRecord]:
     """Ask, yielding the tokens as they come, then the whole `Answer`, then its record.
 
+    Where it fails the record says so, and is yielded before the error is raised.
+
     Args:
         engine: Connected.
         question: What to ask.
@@ -169,8 +171,10 @@ def ask(
                 answer = event
             yield event
     except WbError as error:
+        record = record_of(question, None, {}, error=error.to_json()["error"])
         if log is not None:
-            log.append(record_of(question, None, {}, error=error.to_json()["error"]))
+            log.append(record)
+        yield record
         raise
     if answer is None:
         answer = Answer("", finish_reason="cancelled")
@@ -180,16 +184,22 @@ def ask(
     yield record
 
 
-def follow_up(question: Question, answer: Answer, record: PromptRecord, text: str) -> Question:
-    """The next turn: what was said so far, the answer, and another question.
+def follow_up(question: Question, said: str, record_id: str, text: str) -> Question:
+    """The next turn of a conversation: what was said so far, the answer, and another question.
 
     It is free text: no template is claimed for it, and no label is read from its answer.
+
+    Args:
+        question: What was asked before.
+        said: What was answered.
+        record_id: Of the record that holds that answer.
+        text: What is asked now.
     """
-    turns = (Message("assistant", (answer.text,)), Message("user", (text,)))
+    turns = (Message("assistant", (said,)), Message("user", (text,)))
     return replace(
         question,
         messages=(*question.messages, *turns),
-        follows=record.id,
+        follows=record_id,
         template=None,
         template_version=None,
         target=None,

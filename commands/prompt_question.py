@@ -1,0 +1,302 @@
+"""What `wb prompt` is asked about: a UID, images, a conversation in a file, or words alone.
+
+Guarantee: arguments and stdin are read once, and damaged images are told before a model is
+loaded; the question is then made from the flags as often as there are answers to be had. Not for
+asking.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from commands.asking import decoding_from, spec_from
+from commands.shots import shot_wish
+
+if TYPE_CHECKING:
+    from workbench.data.source import Source
+    from workbench.engine.ask import Question
+    from workbench.engine.finding import MessageFinder
+    from workbench.sample import ImageRef, Message, Sample
+
+_PICTURES = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".avif"}
+_MOST_STDIN = 64 * 2**20
+
+
+@dataclass
+class Wanted:
+    """What the arguments name.
+
+    Attributes:
+        uid: A sample.
+        images: Pictures, in the order of the arguments, their bytes read.
+        places: Where those came from.
+        text: The user's words, `None` where a template says them.
+        turns: A whole conversation, from a file.
+        finder: Found that conversation's images.
+    """
+
+    uid: str | None = None
+    images: tuple[ImageRef, ...] = ()
+    places: Mapping[ImageRef, Mapping[str, str]] = field(default_factory=dict)
+    text: str | None = None
+    turns: tuple[Message, ...] = ()
+    finder: MessageFinder | None = None
+
+    @cached_property
+    def source(self) -> Source:
+        """The sample's dataset."""
+        from sessions.uid import Uid
+        from workbench.data.source import open_source
+
+        parsed = Uid.parse(self.uid or "")
+        return open_source(parsed.dataset, parsed.split)
+
+    @cached_property
+    def sample(self) -> Sample:
+        """The sample. Raises `DataError` where it cannot be read whole."""
+        from workbench.errors import DataError
+
+        sample = self.source.get(self.uid or "")
+        if sample.error:
+            raise DataError(
+                f"{self.uid} cannot be read: {sample.error}", hint="choose another sample"
+            )
+        return sample
+
+    def question(self, flags: dict[str, Any]) -> Question:
+        """The question by these flags. Raises `UsageError` where they do not go together."""
+        from workbench.errors import UsageError
+
+        if self.text and flags["template"]:
+            raise UsageError("TEXT and --template are both a prompt", hint="leave one of them out")
+        if flags["system"] and not self.text:
+            raise UsageError("--system goes with TEXT", hint="a template says its own system turn")
+        if self.uid is not None:
+            return self._about_sample(flags)
+        wish = shot_wish(flags)
+        if flags["template"] or wish:
+            name = "--template" if flags["template"] else wish.flag
+            raise UsageError(f"{name} wants a sample", hint="give a UID, such as demo/test/000012")
+        return self._about_images(flags)
+
+    def _about_sample(self, flags: dict[str, Any]) -> Question:
+        from dataclasses import replace
+
+        from workbench.engine.ask import draw_shots, question_of
+        from workbench.errors import UsageError
+        from workbench.prompts.pool import default_template, get_template
+
+        spec, decoding = spec_from(flags), decoding_from(flags)
+        wish, sample = shot_wish(flags), self.sample
+        template = None
+        if not self.text:
+            name = flags["template"]
+            template = get_template(name) if name else default_template(sample.task, sample)
+        elif wish:
+            raise UsageError(
+                f"{wish.flag} goes with a template", hint=f"leave out TEXT or {wish.flag}"
+            )
+        question = question_of(
+            sample,
+            spec=spec,
+            decoding=decoding,
+            template=template,
+            text=self.text,
+            system=flags["system"],
+            shots=draw_shots(self.source, wish.count, wish.seed, sample, wish),
+            revision=self.source.revision,
+            score=flags["labels"],
+        )
+        if flags["label_scores"] and not question.score:
+            if not question.words:
+                raise UsageError(
+                    f"{self.uid} has no closed set of labels to score",
+                    hint="name them: --label yes --label no",
+                )
+            question = replace(question, score=tuple(question.words))
+        return question
+
+    def _about_images(self, flags: dict[str, Any]) -> Question:
+        from workbench.engine.ask import Question
+        from workbench.errors import UsageError
+        from workbench.prompts.template import free_prompt
+
+        if not self.text and not self.turns:
+            raise UsageError(
+                "no text to ask about the images", hint='wb prompt a.png "What is it?"'
+            )
+        if flags["label_scores"] and not flags["labels"]:
+            raise UsageError("--label-scores wants words here", hint="--label yes --label no")
+        finder = self.finder
+        return Question(
+            messages=self.turns or free_prompt(self.images, self.text or "", flags["system"]),
+            spec=spec_from(flags),
+            decoding=decoding_from(flags),
+            samples=tuple(finder.samples.values()) if finder else (),
+            score=tuple(flags["labels"]),
+            places=finder.places if finder else self.places,
+        )
+
+
+def read_wanted(what: tuple[str, ...], flags: dict[str, Any]) -> Wanted:
+    """What the arguments and `--messages` name.
+
+    Raises:
+        UsageError: They cannot be meant.
+        ImageError: A picture is missing or damaged.
+    """
+    from workbench.errors import UsageError
+
+    name = flags["messages"]
+    if name is None:
+        return _sort_out(what)
+    crowd = ["TEXT"] if what else []
+    crowd += [f"--{other}" for other in ("template", "system") if flags[other]]
+    crowd += ["--shots"] if shot_wish(flags) else []
+    if crowd:
+        raise UsageError(
+            f"--messages is the whole prompt; {crowd[0]} is one too", hint="leave one of them out"
+        )
+    return _read_messages(name)
+
+
+def _sort_out(what: tuple[str, ...]) -> Wanted:
+    """A UID or images, then at most one text; `-` is stdin: the text where it stands last.
+
+    Raises:
+        UsageError: An argument in front of the text is neither; nothing is asked.
+    """
+    from workbench.errors import ImageError, UsageError
+
+    if not what:
+        raise UsageError("nothing to ask", hint="a UID, or images and a text; see --help")
+    if what.count("-") > 1:
+        raise UsageError("stdin (-) can be read once", hint="give the other image as a file")
+    images: list[ImageRef] = []
+    places: dict[ImageRef, dict[str, str]] = {}
+    uid, rest = None, list(what)
+    while rest and (_is_file(rest[0]) or (rest[0] == "-" and len(rest) > 1)):
+        ref, place = _picture(rest.pop(0))
+        images.append(ref)
+        places[ref] = place
+    if rest and not images and _looks_like_uid(rest[0]):
+        uid = rest.pop(0)
+    if rest and Path(rest[0]).suffix.lower() in _PICTURES and " " not in rest[0]:
+        raise ImageError(f"there is no image {rest[0]!r}", hint="check the path")
+    if len(rest) > 1:
+        raise UsageError(
+            f"{rest[0]!r} is neither a UID nor an image file",
+            hint="quote a text of several words; a UID is dataset/split/native-id",
+        )
+    text = rest[0] if rest else None
+    return Wanted(uid, tuple(images), places, _stdin_text() if text == "-" else text)
+
+
+def _picture(word: str) -> tuple[ImageRef, dict[str, str]]:
+    """An image with its bytes, and where it came from; a damaged one is told now, by its name."""
+    from workbench.sample import ImageRef
+
+    if word == "-":
+        ref = ImageRef(data=_stdin_bytes(), name="stdin")
+        ref.load()
+        return ref, {}
+    path = Path(word).resolve()
+    file = ImageRef(path=path, name=Path(word).name)
+    file.load()
+    return ImageRef(data=file.read(), name=file.name), {"path": str(path)}
+
+
+def _stdin_bytes() -> bytes:
+    from workbench.errors import ImageError
+
+    stream = getattr(sys.stdin, "buffer", sys.stdin)
+    data = stream.read(_MOST_STDIN + 1)
+    data = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
+    if not data:
+        raise ImageError("stdin is empty; an image was to come from it", hint="wb prompt - TEXT <F")
+    if len(data) > _MOST_STDIN:
+        raise ImageError(f"the image on stdin has more than {_MOST_STDIN:,} bytes")
+    return data
+
+
+def _stdin_text() -> str:
+    from workbench.errors import UsageError
+
+    try:
+        text = _stdin_bytes().decode("utf-8").strip()
+    except UnicodeDecodeError:
+        raise UsageError(
+            "stdin holds no text", hint="for an image from stdin say what to ask: wb prompt - TEXT"
+        ) from None
+    return text
+
+
+def _read_messages(name: str) -> Wanted:
+    """A conversation: a JSON list of `{"role", "content"}`, or an object that holds `messages`."""
+    from workbench.engine.finding import MessageFinder
+    from workbench.errors import UsageError
+
+    what = "stdin" if name == "-" else name
+    try:
+        text = _stdin_text() if name == "-" else Path(name).read_text("utf-8")
+        body = json.loads(text)
+    except OSError as error:
+        raise UsageError(
+            f"{name} cannot be read: {error.strerror}", hint="check the path"
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{what} is no JSON: {error}", hint="see docs/prompts.md") from error
+    turns = body.get("messages") if isinstance(body, dict) else body
+    if not isinstance(turns, list) or not turns:
+        raise UsageError(
+            f"{what} wants a list of messages",
+            hint='[{"role": "user", "content": "Is a circle round?"}]',
+        )
+    finder = MessageFinder(what, Path() if name == "-" else Path(name).resolve().parent)
+    messages = tuple(_turn(finder, what, number, turn) for number, turn in enumerate(turns))
+    if messages[-1].role != "user":
+        raise UsageError(
+            f"the last message of {what} is the {messages[-1].role}'s",
+            hint="end with what the user asks",
+        )
+    for ref in (ref for message in messages for ref in message.images):
+        ref.load()
+    return Wanted(turns=messages, finder=finder)
+
+
+def _turn(finder: MessageFinder, what: str, number: int, turn: Any) -> Message:
+    from workbench.errors import UsageError
+
+    role = turn.get("role") if isinstance(turn, dict) else None
+    content = turn.get("content") if isinstance(turn, dict) else None
+    if role not in ("system", "user", "assistant") or not isinstance(content, (str, list)):
+        raise UsageError(
+            f"message {number} of {what} is no turn of a conversation: {turn!r:.80}",
+            hint="each wants a role (system, user, assistant) and a content",
+        )
+    return finder.message(turn)
+
+
+def _is_file(word: str) -> bool:
+    try:
+        return Path(word).is_file()
+    except (OSError, ValueError):  # a whole question can be too long for a name
+        return False
+
+
+def _looks_like_uid(word: str) -> bool:
+    from sessions.errors import BadUid
+    from sessions.uid import Uid
+
+    try:
+        parsed = Uid.parse(word)
+    except BadUid:
+        return False
+    # "is it red/green/blue?" has slashes too; names of datasets and splits have no spaces.
+    return " " not in parsed.dataset + parsed.split and not word.startswith((".", "~"))
