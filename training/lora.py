@@ -25,6 +25,7 @@ _VISION = frozenset(
     {
         *("visual", "vision_tower", "vision_model", "vision", "vision_encoder", "encoder"),
         *("multi_modal_projector", "connector", "image_newline", "merger"),
+        *("image_encoder", "image_projector"),
     }
 )
 

@@ -212,6 +212,7 @@ def _target(loaded: LoadedModel, ids: Sequence[int], token: int, settings: Setti
                 f"--contrast goes with --target margin, not {settings.target}",
                 hint="leave one of them out",
             )
-        other = loaded.tokenizer(settings.contrast, add_special_tokens=False)["input_ids"]
-        contrast = contrast_token(ids, other, token)
+        from workbench.models.chat import text_ids
+
+        contrast = contrast_token(ids, text_ids(loaded, settings.contrast), token)
     return Target(settings.target, ids[token], contrast)

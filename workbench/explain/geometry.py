@@ -46,7 +46,7 @@ def lay_out(
     import torch
 
     kind = kind_of(layer)
-    counts = [span.places(kind) for span in prepared.spans]
+    counts = [span.places(layer) for span in prepared.spans]
     rows = torch.from_numpy(np.ascontiguousarray(values))
     order = loaded.family.row_order(loaded, prepared.inputs, layer)
     if order is not None:

@@ -70,7 +70,9 @@ def answer_tokens(
     Raises:
         UsageError: The answer is empty.
     """
-    ids = answer_ids or loaded.tokenizer(answer_text, add_special_tokens=False)["input_ids"]
+    from workbench.models.chat import text_ids
+
+    ids = answer_ids or text_ids(loaded, answer_text)
     if not ids:
         raise UsageError("the answer is empty", hint="there is no token to explain")
     return tuple(int(i) for i in ids)

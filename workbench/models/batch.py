@@ -6,7 +6,7 @@ and `next_positions` says where the next one goes. Not for keeping: a batch live
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -34,6 +34,8 @@ class ImageSpan:
         merged: Rows of the image at a `merged.` layer; `None` is one for each token.
         box: (x0, y0, x1, y1) in pixels of the given image that `grid` covers: smaller than the
             image where the processor crops, larger where it pads; `None` is the image itself.
+        stages: Places of the image at the layers of a tower whose grid shrinks on the way, by
+            the layer's name; the others hold as many as their kind says.
     """
 
     indices: tuple[int, ...]
@@ -46,14 +48,18 @@ class ImageSpan:
     tiles: tuple[int, int] = (1, 1)
     merged: int | None = None
     box: tuple[float, float, float, float] | None = None
+    stages: Mapping[str, int] = field(default_factory=dict, hash=False)
 
     @property
     def columns(self) -> tuple[int, ...]:
         """Every column that shows a part of the image: the grid's, then the overview's."""
         return self.indices + self.overview
 
-    def places(self, kind: str) -> int:
-        """Rows of the image at a layer of `kind`, as `Family.to_grid` takes them."""
+    def places(self, layer: str) -> int:
+        """Rows of the image at a layer (or a kind), as `Family.to_grid` takes them."""
+        if layer in self.stages:
+            return self.stages[layer]
+        kind = layer.split(".", 1)[0]
         if kind == "patch":
             return self.patches[1] - self.patches[0]
         if kind == "merged" and self.merged is not None:

@@ -52,11 +52,16 @@ def chat_messages(conversation: Conversation, pattern: re.Pattern[str]) -> list[
     ]
 
 
-def render_chat(loaded: LoadedModel, conversation: Conversation) -> str:
+def render_chat(loaded: LoadedModel, conversation: Conversation, *, open_turn: bool = True) -> str:
     """The prompt's text with the assistant's turn opened.
 
     A processor without a template gets its image placeholders and then the text parts, as the
     captioners and base models that ship none expect.
+
+    Args:
+        loaded: Whose template it is.
+        conversation: The turns.
+        open_turn: Open the assistant's turn behind them.
 
     Raises:
         ModelError: The template refuses the conversation (a role that it does not know, say).
@@ -71,7 +76,7 @@ def render_chat(loaded: LoadedModel, conversation: Conversation) -> str:
     messages = chat_messages(conversation, pattern)
     try:
         return loaded.processor.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=True, chat_template=template
+            messages, tokenize=False, add_generation_prompt=open_turn, chat_template=template
         )
     except Exception as error:  # jinja raises whatever a template asks it to
         raise ModelError(
@@ -102,10 +107,18 @@ def answer_ids(
         raise ValueError(f"{len(answers)} answers for {rows} conversations")
     pattern = special_pattern(loaded.tokenizer, loaded.processor)
     end = [turn_end(loaded)] if end_of_turn else []
-    return [
-        [*loaded.tokenizer(disarm(a, pattern), add_special_tokens=False)["input_ids"], *end]
-        for a in answers
-    ]
+    return [[*text_ids(loaded, disarm(a, pattern)), *end] for a in answers]
+
+
+def text_ids(loaded: LoadedModel, text: str) -> list[int]:
+    """The tokens of an answer's words, as they would be generated.
+
+    Where a prompt ends within a line, the answer's first token holds the space before it: a
+    family says so by its `answer_prefix`.
+    """
+    prefix = getattr(loaded.family, "answer_prefix", "")
+    spaced = text if not text or text[0].isspace() else prefix + text
+    return loaded.tokenizer(spaced, add_special_tokens=False)["input_ids"]
 
 
 def turn_end(loaded: LoadedModel) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.workbench.models.make_parts import CHAT, ONE_IMAGE, PATCH, SIDE, VISION, save, text
+from tests.workbench.models.make_two_stage import two_stage
 from tests.workbench.models.tiny import TEMPLATE, build_qwen2_vl, tokenizer
 
 
@@ -287,5 +288,6 @@ FAMILIES: dict[str, Callable[[Path], Path]] = {
     "idefics3": idefics3,
     "smolvlm": smolvlm,
     "captioner": captioner,
+    "two_stage": two_stage,
     "auto": vip_llava,
 }
