@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from commands.models_compose import compose
+
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
@@ -15,6 +17,7 @@ def command() -> None:
     Example:
       wb models list
       wb models show demo
+      wb models compose --vision microsoft/resnet-50 --language microsoft/phi-2 --out my-model
     """
 
 
@@ -74,3 +77,6 @@ def show(name: str, as_json: bool) -> None:
         if isinstance(value, dict):
             value = ", ".join(f"{k}: {v}" for k, v in value.items()) or "none"
         click.echo(f"{key.replace('_', ' '):{width}}  {clean(value)}")
+
+
+command.add_command(compose)

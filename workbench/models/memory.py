@@ -24,7 +24,10 @@ _DTYPES = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0}
 _QUANTIZED = {"4bit": 0.5 + 1 / 64, "8bit": 1.01}
 _HEADER = 100 << 20  # the format's own bound
 # What bitsandbytes leaves as it is: no linear layer, or the one that gives the logits.
-_WHOLE = ("embed", "wte", "wpe", "lm_head", "position", "class_token", "cls_token", "norm")
+_WHOLE = (
+    *("embed", "wte", "wpe", "lm_head", "position", "class_token", "cls_token", "norm"),
+    *("image_encoder", "image_projector"),  # as a two-stage model asks
+)
 
 
 def weights_bytes(path: Path, quantization: str = "none", dtype: str = "auto") -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sessions.locks import HeldLock, is_held
 from workbench.errors import ModelError, UsageError
-from workbench.models.memory import free_bytes
+from workbench.models.memory import free_bytes, gigabytes
 
 _LOCK = ".lock"
 
@@ -32,7 +32,7 @@ def check_room(needed: int, out: Path) -> None:
     free = free_bytes(torch.device("cpu"))
     if free is not None and needed > free:
         raise ModelError(
-            f"this takes {needed / 1e9:.2g} GB of memory, of which {free / 1e9:.2g} GB are free",
+            f"this takes {gigabytes(needed)} of memory, of which {gigabytes(free)} are free",
             hint="try --dtype bf16, or free memory",
             kind="out_of_memory",
         )
@@ -40,8 +40,7 @@ def check_room(needed: int, out: Path) -> None:
     space = shutil.disk_usage(there).free
     if needed > space:
         raise ModelError(
-            f"the model takes {needed / 1e9:.2g} GB, and the disk of {there} has "
-            f"{space / 1e9:.2g} GB free",
+            f"this takes {gigabytes(needed)}, and the disk of {there} has {gigabytes(space)} free",
             hint="give an --out on another disk, or free some",
             kind="no_space",
         )

@@ -1,0 +1,70 @@
+"""`wb models compose`: a ResNet and a Phi as one model of the two-stage family."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+
+@click.command()
+@click.option("--vision", required=True, help="A ResNet: a folder or a hub id.")
+@click.option("--language", required=True, help="A Phi: a folder or a hub id.")
+@click.option("--out", required=True, type=click.Path(), help="The new folder.")
+@click.option(
+    "--image-tokens",
+    type=click.Choice(["grid", "pooled"]),
+    default="grid",
+    show_default=True,
+    help="One token for each place of the image, or its embedding in a few tokens.",
+)
+@click.option("--pooled-tokens", type=click.IntRange(1), default=8, show_default=True)
+@click.option(
+    "--image-fit",
+    type=click.Choice(["stretch", "crop", "pad"]),
+    default="stretch",
+    show_default=True,
+    help="How an oblong image becomes a square: all of it out of shape, its middle, or all of "
+    "it with margins.",
+)
+@click.option("--image-size", type=click.IntRange(1), help="Side in pixels; default the ResNet's.")
+@click.option(
+    "--dtype",
+    type=click.Choice(["auto", "bf16", "fp16", "fp32"]),
+    default="auto",
+    show_default=True,
+    help="What the language model is kept in.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the new weights.")
+@click.option("--vision-revision", help="Branch, tag or commit of a hub id.")
+@click.option("--language-revision", help="Branch, tag or commit of a hub id.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def compose(out: str, as_json: bool, **knobs: Any) -> None:
+    """Make a two-stage model of a ResNet and a Phi, as one folder.
+
+    What joins the two is new: train it before you trust an answer. Memory and disk space are
+    checked first, and the folder appears whole or not at all.
+
+    \b
+    Example:
+      wb models compose --vision microsoft/resnet-50 --language microsoft/phi-2 --out my-model
+      wb models compose --vision ./resnet --language ./phi --out m --image-tokens pooled
+    """
+    from pathlib import Path
+
+    from commands.printing import echo_json
+    from workbench.models.two_stage_build import Recipe, compose
+    from workbench.text import clean
+
+    def say(stage: str, share: float) -> None:
+        click.echo(f"{stage} ({share:.0%})", err=True)
+
+    made = compose(Recipe(**knobs), Path(out), None if as_json else say)
+    if as_json:
+        echo_json(made)
+        return
+    counts = [f"{k.replace('_', ' ')} {n / 1e6:,.1f} M" for k, n in made["parameters"].items()]
+    click.echo(clean(f"{made['path']}: {made['tokens_per_image']} tokens for an image"))
+    click.echo("parameters: " + ", ".join(counts))
+    click.echo("memory: " + ", ".join(f"{k} {n / 1e9:.2f} GB" for k, n in made["memory"].items()))
+    click.echo("the projector is not trained yet: answers do not follow from images", err=True)
