@@ -18,7 +18,13 @@ import click
     show_default=True,
     help="One token for each place of the image, or its embedding in a few tokens.",
 )
-@click.option("--pooled-tokens", type=click.IntRange(1), default=8, show_default=True)
+@click.option(
+    "--pooled-tokens",
+    type=click.IntRange(1),
+    default=8,
+    show_default=True,
+    help="Tokens of an image where it is pooled.",
+)
 @click.option(
     "--image-fit",
     type=click.Choice(["stretch", "crop", "pad"]),
