@@ -67,7 +67,9 @@ def cli(ctx: click.Context) -> None:
     """
     if ctx.invoked_subcommand is not None:
         from commands.defaults import settings_for
+        from commands.progress_line import show_reading
 
+        show_reading(ctx)
         name = ctx.invoked_subcommand
         ctx.default_map = settings_for(name, cli.get_command(ctx, name))
         return

@@ -18,7 +18,7 @@ from workbench.data.objects import FORMATS, detect
 from workbench.data.readers.base import RowReader
 from workbench.data.readers.opening import ReadOptions, open_reader
 from workbench.data.rows import RowMapper
-from workbench.data.table import data_file
+from workbench.data.table_files import data_file
 from workbench.errors import UsageError
 from workbench.sample import Task
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from workbench.data.files import DataFile
     from workbench.data.index import Entry
     from workbench.data.registry import DatasetInfo
-    from workbench.data.table import _Readers
+    from workbench.data.table_files import Readers
     from workbench.sample import Sample
 
 KIND = "hub"
@@ -98,7 +98,7 @@ class HubSource(TableSource):
         length = self.length or 0
         return itertools.islice(super().iter(start), max(length - max(start, 0), 0))
 
-    def _sample(self, entry: Entry, readers: _Readers) -> Sample:
+    def _sample(self, entry: Entry, readers: Readers) -> Sample:
         """As the table's, with the explanations that are kept beside it."""
         sample = super()._sample(entry, readers)
         if self._explanations is None:
@@ -140,6 +140,9 @@ class HubSource(TableSource):
         for part in self._parts:
             columns |= set((parse_filter(mapping.where) & parse_filter(part.where)).columns)
         return sorted(column.partition(".")[0] for column in columns)
+
+    def _known_mapping(self) -> TableMapping:
+        return self._given
 
     def _open_files(self) -> list[DataFile]:
         mapping, plan, found = self.mapping, self._plan, []

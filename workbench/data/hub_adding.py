@@ -32,10 +32,10 @@ from workbench.data.hub_repo import (
 from workbench.data.hub_state import forget
 from workbench.data.mapping import SplitFile, TableMapping, check_name, save_mapping
 from workbench.data.naming import named_file
-from workbench.data.table import check_columns
+from workbench.data.table_files import check_columns
 from workbench.errors import DataError, UnknownName, UsageError
 
-NOT_FOR_HUB = ("image_root", "objects")
+NOT_FOR_HUB = ("image_root",)
 
 
 def add_hub(name: str, files: Sequence[str | Path], wishes: dict[str, Any]) -> Added:

@@ -9,28 +9,26 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 
 from sessions.uid import Uid
 from workbench.data.columns import columns_in
-from workbench.data.files import DataFile, LocalFile
+from workbench.data.files import DataFile
 from workbench.data.filters import Filter, parse_filter
-from workbench.data.folders import FolderFile
 from workbench.data.index import Entry, Index, build_index, index_path, open_index
-from workbench.data.known.joined import JoinedFile
-from workbench.data.mapping import SplitFile, TableMapping, load_mapping, mapping_path
+from workbench.data.mapping import TableMapping, load_mapping, mapping_path
+from workbench.data.progress import counted
 from workbench.data.readers.base import RowReader
 from workbench.data.readers.opening import open_reader
 from workbench.data.registry import DatasetInfo
 from workbench.data.rows import RowMapper, columns_of
 from workbench.data.source import check_ordinal
+from workbench.data.table_files import Readers, check_columns, data_file
 from workbench.errors import DataError, UnknownName, UsageError
 from workbench.sample import Sample, Task
 
 PAGE = 64  # places looked up at a time while iterating
-OPEN_READERS = 4  # files of a sharded split that are kept open for lookups
 
 
 class TableDataset:
@@ -89,7 +87,7 @@ class TableSource:
         self.length: int | None = self._index.length
         self.notes = [note for part in self._parts for note in part.notes]
         self.bad = self._index.bad
-        self._readers = _Readers(self)
+        self._readers = self._new_readers()
         self._lock = threading.Lock()
         self._process = os.getpid()
 
@@ -100,7 +98,7 @@ class TableSource:
     def iter(self, start: int = 0) -> Iterator[Sample]:
         """See `Source.iter`."""
         self._settle()
-        readers = _Readers(self)  # of its own: a jump elsewhere does not disturb its place
+        readers = self._new_readers()  # of its own: a jump elsewhere does not disturb its place
         try:
             at = max(start, 0)
             while entries := self._index.entries(at, PAGE):
@@ -146,11 +144,14 @@ class TableSource:
         """The files of the split, in order."""
         return [data_file(self.mapping, part) for part in self._parts]
 
+    def _new_readers(self) -> Readers:
+        return Readers(self._files, self.mapping)
+
     def _settle(self) -> None:
         """After a fork: a handle shared with the parent would move under its feet."""
         if self._process != os.getpid():
             self._process, self._lock = os.getpid(), threading.Lock()
-            self._readers, self._index = _Readers(self), self._index.after_fork()
+            self._readers, self._index = self._new_readers(), self._index.after_fork()
 
     def _uid(self, entry: Entry) -> str:
         return str(Uid(self.dataset, self.split, entry.native))
@@ -176,7 +177,7 @@ class TableSource:
         with self._lock:
             return self._sample(entry, self._readers)
 
-    def _sample(self, entry: Entry, readers: _Readers) -> Sample:
+    def _sample(self, entry: Entry, readers: Readers) -> Sample:
         """Read one row and make its sample; whatever is wrong with it is in `.error`."""
         uid, error, at = self._uid(entry), entry.error, f"row {entry.number}: "
         try:
@@ -211,7 +212,7 @@ class TableSource:
             index = build_index(
                 path,
                 key,
-                self._scan,
+                self._counted_scan,
                 count_twins=mapping.id == "auto",
                 names=[file.name for file in self._files],
                 revision=content.hexdigest()[:16],
@@ -228,6 +229,15 @@ class TableSource:
     def _index_path(self) -> Path | None:
         """Where the index is kept."""
         return index_path(self.dataset, self.split)
+
+    def _counted_scan(self) -> Iterator[Entry]:
+        """The scan, of which whoever opens the source is told."""
+        total = self._known_mapping().splits.get(self.split)
+        return counted(self._scan(), f"indexing {self.dataset}/{self.split}", total)
+
+    def _known_mapping(self) -> TableMapping:
+        """The mapping as it was saved, with the rows that were counted."""
+        return self.mapping
 
     def _scan(self) -> Iterator[Entry]:
         """The place of every row of the split, in order."""
@@ -254,63 +264,6 @@ class TableSource:
                 error = error or f"it has no id in {self.mapping.id!r}"
                 native = f"bad-{row.digest}" if row.digest else self._mapper.fallback_id(row.values)
             yield Entry(native, number, row.place, row.number, error)
-
-
-class _Readers:
-    """Readers of a split's files, opened when needed, the last few kept open."""
-
-    def __init__(self, source: TableSource) -> None:
-        self._source = source
-        self._open: OrderedDict[int, RowReader] = OrderedDict()
-        self._process = os.getpid()
-
-    def reader(self, number: int) -> RowReader:
-        """The reader of one file. Raises `DataError` where it cannot be opened any more."""
-        if self._process != os.getpid():
-            self._open, self._process = OrderedDict(), os.getpid()
-        reader = self._open.get(number)
-        if reader is None:
-            source = self._source
-            mapping = source.mapping
-            reader = open_reader(source._files[number], mapping.read, columns_of(mapping))
-            self._open[number] = reader
-            while len(self._open) > OPEN_READERS:
-                self._open.popitem(last=False)[1].close()
-        self._open.move_to_end(number)
-        return reader
-
-    def close(self) -> None:
-        """Close them all."""
-        while self._open:
-            self._open.popitem()[1].close()
-
-
-def data_file(mapping: TableMapping, part: SplitFile) -> DataFile:
-    """The file, or the folder, behind one part of a split."""
-    path = Path(part.path)
-    if mapping.kind == "hub":
-        from workbench.data.hub import first_file
-
-        return first_file(mapping, part)
-    if mapping.recipe:
-        return JoinedFile(mapping.recipe, part)
-    if mapping.kind == "folder":
-        return FolderFile(path)
-    return LocalFile(path, whole=path.suffix.lower() not in (".parquet", ".pq"))
-
-
-def check_columns(mapping: TableMapping, keep: Filter, reader: RowReader, name: str) -> None:
-    """Raise `DataError` for a column that the mapping or a filter names and the table lacks."""
-    known = (
-        {*reader.columns, "split"} if "{split}" in "".join(mapping.images) else {*reader.columns}
-    )
-    for column in dict.fromkeys((*columns_of(mapping), *keep.columns)):
-        if column not in known and column.partition(".")[0] not in known:
-            raise DataError(
-                f"{name} has no column {column!r}",
-                hint=f"its columns are {', '.join(reader.columns)}",
-                kind="missing_column",
-            )
 
 
 def info_of(mapping: TableMapping) -> DatasetInfo:

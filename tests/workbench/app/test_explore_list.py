@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+from pathlib import Path
 
 import pytest
 
@@ -241,3 +243,27 @@ async def test_the_dataset_picker_narrows_and_opens():
         await b.type("vqa dev")
         await b.press("enter")
         assert b.explore.uid == "demo_vqa/dev/000000"
+
+
+async def test_the_bench_says_how_far_the_index_of_a_table_is(monkeypatch, tmp_path):
+    from tests.workbench.data.tables import write_lines
+    from workbench.data import progress
+    from workbench.data.adding import add
+
+    rows = [{"id": f"k{i}", "question": "what?", "answer": "yes"} for i in range(30)]
+    monkeypatch.setattr(progress, "EVERY_S", 0.0)
+    monkeypatch.setattr(progress, "EVERY_ROWS", 10)
+    async with bench() as b:
+        add("mine", write_lines(tmp_path / "test.jsonl", rows))
+        for index in (Path(os.environ["WB_HOME"]) / "cache/index").iterdir():
+            index.unlink()
+        said, wait = [], b.explore.image.wait
+        monkeypatch.setattr(
+            b.explore.image, "wait", lambda what="": (said.append(what), wait(what))
+        )
+        b.explore.open_dataset("mine/test")
+        await b.settle()
+        assert b.explore.uid == "mine/test/k0"
+        assert said[0] == "opening mine/test"
+        assert said[1] == "indexing mine/test: 10 of 30 rows"
+        assert said[-1] == ""

@@ -380,3 +380,19 @@ def test_a_mapping_that_was_spoilt_by_hand_is_listed_with_its_error(fast_hub):
     path = home() / "datasets/pairs.toml"
     path.write_text(path.read_text().replace(f"hub:{REPO}#train", "hub:nothing"))
     assert "names no dataset of the hub" in str(dataset_info("pairs").error)
+
+
+def test_boxes_of_objects_are_kept_from_a_hub_too(fast_hub):
+    thing = {"x_loc": 3, "y_loc": 40, "size": 20, "type": "square", "color": "Yellow"}
+    rows = [
+        {"identifier": f"4011-{i}", "sentence": "There is a square.", "label": "true",
+         "structured_rep": [[thing], [thing], [thing]], "image": {"bytes": b"x"}}
+        for i in range(4)
+    ]  # fmt: skip
+    fast_hub.commit("someone/nlvr", {"data/dev-00000-of-00001.parquet": parquet(rows)})
+    add("nlvr", "hub:someone/nlvr", objects="structured_rep:nlvr1")
+    sample = get_sample("nlvr/dev/4011-2")
+    assert [item["box"] for item in sample.metadata["objects"][0]] == [
+        [left, 40, left + 20, 60] for left in (3, 153, 303)
+    ]
+    assert "structured_rep" not in sample.metadata

@@ -46,9 +46,11 @@ class Loading(Filtering):
 
         def work(token: Token) -> None:
             try:
+                from workbench.data.progress import telling
                 from workbench.data.source import open_source
 
-                source = open_source(spec)
+                with telling(self._indexing(token)):
+                    source = open_source(spec)
                 at = self._place_in(source, uid, ordinal)
             except Exception as error:
                 if not token.cancelled:
@@ -58,6 +60,18 @@ class Loading(Filtering):
                 self.bench.call_soon(self._opened, source, at)
 
         self.bench.tasks.run("source", work)
+
+    def _indexing(self, token: Token) -> Callable[[int, int | None, str], None]:
+        """Says how many rows were indexed; opening another dataset ends it."""
+        from workbench.data.progress import Stopped, words
+
+        def tell(done: int, total: int | None, what: str) -> None:
+            if token.cancelled:
+                raise Stopped
+            line = clean(words(done, total, what), newlines=False)
+            self.bench.call_soon(lambda: None if token.cancelled else self.image.wait(line))
+
+        return tell
 
     @staticmethod
     def _place_in(source: Source, uid: str | None, ordinal: int) -> int:

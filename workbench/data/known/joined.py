@@ -22,6 +22,7 @@ from workbench.data.files import LocalFile
 from workbench.data.folders import FolderFile
 from workbench.data.known.base import DIGEST, ERROR, Problems, Recipe, get_recipe
 from workbench.data.mapping import SplitFile
+from workbench.data.progress import counted
 from workbench.data.readers.base import Row, digest_of
 from workbench.data.readers.jsonlines import JsonLinesReader
 from workbench.errors import DataError
@@ -114,7 +115,8 @@ class JoinedFile:
         return None
 
     def _lines(self, problems: Problems) -> Iterator[bytes]:
-        for row in self.recipe.rows(self.part, problems):
+        rows = self.recipe.rows(self.part, problems)
+        for row in counted(rows, f"reading {Path(self.part.path).name}"):
             yield json.dumps(row).encode() + b"\n"
 
     def _cache_path(self) -> Path | None:

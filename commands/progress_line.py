@@ -1,0 +1,65 @@
+"""What a command says on stderr while rows are indexed or joined, on the first opening of a split.
+
+Guarantee: nothing is said of what takes less than a second; on a terminal the line is taken away
+again, elsewhere a line is written now and then. stdout is never touched.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import click
+
+from workbench.data.progress import tell_always, words
+
+QUIET_S = 0.7  # of what is over sooner nothing is said
+EVERY_S = 10.0  # between two lines where stderr is no terminal
+
+
+def show_reading(ctx: click.Context) -> None:
+    """Have this command tell how far a long reading is."""
+    line = Line()
+    tell_always(line)
+    ctx.call_on_close(line.clear)  # before an error is printed
+
+
+class Line:
+    """One line that is drawn over; see `workbench.data.progress.Listener`."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._what = ""
+        self._began = self._last = time.monotonic()
+        self._drawn = False
+
+    def __call__(self, done: int, total: int | None, what: str) -> None:
+        """Draw it, or take it away at the end."""
+        now = time.monotonic()
+        if what != self._what:
+            self._what, self._began, self._last = what, now, now
+        if done == total:
+            self.clear()
+        elif self._terminal:
+            if now - self._began >= QUIET_S:
+                self._write(f"\r\x1b[2K{_line(done, total, what)}", end="")
+                self._drawn = True
+        elif now - self._last >= EVERY_S:
+            self._last = now
+            self._write(_line(done, total, what), end="\n")
+
+    def clear(self) -> None:
+        """Leave no trace of it on a terminal."""
+        if self._drawn:
+            self._drawn = False
+            self._write("\r\x1b[2K", end="")
+
+    @staticmethod
+    def _write(text: str, end: str) -> None:
+        click.echo(text + end, nl=False, err=True)
+
+
+def _line(done: int, total: int | None, what: str) -> str:
+    from workbench.text import clean
+
+    return clean(words(done, total, what), newlines=False)
