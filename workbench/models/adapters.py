@@ -1,92 +1,118 @@
-"""PEFT adapters over a base that stays in memory.
+"""Adapters over a base that stays in memory: several kept, one on at a time, or none.
 
-Guarantee: an adapter's file fits the model key for key and shape for shape, or it is refused with
-the list and the base is as it was. A silent partial load gives plausible wrong answers.
+Guarantee: switching reads no file that was read before and touches no weight of the base; without
+an adapter the base is what it was, bit for bit. At most `MOST` are kept; the one used longest ago
+makes room. Files that changed on disk are read anew.
 """
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from workbench.errors import ModelError
-from workbench.models.loading import explained
+from workbench.models.adapter_load import LoadedAdapter, load_adapter
+from workbench.models.identity import stamp
 
-_NAME = "wb"  # must not occur in PEFT's own prefixes (`lora_`, ...)
+MOST = 8  # a LoRA of rank 16 over a model of 7 billion weights takes about 160 MB in fp32
+
+
+class Adapters:
+    """The adapters of one base, by their folders."""
+
+    def __init__(self, base: Any, device: torch.device) -> None:
+        self._base, self._device = base, device
+        self._kept: dict[Path, LoadedAdapter] = {}  # the one used last stands last
+        self.active: LoadedAdapter | None = None
+        self.names: dict[str, Path] = {}
+
+    @property
+    def kept(self) -> list[LoadedAdapter]:
+        """Those in memory, the one used last at the end."""
+        return list(self._kept.values())
+
+    def use(self, path: Path | None) -> None:
+        """Put this adapter over the base, or none.
+
+        Raises:
+            ModelError: It does not fit; the one before stays on.
+        """
+        before = self.active
+        if before is not None and before.path == path and before.stamp == stamp(path):
+            return
+        if before is not None:
+            before.off()
+        self.active = None
+        if path is None:
+            return
+        try:
+            self.active = self._switched_on(path)
+        except Exception:
+            if before is not None:
+                before.on()
+                self.active = before
+            raise
+        self._make_room()
+
+    def keep(self, path: Path, name: str = "") -> None:
+        """Read an adapter into memory, under a name that it can be asked for by.
+
+        Raises:
+            ModelError: It does not fit; what is on stays on.
+        """
+        before = self.active.path if self.active is not None else None
+        self.use(path)
+        self.use(before)
+        if name:
+            self.names[name] = path
+
+    def _switched_on(self, path: Path) -> LoadedAdapter:
+        found = self._kept.pop(path, None)
+        if found is not None and found.stamp == stamp(path):
+            found.on()
+        else:
+            found = load_adapter(self._base, path, self._device)
+        self._kept[path] = found
+        return found
+
+    def _make_room(self) -> None:
+        while len(self._kept) > MOST:
+            del self._kept[next(iter(self._kept))]  # never the one that is on: it was used last
+
+    def memory_bytes(self) -> int:
+        """Bytes of all that are kept."""
+        return sum(adapter.memory_bytes for adapter in self._kept.values())
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """What is kept, for `wb engine status`."""
+        names = {path: name for name, path in self.names.items()}
+        return [
+            {
+                "name": names.get(adapter.path, ""),
+                "path": str(adapter.path),
+                "kind": adapter.kind,
+                "memory_bytes": adapter.memory_bytes,
+                "active": adapter is self.active,
+            }
+            for adapter in self._kept.values()
+        ]
 
 
 def attach(base: Any, path: Path, device: torch.device) -> Any:
-    """Put the adapter in `path` over `base`; returns PEFT's wrapper.
+    """Put one adapter over `base` for good, to train it further; returns PEFT's wrapper.
 
     Raises:
-        ModelError: Unknown kind, no fitting modules, keys or shapes that do not fit.
+        ModelError: As `load_adapter`; or it stands beside the layers, where nothing is trained.
     """
-    from peft import PeftConfig, PeftModel, PeftType
-    from peft.mapping import PEFT_TYPE_TO_PREFIX_MAPPING
+    from workbench.errors import ModelError
 
-    wrapper = None
-    try:
-        with explained(path), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what it would warn of is checked below, and refused
-            config = PeftConfig.from_pretrained(str(path))
-            config.inference_mode = True
-            prefix = PEFT_TYPE_TO_PREFIX_MAPPING.get(PeftType(config.peft_type), "")
-            wrapper = PeftModel(base, config, adapter_name=_NAME)
-            result = wrapper.load_adapter(str(path), _NAME, torch_device=str(device))
-            wrapper.set_adapter(_NAME)
-        _refuse_misfits(path, prefix, result.missing_keys, result.unexpected_keys)
-    except Exception:
-        detach(base, wrapper)
-        raise
-    _thaw(base)
-    return wrapper.eval()
-
-
-def _refuse_misfits(path: Path, prefix: str, missing: list[str], unexpected: list[str]) -> None:
-    faults = []
-    if unexpected:
-        faults.append(f"{len(unexpected)} keys fit no module: {_some(unexpected)}")
-    if missing:
-        faults.append(f"{len(missing)} {prefix} weights are missing: {_some(missing)}")
-    if faults:
+    adapter = load_adapter(base, path, device)
+    if not adapter.swaps:
+        adapter.off()
         raise ModelError(
-            f"the adapter {path} does not fit the model: {'; '.join(faults)}",
-            hint="is it from another base model? see base_model_name_or_path in its "
-            "adapter_config.json",
-            kind="adapter_misfit",
+            f"the adapter {path} is of the kind {adapter.kind}, which is not trained here",
+            hint="train a LoRA instead: leave `adapter` out",
+            kind="unsupported",
         )
-
-
-def _some(keys: list[str]) -> str:
-    shown = ", ".join(sorted(keys)[:5])
-    return shown + (", ..." if len(keys) > 5 else "")
-
-
-def detach(base: Any, wrapper: Any) -> None:
-    """Take an adapter out again; the base's own weights were never touched.
-
-    Args:
-        base: The model inside the wrapper.
-        wrapper: What `attach` returned, or `None`.
-    """
-    if wrapper is not None and not wrapper.active_peft_config.is_prompt_learning:
-        wrapper.base_model.unload()
-    _strip(base)
-
-
-def _strip(base: Any) -> None:
-    # What PEFT leaves on the base would make the next adapter look like a second one.
-    for name in ("peft_config", "_hf_peft_config_loaded"):
-        if name in vars(base):
-            delattr(base, name)
-    _thaw(base)
-
-
-def _thaw(base: Any) -> None:
-    # PEFT freezes the base; heatmaps want gradients to flow with an adapter as without one.
-    for parameter in base.parameters():
-        if parameter.is_floating_point():
-            parameter.requires_grad_(True)
+    return adapter.model

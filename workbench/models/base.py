@@ -26,6 +26,7 @@ from workbench.sample import Conversation
 if TYPE_CHECKING:
     from torch import nn
 
+    from workbench.models.adapters import Adapters
     from workbench.models.load_progress import LoadProgress
 
 Progress = Callable[[str, float], None]
@@ -138,10 +139,18 @@ class LoadedModel:
     _stamp: tuple = field(default=(), repr=False)
     _pieces: dict[int, str] = field(default_factory=dict, repr=False)
 
+    @cached_property
+    def adapters(self) -> Adapters:
+        """The adapters that are kept over the base."""
+        from workbench.models.adapters import Adapters
+
+        return Adapters(self.base, self.device)
+
     @property
     def model(self) -> Any:
-        """What to call: the base, or PEFT's wrapper around it."""
-        return self.base if self._peft is None else self._peft
+        """What to call: the base, or the active adapter's wrapper around it."""
+        active = self.adapters.active
+        return self.base if active is None else active.model
 
     @cached_property
     def tokenizer(self) -> Any:
@@ -181,26 +190,36 @@ class LoadedModel:
     def set_adapter(self, adapter: str | None) -> None:
         """Put another adapter over the base, or none; the base stays in memory as it is.
 
+        Args:
+            adapter: A folder, a run's id, or a name given to `keep_adapter`.
+
         Raises:
             ModelError: It does not fit, is a pickle, or is no adapter; the one before stays.
         """
-        from workbench.models.adapters import attach, detach
-
-        if adapter == self.spec.adapter and (adapter is None) == (self._peft is None):
+        if adapter == self.spec.adapter and not self.stale:
             return
-        path = find_adapter(adapter) if adapter else None
-        self._peft = detach(self.base, self._peft)
-        try:
-            self._peft = attach(self.base, path, self.device) if path else None
-        except Exception:
-            if self._adapter_path is not None:
-                self._peft = attach(self.base, self._adapter_path, self.device)
-            raise
+        path = self._adapter_folder(adapter) if adapter else None
+        self.adapters.use(path)
         self.spec = replace(self.spec, adapter=adapter)
         self._identify(path)
 
+    def keep_adapter(self, adapter: str, name: str = "") -> None:
+        """Read an adapter into memory, so that it is at hand when it is asked for.
+
+        Args:
+            adapter: A folder or a run's id.
+            name: What it can be asked for by as well.
+
+        Raises:
+            ModelError: As `set_adapter`; nothing changes then.
+        """
+        self.adapters.keep(find_adapter(adapter), name)
+
+    def _adapter_folder(self, adapter: str) -> Path:
+        return self.adapters.names.get(adapter) or find_adapter(adapter)
+
     def _identify(self, adapter: Path | None, on_read: OnRead | None = None) -> None:
-        self._adapter_path, self._stamp = adapter, stamp(self.path, adapter)
+        self._stamp = stamp(self.path, adapter)
         self.identity = model_identity(
             self.path, adapter, self.spec.quantization, self.dtype, self.spec.further, on_read
         )
@@ -208,12 +227,17 @@ class LoadedModel:
     @property
     def stale(self) -> bool:
         """Whether a file on disk is another one than was loaded: trained anew, say."""
-        return stamp(self.path, self._adapter_path) != self._stamp
+        active = self.adapters.active
+        return stamp(self.path, active.path if active else None) != self._stamp
 
     def memory_bytes(self) -> int:
-        """Bytes of parameters and buffers."""
+        """Bytes of parameters and buffers, and of the adapters that are kept."""
+        active = self.adapters.active
         tensors = [*self.base.parameters(), *self.base.buffers()]
-        return sum(t.numel() * t.element_size() for t in tensors)
+        held = sum(t.numel() * t.element_size() for t in tensors)
+        # Layers that an adapter put into the base were counted with it.
+        inside = active.memory_bytes if active is not None and active.swaps else 0
+        return held - inside + self.adapters.memory_bytes()
 
 
 def load_model(

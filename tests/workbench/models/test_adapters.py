@@ -133,7 +133,10 @@ def test_a_missing_weight_is_no_silent_zero(model, broken):
 
 def test_other_shapes_are_refused(model, broken):
     rewrite(broken, lambda t: {k: v[:, :64].contiguous() for k, v in t.items()})
-    assert "cannot be loaded" in refuse(model, broken).message
+    message = refuse(model, broken).message
+    for name in ("q_proj", "v_proj"):
+        assert f"layers.{{0-1}}.self_attn.{name}.lora_A.weight" in message
+    assert "[4, 64] for [4, 128]" in message
 
 
 def test_modules_that_the_model_has_not_are_refused(model, broken):
