@@ -43,3 +43,20 @@ def test_what_is_no_model_is_exit_1_or_2_with_a_message(run_wb, tmp_path):
     assert missing.code == 2 and "/no/such" in missing.json["error"]["message"]
     empty = run_wb("models", "show", str(tmp_path))
     assert empty.code == 1 and "config.json" in empty.err
+
+
+def test_a_model_is_composed_of_two_and_then_told_of(run_wb, tmp_path):
+    from tests.workbench.models.make_two_stage import phi, resnet
+
+    parts = ["--vision", str(resnet(tmp_path / "resnet")), "--language", str(phi(tmp_path / "phi"))]
+    out = str(tmp_path / "model")
+    made = run_wb("models", "compose", *parts, "--out", out, "--image-tokens", "pooled", "--json")
+    assert made.code == 0 and made.err == ""
+    assert (made.json["path"], made.json["tokens_per_image"]) == (out, 8)
+    assert made.json["memory"] == run_wb("models", "show", out, "--json").json["memory"]
+    again = run_wb("models", "compose", *parts, "--out", out)
+    assert again.code == 2 and "is there already" in again.err and not again.out
+    parts[1] = parts[3]
+    wrong = run_wb("models", "compose", *parts, "--out", str(tmp_path / "other"), "--json")
+    assert wrong.code == 1 and wrong.json["error"]["kind"] == "wrong_architecture"
+    assert not (tmp_path / "other").exists()

@@ -17,7 +17,7 @@ import torch
 
 from workbench.errors import ModelError, UsageError
 from workbench.models.loading import explained, load_weights, quiet
-from workbench.models.locate import find_model, read_config
+from workbench.models.locate import existing_path, find_model, read_config
 from workbench.models.memory import table, weights_bytes
 from workbench.models.new_folder import check_room, disk_explained, fresh_folder, refuse_existing
 from workbench.models.spec import ModelSpec
@@ -158,7 +158,7 @@ def _assemble(
     images, side = fit_images(own, recipe.image_fit, recipe.image_size)
     _check_size(side, resnet.config)
     token = add_image_token(words, phi)
-    resnet.config.num_labels = 0  # the thousand classes of a head that is left behind
+    _forget_the_rest(recipe, resnet, phi, words)
     config = TwoStageConfig(
         vision_config=resnet.config,
         text_config=phi.config,
@@ -172,13 +172,22 @@ def _assemble(
         model = TwoStageModel(config, resnet, phi)
         settle(model)
     model.generation_config = phi.generation_config
-    model.generation_config.eos_token_id = words.eos_token_id
-    model.generation_config.pad_token_id = words.pad_token_id
+    model.generation_config.update(eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id)
     processor = TwoStageProcessor(
         images, words, image_seq_length=config.image_seq_length, chat_template=TEMPLATE
     )
     _check_squares(processor, side)
     return model.eval(), processor
+
+
+def _forget_the_rest(recipe: Recipe, resnet: Any, phi: Any, words: Any) -> None:
+    """Keep out of the folder what is of the parts' own past or of this machine."""
+    resnet.config.num_labels = 0  # the thousand classes of a head that is left behind
+    for part, name in ((resnet, recipe.vision), (phi, recipe.language)):
+        # An id says where it came from; a path means nothing elsewhere.
+        part.config.name_or_path = name if existing_path(name) is None else ""
+    for word in ("is_local", "local_files_only"):
+        words.init_kwargs.pop(word, None)
 
 
 def _resnet(recipe: Recipe, path: Path) -> Any:
