@@ -109,7 +109,9 @@ def _wait_for(master: int, words: Sequence[bytes], began: float) -> float:
 def environment(home: Path) -> dict[str, str]:
     """A home of its own, and a terminal that everybody has."""
     own = {"WB_HOME": str(home), "TERM": "xterm-256color", "HF_HUB_OFFLINE": "1"}
-    return {**os.environ, **own}
+    # Installed packages are compiled, as pip leaves them: ours are when they may be kept so.
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, **own}
 
 
 def measure(times: int) -> dict[str, dict[str, float]]:

@@ -129,5 +129,6 @@ class Services(App[int]):
             self.post_message(Call(partial(function, *args, **named)))
 
     def on_call(self, call: Call) -> None:
-        """Run what another thread left to be run here."""
-        call.function()
+        """Run what another thread left to be run here; not while the bench is being closed."""
+        if self.is_running and not self._exit:
+            call.function()

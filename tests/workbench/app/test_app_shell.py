@@ -21,6 +21,7 @@ from workbench.errors import DataError
 _FIRST_FRAME = """
 import sys
 from workbench.app.app import WbApp
+from workbench.app.explore.screen import ExploreScreen
 class Probe(WbApp):
     def _display(self, screen, renderable):
         super()._display(screen, renderable)
@@ -233,3 +234,18 @@ async def test_a_worker_that_hangs_does_not_keep_anybody_from_leaving():
 
 def test_the_app_is_an_ordinary_textual_app():
     assert issubclass(WbApp, App)
+
+
+async def test_the_first_frame_waits_for_nothing_that_is_mounted_after_it(monkeypatch):
+    drawn_by_then: list[bool] = []
+    plain = ExploreScreen._build
+
+    async def build(self: ExploreScreen) -> None:
+        # Textual holds every frame back while a batch of updates is open, its own start included.
+        drawn_by_then.append(not self.app._batch_count)
+        await plain(self)
+
+    monkeypatch.setattr(ExploreScreen, "_build", build)
+    async with bench((80, 24)):
+        pass
+    assert drawn_by_then == [True]

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
-from workbench.sample import Answer, Message, Sample, Timing
-from workbench.sample import Token as AnswerToken
 
 if TYPE_CHECKING:
     from workbench.engine.decoding import Decoding
     from workbench.models.spec import ModelSpec
+    from workbench.sample import Answer, Message, Sample
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,9 @@ class Asked:
 
 def answer_of(record: Any) -> Answer:
     """The answer that a prompt record holds."""
+    from workbench.sample import Answer, Timing
+    from workbench.sample import Token as AnswerToken
+
     tokens = tuple(
         AnswerToken(
             id=int(t.get("id", -1)),
@@ -58,6 +60,8 @@ def answer_of(record: Any) -> Answer:
 
 def messages_of(record: Any, sample: Sample) -> tuple[Message, ...] | None:
     """The messages of a record, where all their images are the sample's; else `None`."""
+    from workbench.sample import Message
+
     messages = []
     for turn in record.messages:
         parts: list[Any] = []

@@ -19,8 +19,6 @@ from workbench.app.explore.base import ExploreBase
 from workbench.app.explore.history_book import Earlier, HistoryBook
 from workbench.app.explore.stream import Stream
 from workbench.errors import Cancelled, UsageError
-from workbench.sample import Answer, Sample
-from workbench.sample import Token as AnswerToken
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     from workbench.app.tasks import Token
     from workbench.engine.ask import Question
     from workbench.prompts.template import Template
+    from workbench.sample import Answer, Sample
 
 _REDRAW_S = 0.05
 
@@ -130,6 +129,8 @@ class Asking(ExploreBase):
         """In the lane: stream the answer and put it on record."""
         from sessions.session_log import current_session
         from workbench.engine.ask import ask
+        from workbench.sample import Answer
+        from workbench.sample import Token as AnswerToken
 
         service = self.bench.engine()
         engine = service.client()

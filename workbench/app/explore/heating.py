@@ -6,7 +6,6 @@ moving back costs nothing; Esc stops waiting; a failure is shown and the answer 
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import replace
@@ -239,6 +238,8 @@ class Heating(Asking):
 
 def heat_key(asked: Asked, answer: str, token: int) -> tuple[Any, ...]:
     """What heat depends on: the prompt, the model, the answer, the token."""
+    import hashlib
+
     digest = hashlib.sha256()
     for message in asked.messages:
         digest.update(message.role.encode() + b"\0")

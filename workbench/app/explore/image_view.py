@@ -242,6 +242,8 @@ class ImageView(Widget):
                 text = "no image in this sample"
             if self._wait:
                 text = f"{_SPINNER[self._turn % len(_SPINNER)]} {self._wait}"
+        if not text:
+            return Strip.blank(width)
         text = text[:width]
         pad = (width - len(text)) // 2
         line = " " * pad + text

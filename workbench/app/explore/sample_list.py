@@ -311,6 +311,8 @@ class SampleList(ScrollView, can_focus=True):
                 text = "  nothing fits the filter"
             elif not self.exhausted:
                 text = "  … End searches on"
+        if not text:
+            return Strip.blank(width)  # of most lines, before anything is read
         dim = self.get_component_rich_style("samples--dim", partial=True)
         return Strip([Segment(set_cell_size(text, width), dim)], width)
 

@@ -26,12 +26,12 @@ from workbench.app.explore.restored import decoding_of, look_of
 from workbench.app.explore.sample_list import SampleList
 from workbench.app.widgets.footer import BenchFooter
 from workbench.app.widgets.header import BenchHeader
-from workbench.sample import Sample
 from workbench.text import clean
 
 if TYPE_CHECKING:
     from textual.widgets import Input
 
+    from workbench.sample import Sample
 
 class ExploreScreen(Looking):
     """The main place."""
@@ -60,7 +60,9 @@ class ExploreScreen(Looking):
 
     def on_mount(self) -> None:
         """Restore what was open; all of it waits for the first frame."""
-        self.call_after_refresh(self._build)
+        # By the app: it draws nothing before its own start is over, and the screen's own queue
+        # would have the first frame wait for all of this.
+        self.app.call_after_refresh(self._build)
 
     async def _build(self) -> None:
         """After the first frame: the other widgets, then the dataset."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from workbench.sample import Token as AnswerToken
+if TYPE_CHECKING:
+    from workbench.sample import Token as AnswerToken
 
 
 class Stream:
