@@ -13,6 +13,7 @@ from sessions.paths import home
 from tests.workbench.app.explore_bench import SIZES, FakeEngine, bench
 from workbench.app.app import PLACES, WbApp
 from workbench.app.commands_palette import BenchActions
+from workbench.app.explore.screen import ExploreScreen
 from workbench.app.state import BenchState
 from workbench.app.widgets.help_modal import HelpModal
 from workbench.app.widgets.text_panel import ErrorPanel
