@@ -2,8 +2,8 @@
 
 Guarantee: a dropped connection, a time-out, 429 and 5xx are tried again a limited number of times
 with growing pauses, going on where the bytes stopped; what trying again cannot mend (401, 403,
-404) is a `HubError` that says what to do. The token goes to the hub alone, never to where it
-redirects, and is in no message. Nothing here starts a thread; offline nothing is sent.
+404) is a `HubError` that says what to do. Nothing here starts a thread; offline nothing is sent.
+How one request is sent: see `workbench.data.hub_send`.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ from __future__ import annotations
 import os
 import random
 import re
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
-from workbench.data.hub_env import HubError, Remote, endpoint, is_offline, token
-from workbench.data.hub_refusal import Again, changed, refusal
+from workbench.data import hub_send
+from workbench.data.hub_env import HubError, Remote, endpoint, is_offline
+from workbench.data.hub_refusal import Again, changed
+from workbench.data.hub_send import Send
 
 if TYPE_CHECKING:
     import httpx
@@ -28,46 +29,20 @@ LITTLE = 4096  # bytes; a stream that breaks after fewer has gained nothing
 FIRST_PAUSE_S = 0.5  # doubled after each
 LONGEST_PAUSE_S = 8.0
 LONGEST_WAIT_S = 60.0  # that a hub may ask for by Retry-After; beyond it the user is told
-TIMEOUT_S = 20.0  # without a byte
 DOWN_S = 15.0  # after the last try failed, others fail at the first for so long
-MAX_REDIRECTS = 5
 MAX_ANSWER = 64 * 1024 * 1024  # of JSON, in bytes
 
 
-_lock = threading.Lock()
-_client: httpx.Client | None = None
-_signed: dict[str, str] = {}  # a file's URL -> where the hub last redirected to
 _down: dict[str, float] = {}  # host -> until when it is taken to be unreachable
 
 
 def _forget() -> None:
     """In a forked child: connections of the parent's are not ours."""
-    global _lock, _client
-    _lock, _client = threading.Lock(), None
-    _signed.clear()
+    hub_send.forget()
     _down.clear()
 
 
 os.register_at_fork(after_in_child=_forget)
-
-
-def client() -> httpx.Client:
-    """The process's client; it may be used from several threads."""
-    global _client
-    import httpx
-
-    with _lock:
-        if _client is None:
-            host = urlsplit(endpoint()).hostname or ""
-            local = host in ("localhost", "::1") or host.startswith("127.")
-            timeout = httpx.Timeout(TIMEOUT_S, connect=10.0, pool=60.0)
-            _client = httpx.Client(
-                timeout=timeout,
-                follow_redirects=False,
-                trust_env=not local,  # the user's proxies, but not to this machine itself
-                headers={"User-Agent": "vlm-workbench", "Accept-Encoding": "identity"},
-            )
-        return _client
 
 
 def get_json(url: str, what: str) -> tuple[Any, Mapping[str, str]]:
@@ -86,7 +61,7 @@ def get_json(url: str, what: str) -> tuple[Any, Mapping[str, str]]:
     failed = 0
     while True:
         try:
-            with _send(url, {}, what) as response:
+            with Send(url, {}, what) as response:
                 body, headers = _whole(response, what), response.headers
             break
         except Again as failure:
@@ -145,13 +120,13 @@ def iter_range(remote: Remote, start: int, stop: int) -> Iterator[bytes]:
 
 def _stream(remote: Remote, at: int, stop: int) -> Iterator[bytes]:
     """One request; what is sent beyond or before the range is dropped."""
-    headers = {"Range": f"bytes={at}-{stop - 1}"}
-    with _send(remote.url, headers, remote.name, remote) as response:
+    headers, exact = {"Range": f"bytes={at}-{stop - 1}"}, False
+    with Send(remote.url, headers, remote.name, remote) as response:
         skip = 0
         if response.status_code == 200 and (at or stop < remote.size):
             skip = at  # a server without ranges: read past what is not wanted
         elif response.status_code == 206:
-            _check_range(response, remote, at)
+            exact = _check_range(response, remote, at) == stop
         left = stop - at
         for chunk in response.iter_bytes():
             if skip:
@@ -160,104 +135,19 @@ def _stream(remote: Remote, at: int, stop: int) -> Iterator[bytes]:
             if chunk:
                 yield chunk[:left]
                 left -= len(chunk)
-            if left <= 0:
+            # A connection is used again only where its answer was read to the very end.
+            if left <= 0 and not exact:
                 return
 
 
-def _check_range(response: httpx.Response, remote: Remote, at: int) -> None:
-    found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("content-range", ""))
+def _check_range(response: httpx.Response, remote: Remote, at: int) -> int:
+    """Where the range that is sent stops. Raises where it is none that can be used."""
+    found = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", response.headers.get("content-range", ""))
     if not found or int(found[1]) != at:
         raise Again("the answer is not the range that was asked for")
-    if found[2] not in ("*", str(remote.size)):
+    if found[3] not in ("*", str(remote.size)):
         raise changed(remote)
-
-
-class _send:  # noqa: N801 - reads as a function
-    """A request whose redirects are followed by hand; a context that gives the last answer.
-
-    The address of a redirect is kept and used again until it is refused: a file costs one
-    request to the hub, and then one per range.
-    """
-
-    def __init__(
-        self, url: str, headers: dict[str, str], what: str, remote: Remote | None = None
-    ) -> None:
-        self._url, self._headers, self._what, self._remote = url, headers, what, remote
-        self._response: httpx.Response | None = None
-
-    def __enter__(self) -> httpx.Response:
-        import httpx
-
-        try:
-            self._response = self._follow()
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise Again(_reason(error)) from error
-        return self._response
-
-    def __exit__(self, kind: type | None, error: BaseException | None, _trace: object) -> None:
-        import httpx
-
-        if self._response is not None:
-            self._response.close()
-        if isinstance(error, (httpx.HTTPError, OSError)):
-            raise Again(_reason(error)) from error
-
-    def _follow(self) -> httpx.Response:
-        kept = _signed.get(self._url) if self._remote else None
-        if kept is not None:
-            response = self._get(kept)
-            if response.status_code in (200, 206):
-                return response
-            response.close()  # it has expired, or points to another version: ask the hub anew
-            _signed.pop(self._url, None)
-        url = self._url
-        for _ in range(MAX_REDIRECTS + 1):
-            response = self._get(url)
-            if not response.is_redirect:
-                return self._checked(response)
-            self._check_version(response)
-            target = urljoin(url, response.headers["location"])
-            _check_redirect(url, target, self._what)
-            response.close()
-            url = target
-            if self._remote and urlsplit(url).netloc != urlsplit(self._url).netloc:
-                _signed[self._url] = url
-        raise HubError(f"{self._what} redirects more than {MAX_REDIRECTS} times", lasting=True)
-
-    def _get(self, url: str) -> httpx.Response:
-        headers = dict(self._headers)
-        secret = token()
-        if secret and urlsplit(url).netloc == urlsplit(endpoint()).netloc:
-            headers["Authorization"] = f"Bearer {secret}"
-        request = client().build_request("GET", url, headers=headers)
-        return client().send(request, stream=True)
-
-    def _checked(self, response: httpx.Response) -> httpx.Response:
-        if response.status_code in (200, 206):
-            self._check_version(response)
-            return response
-        try:
-            error = refusal(response, self._what, self._remote)
-        finally:
-            response.close()
-        raise error
-
-    def _check_version(self, response: httpx.Response) -> None:
-        """Raise where the hub says that the content is another than was listed."""
-        if self._remote is None or "x-repo-commit" not in response.headers:
-            return
-        named = response.headers.get("x-linked-etag") or response.headers.get("etag") or ""
-        etag = named.removeprefix("W/").strip('"')
-        if etag and self._remote.etag and etag != self._remote.etag:
-            response.close()
-            raise changed(self._remote)
-
-
-def _check_redirect(url: str, target: str, what: str) -> None:
-    before, after = urlsplit(url), urlsplit(target)
-    safe = after.scheme == "https" or (after.scheme == "http" and before.scheme == "http")
-    if not safe or not after.hostname:
-        raise HubError(f"{what} redirects to what is not https", lasting=True)
+    return int(found[2]) + 1
 
 
 def _check_online(what: str) -> None:
@@ -297,9 +187,3 @@ def _wait(failure: Again, failed: int, url: str, what: str) -> None:
         wait = min(FIRST_PAUSE_S * 2 ** (failed - 1), LONGEST_PAUSE_S)
         wait *= 0.75 + random.random() / 2  # many readers shall not come back at once
     pause(wait)
-
-
-def _reason(error: Exception) -> str:
-    from workbench.text import clean
-
-    return clean(str(error) or type(error).__name__, newlines=False)[:200]

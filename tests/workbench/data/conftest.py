@@ -10,11 +10,11 @@ from tests.hub_server import Hub
 @pytest.fixture
 def fast_hub(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Hub:
     """The hub, without pauses between tries, and with nothing known from other tests."""
-    from workbench.data import hub_http, hub_repo, hub_state
+    from workbench.data import hub_http, hub_repo, hub_send, hub_state
 
     hub_http._forget()
     hub_repo._seen.clear()
     hub_state.wish_mode(None)
     monkeypatch.setattr(hub_http, "pause", lambda seconds: None)
-    monkeypatch.setattr(hub_http, "TIMEOUT_S", 10.0)
+    monkeypatch.setattr(hub_send, "TIMEOUT_S", 60.0)  # a test may stand still for long
     return hub

@@ -12,7 +12,7 @@ import pytest
 
 from tests.hub_server import Hub
 from tests.workbench.data.hub_data import add_pairs
-from workbench.data import hub_blocks
+from workbench.data import hub_blocks, hub_http
 from workbench.data.hub_blocks import BLOCK, Blocks, sweep
 from workbench.data.hub_env import HubError, Remote
 from workbench.data.hub_ranges import Fetching, in_parallel, merge
@@ -114,6 +114,24 @@ def test_what_is_read_ahead_is_there_when_it_is_wanted(fast_hub, remote):
     assert thread is not None and thread.daemon
     assert store.read(remote, 0, 2 * BLOCK) == BODY[: 2 * BLOCK]
     assert len(fast_hub.ranges()) == 1
+
+
+def test_a_jump_asks_only_for_what_is_not_being_read_ahead(fast_hub, remote):
+    hub_http.read_range(remote, 0, 1)  # the redirect is known
+    fast_hub.asked.clear()
+    hold, store, found = threading.Event(), Blocks(), []
+    fast_hub.fault("/cdn/", hold=hold)
+    store.ahead(remote, 0, 4 * BLOCK)
+    assert fast_hub.wait_for(lambda asked: asked.range == f"bytes=0-{4 * BLOCK - 1}")
+    low, high = 2 * BLOCK, 6 * BLOCK
+    jump = threading.Thread(target=lambda: found.append(store.read(remote, low, high)))
+    jump.start()
+    assert fast_hub.wait_for(lambda asked: asked.range == f"bytes={4 * BLOCK}-{high - 1}")
+    assert not found  # the rest is on its way
+    hold.set()
+    jump.join(60)
+    assert found == [BODY[low:high]]
+    assert len(fast_hub.asked) == 2
 
 
 def test_a_failure_while_reading_ahead_is_told_to_who_needs_it(fast_hub, remote, monkeypatch):

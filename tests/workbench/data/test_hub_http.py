@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from tests.hub_server import Hub
-from workbench.data import hub_http
+from workbench.data import hub_http, hub_send
 from workbench.data.hub_env import HubError, Remote, endpoint, is_offline, token
 from workbench.data.hub_repo import get_listing
 
@@ -30,6 +30,23 @@ def test_the_redirect_is_asked_for_once_and_used_again(fast_hub, remote):
     for at in (0, 100, 200):
         hub_http.read_range(remote, at, at + 10)
     assert ["/cdn/" in a.path for a in fast_hub.asked] == [False, True, True, True]
+
+
+def test_ranges_one_after_another_come_over_one_connection(fast_hub, remote):
+    hub_http.read_range(remote, 0, 10)
+    before = fast_hub.connections
+    for at in range(0, 1000, 100):
+        assert hub_http.read_range(remote, at, at + 50) == BODY[at : at + 50]
+    hub_http.read_range(remote, len(BODY) - 3, len(BODY))
+    assert fast_hub.connections == before
+
+
+def test_a_connection_that_was_dropped_while_idle_is_made_anew(fast_hub, remote):
+    hub_http.read_range(remote, 0, 10)
+    fast_hub.hang_up()
+    fast_hub.asked.clear()
+    assert hub_http.read_range(remote, 0, 10) == BODY[:10]
+    assert len(fast_hub.asked) == 1
 
 
 def test_a_signed_address_that_has_expired_is_asked_for_anew(fast_hub, remote):
@@ -161,7 +178,7 @@ def test_a_small_file_is_served_by_the_hub_itself(fast_hub, remote):
 
 
 def test_a_server_without_ranges_is_read_past(fast_hub, remote, monkeypatch):
-    monkeypatch.setattr("tests.hub_server.re.fullmatch", lambda pattern, text: None)
+    monkeypatch.setattr("tests.hub_handler.re.fullmatch", lambda pattern, text: None)
     assert b"".join(hub_http.iter_range(remote, 500, 510)) == BODY[500:510]
 
 
@@ -203,7 +220,7 @@ def test_a_hub_that_sends_no_byte_is_tried_again(fast_hub, remote, monkeypatch):
     import httpx
 
     hub_http._forget()
-    client = hub_http.client()
+    client = hub_send.client()
     client.timeout = httpx.Timeout(0.05)
     hold = threading.Event()
     fast_hub.fault("/cdn/", hold=hold)
@@ -213,7 +230,7 @@ def test_a_hub_that_sends_no_byte_is_tried_again(fast_hub, remote, monkeypatch):
 
 def test_an_answer_that_is_no_json_is_told(fast_hub, monkeypatch):
     fast_hub.fault("/api/", status=200)
-    monkeypatch.setattr("tests.hub_server.json.dumps", lambda body: "<html>")
+    monkeypatch.setattr("tests.hub_handler.json.dumps", lambda body: "<html>")
     with pytest.raises(HubError, match="is no JSON"):
         get_listing("a/b")
 
