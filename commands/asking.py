@@ -51,7 +51,10 @@ def model_options(*, plain: bool = True) -> Decorator:
 
     return _stacked(
         click.option(
-            "--model", default=default("demo"), show_default=plain, help="demo, a folder, a hub id."
+            "--model",
+            default=default("demo"),
+            show_default=plain,
+            help="demo, a folder, a hub id, openai:URL#NAME.",
         ),
         click.option("--adapter", help="A PEFT adapter: a folder, or the id of a training run."),
         click.option(
@@ -130,7 +133,20 @@ def spec_from(flags: dict[str, Any]) -> ModelSpec:
     from workbench.engine.protocol import absolute
     from workbench.models.spec import ModelSpec
 
-    return absolute(ModelSpec(**model_values(flags)))
+    spec = absolute(ModelSpec(**model_values(flags)))
+    note_server(spec)
+    return spec
+
+
+def note_server(spec: ModelSpec) -> None:
+    """Remember a server that was typed, and warn where it would get the key in the clear."""
+    from workbench.engine.servers import remember, warning
+
+    remember(spec.model)
+    if said := warning(spec.model):
+        from workbench.text import clean
+
+        click.echo(f"warning: {clean(said)}", err=True)
 
 
 def model_values(flags: dict[str, Any]) -> dict[str, Any]:

@@ -110,9 +110,11 @@ def _question(uid: str, text: str | None, flags: dict[str, Any]) -> Question:
     from workbench.engine.ask import question_of
     from workbench.engine.decoding import Decoding
     from workbench.errors import DataError, UsageError
+    from workbench.models.elsewhere import refuse_weights
     from workbench.models.spec import ModelSpec
     from workbench.prompts.pool import default_template, get_template
 
+    refuse_weights(ModelSpec(flags["model"]), "Grad-CAM")
     if text and flags["template"]:
         raise UsageError("TEXT and --template are both a prompt", hint="leave one of them out")
     parsed = Uid.parse(uid)

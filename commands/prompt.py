@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sessions.session_log import SessionLog
     from workbench.engine.ask import Question
     from workbench.engine.client import Engine
+    from workbench.models.spec import ModelSpec
     from workbench.sample import Answer
 
 
@@ -77,7 +78,7 @@ def command(what: tuple[str, ...], as_json: bool, **flags: Any) -> None:
     question = pin_images(wanted.question(flags), keep=False)
     stream = flags["stream"] if flags["stream"] is not None else sys.stdout.isatty()
     said: list[PromptRecord] = []
-    with _connect() as engine, interruptible() as pressed:
+    with _connect([question.spec]) as engine, interruptible() as pressed:
         for turn in (None, *flags["turns"]):
             question = question if turn is None else _next(question, said[-1], turn)
             answer, record = _ask(engine, question, log, pressed, stream=stream and not as_json)
@@ -102,10 +103,10 @@ def _session() -> SessionLog:
     return current_session()
 
 
-def _connect() -> Engine:
+def _connect(specs: list[ModelSpec]) -> Engine:
     from workbench.engine.client import Engine
 
-    return Engine.connect(start=True)
+    return Engine.connect(start=True, specs=specs)
 
 
 def _next(question: Question, record: PromptRecord, turn: str) -> Question:
@@ -202,8 +203,12 @@ def _grid(
             )
     sweep = plan(axes, lambda values: wanted.question(flags | values), flags["max_cells"])
     found: dict[int, PromptRecord] = {}
+
+    def connect() -> Engine:
+        return _connect([cell.question.spec for cell in sweep.cells if cell.question])
+
     with interruptible() as pressed:
-        for cell, record in ask_grid(sweep, _connect, log=log, cancelled=pressed, on_problem=_tell):
+        for cell, record in ask_grid(sweep, connect, log=log, cancelled=pressed, on_problem=_tell):
             found[cell.number] = record
         cut = pressed()
     records = [found[number] for number in sorted(found)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from commands.asking import MODEL_FLAGS, interruptible, model_options
+from commands.asking import MODEL_FLAGS, interruptible, model_options, note_server
 from commands.completing import complete_sessions
 
 if TYPE_CHECKING:
@@ -96,11 +96,12 @@ def _replay(
     from workbench.errors import EngineError
 
     done: list[Replayed] = []
-    with Engine.connect(start=True) as engine, interruptible() as pressed:
-        for record in records:
+    specs = [_settle(record, flags) for record in records]
+    with Engine.connect(start=True, specs=specs) as engine, interruptible() as pressed:
+        for record, spec in zip(records, specs, strict=True):
             if pressed():
                 break
-            one = replay(engine, record, _settle(record, flags), log=log, cancelled=pressed)
+            one = replay(engine, record, spec, log=log, cancelled=pressed)
             if isinstance(one.error, EngineError):
                 raise one.error  # the engine is gone: the others would fail the same way
             if one.new is not None and one.new.finish_reason == "cancelled" and pressed():
@@ -126,7 +127,10 @@ def _settle(record: PromptRecord, flags: dict[str, str | None]) -> ModelSpec:
         spec = replace(spec, adapter=None, revision=None)  # they belonged to the other model
     if given.get("adapter") == "none":
         given["adapter"] = None
-    return absolute(replace(spec, **given))
+    spec = absolute(replace(spec, **given))
+    if "model" in given:
+        note_server(spec)
+    return spec
 
 
 def _tell(one: Replayed) -> None:

@@ -145,6 +145,8 @@ class Answer:
     Attributes:
         finish_reason: `stop` (end of turn or a stop string), `length`, `cancelled`, `error`.
         prompt_tokens: Length of the prompt, image tokens included.
+        counted: New tokens as a server elsewhere counted them, where it gave them in other pieces.
+        server: What a server elsewhere said of itself: `model`, `fingerprint`, `kind`.
     """
 
     text: str
@@ -153,12 +155,19 @@ class Answer:
     prompt_tokens: int = 0
     timing: Timing = Timing()
     label_scores: Mapping[str, float] | None = None
+    counted: int | None = None
+    server: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def new_tokens(self) -> int:
+        """How many tokens were generated."""
+        return len(self.tokens) if self.counted is None else self.counted
 
     @property
     def tokens_per_s(self) -> float:
         """Generated tokens per second after the first one, 0 where it cannot be told."""
         span = self.timing.total_s - self.timing.first_token_s
-        return (len(self.tokens) - 1) / span if len(self.tokens) > 1 and span > 0 else 0.0
+        return (self.new_tokens - 1) / span if self.new_tokens > 1 and span > 0 else 0.0
 
 
 Conversation = Sequence[Message]

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from sessions.errors import WbError
+from workbench.models.elsewhere import is_elsewhere
 
 if TYPE_CHECKING:
     from workbench.engine.client import Engine
+    from workbench.models.spec import ModelSpec
 
 Phase = Literal["off", "starting", "loading", "ready", "busy", "died"]
 
@@ -46,6 +48,7 @@ class EngineService:
         self._listener = listener
         self._lock = threading.Lock()
         self._engine: Engine | None = None
+        self._elsewhere: Engine | None = None  # asks servers; no process behind it
         self.state = EngineState()
 
     def set_state(self, phase: Phase, detail: str = "", **more: object) -> None:
@@ -53,9 +56,21 @@ class EngineService:
         self.state = replace(EngineState(phase, detail), **more)  # type: ignore[arg-type]
         self._listener(self.state)
 
-    def client(self) -> Engine:
-        """The connected engine, started where there is none. Blocks; raises `EngineError`."""
+    def client(self, specs: Iterable[ModelSpec] = ()) -> Engine:
+        """The connected engine, started where there is none. Blocks; raises `EngineError`.
+
+        Args:
+            specs: What will be asked, where that is known: none is started for models that are
+                all elsewhere.
+        """
+        specs = list(specs)
         with self._lock:
+            if self._engine is None and specs and all(is_elsewhere(s.model) for s in specs):
+                if self._elsewhere is None:
+                    from workbench.engine.client import Engine
+
+                    self._elsewhere = Engine()
+                return self._elsewhere
             if self._engine is None:
                 self.set_state("starting")
                 from workbench.engine.client import Engine
@@ -80,6 +95,8 @@ class EngineService:
         """Ask the engine how it is, and say so. Blocks shortly; never raises."""
         engine = self._engine
         if engine is None:
+            if self._elsewhere is not None:
+                self.set_state("ready", "elsewhere")
             return
         try:
             status = engine.status()
@@ -120,7 +137,9 @@ class EngineService:
         self.client()
 
     def close(self) -> None:
-        """Drop the connection; the engine stays."""
-        engine, self._engine = self._engine, None
-        if engine is not None:
-            engine.close()
+        """Drop the connections; the engine stays."""
+        engines = (self._engine, self._elsewhere)
+        self._engine = self._elsewhere = None
+        for engine in engines:
+            if engine is not None:
+                engine.close()

@@ -15,6 +15,7 @@ from sessions.errors import WbError
 from sessions.records import PromptRecord
 from workbench.engine.decoding import Decoding
 from workbench.engine.recording import loaded_facts, pin_images, record_of
+from workbench.engine.servers import remember
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, ImageRef, Message, Sample, Token
 
@@ -158,6 +159,8 @@ def ask(
     """
     answer: Answer | None = None
     try:
+        if question.replay_of is None:
+            remember(question.spec.model)
         question = pin_images(question, keep=log is not None, on_problem=on_problem)
         for event in engine.chat(
             question.messages,

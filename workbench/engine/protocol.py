@@ -16,6 +16,7 @@ from typing import Any
 from sessions.errors import WbError
 from workbench.engine.decoding import Decoding
 from workbench.errors import ImageError, UsageError
+from workbench.models.elsewhere import is_elsewhere, settled
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, ImageRef, Message, Timing, Token
 
@@ -98,8 +99,11 @@ def chat_body(
 def absolute(spec: ModelSpec) -> ModelSpec:
     """Folders by their whole path, since the engine stands in another working directory.
 
-    Names that are not found here are left to the engine, which says so.
+    Names that are not found here are left to the engine, which says so. A model elsewhere is
+    spelled the usual way; what cannot be said of one is refused (`UsageError`).
     """
+    if is_elsewhere(spec.model):
+        return settled(spec)
     from workbench.models.locate import DEMO, existing_path, find_adapter
 
     model, adapter = spec.model, spec.adapter
@@ -152,6 +156,28 @@ def read_messages(body: Any) -> tuple[Message, ...]:
     if messages[-1].role == "assistant":
         raise UsageError("the last message is the assistant's own", kind="bad_request")
     return messages
+
+
+def read_adapters(body: Any) -> list[dict[str, str]]:
+    """The adapters that a load keeps beside the one it names: `[{"path", "name"}]`.
+
+    Raises:
+        UsageError: Another shape, or two of one name.
+    """
+    wishes = body or []
+    fits = isinstance(wishes, list) and all(
+        isinstance(wish, Mapping)
+        and isinstance(wish.get("path"), str)
+        and isinstance(wish.get("name", ""), str)
+        and not set(wish) - {"path", "name"}
+        for wish in wishes
+    )
+    if not fits:
+        raise UsageError("adapters wants a list of {path, name}", kind="bad_request")
+    names = [wish["name"] for wish in wishes if wish.get("name")]
+    if len(set(names)) < len(names):
+        raise UsageError("two adapters of one name", hint="name each its own", kind="bad_request")
+    return [dict(wish) for wish in wishes]
 
 
 def _message(item: Any, index: int) -> Message:

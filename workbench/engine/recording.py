@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sessions.errors import RecordError, WbError
 from sessions.records import PromptRecord
+from workbench.models.elsewhere import is_elsewhere
 from workbench.sample import Answer, ImageRef, Message, Sample, Token
 
 if TYPE_CHECKING:
@@ -82,6 +83,8 @@ def loaded_facts(engine: Engine, spec: ModelSpec) -> Mapping[str, Any]:
     """
     from workbench.engine.protocol import absolute
 
+    if is_elsewhere(spec.model):
+        return engine.elsewhere().facts(spec)
     try:
         status = engine.status()
     except WbError:
@@ -145,6 +148,7 @@ def record_of(
         dtype=spec.dtype,
         device=_text(loaded.get("device")) or spec.device,
         attention=spec.attention,
+        engine=_text(loaded.get("engine")),
         further={k: v for k, v in spec.to_json().items() if k not in _OWN and v is not None},
         messages=tuple(message_json(m, known, places) for m in question.messages),
         template=question.template,

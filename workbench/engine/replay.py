@@ -17,6 +17,7 @@ from workbench.engine.ask import Question, ask
 from workbench.engine.decoding import Decoding
 from workbench.engine.differing import changed, pieces_of_both
 from workbench.engine.finding import MessageFinder
+from workbench.engine.servers import check_named
 from workbench.errors import DataError
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, Sample
@@ -114,15 +115,19 @@ def question_from(record: PromptRecord, spec: ModelSpec | None = None) -> Questi
 
     Raises:
         DataError: An image or its sample is gone, or is another one than was shown.
-        UsageError: The record's knobs or model cannot be meant.
+        UsageError: The record's knobs or model cannot be meant, or it names a server that was
+            never named here.
     """
+    spec = spec or spec_of(record)
+    if spec.model == record.model:
+        check_named(spec.model)
     finder = MessageFinder(f"record {record.id}")
     messages = tuple(finder.message(turn) for turn in record.messages)
     if not messages:
         raise DataError(f"record {record.id} holds no messages", hint="it cannot be asked again")
     return Question(
         messages=messages,
-        spec=spec or spec_of(record),
+        spec=spec,
         decoding=Decoding.from_json(record.decoding),
         samples=tuple(finder.samples.values()),
         uid=record.uid,

@@ -14,6 +14,7 @@ from typing import Any
 
 from sessions.errors import WbError
 from workbench.errors import ModelError, UnknownName
+from workbench.models.elsewhere import is_elsewhere, refuse_elsewhere
 
 DEMO = "demo"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
@@ -48,6 +49,8 @@ def existing_path(name: str) -> Path | None:
 
 
 def _locate(name: str, revision: str | None) -> Path:
+    if is_elsewhere(name):
+        refuse_elsewhere(name, "loading")
     if name == DEMO:
         from workbench.demo.paths import MODEL_DIR
 

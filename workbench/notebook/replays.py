@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from workbench.engine.differing import aligned, pieces_of_both
 from workbench.engine.replay import Replayed, replay, spec_of, summary
+from workbench.engine.servers import remember
 from workbench.errors import EngineError, UnknownName, UsageError
 from workbench.notebook import html
 from workbench.notebook.showing import Live, Shown, interruptible
@@ -201,12 +202,13 @@ def replay_session(
 
     records = _chosen(log, only)
     live, done = Live(), []
-    with Engine.connect(start=True) as engine, interruptible() as pressed:
+    specs = [settled(record, words) for record in records]
+    with Engine.connect(start=True, specs=specs) as engine, interruptible() as pressed:
         try:
-            for record in records:
+            for record, spec in zip(records, specs, strict=True):
                 at = len(done)
                 live.draw(lambda at=at: html.muted(f"{at} of {len(records)} asked again"))
-                one = replay(engine, record, settled(record, words), log=out, cancelled=pressed)
+                one = replay(engine, record, spec, log=out, cancelled=pressed)
                 if isinstance(one.error, EngineError):
                     raise one.error  # the others would fail in the same way
                 if pressed():
@@ -250,4 +252,6 @@ def settled(record: PromptRecord, words: Mapping[str, Any]) -> ModelSpec:
         spec = with_values(spec, adapter=None, revision=None)  # they were the other model's
     if given.get("adapter") == "none":
         given["adapter"] = None
+    if "model" in given:
+        remember(given["model"])
     return absolute(with_values(spec, **given))

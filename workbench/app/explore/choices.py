@@ -23,6 +23,21 @@ def model_choices(present: Any, default: str) -> list[Choice]:
     return [Choice(model_title(spec), about, spec) for spec, about in specs.items()]
 
 
+def typed_model(text: str, present: Any) -> Any:
+    """The spec of a model that was typed, held as the present one is where it can be loaded.
+
+    Raises `UsageError` where it can be none.
+    """
+    from dataclasses import replace
+
+    from workbench.models.elsewhere import is_elsewhere, settled
+    from workbench.models.spec import ModelSpec
+
+    if is_elsewhere(text):
+        return settled(ModelSpec(model=text))
+    return replace(present, model=text, adapter=None, revision=None)
+
+
 def _adapters(present: Any) -> list[tuple[Any, str]]:
     """(spec, what it is) of every adapter that a run left, newest first."""
     from workbench.demo.paths import MODEL_DIR

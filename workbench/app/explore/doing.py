@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
-from workbench.app.explore.choices import model_choices
+from workbench.app.explore.choices import model_choices, typed_model
 from workbench.app.explore.running import Running
 from workbench.app.widgets.choice import Choice
 from workbench.text import clean
@@ -150,15 +150,12 @@ class Doing(Running):
         self.bench.tasks.run("choices", work)
 
     def _choose_model(self, choices: list[Choice]) -> None:
-        from dataclasses import replace
-
         def take(chosen: Any) -> None:
             if chosen is None:
                 return
             try:
-                spec = chosen
-                if isinstance(chosen, str):
-                    spec = replace(self.bench.spec, model=chosen, adapter=None, revision=None)
+                typed = isinstance(chosen, str)
+                spec = typed_model(chosen, self.bench.spec) if typed else chosen
             except WbError as error:
                 self.bench.fail(error)
                 return
@@ -167,9 +164,8 @@ class Doing(Running):
 
         from workbench.app.widgets.picker import Picker
 
-        picker = Picker(
-            "Model", choices, current=self.bench.spec, free="type to narrow, or a folder or hub id"
-        )
+        free = "type to narrow, or a folder, a hub id, openai:URL#NAME"
+        picker = Picker("Model", choices, current=self.bench.spec, free=free)
         self.app.push_screen(picker, take)
 
     def on_prompt_panel_choose_template(self, event: PromptPanel.ChooseTemplate) -> None:

@@ -24,7 +24,7 @@ from workbench.app.sessions.replay_panel import ReplayPanel
 from workbench.app.sessions.replaying import typed_spec
 from workbench.app.sessions.tables import EntryTable, SessionTable
 from workbench.app.widgets.picker import Choice, Picker
-from workbench.engine.replay import Replayed, replay
+from workbench.engine.replay import Replayed, replay, spec_of
 from workbench.errors import EngineError
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class SessionDeeds(Screen[None]):
         worker, service = get_current_worker(), self.bench.engine()
         failure: Exception | None = None
         try:
-            engine = service.client()
+            engine = service.client([spec] if spec else map(spec_of, records))
             service.working("replay")
             for record in records:
                 pair = replay(engine, record, spec, cancelled=lambda: worker.is_cancelled)

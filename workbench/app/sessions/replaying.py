@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
 def typed_spec(text: str) -> ModelSpec:
     """`MODEL` or `MODEL +ADAPTER` as typed. Raises `UsageError` where it is empty."""
+    from workbench.engine.servers import remember
     from workbench.models.spec import ModelSpec
 
     model, _, adapter = (part.strip() for part in text.partition(" +"))
+    remember(model)
     return ModelSpec(model=model, adapter=adapter or None)
 
 
