@@ -120,6 +120,20 @@ def plan(
     return replace(sweep, cells=tuple(cells))
 
 
+def pair(questions: Sequence[Question]) -> Sweep:
+    """A grid of questions that differ in whom they ask: one after the other, under one id."""
+    cells = [{"model": q.spec.model, "adapter": q.spec.adapter} for q in questions]
+    axes = {name: tuple(dict.fromkeys(cell[name] for cell in cells)) for name in cells[0]}
+    sweep = Sweep(axes, ())
+    return replace(
+        sweep,
+        cells=tuple(
+            Cell(number, cell, replace(question, sweep=sweep.id, cell=cell))
+            for number, (cell, question) in enumerate(zip(cells, questions, strict=True))
+        ),
+    )
+
+
 def failed_record(sweep: Sweep, cell: Cell, error: WbError) -> PromptRecord:
     """The line of a cell that could not even be asked."""
     like = next(c.question for c in sweep.cells if c.question is not None)

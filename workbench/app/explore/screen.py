@@ -21,7 +21,7 @@ from textual.widgets import Static
 
 from workbench.app.explore.image_view import ImageView
 from workbench.app.explore.keys import KEYS
-from workbench.app.explore.looking import Looking
+from workbench.app.explore.many import Many
 from workbench.app.explore.restored import decoding_of, look_of
 from workbench.app.explore.sample_list import SampleList
 from workbench.app.widgets.footer import BenchFooter
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
     from workbench.sample import Sample
 
-class ExploreScreen(Looking):
+
+class ExploreScreen(Many):
     """The main place."""
 
     HELP = (

@@ -1,0 +1,242 @@
+"""Explore's ways to ask more than once: the grid, and two models side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sessions.errors import WbError
+from workbench.app.explore.asked import Asked, answer_of
+from workbench.app.explore.looking import Looking
+from workbench.errors import UsageError
+from workbench.text import clean
+
+if TYPE_CHECKING:
+    from sessions.records import PromptRecord
+    from workbench.app.explore.sweep import Chosen, Prompt
+    from workbench.app.explore.sweep_axes import Typed
+    from workbench.app.tasks import Token
+    from workbench.app.widgets.choice import Choice
+    from workbench.data.source import Source
+    from workbench.engine.ask import Question
+    from workbench.models.spec import ModelSpec
+    from workbench.sample import Sample
+
+
+class Many(Looking):
+    """What the screen asks several times over."""
+
+    def action_sweep(self) -> None:
+        """The grid of answers to this prompt."""
+        self.once_shown(self._sweep)
+
+    def action_side_by_side(self) -> None:
+        """Ask this prompt of two models, or with two adapters."""
+        self.once_shown(self._side_by_side)
+
+    # -- what is asked ---------------------------------------------------------------------
+
+    def _ready(self) -> tuple[Sample, Source] | None:
+        """The sample and its source, where the panel can be asked; else that is said."""
+        if not self.built or self.sample is None or self.browser is None:
+            return None
+        if problem := self.panel.problem():
+            self.bench.fail(UsageError(problem, hint="change it in the prompt panel (p)"))
+            return None
+        return self.sample, self.browser.source
+
+    def _prompt(self, sample: Sample, source: Source) -> Prompt:
+        """The prompt in the panel, for any values of the grid's fields."""
+        from workbench.app.explore.sweep import Prompt
+        from workbench.app.explore.sweep_axes import decoding_of, grid_argv, spec_of
+
+        panel, present = self.panel, self.bench.spec
+        text, system, knobs = panel.text, panel.system, panel.knobs.decoding
+
+        def build(values: dict[str, Any]) -> Question:
+            decoding = decoding_of(values, knobs)
+            return ask_about(
+                sample,
+                source,
+                spec=spec_of(values, present),
+                decoding=decoding,
+                template=values["template"],
+                text=text,
+                system=system,
+                shots=values["shots"],
+            )
+
+        def argv(typed: Typed) -> list[str]:
+            return grid_argv(sample.uid, typed, present, knobs, text, system or None)
+
+        return Prompt(sample.uid, text, knobs, build, argv)
+
+    # -- the grid --------------------------------------------------------------------------
+
+    def _sweep(self) -> None:
+        found = self._ready()
+        if found is None:
+            return
+        from workbench.app.explore.sweep import SweepScreen
+        from workbench.app.explore.sweep_axes import form_values
+
+        panel = self.panel
+        template = None if panel.edited or panel.template is None else panel.template.name
+        fields = form_values(
+            self.bench.spec, panel.knobs.decoding, template, panel.shots if template else 0
+        )
+        kept = self.corner.get("sweep")
+        if isinstance(kept, dict):
+            # Axes come back; single values are those of the panel, which may have changed since.
+            for name in fields:
+                if isinstance(value := kept.get(name), str) and ("," in value or "*" in value):
+                    fields[name] = value
+        screen = SweepScreen(self._prompt(*found), fields)
+        self.app.push_screen(screen, self._swept)
+
+    def _swept(self, chosen: Chosen | None) -> None:
+        if chosen is None:
+            return
+        self.corner["sweep"] = dict(chosen.fields)
+        self._take_records(chosen.records)
+        if chosen.question is not None and chosen.record is not None:
+            self._show_answer(chosen.question, chosen.record)
+
+    def _take_records(self, records: list[PromptRecord]) -> None:
+        for record in records:
+            self.book.add(record)
+        if records and self.uid is not None:
+            self.load_history(self.uid)
+
+    def _show_answer(self, question: Question, record: PromptRecord) -> None:
+        """Make an answer that was given elsewhere the one in view, so that heat can follow."""
+        if question.uid != self.uid or self.asking:
+            return
+        free = question.template is None
+        self.answer_began()
+        self.asked = Asked(
+            uid=str(question.uid),
+            messages=question.messages,
+            spec=question.spec,
+            decoding=question.decoding,
+            template=question.template,
+            text=question.messages[-1].text if free else None,
+            system=next((m.text for m in question.messages if m.role == "system"), None)
+            if free
+            else None,
+            shots=len(question.shots),
+            prompt_id=record.id,
+        )
+        self.answer.finish(answer_of(record), verdict=self._verdict(record))
+        self.answer_ready()
+
+    # -- side by side ----------------------------------------------------------------------
+
+    def _side_by_side(self) -> None:
+        if self._ready() is None:
+            return
+
+        def work(token: Token) -> None:
+            from workbench.app.explore.choices import model_choices
+
+            choices = model_choices(self.bench.spec, self.bench.settings.model)
+            if not token.cancelled:
+                self.bench.call_soon(self._choose_other, choices)
+
+        self.bench.tasks.run("choices", work)
+
+    def _choose_other(self, choices: list[Choice]) -> None:
+        from workbench.app.widgets.picker import Picker
+
+        here = self.bench.spec
+        others = [choice for choice in choices if choice.value != here]
+
+        def take(chosen: Any) -> None:
+            if chosen is None:
+                return
+            try:
+                self._ask_both(typed_other(chosen, here) if isinstance(chosen, str) else chosen)
+            except WbError as error:
+                self.bench.fail(error)
+
+        picker = Picker(
+            f"Ask beside {clean(self.bench.model_label, newlines=False)}",
+            others,
+            free="type to narrow, or MODEL, MODEL +ADAPTER, +ADAPTER",
+        )
+        self.app.push_screen(picker, take)
+
+    def _ask_both(self, other: ModelSpec) -> None:
+        found = self._ready()
+        if found is None:
+            return
+        from workbench.app.explore.side_by_side import SideBySide
+
+        sample, source = found
+        panel, here = self.panel, self.bench.spec
+        template = None if panel.edited or panel.template is None else panel.template.name
+        text, system, shots = panel.text, panel.system, panel.shots if template else 0
+        knobs = panel.knobs.decoding
+
+        def build(spec: ModelSpec) -> Question:
+            return ask_about(
+                sample,
+                source,
+                spec=spec,
+                decoding=knobs,
+                template=template,
+                text=text,
+                system=system,
+                shots=shots,
+            )
+
+        self.app.push_screen(SideBySide(sample.uid, text, (here, other), build), self._swept_pair)
+
+    def _swept_pair(self, chosen: Chosen | None) -> None:
+        if chosen is not None:
+            self._take_records(chosen.records)
+            if chosen.question is not None and chosen.record is not None:
+                self._show_answer(chosen.question, chosen.record)
+
+
+def ask_about(
+    sample: Sample,
+    source: Source,
+    *,
+    spec: ModelSpec,
+    decoding: Any,
+    template: str | None,
+    text: str,
+    system: str,
+    shots: int,
+) -> Question:
+    """The question about a sample by a template's name, or in free text where that is `None`.
+
+    Raises:
+        WbError: As `question_of` and `draw_shots`.
+    """
+    from workbench.engine.ask import draw_shots, question_of
+    from workbench.prompts.pool import get_template
+
+    chosen = get_template(template) if template else None
+    if shots and chosen is None:
+        raise UsageError("--shots goes with a template", hint="name one, or ask without examples")
+    return question_of(
+        sample,
+        spec=spec,
+        decoding=decoding,
+        template=chosen,
+        text=None if chosen else text,
+        system=None if chosen else system,
+        shots=draw_shots(source, shots, decoding.seed, sample) if chosen else (),
+        revision=source.revision,
+    )
+
+
+def typed_other(text: str, here: ModelSpec) -> ModelSpec:
+    """`MODEL`, `MODEL +ADAPTER`, or `+ADAPTER` over the model in use. Raises `UsageError`."""
+    from dataclasses import replace
+
+    model, _, adapter = (part.strip() for part in f" {text}".partition(" +"))
+    if not model:
+        return replace(here, adapter=adapter or None)
+    return replace(here, model=model, adapter=adapter or None, revision=None)

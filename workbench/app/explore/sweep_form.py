@@ -1,0 +1,176 @@
+"""The form of a grid, and one of its answers in full."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Input, Label, Static
+
+from workbench.app.explore.answer import answer_facts, tokens_text
+from workbench.app.explore.answer_grid import Tile
+from workbench.app.explore.asked import answer_of
+from workbench.app.explore.knobs import KNOBS
+from workbench.app.explore.sweep_axes import FIELDS, LABELS, LINES, Typed, read_form
+from workbench.text import clean, counted
+
+if TYPE_CHECKING:
+    from workbench.engine.decoding import Decoding
+
+
+class SweepForm(Vertical):
+    """A field per axis, each with one value or several by commas.
+
+    What is wrong, or how many answers it makes, stands below the fields.
+    """
+
+    HELP_TITLE = "The grid's form"
+    DEFAULT_CSS = """
+    SweepForm { height: auto; padding: 0 1; }
+    SweepForm .line { height: 1; }
+    SweepForm .line Label { width: 10; color: $text-muted; }
+    SweepForm Input { border: none; height: 1; padding: 0; background: $boost; width: 1fr; }
+    SweepForm Input:focus { background: $primary 30%; }
+    SweepForm Input.-several { text-style: bold; background: $accent 30%; }
+    SweepForm Input.-bad { background: $error 40%; }
+    SweepForm #sweep-knobs {
+        layout: grid; grid-size: 3; grid-rows: 1; grid-gutter: 0 1; height: auto;
+    }
+    SweepForm .knob { height: 1; }
+    SweepForm .knob Label { width: 9; color: $text-muted; }
+    SweepForm #sweep-says { height: auto; max-height: 2; color: $text-muted; }
+    SweepForm.-bad #sweep-says { color: $text-error; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down", "app.focus_next", "Next field", id="sweep.next", show=False),
+        Binding("up", "app.focus_previous", "Previous field", id="sweep.previous", show=False),
+    ]
+
+    def __init__(self, values: dict[str, str], knobs: Decoding) -> None:
+        super().__init__()
+        self.values, self._knobs = dict(values), knobs
+        self.typed = Typed()
+
+    def compose(self) -> ComposeResult:
+        """The long fields first."""
+        for name in LINES:
+            with Horizontal(classes="line"):
+                yield Label(name)
+                yield self._input(name)
+        with Container(id="sweep-knobs"):
+            for name in FIELDS:
+                if name not in LINES:
+                    with Horizontal(classes="knob"):
+                        yield Label(LABELS[name])
+                        yield self._input(name)
+        yield Static("", id="sweep-says", markup=False)
+
+    def _input(self, name: str) -> Input:
+        holder = "free text, as in the prompt" if name == "template" else ""
+        made = Input(self.values.get(name, ""), id=f"sweep-{name}", placeholder=holder)
+        made.tooltip = f"{KNOBS[name][1] if name in KNOBS else name}; several values by commas"
+        return made
+
+    def on_mount(self) -> None:
+        """Judge what stands there, and begin where the first grid usually is."""
+        self.judge()
+        self.query_one("#sweep-temperature", Input).focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Judge what was typed, at once."""
+        event.stop()
+        self.judge()
+
+    def judge(self) -> None:
+        """Read all fields and say what they make."""
+        self.values = {name: self._field(name).value for name in FIELDS}
+        self.typed = read_form(self.values, self._knobs)
+        for name in FIELDS:
+            self._field(name).set_class(name in self.typed.problems, "-bad")
+            self._field(name).set_class(name in self.typed.axes, "-several")
+        problems = list(dict.fromkeys(self.typed.problems.values()))
+        self.set_class(bool(problems), "-bad")
+        says = "\n".join(problems) or self._extent()
+        self.query_one("#sweep-says", Static).update(Text(clean(says)))
+
+    def _extent(self) -> str:
+        axes = self.typed.axes
+        if not axes:
+            return "one answer; several values by commas make a grid: temp 0,0.7,1"
+        sizes = " x ".join(
+            f"{len(values)} {LABELS.get(name, name)}" for name, values in axes.items()
+        )
+        return f"{sizes}: {counted(self.typed.cells, 'answer')} · Enter asks"
+
+    def _field(self, name: str) -> Input:
+        return self.query_one(f"#sweep-{name}", Input)
+
+
+class WholeAnswer(ModalScreen[bool]):
+    """One answer in full; returns whether it is to be the answer in view."""
+
+    HELP_TITLE = "One answer"
+    DEFAULT_CSS = """
+    WholeAnswer { align: center middle; background: $background 60%; }
+    WholeAnswer > Vertical {
+        width: 80%; max-width: 110; height: auto; max-height: 80%;
+        border: round $primary; background: $surface; padding: 1 2;
+    }
+    WholeAnswer VerticalScroll { height: auto; max-height: 100%; }
+    WholeAnswer .keys { color: $text-muted; margin-top: 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,u", "use", "Use", id="answer.use"),
+        Binding("y", "copy", "Copy", id="answer.copy"),
+        Binding("escape,q", "close", "Back", id="answer.close"),
+    ]
+
+    def __init__(self, tile: Tile) -> None:
+        super().__init__()
+        self.tile = tile
+
+    def compose(self) -> ComposeResult:
+        """The text in a scroll, what is known of it, and the keys."""
+        record = self.tile.record
+        facts = answer_facts(answer_of(record)) if record is not None else ""
+        if record is not None and record.label is not None:
+            facts += f" · read as {record.label}"
+        keys = "y copies the text · Esc closes"
+        if self._usable:
+            keys = f"Enter makes it the answer in view · {keys}"
+        with Vertical() as box:
+            box.border_title = Text(clean(self.tile.caption, newlines=False))
+            with VerticalScroll():
+                yield Static(self._body(), markup=False)
+            yield Static(Text(clean(f"{facts}\n{keys}".strip())), classes="keys", markup=False)
+
+    @property
+    def _usable(self) -> bool:
+        return self.tile.record is not None and not self.tile.problem
+
+    def _body(self) -> Text:
+        tile = self.tile
+        if tile.problem:
+            return Text(clean(tile.problem))
+        tokens = list(answer_of(tile.record).tokens) if tile.record is not None else []
+        if tokens:
+            return tokens_text(tokens, -1, self.app.theme_variables)
+        return Text(clean(tile.text) or "(no answer yet)")
+
+    def action_use(self) -> None:
+        """Make it the answer in view."""
+        if self._usable:
+            self.dismiss(True)
+
+    def action_copy(self) -> None:
+        """Copy the text."""
+        self.app.copy_to_clipboard(self.tile.problem or self.tile.text)
+        self.notify("copied", timeout=2)
+
+    def action_close(self) -> None:
+        """Back to the grid."""
+        self.dismiss(False)
