@@ -7,7 +7,6 @@ before its next token. Used in process by evaluation and training, and by the en
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,17 +15,34 @@ from typing import Any, Literal, overload
 import torch
 
 from sessions.errors import WbError
+from workbench.engine.capacity import (
+    OUT_OF_MEMORY,
+    alone,
+    out_of_memory_explained,
+    parts,
+    prompt_length,
+    shrink,
+)
 from workbench.engine.decoding import Decoding
 from workbench.engine.live_batch import LiveBatch, Prefill, forward, prefill, select_rows
+from workbench.engine.prefix import PrefixCache
+from workbench.engine.reading import read
 from workbench.engine.row import Cancelled, Row
 from workbench.engine.scores import score_after, score_labels
-from workbench.errors import ModelError
 from workbench.models.base import LoadedModel
-from workbench.models.batch import Batch
 from workbench.models.chat import check_length
 from workbench.sample import Answer, Conversation, Timing, Token
 
-__all__ = ["Request", "admit", "generate", "score_labels", "search", "stream"]
+__all__ = [
+    "PrefixCache",
+    "Request",
+    "admit",
+    "generate",
+    "out_of_memory_explained",
+    "score_labels",
+    "search",
+    "stream",
+]
 
 
 @dataclass(frozen=True)
@@ -57,6 +73,7 @@ def generate(
     labels: Sequence[str] | None = ...,
     cancelled: Cancelled | None = ...,
     return_errors: Literal[False] = ...,
+    prefixes: PrefixCache | None = ...,
 ) -> list[Answer]: ...
 
 
@@ -69,6 +86,7 @@ def generate(
     labels: Sequence[str] | None = ...,
     cancelled: Cancelled | None = ...,
     return_errors: Literal[True],
+    prefixes: PrefixCache | None = ...,
 ) -> list[Answer | WbError]: ...
 
 
@@ -80,8 +98,9 @@ def generate(
     labels: Sequence[str] | None = None,
     cancelled: Cancelled | None = None,
     return_errors: bool = False,
+    prefixes: PrefixCache | None = None,
 ) -> list[Answer] | list[Answer | WbError]:
-    """One answer for each conversation, decoded together.
+    """One answer for each conversation, decoded together, or in parts where memory is short.
 
     Args:
         loaded: The model.
@@ -92,11 +111,13 @@ def generate(
         cancelled: Asked before every token; once true, all rows end as `cancelled`.
         return_errors: Give a failed row's `WbError` (an image that cannot be read, a prompt that
             is too long) in its place rather than raise it.
+        prefixes: Beginnings of prompts that have been read, and are used again; `None` reads
+            every prompt whole. Keep one for as long as the model's weights are what they are.
 
     Raises:
         PromptTooLong: A prompt and its new tokens do not fit the context.
         ImageError: An image cannot be read.
-        ModelError: Out of memory, or knobs that this model lacks.
+        ModelError: Out of memory with one prompt alone, or knobs that this model lacks.
     """
     each = [decoding] * len(conversations) if isinstance(decoding, Decoding) else list(decoding)
     if len(each) != len(conversations):
@@ -105,33 +126,71 @@ def generate(
         Request(conversation, knobs, tuple(labels or ()), cancelled)
         for conversation, knobs in zip(conversations, each, strict=True)
     ]
-    if not return_errors:
-        return _generate(loaded, requests)
-    return _generate_each(loaded, requests)
+    answers = _in_parts(loaded, requests, prefixes, return_errors)
+    return [answers[index] for index in range(len(requests))]
 
 
-def _generate_each(loaded: LoadedModel, requests: Sequence[Request]) -> list[Answer | WbError]:
-    try:
-        return list(_generate(loaded, requests))
-    except WbError as error:
-        if len(requests) == 1:
-            return [error]
-    # One bad row fails the encoding of all: find it by asking one at a time.
-    return [answer for request in requests for answer in _generate_each(loaded, [request])]
+def _in_parts(
+    loaded: LoadedModel,
+    requests: Sequence[Request],
+    prefixes: PrefixCache | None,
+    return_errors: bool,
+) -> dict[int, Any]:
+    """Answers by number; what runs out of memory is halved, what has a bad row asked apart."""
+    answers: dict[int, Any] = {}
+    waiting = _fitting(loaded, requests, range(len(requests)))
+    while waiting:
+        part = waiting.pop(0)
+        try:
+            found: list[Any] = _generate(loaded, [requests[i] for i in part], prefixes)
+        except WbError as error:
+            failure = error
+        else:
+            answers |= zip(part, found, strict=True)
+            continue
+        # Behind the `except`: what the failed forward held is free again.
+        if len(part) == 1:
+            failure = alone(failure, *_sizes(loaded, requests[part[0]]))
+            if not return_errors:
+                raise failure
+            answers[part[0]] = failure
+        elif failure.kind == OUT_OF_MEMORY:
+            shrink(loaded, [sum(_sizes(loaded, requests[i])) for i in part])
+            waiting = _fitting(loaded, requests, part) + waiting
+        elif return_errors:
+            # One bad row fails the encoding of all: find it by asking one at a time.
+            waiting = [[i] for i in part] + waiting
+        else:
+            raise failure
+    return answers
 
 
-def _generate(loaded: LoadedModel, requests: Sequence[Request]) -> list[Answer]:
-    if not requests:
-        return []
+def _sizes(loaded: LoadedModel, request: Request) -> tuple[int, int]:
+    """Tokens of a prompt, and how many may follow."""
+    return prompt_length(loaded, request.conversation), request.decoding.max_new_tokens
+
+
+def _fitting(
+    loaded: LoadedModel, requests: Sequence[Request], some: Sequence[int]
+) -> list[list[int]]:
+    """Numbers of requests in batches that this model is known to hold."""
+    if loaded.fits is None or len(some) < 2:  # lengths take time, and are not asked for
+        return [list(some)] if some else []
+    return parts(loaded, {i: sum(_sizes(loaded, requests[i])) for i in some})
+
+
+def _generate(
+    loaded: LoadedModel, requests: Sequence[Request], prefixes: PrefixCache | None
+) -> list[Answer]:
     if any(request.decoding.num_beams > 1 for request in requests):
         return [
             search(loaded, request)
             if request.decoding.num_beams > 1
-            else _generate(loaded, [request])[0]
+            else _generate(loaded, [request], prefixes)[0]
             for request in requests
         ]
-    live = LiveBatch(loaded)
-    with out_of_memory_explained():
+    live = LiveBatch(loaded, prefixes)
+    with out_of_memory_explained(prefixes):
         rows = admit(live, requests)
         while live.rows:
             live.pick()
@@ -146,6 +205,7 @@ def stream(
     *,
     labels: Sequence[str] | None = None,
     cancelled: Cancelled | None = None,
+    prefixes: PrefixCache | None = None,
 ) -> Iterator[Token | Answer]:
     """Tokens as they are chosen, then the whole `Answer`; beams give the answer alone.
 
@@ -156,8 +216,8 @@ def stream(
     if decoding.num_beams > 1:
         yield search(loaded, request)
         return
-    live = LiveBatch(loaded)
-    with out_of_memory_explained():
+    live = LiveBatch(loaded, prefixes)
+    with out_of_memory_explained(prefixes):
         (row,) = admit(live, [request])
         while live.rows:
             for _, token in live.pick():
@@ -173,22 +233,21 @@ def admit(live: LiveBatch, requests: Sequence[Request]) -> list[Row]:
     Raises as `generate` does; the live batch is then as it was.
     """
     loaded = live.loaded
-    batch = loaded.family.encode(loaded, [request.conversation for request in requests])
-    for length, request in zip(batch.lengths, requests, strict=True):
-        check_length(loaded, length, request.decoding.max_new_tokens)
-    state = prefill(loaded, batch)
-    rows = [_row(loaded, batch, i, request) for i, request in enumerate(requests)]
-    _score(loaded, state, requests, rows)
-    live.admit(state, rows)
+    conversations = [request.conversation for request in requests]
+    new = [request.decoding.max_new_tokens for request in requests]
+    found = read(loaded, conversations, new, live.prefixes)
+    rows = [_row(loaded, ids, request) for ids, request in zip(found.ids, requests, strict=True)]
+    _score(loaded, found.state, requests, rows)
+    live.admit(found.state, rows)
     return rows
 
 
-def _row(loaded: LoadedModel, batch: Batch, index: int, request: Request) -> Row:
+def _row(loaded: LoadedModel, ids: Sequence[int], request: Request) -> Row:
     return Row(
         loaded.tokenizer,
         loaded.end_ids,
         request.decoding,
-        batch.input_ids[index][batch.attention_mask[index].bool()].tolist(),
+        ids,
         cancelled=request.cancelled,
         started=request.started,
     )
@@ -226,7 +285,7 @@ def search(loaded: LoadedModel, request: Request) -> Answer:
             generation_config=_beam_config(loaded, decoding),
             stopping_criteria=StoppingCriteriaList([lambda ids, scores, **_: _flags(ids, flag())]),
         )
-        row = _row(loaded, batch, 0, request)
+        row = _row(loaded, batch.input_ids[0].tolist(), request)
         state = prefill(loaded, batch)
         _score(loaded, state, [request], [row])
         _replay(loaded, state, row, out[0, batch.input_ids.shape[1] :].tolist())
@@ -277,17 +336,3 @@ def _replay(loaded: LoadedModel, state: Prefill, row: Row, ids: list[int]) -> No
         if row.finish is not None:
             return
     row.finish = row.finish or "stop"
-
-
-@contextlib.contextmanager
-def out_of_memory_explained() -> Iterator[None]:
-    """Out of memory as a `ModelError`; the GPU's cache is given back."""
-    try:
-        yield
-    except (torch.cuda.OutOfMemoryError, MemoryError) as error:
-        torch.cuda.empty_cache()
-        raise ModelError(
-            "out of memory while generating",
-            hint="use a smaller --batch-size, fewer --shots or --max-new-tokens, or 4bit",
-            kind="out_of_memory",
-        ) from error

@@ -11,7 +11,7 @@ import copy
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
@@ -21,6 +21,9 @@ from workbench.engine.sampling import choose
 from workbench.models.base import LoadedModel
 from workbench.models.batch import Batch
 from workbench.sample import Token
+
+if TYPE_CHECKING:
+    from workbench.engine.prefix import PrefixCache
 
 
 @dataclass
@@ -41,17 +44,31 @@ class Prefill:
 
 
 @torch.no_grad()
-def prefill(loaded: LoadedModel, batch: Batch) -> Prefill:
-    """Read a batch of prompts in one forward."""
-    kwargs = dict(batch.inputs)
+def prefill(loaded: LoadedModel, batch: Batch, after: Prefill | None = None) -> Prefill:
+    """Read a batch of prompts in one forward.
+
+    Args:
+        loaded: The model.
+        batch: The prompts.
+        after: What stands before them, row by row; its cache grows.
+    """
+    kwargs, mask, following = dict(batch.inputs), batch.attention_mask, batch.next_positions
+    if after is not None:
+        mask, following = torch.cat([after.mask, mask], dim=1), after.positions + following
+        positions = kwargs["position_ids"] + after.positions.unsqueeze(1)  # (B, L) or (3, B, L)
+        kwargs |= {
+            "attention_mask": mask,
+            "position_ids": positions,
+            "past_key_values": after.cache,
+        }
     if "logits_to_keep" in inspect.signature(loaded.base.forward).parameters:
         kwargs["logits_to_keep"] = 1  # the other columns' logits would be B * L * V floats
     out = loaded.model(**kwargs, use_cache=True)
     return Prefill(
         logits=out.logits[:, -1].float(),
         cache=out.past_key_values,
-        mask=batch.attention_mask,
-        positions=batch.next_positions,
+        mask=mask,
+        positions=following,
     )
 
 
@@ -130,8 +147,15 @@ def _widen(state: Prefill, columns: int) -> None:
 class LiveBatch:
     """Rows under way. Use: `admit`, then `pick` and `advance` in turn until there are no rows."""
 
-    def __init__(self, loaded: LoadedModel) -> None:
+    def __init__(self, loaded: LoadedModel, prefixes: PrefixCache | None = None) -> None:
+        """No rows yet.
+
+        Args:
+            loaded: The model.
+            prefixes: Beginnings of prompts that rows may share.
+        """
         self.loaded = loaded
+        self.prefixes = prefixes
         self.rows: list[Row] = []
         self._state: Prefill | None = None
         self._ids: list[int] = []

@@ -11,9 +11,11 @@ from collections.abc import Sequence
 
 import torch
 
-from workbench.engine.live_batch import Prefill, forward, prefill, select_rows
+from workbench.engine.live_batch import Prefill, forward, select_rows
+from workbench.engine.prefix import PrefixCache
+from workbench.engine.reading import read
 from workbench.models.base import LoadedModel
-from workbench.models.chat import answer_ids, check_length
+from workbench.models.chat import answer_ids
 from workbench.sample import Conversation
 
 _ROWS_AT_ONCE = 64  # bounds the copies of the cache, one per label and prompt
@@ -25,6 +27,7 @@ def score_labels(
     labels: Sequence[str],
     *,
     end_of_turn: bool = False,
+    prefixes: PrefixCache | None = None,
 ) -> list[dict[str, float]]:
     """Total log-likelihood of each label after each prompt.
 
@@ -33,14 +36,14 @@ def score_labels(
         conversations: Prompts, each ending before the assistant's turn.
         labels: The words; an empty one scores 0 (the end of turn alone, where that counts).
         end_of_turn: Count the end-of-turn token after the label too.
+        prefixes: Beginnings of prompts that have been read, and are used again.
 
     Raises:
         PromptTooLong: A prompt with its longest label does not fit the context.
     """
-    batch = loaded.family.encode(loaded, conversations)
     longest = max((len(ids) for ids in label_ids(loaded, labels, end_of_turn)), default=0)
-    check_length(loaded, max(batch.lengths), longest)
-    return score_after(loaded, prefill(loaded, batch), labels, end_of_turn=end_of_turn)
+    found = read(loaded, conversations, [longest] * len(conversations), prefixes)
+    return score_after(loaded, found.state, labels, end_of_turn=end_of_turn)
 
 
 def label_ids(loaded: LoadedModel, labels: Sequence[str], end_of_turn: bool) -> list[list[int]]:

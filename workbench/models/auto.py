@@ -38,6 +38,7 @@ class AutoFamily(DecoderFamily):
     name = "auto"
     limits = LIMITS["auto"]
     nested_images = True
+    causal: bool | None = None
 
     def load(self, spec: ModelSpec, path: Path, device: torch.device) -> tuple[nn.Module, Any]:
         """The model in evaluation mode and its processor."""

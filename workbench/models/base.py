@@ -20,6 +20,7 @@ from workbench.errors import ModelError
 from workbench.models.batch import Batch, ImageSpan
 from workbench.models.identity import OnRead, model_identity, stamp
 from workbench.models.locate import find_adapter, find_model, read_config
+from workbench.models.prompt import Prompt
 from workbench.models.spec import ModelSpec
 from workbench.sample import Conversation
 
@@ -39,11 +40,14 @@ class Family(Protocol):
         name: What to call it.
         model_types: The `model_type`s of `config.json` that it serves.
         limits: What it cannot do -> why; the keys are `gradcam`, `logprobs`, `adapter`, ...
+        causal: Whether a token sees what stands before it and nothing else, so that the beginning
+            of a prompt can be read once for many; `None` where nobody knows.
     """
 
     name: str
     model_types: tuple[str, ...]
     limits: dict[str, str]
+    causal: bool | None
 
     def load(self, spec: ModelSpec, path: Path, device: torch.device) -> tuple[nn.Module, Any]:
         """The model in evaluation mode and its processor, from a checked folder."""
@@ -69,6 +73,21 @@ class Family(Protocol):
             PromptTooLong: A row is longer than the context.
             ImageError: An image cannot be read.
         """
+        ...
+
+    def prompt(self, loaded: LoadedModel, conversation: Conversation) -> str:
+        """The text of a prompt, an image token for each picture. Raises `ModelError`."""
+        ...
+
+    def encode_prompts(
+        self,
+        loaded: LoadedModel,
+        prompts: Sequence[Prompt],
+        *,
+        answers: Sequence[str] | None = None,
+        end_of_turn: bool = False,
+    ) -> Batch:
+        """As `encode`, of prompts whose text is made, or of what follows on their beginning."""
         ...
 
     def layers(self, loaded: LoadedModel) -> dict[str, nn.Module]:
@@ -123,6 +142,8 @@ class LoadedModel:
         identity: Hash of weights, processor, adapter, quantisation and dtype.
         context_length: Most tokens in a sequence, `None` where the config does not say.
         load_s: Seconds that loading took.
+        fits: Rows times columns of the largest batch that is still tried, once one ran out of
+            memory.
     """
 
     spec: ModelSpec
@@ -134,6 +155,7 @@ class LoadedModel:
     context_length: int | None
     identity: str = ""
     load_s: float = 0.0
+    fits: int | None = None
     _peft: Any = field(default=None, repr=False)
     _adapter_path: Path | None = field(default=None, repr=False)
     _stamp: tuple = field(default=(), repr=False)

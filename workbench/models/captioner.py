@@ -114,6 +114,7 @@ class CaptionerFamily(DecoderFamily):
     name = "captioner"
     model_types = ("vision-encoder-decoder",)
     limits = LIMITS["captioner"]
+    causal = False  # what an image says is in no cache of keys
 
     def load(self, spec: ModelSpec, path: Path, device: torch.device) -> tuple[nn.Module, Any]:
         """The model in evaluation mode, its image processor and its tokenizer."""

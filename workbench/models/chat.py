@@ -15,8 +15,6 @@ from workbench.errors import ModelError, PromptTooLong
 from workbench.sample import Conversation, ImageRef
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from workbench.models.base import LoadedModel
 
 
@@ -83,11 +81,6 @@ def render_chat(loaded: LoadedModel, conversation: Conversation, *, open_turn: b
             f"the chat template of {loaded.path.name} refused the conversation: {error}",
             hint="leave out the system message, or alternate user and assistant",
         ) from error
-
-
-def load_images(conversation: Conversation) -> list[Image.Image]:
-    """The pictures of a conversation, decoded, in reading order. Raises `ImageError`."""
-    return [image.load() for message in conversation for image in message.images]
 
 
 def answer_ids(

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from workbench.models.batch import Batch, ImageSpan, extend_and_pad
-from workbench.models.chat import answer_ids, check_length, load_images, render_chat
+from workbench.models.chat import answer_ids, check_length, render_chat
 from workbench.models.loading import explained, load_processor, load_weights
 from workbench.models.places import on_image, square
+from workbench.models.prompt import Prompt, adds_start, drop_start, images_of
 from workbench.models.spec import ModelSpec
 from workbench.sample import Conversation
 
@@ -38,6 +39,8 @@ class DecoderFamily:
     limits: Mapping[str, str] = {}
     first_position = 0  # of a row's first token
     answer_type = 0  # `token_type_ids` of an answer's tokens
+    # Whether a token sees what stands before it and nothing else; `None` where nobody knows.
+    causal: bool | None = True
     nested_images = False  # a list of images per row, not one for all
     processor_words: Mapping[str, Any] = {}  # what the processor is told beside text and images
 
@@ -61,10 +64,27 @@ class DecoderFamily:
         end_of_turn: bool = False,
     ) -> Batch:
         """See `Family.encode`."""
-        texts = [self.prompt(loaded, conversation) for conversation in conversations]
-        images = [load_images(conversation) for conversation in conversations]
+        prompts = [
+            Prompt(self.prompt(loaded, conversation), images_of(conversation))
+            for conversation in conversations
+        ]
+        return self.encode_prompts(loaded, prompts, answers=answers, end_of_turn=end_of_turn)
+
+    def encode_prompts(
+        self,
+        loaded: LoadedModel,
+        prompts: Sequence[Prompt],
+        *,
+        answers: Sequence[str] | None = None,
+        end_of_turn: bool = False,
+    ) -> Batch:
+        """As `encode`, of prompts whose text is made, or of what follows on their beginning."""
+        texts = [prompt.text for prompt in prompts]
+        images = [[image.load() for image in prompt.images] for prompt in prompts]
         with explained(loaded.path):
             inputs = self.process(loaded, texts, images)
+        if adds_start(loaded, texts):
+            drop_start(loaded, inputs, [row for row, p in enumerate(prompts) if not p.starts])
         inputs = {k: v.to(loaded.base.dtype) if _is_pixels(k, v) else v for k, v in inputs.items()}
         tails = answer_ids(loaded, answers, len(texts), end_of_turn)
         inputs, answer_spans = extend_and_pad(inputs, tails, loaded.pad_id, self.answer_type)
@@ -111,15 +131,12 @@ class DecoderFamily:
     ) -> dict[str, Any]:
         """The processor's inputs of several prompts, padded on either side."""
         pictures: Any = images if self.nested_images else [i for row in images for i in row]
-        # A template may have written the first token already; two of them change the logits.
-        bos = loaded.tokenizer.bos_token
-        twice = bool(bos) and all(text.startswith(bos) for text in texts)
         return dict(
             loaded.processor(
                 text=texts,
                 images=pictures if any(images) else None,
                 padding=True,
-                add_special_tokens=not twice,
+                add_special_tokens=adds_start(loaded, texts),
                 return_tensors="pt",
                 **self.processor_words,
             )

@@ -31,6 +31,7 @@ class PaliGemma(DecoderFamily):
     limits = LIMITS["paligemma"]
     first_position = 1
     answer_type = 1  # 0 is the prefix, which is read in both directions
+    causal = False
 
     def prompt(self, loaded: LoadedModel, conversation: Conversation) -> str:
         """The images' tokens and the words of the one turn that there can be.
