@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 from commands.models_compose import compose
+from commands.models_load import load
+from commands.models_merge import merge
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
@@ -80,3 +82,5 @@ def show(name: str, as_json: bool) -> None:
 
 
 command.add_command(compose)
+command.add_command(load)
+command.add_command(merge)

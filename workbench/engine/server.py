@@ -25,7 +25,7 @@ from sessions.errors import WbError
 from sessions.version import wb_version
 from workbench.engine import process
 from workbench.engine.exchange import Exchange, error_response, read_body
-from workbench.engine.protocol import OWNER, PROTOCOL, read_chat, read_messages
+from workbench.engine.protocol import OWNER, PROTOCOL, read_adapters, read_chat, read_messages
 from workbench.engine.worker import Ticket, Worker
 from workbench.errors import UnknownName, UsageError
 from workbench.models.spec import ModelSpec
@@ -76,9 +76,10 @@ class Engine:
         return await self.exchange(request).chat(wanted)
 
     async def load(self, request: Request) -> Response:
-        """`POST /wb/load`: `{"spec": {...}}`; progress as events, then the model."""
+        """`POST /wb/load`: `{"spec", "adapters"}`; progress as events, then the model."""
         body = await read_body(request)
-        return await self.exchange(request).call("load", spec=_spec(body))
+        wishes = {"adapters": read_adapters(body.get("adapters"))}
+        return await self.exchange(request).call("load", spec=_spec(body), body=wishes)
 
     async def release(self, request: Request) -> Response:
         """`POST /wb/release`: give the memory of the model back."""

@@ -57,7 +57,7 @@ class Ticket:
         kind: `chat`, `load`, `explain` or `release`.
         emit: Takes its events, in the worker's thread; the last is an `Answer`, `Result` or
             `WbError`. For a chat, `visible` of its row is told with each token.
-        body: The request of an `explain`.
+        body: The request of an `explain`; of a `load` the `adapters` to keep beside it.
         identity: Of the model that answered, once it has.
     """
 
@@ -183,6 +183,8 @@ class Worker(threading.Thread):
 
     def _alone(self, loaded: LoadedModel, ticket: Ticket) -> Event:
         if ticket.kind == "load":
+            for wish in ticket.body.get("adapters", ()):
+                loaded.keep_adapter(wish["path"], wish.get("name", ""))
             return Result({"model": _model_status(loaded)})
         if ticket.kind == "explain":
             from workbench.explain.request import explain_request
@@ -215,9 +217,9 @@ class Worker(threading.Thread):
     def _ensure(self, ticket: Ticket) -> LoadedModel:
         """The model that a ticket asks for, loaded or swapped to where it is not at hand."""
         spec = ticket.spec
-        if self._loaded is not None and self._loaded.stale:
+        if self._loaded is not None and self._loaded.base_stale:
             self._unload()
-        if self._loaded is not None and self._loaded.spec == spec:
+        if self._loaded is not None and self._loaded.spec == spec and not self._loaded.stale:
             return self._loaded
         started = time.perf_counter()
         self.loading = spec
@@ -338,6 +340,7 @@ def _model_status(loaded: LoadedModel) -> dict[str, Any]:
         "memory_bytes": loaded.memory_bytes(),
         "load_s": loaded.load_s,
         "path": str(loaded.path),
+        "adapters": loaded.adapters.to_json(),
     }
 
 

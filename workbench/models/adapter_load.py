@@ -9,7 +9,7 @@ and taken off again. Not for choosing which adapter is on: `workbench.models.ada
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,7 @@ class LoadedAdapter:
         model: What to call while it is on.
         stamp: Of its files when they were read.
         memory_bytes: Of its own weights.
+        before_off: What has to be undone first: a merge.
     """
 
     path: Path
@@ -70,6 +71,7 @@ class LoadedAdapter:
     swaps: list[Swap] = field(default_factory=list, repr=False)
     overlays: list[Overlay] = field(default_factory=list, repr=False)
     marks: dict[str, Any] = field(default_factory=dict, repr=False)
+    before_off: Callable[[], None] | None = field(default=None, repr=False)
     _laid: bool = field(default=False, repr=False)
 
     def on(self) -> None:
@@ -81,6 +83,8 @@ class LoadedAdapter:
 
     def off(self) -> None:
         """Take it off: every module and weight of the base is the very one that was there."""
+        if self.before_off is not None:
+            self.before_off()
         for swap in reversed(self.swaps):
             if swap.original is None:
                 swap.parent._modules.pop(swap.child, None)

@@ -156,8 +156,6 @@ class LoadedModel:
     identity: str = ""
     load_s: float = 0.0
     fits: int | None = None
-    _peft: Any = field(default=None, repr=False)
-    _adapter_path: Path | None = field(default=None, repr=False)
     _stamp: tuple = field(default=(), repr=False)
     _pieces: dict[int, str] = field(default_factory=dict, repr=False)
 
@@ -241,7 +239,6 @@ class LoadedModel:
         return self.adapters.names.get(adapter) or find_adapter(adapter)
 
     def _identify(self, adapter: Path | None, on_read: OnRead | None = None) -> None:
-        self._stamp = stamp(self.path, adapter)
         self.identity = model_identity(
             self.path, adapter, self.spec.quantization, self.dtype, self.spec.further, on_read
         )
@@ -250,7 +247,12 @@ class LoadedModel:
     def stale(self) -> bool:
         """Whether a file on disk is another one than was loaded: trained anew, say."""
         active = self.adapters.active
-        return stamp(self.path, active.path if active else None) != self._stamp
+        return self.base_stale or (active is not None and stamp(active.path) != active.stamp)
+
+    @property
+    def base_stale(self) -> bool:
+        """Whether one of the model's own files is another one; adapters are read anew alone."""
+        return stamp(self.path) != self._stamp
 
     def memory_bytes(self) -> int:
         """Bytes of parameters and buffers, and of the adapters that are kept."""
@@ -308,11 +310,12 @@ def _load_base(spec: ModelSpec, path: Path, report: LoadProgress) -> LoadedModel
     device = pick_device(spec.device)
     check_attention(spec, device)
     report.memory(check_memory(path, spec, device), device)
+    before = stamp(path)  # what changes while it is read is seen by the next request
     with quiet(), report.reading(path):
         model, processor = family.load(spec, path, device)
     if not hasattr(model, "generation_config"):
         raise ModelError(f"{type(model).__name__} in {path} does not generate text")
-    return LoadedModel(
+    loaded = LoadedModel(
         spec=spec.base,
         path=path,
         family=family,
@@ -321,6 +324,8 @@ def _load_base(spec: ModelSpec, path: Path, report: LoadProgress) -> LoadedModel
         device=device,
         context_length=context_length(model.config),
     )
+    loaded._stamp = before
+    return loaded
 
 
 def _refuse_knobs(spec: ModelSpec, family: Family) -> None:

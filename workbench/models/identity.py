@@ -19,7 +19,7 @@ from sessions.errors import WbError
 
 # The files that decide what a model answers; READMEs, training state and the like do not.
 _SUFFIXES = {".safetensors", ".json", ".jinja", ".txt", ".model"}
-_IGNORED = {"trainer_state.json", "README.md", "training_args.json", "report.json"}
+_IGNORED = {"trainer_state.json", "training_args.json", "report.json", "wb_merge.json"}
 _CHUNK = 1 << 22
 OnRead = Callable[[str, float], None]
 
@@ -59,14 +59,15 @@ def stamp(*folders: Path | None) -> tuple[tuple[str, int, int], ...]:
     return tuple((str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files)
 
 
+def is_of_model(file: Path) -> bool:
+    """Whether a file of a model's folder takes part in what it answers."""
+    return file.suffix in _SUFFIXES and file.name not in _IGNORED and file.is_file()
+
+
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return []
-    return sorted(
-        p
-        for p in path.iterdir()
-        if p.suffix in _SUFFIXES and p.name not in _IGNORED and p.is_file()
-    )
+    return sorted(p for p in path.iterdir() if is_of_model(p))
 
 
 def _hash_folder(path: Path, on_read: OnRead | None = None) -> dict[str, str]:

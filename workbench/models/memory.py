@@ -72,6 +72,14 @@ def tensor_bytes(path: Path) -> dict[str, int]:
     }
 
 
+def tensor_types(path: Path) -> dict[str, int]:
+    """Weights by the type that they are stored in (`BF16`, ...). Raises as `weights_bytes`."""
+    found: dict[str, int] = {}
+    for _, facts in _tensors(path):
+        found[facts["dtype"]] = found.get(facts["dtype"], 0) + math.prod(facts["shape"])
+    return found
+
+
 def gigabytes(count: float) -> str:
     """Bytes as a person says them: `4.4 GB`, `21 MB`."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

@@ -1,0 +1,88 @@
+"""`wb models load`: a model and its adapters into the engine, before anything is asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from commands.asking import interruptible, model_options, model_values, tell_loading
+
+_SKIP = {"model", "adapter"}
+
+
+def _several(function: Any) -> Any:
+    """The model's options, but for `--model` (an argument here) and `--adapter` (several)."""
+    kept = len(getattr(function, "__click_params__", ()))
+    function = model_options()(function)
+    own, added = function.__click_params__[:kept], function.__click_params__[kept:]
+    function.__click_params__ = [*own, *(p for p in added if p.name not in _SKIP)]
+    return function
+
+
+@click.command()
+@click.argument("model", default="demo")
+@_several
+@click.option(
+    "--adapter",
+    "adapters",
+    multiple=True,
+    metavar="[NAME=]ADAPTER",
+    help="Keep it in memory too: a folder or a run, by a name of its own; repeat for several.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def load(adapters: tuple[str, ...], as_json: bool, **flags: Any) -> None:
+    """Load a model into the engine now, with adapters at hand.
+
+    What the weights take and what is free is said first, then how far the reading is; Ctrl-C
+    gives up. A prompt names an adapter by its folder, its run or the name given here, and reads
+    no file for it.
+
+    \b
+    Example:
+      wb models load demo
+      wb models load ./my-model --quantization 4bit --adapter nlvr=runs/a/adapter --adapter b=01k2
+    """
+    from commands.printing import echo_json
+    from workbench.engine.client import Engine
+    from workbench.errors import Cancelled
+    from workbench.models.spec import ModelSpec
+
+    spec = ModelSpec(**model_values(flags | {"adapter": None}))
+    wishes = [_wish(text) for text in adapters]
+    with Engine.connect(start=True) as engine, interruptible() as pressed:
+        tell = tell_loading()
+        try:
+            model = engine.load(spec, tell, pressed, wishes)
+        except Cancelled:
+            raise Cancelled("cancelled: the model is not loaded", hint="load it again") from None
+        tell("ready", 1.0)
+    if as_json:
+        echo_json(model)
+        return
+    _show(model)
+
+
+def _wish(text: str) -> tuple[str, str]:
+    """`(name, adapter)` out of what was typed; a folder whose name has a `=` is taken as it is."""
+    from workbench.errors import UsageError
+    from workbench.models.locate import existing_path
+
+    name, sign, folder = text.partition("=")
+    if not sign or existing_path(text) is not None:
+        return "", text
+    if not name or not folder:
+        raise UsageError(f"--adapter wants NAME=ADAPTER or ADAPTER; got {text!r}", kind="bad_knob")
+    return name, folder
+
+
+def _show(model: dict[str, Any]) -> None:
+    from workbench.models.memory import gigabytes
+    from workbench.text import clean
+
+    held = f"{gigabytes(model['memory_bytes'])} on {model['device']}"
+    click.echo(clean(f"{model['model']}: {model['dtype']}, {held}", newlines=False))
+    for one in model["adapters"]:
+        name = f"{one['name']} = " if one["name"] else ""
+        size = gigabytes(one["memory_bytes"])
+        click.echo(clean(f"  {name}{one['path']}: {one['kind']}, {size}", newlines=False))

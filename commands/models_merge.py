@@ -1,0 +1,61 @@
+"""`wb models merge`: a base and an adapter as one plain checkpoint."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.argument("base")
+@click.argument("adapter")
+@click.option("--out", required=True, type=click.Path(), help="The new folder.")
+@click.option(
+    "--dtype",
+    type=click.Choice(["auto", "bf16", "fp16", "fp32"]),
+    default="auto",
+    show_default=True,
+    help="What it is merged and kept in; auto is the base's own.",
+)
+@click.option("--revision", help="Branch, tag or commit of a hub id.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def merge(
+    base: str, adapter: str, out: str, dtype: str, revision: str | None, as_json: bool
+) -> None:
+    """Write a base and an adapter as one model that needs no adapter.
+
+    It is loaded again and must answer as the two did before its folder appears; wb_merge.json in
+    it says what it was made of. Both models are held in memory in turn, on the CPU.
+
+    \b
+    Example:
+      wb models merge demo runs/lora/adapter --out merged
+      wb prompt demo/test/000012 --model merged
+    """
+    from pathlib import Path
+
+    from commands.asking import interruptible, tell_loading
+    from commands.printing import echo_json
+    from workbench.models.merging import merge_to_folder
+    from workbench.text import clean
+
+    tell = tell_loading()
+    with interruptible() as pressed:
+        note = merge_to_folder(
+            base,
+            adapter,
+            Path(out),
+            dtype=dtype,
+            revision=revision,
+            on_progress=tell,
+            cancelled=pressed,
+        )
+    tell("ready", 1.0)
+    if as_json:
+        echo_json({"path": str(Path(out).absolute()), **note})
+        return
+    click.echo(clean(str(out)))
+    click.echo(
+        f"{note['dtype']}, {note['identity'][:12]}: logits part from the adapter's by "
+        f"{note['difference']:.1g} of the largest",
+        err=True,
+    )
