@@ -26,6 +26,8 @@ class WbError(Exception):
         self.hint = hint
         if kind is not None:
             self.kind = kind
+        if hint:
+            self.add_note(hint)  # a traceback, in a notebook say, ends with it
 
     def to_json(self) -> dict[str, dict[str, str]]:
         """The form that `--json` prints and that a failed record holds."""

@@ -26,6 +26,8 @@ from workbench.notebook.showing import Beside, Shown
 
 if TYPE_CHECKING:
     from sessions.session_log import SessionLog
+    from workbench.engine.ask import Question
+    from workbench.notebook.grids import Grid
     from workbench.notebook.maps import Map, Maps
     from workbench.sample import Sample
 
@@ -85,7 +87,8 @@ def ask(
     """Ask a model, as `wb prompt` does; the answer grows under the cell.
 
     Args:
-        about: A sample or a UID; or images: a path, a Pillow image, a list of them; or `None`.
+        about: A sample or a UID; or images: a path, a Pillow image, a list of them; or `None`;
+            or an answer, for the next turn of that conversation.
         prompt: What to ask; a sample alone is asked by the template of its task.
         template: A prompt of the pool, such as `statement/yes-no`.
         system: A system turn before `prompt`.
@@ -113,6 +116,44 @@ def ask(
         words=words,
     )
     return say(asked, _log() if record else None, stream=stream)
+
+
+def sweep(
+    about: Any,
+    prompt: str | Sequence[str] | None = None,
+    *,
+    label_scores: bool | Sequence[str] = False,
+    record: bool = True,
+    **words: Any,
+) -> Grid:
+    """Ask with every combination of values: `sweep(sample, temperature=[0, 0.7], seed=[1, 2])`.
+
+    Args:
+        about: As in `ask`.
+        prompt: What to ask; several make an axis.
+        label_scores: As in `ask`.
+        record: Leave a line in the session for each cell.
+        words: As in `ask`, `template` and `system` too; a list is an axis.
+
+    Raises:
+        UsageError: No word has several values, or there are too many combinations.
+        KeyboardInterrupt: The cell was interrupted; what was said is on record.
+    """
+    from workbench.errors import UsageError
+    from workbench.notebook import grids
+    from workbench.notebook.settling import question
+
+    given: dict[str, Any] = ({} if prompt is None else {"prompt": prompt}) | words
+    axes = grids.axes_of(given)
+    if not axes:
+        raise UsageError("no word has several values", hint="for example temperature=[0, 0.7, 1]")
+
+    def build(values: dict[str, Any]) -> Question:
+        said = given | values
+        own = {name: said.pop(name, None) for name in ("prompt", "template", "system")}
+        return question(about, **own, label_scores=label_scores, words=said)
+
+    return grids.ask_all(axes, build, _log() if record else None)
 
 
 def explain(

@@ -19,6 +19,7 @@ from workbench.sample import Answer, Token
 from workbench.text import clean
 
 if TYPE_CHECKING:
+    from sessions.errors import WbError
     from sessions.records import PromptRecord
     from sessions.session_log import SessionLog
     from workbench.engine.ask import Question
@@ -70,6 +71,7 @@ class Said(Shown, Answer):
             + html.block(html.muted(html.prose(words)))
             + html.block(tokens_html(self.tokens, self.text), "font-size:1.1em")
             + html.facts(self._facts())
+            + html.block(html.muted(html.esc(" · ".join(self._figures()))))
             + html.folded("tokens", tokens_table(self.tokens))
             + html.folded("the whole prompt", self._prompt())
         )
@@ -91,7 +93,6 @@ class Said(Shown, Answer):
             rows.append(("read as", f"{read}{gold} {html.verdict(self.right)}"))
         if self.label_scores:
             rows.append(("label scores", scores_table(self.label_scores)))
-        rows.append(("", html.muted(html.esc(" · ".join(self._figures())))))
         return rows
 
     def _figures(self) -> list[str]:
@@ -190,6 +191,21 @@ def scores_table(scores: Mapping[str, float]) -> str:
     return html.table(("label", "log-likelihood", "share"), rows)
 
 
+def told(
+    answer: Answer, question: Question | None, record: PromptRecord | None, log: SessionLog | None
+) -> Said:
+    """An answer with what was asked and where it stands on record."""
+    values = {f.name: getattr(answer, f.name) for f in fields(Answer)}
+    return Said(**values, question=question, record=record, session=log.id if log else None)
+
+
+def warn(problem: WbError) -> None:
+    """Tell what could not be kept of a question; it is asked all the same."""
+    import warnings
+
+    warnings.warn(clean(problem.message, newlines=False), stacklevel=2)
+
+
 def say(question: Question, log: SessionLog | None, *, stream: bool = True) -> Said:
     """Ask the engine, drawing the answer under the cell as it grows.
 
@@ -214,9 +230,11 @@ def say(question: Question, log: SessionLog | None, *, stream: bool = True) -> S
     def tell(stage: str, share: float) -> None:
         live.draw(lambda: html.muted(f"loading: {html.esc(stage, 80)} {share:.0%}"))
 
-    with Engine.connect(start=True) as engine, interruptible() as pressed:
+    with Engine.connect(start=True, specs=[question.spec]) as engine, interruptible() as pressed:
         try:
-            for event in ask(engine, question, log=log, cancelled=pressed, on_progress=tell):
+            for event in ask(
+                engine, question, log=log, cancelled=pressed, on_progress=tell, on_problem=warn
+            ):
                 if isinstance(event, Token):
                     tokens.append(event)
                     live.draw(lambda: html.block(tokens_html(tokens)), now=len(tokens) == 1)
@@ -227,8 +245,7 @@ def say(question: Question, log: SessionLog | None, *, stream: bool = True) -> S
         except BaseException:
             live.clear()
             raise
-        values = {f.name: getattr(answer, f.name) for f in fields(Answer)}
-        said = Said(**values, question=question, record=record, session=log.id if log else None)
+        said = told(answer, question, record, log)
         if pressed():
             kept = "it is on record" if log is not None else "it is not on record"
             words = f"interrupted: this was said so far, and {kept}"

@@ -184,10 +184,12 @@ def explain(
     """
     from workbench.engine.client import Engine
     from workbench.errors import Cancelled, UsageError
+    from workbench.models.elsewhere import refuse_weights
 
     question = said.question
     if question is None:
         raise UsageError("this answer does not know its question", hint="explain what ask gave")
+    refuse_weights(question.spec, "Grad-CAM")
     live = Live()
 
     def tell(stage: str, share: float) -> None:

@@ -9,13 +9,16 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.engine.decoding import Decoding
 from workbench.errors import DataError, UsageError
 from workbench.models.spec import ModelSpec
+from workbench.notebook.answers import Said
 from workbench.sample import ImageRef, Sample
+from workbench.text import clean
 
 if TYPE_CHECKING:
     from workbench.engine.ask import Question
@@ -41,7 +44,19 @@ def spec_from(words: Mapping[str, Any]) -> ModelSpec:
     given = _said(words, MODEL)
     if given.get("adapter") == "none":
         given["adapter"] = None
-    return absolute(ModelSpec(**given))
+    return named(absolute(ModelSpec(**given)))
+
+
+def named(spec: ModelSpec) -> ModelSpec:
+    """The same; where it is a server's, it may from now on be asked on a record's word."""
+    import warnings
+
+    from workbench.engine.servers import remember, warning
+
+    remember(spec.model)
+    if said := warning(spec.model):
+        warnings.warn(clean(said, newlines=False), stacklevel=2)
+    return spec
 
 
 def decoding_from(words: Mapping[str, Any]) -> Decoding:
@@ -67,7 +82,8 @@ def question(
     """The question of a cell.
 
     Args:
-        about: A sample, a UID, an image (path, Pillow, `ImageRef`), several images, or nothing.
+        about: A sample, a UID, an image (path, Pillow, `ImageRef`), several images, or nothing;
+            or an answer, for the next turn of that conversation.
         prompt: Free text; without it a template is filled from the sample.
         template: Of the pool; `None` is that of the settings, else of the sample's task.
         system: A system turn before free text.
@@ -81,15 +97,18 @@ def question(
     words = dict(words or {})
     known = {*MODEL, *KNOBS, *_SHOTS}
     if unknown := sorted(set(words) - known):
+        near = get_close_matches(unknown[0], known, n=1)
         raise UsageError(
             f"unknown words: {', '.join(unknown)}",
-            hint=f"the words are {', '.join(sorted(known))}",
+            hint=f"did you mean {near[0]}?" if near else f"they are {', '.join(sorted(known))}",
             kind="bad_knob",
         )
     if prompt and template:
         raise UsageError("prompt and template are both a prompt", hint="leave one of them out")
     if system and not prompt:
         raise UsageError("system goes with prompt", hint="a template says its own system turn")
+    if isinstance(about, Said):
+        return _scored(_next_turn(about, prompt, template, system, words), label_scores)
     sample = _sample_of(about)
     if sample is not None:
         asked = _of_sample(sample, prompt, template, system, words)
@@ -145,6 +164,32 @@ def _of_sample(
         shots=draw_shots(source, wish.count, wish.seed, sample, wish) if wish and source else (),
         revision=revision,
     )
+
+
+def _next_turn(
+    said: Said,
+    prompt: str | None,
+    template: str | None,
+    system: str | None,
+    words: Mapping[str, Any],
+) -> Question:
+    """What was said so far and another question, of the same model by the same knobs."""
+    from workbench.engine.ask import follow_up
+    from workbench.engine.protocol import absolute
+
+    if said.question is None or said.record is None:
+        raise UsageError("this answer does not know its question", hint="give what ask gave")
+    if not prompt or template or system or any(words.get(name) for name in _SHOTS):
+        raise UsageError("a next turn is a prompt alone", hint='ask(answer, "And why?")')
+    asked = follow_up(said.question, said.text, said.record.id, prompt)
+    spec, knobs = (
+        {name: words[name] for name in names if words.get(name) is not None}
+        for names in (MODEL, KNOBS)
+    )
+    if spec.get("model", asked.spec.model) != asked.spec.model:
+        asked = replace(asked, spec=replace(asked.spec, adapter=None, revision=None))
+    decoding = Decoding.from_json(asked.decoding.to_json() | knobs)
+    return replace(asked, spec=named(absolute(replace(asked.spec, **spec))), decoding=decoding)
 
 
 def _wish(words: Mapping[str, Any]) -> Any:

@@ -94,6 +94,11 @@ def test_samples_answers_maps_and_figures_show_themselves(cells):
     label, right, scores = eval(shown(cells, "answer.label,", "text/plain"))
     assert (label, right) == ("True", True)
     assert scores["true"] > scores["false"]
+    grid = shown(cells, "wb.sweep", "text/plain").splitlines()
+    assert grid[0].startswith("4 of 4 cells")
+    assert [line.partition(":")[0] for line in grid[1:]] == [
+        f"temperature {t}, seed {s}" for t in (0.5, 1.0) for s in (1, 2)
+    ]
     heat = shown(cells, "wb.explain(answer)")
     assert heat.count("<img") == 2
     assert "linear-gradient" in heat
@@ -112,7 +117,7 @@ def test_bookmarks_go_round_by_next(cells):
 
 def test_the_session_replays_to_the_same_words(cells):
     replayed = shown(cells, "wb.replay()", "text/plain").splitlines()
-    assert replayed[0].endswith("6 asked again: 6 same, 0 changed")
+    assert replayed[0].endswith("8 asked again: 8 same, 0 changed")
     assert "= same" in shown(cells, "wb.replay()")
 
 

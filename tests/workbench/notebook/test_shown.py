@@ -24,15 +24,18 @@ from workbench.engine.ask import question_of
 from workbench.engine.decoding import Decoding
 from workbench.engine.recording import record_of
 from workbench.engine.replay import Replayed, first_difference
-from workbench.errors import UnknownName
+from workbench.engine.sweep import Cell, Sweep
+from workbench.errors import UnknownName, UsageError
 from workbench.explain.result import HeatMap
 from workbench.models.spec import ModelSpec
 from workbench.notebook import showing
 from workbench.notebook.answers import Said, tokens_html
+from workbench.notebook.grids import Grid, axes_of
 from workbench.notebook.maps import Map, Maps
 from workbench.notebook.pictures import MOST_PIXELS, data_url
 from workbench.notebook.replays import Replays, settled
 from workbench.notebook.samples import Dataset, shown_sample
+from workbench.notebook.settling import decoding_from, question, spec_from
 from workbench.sample import Answer, ImageRef, Sample, Token
 
 HOSTILE = "<script>alert('1')</script>\x1b[31m\u202e\" onload=x $\\href{a}{b}$"
@@ -121,6 +124,13 @@ def parsed(thing) -> Strict:
     return reader
 
 
+def grid() -> Grid:
+    questions = [said(f"{HOSTILE} {n}").question for n in range(3)]
+    cells = tuple(Cell(n, {"system": HOSTILE, "seed": n}, q) for n, q in enumerate(questions))
+    sweep = Sweep({"system": (HOSTILE,), "seed": (0, 1, 2)}, cells)
+    return Grid(sweep, {0: said()}, {1: UnknownName(HOSTILE)})
+
+
 THINGS = {
     "sample": lambda: shown_sample(hostile_sample()),
     "bad sample": lambda: shown_sample(hostile_sample(error=HOSTILE)),
@@ -129,6 +139,7 @@ THINGS = {
     "map": heat,
     "maps": lambda: Maps([heat(), heat()]),
     "replays": replays,
+    "grid": grid,
     "beside": lambda: api.beside(said(), heat()),
 }
 
@@ -241,6 +252,72 @@ def test_another_model_in_a_replay_drops_the_adapter_of_the_first():
     assert settled(record, {"adapter": "none"}).adapter is None
     other = settled(record, {"model": "org/two"})
     assert (other.adapter, other.revision, other.quantization) == (None, None, "4bit")
+
+
+def test_a_cell_means_what_the_flags_of_that_name_mean(monkeypatch):
+    asked = question("demo/test/000012", None, words={"temperature": 0.7, "seed": 3, "shots": 1})
+    assert (asked.template, asked.decoding.temperature, asked.decoding.seed) == (
+        "statement/true-false",
+        0.7,
+        3,
+    )
+    assert len(asked.shots) == 2
+    assert asked.dataset_revision == api.open_dataset("demo/test").revision
+    named = question(api.sample("demo/test/000012"), None, words={"shots": ["demo/train/000001"]})
+    assert named.shots == ("demo/train/000001",)
+    scored = question("demo/test/000012", "Well?", label_scores=["yes", "no"])
+    assert scored.score == ("yes", "no")
+    monkeypatch.setenv("WB_TEMPERATURE", "0.4")
+    monkeypatch.setenv("WB_ADAPTER", "/some/adapter")
+    assert decoding_from({}).temperature == 0.4
+    assert decoding_from({"temperature": 0.0}).temperature == 0.0
+    assert spec_from({}).adapter == "/some/adapter"
+    assert spec_from({"adapter": "none"}).adapter is None
+
+
+@pytest.mark.parametrize(
+    ("about", "prompt", "more", "message"),
+    [
+        ("demo/test/000012", None, {"temprature": 1}, "unknown words: temprature"),
+        ("demo/test/000012", None, {"temperature": -1}, "--temperature wants a number"),
+        ("demo/test/000012", "x", {"shots": 2}, "--shots goes with a template"),
+        (None, None, {}, "no prompt to ask"),
+        (3.5, "x", {}, "float is no image and no sample"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_by_name_with_what_to_do(about, prompt, more, message):
+    with pytest.raises(UsageError, match=message) as error:
+        question(about, prompt, words=more)
+    assert error.value.__notes__ == [error.value.hint]  # the last line of a cell's traceback
+
+
+def test_images_of_ones_own_are_asked_about_by_path_or_as_pictures(tmp_path):
+    (tmp_path / "a.png").write_bytes(png())
+    asked = question([tmp_path / "a.png", Image.new("L", (9, 9))], "Which?", system="Brief.")
+    first, second = (ref for message in asked.messages for ref in message.images)
+    assert (first.path, second.load().size) == (tmp_path / "a.png", (9, 9))
+    assert asked.messages[0].role == "system"
+
+
+def test_an_answer_takes_a_next_turn_with_its_own_model_and_knobs():
+    first = said("True.")
+    turn = question(first, "And why?", words={"seed": 5})
+    assert [m.role for m in turn.messages[-3:]] == ["user", "assistant", "user"]
+    assert [m.text for m in turn.messages[-2:]] == ["True.", "And why?"]
+    assert (turn.spec, turn.decoding.seed, turn.follows) == (
+        first.question.spec,
+        5,
+        first.record.id,
+    )
+    with pytest.raises(UsageError, match="a prompt alone"):
+        question(first, None)
+
+
+def test_a_list_is_an_axis_unless_it_is_one_value():
+    words = {"stop": ["a", "b"], "shots": ["a/b/c"], "seed": [1, 2], "temperature": 0.5}
+    assert axes_of(words) == {"seed": (1, 2)}
+    with pytest.raises(UsageError, match="no word has several values"):
+        api.sweep("demo/test/000012", temperature=0.5)
 
 
 def test_next_moves_the_cursor_that_the_bench_moves():
