@@ -57,7 +57,7 @@ class Service:
     def __init__(self, engine):
         self._engine = engine
 
-    def client(self):
+    def client(self, specs=()):
         return self._engine
 
     def working(self, what=""):

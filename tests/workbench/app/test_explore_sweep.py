@@ -70,7 +70,7 @@ async def test_a_grid_fills_with_an_answer_per_cell_at_every_size(size):
         screen.query_one("#sweep-seed").value = "3,5"
         await opened.shows("2 temp x 2 seed: 4 answers")
         await opened.press("enter")
-        await opened.shows("4 of 4 · 4 different", "Heat 0.7, seed 5.", "temp 0.7, seed 3")
+        await opened.shows("4 of 4 · 4 different", "Heat 0.7, seed 5.", "seed 3 · temp 0.7")
         assert len(engine.asked) == 4
         records = prompts()
         assert len({record.sweep for record in records}) == 1 and records[0].sweep

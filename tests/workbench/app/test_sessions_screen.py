@@ -3,7 +3,7 @@
 import threading
 
 from sessions.records import NoteRecord
-from sessions.session_log import SessionLog
+from sessions.session_log import SessionLog, find_session
 from tests.workbench.app.bench_host import Host, drawn, until
 from tests.workbench.app.make_records import Parrot, ask_demo, make_session, prompt_record
 from workbench.app.lists.dialogs import AskLine
@@ -114,6 +114,10 @@ async def test_replaying_all_counts_what_changed_and_marks_it():
         await pilot.press("c")
         await pilot.pause()
         assert [pair.new.text for pair in screen.panel._shown] == ["False. There it was."]
+        kept = find_session("day.replay")
+        assert f"kept in {kept.id}" in drawn(app)
+        assert [r.replay_of for r in kept.records()] == [r.id for r in log.records()]
+        assert [r.text for r in kept.records()] == [pair.new.text for pair in screen.panel.pairs]
         records = log.records()
         await pilot.press("y", "enter")
         await pilot.pause()

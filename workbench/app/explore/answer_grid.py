@@ -69,15 +69,16 @@ class Tile:
 
     @property
     def caption(self) -> str:
-        """What it has of the axes, in a line."""
-        return ", ".join(value_words(name, value) for name, value in self.values.items())
+        """What it has of the axes, in a line; what changes from tile to tile first."""
+        words = [value_words(name, value) for name, value in self.values.items()]
+        return " · ".join(reversed(words)) or "the one answer"
 
 
 def value_words(name: str, value: Any) -> str:
     """`temp 0.7`; a template, model or adapter by its own name."""
     shown = f"{value:g}" if isinstance(value, float) else str(value)
     if name == "template":
-        return "free text" if value is None else shown
+        return "free text" if value is None else shown.partition("/")[2] or shown
     if name in ("model", "adapter"):
         words = shown.rstrip("/").split("/")
         bare = words[-2][-6:] if len(words) > 1 and words[-1] == "adapter" else words[-1]
@@ -116,12 +117,16 @@ class AnswerGrid(ScrollView, can_focus=True):
     class Opened(Message):
         """A tile was clicked twice."""
 
+    class Left(Message):
+        """The cursor goes up beyond the first row."""
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.tiles: list[Tile] = []
         self.columns_wanted = 0
         self.reference: int | None = None
-        self._step, self._turn = 1, 0
+        self._chosen: int | None = None
+        self._turn = 0
 
     # -- content ---------------------------------------------------------------------------
 
@@ -160,9 +165,20 @@ class AnswerGrid(ScrollView, can_focus=True):
         """Columns of a tile."""
         return max(4, (self.size.width + _GAP) // self.across - _GAP)
 
+    @property
+    def tile_height(self) -> int:
+        """Lines of a tile: as chosen, else the largest at which all are in sight."""
+        if self._chosen is not None:
+            return HEIGHTS[self._chosen]
+        fits = [h for h in HEIGHTS[1:] if self._rows * (h + _GAP) <= self.size.height + _GAP]
+        return max(fits, default=HEIGHTS[1])
+
+    @property
+    def _rows(self) -> int:
+        return (len(self.tiles) + self.across - 1) // self.across
+
     def _settle(self) -> None:
-        lines = HEIGHTS[self._step] + _GAP
-        rows = (len(self.tiles) + self.across - 1) // self.across
+        lines, rows = self.tile_height + _GAP, self._rows
         self.virtual_size = Size(max(1, self.size.width), max(1, rows * lines))
         region = Region(0, self.cursor // self.across * lines, 1, lines)
         self.scroll_to_region(region, animate=False, force=True)
@@ -177,13 +193,13 @@ class AnswerGrid(ScrollView, can_focus=True):
     def action_move(self, across: int, down: int) -> None:
         """One tile in a direction; above the first row is the form."""
         if down < 0 and self.cursor < self.across:
-            self.screen.focus_previous()
+            self.post_message(self.Left())
             return
         self._go(self.cursor + across + down * self.across)
 
     def action_page(self, by: int) -> None:
         """A screenful."""
-        rows = max(1, self.size.height // (HEIGHTS[self._step] + _GAP))
+        rows = max(1, self.size.height // (self.tile_height + _GAP))
         self._go(self.cursor + by * rows * self.across)
 
     def action_end(self, last: bool) -> None:
@@ -192,7 +208,8 @@ class AnswerGrid(ScrollView, can_focus=True):
 
     def action_resize(self, by: int) -> None:
         """Larger or smaller tiles."""
-        self._step = max(0, min(len(HEIGHTS) - 1, self._step + by))
+        at = HEIGHTS.index(self.tile_height) + by
+        self._chosen = max(0, min(len(HEIGHTS) - 1, at))
         self._settle()
 
     def action_refer(self) -> None:
@@ -208,7 +225,7 @@ class AnswerGrid(ScrollView, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         """A click puts the cursor there; a second one opens."""
         column = event.x // (self.tile_width + _GAP)
-        row = (int(self.scroll_offset.y) + event.y) // (HEIGHTS[self._step] + _GAP)
+        row = (int(self.scroll_offset.y) + event.y) // (self.tile_height + _GAP)
         place = row * self.across + column
         if column < self.across and place < len(self.tiles):
             self._go(place)
@@ -219,7 +236,7 @@ class AnswerGrid(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One line: a piece of each tile in its row."""
-        row, line = divmod(y + int(self.scroll_offset.y), HEIGHTS[self._step] + _GAP)
+        row, line = divmod(y + int(self.scroll_offset.y), self.tile_height + _GAP)
         width = self.size.width
         pieces: list[Strip] = []
         last = min(len(self.tiles), (row + 1) * self.across)
@@ -229,7 +246,7 @@ class AnswerGrid(ScrollView, can_focus=True):
         return strip.adjust_cell_length(width).apply_style(self.rich_style)
 
     def _piece(self, place: int, line: int) -> Strip:
-        tile, width, lines = self.tiles[place], self.tile_width, HEIGHTS[self._step]
+        tile, width, lines = self.tiles[place], self.tile_width, self.tile_height
         if line == 0:
             return self._caption(place, tile, width)
         if line >= lines:

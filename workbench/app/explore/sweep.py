@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from workbench.engine.sweep import Sweep
 
 
+_ROOMY = 32  # lines at which form and answers stand together
+
+
 @dataclass(frozen=True)
 class Prompt:
     """What the grid is about.
@@ -82,6 +85,7 @@ class SweepScreen(Screen[Chosen]):
     DEFAULT_CSS = """
     SweepScreen { background: $background; }
     SweepScreen #sweep-title { height: 1; padding: 0 1; }
+    SweepScreen.-folded SweepForm { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Ask / open", id="sweep.open"),
@@ -162,6 +166,8 @@ class SweepScreen(Screen[Chosen]):
             return plan(typed.axes, lambda cell: self.prompt.build(typed.values(cell)))
 
         self.asker.start(make)
+        # Where there is no room for both the form yields to the answers.
+        self.set_class(self.size.height < _ROOMY, "-folded")
         self.grid.focus()
         self._title()
 
@@ -169,10 +175,7 @@ class SweepScreen(Screen[Chosen]):
         if not self.is_running:
             return
         self.sweep_id = sweep.id
-        self._tiles = {
-            cell.number: Tile(cell.values or {"the one answer": ""}, cell.question)
-            for cell in sweep.cells
-        }
+        self._tiles = {cell.number: Tile(cell.values, cell.question) for cell in sweep.cells}
         axes = list(sweep.axes.values())
         self.grid.show(list(self._tiles.values()), len(axes[-1]) if len(axes) > 1 else 0)
         self._title()
@@ -260,8 +263,14 @@ class SweepScreen(Screen[Chosen]):
         self.chosen.question, self.chosen.record = tile.question, tile.record
         self._leave()
 
+    @on(AnswerGrid.Left)
+    def _left(self, event: AnswerGrid.Left) -> None:
+        event.stop()
+        self.action_form()
+
     def action_form(self) -> None:
         """Back to the form."""
+        self.remove_class("-folded")
         self.query_one("#sweep-temperature", Input).focus()
 
     def action_copy(self) -> None:

@@ -28,6 +28,7 @@ from workbench.engine.replay import Replayed, replay, spec_of
 from workbench.errors import EngineError
 
 if TYPE_CHECKING:
+    from sessions.session_log import SessionLog
     from workbench.app.app import WbApp
     from workbench.models.spec import ModelSpec
 
@@ -139,19 +140,22 @@ class SessionDeeds(Screen[None]):
         """
         self._replayed_with = None if spec is None else name
         self.add_class("-replay", "-inside")
-        self.panel.begin(len(records), name)
+        log = replay_log(self.session.id if self.session else "session")
+        self.panel.begin(len(records), name, kept_in=log.id)
         self.panel.rows.focus()
-        self._replaying = self._replay(records, spec)
+        self._replaying = self._replay(records, spec, log)
 
     @work(thread=True, group="replay", exclusive=True, exit_on_error=False)
-    def _replay(self, records: Sequence[PromptRecord], spec: ModelSpec | None) -> None:
+    def _replay(
+        self, records: Sequence[PromptRecord], spec: ModelSpec | None, log: SessionLog
+    ) -> None:
         worker, service = get_current_worker(), self.bench.engine()
         failure: Exception | None = None
         try:
             engine = service.client([spec] if spec else map(spec_of, records))
             service.working("replay")
             for record in records:
-                pair = replay(engine, record, spec, cancelled=lambda: worker.is_cancelled)
+                pair = replay(engine, record, spec, log=log, cancelled=lambda: worker.is_cancelled)
                 if isinstance(pair.error, EngineError):
                     raise pair.error  # the engine is gone: the others would fail the same way
                 if worker.is_cancelled:
@@ -220,6 +224,14 @@ class SessionDeeds(Screen[None]):
         uid = pair.old.uid if pair else getattr(self.entries.entry, "uid", None)
         if uid:
             self.bench.copy_text(uid, "UID")
+
+
+def replay_log(session_id: str) -> SessionLog:
+    """A session of its own for the answers of a replay; its file comes with the first of them."""
+    from sessions.ids import new_id
+    from sessions.session_log import SessionLog
+
+    return SessionLog.open(f"{session_id[:80]}.replay-{new_id()[-6:]}")
 
 
 def model_choices() -> list[Choice]:

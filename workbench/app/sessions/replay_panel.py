@@ -20,6 +20,7 @@ from workbench.app.lists.row_list import Cell, Column, RowList
 from workbench.app.sessions.reading import who
 from workbench.app.sessions.replaying import side_by_side
 from workbench.engine.replay import Replayed, summary
+from workbench.text import clean
 
 
 class ReplayPanel(Vertical):
@@ -48,7 +49,7 @@ class ReplayPanel(Vertical):
         self.running = False
         self._shown: list[Replayed] = []
         self._changed_only = False
-        self._model = ""
+        self._model = self._kept_in = ""
         self._turn = 0
 
     def compose(self) -> ComposeResult:
@@ -82,13 +83,15 @@ class ReplayPanel(Vertical):
             self._turn += 1
             self._draw_figures()
 
-    def begin(self, total: int, model: str) -> None:
+    def begin(self, total: int, model: str, *, kept_in: str = "") -> None:
         """Prompts are about to be asked again.
 
         Args:
             total: How many.
             model: Of whom.
+            kept_in: The session that the new answers go to.
         """
+        self._kept_in = kept_in
         self.pairs, self.total, self.running, self._model = [], total, True, model
         self.query_one("#old-text", Static).update("")
         self.query_one("#new-text", Static).update("")
@@ -174,6 +177,8 @@ class ReplayPanel(Vertical):
         _count(second, counts["now_right"], "now right", palette.good, palette)
         _count(second, counts["now_wrong"], "now wrong", palette.bad, palette)
         _count(second, counts["failed"], "failed", palette.bad, palette)
+        if self._kept_in and any(pair.kept for pair in self.pairs):
+            second.append(f"kept in {clean(self._kept_in, newlines=False)}", palette.dim)
         self.query_one("#replay-figures", Static).update(Text("\n").join([first, second]))
 
     def _row(self, pair: Replayed) -> Sequence[Cell]:
