@@ -200,10 +200,19 @@ def _show(status: dict[str, Any], as_json: bool) -> None:
             ("weights", _size(model["memory_bytes"])),
             ("identity", model["identity"][:16]),
         ]
+        rows += [("adapter", _adapter(one)) for one in model.get("adapters", ())]
     if status["leaves_after_s"]:
         rows.append(("leaves", f"after {duration(status['leaves_after_s'])} without a request"))
     for name, value in rows:
         click.echo(f"{name:9} {value}")
+
+
+def _adapter(one: dict[str, Any]) -> str:
+    from workbench.text import clean
+
+    name = f"{one['name']} = {one['path']}" if one["name"] else one["path"]
+    on = ", on" if one["active"] else ""
+    return clean(f"{name} ({one['kind']}, {_size(one['memory_bytes'])}{on})", newlines=False)
 
 
 def _size(count: int | None) -> str:
