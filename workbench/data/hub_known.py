@@ -42,3 +42,10 @@ KNOWN: dict[str, dict[str, Any]] = {
         "licence": "see SNLI-VE and Flickr30k",
     },
 }
+
+# Layout -> the repository that holds it, where there is one whose columns are known.
+REPOS = {
+    "nlvr2": "pingzhili/nlvr2",
+    "cifar10": "uoft-cs/cifar10",
+    "esnlive": "Dec2Enc/e-snli-ve",
+}

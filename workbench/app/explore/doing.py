@@ -107,25 +107,7 @@ class Doing(Running):
     # -- choosing --------------------------------------------------------------------------
 
     def action_dataset(self) -> None:
-        """Choose a dataset and a split."""
-
-        def work(token: Token) -> None:
-            from workbench.data.registry import list_datasets
-
-            choices = []
-            for info in list_datasets():
-                for split, length in info.splits.items():
-                    size = "endless" if length is None else f"{length:,}"
-                    if length is None and info.kind != "demo":
-                        size = "not counted yet"
-                    about = f"{size} · {info.task} · {info.error or info.description}"
-                    name = f"{info.name}/{split}"
-                    choices.append(Choice(name, about, name))
-            self.bench.call_soon(self._choose_dataset, choices)
-
-        self.bench.tasks.run("choices", work)
-
-    def _choose_dataset(self, choices: list[Choice]) -> None:
+        """Choose a dataset and a split, how it is read, and have it here."""
         source = self.browser.source if self.browser else None
         here = f"{source.dataset}/{source.split}" if source else None
 
@@ -133,12 +115,9 @@ class Doing(Running):
             if spec:
                 self.open_dataset(spec)
 
-        from workbench.app.widgets.picker import Picker
+        from workbench.app.explore.data_picker import DataPicker
 
-        picker = Picker(
-            "Dataset", choices, current=here, free="type to narrow, or dataset/split[:800]"
-        )
-        self.app.push_screen(picker, take)
+        self.app.push_screen(DataPicker(here), take)
 
     def action_model(self) -> None:
         """Choose a model and an adapter."""

@@ -80,9 +80,16 @@ class Picker(ModalScreen[Any]):
             self._shown.append(Choice(typed.strip(), "take what was typed", typed.strip()))
         options = self.query_one(OptionList)
         options.clear_options()
-        options.add_options(Option(_prompt(c)) for c in self._shown)
+        options.add_options(self._option(c) for c in self._shown)
         at = next((i for i, c in enumerate(self._shown) if c.value == self.current), 0)
         options.highlighted = at if self._shown else None
+
+    def _option(self, choice: Choice) -> Option:
+        return Option(_prompt(choice))
+
+    def dismiss_with(self, value: Any) -> None:
+        """Something was chosen."""
+        self.dismiss(value)
 
     def action_cursor(self, by: int) -> None:
         """Move in the list while the input keeps the focus."""
@@ -96,11 +103,11 @@ class Picker(ModalScreen[Any]):
     def _take(self) -> None:
         at = self.query_one(OptionList).highlighted
         if at is not None and at < len(self._shown):
-            self.dismiss(self._shown[at].value)
+            self.dismiss_with(self._shown[at].value)
 
     @on(OptionList.OptionSelected)
     def _click(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(self._shown[event.option_index].value)
+        self.dismiss_with(self._shown[event.option_index].value)
 
     def action_leave(self) -> None:
         """Nothing is chosen."""

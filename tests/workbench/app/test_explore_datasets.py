@@ -1,0 +1,177 @@
+"""The dataset picker: what each needs, its mode, caching as a job; a hundred, and broken ones."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input, OptionList, Static
+
+from tests.workbench.app.explore_bench import SIZES, Bench, bench
+from workbench.app.explore.data_picker import DataForm, DataPicker
+from workbench.app.widgets.text_panel import ErrorPanel
+from workbench.data.hub_repo import parse_ref
+from workbench.data.hub_state import mode_of
+from workbench.data.mapping import SplitFile, TableMapping, datasets_dir, save_mapping
+
+
+def hub_set(name: str = "pairs") -> None:
+    ref = parse_ref("hub:someone/pairs")
+    files = tuple(
+        SplitFile(split, str(dataclasses.replace(ref, split=split)), rows=rows)
+        for split, rows in (("train", 6000), ("dev", 15))
+    )
+    save_mapping(TableMapping(name, files, kind="hub", id="id", licence="CC-BY-4.0"))
+
+
+def table(folder: Path, name: str) -> Path:
+    path = folder / f"{name}.jsonl"
+    path.write_text('{"id": "a", "question": "q?"}\n')
+    texts = {"question": "question"}
+    save_mapping(TableMapping(name, (SplitFile("all", str(path), rows=1),), id="id", texts=texts))
+    return path
+
+
+def picker(b: Bench) -> DataPicker:
+    assert isinstance(b.app.screen, DataPicker)
+    return b.app.screen
+
+
+def lines(b: Bench) -> list[str]:
+    options = picker(b).query_one(OptionList)
+    return [str(options.get_option_at_index(n).prompt) for n in range(options.option_count)]
+
+
+def told(b: Bench) -> str:
+    return str(picker(b).query_one("#about", Static).render())
+
+
+@pytest.mark.parametrize("size", [SIZES[0], SIZES[-1]])
+async def test_d_tells_what_each_dataset_needs_and_how_it_is_read(size, tmp_path: Path):
+    hub_set()
+    table(tmp_path, "mine")
+    async with bench(size) as b:
+        await b.press("d")
+        found = "\n".join(lines(b))
+        assert "demo/test  generated · 1,000" in found
+        assert "pairs/train  ☁ streamed · 6,000" in found
+        assert "mine/all  files here · 1" in found
+        assert "hateful_memes  + not added" in found
+        picker(b).query_one(Input).value = "pairs/train"
+        await b.settle()
+        assert "CC-BY-4.0" in told(b) and "wb data cache pairs" in told(b)
+        picker(b).query_one(Input).value = "hateful_memes"
+        await b.settle()
+        assert "not to be passed on" in told(b) and "wb data add hateful_memes FOLDER" in told(b)
+
+
+async def test_the_mode_of_a_hub_dataset_is_switched_by_a_key_and_remembered():
+    hub_set()
+    async with bench(SIZES[0]) as b:
+        await b.press("d")
+        picker(b).query_one(Input).value = "pairs/dev"
+        await b.settle()
+        await b.press("ctrl+t")
+        assert mode_of("pairs") == "streamed"
+        await b.press("ctrl+t")
+        assert mode_of("pairs") == "cached"
+        assert "not cached" in lines(b)[0]
+        await b.press("ctrl+t")
+        assert mode_of("pairs") == "auto"
+        picker(b).query_one(Input).value = "demo/dev"
+        await b.settle()
+        await b.press("ctrl+t")
+        await b.shows("has no mode")
+
+
+async def test_caching_is_started_as_a_job_by_an_edited_line(monkeypatch):
+    hub_set()
+    started: list[tuple[list[str], str]] = []
+    async with bench(SIZES[0]) as b:
+        monkeypatch.setattr(
+            b.app, "start_job", lambda argv, title, **_: started.append((argv, title))
+        )
+        await b.press("d")
+        picker(b).query_one(Input).value = "pairs/dev"
+        await b.settle()
+        await b.press("ctrl+s")
+        assert isinstance(b.app.screen, DataForm)
+        field = b.app.screen.query_one(Input)
+        assert field.value == "wb data cache pairs --split dev"
+        field.value = "rm -rf pairs"
+        await b.press("enter")
+        assert not started and isinstance(b.app.screen, DataForm)
+        field.value = "wb data cache pairs --split dev --limit 5"
+        await b.press("enter")
+        assert isinstance(b.app.screen, DataPicker)
+    assert started == [
+        (["data", "cache", "pairs", "--split", "dev", "--limit", "5"], "cache pairs")
+    ]
+
+
+async def test_a_known_dataset_is_added_from_here_once_its_folder_is_said(monkeypatch):
+    started: list[list[str]] = []
+    async with bench(SIZES[0]) as b:
+        monkeypatch.setattr(b.app, "start_job", lambda argv, title, **_: started.append(argv))
+        await b.press("d")
+        picker(b).query_one(Input).value = "hateful_memes"
+        await b.settle()
+        await b.press("enter", "enter")
+        assert isinstance(b.app.screen, DataForm) and not started  # no folder was said
+        b.app.screen.query_one(Input).value = "wb data add hateful_memes /data/memes"
+        await b.press("enter")
+    assert started == [["data", "add", "hateful_memes", "/data/memes"]]
+
+
+async def test_broken_datasets_say_why_and_the_others_open(tmp_path: Path):
+    gone, _ = table(tmp_path, "gone"), table(tmp_path, "whole")
+    gone.unlink()
+    (datasets_dir() / "bad.toml").write_text("version = [")
+    async with bench(SIZES[0]) as b:
+        await b.press("d")
+        found = "\n".join(lines(b))
+        assert "gone/all  ✗ files missing" in found and "bad  ✗ broken" in found
+        picker(b).query_one(Input).value = "bad broken"
+        await b.settle()
+        await b.press("enter")
+        assert isinstance(b.app.screen, ErrorPanel)
+        await b.press("escape")
+        picker(b).query_one(Input).value = "whole"
+        await b.settle()
+        await b.press("enter")
+        await b.until(lambda: b.explore.uid == "whole/all/a")
+
+
+async def test_a_hundred_datasets_are_listed_and_narrowed_as_one_types(tmp_path: Path):
+    for number in range(100):
+        table(tmp_path, f"set{number:03}")
+    async with bench(SIZES[0]) as b:
+        await b.press("d")
+        assert sum(line.startswith("set") for line in lines(b)) == 100
+        await b.type("set04")
+        assert len([line for line in lines(b) if "set04" in line and "here" in line]) == 10
+        await b.press("down", "enter")
+        await b.until(lambda: b.explore.uid == "set041/all/a")
+
+
+async def test_the_picker_opens_while_a_disk_hangs_and_tells_of_the_others(monkeypatch):
+    from workbench.data import readiness as room
+
+    let_go = threading.Event()
+    plain = room.readiness
+
+    def hanging(name: str):
+        if name == "demo":
+            let_go.wait(30)
+        return plain(name)
+
+    monkeypatch.setattr(room, "readiness", hanging)
+    async with bench(SIZES[0]) as b:
+        await b.pilot.press("d")
+        await b.until(lambda: isinstance(b.app.screen, DataPicker))
+        await b.until(lambda: any("demo_nli/test  generated" in line for line in lines(b)))
+        assert "demo  looking…" in lines(b)
+        let_go.set()
+        await b.until(lambda: any("demo/test  generated" in line for line in lines(b)))

@@ -1,0 +1,289 @@
+"""The dataset picker: what there is, what each needs, how it is read, and how to have it here.
+
+Guarantee: it opens at once and fills as worker threads find out; nothing is read on the event
+loop and the hub is not asked. One broken dataset, or a disk that hangs under one, keeps no other
+from being listed and opened.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from rich.text import Text
+from textual.binding import Binding, BindingType
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from workbench.app.widgets.choice import Choice
+from workbench.app.widgets.picker import LineForm, Picker
+from workbench.text import clean
+
+if TYPE_CHECKING:
+    from textual.timer import Timer
+
+    from workbench.app.app import WbApp
+    from workbench.app.tasks import Token
+    from workbench.data.readiness import Readiness
+
+_LANES = 4  # a disk that hangs holds up one of them
+_REFILL_S = 0.05
+_SIGNS = {"missing": "✗", "broken": "✗", "not added": "+", "hub": "☁"}
+
+
+class DataPicker(Picker):
+    """Returns `dataset/split`, or `None`."""
+
+    HELP_TITLE = "Datasets"
+    HELP = (
+        "Every dataset and split, and what it needs. Ctrl+T changes how a dataset of the hub is "
+        "read (auto, streamed, cached); Ctrl+S fetches it to this machine, as a job."
+    )
+    DEFAULT_CSS = """
+    DataPicker > Vertical { max-width: 120; height: 90%; max-height: 36; }
+    DataPicker Input:focus { border: none; }
+    DataPicker OptionList { height: 1fr; max-height: 100%; }
+    DataPicker #about { height: auto; max-height: 9; margin-top: 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+t,f6", "mode", "Mode", id="datasets.mode"),
+        Binding("ctrl+s,f7", "cache", "Cache", id="datasets.cache"),
+    ]
+
+    def __init__(self, current: str | None = None) -> None:
+        super().__init__(
+            "Dataset", (), current=current, free="type to narrow, or dataset/split[:800]"
+        )
+        self.facts: dict[str, Readiness] = {}
+        self.names: list[str] = []
+        self._refilling: Timer | None = None
+        self._moved = False  # until then the cursor waits for the dataset that is open
+
+    def on_mount(self) -> None:
+        """What is under the cursor is told below the list; reading begins."""
+        self.query_one("Vertical").mount(
+            Static("looking…", id="about", markup=False), before=self.query_one(".keys")
+        )
+        self.query_one(".keys", Static).update(
+            "Enter opens · Ctrl+T mode · Ctrl+S cache · Esc leaves"
+        )
+        super().on_mount()
+        self._read_names()
+
+    # -- reading ---------------------------------------------------------------------------
+
+    @property
+    def bench(self) -> WbApp:
+        """The app, by its own type."""
+        return cast("WbApp", self.app)
+
+    def _read_names(self) -> None:
+        def work(token: Token) -> None:
+            from workbench.data.readiness import dataset_names, not_added
+
+            names = dataset_names()
+            self.bench.call_soon(self._take_names, names)
+            known = not_added()
+            self.bench.call_soon(self._take, known)
+
+        self.bench.tasks.run("datasets", work)
+
+    def _take_names(self, names: list[str]) -> None:
+        if not self.is_mounted:
+            return
+        self.names = names
+        for lane in range(_LANES):
+            self._read_facts(names[lane::_LANES], lane)
+        self._refill()
+
+    def _read_facts(self, names: list[str], lane: int) -> None:
+        if not names:
+            return
+
+        def work(token: Token) -> None:
+            from workbench.data.readiness import readiness
+
+            for name in names:
+                if token.cancelled:
+                    return
+                self.bench.call_soon(self._take, [readiness(name)])
+
+        self.bench.tasks.run(f"datasets {lane}", work)
+
+    def _take(self, found: list[Readiness]) -> None:
+        """Facts that a worker found; many at a time are drawn once."""
+        if not self.is_mounted:
+            return
+        for one in found:
+            self.facts[one.name] = one
+            if one.name not in self.names:
+                self.names.append(one.name)
+        if self._refilling is None:
+            self._refilling = self.set_timer(_REFILL_S, self._refill)
+
+    def on_unmount(self) -> None:
+        """Nobody waits for the facts any more."""
+        for lane in ("datasets", *(f"datasets {n}" for n in range(_LANES))):
+            self.bench.tasks.cancel(lane)
+
+    # -- drawing ---------------------------------------------------------------------------
+
+    def _refill(self) -> None:
+        """The list again, the cursor on what it was on."""
+        self._refilling = None
+        if not self.is_mounted:
+            return
+        under = self.under
+        self.choices = [choice for name in self.names for choice in self._choices(name)]
+        if under is not None and self._moved:
+            self.current = under.value
+        self._fill(self.query_one(Input).value)
+
+    def _choices(self, name: str) -> list[Choice]:
+        fact = self.facts.get(name)
+        if fact is None:
+            return [Choice(name, "looking…", name)]
+        sign = _SIGNS.get(fact.state, " ")
+        if fact.state in ("broken", "not added"):
+            return [
+                Choice(name, f"{sign} {fact.state} · {fact.error or fact.info.task}"[:60], name)
+            ]
+        lines = []
+        for split, rows in fact.info.splits.items():
+            counted = fact.state == "generated" or rows is not None
+            size = "not counted yet" if not counted else "endless" if rows is None else f"{rows:,}"
+            words = f"{sign} {fact.words(split)} · {size} · {fact.info.task}"
+            lines.append(Choice(f"{name}/{split}", words.strip(), f"{name}/{split}"))
+        return lines
+
+    def _option(self, choice: Choice) -> Option:
+        option = super()._option(choice)
+        fact = self._fact_of(choice.value)
+        if fact is not None and fact.state in ("broken", "missing"):
+            prompt = cast("Text", option.prompt)
+            colour = self.app.theme_variables.get("text-error", "")[:7]
+            prompt.stylize(colour if colour.startswith("#") else "red")
+        return option
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """Tell of the one under the cursor."""
+        event.stop()
+        choice = self.under
+        fact = self._fact_of(choice.value) if choice else None
+        self.query_one("#about", Static).update(Text("looking…") if fact is None else about(fact))
+
+    def action_cursor(self, by: int) -> None:
+        """Move in the list; from now on the cursor stays where it was put."""
+        self._moved = True
+        super().action_cursor(by)
+
+    @property
+    def under(self) -> Choice | None:
+        """The choice under the cursor."""
+        at = self.query_one(OptionList).highlighted
+        return self._shown[at] if at is not None and at < len(self._shown) else None
+
+    def _fact_of(self, value: Any) -> Readiness | None:
+        return self.facts.get(str(value).partition("/")[0].partition("[")[0])
+
+    # -- what can be done ------------------------------------------------------------------
+
+    def dismiss_with(self, value: Any) -> None:
+        """Open it where it can be; what cannot be says why and stays."""
+        fact = self._fact_of(value)
+        if fact is not None and fact.state == "broken":
+            from workbench.errors import DataError
+
+            self.bench.fail(DataError(fact.error, hint=fact.needs), f"{fact.name} is broken")
+        elif fact is not None and fact.state == "not added" and "/" not in str(value):
+            self._add(fact)
+        else:
+            self.dismiss(value)
+
+    def action_mode(self) -> None:
+        """The next way to read the dataset under the cursor; kept as `wb data mode` does."""
+        fact = self._hub_fact("has no mode")
+        if fact is None:
+            return
+
+        def work(token: Token) -> None:
+            from workbench.data.hub_state import MODES, mode_of, remember
+            from workbench.data.readiness import readiness
+
+            now = mode_of(fact.name)
+            remember(fact.name, mode=MODES[(MODES.index(now) + 1) % len(MODES)])
+            self.bench.call_soon(self._take, [readiness(fact.name)])
+
+        self.bench.tasks.run("dataset mode", work)
+
+    def action_cache(self) -> None:
+        """A form with the `wb data cache` line; it starts as a job."""
+        fact = self._hub_fact("needs no caching")
+        if fact is None:
+            return
+        choice = self.under
+        split = str(choice.value).partition("/")[2] if choice else ""
+        argv = ["wb", "data", "cache", fact.name, *(["--split", split] if split else [])]
+        self._form("Cache", shlex.join(argv), f"cache {fact.name}", "data cache")
+
+    def _hub_fact(self, why: str) -> Readiness | None:
+        fact = self._fact_of(self.under.value) if self.under else None
+        if fact is not None and fact.state == "hub":
+            return fact
+        if fact is not None:
+            where = {"generated": "it is generated here", "not added": "add it first: Enter"}
+            said = where.get(fact.state, "it lies on this machine")
+            self.notify(f"{fact.name} {why}: {said}", timeout=3, markup=False)
+        return None
+
+    def _add(self, fact: Readiness) -> None:
+        self._form("Add a dataset", fact.add, f"add {fact.name}", "data add", about=fact.needs)
+
+    def _form(self, title: str, line: str, job: str, begins: str, about: str = "") -> None:
+        def take(values: list[str] | None) -> None:
+            if values:
+                self.bench.start_job(shlex.split(values[0])[1:], job)
+
+        words = "It runs as a job and outlives the bench; 3 follows its progress."
+        about = f"{clean(about)}\n{words}" if about else words
+        self.app.push_screen(DataForm(title, line, begins, about), take)
+
+
+class DataForm(LineForm):
+    """A `wb data …` line to edit; returns it."""
+
+    def __init__(self, title: str, line: str, begins: str, about: str) -> None:
+        super().__init__(title, [("", line)], about=about, does="start the job")
+        self.begins = begins
+
+    def check(self, values: list[str]) -> str:
+        """It must be a line that can be started."""
+        try:
+            argv = shlex.split(values[0])
+        except ValueError as error:
+            return f"the line cannot be read: {error}"
+        if argv[:3] != ["wb", *self.begins.split()]:
+            return f"the line begins with `wb {self.begins}`"
+        if "FOLDER" in argv:
+            return "say which folder holds its files, in the place of FOLDER"
+        return "" if len(argv) > 3 else "name the dataset"
+
+
+def about(fact: Readiness) -> Text:
+    """What is told of a dataset below the list."""
+    info, text = fact.info, Text()
+    lines = [
+        ("", fact.error, "bold"),
+        ("", info.description, ""),
+        ("needs", fact.needs or "nothing", ""),
+        ("where", info.where, ""),
+        ("mode", fact.mode, ""),
+        ("licence", info.licence or "not said", ""),
+        ("traps", fact.traps, ""),
+    ]
+    for name, value, style in lines:
+        if value:
+            text.append(f"{name:<8}" if name else "", "dim")
+            text.append(f"{clean(value, newlines=False)}\n", style)
+    text.right_crop(1)
+    return text
