@@ -20,7 +20,7 @@ from workbench.data.folders import find_splits
 from workbench.data.known.joined import JoinedFile
 from workbench.data.mapping import SplitFile, TableMapping, check_name, mapping_path, save_mapping
 from workbench.data.naming import named_file
-from workbench.data.presets import apply_preset, implied_preset
+from workbench.data.presets import apply_preset, fitting_presets, implied_preset
 from workbench.data.registry import DatasetInfo
 from workbench.data.table import TableSource, info_of
 from workbench.errors import DataError, UnknownName, UsageError
@@ -109,7 +109,16 @@ def add(
         image_root=str(_image_root(wish, parts, kind)),
         recipe=wish.recipe,
     )
-    mapping = fill(mapping, wish)
+    fits = fitting_presets(named_file(files[0])[1]) if kind == "folder" and not like else []
+    try:
+        mapping = fill(mapping, wish)
+    except DataError as error:
+        if error.kind != "no_images" or not fits:
+            raise
+        hint = f"it looks like {' or '.join(fits)}: add it with --like {fits[0]}"
+        raise DataError(error.message, hint=hint, kind=error.kind) from error
+    if fits:
+        wish.guesses.append(f"its images alone: its tables look like --like {' or '.join(fits)}")
     mapping, bad = _count(mapping)
     mapping = _note(mapping) if mapping.recipe else mapping
     path = save_mapping(mapping)

@@ -75,6 +75,9 @@ def fill(mapping: TableMapping, wish: Wishes) -> TableMapping:
             "images": tuple(_choose(wish, "image", wish.image, guessing.guess_images(columns))),
             "objects": _objects(wish, reader),
         }
+        if not (texts or label or found["images"]):
+            names = ", ".join(columns[:8]) + (", …" if len(columns) > 8 else "")
+            wish.guesses.append(f"nothing of {names}: name them by --text, --label, --image")
         mapping = dataclasses.replace(mapping, **found)
         return _fill_labels(mapping, wish, reader)
     finally:

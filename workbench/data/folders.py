@@ -67,7 +67,9 @@ class FolderFile:
         rows = b"".join(self._rows(folders))
         if not rows:
             raise DataError(
-                f"{self.root} holds no images", hint=f"known endings: {', '.join(EXTENSIONS)}"
+                f"{self.root} holds no images",
+                hint=f"known endings: {', '.join(EXTENSIONS)}",
+                kind="no_images",
             )
         head = json.dumps(folders, sort_keys=True).encode()
         path = self._cache_path()

@@ -108,6 +108,23 @@ def implied_preset(name: str, files: Sequence[str | Path], wishes: dict[str, Any
         return ""
 
 
+def fitting_presets(folder: Path) -> list[str]:
+    """The known layouts whose files a folder holds, by name; a folder without tables has none."""
+    from workbench.data.known.base import Given
+    from workbench.data.known.places import tables_in
+
+    if not tables_in(Given(folder)):
+        return []
+    found = []
+    for name in preset_names():
+        try:
+            apply_preset(name, [folder], {})
+        except (DataError, UsageError):
+            continue
+        found.append(name)
+    return found
+
+
 def _said(wishes: dict[str, Any]) -> dict[str, Any]:
     default = (None, "", (), [], ReadOptions())
     return {key: value for key, value in wishes.items() if value not in default}

@@ -370,3 +370,21 @@ path = {json.dumps(str(tmp_path / "a.csv"))}
     mapping_path("hand").write_text(body)
     assert get_sample("hand/test/1").texts == {"question": "why?"}
     assert dataset_info("hand").splits == {"test": None}
+
+
+def test_a_folder_of_a_known_layout_under_another_name_is_recognised(tmp_path: Path):
+    lines = [{"question_id": 1, "image_id": "a.jpg", "question": "what?"}]
+    (tmp_path / "val_questions.json").write_text(json.dumps({"questions": lines}))
+    with pytest.raises(DataError, match="holds no images") as caught:
+        add("mine", tmp_path)
+    assert caught.value.hint == "it looks like vqa: add it with --like vqa"
+    write_pictures(tmp_path, ["a.jpg"])
+    guessed = add("mine", tmp_path).guessed
+    assert "its images alone: its tables look like --like vqa" in guessed
+    assert add("mine", tmp_path, like="vqa", replace=True).info.splits == {"val": 1}
+
+
+def test_columns_of_which_nothing_is_taken_are_named(tmp_path: Path):
+    (tmp_path / "t.json").write_text('[["what?", "red", 0], ["which?", "blue", 1]]')
+    words = "nothing of 0, 1, 2: name them by --text, --label, --image"
+    assert words in add("mine", tmp_path / "t.json").guessed
