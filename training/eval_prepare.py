@@ -109,7 +109,6 @@ def prepare(config: EvalConfig, on_progress: OnProgress | None = None) -> Evalua
     from workbench.data.source import open_source
     from workbench.engine.room import make_room
     from workbench.models.base import load_model
-    from workbench.models.loading import pick_device
 
     source = open_source(config.dataset, config.split or None)
     total = _total(source, config.limit)
@@ -123,7 +122,7 @@ def prepare(config: EvalConfig, on_progress: OnProgress | None = None) -> Evalua
     prompter = Prompter(template, source.task, tuple(source.labels), tuple(shots), tuple(spare))
     _try_out(prompter, source, total)
     Reporter(on_progress)(0, total, f"loading {config.spec.model}", force=True)
-    make_room(pick_device(config.spec.device).type)
+    make_room(config.spec)
     loaded = load_model(config.spec)
     return Evaluation(config, source, loaded, prompter, total)
 

@@ -101,7 +101,6 @@ def prepare(config: TrainConfig, on_progress: OnProgress | None = None) -> Train
     from training.train_eval import open_dev
     from workbench.engine.room import make_room
     from workbench.models.base import load_model
-    from workbench.models.loading import pick_device
 
     if config.threads:
         torch.set_num_threads(config.threads)
@@ -109,7 +108,7 @@ def prepare(config: TrainConfig, on_progress: OnProgress | None = None) -> Train
     tell(0, None, "looking at the data", force=True)
     data = open_training(config)
     tell(0, None, f"loading {config.model}", force=True)
-    make_room(pick_device(config.spec.device).type)
+    make_room(config.spec)
     loaded = load_model(config.spec)
     set_seed(config.seed)
     model = attach_lora(loaded, config.lora, config.adapter)

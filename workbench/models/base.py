@@ -254,6 +254,13 @@ class LoadedModel:
         """Whether one of the model's own files is another one; adapters are read anew alone."""
         return stamp(self.path) != self._stamp
 
+    @property
+    def devices(self) -> tuple[torch.device, ...]:
+        """Those that hold it; prompts go in at `device`."""
+        from workbench.models.placement import devices_of
+
+        return devices_of(self.base, self.device)
+
     def memory_bytes(self) -> int:
         """Bytes of parameters and buffers, and of the adapters that are kept."""
         active = self.adapters.active
@@ -302,17 +309,18 @@ def load_model(
 
 def _load_base(spec: ModelSpec, path: Path, report: LoadProgress) -> LoadedModel:
     from workbench.models.families import family_for
-    from workbench.models.loading import check_attention, context_length, pick_device, quiet
-    from workbench.models.memory import check_memory
+    from workbench.models.loading import check_attention, context_length, quiet
+    from workbench.models.placement import input_device, plan
 
     family = family_for(read_config(path))
     _refuse_knobs(spec, family)
-    device = pick_device(spec.device)
-    check_attention(spec, device)
-    report.memory(check_memory(path, spec, device), device)
+    placement = plan(path, spec)
+    check_attention(spec, placement.main)
+    report.memory(placement.needed, placement.devices)
     before = stamp(path)  # what changes while it is read is seen by the next request
     with quiet(), report.reading(path):
-        model, processor = family.load(spec, path, device)
+        placed = replace(spec, device=placement.words)
+        model, processor = family.load(placed, path, placement.main)
     if not hasattr(model, "generation_config"):
         raise ModelError(f"{type(model).__name__} in {path} does not generate text")
     loaded = LoadedModel(
@@ -321,7 +329,7 @@ def _load_base(spec: ModelSpec, path: Path, report: LoadProgress) -> LoadedModel
         family=family,
         base=model.eval(),
         processor=processor,
-        device=device,
+        device=input_device(model, placement.main),
         context_length=context_length(model.config),
     )
     loaded._stamp = before

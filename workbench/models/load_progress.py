@@ -7,7 +7,7 @@ given up raises `Cancelled` from within. Not for drawing: a command and the benc
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +38,12 @@ class LoadProgress:
         self._told = share
         self._listener(stage, share)
 
-    def memory(self, needed: int, device: Any) -> None:
-        """What the weights will take, beside what the device has free, before any is read."""
-        free = free_bytes(device)
-        self._beside = f", {gigabytes(free)} free on {device}" if free is not None else ""
+    def memory(self, needed: int, devices: Sequence[Any]) -> None:
+        """What the weights will take, beside what the devices have free, before any is read."""
+        free = [free_bytes(device) for device in devices]
+        if None not in free:
+            where = ", ".join(map(str, devices))
+            self._beside = f", {gigabytes(sum(f or 0 for f in free))} free on {where}"
         self(f"memory: {gigabytes(needed)}{self._beside}", _WEIGHTS)
 
     @contextlib.contextmanager

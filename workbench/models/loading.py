@@ -11,31 +11,13 @@ import torch
 
 from workbench.errors import ModelError
 from workbench.models.fitting import needless, refuse_misfit
+from workbench.models.placement import loading_arguments
 from workbench.models.spec import ModelSpec
 
 if TYPE_CHECKING:
     from torch import nn
 
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
-
-
-def pick_device(name: str) -> torch.device:
-    """The device of that name; `auto` is the first GPU, else the CPU.
-
-    Raises:
-        ModelError: There is no such device.
-    """
-    if name == "auto":
-        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ModelError(
-            f"device {name!r} cannot be used: {str(error).splitlines()[0]}",
-            hint=f"there are {torch.cuda.device_count()} GPUs; `auto` and `cpu` always work",
-        ) from error
-    return device
 
 
 def pick_dtype(name: str, device: torch.device, path: Path) -> torch.dtype | str:
@@ -50,9 +32,9 @@ def load_weights(cls: Any, spec: ModelSpec, path: Path, device: torch.device) ->
 
     Args:
         cls: A model class or an auto class of transformers.
-        spec: Quantisation, dtype and attention.
+        spec: Quantisation, dtype, attention, and the devices by name (`Placement.words`).
         path: A folder that `find_model` checked.
-        device: Where the weights go.
+        device: Where prompts go in.
 
     Raises:
         ModelError: Keys or shapes do not fit, no memory, or a setting this machine lacks.
@@ -69,8 +51,7 @@ def load_weights(cls: Any, spec: ModelSpec, path: Path, device: torch.device) ->
     }
     if spec.quantization != "none":
         kwargs["quantization_config"] = _quantization(spec, dtype)
-    if spec.quantization != "none" or device.type != "cpu":
-        kwargs["device_map"] = {"": device}
+    kwargs |= loading_arguments(spec.device, spec.quantization != "none")
     with explained(path):
         model, info = cls.from_pretrained(path, **kwargs)
     _refuse_partial(path, model, info)
@@ -182,6 +163,12 @@ def explained(path: Path) -> Iterator[None]:
         ) from error
     except (OSError, ValueError, RuntimeError, ImportError, KeyError, TypeError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        if "offload" in first:
+            raise ModelError(
+                f"{path} does not fit on these GPUs, whose layers are not split",
+                hint="try --quantization 4bit, --dtype bf16, or more GPUs",
+                kind="out_of_memory",
+            ) from error
         if any(word in first.lower() for word in ("attention implementation", "flash")):
             sentence = first.split(". ")[0].split(" yet")[0]
             raise ModelError(

@@ -108,14 +108,19 @@ def free_bytes(device: Any) -> int | None:
         return None
 
 
+def needed_bytes(path: Path, spec: ModelSpec, device: Any) -> int:
+    """The bytes that the weights will take on a device of that type."""
+    dtype = "fp32" if spec.dtype == "auto" and device.type == "cpu" else spec.dtype
+    return weights_bytes(path, spec.quantization, dtype)
+
+
 def check_memory(path: Path, spec: ModelSpec, device: Any) -> int:
     """The bytes that the weights will take on `device`.
 
     Raises:
         ModelError: They do not fit; both numbers are said, and what would fit.
     """
-    dtype = "fp32" if spec.dtype == "auto" and device.type == "cpu" else spec.dtype
-    needed, free = weights_bytes(path, spec.quantization, dtype), free_bytes(device)
+    needed, free = needed_bytes(path, spec, device), free_bytes(device)
     if free is None or needed <= free:
         return needed
     ways = {"--dtype bf16": ("none", "bf16"), "--quantization 4bit": ("4bit", "bf16")}

@@ -1,16 +1,18 @@
-"""Room on a GPU is made by asking the engine, and by nothing else."""
+"""Room on a GPU is made by asking the engine, and only where it is in the way."""
 
 import pytest
 
 from workbench.engine import room
 from workbench.errors import EngineError
+from workbench.models import placement
+from workbench.models.spec import ModelSpec
 
 
 class Running:
-    """An engine whose model lies where it is told."""
+    """An engine whose model lies on the GPUs that it is told."""
 
-    def __init__(self, device):
-        self.model = {"device": device} if device else None
+    def __init__(self, gpus):
+        self.model = {"gpus": gpus} if gpus is not None else None
         self.released = 0
 
     def status(self):
@@ -21,15 +23,24 @@ class Running:
 
 
 @pytest.mark.parametrize(
-    ("device", "wanted", "released"),
-    [("cuda:0", "cuda", 1), ("cuda:0", "cpu", 0), ("cpu", "cuda", 0), (None, "cuda", 0)],
+    ("held", "wanted", "released"),
+    [
+        (["gpu-a"], ["gpu-a"], 1),
+        (["gpu-a"], ["gpu-b"], 0),  # another GPU: it is not in the way
+        (["gpu-a", "gpu-b"], ["gpu-b"], 1),  # a model that lies on both
+        (["gpu-b"], ["gpu-a", "gpu-b"], 1),
+        (["gpu-a"], [], 0),
+        ([], ["gpu-a"], 0),
+        (None, ["gpu-a"], 0),
+    ],
 )
 def test_the_engine_lets_go_of_a_gpu_that_another_process_wants(
-    monkeypatch, device, wanted, released
+    monkeypatch, held, wanted, released
 ):
-    engine = Running(device)
+    engine = Running(held)
     monkeypatch.setattr(room.Engine, "connect", lambda **_: engine)
-    assert room.make_room(wanted) is bool(released)
+    monkeypatch.setattr(placement, "wanted_gpus", lambda spec: wanted)
+    assert room.make_room(ModelSpec()) is bool(released)
     assert engine.released == released
 
 
@@ -39,4 +50,10 @@ def test_no_engine_is_started_to_be_asked(monkeypatch):
         raise EngineError("no engine is running", hint="start it", kind="engine_off")
 
     monkeypatch.setattr(room.Engine, "connect", connect)
-    assert room.make_room("cuda") is False
+    monkeypatch.setattr(placement, "wanted_gpus", lambda spec: ["gpu-a"])
+    assert room.make_room(ModelSpec()) is False
+
+
+def test_without_a_gpu_nobody_is_asked(monkeypatch):
+    monkeypatch.setattr(room.Engine, "connect", lambda **_: pytest.fail("asked"))
+    assert room.make_room(ModelSpec(device="cpu")) is False
