@@ -181,7 +181,12 @@ def _split_of(path: Path) -> str:
 
 
 def _with_images(part: SplitFile, given: Given) -> SplitFile:
-    names = (str(row["image"]) for row in rows(part, Problems()) if row.get("image"))
+    path = Path(part.path)
+    if flavour_of(path) == "coco":  # the captions need not be read to know where the images lie
+        found = (row.values.get("file_name") for row in list_of(path, "images"))
+    else:
+        found = (row.get("image") for row in rows(part, Problems()))
+    names = (str(name) for name in found if name)
     root, _ = image_root(given, Path(part.path), names, (part.split, *_FOLDERS))
     return dataclasses.replace(part, image_root=str(root))
 
