@@ -151,7 +151,7 @@ def _assemble(
     with explained(language):
         words = AutoTokenizer.from_pretrained(language, **local)
     report("language", 0.1)
-    spec = ModelSpec(recipe.language, dtype=dtype)
+    spec = ModelSpec(recipe.language, dtype=dtype, device="cpu")
     phi: Any = load_weights(PhiForCausalLM, spec, language, cpu)
     report("vision", 0.5)
     resnet = _resnet(recipe, vision)
@@ -194,7 +194,7 @@ def _resnet(recipe: Recipe, path: Path) -> Any:
     """The ResNet without the head that a classifier has."""
     from transformers import ResNetForImageClassification, ResNetModel
 
-    spec = ModelSpec(recipe.vision, dtype="fp32", attention="eager")
+    spec = ModelSpec(recipe.vision, dtype="fp32", device="cpu", attention="eager")
     named = read_config(path).get("architectures") or ()
     if "ResNetForImageClassification" not in named:
         return load_weights(ResNetModel, spec, path, torch.device("cpu"))

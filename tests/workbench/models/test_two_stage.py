@@ -101,18 +101,22 @@ def test_logits_are_those_of_phi_on_embeddings_assembled_by_hand(model: LoadedMo
 
 
 def test_beams_over_several_images_are_those_of_phi(model: LoadedModel) -> None:
+    """Each beam sees both images: their scores say so where a few tokens need not."""
     (answer,) = generate(model, [PROMPTS[1]], Decoding(num_beams=3, max_new_tokens=5))
     inputs = model.family.encode(model, [PROMPTS[1]]).inputs
-    out = parts(model)[1].generate(
-        inputs_embeds=assembled(model, inputs),
-        attention_mask=inputs["attention_mask"],
-        max_new_tokens=5,
-        num_beams=3,
-        do_sample=False,
-        eos_token_id=2,
-        pad_token_id=2,
-    )
-    assert [t.id for t in answer.tokens] == [i for i in out[0].tolist() if i != 2]
+    embeds = assembled(model, inputs)
+    knobs = {
+        "attention_mask": inputs.pop("attention_mask"),
+        "max_new_tokens": 5,
+        "num_beams": 3,
+        "do_sample": False,
+        "output_scores": True,
+        "return_dict_in_generate": True,
+    }
+    wanted = parts(model)[1].generate(inputs_embeds=embeds, eos_token_id=2, pad_token_id=2, **knobs)
+    assert [t.id for t in answer.tokens] == [i for i in wanted.sequences[0].tolist() if i != 2]
+    found = model.model.generate(**inputs, **knobs)
+    assert torch.allclose(found.sequences_scores, wanted.sequences_scores, atol=1e-6, rtol=1e-6)
 
 
 def test_the_parts_keep_their_weights_bit_for_bit(model: LoadedModel) -> None:

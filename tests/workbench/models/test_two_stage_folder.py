@@ -262,12 +262,11 @@ def test_the_part_that_is_said_to_be_seen_is_what_lies_in_the_square(
         seen = seen * np.array(processor.image_std)[:, None, None]
         seen = seen.mean(0) + np.mean(processor.image_mean)
         line = seen[side // 2] if axis == 0 else seen[:, side // 2]
-        # Where (in pixels of the square) a quarter and three quarters of what is seen lie.
-        for share in (0.25, 0.5, 0.75):
-            at = box[axis] + share * (box[axis + 2] - box[axis])
+        for cell in (side // 10, side // 2, side - side // 10):
+            at = box[axis] + (cell + 0.5) / side * (box[axis + 2] - box[axis])
             if 0 < at < size[axis]:
-                value = line[int(share * side)]
-                assert value == pytest.approx(at / size[axis], abs=2.5 / side + 1.5 / size[axis])
+                wanted = (at - 0.5) / (size[axis] - 1)
+                assert line[cell] == pytest.approx(wanted, abs=1 / side + 0.006)
 
 
 def test_all_of_an_image_is_seen_unless_it_is_cropped() -> None:
