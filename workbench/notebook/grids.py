@@ -56,12 +56,17 @@ class Grid(Shown, Sequence[Said]):
         first = next(iter(self._answers.values()), None)
         question = first.question if first is not None else None
         images = [ref for m in question.messages for ref in m.images] if question else []
+        cells = {cell.number: self._cell(cell.number) for cell in self.sweep.cells}
+        read = ["read as"] if any(words for words, _ in cells.values()) else []
         rows = [
-            (*(html.esc(cell.values[axis], 200) for axis in axes), *self._cell(cell.number))
+            (
+                *(html.esc(cell.values[axis], 200) for axis in axes),
+                *cells[cell.number][0 if read else 1 :],
+            )
             for cell in self.sweep.cells
         ]
         head = html.heading(first.uid or "sweep" if first else "sweep", self._counted())
-        return head + images_row(images, width=140) + html.table([*axes, "read as", "answer"], rows)
+        return head + images_row(images, width=140) + html.table([*axes, *read, "answer"], rows)
 
     def _cell(self, number: int) -> tuple[str, str]:
         if number in self.errors:
@@ -71,13 +76,16 @@ class Grid(Shown, Sequence[Said]):
             return html.badge("not asked"), ""
         judged = said.label is not None or said.right is not None
         read = html.badge(said.label or "unparsed") if judged else ""
-        return f"{read} {html.verdict(said.right)}", tokens_html(said.tokens, said.text)
+        return f"{read} {html.verdict(said.right)}".strip(), tokens_html(said.tokens, said.text)
 
     def _counted(self) -> str:
         words = f"{len(self)} of {counted(len(self.sweep.cells), 'cell')}"
         different = len({said.text for said in self})
         failed = f", {len(self.errors)} failed" if self.errors else ""
-        return f"{words}{failed}, {counted(different, 'different answer')}"
+        if len(self) < 2:
+            return words + failed
+        said = "all the same" if different == 1 else counted(different, "different answer")
+        return f"{words}{failed}, {said}"
 
     def _plain(self) -> str:
         lines = [self._counted()]

@@ -97,7 +97,7 @@ def test_samples_answers_maps_and_figures_show_themselves(cells):
     grid = shown(cells, "wb.sweep", "text/plain").splitlines()
     assert grid[0].startswith("4 of 4 cells")
     assert [line.partition(":")[0] for line in grid[1:]] == [
-        f"temperature {t}, seed {s}" for t in (0.5, 1.0) for s in (1, 2)
+        f"temperature {t}, seed {s}" for t in (0.5, 2.0) for s in (1, 2)
     ]
     heat = shown(cells, "wb.explain(answer)")
     assert heat.count("<img") == 2
