@@ -63,17 +63,16 @@ def prompt_argv(
     text: str | None = None,
     template: str | None = None,
     system: str | None = None,
-    shots: int = 0,
+    shots: Sequence[str] = (),
 ) -> list[str]:
-    """`wb prompt`: a template by name, or free text."""
+    """`wb prompt`: a template by name, or free text; `shots` are the flags of its examples."""
     argv = ["prompt", uid]
     if template:
         argv += ["--template", template]
     elif system:
         argv += ["--system", system]
     argv += model_flags(spec)
-    if shots:
-        argv += ["--shots", str(shots)]
+    argv += shots
     flags = knob_flags(decoding)
     if shots and "--seed" not in flags:
         flags += ["--seed", str(decoding.seed)]
@@ -113,7 +112,7 @@ def run_eval_argv(
     decoding: Decoding,
     *,
     template: str | None = None,
-    shots: int = 0,
+    shots: Sequence[str] = (),
     limit: int | None = None,
 ) -> list[str]:
     """`wb run-eval` for the present dataset and settings."""
@@ -122,8 +121,7 @@ def run_eval_argv(
         argv += ["--template", template]
     if limit is not None:
         argv += ["--limit", str(limit)]
-    if shots:
-        argv += ["--shots", str(shots)]
+    argv += shots
     # The longest answer has a default of its own there: said in full, both mean the same.
     flags = knob_flags(decoding, skip=("top_logprobs", "max_new_tokens"))
     return [*argv, *flags, "--max-new-tokens", str(decoding.max_new_tokens)]

@@ -15,8 +15,8 @@ from rich.text import Text
 
 from sessions.errors import WbError
 from workbench.app.explore.asked import Asked, answer_of, asked_of, messages_of
-from workbench.app.explore.base import ExploreBase
 from workbench.app.explore.history_book import Earlier, HistoryBook
+from workbench.app.explore.shots import Shots
 from workbench.app.explore.stream import Stream
 from workbench.errors import Cancelled, UsageError
 from workbench.text import clean
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _REDRAW_S = 0.05
 
 
-class Asking(ExploreBase):
+class Asking(Shots):
     """What the screen asks."""
 
     def __init__(self) -> None:
@@ -70,14 +70,14 @@ class Asking(ExploreBase):
             return
         panel, sample, source = self.panel, self.sample, self.browser.source
         template = None if panel.edited else panel.template
-        text, system, shots = panel.text, panel.system, panel.shots
+        text, system, wish = panel.text, panel.system, panel.wish
         spec, decoding = self.bench.spec, panel.knobs.decoding
         self._begin("asking")
 
         def work(token: Token) -> None:
             from workbench.engine.ask import draw_shots, question_of
 
-            examples = draw_shots(source, shots, decoding.seed, sample) if template else ()
+            examples = draw_shots(source, 0, 0, sample, wish) if template and wish else ()
             question = question_of(
                 sample,
                 spec=spec,
@@ -96,7 +96,7 @@ class Asking(ExploreBase):
                 template=template.name if template else None,
                 text=None if template else text,
                 system=system or None,
-                shots=shots if template else 0,
+                shots=len(examples),
             )
             self._converse(token, question, asked)
 
@@ -133,7 +133,7 @@ class Asking(ExploreBase):
         from workbench.sample import Token as AnswerToken
 
         service = self.bench.engine()
-        engine = service.client()
+        engine = service.client([question.spec])
         service.working()
         stream = Stream(lambda: self.bench.call_soon(self._drain, asked.uid, stream))
         record: PromptRecord | None = None
@@ -269,6 +269,8 @@ class Asking(ExploreBase):
         if template is None or template.task != sample.task:
             template = self._wanted_template(sample)
         panel.show_sample(sample, template)
+        if panel.wish:
+            self.preview_shots()
 
     def _wanted_template(self, sample: Sample) -> Template | None:
         from workbench.prompts.pool import default_template, get_template
@@ -288,6 +290,8 @@ class Asking(ExploreBase):
     def use_template(self, template: Template | None) -> None:
         """Take a template for this task from now on."""
         self.panel.use(template)
+        if self.panel.wish:
+            self.preview_shots()
         if template is not None and self.sample is not None:
             by_task = self.corner.setdefault("templates", {})
             by_task[self.sample.task] = template.name

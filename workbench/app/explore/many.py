@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from workbench.data.source import Source
     from workbench.engine.ask import Question
     from workbench.models.spec import ModelSpec
+    from workbench.prompts.shots import ShotWish
     from workbench.sample import Sample
 
 
@@ -81,9 +82,8 @@ class Many(Looking):
 
         panel = self.panel
         template = None if panel.edited or panel.template is None else panel.template.name
-        fields = form_values(
-            self.bench.spec, panel.knobs.decoding, template, panel.shots if template else 0
-        )
+        count = panel.wish.count if template and panel.wish else 0
+        fields = form_values(self.bench.spec, panel.knobs.decoding, template, count)
         kept = self.corner.get("sweep")
         if isinstance(kept, dict):
             # Axes come back; single values are those of the panel, which may have changed since.
@@ -174,7 +174,7 @@ class Many(Looking):
         sample, source = found
         panel, here = self.panel, self.bench.spec
         template = None if panel.edited or panel.template is None else panel.template.name
-        text, system, shots = panel.text, panel.system, panel.shots if template else 0
+        text, system, shots = panel.text, panel.system, panel.wish if template else None
         knobs = panel.knobs.decoding
 
         def build(spec: ModelSpec) -> Question:
@@ -207,7 +207,7 @@ def ask_about(
     template: str | None,
     text: str,
     system: str,
-    shots: int,
+    shots: int | ShotWish | None,
 ) -> Question:
     """The question about a sample by a template's name, or in free text where that is `None`.
 
@@ -216,9 +216,11 @@ def ask_about(
     """
     from workbench.engine.ask import draw_shots, question_of
     from workbench.prompts.pool import get_template
+    from workbench.prompts.shots import ShotWish
 
+    wish = ShotWish(shots, decoding.seed) if isinstance(shots, int) else shots
     chosen = get_template(template) if template else None
-    if shots and chosen is None:
+    if wish and chosen is None:
         raise UsageError("--shots goes with a template", hint="name one, or ask without examples")
     return question_of(
         sample,
@@ -227,7 +229,7 @@ def ask_about(
         template=chosen,
         text=None if chosen else text,
         system=None if chosen else system,
-        shots=draw_shots(source, shots, decoding.seed, sample) if chosen else (),
+        shots=draw_shots(source, 0, 0, sample, wish) if chosen and wish else (),
         revision=source.revision,
     )
 

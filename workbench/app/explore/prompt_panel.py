@@ -19,10 +19,13 @@ from textual.widgets import Button, Input, Label, Static, TextArea
 
 from sessions.errors import WbError
 from workbench.app.explore.knobs import Knobs
+from workbench.app.explore.shot_field import ABOUT, read_shots
 from workbench.engine.decoding import Decoding
+from workbench.errors import UsageError
 from workbench.text import clean
 
 if TYPE_CHECKING:
+    from workbench.prompts.shots import ShotWish
     from workbench.prompts.template import Template
     from workbench.sample import Sample
 
@@ -47,8 +50,9 @@ class PromptPanel(VerticalScroll, can_focus=False):
     PromptPanel .line Input, PromptPanel .line Button { width: 1fr; }
     PromptPanel Input { border: none; height: 1; padding: 0; background: $boost; }
     PromptPanel Input:focus { background: $primary 30%; }
-    PromptPanel #shots { max-width: 6; }
     PromptPanel #shots.-bad { background: $error 40%; }
+    PromptPanel #shot-says { height: auto; max-height: 4; color: $text-muted; display: none; }
+    PromptPanel #shot-says.-bad { color: $text-error; }
     PromptPanel PromptText {
         border: none; padding: 0 1; height: auto; min-height: 3; max-height: 9;
         background: $boost; margin: 0;
@@ -65,6 +69,9 @@ class PromptPanel(VerticalScroll, can_focus=False):
 
     class ChooseTemplate(Message):
         """The user wants another template."""
+
+    class ShotsChanged(Message):
+        """Other examples are wanted, or may be drawn."""
 
     def __init__(self, decoding: Decoding | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -86,10 +93,11 @@ class PromptPanel(VerticalScroll, can_focus=False):
         yield Knobs(self._wanted_decoding)
         with Horizontal(classes="line"):
             yield Label("examples")
-            shots = Input("0", id="shots", type="integer")
-            shots.tooltip = "few-shot examples per label, drawn from the train split by the seed"
+            shots = Input("0", id="shots")
+            shots.tooltip = ABOUT
             yield shots
             yield Button("Ask ⏎", id="ask", variant="primary", compact=True)
+        yield Static("", id="shot-says", markup=False)
 
     # -- what will be asked ----------------------------------------------------------------
 
@@ -109,10 +117,21 @@ class PromptPanel(VerticalScroll, can_focus=False):
         return self.query_one(Knobs)
 
     @property
-    def shots(self) -> int:
-        """Examples to show the model first; -1 where what was typed is no number."""
-        value = self.query_one("#shots", Input).value.strip() or "0"
-        return int(value) if value.isascii() and value.isdigit() and int(value) <= 64 else -1
+    def wish(self) -> ShotWish | None:
+        """The examples to show the model first; `None` where what was typed cannot be meant."""
+        try:
+            return self._read_shots()
+        except UsageError:
+            return None
+
+    def _read_shots(self) -> ShotWish:
+        typed = self.query_one("#shots", Input).value
+        return read_shots(typed, self.knobs.decoding.seed)
+
+    @property
+    def free(self) -> bool:
+        """Whether free text will be asked: it takes no examples."""
+        return self.template is None or self.edited
 
     @property
     def edited(self) -> bool:
@@ -127,8 +146,10 @@ class PromptPanel(VerticalScroll, can_focus=False):
         """Why this cannot be asked, empty where it can."""
         if self.knobs.problems:
             return next(iter(self.knobs.problems.values()))
-        if self.shots < 0:
-            return "--shots wants a whole number from 0 to 64"
+        try:
+            self._read_shots()
+        except UsageError as error:
+            return error.message
         if not self.text.strip():
             return "there is nothing to ask: the prompt is empty"
         return ""
@@ -201,7 +222,26 @@ class PromptPanel(VerticalScroll, can_focus=False):
     @on(Input.Changed, "#shots")
     def _shots_changed(self, event: Input.Changed) -> None:
         event.stop()
-        event.input.set_class(self.shots < 0, "-bad")
+        try:
+            self._read_shots()
+        except UsageError as error:
+            event.input.add_class("-bad")
+            self.say_shots(error.message, bad=True)
+            return
+        event.input.remove_class("-bad")
+        self.post_message(self.ShotsChanged())
+
+    @on(Knobs.Changed)
+    def _knobs_changed(self, event: Knobs.Changed) -> None:
+        if self.wish:  # another seed draws others
+            self.post_message(self.ShotsChanged())
+
+    def say_shots(self, *lines: str, bad: bool = False) -> None:
+        """What stands under the field: the examples' UIDs, or what is wrong."""
+        said = self.query_one("#shot-says", Static)
+        said.set_class(bad, "-bad")
+        said.display = any(lines)
+        said.update(Text(clean("\n".join(lines))))
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:

@@ -7,6 +7,7 @@ import shlex
 from workbench.app import copy_command
 from workbench.app.explore.heating import Heating
 from workbench.app.explore.loading import Loading
+from workbench.app.explore.shot_field import shot_flags
 
 
 class Running(Loading, Heating):
@@ -28,7 +29,7 @@ class Running(Loading, Heating):
             self.bench.spec,
             panel.knobs.decoding,
             template=template.name if template else None,
-            shots=max(0, panel.shots),
+            shots=shot_flags(panel.wish),
             limit=limit,
         )
         about = "It runs as a job and outlives the bench; 3 follows it, 2 shows what came of it."
@@ -74,7 +75,7 @@ class Running(Loading, Heating):
                 text=panel.text if free else None,
                 template=None if free or panel.template is None else panel.template.name,
                 system=panel.system if free else None,
-                shots=0 if free else max(0, panel.shots),
+                shots=() if free else shot_flags(panel.wish),
             )
         )
 

@@ -188,7 +188,7 @@ def grid_argv(
         text=None if by_template else text,
         template=form.single.get("template"),
         system=None if by_template else system,
-        shots=base["shots"],
+        shots=["--shots", str(base["shots"])] if base["shots"] else (),
     )
     flags: list[str] = []
     for name, values in form.axes.items():

@@ -1,0 +1,63 @@
+"""Explore's examples: those that will be shown stand under their field before anything is asked.
+
+Guarantee: drawn in a lane of their own, by the same code as when the question is asked; what
+cannot be had says why in the same place, and nothing is asked by it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sessions.errors import WbError
+from workbench.app.explore.base import ExploreBase
+
+if TYPE_CHECKING:
+    from workbench.app.explore.prompt_panel import PromptPanel
+    from workbench.app.tasks import Token
+    from workbench.prompts.shots import ShotWish
+    from workbench.sample import Sample
+
+_DEBOUNCE_S = 0.2  # while a number or a tag is being typed nothing is drawn
+
+
+class Shots(ExploreBase):
+    """The examples of the next question."""
+
+    def on_prompt_panel_shots_changed(self, event: PromptPanel.ShotsChanged) -> None:
+        """Another wish, another seed, or a template in the place of free text."""
+        event.stop()
+        self.preview_shots()
+
+    def preview_shots(self) -> None:
+        """Draw the examples that the next question would show, and name them."""
+        panel, sample, browser = self.panel, self.sample, self.browser
+        wish = panel.wish
+        if not wish or sample is None or browser is None or panel.free:
+            self.bench.tasks.cancel("shots")
+            panel.say_shots("examples go with a template only" if wish and panel.free else "")
+            return
+        panel.say_shots("drawing examples…")
+        source = browser.source
+
+        def work(token: Token) -> None:
+            from workbench.prompts.shots import choose_shots
+
+            if token.wait(_DEBOUNCE_S):
+                return
+            try:
+                shots = choose_shots(wish, source, sample.uid).shots
+            except WbError as error:
+                words = f"{error.message} · {error.hint}" if error.hint else error.message
+                self.bench.call_soon(self._shots_problem, token, words)
+                return
+            self.bench.call_soon(self._shots_drawn, token, wish, shots)
+
+        self.bench.tasks.run("shots", work)
+
+    def _shots_drawn(self, token: Token, wish: ShotWish, shots: tuple[Sample, ...]) -> None:
+        if not token.cancelled and wish == self.panel.wish:
+            self.panel.say_shots(*(f"{shot.uid} {shot.label}" for shot in shots))
+
+    def _shots_problem(self, token: Token, words: str) -> None:
+        if not token.cancelled:
+            self.panel.say_shots(words, bad=True)
