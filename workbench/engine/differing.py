@@ -15,10 +15,15 @@ from sessions.records import PromptRecord
 
 def pieces(record: PromptRecord) -> list[str]:
     """The answer in tokens, or in words where the record holds no tokens that make it up."""
+    tokens = _tokens(record)
+    return words_of(record.text) if tokens is None else tokens
+
+
+def _tokens(record: PromptRecord) -> list[str] | None:
     tokens = [str(token.get("text", "")) for token in record.tokens]
-    if record.text and "".join(tokens).startswith(record.text):
-        return _cut_to(tokens, len(record.text))
-    return words_of(record.text)
+    if not "".join(tokens).startswith(record.text):
+        return None  # a character of several tokens is whole in the text alone
+    return _cut_to(tokens, len(record.text)) if record.text else []
 
 
 def words_of(text: str) -> list[str]:
@@ -29,7 +34,9 @@ def words_of(text: str) -> list[str]:
 def pieces_of_both(old: PromptRecord, new: PromptRecord) -> tuple[list[str], list[str]]:
     """Two answers in pieces of one kind: tokens of two vocabularies are no pieces to compare."""
     if old.model == new.model:
-        return pieces(old), pieces(new)
+        first, second = _tokens(old), _tokens(new)
+        if first is not None and second is not None:
+            return first, second
     return words_of(old.text), words_of(new.text)
 
 

@@ -63,12 +63,14 @@ class Replayed:
 
     @property
     def same(self) -> bool:
-        """Whether the same text was said."""
-        return self.new is not None and self.new.text == self.old.text
+        """Whether the same text was said; of an answer that was cut short, as far as it went."""
+        return self.new is not None and _same(self.old, self.new)
 
     @property
     def label_changed(self) -> bool:
         """Whether another label is read from the new answer."""
+        if self.same and self.old.finish_reason == "cancelled":
+            return False  # it was not said to its end
         return self.new is not None and self.new.label != self.old.label
 
     def to_json(self) -> dict[str, Any]:
@@ -190,8 +192,20 @@ def replay(
     return Replayed(record, new, parting, kept=log is not None, environment=changes)
 
 
+def _same(old: PromptRecord, new: PromptRecord) -> bool:
+    if old.finish_reason == "cancelled":
+        before, after = _tokens(old), _tokens(new)
+        return before == after[: len(before)] if before else new.text.startswith(old.text)
+    return new.text == old.text
+
+
 def first_difference(old: PromptRecord, new: PromptRecord) -> Difference | None:
-    """Where the tokens of two answers part, `None` where they and the texts are the same."""
+    """Where the tokens of two answers part, `None` where they and the texts are the same.
+
+    An answer that was cut short is compared as far as it went.
+    """
+    if old.finish_reason == "cancelled" and _same(old, new):
+        return None
     before, after = _tokens(old), _tokens(new)
     for position in range(max(len(before), len(after))):
         pair = [side[position] if position < len(side) else None for side in (before, after)]
@@ -223,6 +237,8 @@ def _changes(old: PromptRecord, new: PromptRecord) -> tuple[str, ...]:
     if not {"dtype"} <= old.environment.keys() & new.environment.keys():
         then["dtype"], now["dtype"] = old.dtype, new.dtype  # what was asked for, on both sides
     facts |= {name: (then[name], now[name]) for name in then if name in now}
+    if "auto" in facts.get("device", ()):
+        del facts["device"]  # it was not known what that came to
     return tuple(
         f"{name}: {_short(a)} → {_short(b)}"
         for name, (a, b) in facts.items()

@@ -251,10 +251,12 @@ class AnswerGrid(ScrollView, can_focus=True):
             return self._caption(place, tile, width)
         if line >= lines:
             return Strip.blank(width)
-        if line == lines - 1:
-            return self._strip(fit(self._facts(tile), width))
         body = self._body(place, tile, width)
         room = lines - 2
+        if line - 1 == min(room, len(body)):  # right below the text
+            return self._strip(fit(self._facts(tile), width))
+        if line - 1 > room:
+            return Strip.blank(width)
         # Of an answer under way its end is seen, of a whole one its beginning.
         first = max(0, len(body) - room) if tile.state == "asking" else 0
         at = first + line - 1

@@ -46,7 +46,10 @@ class SideBySide(Screen[Chosen]):
     SideBySide { background: $background; }
     SideBySide .title { height: auto; max-height: 3; padding: 0 1; }
     SideBySide #sides { layout: horizontal; height: 1fr; }
-    SideBySide .side { width: 1fr; height: 100%; border: round $panel; padding: 0 1; }
+    SideBySide .side {
+        width: 1fr; height: 100%; padding: 0 1;
+        border: round $panel; border-title-color: $text-muted;
+    }
     SideBySide .side.-chosen { border: round $primary; border-title-color: $text-primary; }
     SideBySide.-narrow #sides { layout: vertical; }
     SideBySide.-narrow .side { width: 100%; height: 1fr; }
@@ -104,7 +107,8 @@ class SideBySide(Screen[Chosen]):
         self.asker = GridAsker(
             cast("WbApp", self.app), planned=self._planned, heard=self._heard, ended=self._ended
         )
-        title = Text(clean(self.uid, newlines=False), "bold")
+        title = Text()
+        title.append(clean(self.uid, newlines=False), "bold")
         title.append("  " + clean(" ".join(self.words.split())), "dim")
         self.query_one("#asked", Static).update(title)
         self.set_interval(0.15, self._spin)
