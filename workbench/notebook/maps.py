@@ -15,7 +15,7 @@ from workbench.explain.overlay import DEFAULT_OPACITY, overlay
 from workbench.explain.result import Explanation, HeatMap
 from workbench.notebook import html
 from workbench.notebook.answers import Said
-from workbench.notebook.pictures import MOST_PIXELS, img
+from workbench.notebook.pictures import enough, img
 from workbench.notebook.showing import Live, Shown, interruptible
 from workbench.sample import ImageRef
 from workbench.text import clean
@@ -76,12 +76,25 @@ class Map(Shown, Explanation):
         top = float(heat.grid.max())
         words = f"image {number + 1} · heat {top:.2f} · peak {heat.peak[0]},{heat.peak[1]}"
         try:
-            picture = _painted(self.refs[number], heat, self.opacity, self.colormap)
+            picture = self._painted(number, enough(width))
         except (ImageError, IndexError) as error:
             return html.block(html.badge(f"no image: {error}", html.BAD))
         ring = _ring(heat) if top > 0 else ""
         drawn = img(picture, width=width, alt=f"heat over {words}", over=ring)
         return f"<div>{drawn}{html.muted(html.esc(words))}</div>"
+
+    def _painted(self, number: int, side: int) -> Image.Image:
+        """Heat over an image, large enough to show it: a small one is enlarged first."""
+        from PIL import Image
+
+        from workbench.data.images import thumbnail
+
+        picture = thumbnail(self.refs[number], (side, side))
+        times = max(1, side // max(picture.size))
+        size = (picture.width * times, picture.height * times)
+        picture = picture.resize(size, Image.Resampling.NEAREST)
+        heat = self.images[number]
+        return overlay(picture, heat, opacity=self.opacity, colormap=self.colormap)
 
     def _plain(self) -> str:
         places = (
@@ -125,19 +138,6 @@ class Maps(Shown, Sequence[Map]):
 
     def _plain(self) -> str:
         return "\n".join(one._plain() for one in self._maps)
-
-
-def _painted(ref: ImageRef, heat: HeatMap, opacity: float, colormap: str) -> Image.Image:
-    """Heat over an image that is large enough to show it: a small one is enlarged first."""
-    from PIL import Image
-
-    from workbench.data.images import thumbnail
-
-    picture = thumbnail(ref, (MOST_PIXELS, MOST_PIXELS))
-    times = max(1, 320 // max(picture.size))
-    size = (picture.width * times, picture.height * times)
-    picture = picture.resize(size, Image.Resampling.NEAREST)
-    return overlay(picture, heat, opacity=opacity, colormap=colormap)
 
 
 def _ring(heat: HeatMap) -> str:

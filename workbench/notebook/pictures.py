@@ -20,20 +20,28 @@ if TYPE_CHECKING:
 
 MOST_PIXELS = 640
 MOST_IMAGES = 12
-# A photo in PNG is several times its JPEG; a drawing of few pixels is not, and stays sharp.
+# Larger ones are not tried as PNG, and a PNG of few bytes needs no comparison.
 _PNG_PIXELS = 256 * 256
+_PNG_BYTES = 8_000
 
 
 def data_url(image: Image.Image) -> str:
-    """A picture inside a URL: PNG where it is small, JPEG where not; scaled down where needed."""
+    """A picture inside a URL, scaled down where needed: PNG of a small drawing, else JPEG."""
     if max(image.size) > MOST_PIXELS:
         image = image.copy()
         image.thumbnail((MOST_PIXELS, MOST_PIXELS))
+    image = image.convert("RGB")
+    png = _encoded(image, "png") if image.width * image.height <= _PNG_PIXELS else b""
+    jpeg = _encoded(image, "jpeg", quality=85) if len(png) > _PNG_BYTES or not png else b""
+    # A photo in PNG is several times its JPEG; a drawing is not, and stays sharp.
+    kind, data = ("png", png) if png and (not jpeg or len(png) <= len(jpeg)) else ("jpeg", jpeg)
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def _encoded(image: Image.Image, kind: str, **knobs: int) -> bytes:
     buffer = io.BytesIO()
-    small = image.width * image.height <= _PNG_PIXELS
-    kind, knobs = ("png", {}) if small else ("jpeg", {"quality": 85})
-    image.convert("RGB").save(buffer, kind, **knobs)
-    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+    image.save(buffer, kind, **knobs)
+    return buffer.getvalue()
 
 
 def img(image: Image.Image, *, width: int, height: int = 0, alt: str = "", over: str = "") -> str:
@@ -57,13 +65,18 @@ def img(image: Image.Image, *, width: int, height: int = 0, alt: str = "", over:
     return f'<div style="position:relative;width:{wide}px;height:{high}px">{picture}{over}</div>'
 
 
+def enough(width: int) -> int:
+    """How many pixels a side are sent for a width on the screen: screens draw two to one."""
+    return min(MOST_PIXELS, 2 * width)
+
+
 def shown(ref: ImageRef, *, width: int, height: int = 0, alt: str = "") -> str:
     """An image of a sample as HTML; where it cannot be had, why."""
     from workbench.data.images import thumbnail
     from workbench.errors import ImageError
 
     try:
-        picture = thumbnail(ref, (MOST_PIXELS, MOST_PIXELS))
+        picture = thumbnail(ref, (enough(width), enough(height or width)))
     except ImageError as error:
         style = f"background:{BAD};padding:.5em;max-width:{width}px;overflow-wrap:anywhere"
         return f'<div style="{style}">{esc(error.message, 400)}</div>'

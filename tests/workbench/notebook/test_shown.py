@@ -159,6 +159,11 @@ def test_images_are_data_urls_of_bounded_size_and_many_are_counted():
     picture = Image.open(io.BytesIO(base64.b64decode(body)))
     assert (kind, max(picture.size)) == ("data:image/jpeg", MOST_PIXELS)
     assert len(url) < 600_000
+    photo = io.BytesIO()
+    Image.fromarray(noise).save(photo, "jpeg")
+    pair = shown_sample(Sample("a/b/c", (ImageRef(data=photo.getvalue()),) * 2))
+    # Noise is the worst that there is; a card sends no more pixels than a sharp screen shows.
+    assert len(pair.card()) < 60_000 < len(pair._html()) < 1_000_000
     many = shown_sample(Sample("a/b/c", tuple(ImageRef(data=png()) for _ in range(40))))
     page = parsed(many)
     assert page.tags.count("img") == 12
