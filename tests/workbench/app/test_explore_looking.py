@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from textual.widgets import Input
 
 from sessions.uid_cache import UidCache
 from tests.workbench.app.explore_bench import SIZES, Bench, bench
@@ -232,6 +233,26 @@ async def test_a_tag_in_the_filter_is_the_one_that_is_gone_through():
             seen.add(b.explore.uid)
         assert seen == {"demo/test/000004", "demo/test/000009"}
         assert b.explore.filter.text == "tag:hard"
+
+
+async def test_bookmarks_that_the_filter_hides_are_passed_over():
+    source = open_source("demo/test")
+    teal = [n for n in range(60) if "teal" in source.at(n).texts["sentence"]]
+    other = next(n for n in range(60) if n not in teal)
+    bookmark(*(f"demo/test/{n:06}" for n in (other, teal[0], teal[1])))
+    async with bench(SMALL, dataset="demo/test[:60]") as b:
+        await b.press("slash")
+        await b.type("teal")
+        await b.press("enter")
+        seen = []
+        for _ in range(3):
+            await b.press("full_stop")
+            seen.append(b.explore.ordinal)
+        assert seen == [teal[0], teal[1], teal[0]]
+        assert b.explore.filter.text == "teal"
+        b.explore.query_one("#filter", Input).value = "label:none"
+        await b.press("full_stop")
+        await b.shows("no bookmark under this filter")
 
 
 async def test_without_a_bookmark_the_key_says_how_to_set_one():

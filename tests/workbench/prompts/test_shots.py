@@ -68,6 +68,19 @@ def test_where_there_are_many_queries_one_of_the_same_label_steps_in_for_each():
         assert [s.label for s in others] == [s.label for s in chosen.shots]
 
 
+def test_the_spare_ones_are_the_same_for_a_seed_and_others_for_another():
+    def spare(seed: int) -> list[str]:
+        wish = ShotWish(count=2, seed=seed, source="demo/test[:200]")
+        chosen = choose_shots(wish, source("demo/test"))
+        assert not {s.uid for s in chosen.spare} & {s.uid for s in chosen.shots}
+        assert Counter(s.label for s in chosen.spare) == {"True": 1, "False": 1}
+        return [s.uid for s in chosen.spare]
+
+    drawn = {seed: spare(seed) for seed in range(4)}
+    assert {seed: spare(seed) for seed in range(4)} == drawn
+    assert len({tuple(found) for found in drawn.values()}) == 4
+
+
 def test_named_ones_are_shown_in_their_order_from_any_dataset():
     names = ("demo/train/000007", "demo/dev/000001")
     assert uids(ShotWish(uids=names)) == list(names)

@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sessions.errors import WbError
 from workbench.app.explore.doing import Doing
 from workbench.text import clean, counted
 
 if TYPE_CHECKING:
+    from workbench.app.explore.rows import Row
     from workbench.app.tasks import Token
+    from workbench.data.source import Source
 
 
 class Looking(Doing):
@@ -75,10 +78,12 @@ class Looking(Doing):
     # -- bookmarks in turn -----------------------------------------------------------------
 
     def action_bookmark_step(self, by: int) -> None:
-        """The next or previous bookmark of this split; of one tag where the filter names it."""
+        """The next or previous bookmark of this split, of those alone that the filter leaves."""
         source = self.browser.source if self.browser else None
         if source is None:
             return
+        fits = self._fits() if self.filter.words else None
+        count = len(self.bookmarks)
         spec = f"{source.dataset}/{source.split.partition('[')[0]}"
         wanted = [w.partition(":")[2] for w in self.filter.words if w.startswith("tag:")]
         known = {tag.casefold(): tag for mark in self.bookmarks.values() for tag in mark.tags}
@@ -88,17 +93,21 @@ class Looking(Doing):
             from sessions.uid_cache import UidCache
 
             with UidCache.open() as cache:
-                uid = cache.next(tag, spec) if by > 0 else cache.prev(tag, spec)
-            self.bench.call_soon(self._stand_on_bookmark, uid, tag)
+                for _ in range(max(1, count)):
+                    uid = cache.next(tag, spec) if by > 0 else cache.prev(tag, spec)
+                    if uid is None or token.cancelled or fits is None or _fits(source, uid, fits):
+                        break
+                else:
+                    uid = None
+            self.bench.call_soon(self._stand_on_bookmark, uid, tag, fits is not None)
 
         self.bench.tasks.run("cycle", work)
 
-    def _stand_on_bookmark(self, uid: str | None, tag: str | None) -> None:
+    def _stand_on_bookmark(self, uid: str | None, tag: str | None, filtered: bool) -> None:
         if uid is None:
             what = f"with the tag {clean(tag, newlines=False)} " if tag else ""
-            self.notify(
-                f"no bookmark {what}in this split: b sets one aside", timeout=3, markup=False
-            )
+            where = "under this filter" if filtered and not tag else "in this split"
+            self.notify(f"no bookmark {what}{where}: b sets one aside", timeout=3, markup=False)
         else:
             self.open_uid(uid)
 
@@ -172,3 +181,13 @@ class Looking(Doing):
     def _done_with_files(self, words: str) -> None:
         self.notify(clean(words, newlines=False), timeout=6, markup=False)
         self._load_bookmarks()
+
+
+def _fits(source: Source, uid: str, fits: Callable[[Row], bool]) -> bool:
+    """In a lane: whether a bookmark is one of those that the filter leaves."""
+    from workbench.app.explore.rows import row_of
+
+    try:
+        return fits(row_of(0, source.get(uid)))
+    except WbError:
+        return False  # outside of the part that is open, or gone from the data
