@@ -17,7 +17,7 @@ BLOCK = re.compile(r"```sh\n(.*?)```", re.S)
 
 def lines() -> list[str]:
     found = []
-    for page in ("sessions.md", "jobs.md"):
+    for page in ("sessions.md", "jobs.md", "prompting.md"):
         for block in BLOCK.findall((DOCS / page).read_text("utf-8")):
             for line in block.splitlines():
                 line = line.partition("  #")[0].strip()
