@@ -2,12 +2,13 @@
 
 Guarantee: every sample of the split ends with exactly one line, failed ones too; a batch of which
 one member fails loses no other; the lines do not depend on the batch size; the figures are made of
-the lines alone. Not for comparing runs (`sessions.compare`), nor for calling a server.
+the lines alone. Not for comparing runs (`sessions.compare`).
 """
 
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,12 @@ from sessions.runs import Run, find_run_by_key
 from training.eval_batch import ask_batch
 from training.eval_config import EvalConfig
 from training.eval_prepare import Evaluation, prepare, resumed_config
+from training.eval_remote import RemoteModel, ask_elsewhere, down, is_down
 from training.metrics import compute_metrics
 from training.progress import OnProgress, Reporter
 from training.stopping import StopFlag, stop_on_signals
 from workbench.errors import UsageError
+from workbench.models.elsewhere import is_elsewhere
 from workbench.sample import Sample
 
 if TYPE_CHECKING:
@@ -30,7 +33,8 @@ __all__ = ["AUTO", "EvalConfig", "document", "evaluate", "prepare", "resumed_con
 AUTO = "auto"
 # Prompts of like length go together; a window of so many batches is looked at for that.
 _WINDOW = 8
-# So many samples in a row that end in an error nobody foresaw: it is not the samples' fault.
+# So many samples in a row that end in an error nobody foresaw, or without an answer from a server:
+# it is not the samples' fault.
 _CRASHES = 20
 
 
@@ -105,10 +109,7 @@ def _work(evaluation: Evaluation, run: Run, stop: StopFlag, on_progress: OnProgr
     count, crashes = len(done), 0
     try:
         reporter(count, total, message, force=True)
-        for samples in _batches(evaluation, done):
-            if stop():
-                break
-            lines = ask_batch(evaluation, samples)
+        for lines in _answered(evaluation, done, stop):
             crashes = _count_crashes(lines, crashes)
             run.append_many(lines)
             count += len(lines)
@@ -119,13 +120,33 @@ def _work(evaluation: Evaluation, run: Run, stop: StopFlag, on_progress: OnProgr
         with contextlib.suppress(WbError):
             run.set_state("failed", reason=str(error)[:500])
         raise
+    finally:
+        if isinstance(evaluation.loaded, RemoteModel):
+            evaluation.loaded.engine.close()
     return run
+
+
+def _answered(
+    evaluation: Evaluation, done: set[str], stop: StopFlag
+) -> Iterator[list[dict[str, Any]]]:
+    """Lines as they are ready, until all are or `stop` says so."""
+    if isinstance(evaluation.loaded, RemoteModel):
+        yield from ask_elsewhere(
+            evaluation, _pending(evaluation.source, evaluation.total, done), stop
+        )
+        return
+    for samples in _batches(evaluation, done):
+        if stop():
+            return
+        yield ask_batch(evaluation, samples)
 
 
 def _count_crashes(lines: Sequence[dict[str, Any]], crashes: int) -> int:
     for line in lines:
         crashed = (line["error"] or {}).get("kind") == "crash"
-        crashes = crashes + 1 if crashed else 0
+        crashes = crashes + 1 if crashed or is_down(line) else 0
+        if crashes >= _CRASHES and not crashed:
+            raise down(line["error"])
         if crashes >= _CRASHES:
             raise WbError(
                 f"{crashes} samples in a row failed in a way that was not foreseen: "
@@ -201,8 +222,17 @@ def document(run: Run, *, total: int | None = None, state: str = "") -> dict[str
         "state": state or run.state,
         "key": run.key,
         **figures,
+        **_served_by(run),
         "seconds": round(run.seconds, 3),
     }
+
+
+def _served_by(run: Run) -> dict[str, Any]:
+    """How many samples each fingerprint of a server answered: more than one is worth knowing."""
+    if not is_elsewhere(str(run.config.get("model") or "")):
+        return {}
+    found = Counter(str(line.get("fingerprint") or "unknown") for line in run.predictions())
+    return {"fingerprints": dict(found)}
 
 
 def _headline(run: Run) -> dict[str, float]:

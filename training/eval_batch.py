@@ -50,10 +50,14 @@ def _answers(
     evaluation: Evaluation, conversations: Sequence[Any], words: Sequence[str]
 ) -> list[Answer | WbError]:
     from workbench.engine.generation import generate
+    from workbench.models.base import LoadedModel
+
+    loaded = evaluation.loaded
+    assert isinstance(loaded, LoadedModel)
 
     def ask(some: Sequence[Any]) -> list[Answer | WbError]:
         return generate(
-            evaluation.loaded,
+            loaded,
             some,
             evaluation.config.decoding,
             labels=list(words) or None,

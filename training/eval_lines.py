@@ -87,7 +87,7 @@ def answer_line(
         "correct": is_correct(prompter.task, parsed.label, sample.label, _accepted(sample)),
         "scores": dict(scores) if scores is not None else None,
         "error": None,
-        "tokens": len(answer.tokens),
+        "tokens": answer.new_tokens,
         "prompt_tokens": answer.prompt_tokens,
         "finish_reason": answer.finish_reason,
         "latency_s": round(answer.timing.total_s, 4),

@@ -7,7 +7,7 @@ identity) goes into the run's config, so that a resume asks exactly the same. No
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
@@ -15,23 +15,26 @@ from sessions.runs import Run
 from training.eval_config import EvalConfig, run_key
 from training.eval_lines import Prompter
 from training.progress import OnProgress, Reporter
+from workbench.engine.servers import check_named, remember
 from workbench.errors import UsageError
+from workbench.models.elsewhere import is_elsewhere
 from workbench.prompts.pool import Template, default_for, get_template
 from workbench.prompts.shots import choose_shots
 from workbench.sample import Sample
 
 if TYPE_CHECKING:
+    from training.eval_remote import RemoteModel
     from workbench.data.source import Source
     from workbench.models.base import LoadedModel
 
 
 @dataclass
 class Evaluation:
-    """An evaluation that is ready to run: the model loaded, the data open, the prompt chosen."""
+    """An evaluation that is ready to run: the model at hand, the data open, the prompt chosen."""
 
     config: EvalConfig
     source: Source
-    loaded: LoadedModel
+    loaded: LoadedModel | RemoteModel
     prompter: Prompter
     total: int
 
@@ -90,12 +93,13 @@ def resumed_config(run: Run, *, batch_size: int = 0, retry_failed: bool = False)
         retry_failed: Ask the failed samples again.
 
     Raises:
-        UsageError: The run is no evaluation.
+        UsageError: The run is no evaluation, or it names a server that was never named here.
     """
     if run.kind != "eval" or not run.config:
         raise UsageError(
             f"run {run.id} is no evaluation that can be resumed", hint="see: wb runs list"
         )
+    check_named(str(run.config.get("model") or ""))
     values = run.config | {"retry_failed": retry_failed}
     # Which version of the wording it was: a newer one would be another prompt.
     values["template"] = f"{values['template']}@{values['template_version']}"
@@ -108,23 +112,42 @@ def prepare(config: EvalConfig, on_progress: OnProgress | None = None) -> Evalua
     """Open the data, load the model, draw the shots. Raises as `evaluate` does."""
     from workbench.data.source import open_source
     from workbench.engine.room import make_room
-    from workbench.models.base import load_model
 
     source = open_source(config.dataset, config.split or None)
     total = _total(source, config.limit)
     template = get_template(config.template) if config.template else default_for(source)
     _check(config, source, template)
     shots, spare = _shots(config, source)
+    prompter = Prompter(template, source.task, tuple(source.labels), tuple(shots), tuple(spare))
+    _try_out(prompter, source, total)
+    if is_elsewhere(config.spec.model):
+        return _prepare_elsewhere(config, source, prompter, total, on_progress)
     if config.threads:
         import torch
 
         torch.set_num_threads(config.threads)
-    prompter = Prompter(template, source.task, tuple(source.labels), tuple(shots), tuple(spare))
-    _try_out(prompter, source, total)
     Reporter(on_progress)(0, total, f"loading {config.spec.model}", force=True)
+    from workbench.models.base import load_model
+
     make_room(config.spec)
     loaded = load_model(config.spec)
     return Evaluation(config, source, loaded, prompter, total)
+
+
+def _prepare_elsewhere(
+    config: EvalConfig,
+    source: Source,
+    prompter: Prompter,
+    total: int,
+    on_progress: OnProgress | None,
+) -> Evaluation:
+    from training.eval_remote import reach
+
+    Reporter(on_progress)(0, total, f"reaching {config.spec.model}", force=True)
+    words = prompter.labels if config.label_scores else ()
+    remote = reach(config, words or ("a label",) * config.label_scores)
+    remember(remote.spec.model)
+    return Evaluation(replace(config, spec=remote.spec), source, remote, prompter, total)
 
 
 def _try_out(prompter: Prompter, source: Source, total: int) -> None:

@@ -69,7 +69,11 @@ class DevSet:
     def _loss(self, model: Any) -> float:
         import torch
 
-        device, total, count = self.evaluation.loaded.device, 0.0, 0
+        from workbench.models.base import LoadedModel
+
+        loaded = self.evaluation.loaded
+        assert isinstance(loaded, LoadedModel)
+        device, total, count = loaded.device, 0.0, 0
         with torch.no_grad():
             for start in range(0, self.items, self.config.eval_batch_size):
                 stop = min(start + self.config.eval_batch_size, self.items)

@@ -163,6 +163,12 @@ class RemoteEngine:
             )
         return there.model + (f" {server.root}" if server.root not in ("", there.name) else "")
 
+    def check(self, spec: ModelSpec, decoding: Decoding, labels: Sequence[str] = ()) -> None:
+        """Refuse what the server of a model cannot do. Raises `UsageError`; `WbError` as `chat`."""
+        there = read_elsewhere(settled(spec).model)
+        server = self._server(self._reach(there), there, as_call(None))
+        request_body((), there, decoding, labels, server)
+
     def models(self, spec: ModelSpec) -> list[str]:
         """What the server of a model lists."""
         there = read_elsewhere(spec.model)
