@@ -14,10 +14,11 @@ from typing import Any
 from workbench.data.adding import Added
 from workbench.data.filling import Wishes, fill
 from workbench.data.filters import parse_filter
-from workbench.data.hub import KIND, HubSource, count_rows, first_parts, hub_info, open_explanations
+from workbench.data.hub import KIND, HubSource, count_rows, hub_info, open_explanations
 from workbench.data.hub_env import HubError
 from workbench.data.hub_file import HubFile
 from workbench.data.hub_known import KNOWN
+from workbench.data.hub_plan import first_parts
 from workbench.data.hub_ranges import in_parallel
 from workbench.data.hub_reader import ROW
 from workbench.data.hub_repo import (

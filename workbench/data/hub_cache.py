@@ -13,12 +13,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.data.hub import KIND, HubSource, Plan, first_parts
-from workbench.data.hub_checks import check_remote, check_space, is_content, sha256_whole
+from workbench.data.hub import KIND, HubSource
+from workbench.data.hub_checks import (
+    check_remote,
+    check_space,
+    is_content,
+    lock_folder,
+    sha256_whole,
+)
 from workbench.data.hub_download import Wanted, download
 from workbench.data.hub_env import HubError, Remote
 from workbench.data.hub_parts import Part, Ranges, join, subtract, total
-from workbench.data.hub_repo import get_listing
+from workbench.data.hub_plan import Plan, first_parts
+from workbench.data.hub_repo import get_listing, parse_ref
 from workbench.data.hub_state import folder_of, remember
 from workbench.data.manifest import (
     PARTIAL,
@@ -29,7 +36,7 @@ from workbench.data.manifest import (
     sha256_of,
 )
 from workbench.data.mapping import TableMapping
-from workbench.errors import DataError, UnknownName, UsageError
+from workbench.errors import UnknownName, UsageError
 
 OnProgress = Callable[[int, int, str], None]
 
@@ -77,7 +84,7 @@ def cache_dataset(
     if to is not None:
         remember(name, folder=str(Path(to).expanduser().absolute()))
     folder = folder_of(name)
-    lock = _lock(folder)
+    lock = lock_folder(folder)
     try:
         return _Caching(mapping, folder, limit, on_progress or _quiet).run(chosen)
     finally:
@@ -146,7 +153,7 @@ class _Caching:
         """What is there of this repository; what belongs to another commit goes."""
         old = load_manifest(self._folder)
         repo = plan.files[0][0].repo
-        revision = _revision(self._mapping)
+        revision = parse_ref(self._mapping.files[0].path).revision
         new = Manifest(self._mapping.name, repo, revision, plan.commit)
         if old is None or old.repo != repo:
             return new
@@ -287,25 +294,6 @@ class _Caching:
 
 def _flat(plan: Plan) -> tuple[Remote, ...]:
     return tuple(remote for files in plan.files for remote in files)
-
-
-def _revision(mapping: TableMapping) -> str:
-    from workbench.data.hub_repo import parse_ref
-
-    return parse_ref(mapping.files[0].path).revision
-
-
-def _lock(folder: Path):  # noqa: ANN202 - a HeldLock, imported where it is needed
-    from sessions.locks import HeldLock
-    from sessions.paths import make_private
-
-    make_private(folder)
-    try:
-        return HeldLock(folder / ".lock")
-    except BlockingIOError as error:
-        raise DataError(
-            f"another process is caching to {folder}", hint="wait for it, or see `wb jobs`"
-        ) from error
 
 
 def _quiet(_done: int, _total: int, _message: str) -> None:

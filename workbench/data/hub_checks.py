@@ -1,13 +1,17 @@
-"""What is checked of a file of the hub before it is kept: its path, the room for it, its digest."""
+"""What is checked before a file of the hub is kept: its path, the room for it, its digest."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from workbench.data.hub_env import Remote
 from workbench.data.manifest import check_path, git_oid, sha256_of
 from workbench.errors import DataError
+
+if TYPE_CHECKING:
+    from sessions.locks import HeldLock
 
 MARGIN = 256 * 1024 * 1024  # bytes of the disk that are left to others
 
@@ -43,6 +47,20 @@ def is_content(path: Path, remote: Remote) -> bool:
 def sha256_whole(path: Path, remote: Remote) -> str:
     """The SHA-256 of a file whose content was checked."""
     return remote.etag if len(remote.etag) == 64 else sha256_of(path, ((0, remote.size),))
+
+
+def lock_folder(folder: Path) -> HeldLock:
+    """Make a folder and hold it for this process. Raises `DataError` where another one does."""
+    from sessions.locks import HeldLock
+    from sessions.paths import make_private
+
+    make_private(folder)
+    try:
+        return HeldLock(folder / ".lock")
+    except BlockingIOError as error:
+        raise DataError(
+            f"another process is caching to {folder}", hint="wait for it, or see `wb jobs`"
+        ) from error
 
 
 def _gb(count: int) -> str:
