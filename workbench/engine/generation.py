@@ -7,14 +7,12 @@ before its next token. Used in process by evaluation and training, and by the en
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any, Literal, overload
 
-import torch
-
 from sessions.errors import WbError
+from workbench.engine.admission import Request, admit
+from workbench.engine.beams import search
 from workbench.engine.capacity import (
     OUT_OF_MEMORY,
     alone,
@@ -24,14 +22,12 @@ from workbench.engine.capacity import (
     shrink,
 )
 from workbench.engine.decoding import Decoding
-from workbench.engine.live_batch import LiveBatch, Prefill, forward, prefill, select_rows
+from workbench.engine.live_batch import LiveBatch
 from workbench.engine.prefix import PrefixCache
-from workbench.engine.reading import read
-from workbench.engine.row import Cancelled, Row
-from workbench.engine.scores import score_after, score_labels
+from workbench.engine.row import Cancelled
+from workbench.engine.scores import score_labels
 from workbench.models.base import LoadedModel
-from workbench.models.chat import check_length
-from workbench.sample import Answer, Conversation, Timing, Token
+from workbench.sample import Answer, Conversation, Token
 
 __all__ = [
     "PrefixCache",
@@ -43,25 +39,6 @@ __all__ = [
     "search",
     "stream",
 ]
-
-
-@dataclass(frozen=True)
-class Request:
-    """One prompt on its way to an answer.
-
-    Attributes:
-        conversation: It ends before the assistant's turn.
-        decoding: The knobs.
-        labels: Words whose log-likelihood is asked for too.
-        cancelled: Asked before every token.
-        started: `time.perf_counter()` when it came in; its times count from there.
-    """
-
-    conversation: Conversation
-    decoding: Decoding
-    labels: tuple[str, ...] = ()
-    cancelled: Cancelled | None = None
-    started: float = field(default_factory=time.perf_counter)
 
 
 @overload
@@ -225,114 +202,3 @@ def stream(
                     yield token
             live.advance()
     yield row.answer()
-
-
-def admit(live: LiveBatch, requests: Sequence[Request]) -> list[Row]:
-    """Read prompts into a live batch in one forward; returns their rows.
-
-    Raises as `generate` does; the live batch is then as it was.
-    """
-    loaded = live.loaded
-    conversations = [request.conversation for request in requests]
-    new = [request.decoding.max_new_tokens for request in requests]
-    found = read(loaded, conversations, new, live.prefixes)
-    rows = [_row(loaded, ids, request) for ids, request in zip(found.ids, requests, strict=True)]
-    _score(loaded, found.state, requests, rows)
-    live.admit(found.state, rows)
-    return rows
-
-
-def _row(loaded: LoadedModel, ids: Sequence[int], request: Request) -> Row:
-    return Row(
-        loaded.tokenizer,
-        loaded.end_ids,
-        request.decoding,
-        ids,
-        cancelled=request.cancelled,
-        started=request.started,
-    )
-
-
-def _score(
-    loaded: LoadedModel, state: Prefill, requests: Sequence[Request], rows: Sequence[Row]
-) -> None:
-    """Label scores for the rows that want them, those with the same words together."""
-    wanting: dict[tuple[str, ...], list[int]] = {}
-    for index, request in enumerate(requests):
-        if request.labels:
-            wanting.setdefault(request.labels, []).append(index)
-    for labels, indices in wanting.items():
-        some = state if len(indices) == len(rows) else select_rows(state, indices)
-        for index, scores in zip(indices, score_after(loaded, some, labels), strict=True):
-            rows[index].label_scores = scores
-
-
-def search(loaded: LoadedModel, request: Request) -> Answer:
-    """Beam search by `model.generate`, its tokens' log-probabilities by one forward after it.
-
-    Cancelled on the way it gives no text: a half-made search has no answer yet.
-    """
-    from transformers import StoppingCriteriaList
-
-    decoding = request.decoding
-    batch = loaded.family.encode(loaded, [request.conversation])
-    check_length(loaded, batch.lengths[0], decoding.max_new_tokens)
-    flag = request.cancelled or (lambda: False)
-    inputs = {k: v for k, v in batch.inputs.items() if k != "position_ids"}
-    with out_of_memory_explained(), torch.no_grad():
-        out = loaded.model.generate(
-            **inputs,
-            generation_config=_beam_config(loaded, decoding),
-            stopping_criteria=StoppingCriteriaList([lambda ids, scores, **_: _flags(ids, flag())]),
-        )
-        row = _row(loaded, batch.input_ids[0].tolist(), request)
-        state = prefill(loaded, batch)
-        _score(loaded, state, [request], [row])
-        _replay(loaded, state, row, out[0, batch.input_ids.shape[1] :].tolist())
-    total = time.perf_counter() - request.started
-    return replace(row.answer(), timing=Timing(first_token_s=total, total_s=total))
-
-
-def _beam_config(loaded: LoadedModel, decoding: Decoding) -> Any:
-    from transformers import GenerationConfig
-
-    # Every knob is named: what is left out is filled in from the model's own generation config.
-    return GenerationConfig(
-        do_sample=False,
-        num_beams=decoding.num_beams,
-        max_new_tokens=decoding.max_new_tokens,
-        repetition_penalty=float(decoding.repetition_penalty),
-        length_penalty=1.0,
-        no_repeat_ngram_size=0,
-        early_stopping=False,
-        eos_token_id=list(loaded.end_ids),
-        pad_token_id=loaded.pad_id,
-        temperature=1.0,
-        top_k=50,
-        top_p=1.0,
-    )
-
-
-def _flags(ids: torch.Tensor, value: bool) -> torch.Tensor:
-    return torch.full((len(ids),), value, dtype=torch.bool, device=ids.device)
-
-
-def _replay(loaded: LoadedModel, state: Prefill, row: Row, ids: list[int]) -> None:
-    """Feed a row the tokens that a search found, with the model's probability of each."""
-    logits = state.logits.unsqueeze(1)
-    if len(ids) > 1:
-        later = forward(loaded, state, torch.tensor([ids[:-1]], device=loaded.device))
-        logits = torch.cat([logits, later.float()], dim=1)
-    logprobs = torch.log_softmax(logits[0], dim=-1)  # (n, V)
-    best = logprobs.topk(min(row.decoding.top_logprobs, logprobs.shape[-1]), dim=-1)
-    for i, token_id in enumerate(ids):
-        top = zip(best.indices[i].tolist(), best.values[i].tolist(), strict=True)
-        alternatives = tuple((loaded.piece(j), value) for j, value in top)
-        value = float(logprobs[i, token_id])
-        row.take(
-            token_id,
-            lambda t=token_id, v=value, a=alternatives: Token(t, loaded.piece(t), v, a),
-        )
-        if row.finish is not None:
-            return
-    row.finish = row.finish or "stop"

@@ -106,7 +106,7 @@ def can_merge(cache: Any) -> bool:
 
 def select_rows(state: Prefill, rows: Sequence[int]) -> Prefill:
     """A state of its own with these rows, which may repeat; the cache is shared until it grows."""
-    index = torch.tensor(rows, device=state.mask.device)
+    index = torch.tensor(rows)  # on the CPU: a spread model's layers lie on several devices
     cache = copy.copy(state.cache)
     plain = (DynamicLayer, DynamicSlidingWindowLayer)
     cache.layers = [
@@ -118,19 +118,25 @@ def select_rows(state: Prefill, rows: Sequence[int]) -> Prefill:
 
 
 def _merge(old: Prefill, new: Prefill) -> Prefill:
-    """Both states' rows in one, the narrower padded on the left."""
+    """Both states' rows in one, the narrower padded on the left; both stay as they are."""
     width = max(old.mask.shape[1], new.mask.shape[1])
-    for one in (old, new):
-        _widen(one, width - one.mask.shape[1])
-    for layer, other in zip(old.cache.layers, new.cache.layers, strict=True):
-        layer.keys = torch.cat([layer.keys, other.keys])
-        layer.values = torch.cat([layer.values, other.values])
+    cache = copy.copy(old.cache)
+    cache.layers = [copy.copy(layer) for layer in old.cache.layers]
+    for layer, other in zip(cache.layers, new.cache.layers, strict=True):
+        layer.keys = torch.cat([_padded(layer.keys, width), _padded(other.keys, width)])
+        layer.values = torch.cat([_padded(layer.values, width), _padded(other.values, width)])
+    pad = torch.nn.functional.pad
     return Prefill(
         logits=torch.cat([old.logits, new.logits]),
-        cache=old.cache,
-        mask=torch.cat([old.mask, new.mask]),
+        cache=cache,
+        mask=torch.cat([pad(s.mask, (width - s.mask.shape[1], 0)) for s in (old, new)]),
         positions=torch.cat([old.positions, new.positions]),
     )
+
+
+def _padded(keys: torch.Tensor, width: int) -> torch.Tensor:
+    """(B, heads, width, d) with empty columns on the left."""
+    return torch.nn.functional.pad(keys, (0, 0, width - keys.shape[2], 0))
 
 
 def _widen(state: Prefill, columns: int) -> None:

@@ -1,9 +1,9 @@
 """Beginnings of prompts that have been read: their keys and values, kept for those that share them.
 
-Guarantee: what is given out was made by the model as it is now, from the same tokens and the same
-pictures; another model, adapter, dtype or attention empties the store. It never holds more than its
-bytes: what was used longest ago goes first. For one thread. Not for a model whose weights change
-under it: training reads every prompt whole.
+Guarantee: what is given out was made from the same tokens and the same pictures by the same
+weights: another adapter, dtype or kind of attention finds nothing of what this one read, and
+another model empties the store. It never holds more than its bytes: what was used longest ago goes
+first. For one thread. Not for a model whose weights change under it: training reads prompts whole.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from workbench.engine.live_batch import Prefill, can_merge
+from workbench.models.decoder import takes_positions
 from workbench.models.memory import free_bytes
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from workbench.models.base import LoadedModel
 
+_Key = tuple[tuple[Any, ...], str]
 _SEEN = 4096  # keys of cuts that are remembered, of heads that are not kept
 _TEXTS = 256  # texts of heads whose tokens are remembered
 
@@ -63,13 +65,14 @@ class PrefixCache:
         said = os.environ.get("WB_PREFIX_CACHE_MB", "")
         self.max_bytes = int(said) << 20 if max_bytes is None and said.isdigit() else max_bytes
         self.hits = self.misses = self.tokens_saved = 0
-        self._heads: OrderedDict[str, Head] = OrderedDict()
-        self._seen: OrderedDict[str, None] = OrderedDict()
-        self._bytes = 0
-        self._of: tuple[Any, ...] = ()
-        self.refused = ""  # why this model's prompts are read whole
-        self.proven = False  # that this model gives the same logits in two parts
+        self._heads: OrderedDict[_Key, Head] = OrderedDict()
+        self._seen: OrderedDict[_Key, None] = OrderedDict()
         self._memo: dict[str, tuple[int, ...]] = {}
+        self._bytes = 0
+        self._base: Any = None  # a weak reference: the store keeps no model in memory
+        self._scope: tuple[Any, ...] = ()  # what computes, beside the base: a part of every key
+        self._refused: dict[tuple[Any, ...], str] = {}
+        self._proven: set[tuple[Any, ...]] = set()
 
     def status(self) -> dict[str, Any]:
         """Counts, for people and for JSON."""
@@ -91,17 +94,34 @@ class PrefixCache:
         self._bytes = 0
 
     def serves(self, loaded: LoadedModel) -> bool:
-        """Whether prompts of a model may share what was read; one that changed empties it."""
-        model = self._of[0]() if self._of else None
-        now = (loaded.identity, loaded.spec)
-        if model is not loaded.model or self._of[1:] != now:
+        """Whether prompts of a model may share what was read."""
+        if self._base is None or self._base() is not loaded.base:
             self.clear()
-            self._of = (weakref.ref(loaded.model), *now)
-            self.refused = _refusal(loaded)
-            self.proven = getattr(loaded.family, "causal", None) is True
+            self._refused.clear()
+            self._proven.clear()
+            self._base = weakref.ref(loaded.base)
+        self._scope = (loaded.identity, loaded.spec)
+        if self._scope not in self._refused:
+            self._refused[self._scope] = _refusal(loaded)
+        if getattr(loaded.family, "causal", None):
+            self._proven.add(self._scope)
         if self.max_bytes is None:
             self.max_bytes = (free_bytes(loaded.device) or 1 << 30) // 4
         return self.max_bytes > 0 and not self.refused
+
+    @property
+    def refused(self) -> str:
+        """Why this model's prompts are read whole, empty where they are not."""
+        return self._refused.get(self._scope, "")
+
+    @property
+    def proven(self) -> bool:
+        """Whether this model is known to give the same logits in two parts."""
+        return self._scope in self._proven
+
+    def prove(self) -> None:
+        """It does."""
+        self._proven.add(self._scope)
 
     @property
     def memo(self) -> dict[str, tuple[int, ...]]:
@@ -113,11 +133,11 @@ class PrefixCache:
     def refuse(self, why: str) -> None:
         """Read this model's prompts whole from now on."""
         self.clear()
-        self.refused = why
+        self._refused[self._scope] = why
 
     def holds(self, key: str) -> bool:
         """Whether a head is there."""
-        return key in self._heads
+        return (self._scope, key) in self._heads
 
     def count(self, heads: Iterable[tuple[str, Head]], ready: Iterable[str]) -> None:
         """Count prompts that were read behind a head: the first of a new one is a miss.
@@ -137,16 +157,16 @@ class PrefixCache:
 
     def get(self, key: str) -> Head | None:
         """The head with that key, which counts as used."""
-        head = self._heads.get(key)
+        head = self._heads.get((self._scope, key))
         if head is not None:
-            self._heads.move_to_end(key)
+            self._heads.move_to_end((self._scope, key))
         return head
 
     def put(self, key: str, head: Head) -> None:
         """Keep a head, unless it alone is too large; older ones make room."""
-        if key in self._heads or head.nbytes > (self.max_bytes or 0):
+        if self.holds(key) or head.nbytes > (self.max_bytes or 0):
             return
-        self._heads[key] = head
+        self._heads[self._scope, key] = head
         self._bytes += head.nbytes
         while self._bytes > (self.max_bytes or 0):
             _, old = self._heads.popitem(last=False)
@@ -154,13 +174,13 @@ class PrefixCache:
 
     def was_seen(self, key: str) -> bool:
         """Whether an earlier prompt could have been cut there."""
-        return key in self._seen
+        return (self._scope, key) in self._seen
 
     def see(self, keys: Iterable[str]) -> None:
         """Remember where prompts could have been cut."""
         for key in keys:
-            self._seen[key] = None
-            self._seen.move_to_end(key)
+            self._seen[self._scope, key] = None
+            self._seen.move_to_end((self._scope, key))
         while len(self._seen) > _SEEN:
             self._seen.popitem(last=False)
 
@@ -170,6 +190,8 @@ def _refusal(loaded: LoadedModel) -> str:
         return why
     if getattr(loaded.family, "causal", False) is False:
         return "its tokens see more than what stands before them"
+    if not takes_positions(loaded.base):
+        return "it cannot be told where a token stands"
     return ""
 
 
@@ -230,6 +252,9 @@ def _rows(
     return out
 
 
-def keeps_all(cache: Any) -> bool:
-    """Whether a cache holds every past token's keys, so that its columns can be taken apart."""
-    return bool(getattr(cache, "layers", None)) and can_merge(cache)
+def keeps_all(state: Prefill) -> bool:
+    """Whether a cache holds each column's keys and no more, so that it can be taken apart."""
+    layers = getattr(state.cache, "layers", None)
+    if not layers or not can_merge(state.cache):
+        return False
+    return all(layer.keys.shape[2] == state.mask.shape[1] for layer in layers)

@@ -88,7 +88,7 @@ def _read_plans(
         if not _same(whole.logits, out.state.logits, loaded.base.dtype):
             prefixes.refuse("read in two parts its prompts give other logits")
             return Read(whole, out.ids)
-        prefixes.proven = True
+        prefixes.prove()
     prefixes.count([(c.key, h) for c, h in zip(cuts, found, strict=True) if c and h], ready)
     return out
 
@@ -128,8 +128,11 @@ def _heads(
     ]
     batch = loaded.family.encode_prompts(loaded, prompts)
     found = _forward(loaded, batch, before, [0] * len(missing))
-    if not keeps_all(found.state.cache):
-        prefixes.refuse("its cache forgets: windows that slide, or a state that is carried on")
+    if not keeps_all(found.state):
+        prefixes.refuse(
+            "its cache is no list of all tokens: windows that slide, a state that is carried on, "
+            "or an adapter's own beginning"
+        )
         return {}
     for row, (cut, _) in enumerate(missing):
         heads[cut.key] = head_of(found.state, row, found.ids[row])

@@ -87,6 +87,11 @@ class Row:
         self._first_s = 0.0
         self._last_s = 0.0
 
+    @property
+    def columns(self) -> int:
+        """Tokens of the prompt, and of the longest answer that may follow."""
+        return len(self._prompt_ids) + self.decoding.max_new_tokens
+
     def history(self, device: torch.device) -> torch.Tensor | None:
         """Ids so far (n,), prompt included, where the knobs look at them."""
         if not self.sampler.wants_history:

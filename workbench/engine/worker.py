@@ -11,23 +11,27 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-import traceback
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
 from workbench.engine.decoding import Decoding
-from workbench.errors import Cancelled, EngineError, ModelError
+from workbench.errors import Cancelled, EngineError
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, Message, Token
 
 if TYPE_CHECKING:
-    from workbench.engine.live_batch import LiveBatch
+    from workbench.engine.prefix import PrefixCache
     from workbench.models.base import LoadedModel
 
 MAX_ROWS = 16  # decoded together; more would make each one's tokens come slowly
+# As `PrefixCache.status()` before anything was read.
+NO_PREFIXES: dict[str, Any] = {
+    **{"entries": 0, "bytes": 0, "max_bytes": None},
+    **{"hits": 0, "misses": 0, "tokens_saved": 0, "off": ""},
+}
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,8 @@ class Ticket:
             `WbError`. For a chat, `visible` of its row is told with each token.
         body: The request of an `explain`; of a `load` the `adapters` to keep beside it.
         identity: Of the model that answered, once it has.
+        told: Tokens that `emit` has taken.
+        columns: Of its prompt and the answer that may follow; 0 until that is asked for.
     """
 
     id: str
@@ -73,6 +79,8 @@ class Ticket:
     started: float = field(default_factory=time.perf_counter)
     load_s: float = 0.0
     identity: str = ""
+    told: int = 0
+    columns: int = 0
 
     @property
     def joins(self) -> bool:
@@ -89,6 +97,7 @@ class Worker(threading.Thread):
         self._arrived = threading.Condition()
         self._stopping = False
         self._loaded: LoadedModel | None = None
+        self._prefixes: PrefixCache | None = None
         self.serving = 0  # tickets taken out of the queue and not answered yet
         self.loading: ModelSpec | None = None
         self.served = 0
@@ -131,6 +140,7 @@ class Worker(threading.Thread):
             "serving": self.serving,
             "served": self.served,
             "tokens": self.tokens,
+            "prefix_cache": self._prefixes.status() if self._prefixes else NO_PREFIXES,
         }
 
     # -- the thread ------------------------------------------------------------------------
@@ -139,7 +149,7 @@ class Worker(threading.Thread):
         """Serve until told to stop."""
         with contextlib.suppress(Exception):
             # The first request should not pay for these seconds of importing.
-            import workbench.engine.generation
+            import workbench.engine.together
             import workbench.models.qwen2_vl  # noqa: F401
         while (ticket := self._next()) is not None:
             try:
@@ -157,7 +167,41 @@ class Worker(threading.Thread):
             self.serving = 1
             return self._queue.popleft()
 
-    def _finish(self, ticket: Ticket, event: Event, visible: str = "") -> None:
+    # -- what tickets that are decoded together ask of it (`together.Queue`) ------------------
+
+    def take(self, loaded: LoadedModel, fits: Callable[[int, Ticket], bool]) -> list[Ticket]:
+        """Tickets off the head of the queue that can join now, up to the first that cannot."""
+        found: list[Ticket] = []
+        with self._arrived:
+            while (
+                self._queue
+                and self.serving < MAX_ROWS
+                and self._queue[0].joins
+                and self._queue[0].spec == loaded.spec
+                and not self._stopping
+                and fits(len(found), self._queue[0])
+            ):
+                found.append(self._queue.popleft())
+                self.serving += 1
+        return found
+
+    def put_back(self, tickets: Sequence[Ticket]) -> None:
+        """Serve these before all others, in their order."""
+        with self._arrived:
+            self.serving -= len(tickets)
+            if not self._stopping:
+                self._queue.extendleft(reversed(tickets))
+                return
+        for ticket in tickets:
+            ticket.emit(EngineError("the engine is stopping"), "")
+
+    def tell(self, ticket: Ticket, token: Token, visible: str) -> None:
+        """Hand a token on."""
+        self.tokens += 1
+        ticket.emit(token, visible)
+
+    def finish(self, ticket: Ticket, event: Event, visible: str = "") -> None:
+        """Hand the last event of a ticket on."""
         self.served += 1
         self.serving -= 1
         ticket.identity = self._loaded.identity if self._loaded is not None else ""
@@ -169,17 +213,23 @@ class Worker(threading.Thread):
                 raise Cancelled("cancelled before it was served")
             if ticket.kind == "release":
                 self._unload()
-                self._finish(ticket, Result({"released": True}))
+                self.finish(ticket, Result({"released": True}))
                 return
             loaded = self._ensure(ticket)
             if ticket.joins:
-                self._decode(loaded, ticket)
+                from workbench.engine.prefix import PrefixCache
+                from workbench.engine.together import Together
+
+                self._prefixes = self._prefixes or PrefixCache()
+                Together(self, loaded, self._prefixes).run(ticket)
             else:
-                self._finish(ticket, self._alone(loaded, ticket))
+                self.finish(ticket, self._alone(loaded, ticket))
         except WbError as error:
-            self._finish(ticket, error)
+            self.finish(ticket, error)
         except Exception as error:
-            self._finish(ticket, _unexpected(error))
+            from workbench.engine.together import as_failure
+
+            self.finish(ticket, as_failure(error))
 
     def _alone(self, loaded: LoadedModel, ticket: Ticket) -> Event:
         if ticket.kind == "load":
@@ -195,22 +245,12 @@ class Worker(threading.Thread):
                     loaded, {**ticket.body, "messages": ticket.messages}, cancelled=done
                 )
             )
-        from workbench.engine.generation import search
+        from workbench.engine.beams import search
+        from workbench.engine.together import request_of
 
-        answer = search(loaded, self._request(ticket))
+        answer = search(loaded, request_of(ticket))
         self.tokens += len(answer.tokens)
         return answer
-
-    def _request(self, ticket: Ticket) -> Any:
-        from workbench.engine.generation import Request
-
-        return Request(
-            ticket.messages,
-            ticket.decoding,
-            ticket.labels,
-            ticket.cancelled.is_set,
-            ticket.started,
-        )
 
     # -- the model -------------------------------------------------------------------------
 
@@ -252,87 +292,21 @@ class Worker(threading.Thread):
         import torch
 
         self._loaded = None
+        if self._prefixes is not None:
+            self._prefixes.clear()
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    # -- decoding --------------------------------------------------------------------------
-
-    def _decode(self, loaded: LoadedModel, first: Ticket) -> None:
-        """Decode a ticket and all that can join it on the way."""
-        from workbench.engine.generation import out_of_memory_explained
-        from workbench.engine.live_batch import LiveBatch
-
-        live = LiveBatch(loaded)
-        tickets: dict[int, Ticket] = {}
-        joining = [first]
-        try:
-            while joining or live.rows:
-                self._admit(live, joining, tickets)
-                joining = []
-                with out_of_memory_explained():
-                    self._step(live, tickets)
-                joining = self._joining(loaded.spec, live)
-        except Exception as error:
-            failure = error if isinstance(error, WbError) else _unexpected(error)
-            left = {id(t): t for t in (*tickets.values(), *joining)}
-            for ticket in left.values():
-                self._finish(ticket, failure)
-
-    def _step(self, live: LiveBatch, tickets: dict[int, Ticket]) -> None:
-        for row, token in live.pick():
-            ticket = tickets[id(row)]
-            if token is not None:
-                self.tokens += 1
-                ticket.emit(token, row.visible())
-            if row.finish is not None:
-                del tickets[id(row)]
-                row.load_s = ticket.load_s
-                self._finish(ticket, row.answer(), row.visible())
-        live.advance()
-
-    def _admit(self, live: LiveBatch, joining: list[Ticket], tickets: dict[int, Ticket]) -> None:
-        """Read the prompts of those who join: in one forward, or apart where one is bad."""
-        from workbench.engine.generation import admit, out_of_memory_explained
-
-        if not joining:
-            return
-        try:
-            with out_of_memory_explained():
-                rows = admit(live, [self._request(ticket) for ticket in joining])
-        except Exception as error:
-            # Whatever it is, those who are at it already go on.
-            if len(joining) == 1:
-                failure = error if isinstance(error, WbError) else _unexpected(error)
-                self._finish(joining.pop(), failure)
-                return
-            for ticket in joining:
-                self._admit(live, [ticket], tickets)
-            return
-        tickets.update((id(row), t) for row, t in zip(rows, joining, strict=True))
-
-    def _joining(self, spec: ModelSpec, live: LiveBatch) -> list[Ticket]:
-        """Tickets off the head of the queue that can join now, up to the first that cannot."""
-        found: list[Ticket] = []
-        with self._arrived:
-            while (
-                live.open
-                and self._queue
-                and len(live.rows) + len(found) < MAX_ROWS
-                and self._queue[0].joins
-                and self._queue[0].spec == spec
-                and not self._stopping
-            ):
-                found.append(self._queue.popleft())
-                self.serving += 1
-        return found
-
 
 def _model_status(loaded: LoadedModel) -> dict[str, Any]:
+    from workbench.models.placement import gpu_ids
+
     return {
         **loaded.spec.to_json(),
         "dtype": loaded.dtype,
-        "device": str(loaded.device),
+        "device": ",".join(map(str, loaded.devices)),
+        "gpus": gpu_ids(loaded.devices),
         "identity": loaded.identity,
         "family": loaded.family.name,
         "limits": dict(loaded.family.limits),
@@ -342,14 +316,3 @@ def _model_status(loaded: LoadedModel) -> dict[str, Any]:
         "path": str(loaded.path),
         "adapters": loaded.adapters.to_json(),
     }
-
-
-def _unexpected(error: Exception) -> WbError:
-    """A bug or a failure inside torch: told in one line, its traceback goes to the log."""
-    traceback.print_exception(error)
-    first = (str(error).strip().splitlines() or [""])[0]
-    return ModelError(
-        f"the model failed: {type(error).__name__}: {first}"[:500],
-        hint="the traceback is in the log: wb engine log",
-        kind="internal",
-    )
