@@ -9,7 +9,7 @@ import click
 
 from commands.completing import complete_splits
 from commands.mode_option import mode_option
-from commands.printing import echo_json
+from commands.printing import PICTURES, echo_json
 
 if TYPE_CHECKING:
     from workbench.sample import Sample
@@ -44,9 +44,9 @@ if TYPE_CHECKING:
 @click.option(
     "--images",
     "pictures",
-    type=click.Choice(["auto", "truecolor", "256", "off"]),
+    type=click.Choice(PICTURES),
     default="auto",
-    help="How to draw; auto draws on a terminal.",
+    help="How to draw; auto draws on a terminal, by its graphics if it has any.",
 )
 @click.option("--height", default=12, show_default=True, help="Rows of a picture at most.")
 @mode_option

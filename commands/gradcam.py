@@ -8,6 +8,7 @@ import click
 
 from commands.asking import model_options, model_values
 from commands.mode_option import mode_option
+from commands.printing import PICTURES
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -47,7 +48,7 @@ _KNOBS = (
 @click.option(
     "--images",
     "pictures",
-    type=click.Choice(["auto", "truecolor", "256", "off"]),
+    type=click.Choice(PICTURES),
     default="auto",
     help="How to draw the overlays; auto draws on a terminal.",
 )
@@ -271,16 +272,13 @@ def _show(
     question: Question, answer: Answer, replies: list[dict[str, Any]], flags: dict[str, Any]
 ) -> None:
     from commands.printing import echo_table
-    from workbench.data.show import console_for
+    from workbench.data.show import console_for, show_picture
 
     console = console_for(flags["pictures"])
     if flags["pictures"] != "off" and console.is_terminal and console.color_system:
-        from workbench.data.halfcell import HalfcellImage
-
-        deep = {"truecolor": True, "256": False}.get(flags["pictures"])
         for reply in replies:
             picture = _sheet(question, [reply], flags, most=256)
-            console.print(HalfcellImage(picture, 80, 16, deep))
+            show_picture(console, picture, flags["pictures"])
     echo_table(
         ("token", "text", "image", "peak", "heat", "of"),
         [

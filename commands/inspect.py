@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from commands.mode_option import mode_option
-from commands.printing import echo_json
+from commands.printing import PICTURES, echo_json
 
 
 @click.command()
@@ -21,9 +21,9 @@ from commands.printing import echo_json
 @click.option(
     "--images",
     "pictures",
-    type=click.Choice(["auto", "truecolor", "256", "off"]),
+    type=click.Choice(PICTURES),
     default="auto",
-    help="How to draw the images; auto draws on a terminal.",
+    help="How to draw the images; auto draws on a terminal, by its graphics if any.",
 )
 @mode_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")

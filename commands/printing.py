@@ -15,6 +15,8 @@ from typing import Any
 
 import click
 
+# What `--images` takes where samples are drawn: as `workbench.data.show`, which is imported later.
+PICTURES = ("auto", "kitty", "iterm2", "sixel", "halfcell", "truecolor", "256", "off")
 _UNSAFE = re.compile("[\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
 
 

@@ -1,4 +1,4 @@
-"""A sample on a terminal, for the commands that print: pictures in half cells, texts beside.
+"""A sample on a terminal, for the commands that print: its pictures, and its texts below.
 
 Guarantee: all text from data is cleaned and shown without markup. Not for the bench, which has
 widgets of its own over the same rows of cells.
@@ -9,19 +9,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from workbench.data.export import json_text
+from workbench.data.graphics import PROTOCOLS, Protocol, cell_pixels, choose, picture_lines
 from workbench.data.halfcell import HalfcellImage
 from workbench.data.images import thumbnail
 from workbench.errors import ImageError
 from workbench.text import clean
 
 if TYPE_CHECKING:
+    from PIL import Image
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     from workbench.sample import ImageRef, Sample
 
-PICTURES = ("auto", "truecolor", "256", "off")
+# `sixel` and `halfcell` are words of the setting, which is the bench's too: both print half cells.
+PICTURES = ("auto", "kitty", "iterm2", "sixel", "halfcell", "truecolor", "256", "off")
 
 
 def show_sample(
@@ -33,17 +36,42 @@ def show_sample(
         console: Where to.
         sample: What.
         pictures: One of `PICTURES`; `auto` draws where the console is a terminal with colours,
-            as deep as it says it can.
+            by its graphics where it has any, else in half cells as deep as it says it can.
         height: Rows of cells at most for a picture.
+
+    Raises:
+        UsageError: Graphics were asked for by name and cannot be drawn here.
     """
     console.print(_line(sample.uid, "bold"), soft_wrap=True)
     deep = {"truecolor": True, "256": False}.get(pictures)
     drawn = console.is_terminal and console.color_system is not None and pictures != "off"
-    if drawn and sample.images:
+    graphics = choose(pictures) if drawn and sample.images else None
+    if graphics is not None:
+        _write_pictures(console, sample, graphics, height)
+    elif drawn and sample.images:
         console.print(_row_of_pictures(console, sample, deep, height))
     facts = [(name, value, "dim") for name, value in _facts(sample)]
     _print_facts(console, facts + ([("error", sample.error, "red")] if sample.error else []))
     console.print()
+
+
+def show_picture(
+    console: Console, image: Image.Image, pictures: str, width: int = 80, height: int = 16
+) -> None:
+    """Print one decoded picture; `pictures` as in `show_sample`. Raises `UsageError`."""
+    graphics = choose(pictures)
+    if graphics is None:
+        deep = {"truecolor": True, "256": False}.get(pictures)
+        console.print(HalfcellImage(image, width, height, deep))
+        return
+    lines, _ = picture_lines(image, graphics, width, height, cell_pixels())
+    _write(console, lines)
+
+
+def _write(console: Console, lines: list[str]) -> None:
+    """Send lines past rich, which would count their commands as characters."""
+    console.file.write("".join(f"{line}\n" for line in lines))
+    console.file.flush()
 
 
 def console_for(pictures: str) -> Console:
@@ -52,6 +80,8 @@ def console_for(pictures: str) -> Console:
 
     if pictures in ("truecolor", "256"):
         return Console(force_terminal=True, color_system=pictures, highlight=False)  # type: ignore[arg-type]
+    if pictures in PROTOCOLS:  # asked for by name: also through a pipe, into a file that is shown
+        return Console(force_terminal=True, highlight=False)
     return Console(highlight=False)
 
 
@@ -63,6 +93,32 @@ def _row_of_pictures(console: Console, sample: Sample, deep: bool | None, height
     width = max((console.width - count) // count, 4)
     table.add_row(*(_picture(ref, width, height, deep) for ref in sample.images[:count]))
     return table
+
+
+def _write_pictures(console: Console, sample: Sample, graphics: Protocol, height: int) -> None:
+    """Pictures by the terminal's graphics, side by side; what cannot be decoded says why below."""
+    refs = sample.images[:6]
+    cell, width = cell_pixels(), max((console.width - len(refs)) // len(refs), 4)
+    drawn: list[tuple[list[str], int]] = []
+    problems = []
+    for ref in refs:
+        try:
+            image = thumbnail(ref, (width * cell[0], height * cell[1]))
+        except ImageError as error:
+            problems.append(error.message)
+            continue
+        drawn.append(picture_lines(image, graphics, width, height, cell))
+    _write(
+        console,
+        [
+            " ".join(
+                lines[number] if number < len(lines) else " " * columns for lines, columns in drawn
+            )
+            for number in range(max((len(lines) for lines, _ in drawn), default=0))
+        ],
+    )
+    for problem in problems:
+        console.print(_line(problem, "red"))
 
 
 def _picture(ref: ImageRef, width: int, height: int, deep: bool | None) -> HalfcellImage | Text:
