@@ -45,6 +45,11 @@ _KNOBS = (
 )
 @click.option("--retry-failed", is_flag=True, help="With --resume: ask the failed ones again.")
 @click.option("--threads", default=0, help="CPU threads; 0 leaves it to torch.")
+@click.option(
+    "--no-prefix-cache",
+    is_flag=True,
+    help="Read every prompt whole, the --shots too; changes no answer.",
+)
 @click.option("--detach", is_flag=True, help="As a background job; prints its id.")
 @mode_option
 @click.option("--json", "as_json", is_flag=True, help="Print the metrics as one JSON document.")
@@ -109,6 +114,7 @@ def _config(ctx: click.Context, resume: str, flags: dict[str, Any]) -> Any:
     own = set(flags) - set(MODEL_FLAGS) - set(_KNOBS)
     values: dict[str, Any] = {name: flags[name] for name in own} | {"seed": flags["seed"]}
     values["batch_size"] = flags["batch_size"] or 16
+    values["prefix_cache"] = not values.pop("no_prefix_cache")
     # No alternatives of tokens are kept in a run, so none are worked out.
     knobs = {name: flags[name] for name in _KNOBS} | {"top_logprobs": 0}
     return EvalConfig(**values, spec=spec_from(flags), decoding=Decoding.from_json(knobs))

@@ -164,13 +164,16 @@ def _batches(evaluation: Evaluation, done: set[str]) -> Iterator[list[Sample]]:
     for sample in _pending(evaluation.source, evaluation.total, done):
         window.append(sample)
         if len(window) == size * _WINDOW:
-            yield from _cut(window, size)
+            yield from _cut(evaluation.loaded, window, size)
             window = []
-    yield from _cut(window, size)
+    yield from _cut(evaluation.loaded, window, size)
 
 
-def _cut(window: list[Sample], size: int) -> Iterator[list[Sample]]:
-    order = sorted(window, key=lambda s: (len(s.images), sum(map(len, s.texts.values()))))
+def _cut(loaded: Any, window: list[Sample], size: int) -> Iterator[list[Sample]]:
+    from workbench.engine.capacity import sample_length
+
+    # By length with image tokens; the examples before them are the same for all.
+    order = sorted(window, key=lambda sample: sample_length(loaded, sample))
     for start in range(0, len(order), size):
         yield order[start : start + size]
 

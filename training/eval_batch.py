@@ -62,6 +62,7 @@ def _answers(
             evaluation.config.decoding,
             labels=list(words) or None,
             return_errors=True,
+            prefixes=evaluation.prefixes,
         )
 
     try:

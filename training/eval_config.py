@@ -42,6 +42,7 @@ class EvalConfig:
         positive: The label that AUROC counts as positive; empty: it is told from its word.
         retry_failed: On a resume ask the failed samples again.
         threads: For torch on a CPU; 0 leaves it as it is.
+        prefix_cache: Read what prompts begin with alike once; changes no answer and no key.
     """
 
     dataset: str
@@ -62,6 +63,7 @@ class EvalConfig:
     positive: str = ""
     retry_failed: bool = False
     threads: int = 0
+    prefix_cache: bool = True
 
     def __post_init__(self) -> None:
         problems = [text for bad, text in self._checks() if bad] + self.shot_wish.problems()

@@ -25,18 +25,25 @@ from workbench.sample import Sample
 if TYPE_CHECKING:
     from training.eval_remote import RemoteModel
     from workbench.data.source import Source
+    from workbench.engine.prefix import PrefixCache
     from workbench.models.base import LoadedModel
 
 
 @dataclass
 class Evaluation:
-    """An evaluation that is ready to run: the model at hand, the data open, the prompt chosen."""
+    """An evaluation that is ready to run: the model at hand, the data open, the prompt chosen.
+
+    Attributes:
+        prefixes: What prompts begin with alike and the model has read: the examples, most of all.
+            `None` reads each prompt whole, as a model wants whose weights change.
+    """
 
     config: EvalConfig
     source: Source
     loaded: LoadedModel | RemoteModel
     prompter: Prompter
     total: int
+    prefixes: PrefixCache | None = None
 
     @property
     def key(self) -> str:
@@ -127,11 +134,13 @@ def prepare(config: EvalConfig, on_progress: OnProgress | None = None) -> Evalua
 
         torch.set_num_threads(config.threads)
     Reporter(on_progress)(0, total, f"loading {config.spec.model}", force=True)
+    from workbench.engine.prefix import PrefixCache
     from workbench.models.base import load_model
 
     make_room(config.spec)
     loaded = load_model(config.spec)
-    return Evaluation(config, source, loaded, prompter, total)
+    prefixes = PrefixCache() if config.prefix_cache else None
+    return Evaluation(config, source, loaded, prompter, total, prefixes)
 
 
 def _prepare_elsewhere(

@@ -22,7 +22,7 @@ from workbench.models.prompt import images_of, text_ids
 if TYPE_CHECKING:
     from workbench.engine.prefix import PrefixCache
     from workbench.models.base import LoadedModel
-    from workbench.sample import Conversation, ImageRef
+    from workbench.sample import Conversation, ImageRef, Sample
 
 OUT_OF_MEMORY = "out_of_memory"
 # What torch says where it raises a plain RuntimeError: the CPU's allocator, cuBLAS, Apple's GPUs.
@@ -81,6 +81,12 @@ def prompt_length(loaded: LoadedModel, conversation: Conversation) -> int:
     except WbError:
         return 0
     return count + sum(max(0, image_tokens(loaded, i) - 1) for i in images_of(conversation))
+
+
+def sample_length(loaded: LoadedModel, sample: Sample) -> int:
+    """About how many tokens a sample's images and texts take, whatever prompt is made of them."""
+    words = loaded.tokenizer(" ".join(sample.texts.values()))["input_ids"]
+    return len(words) + sum(image_tokens(loaded, image) for image in sample.images)
 
 
 def image_tokens(loaded: LoadedModel, image: ImageRef) -> int:
