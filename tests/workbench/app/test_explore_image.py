@@ -13,7 +13,7 @@ from PIL import Image
 from tests.workbench.app.explore_bench import bench
 from workbench.app.explore.image_view import decode_images
 from workbench.app.widgets.frames import Box, Look, Shown, arrange, make_frame
-from workbench.app.widgets.protocol import choose_protocol
+from workbench.app.widgets.protocol import choose_protocol, passed_through
 from workbench.sample import ImageRef, Sample
 
 
@@ -222,3 +222,11 @@ async def test_narrow_shows_one_column_and_the_rest_slides_over():
         assert not b.explore.panel.region.width
         image = b.explore.image.region
         assert image.width >= 78 and image.height >= 11
+
+
+def test_graphics_go_through_tmux_one_by_one_with_every_escape_doubled():
+    sent = "\x1b_Gi=1,m=1;AAAA\x1b\\\x1b_Gm=0;BB\x1b\\"
+    parts = passed_through(sent).split("\x1bPtmux;")[1:]
+    assert len(parts) == 2
+    inner = [part.removesuffix("\x1b\\").replace("\x1b\x1b", "\x1b") for part in parts]
+    assert "".join(inner) == sent

@@ -301,3 +301,35 @@ async def test_bookmarks_go_out_and_come_in_as_json_lines(tmp_path: Path):
         await b.shows("1 bookmark merged")
         assert b.explore.bookmarks["demo/test/000004"].tags == ("hard",)
     assert json.loads(file.read_text().splitlines()[0])["uid"] == "demo/test/000004"
+
+
+async def test_in_kitty_the_thumbnails_are_its_graphics_and_all_are_freed(monkeypatch):
+    import re
+
+    from workbench.app.explore import gallery
+
+    sent: list[str] = []
+    monkeypatch.setattr(gallery, "send", lambda app, sequence: sent.append(sequence))
+    monkeypatch.setenv("WB_IMAGES", "kitty")
+    async with bench(SMALL) as b:
+        await b.press("G")
+        assert "\U0010eeee" in b.text() and "▀" not in b.text() and "000001" in b.text()
+        shown = {
+            segment.style.color.triplet
+            for line in b.app.screen._compositor.render_strips()
+            for segment in line
+            if "\U0010eeee" in segment.text and segment.style and segment.style.color
+        }
+        uploaded = {int(n) for n in re.findall(r"_Gi=(\d+),f=100", "".join(sent))}
+        assert {(c.red << 16) + (c.green << 8) + c.blue for c in shown if c} <= uploaded
+        assert len(shown) == 2 * len({t.uid for t in grid(b).tiles.values()} & seen(b))
+        await b.press("plus", "end", "escape")
+    uploaded = {int(n) for n in re.findall(r"_Gi=(\d+),f=100", "".join(sent))}
+    removed = {int(n) for n in re.findall(r"_Ga=d,d=I,i=(\d+)", "".join(sent))}
+    assert uploaded and removed == uploaded
+
+
+def seen(b: Bench) -> set[str]:
+    """The UIDs whose tiles are in sight, their pictures whole."""
+    view = grid(b)
+    return {view.tiles[place].uid for place in view._in_sight() if place in view.tiles}

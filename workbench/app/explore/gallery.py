@@ -2,12 +2,14 @@
 
 Guarantee: reads and decodes only the samples in sight, in a worker; a split of a hundred thousand
 samples or without end costs no more than one screenful, and the drawn tiles that are kept are
-bounded. Always half-cells, which scroll and lie side by side in every terminal.
+bounded, here and in the terminal. In kitty's protocol tiles are its own graphics, behind
+placeholders that scroll as text does; elsewhere half-cells.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.cells import set_cell_size
@@ -27,6 +29,7 @@ from textual.widgets import Static
 
 from workbench.app.explore.rows import MARKS
 from workbench.app.explore.tiles import Shelf, Tile, read_tile
+from workbench.app.widgets.protocol import send
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -140,10 +143,21 @@ class GalleryGrid(ScrollView, can_focus=True):
     def _take(self, place: int, tile: Tile, size: tuple[int, int]) -> None:
         if not self.is_mounted or size != self.tile:
             return
+        old = self.tiles.pop(place, None)
+        self._free([old] if old else [])
+        send(self.app, tile.upload)
         self.tiles[place] = tile
         while len(self.tiles) > _KEEP:
-            self.tiles.popitem(last=False)
+            self._free([self.tiles.popitem(last=False)[1]])
         self.refresh()
+
+    def _free(self, tiles: Iterable[Tile]) -> None:
+        """Have the terminal forget the pictures of tiles."""
+        send(self.app, "".join(tile.remove for tile in tiles))
+
+    def on_unmount(self) -> None:
+        """Free what the terminal keeps."""
+        self._free(self.tiles.values())
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """What came into sight is read."""
@@ -171,6 +185,7 @@ class GalleryGrid(ScrollView, can_focus=True):
         size = max(0, min(len(SIZES) - 1, self.tile_size + by))
         if size != self.tile_size:
             self.tile_size = size
+            self._free(self.tiles.values())
             self.tiles.clear()
             self._settle()
 

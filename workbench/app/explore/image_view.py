@@ -7,11 +7,9 @@ request is drawn.
 
 from __future__ import annotations
 
-import itertools
-import random
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from rich.segment import Segment
 from rich.style import Style
@@ -22,7 +20,13 @@ from textual.widget import Widget
 
 from sessions.errors import WbError
 from workbench.app.widgets.frames import Box, Frame, Look, Shown, make_frame
-from workbench.app.widgets.protocol import Protocol, cell_pixels, choose_protocol
+from workbench.app.widgets.protocol import (
+    Protocol,
+    cell_pixels,
+    choose_protocol,
+    picture_ids,
+    send,
+)
 
 if TYPE_CHECKING:
     from textual.timer import Timer
@@ -45,8 +49,6 @@ class ImageView(Widget):
     DEFAULT_CSS = """
     ImageView { width: 1fr; height: 1fr; min-height: 4; }
     """
-    # An enlarged picture of 2,000 cells by 1,000 is more than any terminal shows.
-    _ids: ClassVar[Any] = itertools.count(random.randrange(1 << 16, 1 << 23), 16)
 
     class Drawn(Message):
         """A new picture is on the screen."""
@@ -162,7 +164,7 @@ class ImageView(Widget):
             protocol=self.protocol,
             cell=cell_pixels(),
             look=look,
-            first_id=next(ImageView._ids),
+            first_id=next(picture_ids),
         )
         if not token.cancelled:
             self.bench.call_soon(self._take, frame, pictures, sample)
@@ -180,10 +182,7 @@ class ImageView(Widget):
         self.post_message(self.Drawn())
 
     def _write(self, sequence: str) -> None:
-        """Send a graphics command in order with what Textual draws, not past it on stdout."""
-        driver = self.app._driver
-        if sequence and driver is not None and not self.app.is_headless:
-            driver.write(sequence)
+        send(self.app, sequence)
 
     def on_unmount(self) -> None:
         """Free what the terminal keeps."""

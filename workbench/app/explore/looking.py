@@ -62,7 +62,8 @@ class Looking(Doing):
             more = "" if self.samples.exhausted else " so far"
             title += f" · {self.filter.text} · {len(matches):,} found{more}"
         ordinals = None if matches is None else tuple(matches)
-        shelf = Shelf(browser, ordinals, self.run_view, self.bookmarks.__contains__, title)
+        marked = self.bookmarks.__contains__
+        shelf = Shelf(browser, ordinals, self.run_view, marked, title, self.image.protocol)
         size = self.corner.get("thumbnails", 1)
         screen = GalleryScreen(
             shelf, shelf.place(self.ordinal or 0), size if size in range(4) else 1

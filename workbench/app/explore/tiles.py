@@ -10,6 +10,7 @@ from textual.strip import Strip
 
 from sessions.errors import WbError
 from workbench.app.explore.rows import RunView
+from workbench.app.widgets.protocol import Protocol, cell_pixels, picture_ids
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ class Shelf:
         run: Whose predictions stand beside the names.
         starred: UID -> whether it is bookmarked.
         title: What to call it.
+        protocol: How tiles are drawn: `kitty` by its placeholders, which scroll as text does; any
+            other graphics are tied to a place on the screen, so that half cells stand for them.
     """
 
     browser: Browser
@@ -34,6 +37,7 @@ class Shelf:
     run: RunView
     starred: Callable[[str], bool]
     title: str
+    protocol: Protocol = "halfcell"
 
     @property
     def count(self) -> int | None:
@@ -53,11 +57,18 @@ class Shelf:
 
 @dataclass(frozen=True)
 class Tile:
-    """One drawn sample: its UID, its label and the lines of its pictures."""
+    """One drawn sample: its UID, its label and the lines of its pictures.
+
+    Attributes:
+        upload: What the terminal is sent before the lines are drawn; empty for half cells.
+        remove: What frees the pictures there again.
+    """
 
     uid: str
     label: str
     strips: tuple[Strip, ...]
+    upload: str = ""
+    remove: str = ""
 
 
 def read_tile(shelf: Shelf, place: int, size: tuple[int, int]) -> Tile:
@@ -70,10 +81,20 @@ def read_tile(shelf: Shelf, place: int, size: tuple[int, int]) -> Tile:
     except WbError as error:
         frame = make_frame([Shown(None, error=error.message)], (columns, lines - 1), captions=False)
         return Tile("", "!", tuple(frame.strips))
-    shown = _thumbnails(sample, (columns * 2, lines * 4))
-    frame = make_frame(shown, (columns, lines - 1), captions=False)
+    protocol = shelf.protocol if shelf.protocol in ("kitty", "off") else "halfcell"
+    cell = cell_pixels()
+    pixels = cell if protocol == "kitty" else (2, 4)
+    shown = _thumbnails(sample, (columns * pixels[0], lines * pixels[1]))
+    frame = make_frame(
+        shown,
+        (columns, lines - 1),
+        protocol=protocol,
+        cell=cell,
+        captions=False,
+        first_id=next(picture_ids),
+    )
     label = "!" if sample.error else clean(sample.label or "–", newlines=False)
-    return Tile(sample.uid, label, tuple(frame.strips))
+    return Tile(sample.uid, label, tuple(frame.strips), frame.upload, frame.remove)
 
 
 def _thumbnails(sample: Sample, size: tuple[int, int]) -> list[Any]:

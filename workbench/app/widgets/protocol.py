@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import importlib
 import io
+import itertools
 import os
+import random
 import struct
 import sys
 import threading
 from collections.abc import Mapping
 from types import ModuleType
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from textual.app import App
 
 Protocol = Literal["kitty", "sixel", "halfcell", "off"]
 
@@ -27,6 +32,9 @@ _KITTY_PROGRAMS = ("ghostty", "kitty")
 DEFAULT_CELL = (10, 20)
 
 _import_lock = threading.Lock()
+# Numbers of pictures in the terminal, 16 apart: a sample has fewer images than that on a screen.
+# Drawn at random, so that two benches in one terminal do not draw over each other.
+picture_ids = itertools.count(random.randrange(1 << 16, 1 << 23), 16)
 
 
 def choose_protocol(setting: str, environ: Mapping[str, str] | None = None) -> Protocol:
@@ -56,6 +64,24 @@ def choose_protocol(setting: str, environ: Mapping[str, str] | None = None) -> P
     if term.startswith(_SIXEL_TERMS) or program in _SIXEL_PROGRAMS:
         return "sixel"
     return "halfcell"
+
+
+def send(app: App[Any], sequence: str, environ: Mapping[str, str] | None = None) -> None:
+    """Send a graphics command in order with what Textual draws, not past it on stdout.
+
+    Inside tmux each command is wrapped so that tmux hands it on, where `allow-passthrough` is on.
+    """
+    driver = app._driver
+    if not sequence or driver is None or app.is_headless:
+        return
+    env = os.environ if environ is None else environ
+    driver.write(passed_through(sequence) if env.get("TMUX") else sequence)
+
+
+def passed_through(sequence: str) -> str:
+    """Graphics commands as tmux takes them for the terminal around it, one by one."""
+    commands = [part + "\x1b\\" for part in sequence.split("\x1b\\") if part]
+    return "".join(f"\x1bPtmux;{part.replace(chr(27), chr(27) * 2)}\x1b\\" for part in commands)
 
 
 def cell_pixels() -> tuple[int, int]:
