@@ -282,9 +282,12 @@ class WbApp(Services):
 
 def model_title(spec: ModelSpec) -> str:
     """`demo 4bit +nlvr1`: a model as a person names it."""
+    from workbench.models.spec import flag_of
+
     parts = [spec.model.rstrip("/").split("/")[-1]]
     if spec.quantization != "none":
         parts.append(spec.quantization)
+    parts += [f"{flag_of(name)[2:]} {value}" for name, value in spec.further.items()]
     if spec.adapter:
         words = spec.adapter.rstrip("/").split("/")
         # A training run keeps its adapter in a folder of that name: the run's id says more.

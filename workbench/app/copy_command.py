@@ -28,12 +28,14 @@ def line(argv: Sequence[str]) -> str:
 
 def model_flags(spec: ModelSpec) -> list[str]:
     """`--model` and what differs from the defaults beside it."""
+    from workbench.models.spec import flag_of
+
     plain = type(spec)()
     flags = ["--model", spec.model]
     for name in _SPEC_FLAGS:
         value = getattr(spec, name)
         if value != getattr(plain, name):
-            flags += [f"--{name.removeprefix('image_').replace('_', '-')}", str(value)]
+            flags += [flag_of(name), str(value)]
     return flags + (["--no-double-quant"] if spec.double_quant is False else [])
 
 

@@ -135,3 +135,56 @@ class ModelSpec:
                 hint=f"they are {', '.join(sorted(known))}",
             )
         return cls(**values)
+
+
+def typed_spec(text: str, like: ModelSpec) -> ModelSpec:
+    """What was typed where a model is asked for: its name, and flags as a command takes them.
+
+    Args:
+        text: `./my model`, `demo --quantization 4bit --max-pixels 200000`.
+        like: Knobs that no flag names are its own; its adapter and revision are of its model.
+
+    Raises:
+        UsageError: A flag that is none of a model's, or a value that it does not take.
+    """
+    import shlex
+
+    name, sign, rest = text.partition(" --")
+    spec = replace(like, model=name.strip(), adapter=None, revision=None)
+    try:
+        words = shlex.split(sign.strip() + rest)
+    except ValueError as error:
+        raise UsageError(f"{text!r} cannot be read: {error}", kind="bad_knob") from error
+    values: dict[str, Any] = {}
+    while words:
+        flag = words.pop(0)
+        if flag in ("--double-quant", "--no-double-quant"):
+            values["double_quant"] = flag == "--double-quant"
+            continue
+        values |= _typed_flag(flag, words.pop(0) if words else None)
+    if values.get("quantization", spec.quantization) != "4bit":
+        for knob in ("quant_type", "double_quant", "quant_compute_dtype"):
+            values.setdefault(knob, None)  # the present model's 4bit was its own
+    return replace(spec, **values)
+
+
+def _typed_flag(flag: str, value: str | None) -> dict[str, Any]:
+    flags = {flag_of(f.name): f.name for f in fields(ModelSpec)}
+    name = flags.get(flag, "model")
+    if name in ("model", "double_quant"):
+        known = ", ".join(sorted(set(flags) - {"--model"}))
+        raise UsageError(f"{flag} is no flag of a model", hint=f"they are {known}", kind="bad_knob")
+    if value is None:
+        raise UsageError(f"{flag} wants a value", kind="bad_knob")
+    if name.endswith("_pixels"):
+        if not value.isdigit():
+            raise UsageError(
+                f"{flag} wants a whole number of at least 1; got {value!r}", kind="bad_knob"
+            )
+        return {name: int(value)}
+    return {name: value}
+
+
+def flag_of(name: str) -> str:
+    """The flag of a field: `--max-pixels` of `image_max_pixels`."""
+    return f"--{name.removeprefix('image_').replace('_', '-')}"

@@ -12,7 +12,7 @@ from tests.workbench.models.tiny import ask, picture
 from workbench.errors import ImageError, ModelError, UsageError
 from workbench.models.base import LoadedModel, load_model
 from workbench.models.families import LIMITS
-from workbench.models.spec import ModelSpec
+from workbench.models.spec import ModelSpec, typed_spec
 
 
 def spec(folder, **knobs) -> ModelSpec:
@@ -159,3 +159,37 @@ def test_a_spec_survives_json():
     ):
         assert ModelSpec.from_json(one.to_json()) == one
         assert ModelSpec(model=one.model, quantization=one.quantization, **one.further) == one
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("./my model", {"model": "./my model"}),
+        ("m --quantization 8bit", {"model": "m", "quantization": "8bit"}),
+        ("m --adapter 'a b' --dtype bf16", {"model": "m", "adapter": "a b", "dtype": "bf16"}),
+        ("m --min-pixels 9 --revision v2", {"model": "m", "image_min_pixels": 9, "revision": "v2"}),
+        (
+            "m --quantization 4bit --no-double-quant",
+            {"model": "m", "quantization": "4bit", "double_quant": False},
+        ),
+    ],
+)
+def test_what_is_typed_beside_a_models_name_are_its_flags(typed, expected):
+    assert typed_spec(typed, ModelSpec("other", adapter="x")) == ModelSpec(**expected)
+
+
+def test_a_models_knobs_stay_unless_a_flag_says_otherwise():
+    like = ModelSpec("a", quantization="4bit", quant_type="fp4", image_max_pixels=99)
+    assert typed_spec("b", like) == ModelSpec(
+        "b", quantization="4bit", quant_type="fp4", image_max_pixels=99
+    )
+    assert typed_spec("b --quantization none", like) == ModelSpec("b", image_max_pixels=99)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["m --nonsense 1", "m --dtype", "m --dtype fp8", "m --max-pixels many", "m --model b", "m --'"],
+)
+def test_flags_that_are_none_are_refused_by_name(typed):
+    with pytest.raises(UsageError):
+        typed_spec(typed, ModelSpec())

@@ -105,13 +105,16 @@ class AnswerPanel(Vertical):
             self._timer = self.set_interval(0.1, self._spin)
         self._draw()
 
-    def say(self, what: str) -> None:
-        """Change the words beside the moving sign."""
+    def say(self, what: str, more: str = "") -> None:
+        """Change the words beside the moving sign; `more` stands below until tokens come."""
         self.waiting = what
+        self._put("#verdict", Text(clean(more, newlines=False), style="dim"))
         self._draw()
 
     def add(self, tokens: list[Token], per_s: float) -> None:
         """Tokens that came, and how fast they come."""
+        if not self.tokens:
+            self._put("#verdict", Text(""))
         self.tokens += tokens
         self.waiting = f"{per_s:.0f} tok/s" if per_s else "…"
         self._draw()

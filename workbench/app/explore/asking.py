@@ -143,7 +143,7 @@ class Asking(Shots):
             question,
             log=current_session(),
             cancelled=token,
-            on_progress=service.progress,
+            on_progress=lambda stage, share: self._loading(asked.uid, stage, share),
         ):
             if isinstance(event, AnswerToken):
                 if stream.count == 0:
@@ -155,6 +155,19 @@ class Asking(Shots):
                 record = event
         if record is not None:
             self.bench.call_soon(self._answered, asked, answer, record)
+
+    def _loading(self, uid: str, stage: str, share: float) -> None:
+        """In the lane: the model is being read; where the answer will be says how far."""
+        self.bench.engine().progress(stage, share)
+        self.bench.call_soon(self._say_loading, uid, stage, share)
+
+    def _say_loading(self, uid: str, stage: str, share: float) -> None:
+        if uid == self.uid and self.asking and not self.answer.tokens:
+            done = share >= 1
+            self.answer.say(
+                "reading the prompt" if done else f"loading {share:.0%}",
+                "" if done else f"{stage} · esc gives up",
+            )
 
     # -- the answer ------------------------------------------------------------------------
 

@@ -28,14 +28,12 @@ def typed_model(text: str, present: Any) -> Any:
 
     Raises `UsageError` where it can be none.
     """
-    from dataclasses import replace
-
     from workbench.models.elsewhere import is_elsewhere, settled
-    from workbench.models.spec import ModelSpec
+    from workbench.models.spec import ModelSpec, typed_spec
 
     if is_elsewhere(text):
         return settled(ModelSpec(model=text))
-    return replace(present, model=text, adapter=None, revision=None)
+    return typed_spec(text, present)
 
 
 def _adapters(present: Any) -> list[tuple[Any, str]]:

@@ -143,7 +143,7 @@ class Doing(Running):
 
         from workbench.app.widgets.picker import Picker
 
-        free = "type to narrow, or a folder, a hub id, openai:URL#NAME"
+        free = "type to narrow, or a folder, a hub id, openai:URL#NAME; --quantization 4bit, ..."
         picker = Picker("Model", choices, current=self.bench.spec, free=free)
         self.app.push_screen(picker, take)
 
