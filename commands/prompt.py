@@ -193,7 +193,7 @@ def _grid(
 ) -> None:
     """Ask all combinations; what was answered is printed also where it was cut short."""
     from workbench.engine.sweep import plan
-    from workbench.errors import UsageError
+    from workbench.errors import EngineError, UsageError
 
     for name in ("turns", "stream"):
         if flags[name]:
@@ -207,10 +207,18 @@ def _grid(
     def connect() -> Engine:
         return _connect([cell.question.spec for cell in sweep.cells if cell.question])
 
+    gone: EngineError | None = None
     with interruptible() as pressed:
-        for cell, record in ask_grid(sweep, connect, log=log, cancelled=pressed, on_problem=_tell):
-            found[cell.number] = record
+        try:
+            for cell, record in ask_grid(
+                sweep, connect, log=log, cancelled=pressed, on_problem=_tell
+            ):
+                found[cell.number] = record
+        except EngineError as error:
+            gone = error  # what was answered before is printed all the same
         cut = pressed()
+    if gone is not None and not found:
+        raise gone
     records = [found[number] for number in sorted(found)]
     failed = sum(record.error is not None for record in records)
     if as_json:
@@ -218,17 +226,20 @@ def _grid(
 
         counts = {"cells": len(sweep.cells), "asked": len(records), "failed": failed}
         body = {"sweep": sweep.id, "session": log.id if log else None, "axes": sweep.axes}
-        echo_json({**body, "counts": counts, "cells": [r.to_json() for r in records]})
+        why = gone.to_json() if gone else {}
+        echo_json({**body, **why, "counts": counts, "cells": [r.to_json() for r in records]})
     else:
         grid_table(list(axes), records)
     words = f"{len(records)} of {len(sweep.cells)} asked, {failed} failed, "
     words += f"{len({r.text for r in records if not r.error})} different answers"
     where = f" · wb sessions show {log.id} --sweep {sweep.id}" if log else ""
     click.echo(f"{words}{where}", err=True)
+    if gone is not None:
+        _tell(gone)
     if cut:
         click.echo("cancelled; what was said is on record" if log else "cancelled", err=True)
         sys.exit(130)
-    if failed:
+    if failed or gone:
         sys.exit(1)
 
 

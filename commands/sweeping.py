@@ -26,7 +26,7 @@ SWEPT = (
 _WORDS = {"model", "adapter", "template"}  # free text: a comma may belong to a folder's name
 
 
-class Several(tuple):  # noqa: SLOT001
+class Several(tuple):
     """The values of an option that was given several, by commas."""
 
 

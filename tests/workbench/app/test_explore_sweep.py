@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 
-import pytest
-
 from sessions.records import PromptRecord
 from sessions.session_log import current_session
 from tests.workbench.app.explore_bench import FakeEngine, bench
@@ -18,8 +16,6 @@ from workbench.engine.decoding import Decoding
 from workbench.errors import ModelError
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, Timing, Token
-
-SIZES = [(80, 24), (200, 60)]
 
 
 class Sayer(FakeEngine):
@@ -62,10 +58,9 @@ async def grid_of(opened, field, value):
     return screen
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_a_grid_fills_with_an_answer_per_cell_at_every_size(size):
+async def test_a_grid_fills_with_an_answer_per_cell_on_a_small_terminal():
     engine = Sayer(lambda spec, d: f"True. Heat {d.temperature:g}, seed {d.seed}.")
-    async with bench(size, engine=engine) as opened:
+    async with bench((80, 24), engine=engine) as opened:
         screen = await grid_of(opened, "temperature", "0, 0.7")
         screen.query_one("#sweep-seed").value = "3,5"
         await opened.shows("2 temp x 2 seed: 4 answers")
@@ -177,12 +172,11 @@ async def test_the_keys_stand_in_the_footer_and_in_the_help():
         await opened.shows("Make it the answer in view", "Mark in all others what differs")
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_two_models_stand_side_by_side_with_what_differs_marked(size):
+async def test_two_models_stand_side_by_side_with_what_differs_marked():
     def says(spec, decoding):
         return "False. There is one circle." if spec.model == "my/model" else "True. There is one."
 
-    async with bench(size, engine=Sayer(says)) as opened:
+    async with bench((80, 24), engine=Sayer(says)) as opened:
         await opened.press("a", *"my/model", "enter")
         screen = opened.app.screen
         assert isinstance(screen, SideBySide)
@@ -200,7 +194,7 @@ async def test_two_models_stand_side_by_side_with_what_differs_marked(size):
 
 async def test_an_adapter_over_the_model_in_use_is_asked_beside_it_and_the_same_text_says_so():
     engine = Sayer(lambda spec, d: "True. The same.")
-    async with bench(engine=engine) as opened:
+    async with bench((200, 60), engine=engine) as opened:
         await opened.press("a", "plus", *"mine", "enter")
         await opened.shows("= the same text", "(the same)")
         assert [spec.adapter for _, spec, _ in engine.asked] == [None, "mine"]
@@ -210,14 +204,14 @@ async def test_an_adapter_over_the_model_in_use_is_asked_beside_it_and_the_same_
 
 def test_a_form_reads_axes_single_values_and_what_is_wrong():
     values = form_values(ModelSpec(), Decoding(), "statement/yes-no", 0)
-    form = read_form(values | {"temperature": "0,0.5", "adapter": "none,x"}, Decoding())
+    form = read_form(values | {"temperature": "0,0.5", "adapter": "none,x"})
     assert dict(form.axes) == {"adapter": (None, "x"), "temperature": (0.0, 0.5)}
     assert form.single["model"] == "demo" and form.cells == 4 and not form.problems
     wrong = values | {"template": "no/such", "seed": "1,x", "model": "", "shots": "99"}
-    assert set(read_form(wrong, Decoding()).problems) == {"template", "seed", "model", "shots"}
-    stars = read_form(values | {"template": "statement/*"}, Decoding())
+    assert set(read_form(wrong).problems) == {"template", "seed", "model", "shots"}
+    stars = read_form(values | {"template": "statement/*"})
     assert len(stars.axes["template"]) > 3
-    assert "seed" in read_form(values | {"seed": "1,1"}, Decoding()).problems["grid"]
+    assert "seed" in read_form(values | {"seed": "1,1"}).problems["grid"]
 
 
 def test_the_copied_line_has_each_flag_once_and_is_what_wb_prompt_reads():
@@ -225,7 +219,7 @@ def test_the_copied_line_has_each_flag_once_and_is_what_wb_prompt_reads():
     from commands.sweeping import axes_of
 
     values = form_values(ModelSpec(adapter="/a/b"), Decoding(temperature=0.7, seed=4), None, 0)
-    form = read_form(values | {"seed": "4,5", "model": "demo,x"}, Decoding())
+    form = read_form(values | {"seed": "4,5", "model": "demo,x"})
     spec = ModelSpec(adapter="/a/b")
     argv = grid_argv("demo/test/3", form, spec, Decoding(stop=("a,b",)), "-What?", "Be brief.")
     context = command.make_context("prompt", argv[1:])

@@ -47,14 +47,22 @@ class Many(Looking):
 
     def _prompt(self, sample: Sample, source: Source) -> Prompt:
         """The prompt in the panel, for any values of the grid's fields."""
+        from dataclasses import replace
+
+        from workbench.app.explore.shot_field import shot_flags
         from workbench.app.explore.sweep import Prompt
         from workbench.app.explore.sweep_axes import decoding_of, grid_argv, spec_of
 
         panel, present = self.panel, self.bench.spec
         text, system, knobs = panel.text, panel.system, panel.knobs.decoding
+        # Which examples is the panel's affair, how many the grid's.
+        wish = None if panel.edited else panel.wish
 
         def build(values: dict[str, Any]) -> Question:
             decoding = decoding_of(values, knobs)
+            shots = values["shots"]
+            if wish and values["template"]:
+                shots = replace(wish, count=shots, seed=decoding.seed)
             return ask_about(
                 sample,
                 source,
@@ -63,13 +71,14 @@ class Many(Looking):
                 template=values["template"],
                 text=text,
                 system=system,
-                shots=values["shots"],
+                shots=shots,
             )
 
         def argv(typed: Typed) -> list[str]:
-            return grid_argv(sample.uid, typed, present, knobs, text, system or None)
+            more = shot_flags(replace(wish, count=0)) if wish else ()
+            return grid_argv(sample.uid, typed, present, knobs, text, system or None, more)
 
-        return Prompt(sample.uid, text, knobs, build, argv)
+        return Prompt(sample.uid, text, build, argv)
 
     # -- the grid --------------------------------------------------------------------------
 
@@ -189,13 +198,14 @@ class Many(Looking):
                 shots=shots,
             )
 
-        self.app.push_screen(SideBySide(sample.uid, text, (here, other), build), self._swept_pair)
-
-    def _swept_pair(self, chosen: Chosen | None) -> None:
-        if chosen is not None:
+        def closed(chosen: Chosen | None) -> None:
+            if chosen is None:
+                return
             self._take_records(chosen.records)
             if chosen.question is not None and chosen.record is not None:
                 self._show_answer(chosen.question, chosen.record)
+
+        self.app.push_screen(SideBySide(sample.uid, text, (here, other), build), closed)
 
 
 def ask_about(

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from sessions.records import PromptRecord
     from workbench.app.app import WbApp
     from workbench.engine.ask import Question
-    from workbench.engine.decoding import Decoding
     from workbench.engine.sweep import Sweep
 
 
@@ -44,14 +43,12 @@ class Prompt:
     Attributes:
         uid: The sample.
         words: The user's turn as it stands, for the title.
-        decoding: The knobs, those that the form does not show among them.
         build: The question of a cell, from the values of all fields; called in a worker.
         argv: The `wb prompt` line of a form.
     """
 
     uid: str
     words: str
-    decoding: Decoding
     build: Callable[[dict[str, Any]], Question]
     argv: Callable[[Typed], list[str]]
 
@@ -109,7 +106,7 @@ class SweepScreen(Screen[Chosen]):
     def compose(self) -> ComposeResult:
         """Title, form, grid, keys."""
         yield Static("", id="sweep-title", markup=False)
-        yield SweepForm(self.chosen.fields, self.prompt.decoding)
+        yield SweepForm(self.chosen.fields)
         yield AnswerGrid(id="answers")
         yield BenchFooter()
 

@@ -6,7 +6,7 @@ stay. What the form asks is what the copied `wb prompt` line asks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -52,19 +52,23 @@ class Typed:
         return {**self.single, **cell}
 
 
-def read_form(typed: Mapping[str, str], knobs: Decoding) -> Typed:
+def read_form(
+    typed: Mapping[str, str],
+    names: Callable[[str], tuple[str | None, ...]] | None = None,
+) -> Typed:
     """A form's fields.
 
     Args:
         typed: Field to what stands in it.
-        knobs: The knobs that the form does not show.
+        names: Gives the templates that a text names; `template_names` where not given.
     """
     single: dict[str, Any] = {}
     axes: dict[str, tuple[Any, ...]] = {}
     problems: dict[str, str] = {}
     for name in FIELDS:
         try:
-            values = _read(name, typed.get(name, ""), knobs)
+            text = typed.get(name, "")
+            values = (names or template_names)(text) if name == "template" else _read(name, text)
         except WbError as error:
             problems[name] = error.message
             continue
@@ -83,11 +87,9 @@ def read_form(typed: Mapping[str, str], knobs: Decoding) -> Typed:
     return found
 
 
-def _read(name: str, text: str, knobs: Decoding) -> tuple[Any, ...]:
+def _read(name: str, text: str) -> tuple[Any, ...]:
     """The values of a field. Raises `WbError` where one is none."""
     parts = [part.strip() for part in text.split(",")]
-    if name == "template":
-        return _templates(parts)
     if name == "adapter":
         return tuple(None if part in ("", "none") else part for part in parts)
     if not all(parts):
@@ -104,11 +106,15 @@ def _read(name: str, text: str, knobs: Decoding) -> tuple[Any, ...]:
     return values
 
 
-def _templates(parts: list[str]) -> tuple[str | None, ...]:
+def template_names(text: str) -> tuple[str | None, ...]:
+    """The templates of the pool that a text names, stars included; `None` is free text.
+
+    Reads the user's own files. Raises `UsageError` where there is no such template.
+    """
     from workbench.prompts.pool import find_templates, get_template
 
     names: list[str | None] = []
-    for part in parts:
+    for part in (part.strip() for part in text.split(",")):
         if not part:
             names.append(None)
         elif "*" in part:
@@ -160,6 +166,7 @@ def grid_argv(
     decoding: Decoding,
     text: str | None,
     system: str | None,
+    more: Sequence[str] = (),
 ) -> list[str]:
     """The `wb prompt` line of a whole grid.
 
@@ -170,6 +177,7 @@ def grid_argv(
         decoding: The knobs in use, likewise.
         text: The user's words where no template says them.
         system: The system turn with them.
+        more: Flags that say which examples, beside how many.
     """
     from workbench.app.copy_command import prompt_argv
 
@@ -188,7 +196,7 @@ def grid_argv(
         text=None if by_template else text,
         template=form.single.get("template"),
         system=None if by_template else system,
-        shots=["--shots", str(base["shots"])] if base["shots"] else (),
+        shots=[*(["--shots", str(base["shots"])] if base["shots"] else ()), *more],
     )
     flags: list[str] = []
     for name, values in form.axes.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -11,15 +11,20 @@ from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
+from sessions.errors import WbError
 from workbench.app.explore.answer import answer_facts, tokens_text
 from workbench.app.explore.answer_grid import Tile
 from workbench.app.explore.asked import answer_of
 from workbench.app.explore.knobs import KNOBS
-from workbench.app.explore.sweep_axes import FIELDS, LABELS, LINES, Typed, read_form
+from workbench.app.explore.sweep_axes import (
+    FIELDS,
+    LABELS,
+    LINES,
+    Typed,
+    read_form,
+    template_names,
+)
 from workbench.text import clean, counted
-
-if TYPE_CHECKING:
-    from workbench.engine.decoding import Decoding
 
 
 class SweepForm(Vertical):
@@ -50,10 +55,11 @@ class SweepForm(Vertical):
         Binding("up", "app.focus_previous", "Previous field", id="sweep.previous", show=False),
     ]
 
-    def __init__(self, values: dict[str, str], knobs: Decoding) -> None:
+    def __init__(self, values: dict[str, str]) -> None:
         super().__init__()
-        self.values, self._knobs = dict(values), knobs
+        self.values = dict(values)
         self.typed = Typed()
+        self._named: tuple[str, Any] = ("", None)
 
     def compose(self) -> ComposeResult:
         """The long fields first."""
@@ -88,7 +94,7 @@ class SweepForm(Vertical):
     def judge(self) -> None:
         """Read all fields and say what they make."""
         self.values = {name: self._field(name).value for name in FIELDS}
-        self.typed = read_form(self.values, self._knobs)
+        self.typed = read_form(self.values, self._names)
         for name in FIELDS:
             self._field(name).set_class(name in self.typed.problems, "-bad")
             self._field(name).set_class(name in self.typed.axes, "-several")
@@ -96,6 +102,17 @@ class SweepForm(Vertical):
         self.set_class(bool(problems), "-bad")
         says = "\n".join(problems) or self._extent()
         self.query_one("#sweep-says", Static).update(Text(clean(says)))
+
+    def _names(self, text: str) -> tuple[str | None, ...]:
+        """The templates of a text, their files read only when it changes."""
+        if self._named[0] != text or self._named[1] is None:
+            try:
+                self._named = (text, template_names(text))
+            except WbError as error:
+                self._named = (text, error)
+        if isinstance(self._named[1], WbError):
+            raise self._named[1]
+        return self._named[1]
 
     def _extent(self) -> str:
         axes = self.typed.axes
