@@ -19,11 +19,14 @@ from workbench.knobs import Knob, choice, flag, number, text, whole
 
 # Variables that `wb` reads and that are no settings: where things lie, and what a job is told.
 OTHER_VARIABLES = frozenset(
-    {"WB_HOME", "WB_SESSION", "WB_GPU", "WB_JOB_PROGRESS", "WB_JOB_DIR", "WB_CONFIG"}
+    {
+        *("WB_HOME", "WB_SESSION", "WB_GPU", "WB_JOB_PROGRESS", "WB_JOB_DIR", "WB_CONFIG"),
+        "WB_OPENAI_API_KEY",  # a secret: no setting, so that it is in no file
+    }
 )
 
 KNOBS: dict[str, Knob] = {
-    "model": text("demo", "What is asked: `demo`, a folder in Hugging Face layout, or a hub id."),
+    "model": text("demo", "What is asked: `demo`, a folder, a hub id, or `openai:URL#NAME`."),
     "adapter": text(None, "A PEFT adapter's folder over the model."),
     "revision": text(None, "Branch, tag or commit of a hub model."),
     "quantization": choice("none", ("none", "4bit", "8bit"), "How the weights are held."),
@@ -54,18 +57,26 @@ KNOBS: dict[str, Knob] = {
     ),
     "opacity": number(0.5, 0, 1, "Of a heatmap over its image."),
     "engine_idle_minutes": number(30.0, 0, 100_000, "When an unused engine leaves; 0 is never."),
+    "remote_silence_s": number(300.0, 0.1, 86_400, "How long a server may say nothing, seconds."),
     "max_pixels": whole(64_000_000, 1, 2**40, "The largest image that is decoded."),
     "fetch": flag(False, "Fetch images that a dataset names by URL."),
     "fetch_allow": text(None, "Hosts on one's own net that may be fetched from, comma-separated."),
     "hub_cache_mb": whole(4096, 0, 2**40, "Megabytes of streamed data that are kept on disk."),
     "keep_images_mb": whole(2048, 0, 2**40, "Megabytes of images kept for the record; 0: none."),
+    "prefix_cache_mb": whole(
+        None,
+        0,
+        2**40,
+        "Of beginnings of prompts kept in memory; 0: none. A quarter of what is free.",
+    ),
     "local_dir": text(None, "A folder on a local disk for databases, where WB_HOME is remote."),
 }
 
 # Read low in the house straight from the environment, so that jobs and the engine inherit them.
 EXPORTED = (
     *("max_pixels", "fetch", "fetch_allow", "local_dir", "engine_idle_minutes"),
-    *("hub_cache_mb", "keep_images_mb"),
+    "remote_silence_s",
+    *("hub_cache_mb", "keep_images_mb", "prefix_cache_mb"),
 )
 
 
@@ -104,11 +115,13 @@ class Settings:
     colormap: str = KNOBS["colormap"].default
     opacity: float = KNOBS["opacity"].default
     engine_idle_minutes: float = KNOBS["engine_idle_minutes"].default
+    remote_silence_s: float = KNOBS["remote_silence_s"].default
     max_pixels: int = KNOBS["max_pixels"].default
     fetch: bool = KNOBS["fetch"].default
     fetch_allow: str | None = KNOBS["fetch_allow"].default
     hub_cache_mb: int = KNOBS["hub_cache_mb"].default
     keep_images_mb: int = KNOBS["keep_images_mb"].default
+    prefix_cache_mb: int | None = KNOBS["prefix_cache_mb"].default
     local_dir: str | None = KNOBS["local_dir"].default
     keymap: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict, repr=False)
