@@ -20,7 +20,7 @@ from workbench.models.elsewhere import is_elsewhere, settled
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, ImageRef, Message, Timing, Token
 
-PROTOCOL = 1  # raised when an old client and a new engine would misunderstand each other
+PROTOCOL = 2  # raised when an old client and a new engine would misunderstand each other
 OWNER = "wb"  # `owned_by` of the models that are listed: by it an engine is known elsewhere
 MAX_BODY = 128 * 1024 * 1024
 MAX_IMAGES = 256
