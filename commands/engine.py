@@ -17,6 +17,9 @@ _wait = click.option("--wait", "wait_s", default=60.0, help="Seconds to wait for
 _idle = click.option(
     "--idle-minutes", type=float, help="It leaves when unused for so long; 0 for never.  [30]"
 )
+_whole = click.option(
+    "--no-prefix-cache", is_flag=True, help="It reads every prompt whole, what they share too."
+)
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
@@ -41,9 +44,16 @@ command.add_command(serve)
 @command.command()
 @_wait
 @_idle
+@_whole
 @click.option("--load", "model", help="Load this model at once.")
 @_json
-def start(wait_s: float, idle_minutes: float | None, model: str | None, as_json: bool) -> None:
+def start(
+    wait_s: float,
+    idle_minutes: float | None,
+    no_prefix_cache: bool,
+    model: str | None,
+    as_json: bool,
+) -> None:
     """Start it, or find the one that runs.
 
     \b
@@ -54,10 +64,15 @@ def start(wait_s: float, idle_minutes: float | None, model: str | None, as_json:
     from workbench.engine.client import Engine
     from workbench.models.spec import ModelSpec
 
+    if no_prefix_cache:
+        os.environ["WB_PREFIX_CACHE_MB"] = "0"  # the engine's process inherits it
     with Engine.connect(start=True, wait_s=wait_s, idle_minutes=idle_minutes) as engine:
         if model:
             engine.load(ModelSpec(model), on_progress=tell_loading())
-        _show(engine.status(), as_json)
+        status = engine.status()
+        if no_prefix_cache and status["prefix_cache"]["max_bytes"] != 0:
+            click.echo("it ran before and shares prefixes; restart it without", err=True)
+        _show(status, as_json)
 
 
 @command.command()
@@ -89,8 +104,11 @@ def stop(force: bool) -> None:
 @command.command()
 @_wait
 @_idle
+@_whole
 @_json
-def restart(wait_s: float, idle_minutes: float | None, as_json: bool) -> None:
+def restart(
+    wait_s: float, idle_minutes: float | None, no_prefix_cache: bool, as_json: bool
+) -> None:
     """Stop it and start a new one, empty.
 
     \b
@@ -100,6 +118,8 @@ def restart(wait_s: float, idle_minutes: float | None, as_json: bool) -> None:
     from workbench.engine.client import Engine
     from workbench.errors import EngineError
 
+    if no_prefix_cache:
+        os.environ["WB_PREFIX_CACHE_MB"] = "0"
     with contextlib.suppress(EngineError):
         Engine.connect(start=False, wait_s=3).stop()
     with Engine.connect(start=True, wait_s=wait_s, idle_minutes=idle_minutes) as engine:
@@ -201,10 +221,21 @@ def _show(status: dict[str, Any], as_json: bool) -> None:
             ("identity", model["identity"][:16]),
         ]
         rows += [("adapter", _adapter(one)) for one in model.get("adapters", ())]
+    rows.append(("prefixes", _prefixes(status["prefix_cache"])))
     if status["leaves_after_s"]:
         rows.append(("leaves", f"after {duration(status['leaves_after_s'])} without a request"))
     for name, value in rows:
         click.echo(f"{name:9} {value}")
+
+
+def _prefixes(found: dict[str, Any]) -> str:
+    if found["off"]:
+        return f"read with each prompt: {found['off']}"
+    bound = f" of {_size(found['max_bytes'])}" if found["max_bytes"] is not None else ""
+    return (
+        f"{found['entries']} kept, {_size(found['bytes'])}{bound}; {found['hits']} hits, "
+        f"{found['tokens_saved']} tokens not read again"
+    )
 
 
 def _adapter(one: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ thread alive. Not for HTTP: `server` puts tickets in and hands their events on.
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from collections import deque
@@ -27,11 +28,6 @@ if TYPE_CHECKING:
     from workbench.models.base import LoadedModel
 
 MAX_ROWS = 16  # decoded together; more would make each one's tokens come slowly
-# As `PrefixCache.status()` before anything was read.
-NO_PREFIXES: dict[str, Any] = {
-    **{"entries": 0, "bytes": 0, "max_bytes": None},
-    **{"hits": 0, "misses": 0, "tokens_saved": 0, "off": ""},
-}
 
 
 @dataclass(frozen=True)
@@ -140,7 +136,7 @@ class Worker(threading.Thread):
             "serving": self.serving,
             "served": self.served,
             "tokens": self.tokens,
-            "prefix_cache": self._prefixes.status() if self._prefixes else NO_PREFIXES,
+            "prefix_cache": self._prefixes.status() if self._prefixes else _no_prefixes(),
         }
 
     # -- the thread ------------------------------------------------------------------------
@@ -297,6 +293,13 @@ class Worker(threading.Thread):
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+
+def _no_prefixes() -> dict[str, Any]:
+    """As `PrefixCache.status()`, before any prompt was read and without torch."""
+    off = os.environ.get("WB_PREFIX_CACHE_MB") == "0"
+    counts = dict.fromkeys(("entries", "bytes", "hits", "misses", "tokens_saved"), 0)
+    return {**counts, "max_bytes": 0 if off else None, "off": "it is turned off" if off else ""}
 
 
 def _model_status(loaded: LoadedModel) -> dict[str, Any]:
