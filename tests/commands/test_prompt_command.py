@@ -186,6 +186,32 @@ def test_a_cell_that_cannot_be_asked_is_told_and_the_others_are(ask):
     assert len(current_session().records()) == 2
 
 
+def test_what_a_grid_got_is_printed_where_its_engine_dies(run_wb, monkeypatch):
+    from contextlib import nullcontext
+
+    from workbench.errors import EngineError
+    from workbench.sample import Answer
+
+    class Dying:
+        def chat(self, messages, spec, decoding, **_):
+            if spec.quantization == "4bit":
+                raise EngineError("the engine is gone", kind="engine_died")
+            yield Answer(f"seed {decoding.seed}")
+
+        def status(self):
+            return {}
+
+    monkeypatch.setattr("commands.prompt._connect", lambda specs: nullcontext(Dying()))
+    grid = (UID, "--quantization", "none,4bit,8bit", "--seed", "1,2")
+    done = run_wb("prompt", *grid, "--json")
+    assert done.code == 1
+    assert [c["text"] for c in done.json["cells"][:2]] == ["seed 1", "seed 2"]
+    assert done.json["error"]["kind"] == "engine_died" and "is gone" in done.err
+    assert all(c["quantization"] != "8bit" for c in done.json["cells"])
+    shown = run_wb("prompt", *grid, "--max-new-tokens", "9")
+    assert shown.code == 1 and "seed 2" in shown.out
+
+
 def test_shots_are_shown_first_and_named_in_the_record(ask):
     record = ask(UID, "--shots", "2", "--seed", "3", "--json").json
     assert len(record["shots"]) >= 2 and UID not in record["shots"]

@@ -70,6 +70,37 @@ def test_another_precision_is_asked_and_named_as_what_differs(wb):
     assert any(line.startswith("weights:") for line in found["environment"])
 
 
+@pytest.fixture(scope="module")
+def adapter(tmp_path_factory) -> str:
+    """A LoRA over the demo model, drawn at random: it says something else."""
+    from transformers import Qwen2VLForConditionalGeneration
+
+    from tests.workbench.models.make_adapters import build_adapter, configs
+    from workbench.demo.paths import MODEL_DIR
+
+    base = Qwen2VLForConditionalGeneration.from_pretrained(MODEL_DIR)
+    return str(build_adapter(base, configs()["lora"], tmp_path_factory.mktemp("lora")))
+
+
+def test_an_adapter_is_laid_beside_the_base_and_its_labels_are_counted(wb, adapter):
+    base = asked(wb, UID)
+    session = current_session().id
+    done = wb("replay", session, "--adapter", adapter, "--out", "with-adapter", "--json")
+    assert done.code == 0, done.err
+    (found,) = done.json["records"]
+    assert found["before"] == base["text"] != found["after"]
+    assert f"adapter: none → {adapter}" in found["environment"]
+    assert any(line.startswith("weights:") for line in found["environment"])
+    labels = (base["label"], found["label_after"])
+    assert done.json["labels_changed"] == int(labels[0] != labels[1]) == int(found["label_changed"])
+    assert done.json["now_wrong"] == int(found["label_changed"] and labels[0] == base["target"])
+    # Replayed as recorded it is the adapter that answers again; without it the base does.
+    again = wb("replay", "with-adapter", "--json").json["records"][0]
+    assert again["same"] and again["environment"] == []
+    off = wb("replay", "with-adapter", "--adapter", "none", "--json").json["records"][0]
+    assert off["after"] == base["text"]
+
+
 def test_only_some_records_and_kept_elsewhere(wb):
     first, second = asked(wb, UID), asked(wb, UID, "Why?", *HOT)
     session = current_session().id
