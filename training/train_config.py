@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import UsageError
+from workbench.errors import ModelError, UsageError
+from workbench.models.elsewhere import refuse_weights
 from workbench.models.spec import ModelSpec
 
 SCHEDULERS = ("cosine", "linear", "constant", "constant_with_warmup", "cosine_with_min_lr")
@@ -264,8 +265,8 @@ def check(config: TrainConfig) -> list[str]:
     ]
     problems = [f"'{key}' wants {wants}, got {value!r}" for bad, key, value, wants in rules if bad]
     try:
-        _ = config.spec
-    except UsageError as error:
+        refuse_weights(config.spec, "'model': a fine-tune")
+    except (UsageError, ModelError) as error:
         problems.append(error.message)
     return problems
 
