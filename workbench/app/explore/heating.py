@@ -127,7 +127,7 @@ class Heating(Asking):
     def _explain(self, cancel: Token, asked: Asked, text: str, token: int) -> dict[str, Any]:
         """In the lane: ask the engine."""
         service = self.bench.engine()
-        engine = service.client()
+        engine = service.client([asked.spec])
         service.working("explaining")
         try:
             found = engine.explain(
