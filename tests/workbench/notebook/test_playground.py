@@ -19,14 +19,14 @@ NOTEBOOK = Path(__file__).parents[3] / "examples" / "playground.ipynb"
 # A hot model babbles for as long as it may: there is time to interrupt it.
 BABBLE = """
 from workbench import api as wb
-wb.ask("demo/test/000012", "Talk.", temperature=100.0, seed=1, max_new_tokens=400)
+wb.ask("demo/test/000012", "Talk.", temperature=100.0, seed=3, max_new_tokens=1500)
 """
 AFTER = """
 last = wb.session().prompts[-1]
 from workbench.engine.client import Engine
 with Engine.connect(start=False) as engine:
     serving = engine.status()["serving"]
-print(last.finish_reason, 0 < len(last.tokens) < 400, serving, wb.ask(last.uid).right)
+print(last.finish_reason, 0 < len(last.tokens) < 1500, serving, wb.ask(last.uid).right)
 """
 
 
