@@ -66,7 +66,7 @@ class PrefixCache:
         self.max_bytes = int(said) << 20 if max_bytes is None and said.isdigit() else max_bytes
         self.hits = self.misses = self.tokens_saved = 0
         self._heads: OrderedDict[_Key, Head] = OrderedDict()
-        self._seen: OrderedDict[_Key, None] = OrderedDict()
+        self._seen: OrderedDict[_Key, str] = OrderedDict()
         self._memo: dict[str, tuple[int, ...]] = {}
         self._bytes = 0
         self._base: Any = None  # a weak reference: the store keeps no model in memory
@@ -172,15 +172,17 @@ class PrefixCache:
             _, old = self._heads.popitem(last=False)
             self._bytes -= old.nbytes
 
-    def was_seen(self, key: str) -> bool:
-        """Whether an earlier prompt could have been cut there."""
-        return (self._scope, key) in self._seen
+    def was_seen(self, key: str, head: str) -> bool:
+        """Whether another head than this one could have been cut there."""
+        return self._seen.get((self._scope, key), head) != head
 
-    def see(self, keys: Iterable[str]) -> None:
-        """Remember where prompts could have been cut."""
+    def see(self, keys: Iterable[str], head: str) -> None:
+        """Remember where a head could have been cut."""
         for key in keys:
-            self._seen[self._scope, key] = None
-            self._seen.move_to_end((self._scope, key))
+            place = (self._scope, key)
+            # Whose it is, until it is the place of several.
+            self._seen[place] = head if self._seen.get(place, head) == head else ""
+            self._seen.move_to_end(place)
         while len(self._seen) > _SEEN:
             self._seen.popitem(last=False)
 

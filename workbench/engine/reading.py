@@ -116,7 +116,8 @@ def _heads(
         return heads
     shared = Counter(c.key for cut, shorter in missing for c in (cut, *shorter))
     bases = [_base(loaded, cut, shorter, shared, prefixes) for cut, shorter in missing]
-    prefixes.see(shared)
+    for cut, shorter in missing:
+        prefixes.see([c.key for c in (*shorter, cut)], cut.key)
     pairs = [(base, short) for base, (_, short) in zip(bases, missing, strict=True) if base]
     inner = _heads(loaded, list({b.key: (b, short) for b, short in pairs}.values()), prefixes)
     if prefixes.refused:
@@ -149,7 +150,7 @@ def _base(
 ) -> Cut | None:
     """The longest cut before another that more prompts than this one have."""
     for base in reversed(shorter):
-        if shared[base.key] > 1 or prefixes.was_seen(base.key):
+        if shared[base.key] > 1 or prefixes.was_seen(base.key, cut.key):
             between = base.behind(cut.head)
             ids = tuple(text_ids(loaded, between.text, starts=False))
             if base.ids + ids == cut.ids:

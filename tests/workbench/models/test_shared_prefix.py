@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.workbench.models.family_cases import ONE_TURN, prompts, relative
 from tests.workbench.models.tiny import ask, picture
 from workbench.engine.decoding import Decoding
-from workbench.engine.generation import PrefixCache, Request, admit
+from workbench.engine.generation import PrefixCache, Request, admit, generate, score_labels
 from workbench.engine.live_batch import LiveBatch
 from workbench.engine.reading import read
 from workbench.models.base import LoadedModel
-from workbench.models.families import LIMITS
+from workbench.models.families import FAMILIES, LIMITS
 from workbench.sample import Conversation, Message
 
 
-def shots(*seeds: int) -> Conversation:
+def shots(*seeds: int) -> list[Message]:
     """Examples of images of several sizes, with their answers."""
     turns: list[Message] = []
     for seed in seeds:
@@ -57,16 +59,39 @@ def test_reuse_has_the_logits_of_whole_prompts(name: str, model: LoadedModel) ->
         for one, other in zip(expected, steps(model, rows, prefixes), strict=True):
             for row in range(len(rows)):
                 assert relative(other[row], one[row]) < 1e-4
-    module = model.family.__module__.rpartition(".")[2]
     status = prefixes.status()
-    if "shared prefix" in LIMITS.get(module, {}):
+    if "shared prefix" in LIMITS.get(FAMILIES.get(name, (name, ""))[0], {}):
         assert status["entries"] == 0 and status["off"]
     else:
         assert (status["hits"], status["misses"], status["off"]) == (2 + 4, 2, "")
+        assert status["entries"] == 2 and 0 < status["bytes"] <= status["max_bytes"]
         lengths = read(model, rows, [0] * len(rows)).ids
         assert status["tokens_saved"] > 3 * min(map(len, lengths[:3]))
 
 
-def test_tokens_of_prompts_in_parts_are_those_of_the_whole(name: str, model: LoadedModel) -> None:
-    rows = questions(name)
-    assert read(model, rows, [0] * 5, PrefixCache(1 << 30)).ids == read(model, rows, [0] * 5).ids
+def test_prompts_in_parts_have_the_tokens_and_label_scores_of_whole_ones(
+    name: str, model: LoadedModel
+) -> None:
+    rows, prefixes = questions(name), PrefixCache(1 << 30)
+    assert read(model, rows, [0] * 5, prefixes).ids == read(model, rows, [0] * 5).ids
+    labels = ["true", "maybe it is"]
+    whole = score_labels(model, rows, labels)
+    for one, other in zip(whole, score_labels(model, rows, labels, prefixes=prefixes), strict=True):
+        assert other == pytest.approx(one, rel=1e-4)
+
+
+def test_reuse_draws_the_same_text_when_rows_come_one_by_one(name: str, model: LoadedModel) -> None:
+    knobs = Decoding(temperature=1.2, seed=5, max_new_tokens=5)
+    alone = generate(model, questions(name), knobs)
+    live, rows, waiting = LiveBatch(model, PrefixCache(1 << 30)), [], questions(name)
+    while waiting or live.rows:
+        if waiting and live.open:
+            rows += admit(live, [Request(waiting.pop(0), knobs)])
+        live.pick()
+        live.advance()
+    for row, answer in zip(rows, alone, strict=True):
+        found = row.answer()
+        assert (found.text, found.prompt_tokens) == (answer.text, answer.prompt_tokens)
+        assert [t.logprob for t in found.tokens] == pytest.approx(
+            [t.logprob for t in answer.tokens], abs=1e-4
+        )
