@@ -14,7 +14,7 @@ from sessions.errors import WbError
 from sessions.runs import Run
 from training.eval_config import EvalConfig, run_key
 from training.eval_lines import Prompter
-from training.progress import OnProgress, Reporter
+from training.progress import OnProgress, Reporter, telling_load
 from workbench.engine.servers import check_named, remember
 from workbench.errors import UsageError
 from workbench.models.elsewhere import is_elsewhere
@@ -133,12 +133,13 @@ def prepare(config: EvalConfig, on_progress: OnProgress | None = None) -> Evalua
         import torch
 
         torch.set_num_threads(config.threads)
-    Reporter(on_progress)(0, total, f"loading {config.spec.model}", force=True)
+    tell = Reporter(on_progress)
+    tell(0, total, f"loading {config.spec.model}", force=True)
     from workbench.engine.prefix import PrefixCache
     from workbench.models.base import load_model
 
     make_room(config.spec)
-    loaded = load_model(config.spec)
+    loaded = load_model(config.spec, telling_load(tell, 0, total, config.spec.model))
     prefixes = PrefixCache() if config.prefix_cache else None
     return Evaluation(config, source, loaded, prompter, total, prefixes)
 

@@ -90,6 +90,17 @@ class Reporter:
             self._on_progress(report)
 
 
+def telling_load(
+    tell: Reporter, done: int, total: int | None, model: str
+) -> Callable[[str, float], None]:
+    """What `load_model` reports to: the stage, with the bytes read, beside the work to come."""
+
+    def told(stage: str, share: float) -> None:
+        tell(done, total, f"loading {model}, {stage}" if share < 1 else f"loaded {model}")
+
+    return told
+
+
 class StderrLine:
     """Shows reports on stderr; see the module."""
 

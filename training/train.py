@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
 from sessions.runs import Run
-from training.progress import OnProgress, Reporter
+from training.progress import OnProgress, Reporter, telling_load
 from training.stopping import StopFlag, stop_on_signals
 from training.train_config import TrainConfig, load_config
 from training.train_data import TrainSet, open_training
@@ -109,7 +109,7 @@ def prepare(config: TrainConfig, on_progress: OnProgress | None = None) -> Train
     data = open_training(config)
     tell(0, None, f"loading {config.model}", force=True)
     make_room(config.spec)
-    loaded = load_model(config.spec)
+    loaded = load_model(config.spec, telling_load(tell, 0, None, config.model))
     set_seed(config.seed)
     model = attach_lora(loaded, config.lora, config.adapter)
     collator = Collator(loaded, data, cache_mb=config.cache_mb)

@@ -33,6 +33,7 @@ LIMITS: dict[str, dict[str, str]] = {
         "image pixels": "its processor makes a square of one size out of every image",
         "turns": "it was trained on one prompt and its answer",
         "prompts without an image": "its prompt begins with one",
+        "prefix tuning": "what its prompt sees is settled where nothing stands before it",
         "shared prefix": "each token of a prompt sees all of it, so a part is nothing by itself",
     },
     "captioner": {
@@ -43,6 +44,7 @@ LIMITS: dict[str, dict[str, str]] = {
         "shared prefix": "its prompt is one image and a few words, with nothing to share",
         "image tokens": "images are read by cross-attention",
         "token layers": "heat is taken at the encoder",
+        "prefix tuning": "what an image says is not in the cache of keys",
         "joining a batch": "what a row sees is not in the cache of keys; it waits for the next",
     },
     "two_stage": {

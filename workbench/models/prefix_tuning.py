@@ -97,8 +97,8 @@ def load_prefix(base: Any, path: Path, config: Any, device: torch.device) -> Pre
     text = base.config.get_text_config(decoder=True)
     if getattr(base.config, "is_encoder_decoder", False) or base.config.model_type == "paligemma":
         raise ModelError(
-            f"prefix tuning is not supported for {type(base).__name__}: what its prompt sees is "
-            "not a cache of keys that begins anywhere",
+            f"prefix tuning is not supported for {type(base).__name__}: what its prompt sees does "
+            "not go on from a cache of keys",
             hint="use a LoRA",
             kind="unsupported",
         )

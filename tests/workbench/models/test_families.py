@@ -11,10 +11,12 @@ import pytest
 import torch
 
 from tests.workbench.models.family_cases import ANSWER, prompts, raw_inputs, relative
+from tests.workbench.models.make_adapters import build_prefix
 from tests.workbench.models.tiny import build_lora
 from workbench.engine.decoding import Decoding
 from workbench.engine.generation import Request, admit, generate, score_labels, stream
 from workbench.engine.live_batch import LiveBatch
+from workbench.errors import ModelError
 from workbench.models.base import LoadedModel, load_model
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, Token
@@ -154,6 +156,27 @@ def test_adapter(name: str, model: LoadedModel, tmp_path: Path) -> None:
     assert relative(results[1], results[0]) > 1e-3 < relative(results[2], results[1])
     assert next(model.base.parameters()).data_ptr() == weight
     assert len(set(seen)) == 3
+
+
+def test_prefix_tuning(name: str, model: LoadedModel, tmp_path: Path) -> None:
+    """Logits alone and in a padded batch, or refused with the reason; off, the base again."""
+    if "prefix tuning" in model.family.limits:
+        shape = build_prefix(load_model(ModelSpec("demo", device="cpu")).base, tmp_path / "other")
+        with pytest.raises(ModelError, match="prefix tuning"):
+            model.set_adapter(str(shape))
+        return
+    batch = model.family.encode(model, prompts(name), answers=[ANSWER] * 5)
+    bare = model.model(**batch.inputs).logits.detach()
+    model.set_adapter(str(build_prefix(model.base, tmp_path / "prefix")))
+    together = model.model(**batch.inputs).logits
+    for row in range(2):
+        one = model.family.encode(model, prompts(name)[row : row + 1], answers=[ANSWER])
+        alone = model.model(**one.inputs).logits[0]
+        (start, stop), (first, last) = batch.answer_spans[row], one.answer_spans[0]
+        assert relative(together[row, start - 1 : stop], alone[first - 1 : last]) < 1e-4
+        assert relative(alone[first - 1 : last], bare[row, start - 1 : stop]) > 1e-3
+    model.set_adapter(None)
+    assert torch.equal(model.model(**batch.inputs).logits, bare)
 
 
 def smaller(folder: Path, name: str, model: LoadedModel, quantization: str) -> None:
