@@ -11,7 +11,9 @@ from tests.hub_server import Hub
 def fast_hub(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Hub:
     """The hub, without pauses between tries, and with nothing known from other tests."""
     from workbench.data import hub_http, hub_repo, hub_send, hub_state
+    from workbench.data.readers import parquet
 
+    parquet._footers.forget()
     hub_http._forget()
     hub_repo._seen.clear()
     hub_state.wish_mode(None)

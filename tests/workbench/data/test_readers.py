@@ -324,3 +324,30 @@ print(len(os.listdir("/proc/self/task")) - before)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, text=True)
     assert (done.returncode, done.stdout.strip()) == (0, "0"), done.stderr
+
+
+def test_a_footer_is_parsed_once_a_version_and_few_are_kept(tmp_path: Path, monkeypatch):
+    import pyarrow.parquet as pq
+
+    from workbench.data.readers import parquet
+
+    parsed, whole = [], pq.ParquetFile
+
+    def counting(file, *, metadata=None, **options):
+        parsed.append(metadata is None)
+        return whole(file, metadata=metadata, **options)
+
+    monkeypatch.setattr(pq, "ParquetFile", counting)
+    path = write_parquet(tmp_path / "t.parquet", [{"id": i} for i in range(20)])
+    for _ in range(3):
+        reader = parquet.ParquetReader(LocalFile(path))
+        assert reader.read((1, 2)).values == {"id": 9}
+        reader.close()
+    assert parsed == [True, False, False]
+    write_parquet(path, [{"id": -i} for i in range(40)])
+    assert parquet.ParquetReader(LocalFile(path)).read((1, 2)).values == {"id": -9}
+    assert parsed == [True, False, False, True]
+    monkeypatch.setattr(parquet, "FOOTERS", 1)
+    other = write_parquet(tmp_path / "u.parquet", [{"id": 1}])
+    parquet.ParquetReader(LocalFile(other))
+    assert len(parquet._footers._kept) == 1

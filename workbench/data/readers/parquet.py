@@ -8,6 +8,9 @@ nobody asked for are not read.
 from __future__ import annotations
 
 import json
+import os
+import threading
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +20,12 @@ from workbench.errors import DataError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 SCAN_ROWS = 1024  # per batch while only ids are read
 READ_ROWS = 32  # per batch while whole rows, with their images, are read
 BUFFER = 1024 * 1024  # bytes per column that are read ahead
+FOOTERS = 2 * 1024 * 1024  # bytes as they are written; parsed they take nine times that
 
 
 class ParquetReader:
@@ -39,7 +44,14 @@ class ParquetReader:
         self.name = file.name
         self._handle = file.open()
         try:
-            self._table = pq.ParquetFile(self._handle, buffer_size=BUFFER, pre_buffer=False)
+            stamp = file.stamp()
+            self._table = pq.ParquetFile(
+                self._handle,
+                metadata=_footers.get(stamp),
+                buffer_size=BUFFER,
+                pre_buffer=False,
+            )
+            _footers.keep(stamp, self._table.metadata)
         except (pa.ArrowException, OSError) as error:
             raise DataError(
                 f"{self.name} is not a Parquet file, or is cut off: {_line(error)}",
@@ -118,6 +130,38 @@ class ParquetReader:
                 f"row group {group} of {self.name} is damaged: {_line(error)}",
                 hint="fetch the file again",
             ) from error
+
+
+class _Footers:
+    """The footers that were parsed last: a file of many row groups is opened again in no time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, pq.FileMetaData] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, stamp: str) -> pq.FileMetaData | None:
+        """The footer of a file in this version."""
+        with self._lock:
+            return self._kept.get(stamp)
+
+    def keep(self, stamp: str, footer: pq.FileMetaData) -> None:
+        """Keep one; those that were used longest ago go."""
+        with self._lock:
+            if stamp not in self._kept:
+                self._bytes += footer.serialized_size
+            self._kept[stamp] = footer
+            self._kept.move_to_end(stamp)
+            while self._bytes > FOOTERS and len(self._kept) > 1:
+                self._bytes -= self._kept.popitem(last=False)[1].serialized_size
+
+    def forget(self) -> None:
+        """In a forked child: the lock may be held by a thread that is gone."""
+        self.__init__()
+
+
+_footers = _Footers()
+os.register_at_fork(after_in_child=_footers.forget)
 
 
 def _readable(schema: pa.Schema, needed: Sequence[str]) -> list[str]:
