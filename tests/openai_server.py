@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import select
+import socket
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +23,7 @@ class OpenAIServer:
         requests: `(path, headers, body)` of each request that came.
         most: So many chat requests were under way at once.
         released: Set to end those that hang.
+        left: Set when the client of one that hangs has closed the connection.
     """
 
     def __init__(
@@ -31,6 +34,7 @@ class OpenAIServer:
         self.requests: list[tuple[str, dict[str, str], Any]] = []
         self.most = self.now = 0
         self.released = threading.Event()
+        self.left = threading.Event()
         self.gate: threading.Barrier | None = None
         self.lock = threading.Lock()
         self.listing: Any = None
@@ -106,7 +110,11 @@ class _Handler(BaseHTTPRequestHandler):
         if isinstance(deed, Status):
             self._refuse(deed)
         elif deed == "hang":
-            self.stand_in.released.wait(60)
+            while not self.stand_in.released.is_set():
+                ready, _, _ = select.select([self.connection], [], [], 0.02)
+                if ready and not self.connection.recv(1, socket.MSG_PEEK):
+                    self.stand_in.left.set()
+                    break
             self.close_connection = True
         elif deed == "page":
             self._send(200, b"<html>It works!</html>", "text/html")

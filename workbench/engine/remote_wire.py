@@ -159,9 +159,11 @@ class Wire:
             return
 
         async def leave() -> None:
-            for task in asyncio.all_tasks():
-                if task is not asyncio.current_task():
-                    task.cancel()
+            under_way = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
+            await loop.shutdown_asyncgens()
             if self._http is not None:
                 await self._http.aclose()
                 self._http = None

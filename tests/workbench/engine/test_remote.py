@@ -178,6 +178,7 @@ def test_cancelling_while_nothing_comes_does_not_wait_for_it(server, engine):
 
     answer = whole(engine, server, cancelled=cancelled)
     assert (answer.text, answer.finish_reason) == ("", "cancelled")
+    assert server.left.wait(20)  # which frees the place at the other end
 
 
 # -- a server that is ill ------------------------------------------------------------------------
