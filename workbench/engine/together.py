@@ -20,6 +20,7 @@ from workbench.engine.capacity import (
     out_of_memory_explained,
     prompt_length,
     shrink,
+    size_of,
 )
 from workbench.engine.live_batch import LiveBatch
 from workbench.errors import ModelError
@@ -36,8 +37,10 @@ if TYPE_CHECKING:
 class Queue(Protocol):
     """What hands tickets out and takes their answers; see `workbench.engine.worker.Worker`."""
 
-    def take(self, loaded: LoadedModel, fits: Callable[[int, Ticket], bool]) -> list[Ticket]:
-        """Tickets that can join now; `fits` is asked with the number of those before each."""
+    def take(
+        self, loaded: LoadedModel, fits: Callable[[Sequence[Ticket], Ticket], bool]
+    ) -> list[Ticket]:
+        """Tickets that can join now; `fits` is asked whether one more can beside those taken."""
         ...
 
     def put_back(self, tickets: Sequence[Ticket]) -> None:
@@ -95,7 +98,8 @@ class Together:
         except Exception as error:
             failure = as_failure(error)
         else:
-            self._tickets.update((id(row), t) for row, t in zip(rows, joining, strict=True))
+            for row, ticket in zip(rows, joining, strict=True):
+                self._tickets[id(row)], ticket.columns = ticket, row.columns
             return
         # Behind the `except`: what the failed forward held is free again.
         if failure.kind == OUT_OF_MEMORY and (len(joining) > 1 or self._live.rows):
@@ -136,14 +140,14 @@ class Together:
                 row.load_s = ticket.load_s
                 self._queue.finish(ticket, row.answer(), row.visible())
 
-    def _fits(self, before: int, ticket: Ticket) -> bool:
-        """Whether a ticket can join beside the rows and so many that join with it."""
+    def _fits(self, others: Sequence[Ticket], ticket: Ticket) -> bool:
+        """Whether a ticket can join beside the rows and the others that join with it."""
         if not self._live.open:
             return False
-        if self._loaded.fits is None or (not self._live.rows and not before):
+        if self._loaded.fits is None or (not self._live.rows and not others):
             return True
-        longest = max([self._size(ticket), *(r.columns for r in self._live.rows)])
-        return (len(self._live.rows) + before + 1) * longest <= self._loaded.fits
+        sizes = [*(r.columns for r in self._live.rows), *map(self._size, (*others, ticket))]
+        return size_of(sizes) <= self._loaded.fits
 
     def _size(self, ticket: Ticket) -> int:
         """Columns that a ticket may come to."""

@@ -165,7 +165,9 @@ class Worker(threading.Thread):
 
     # -- what tickets that are decoded together ask of it (`together.Queue`) ------------------
 
-    def take(self, loaded: LoadedModel, fits: Callable[[int, Ticket], bool]) -> list[Ticket]:
+    def take(
+        self, loaded: LoadedModel, fits: Callable[[Sequence[Ticket], Ticket], bool]
+    ) -> list[Ticket]:
         """Tickets off the head of the queue that can join now, up to the first that cannot."""
         found: list[Ticket] = []
         with self._arrived:
@@ -175,7 +177,7 @@ class Worker(threading.Thread):
                 and self._queue[0].joins
                 and self._queue[0].spec == loaded.spec
                 and not self._stopping
-                and fits(len(found), self._queue[0])
+                and fits(found, self._queue[0])
             ):
                 found.append(self._queue.popleft())
                 self.serving += 1

@@ -19,7 +19,7 @@ from workbench.models.families import FAMILIES as FILES
 from workbench.models.families import LIMITS
 
 PAGE = Path(__file__).parents[3] / "docs" / "models.md"
-FILES_OF_TESTS = ("test_families", "test_family_maps")
+FILES_OF_TESTS = ("test_families", "test_family_maps", "test_shared_prefix")
 START, END = "<!-- matrix: begin -->", "<!-- matrix: end -->"
 
 # Column -> its tests, and the limit that says why it is not there.
@@ -43,6 +43,14 @@ COLUMNS: dict[str, tuple[tuple[str, ...], str]] = {
     "logprobs": (("test_logprobs",), ""),
     "label scores": (("test_label_scores",), ""),
     "beams": (("test_beams",), ""),
+    "shared prefix": (
+        (
+            "test_reuse_has_the_logits_of_whole_prompts",
+            "test_prompts_in_parts_have_the_tokens_and_label_scores_of_whole_ones",
+            "test_reuse_draws_the_same_text_when_rows_come_one_by_one",
+        ),
+        "shared prefix",
+    ),
     "joining a batch": (("test_requests_that_arrive_later",), "joining a batch"),
     "image tokens": (("test_image_tokens",), "image tokens"),
     "gradient maps": (
