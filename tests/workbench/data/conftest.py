@@ -1,10 +1,23 @@
-"""The hub, for tests that read from it in this process: nothing remembered, no waiting."""
+"""The hub, for tests that read from it in this process: nothing remembered, no waiting.
+
+And a folder of pictures for tables.
+"""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 
 from tests.hub_server import Hub
+from tests.workbench.data.tables import write_pictures
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the thirty pictures that `tables.CSV` names."""
+    write_pictures(tmp_path, [f"img/{i}.png" for i in range(30)])
+    return tmp_path
 
 
 @pytest.fixture

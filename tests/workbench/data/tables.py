@@ -40,3 +40,25 @@ def write_parquet(path: Path, rows: list[dict[str, Any]], group: int = 7, **opti
     table = pa.Table.from_pylist(rows, **options)
     pq.write_table(table, path, row_group_size=group)
     return path
+
+
+CSV = "id,question,answer,img\n" + "".join(
+    f"q{i},what {i}?,a{i % 3},img/{i}.png\n" for i in range(30)
+)
+WISHES = {"texts": {"question": "question"}, "label": "answer", "image": ["img"], "id": "id"}
+
+
+def mine(folder: Path, text: str, name: str = "rows.csv", **wishes: Any):
+    """Write a table and make it the dataset `mine`."""
+    from workbench.data.adding import add
+
+    path = folder / name
+    path.write_text(text, "utf-8")
+    return add("mine", path, replace=True, **wishes)
+
+
+def samples(spec: str = "mine"):
+    """All samples of a split."""
+    from workbench.data.source import open_source
+
+    return list(open_source(spec).iter())
