@@ -55,6 +55,13 @@ def serve(folder: Path, repo: str, latency_ms: float) -> None:
         sys.stdin.read()
 
 
+def disk_mb() -> float:
+    """What this process had to have read from a disk so far (Linux alone)."""
+    facts = Path("/proc/self/io")
+    lines = facts.read_text().splitlines() if facts.exists() else []
+    return sum(int(line.split()[1]) for line in lines if line.startswith("read_bytes")) / 1e6
+
+
 def measure(spec: str, mode: str) -> dict[str, Any]:
     """The figures of one mode, in milliseconds unless they say otherwise."""
     from workbench.data.hub_state import remember
@@ -77,6 +84,7 @@ def measure(spec: str, mode: str) -> dict[str, Any]:
     memory: dict[str, float] = {"MB at first": resident_mb()}
     rng, content = random.Random(1), hashlib.sha256()
     uids = [source.uid_at(rng.randrange(source.length)) for _ in range(min(JUMPS, source.length))]
+    before = disk_mb()
     for uid in uids:
         jumps.start()
         sample = source.get(uid)
@@ -84,7 +92,7 @@ def measure(spec: str, mode: str) -> dict[str, Any]:
         jumps.stop()
         facts = [sample.uid, sample.label, sorted(sample.texts.items())]
         content.update(repr(facts).encode() + b"".join(image.tobytes() for image in images))
-    memory["MB after jumps"] = resident_mb()
+    memory |= {"MB after jumps": resident_mb(), "jump disk MB": (disk_mb() - before) / len(uids)}
     steps.start()
     for read, sample in enumerate(source.iter(), start=1):
         use(sample)
