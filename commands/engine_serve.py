@@ -34,18 +34,19 @@ def serve(port: int, host: str, token_file: Path | None) -> None:
 
     from workbench.engine import front
     from workbench.engine.client import Engine
+    from workbench.engine.loopback import listen, url_of
     from workbench.engine.token import new_token, token_from
     from workbench.errors import UsageError
 
     if not 0 <= port <= 65535:
         raise UsageError(f"--port {port} is none", hint="1 to 65535, or 0 for a free one")
-    listener = front.listen(host, port)
+    listener = listen(host, port)
     token = token_from(token_file) if token_file else new_token()
     # An engine that does not come up is told here, not to the first client.
     Engine.connect(start=True).close()
 
     def ready(_leave: object) -> None:
-        click.echo(front.url_of(listener))
+        click.echo(url_of(listener))
         where = f"in {token_file}" if token_file else token
         click.echo(f"token: {where}\nCtrl-C ends it; the engine stays", err=True)
 

@@ -27,7 +27,7 @@ from starlette.routing import Route
 from sessions.errors import WbError
 from workbench.engine import process
 from workbench.engine.exchange import error_json, error_response, read_bytes
-from workbench.errors import Cancelled, EngineError, UsageError
+from workbench.errors import Cancelled, EngineError
 
 if TYPE_CHECKING:
     import httpx
@@ -54,6 +54,7 @@ class Front:
         self._socket = str(process.socket_path())
         self._http: httpx.AsyncClient | None = None
         self._starting = asyncio.Lock()
+        self.closing = asyncio.Event()  # set it, and what is under way ends with an error
         self._app = Starlette(
             routes=[
                 Route("/v1/chat/completions", self._chat, methods=["POST"]),
@@ -101,7 +102,7 @@ class Front:
         answer = await self._answer(request, path, await read_bytes(request))
         headers = {k: v for k, v in answer.headers.items() if k in _PASSED_ON}
         if answer.headers.get("content-type", "").startswith("text/event-stream"):
-            return _Relay(answer, headers)
+            return _Relay(answer, headers, self.closing)
         try:
             return Response(await answer.aread(), answer.status_code, headers)
         except Exception as error:
@@ -131,10 +132,11 @@ class Front:
         )
         sending = asyncio.ensure_future(self._client().send(upstream, stream=True))
         leaving = asyncio.ensure_future(_until_gone(request))
+        closing = asyncio.ensure_future(self.closing.wait())
         try:
-            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({sending, leaving, closing}, return_when=asyncio.FIRST_COMPLETED)
             if not sending.done():
-                raise Cancelled("the client has gone")
+                raise _ending() if closing.done() else Cancelled("the client has gone")
             return sending.result()
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise _Gone from error
@@ -142,7 +144,7 @@ class Front:
             raise _died() from error
         finally:
             # A request that is broken off here closes its connection, which cancels it there.
-            for task in (sending, leaving):
+            for task in (sending, leaving, closing):
                 if not task.done():
                     task.cancel()
                     with suppress(asyncio.CancelledError, Exception):
@@ -174,8 +176,10 @@ class _Gone(Exception):
 class _Relay(StreamingResponse):
     """The engine's events as they come; closed at both ends however it ends."""
 
-    def __init__(self, answer: httpx.Response, headers: dict[str, str]) -> None:
-        super().__init__(_relayed(answer), answer.status_code, headers)
+    def __init__(
+        self, answer: httpx.Response, headers: dict[str, str], closing: asyncio.Event
+    ) -> None:
+        super().__init__(_relayed(answer, closing), answer.status_code, headers)
         self._answer = answer
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -185,14 +189,38 @@ class _Relay(StreamingResponse):
             await self._answer.aclose()
 
 
-async def _relayed(answer: httpx.Response) -> AsyncIterator[bytes]:
+async def _relayed(answer: httpx.Response, closing: asyncio.Event) -> AsyncIterator[bytes]:
     import httpx
 
+    blocks = aiter(answer.aiter_raw())
+    over = asyncio.ensure_future(closing.wait())
+    block: asyncio.Future[bytes] | None = None
     try:
-        async for block in answer.aiter_raw():
-            yield block
+        while True:
+            block = asyncio.ensure_future(anext(blocks))
+            await asyncio.wait({block, over}, return_when=asyncio.FIRST_COMPLETED)
+            if not block.done():
+                yield _event(_ending())
+                return
+            yield block.result()
+    except StopAsyncIteration:
+        return
     except (httpx.TransportError, httpx.StreamError):
-        yield f"data: {json.dumps(error_json(_died()))}\n\n".encode()
+        yield _event(_died())
+    finally:
+        for task in (over, block):
+            if task is not None and not task.done():
+                task.cancel()
+                with suppress(asyncio.CancelledError, Exception):
+                    await task
+
+
+def _event(error: WbError) -> bytes:
+    return f"data: {json.dumps(error_json(error))}\n\n".encode()
+
+
+def _ending() -> EngineError:
+    return EngineError("`wb engine serve` is ending", hint="the engine stays", kind="stopping")
 
 
 async def _until_gone(request: Request) -> None:
@@ -237,73 +265,21 @@ async def _no_such_place(request: Request, error: Exception) -> Response:
     return _error(error.status_code, "unknown_url", f"{where} is not served here")
 
 
-# -- listening ---------------------------------------------------------------------------------
-
-
-def loopback(host: str) -> str:
-    """The loopback address that a host means. Raises `UsageError` for any other one."""
-    from ipaddress import ip_address
-
-    name = "127.0.0.1" if host.lower() == "localhost" else host.strip("[]")
-    with suppress(ValueError):
-        if ip_address(name).is_loopback:
-            return name
-    raise UsageError(
-        f"--host {host!r} is no loopback address",
-        hint="it is served to this machine alone: 127.0.0.1 or ::1; from another one reach it "
-        "through ssh -L",
-    )
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A socket bound to a loopback address.
-
-    Args:
-        host: As `loopback` takes it.
-        port: 0 for a free one.
-
-    Raises:
-        UsageError: `host` is no loopback address.
-        EngineError: The port is taken, or may not be bound.
-    """
-    address = loopback(host)
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((address, port))
-        listener.listen(128)
-    except OSError as error:
-        listener.close()
-        raise EngineError(
-            f"{address}:{port} cannot be listened on: {error.strerror or error}",
-            hint="choose another --port; 0 is a free one",
-            kind="port_taken",
-        ) from error
-    listener.setblocking(False)
-    return listener
-
-
-def url_of(listener: socket.socket) -> str:
-    """What clients call their base URL."""
-    host, port = listener.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
-
-
 async def serve(
     listener: socket.socket, token: str, on_ready: Callable[[Callable[[], None]], None]
 ) -> None:
     """Serve until SIGINT, SIGTERM or being told.
 
     Args:
-        listener: From `listen`; closed at the end.
+        listener: From `loopback.listen`; closed at the end.
         token: What clients must say.
         on_ready: Called when requests are answered, with a function that ends it.
     """
     import uvicorn
 
+    front, loop = Front(token, listener.getsockname()[0]), asyncio.get_running_loop()
     config = uvicorn.Config(
-        app=Front(token, listener.getsockname()[0]),
+        app=front,
         # No access log: prompts, names and tokens are the user's own.
         log_level="warning",
         access_log=False,
@@ -324,6 +300,8 @@ async def serve(
 
         def leave(self) -> None:
             self.should_exit = True
+            # It would wait for streams that have no end.
+            loop.call_soon_threadsafe(front.closing.set)
 
         def handle_exit(self, sig: int, frame: object) -> None:
             self.leave()  # uvicorn's own way raises the signal again when all is done

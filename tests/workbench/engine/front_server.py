@@ -14,9 +14,10 @@ TOKEN = "a-token-of-the-tests-0123456789"
 def fronted(token: str = TOKEN) -> Iterator[str]:
     """A front on a free port; gives its base URL."""
     from workbench.engine import front
+    from workbench.engine.loopback import listen, url_of
 
-    listener = front.listen("127.0.0.1", 0)
-    url = front.url_of(listener)
+    listener = listen("127.0.0.1", 0)
+    url = url_of(listener)
     ready = threading.Event()
     leave = []
 

@@ -17,7 +17,7 @@ import httpx
 import openai
 import pytest
 
-from tests.workbench.engine.front_server import TOKEN
+from tests.workbench.engine.front_server import TOKEN, fronted
 from workbench.engine import process
 from workbench.engine.client import Engine
 from workbench.errors import EngineError, UsageError
@@ -139,14 +139,14 @@ def test_an_image_beyond_the_bound_is_refused_by_name(client):
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org", "", "127.0.0.1.1"])
 def test_only_loopback_is_listened_on(host):
-    from workbench.engine.front import listen
+    from workbench.engine.loopback import listen
 
     with pytest.raises(UsageError, match="loopback"):
         listen(host, 0)
 
 
 def test_a_port_that_is_taken_is_said(url):
-    from workbench.engine.front import listen
+    from workbench.engine.loopback import listen
 
     with pytest.raises(EngineError, match="cannot be listened on") as caught:
         listen("127.0.0.1", int(url.split(":")[2].split("/")[0]))
@@ -213,3 +213,20 @@ def test_the_command_listens_on_loopback_alone_brings_the_engine_back_and_logs_n
         for pid in pids:
             with contextlib.suppress(ProcessLookupError, TypeError):
                 os.kill(pid, signal.SIGKILL)
+
+
+def test_ending_it_ends_what_is_under_way_with_an_error(shared_engine, shared_home, monkeypatch):
+    monkeypatch.setenv("WB_HOME", str(shared_home))
+    asked = {"model": "demo", "messages": [{"role": "user", "content": "?"}], "max_tokens": 1900}
+    with fronted() as url:
+        stream = httpx.stream(
+            *("POST", f"{url}/chat/completions"),
+            headers=AUTHORIZED,
+            json=asked | {"stream": True, "temperature": 50.0, "seed": 5},
+            timeout=60,
+        )
+        response = stream.__enter__()
+        lines = response.iter_lines()
+        assert next(lines).startswith("data: ")
+    assert any('"kind": "stopping"' in line for line in lines)
+    stream.__exit__(None, None, None)
