@@ -36,6 +36,18 @@ def typed_model(text: str, present: Any) -> Any:
     return typed_spec(text, present)
 
 
+def server_warning(spec: Any) -> str:
+    """Why a server's model is worth a second thought; mostly empty."""
+    from sessions.errors import WbError
+    from workbench.engine.servers import warning
+    from workbench.text import clean
+
+    try:
+        return clean(warning(spec.model))
+    except WbError as error:  # a key that cannot be sent
+        return clean(error.message)
+
+
 def _adapters(present: Any) -> list[tuple[Any, str]]:
     """(spec, what it is) of every adapter that a run left, newest first."""
     from workbench.demo.paths import MODEL_DIR

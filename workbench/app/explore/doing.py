@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
-from workbench.app.explore.choices import model_choices, typed_model
+from workbench.app.explore.choices import model_choices, server_warning, typed_model
 from workbench.app.explore.running import Running
 from workbench.app.widgets.choice import Choice
 from workbench.text import clean
@@ -140,6 +140,8 @@ class Doing(Running):
                 return
             self.bench.spec = spec
             self.notify(f"asking {clean(self.bench.model_label)} from now on", markup=False)
+            if said := server_warning(spec):
+                self.notify(said, severity="warning", markup=False)
 
         from workbench.app.widgets.picker import Picker
 
