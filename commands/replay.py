@@ -127,7 +127,7 @@ def _settle(record: PromptRecord, flags: dict[str, str | None]) -> ModelSpec:
         spec = replace(spec, adapter=None, revision=None)  # they belonged to the other model
     if given.get("adapter") == "none":
         given["adapter"] = None
-    spec = absolute(replace(spec, **given))
+    spec = absolute(spec.but(**given))
     if "model" in given:
         note_server(spec)
     return spec

@@ -60,3 +60,30 @@ def test_a_model_is_composed_of_two_and_then_told_of(run_wb, tmp_path):
     wrong = run_wb("models", "compose", *parts, "--out", str(tmp_path / "other"), "--json")
     assert wrong.code == 1 and wrong.json["error"]["kind"] == "wrong_architecture"
     assert not (tmp_path / "other").exists()
+
+
+def test_a_setting_about_4bit_weights_counts_only_where_they_are(capsys):
+    import click
+
+    from commands.asking import model_options, spec_from
+    from workbench.errors import UsageError
+
+    seen = []
+
+    @click.command()
+    @model_options()
+    def ask(**flags):
+        seen.append(spec_from(flags))
+
+    settings = {"quantization": "4bit", "quant_type": "fp4", "image_max_pixels": 9000}
+    ask.main([], standalone_mode=False, default_map=settings)
+    ask.main(["--quantization", "none"], standalone_mode=False, default_map=settings)
+    assert (seen[0].quantization, seen[0].quant_type) == ("4bit", "fp4")
+    assert (seen[1].quantization, seen[1].quant_type) == ("none", None)
+    assert seen[1].image_max_pixels == 9000
+    try:
+        ask.main(["--quantization", "none", "--quant-type", "fp4"], standalone_mode=False)
+    except UsageError as error:
+        assert "--quant-type" in error.message
+    else:
+        raise AssertionError("what was typed is not ignored")

@@ -16,11 +16,9 @@ QUANTIZATIONS = ("none", "4bit", "8bit")
 DTYPES = ("auto", "bf16", "fp16", "fp32")
 ATTENTIONS = ("sdpa", "eager", "flash_attention_2")
 QUANT_TYPES = ("nf4", "fp4")
+_OF_4BIT = ("quant_type", "double_quant", "quant_compute_dtype")
 # Knobs that are no one's default and that records keep only where they are used.
-FURTHER = (
-    *("image_min_pixels", "image_max_pixels"),
-    *("quant_type", "double_quant", "quant_compute_dtype"),
-)
+FURTHER = ("image_min_pixels", "image_max_pixels", *_OF_4BIT)
 
 
 @dataclass(frozen=True)
@@ -121,6 +119,16 @@ class ModelSpec:
         """The same without its adapter: what has to be loaded anew when it changes."""
         return replace(self, adapter=None)
 
+    def but(self, **changes: Any) -> ModelSpec:
+        """The same with some changes; 4bit's details go where weights are no longer 4bit.
+
+        Raises:
+            UsageError: What was changed cannot be meant.
+        """
+        if changes.get("quantization", self.quantization) != "4bit":
+            changes = dict.fromkeys(_OF_4BIT) | changes
+        return replace(self, **changes)
+
     def to_json(self) -> dict[str, Any]:
         """A plain dict."""
         return asdict(self)
@@ -150,22 +158,18 @@ def typed_spec(text: str, like: ModelSpec) -> ModelSpec:
     import shlex
 
     name, sign, rest = text.partition(" --")
-    spec = replace(like, model=name.strip(), adapter=None, revision=None)
     try:
         words = shlex.split(sign.strip() + rest)
     except ValueError as error:
         raise UsageError(f"{text!r} cannot be read: {error}", kind="bad_knob") from error
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = {"model": name.strip(), "adapter": None, "revision": None}
     while words:
         flag = words.pop(0)
         if flag in ("--double-quant", "--no-double-quant"):
             values["double_quant"] = flag == "--double-quant"
             continue
         values |= _typed_flag(flag, words.pop(0) if words else None)
-    if values.get("quantization", spec.quantization) != "4bit":
-        for knob in ("quant_type", "double_quant", "quant_compute_dtype"):
-            values.setdefault(knob, None)  # the present model's 4bit was its own
-    return replace(spec, **values)
+    return like.but(**values)
 
 
 def _typed_flag(flag: str, value: str | None) -> dict[str, Any]:

@@ -193,3 +193,13 @@ def test_a_models_knobs_stay_unless_a_flag_says_otherwise():
 def test_flags_that_are_none_are_refused_by_name(typed):
     with pytest.raises(UsageError):
         typed_spec(typed, ModelSpec())
+
+
+def test_details_of_4bit_go_with_it():
+    like = ModelSpec("a", quantization="4bit", quant_type="fp4", image_max_pixels=99)
+    assert like.but(quantization="8bit") == ModelSpec("a", quantization="8bit", image_max_pixels=99)
+    assert like.but(adapter="b") == ModelSpec(
+        "a", "b", quantization="4bit", quant_type="fp4", image_max_pixels=99
+    )
+    with pytest.raises(UsageError):
+        like.but(quantization="none", quant_type="fp4")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
@@ -84,9 +84,13 @@ def messages_of(record: Any, sample: Sample) -> tuple[Message, ...] | None:
 def asked_of(record: Any, messages: tuple[Message, ...], present: ModelSpec) -> Asked:
     """What an earlier record asked; what it does not hold is taken from `present`."""
     from workbench.engine.decoding import Decoding
+    from workbench.models.spec import FURTHER
 
-    spec = replace(
-        present, model=record.model, adapter=record.adapter, quantization=record.quantization
+    spec = present.but(
+        model=record.model,
+        adapter=record.adapter,
+        quantization=record.quantization,
+        **{name: record.further.get(name) for name in FURTHER},
     )
     try:
         decoding = Decoding.from_json(record.decoding)
