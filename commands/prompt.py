@@ -156,6 +156,18 @@ def _tell(problem: WbError) -> None:
     click.echo(f"{clean(problem.message)} ({clean(problem.hint)})", err=True)
 
 
+def _once(tell: Callable[[WbError], None]) -> Callable[[WbError], None]:
+    """Tells a problem that all cells of a grid have only once."""
+    told: set[str] = set()
+
+    def tell_new(problem: WbError) -> None:
+        if problem.message not in told:
+            told.add(problem.message)
+            tell(problem)
+
+    return tell_new
+
+
 def _show(answer: Answer, record: PromptRecord, *, streamed: bool) -> None:
     """The answer on stdout, what else is known of it on stderr."""
     from workbench.text import clean
@@ -211,7 +223,7 @@ def _grid(
     with interruptible() as pressed:
         try:
             for cell, record in ask_grid(
-                sweep, connect, log=log, cancelled=pressed, on_problem=_tell
+                sweep, connect, log=log, cancelled=pressed, on_problem=_once(_tell)
             ):
                 found[cell.number] = record
         except EngineError as error:

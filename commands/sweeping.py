@@ -48,9 +48,9 @@ class Commas(click.ParamType):
             self.fail(f"{value!r} has an empty value between its commas", param, ctx)
         return Several(self.inner.convert(part, param, ctx) for part in parts)
 
-    def get_metavar(self, param: click.Parameter, *args: Any) -> str | None:
+    def get_metavar(self, param: click.Parameter, *args: Any, **named: Any) -> str | None:
         """As the inner type has it."""
-        return self.inner.get_metavar(param, *args)
+        return self.inner.get_metavar(param, *args, **named)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> Any:
         """Complete the first value."""

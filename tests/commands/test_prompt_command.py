@@ -186,6 +186,38 @@ def test_a_cell_that_cannot_be_asked_is_told_and_the_others_are(ask):
     assert len(current_session().records()) == 2
 
 
+def test_a_grid_that_is_cancelled_prints_what_was_said_and_tells_a_full_store_once(
+    run_wb, monkeypatch, tmp_path
+):
+    from contextlib import nullcontext
+
+    from workbench.sample import Answer
+
+    asked = []
+
+    class Slow:
+        def chat(self, messages, spec, decoding, *, cancelled, **_):
+            asked.append(spec.quantization)
+            reason = "cancelled" if len(asked) > 2 else "stop"
+            yield Answer(f"answer {len(asked)}", finish_reason=reason)
+
+        def status(self):
+            return {}
+
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "a.png")
+    monkeypatch.setenv("WB_KEEP_IMAGES_MB", "0")
+    monkeypatch.setattr("commands.prompt._connect", lambda specs: nullcontext(Slow()))
+    monkeypatch.setattr(
+        "commands.prompt.interruptible", lambda: nullcontext(lambda: len(asked) > 2)
+    )
+    words = (str(tmp_path / "a.png"), "What?", "--quantization", "none,4bit,8bit")
+    done = run_wb("prompt", *words, "--dtype", "auto,fp32")
+    assert done.code == 130
+    assert len(asked) < 6 and "answer 1" in done.out and "answer 2" in done.out
+    assert done.err.count("is not kept") == 1
+    assert len(current_session().records()) == len(asked)
+
+
 def test_what_a_grid_got_is_printed_where_its_engine_dies(run_wb, monkeypatch):
     from contextlib import nullcontext
 
@@ -308,6 +340,18 @@ def test_what_cannot_be_meant_ends_with_one_message_and_no_engine(run_wb, args, 
     assert words in done.err
     assert done.out == ""
     assert not process.is_running()  # in this test's own home
+
+
+def test_the_help_names_the_knobs_as_they_are_and_how_several_values_are_given(run_wb):
+    done = run_wb("prompt", "--help")
+    assert done.code == 0
+    for words in (
+        "--temperature FLOAT",
+        "--quantization [none|4bit|8bit]",
+        "--turn TEXT",
+        "commas",
+    ):
+        assert words in done.out
 
 
 def test_an_unknown_model_is_an_error_in_json_and_on_record(ask):
