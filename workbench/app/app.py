@@ -281,10 +281,15 @@ class WbApp(Services):
 
 
 def model_title(spec: ModelSpec) -> str:
-    """`demo 4bit +nlvr1`: a model as a person names it."""
+    """`demo 4bit +nlvr1`, `qwen@lab:8000`: a model as a person names it."""
+    from workbench.models.elsewhere import is_elsewhere
     from workbench.models.spec import flag_of
 
-    parts = [spec.model.rstrip("/").split("/")[-1]]
+    place, _, name = spec.model.partition("#")
+    if is_elsewhere(spec.model):
+        parts = [f"{name.split('/')[-1]}@{place.split('//')[-1].split('/')[0]}"]
+    else:
+        parts = [spec.model.rstrip("/").split("/")[-1]]
     if spec.quantization != "none":
         parts.append(spec.quantization)
     parts += [f"{flag_of(name)[2:]} {value}" for name, value in spec.further.items()]

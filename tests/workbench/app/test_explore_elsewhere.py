@@ -29,6 +29,7 @@ async def test_a_model_elsewhere_is_typed_asked_and_has_no_heat(server):
         await b.press("m")
         await b.press(*(KEYS.get(letter, letter) for letter in server.model), "enter")
         assert b.app.spec.model == server.model
+        assert b.app.model_label == f"vlm@127.0.0.1:{server.url.split(':')[2].split('/')[0]}"
         await b.press("enter")
         await b.shows("True. It is so.")
         [record] = prompts()
