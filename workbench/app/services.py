@@ -9,11 +9,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from textual.app import App
 from textual.message import Message
 from textual.reactive import reactive
 
 from workbench.app.engine_service import EngineService, EngineState
+from workbench.app.key_order import KeysInOrder
 from workbench.app.tasks import Tasks, Token
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Call(Message):
         self.function = function
 
 
-class Services(App[int]):
+class Services(KeysInOrder):
     """The services of the app."""
 
     engine_state: reactive[EngineState] = reactive(EngineState())

@@ -130,12 +130,13 @@ def _of_files(info: DatasetInfo) -> Readiness:
     notes = " ".join(dict.fromkeys(note for part in mapping.files for note in part.notes))
     if not gone:
         return Readiness(info, "here", traps=notes)
-    more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
+    first, *others = gone
+    more = f" and {len(others)} more" if others else ""
     return Readiness(
         info,
         "missing",
         missing=gone,
-        error=f"{gone[0]}{more}: no such file",
+        error=f"{first}{more}: no such file",
         needs=f"its files where they were; or {_mend(info.name)}",
         traps=notes,
     )

@@ -27,7 +27,10 @@ from workbench.sample import ImageRef, Sample
         ("auto", {"TERM": "xterm-256color", "TERM_PROGRAM": "WezTerm"}, "sixel"),
         ("auto", {"TERM": "xterm-kitty", "TEXTUAL_DRIVER": "web"}, "halfcell"),
         ("auto", {}, "halfcell"),
-        ("iterm2", {"TERM_PROGRAM": "iTerm.app"}, "halfcell"),
+        ("auto", {"TERM_PROGRAM": "iTerm.app"}, "iterm2"),
+        ("auto", {"TERM": "xterm-256color", "LC_TERMINAL": "iTerm2"}, "iterm2"),
+        ("auto", {"TERM": "tmux-256color", "TMUX": "x", "LC_TERMINAL": "iTerm2"}, "halfcell"),
+        ("iterm2", {}, "iterm2"),
         ("kitty", {"TMUX": "x"}, "kitty"),
         ("off", {}, "off"),
     ],
@@ -68,7 +71,7 @@ def picture(colour: str = "red", size: tuple[int, int] = (40, 40)) -> Image.Imag
 
 def test_every_line_of_a_frame_is_as_wide_as_the_area():
     shown = [Shown(picture(), "left 表情 \x1b[31m"), Shown(None, "right", error="cannot [/b] " * 9)]
-    for protocol in ("halfcell", "kitty", "sixel", "off"):
+    for protocol in ("halfcell", "kitty", "sixel", "iterm2", "off"):
         frame = make_frame(shown, (61, 17), protocol=protocol, look=Look())
         assert len(frame.strips) == 17
         for strip in frame.strips:
@@ -93,8 +96,23 @@ def test_kitty_uploads_png_places_it_by_placeholders_and_frees_it():
 
 def test_sixels_are_made_for_each_picture():
     frame = make_frame([Shown(picture()), Shown(picture("blue"))], (60, 20), protocol="sixel")
-    assert len(frame.sixels) == 2
-    assert all(data.startswith("\x1bP") and data.endswith("\x1b\\") for _, data in frame.sixels)
+    assert len(frame.stamps) == 2
+    assert all(data.startswith("\x1bP") and data.endswith("\x1b\\") for _, data in frame.stamps)
+
+
+def test_iterm2_is_sent_a_png_of_the_cells_that_it_covers():
+    import base64
+    import re
+
+    frame = make_frame([Shown(picture(size=(64, 48)))], (40, 12), protocol="iterm2")
+    box, data = frame.stamps[0]
+    found = re.fullmatch(r"\x1b]1337;File=([^:]*):([A-Za-z0-9+/=]*)\x07", data)
+    assert found
+    keys = dict(pair.split("=") for pair in found[1].split(";"))
+    png = base64.b64decode(found[2])
+    assert keys["inline"] == "1" and int(keys["size"]) == len(png)
+    assert (int(keys["width"]), int(keys["height"])) == (box.width, box.height)
+    assert Image.open(io.BytesIO(png)).size == (box.width * 10, box.height * 20)
 
 
 def test_textual_image_is_imported_without_a_word_to_the_terminal():

@@ -43,6 +43,8 @@ class Asking(Shots):
         self.book = HistoryBook()
         self.earlier: list[Earlier] = []
         self._recalled = -1
+        self._history_of: str | None = None  # whose earlier answers are known
+        self._recalls = 0  # wanted while they are being read
 
     # -- the question ----------------------------------------------------------------------
 
@@ -237,6 +239,7 @@ class Asking(Shots):
     def load_history(self, uid: str) -> None:
         """Show what was answered on a UID before."""
         book = self.book
+        self._history_of, self._recalls = None, 0
 
         def work(token: Token) -> None:
             try:
@@ -252,9 +255,18 @@ class Asking(Shots):
         if uid == self.uid and self.built:
             self.earlier = found
             self.history.show(found)
+            self._history_of = uid
+            for _ in range(self._recalls):
+                self._recall()
 
     def action_recall(self) -> None:
         """Put an earlier answer back in view, one further back each time."""
+        self.once_shown(self._recall)
+
+    def _recall(self) -> None:
+        if self._history_of != self.uid:
+            self._recalls += 1  # they are still being read
+            return
         if self.asking or not self.earlier or self.sample is None:
             if not self.earlier:
                 self.notify("no earlier answer on this sample", timeout=2)

@@ -55,10 +55,14 @@ class Browser:
     def page(self, start: int, count: int, cancelled: Callable[[], bool]) -> list[Row]:
         """Rows `start` to `start + count`, fewer at the end or when cancelled."""
         rows: list[Row] = []
-        if all(n in self._rows for n in range(start, start + count)):
-            return [self._rows[n] for n in range(start, start + count)]
-        with_end = itertools.islice(self.source.iter(start), count)
-        for ordinal, sample in enumerate(with_end, start):
+        at, end = start, start + count
+        while at < end and at in self._rows:  # also what a request read that this one replaced
+            rows.append(self._rows[at])
+            at += 1
+        if at == end:
+            return rows
+        with_end = itertools.islice(self.source.iter(at), end - at)
+        for ordinal, sample in enumerate(with_end, at):
             if cancelled():
                 break
             rows.append(self._remember(ordinal, sample))

@@ -38,6 +38,9 @@ class Heating(Asking):
 
     def action_heat(self) -> None:
         """Lay heat over the image, or take it off."""
+        self.once_shown(self._toggle_heat)
+
+    def _toggle_heat(self) -> None:
         if self.heat_on:
             self.heat_on = False
             self._take_off()

@@ -199,7 +199,7 @@ class ImageView(Widget):
         return self._line(y).apply_style(self._ground)
 
     def _line(self, y: int) -> Strip:
-        """One line of the frame; of sixels, the last line carries the data."""
+        """One line of the frame; of sixels and the like, the last one carries the data."""
         width = self.size.width
         frame = self._frame
         if frame is None or not frame.strips:
@@ -208,8 +208,8 @@ class ImageView(Widget):
         strip = strip.adjust_cell_length(width)
         if self._wait and y == 0:
             strip = self._with_wait(strip, width)
-        if frame.sixels and y == min(len(frame.strips), self.size.height) - 1:
-            strip = self._with_sixels(strip, frame)
+        if frame.stamps and y == min(len(frame.strips), self.size.height) - 1:
+            strip = self._with_stamps(strip, frame)
         return strip
 
     def _with_wait(self, strip: Strip, width: int) -> Strip:
@@ -220,14 +220,14 @@ class ImageView(Widget):
         head = Strip([Segment(text, Style(reverse=True))], len(text))
         return Strip.join([head, strip.crop(len(text), width)])
 
-    def _with_sixels(self, strip: Strip, frame: Frame) -> Strip:
-        """Sixels are written after the last line's cells, each at its own place."""
+    def _with_stamps(self, strip: Strip, frame: Frame) -> Strip:
+        """Pictures are written after the last line's cells, each at its own place."""
         if self.app.screen is not self.screen:
             return strip
         left, top = self.content_region.offset
         parts = [
             f"\x1b7\x1b[{top + box.y + 1};{left + box.x + 1}H{data}\x1b8"
-            for box, data in frame.sixels
+            for box, data in frame.stamps
             if data
         ]
         extra = [Segment(part, None, [(0,)]) for part in parts]  # type: ignore[list-item]

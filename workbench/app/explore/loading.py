@@ -36,7 +36,7 @@ class Loading(Filtering):
         self._wanted_run: str | None = None
         self._wanted_uid: tuple[str, str | None] | None = None
         self._shown: int | None = None  # the ordinal of the sample in view
-        self._wish: tuple[int, Callable[[], None]] | None = None
+        self._wishes: tuple[int, list[Callable[[], None]]] = (-1, [])
 
     # -- the source ------------------------------------------------------------------------
 
@@ -90,7 +90,7 @@ class Loading(Filtering):
     def _opened(self, source: Source, at: int) -> None:
         self.image.wait()
         self.browser = Browser(source)
-        self._shown = self._wish = None
+        self._shown, self._wishes = None, (-1, [])
         self.run_view, self.bookmarks = RunView(), {}
         self.filter = Filter()
         self._clear_filter_field()
@@ -203,23 +203,24 @@ class Loading(Filtering):
         """Do something about the sample under the cursor, now or when it has come into view.
 
         Keys can be faster than a sample is read: what is meant for the one that the cursor went
-        to must not be done to the one before. Moving on forgets it; the last wish counts.
+        to must not be done to the one before. Moving on forgets it; several are done in turn.
         """
         samples = self.samples
         under = samples.ordinal if samples.keep is None else None
         if under is None or under == self._shown:
             do()
         else:
-            self._wish = (under, do)
+            before = self._wishes[1] if self._wishes[0] == under else []
+            self._wishes = (under, [*before, do])
 
     def _fulfil(self, ordinal: int) -> None:
-        wish, self._wish = self._wish, None
-        if wish is not None and wish[0] == ordinal:
-            wish[1]()
+        (wanted, wishes), self._wishes = self._wishes, (-1, [])
+        for do in wishes if wanted == ordinal else ():
+            do()
 
     def _not_read(self, ordinal: int, error: WbError) -> None:
         if ordinal == self.ordinal:
-            self.sample, self._shown, self._wish = None, ordinal, None
+            self.sample, self._shown, self._wishes = None, ordinal, (-1, [])
             self.image.show(None, f"sample {ordinal + 1} cannot be read: {clean(error.message)}")
 
     def _show_sample(self, browser: Browser, ordinal: int, sample: Sample) -> None:

@@ -7,42 +7,27 @@ Not for reading: the screen's workers do that and hand rows over with `take`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
-from rich.cells import cell_len, set_cell_size
-from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
-from textual.reactive import reactive
-from textual.scroll_view import ScrollView
-from textual.strip import Strip
 
-from workbench.app.explore.rows import MARKS, Row, RunView, short_labels
-from workbench.text import clean
+from workbench.app.explore.rows import Row, short_labels
+from workbench.app.explore.sample_lines import SampleLines
 
 _MARGIN = 12  # rows read beyond what is in sight, so that the next key finds them there
 
 
-class SampleList(ScrollView, can_focus=True):
+class SampleList(SampleLines):
     """The samples of a split, or those of them that a filter leaves."""
 
     HELP_TITLE = "Samples"
     DEFAULT_CSS = """
     SampleList { height: 1fr; scrollbar-size-vertical: 1; overflow-x: hidden; }
     """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "samples--cursor",
-        "samples--cursor-blurred",
-        "samples--dim",
-        "samples--star",
-        "samples--right",
-        "samples--wrong",
-        "samples--doubt",
-    }
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down", "move(1)", "Next", id="list.next", key_display="j/k", tooltip="Next"),
         Binding("k,up", "move(-1)", "Previous", id="list.previous", show=False),
@@ -51,8 +36,6 @@ class SampleList(ScrollView, can_focus=True):
         Binding("home", "end(False)", "First", id="list.first", show=False),
         Binding("end", "end(True)", "Last", id="list.last", show=False),
     ]
-
-    cursor: reactive[int] = reactive(0)
 
     class Need(Message):
         """Rows are missing in sight: read `count` from ordinal `start`."""
@@ -77,15 +60,7 @@ class SampleList(ScrollView, can_focus=True):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.length: int | None = 0
-        self.rows: dict[int, Row] = {}
-        self.matches: list[int] | None = None
-        self.searching = False
-        self.exhausted = False
-        self.run = RunView()
-        self.letters: dict[str, str] = {}
-        self.tags: Callable[[str], Sequence[str] | None] = lambda uid: None
         self.keep: int | None = None
-        self._ground = Style()
         self._reach = 0  # how far an endless list was scrolled
 
     # -- content ---------------------------------------------------------------------------
@@ -275,83 +250,3 @@ class SampleList(ScrollView, can_focus=True):
     def on_blur(self) -> None:
         """The cursor's line shows the focus."""
         self.refresh()
-
-    # -- drawing ---------------------------------------------------------------------------
-
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """The lines in sight; their common ground is found once for all of them."""
-        self._ground = self.rich_style
-        return super().render_lines(crop)
-
-    def render_line(self, y: int) -> Strip:
-        """One sample: star, id, text, label, prediction, right or wrong."""
-        return self._line(y + int(self.scroll_offset.y)).apply_style(self._ground)
-
-    def _line(self, line: int) -> Strip:
-        width = self.size.width
-        ordinal = self.ordinal_at(line)
-        if ordinal is None:
-            return self._outside(line, width)
-        base = Style()
-        if line == self.cursor:
-            name = "samples--cursor" if self.has_focus else "samples--cursor-blurred"
-            base = self.get_component_rich_style(name)
-        row = self.rows.get(ordinal)
-        if row is None:
-            dim = base + self.get_component_rich_style("samples--dim", partial=True)
-            return Strip([Segment(set_cell_size(f"  {ordinal + 1} …", width), dim)], width)
-        return Strip(self._segments(row, width, base), width)
-
-    def _outside(self, line: int, width: int) -> Strip:
-        text = ""
-        if line == self.count and self.matches is not None:
-            if self.searching:
-                text = "  searching…"
-            elif not self.matches and self.exhausted:
-                text = "  nothing fits the filter"
-            elif not self.exhausted:
-                text = "  … End searches on"
-        if not text:
-            return Strip.blank(width)  # of most lines, before anything is read
-        dim = self.get_component_rich_style("samples--dim", partial=True)
-        return Strip([Segment(set_cell_size(text, width), dim)], width)
-
-    def _segments(self, row: Row, width: int, base: Style) -> list[Segment]:
-        def look(name: str) -> Style:
-            return base + self.get_component_rich_style(name, partial=True)
-
-        star = "★" if self.tags(row.uid) is not None else " "
-        mark = self.run.mark(row.uid)
-        sign, _ = MARKS[mark]
-        colour = {"right": "samples--right", "wrong": "samples--wrong", "none": "samples--dim"}
-        gold = self._label(row.label)
-        said = self._label(self.run.label(row.uid)) if self.run.run_id else ""
-        right = [Segment(f" {gold}", base)]
-        if self.run.run_id:
-            mark_style = look(colour.get(mark, "samples--doubt"))
-            right += [Segment(f" {said}", mark_style), Segment(f" {sign}", mark_style)]
-        if row.error:
-            right = [Segment(" !", look("samples--wrong"))]
-        right.append(Segment(" ", base))
-        taken = sum(cell_len(s.text) for s in right)
-        name = clean(row.native, newlines=False)
-        room = max(4, width - taken - 2)
-        out = [Segment(f"{star} ", look("samples--star"))]
-        if cell_len(name) + 8 < room and row.brief:
-            out.append(Segment(name + " ", base))
-            rest = room - cell_len(name) - 1
-            out.append(Segment(set_cell_size(row.brief, rest - 1) + " ", look("samples--dim")))
-        else:
-            out.append(Segment(set_cell_size(name, room), base))
-        return out + right
-
-    def _label(self, label: str | None) -> str:
-        """A label in one character of a closed set, else its first characters."""
-        if self.letters:
-            return "–" if label is None else self.letters.get(label) or self._letter(label)
-        width = 6 if self.size.width >= 30 else 3
-        return set_cell_size("–" if label is None else clean(label, newlines=False), width)
-
-    def _letter(self, label: str) -> str:
-        folded = {name.casefold(): letter for name, letter in self.letters.items()}
-        return folded.get(label.casefold(), "?")

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, chop_cells
-from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from workbench.app.widgets.terminal_graphics import iterm2, kitty, sixels
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -79,14 +79,14 @@ class Frame:
         boxes: Where each picture lies.
         upload: For kitty: what is written to the terminal before the strips are drawn.
         remove: For kitty: what frees the pictures again.
-        sixels: For sixel: (box, data), written where the picture lies.
+        stamps: For sixel and iTerm2: (box, data), written where the picture lies.
     """
 
     strips: list[Strip]
     boxes: list[Box] = field(default_factory=list)
     upload: str = ""
     remove: str = ""
-    sixels: list[tuple[Box, str]] = field(default_factory=list)
+    stamps: list[tuple[Box, str]] = field(default_factory=list)
 
 
 def arrange(
@@ -188,8 +188,11 @@ def make_frame(
             canvas.put_error(box, f"{picture.image.width}×{picture.image.height}", sign="▫")
         elif protocol == "kitty":
             canvas.put(box, _kitty(frame, picture, box, cell, look, first_id + number))
-        elif protocol == "sixel":
-            frame.sixels.append((box, _sixel(picture, box, cell, look)))
+        elif protocol in ("sixel", "iterm2"):
+            pixels = scaled(picture, (box.width * cell[0], box.height * cell[1]), look)
+            cells = (box.width, box.height)
+            data = sixels(pixels) if protocol == "sixel" else iterm2(pixels, cells)
+            frame.stamps.append((box, data))
         else:
             canvas.put(box, halfcell_rows(picture, box, look))
         if captions:
@@ -235,52 +238,15 @@ def _kitty(
     look: Look | None,
     number: int,
 ) -> list[list[Segment]]:
-    """Upload by kitty's protocol; the lines are its placeholders, which scroll like text."""
-    import base64
-    import io
-
-    from workbench.app.widgets.protocol import quiet_import
-
-    module = quiet_import("textual_image.renderable.tgp")
-    marks = getattr(module, "_NUMBER_TO_DIACRITIC", None)
-    if not marks or box.width > len(marks) or box.height > len(marks):
+    """Note what the terminal must be sent; the lines are placeholders, which scroll like text."""
+    pixels = scaled(picture, (box.width * cell[0], box.height * cell[1]), look)
+    found = kitty(pixels, (box.width, box.height), number)
+    if found is None:
         return halfcell_rows(picture, box, look)
-    buffer = io.BytesIO()
-    size = (box.width * cell[0], box.height * cell[1])
-    scaled(picture, size, look).save(buffer, "PNG", compress_level=1)
-    payload = base64.b64encode(buffer.getvalue()).decode()
-    parts = [payload[i : i + 4096] for i in range(0, len(payload), 4096)]
-    for index, part in enumerate(parts):
-        more = int(index < len(parts) - 1)
-        head = f"i={number},f=100,q=2,m={more}" if index == 0 else f"m={more},q=2"
-        frame.upload += f"\x1b_G{head};{part}\x1b\\"
-    frame.upload += f"\x1b_Ga=p,U=1,i={number},c={box.width},r={box.height},q=2\x1b\\"
-    frame.remove += f"\x1b_Ga=d,d=I,i={number},q=2\x1b\\"
-    style = Style(color=Color.from_rgb(number >> 16 & 255, number >> 8 & 255, number & 255))
-    high = chr(marks[number >> 24 & 255])
-    return [
-        [
-            Segment(
-                "".join(
-                    f"\U0010eeee{chr(marks[y])}{chr(marks[x])}{high}" for x in range(box.width)
-                ),
-                style,
-            )
-        ]
-        for y in range(box.height)
-    ]
-
-
-def _sixel(picture: Shown, box: Box, cell: tuple[int, int], look: Look | None) -> str:
-    """The picture as sixels, empty where that cannot be made."""
-    from workbench.app.widgets.protocol import quiet_import
-
-    module = quiet_import("textual_image._sixel")
-    if module is None or not hasattr(module, "image_to_sixels"):
-        return ""
-    return module.image_to_sixels(
-        scaled(picture, (box.width * cell[0], box.height * cell[1]), look)
-    )
+    rows, upload, remove = found
+    frame.upload += upload
+    frame.remove += remove
+    return rows
 
 
 class _Canvas:

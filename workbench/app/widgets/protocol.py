@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from textual.app import App
 
-Protocol = Literal["kitty", "sixel", "halfcell", "off"]
+Protocol = Literal["kitty", "sixel", "iterm2", "halfcell", "off"]
 
 # Terminals known to draw sixels; most others that could do not say so in their environment.
 _SIXEL_TERMS = ("foot", "mlterm", "contour", "yaft")
@@ -41,12 +41,11 @@ def choose_protocol(setting: str, environ: Mapping[str, str] | None = None) -> P
     """How to draw images.
 
     Args:
-        setting: `auto`, `kitty`, `sixel`, `halfcell`, `iterm2` (for printing only: half-cells
-            here) or `off`.
+        setting: `auto`, `kitty`, `sixel`, `iterm2`, `halfcell` or `off`.
         environ: The environment; `os.environ` where omitted.
     """
     env = os.environ if environ is None else environ
-    if setting in ("kitty", "sixel", "halfcell", "off"):
+    if setting in ("kitty", "sixel", "iterm2", "halfcell", "off"):
         return setting  # type: ignore[return-value]
     if setting != "auto":
         return "halfcell"
@@ -63,6 +62,9 @@ def choose_protocol(setting: str, environ: Mapping[str, str] | None = None) -> P
         return "kitty"
     if term.startswith(_SIXEL_TERMS) or program in _SIXEL_PROGRAMS:
         return "sixel"
+    # Over SSH too: iTerm2 has its name sent along.
+    if program == "iTerm.app" or env.get("LC_TERMINAL") == "iTerm2":
+        return "iterm2"
     return "halfcell"
 
 

@@ -1,0 +1,88 @@
+"""Keys one after the other: each finds the focus and the screen as the key before it left them.
+
+Textual hands a key to what has the focus when the key arrives, and moves the focus by messages
+that stand in line behind keys which arrived meanwhile: of `/teal` typed at once, or in one read
+over a slow line, the letters reach the list and not the field that `/` opens.
+
+Guarantee: a key waits until what the key before it did is done as far as messages go (not until
+workers are), at most `AT_MOST_S`; no key is lost or overtaken.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from textual import events
+from textual.app import App
+from textual.message import Message
+
+if TYPE_CHECKING:
+    from textual.message_pump import MessagePump
+    from textual.screen import Screen
+    from textual.timer import Timer
+
+AT_MOST_S = 0.5  # where what had the focus is gone, and with it the word that the key is done
+_ROUNDS = 2  # the key's own way up, then that of the messages which it gave rise to
+
+
+class KeyPassed(Message):
+    """Goes up from where a key went, behind it: at the top, what the key did is done."""
+
+    def __init__(self, turn: int, rounds: int, start: MessagePump, screen: Screen[Any]) -> None:
+        super().__init__()
+        self.turn, self.rounds, self.start, self.screen = turn, rounds, start, screen
+
+
+class KeysInOrder(App[int]):
+    """An app whose keys wait for one another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._keys: deque[events.Key] = deque()
+        self._turn = 0
+        self._under_way = False
+        self._patience: Timer | None = None
+
+    async def on_event(self, event: events.Event) -> None:
+        """Put a key in line; everything else goes its way."""
+        if not isinstance(event, events.Key) or event.is_forwarded:
+            await super().on_event(event)
+            return
+        self._keys.append(event)
+        if not self._under_way:
+            await self._next_key()
+
+    async def _next_key(self) -> None:
+        if self._patience is not None:
+            self._patience.stop()
+            self._patience = None
+        self._under_way = bool(self._keys)
+        if not self._keys:
+            return
+        event = self._keys.popleft()
+        self._turn += 1
+        screen, turn = self.screen, self._turn
+        start = self.focused or screen
+        await super().on_event(event)
+        self._patience = self.set_timer(AT_MOST_S, lambda: self._go_on(turn))
+        if not start.post_message(KeyPassed(turn, _ROUNDS, start, screen)):
+            await self._go_on(turn)
+
+    async def on_key_passed(self, event: KeyPassed) -> None:
+        """Once more for what the key gave rise to, then the next one."""
+        event.stop()
+        if event.turn != self._turn:
+            return
+        left = event.rounds - 1
+        again = KeyPassed(event.turn, left, event.start, event.screen)
+        if left and event.start.post_message(again):
+            return
+        if self.screen is event.screen:
+            self.call_later(self._go_on, event.turn)  # behind a focus that is being moved
+        else:
+            self.call_after_refresh(self._go_on, event.turn)  # a new screen takes its focus first
+
+    async def _go_on(self, turn: int) -> None:
+        if turn == self._turn and self._under_way:
+            await self._next_key()
