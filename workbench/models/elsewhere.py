@@ -118,7 +118,8 @@ def settled(spec: ModelSpec) -> ModelSpec:
     if given:
         raise UsageError(
             f"{', '.join(given)}: how {there.model} is held is its server's affair",
-            hint="leave it out; a server offers an adapter as a model with a name of its own",
+            hint="leave it out, of the settings too (wb config list); a server offers an adapter "
+            "as a model with a name of its own",
             kind="elsewhere",
         )
     return replace(spec, model=there.model)
