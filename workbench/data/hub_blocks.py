@@ -156,6 +156,7 @@ class _Disk:
         self._folder = _folder()
         self._written = 0
         self._swept = False
+        self._sweeper: threading.Thread | None = None
 
     def has(self, key: Key) -> bool:
         return self._folder is not None and self._path(key).is_file()
@@ -195,7 +196,18 @@ class _Disk:
         self._written += len(block)
         if not self._swept or self._written > budget // 16:
             self._swept, self._written = True, 0
-            sweep(self._folder, budget - budget // 16)
+            # Hundreds of files go at a time: nobody who jumps to a sample shall wait for that.
+            self.settle()
+            goal = budget - budget // 8
+            sweeper = threading.Thread(target=sweep, args=(self._folder, goal), name="wb-hub-sweep")
+            sweeper.daemon = True
+            sweeper.start()
+            self._sweeper = sweeper
+
+    def settle(self) -> None:
+        """Wait until what is too much has gone: the next lot may only then be too much again."""
+        if self._sweeper is not None:
+            self._sweeper.join()
 
     def _path(self, key: Key) -> Path:
         assert self._folder is not None
