@@ -48,6 +48,16 @@ async def test_sessions_stand_by_time_with_their_count_and_their_prompts():
         assert "overlooks the small circle [/red]" in text
 
 
+async def test_an_answer_of_a_grid_says_of_which_and_where_in_it():
+    cell = {"temperature": 0.7, "template": "statement/yes-no"}
+    SessionLog.open("day").append(prompt_record(sweep="01k2grid", cell=cell))
+    app = Host(SessionsScreen())
+    async with app.run_test(size=SMALL) as pilot:
+        await inside(pilot, app.place)
+        words = "of the grid 01k2grid: temperature 0.7, template statement/yes-no"
+        await until(pilot, lambda: words in drawn(app))
+
+
 async def test_no_sessions_says_what_makes_one():
     app = Host(SessionsScreen())
     async with app.run_test(size=SMALL) as pilot:

@@ -225,6 +225,9 @@ def whole(entry: Record, palette: Palette) -> Text:
         seconds = entry.timing.get("total_s")
         took = f"  {seconds:.2f} s" if isinstance(seconds, (int, float)) else ""
         text.append(f"{clean(who(entry), newlines=False)}  {knobs(entry)}{took}\n", palette.dim)
+        if entry.sweep:
+            cell = ", ".join(f"{name} {value}" for name, value in entry.cell.items())
+            text.append(clean(f"of the grid {entry.sweep}: {cell}\n"), palette.dim)
         text.append(clean(asked(entry)) + "\n", palette.accent)
         text.append(clean(entry.text))
         if entry.error:
