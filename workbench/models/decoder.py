@@ -32,7 +32,7 @@ Sizes = Sequence[Sequence[tuple[int, int]]]
 
 
 class DecoderFamily:
-    """The base of a family; see `workbench.models.base.Family` for what each method promises."""
+    """The base of a family; see `workbench.models.family.Family` for what each method promises."""
 
     name = ""
     model_types: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import ModelError
 
 if TYPE_CHECKING:
-    from workbench.models.base import Family
+    from workbench.models.family import Family
 
 # model_type -> (module under workbench.models, attribute); all others go through `auto`.
 FAMILIES: dict[str, tuple[str, str]] = {

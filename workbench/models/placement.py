@@ -57,13 +57,14 @@ def plan(path: Path, spec: ModelSpec) -> Placement:
         ModelError: No such device, or not enough memory; both numbers are said.
     """
     devices = candidates(spec.device)
+    first = devices[0]
     if spec.device == "auto" and len(devices) > 1:
         for device in devices:
             if (needed := needed_bytes(path, spec, device)) <= (free_bytes(device) or 0) * SHARE:
                 return Placement((device,), needed)
     if len(devices) == 1:
-        return Placement(devices, check_memory(path, spec, devices[0]))
-    needed = needed_bytes(path, spec, devices[0])
+        return Placement(devices, check_memory(path, spec, first))
+    needed = needed_bytes(path, spec, first)
     free = sum(int((free_bytes(device) or 0) * SHARE) for device in devices)
     if needed > free:
         raise ModelError(

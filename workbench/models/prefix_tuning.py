@@ -32,6 +32,8 @@ class PrefixLayer(DynamicLayer):
 class Prefixed(nn.Module):
     """A model with a prefix before every prompt; called as the model itself is."""
 
+    base: Any
+
     def __init__(self, base: nn.Module, keys: torch.Tensor) -> None:
         """Begin with the prefix on the base's device.
 
@@ -41,7 +43,7 @@ class Prefixed(nn.Module):
         """
         super().__init__()
         # Not registered as a child: the base's weights are its own, not this adapter's.
-        object.__setattr__(self, "base", base)
+        vars(self)["base"] = base
         self.keys = nn.Parameter(keys, requires_grad=False)
 
     @property

@@ -102,20 +102,20 @@ def test_the_map_that_accelerate_makes_of_a_plan_splits_no_layer_and_keeps_the_b
 ):
     from accelerate import infer_auto_device_map, init_empty_weights
     from accelerate.utils import compute_module_sizes, get_balanced_memory
-    from transformers import AutoConfig, Qwen2VLForConditionalGeneration
+    from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
 
     gpus([needed, needed])
     arguments = loading_arguments(words(tiny_folder, "auto"), False)
     assert arguments["device_map"] == "balanced"
     with init_empty_weights():
-        model = Qwen2VLForConditionalGeneration(AutoConfig.from_pretrained(tiny_folder))
+        model = Qwen2VLForConditionalGeneration(Qwen2VLConfig.from_pretrained(tiny_folder))
     model.tie_weights()
     whole = {"no_split_module_classes": model._no_split_modules, "dtype": torch.float32}
     budget = get_balanced_memory(model, max_memory=dict(arguments["max_memory"]), **whole)
     found = infer_auto_device_map(model, max_memory=budget, **whole)
     assert set(found.values()) == {0, 1}
     assert not [name for name in found if ".layers." in name and name.count(".") > 3]
-    sizes = compute_module_sizes(model, dtype=torch.float32)
+    sizes = compute_module_sizes(model, dtype="float32")
     for index, limit in arguments["max_memory"].items():
         assert sum(sizes[name] for name, where in found.items() if where == index) <= limit
 
