@@ -226,6 +226,16 @@ def test_sessions_of_older_versions_replay_and_keep_what_is_not_understood(wb):
     assert not any(line.startswith(("device", "dtype")) for line in changes)
 
 
+def test_a_replay_that_is_cancelled_counts_what_was_left_out(wb, monkeypatch):
+    from contextlib import nullcontext
+
+    asked(wb, UID, "What?", *HOT)
+    monkeypatch.setattr("commands.replay.interruptible", lambda: nullcontext(lambda: True))
+    done = wb("replay", current_session().id, "--json")
+    assert done.code == 130
+    assert (done.json["asked"], done.json["not_asked"], done.json["failed"]) == (0, 1, 0)
+
+
 def test_sessions_without_prompts_and_unknown_ones_say_so(wb):
     SessionLog.open("notes").append(NoteRecord(text="nothing asked"))
     assert "no prompts" in wb("replay", "notes").err
