@@ -44,6 +44,6 @@ def test_commands_settings_and_ids_are_offered():
     run = Run.create({}, "k")
     run.close()
     assert "bookmark" in offered("wb bo")
-    assert offered("wb config set ima") == ["images"]
+    assert offered("wb config set images") == ["images"]
     assert run.id in offered("wb runs show 0")
     assert offered("wb prompts show statement/yes") == ["statement/yes-no"]

@@ -18,11 +18,11 @@ from sessions.uid_cache import UidCache
 
 # Whoever is root writes everywhere: the command runs as nobody then, once it has what it imports.
 COMMAND = """
-import os, resource, sys
-import click, sqlite3, commands.main, commands.errors, commands.printing, workbench.text
-import commands.bookmark, commands.jobs, commands.runs, commands.sessions, commands.config
-import sessions.uid_cache, sessions.session_log, sessions.runs, sessions.jobs, sessions.exporting
-import sessions.supervisor, sessions.compare, workbench.config, tomli_w, commands.defaults
+import importlib, os, pkgutil, resource, sys
+import click, sqlite3, tomli_w, commands, sessions, workbench.config, workbench.text
+for package in (commands, sessions):
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")
 sessions.version.wb_version()
 limit = int(sys.argv.pop(1))
 if limit:
