@@ -266,11 +266,10 @@ class Worker(threading.Thread):
                 ticket.emit(Progress("adapter", 0.5), "")
                 self._loaded.set_adapter(spec.adapter)
             else:
-                from workbench.models.base import load_model
-                from workbench.models.locate import find_model
+                from workbench.models.base import check_spec, load_model
 
                 ticket.emit(Progress("find", 0.0), "")
-                find_model(spec.model, spec.revision)  # a name that is none costs nobody the model
+                check_spec(spec)  # what is refused anyway costs nobody the model at hand
                 self._unload()  # two models need not fit together
                 self._loaded = load_model(
                     spec,

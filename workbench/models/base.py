@@ -192,10 +192,8 @@ def load_model(
     started = time.perf_counter()
     report = LoadProgress(on_progress, cancelled)
     report("find", 0.0)
-    path = find_model(spec.model, spec.revision)
-    if spec.adapter:
-        find_adapter(spec.adapter)  # a wrong name is told before the long load, not after
-    loaded = _load_base(spec, path, report)
+    path, family = check_spec(spec)
+    loaded = _load_base(spec, path, family, report)
     loaded._identify(None, report.hashing)
     if spec.adapter:
         report("adapter", 0.97)
@@ -205,15 +203,31 @@ def load_model(
     return loaded
 
 
-def _load_base(spec: ModelSpec, path: Path, report: LoadProgress) -> LoadedModel:
-    from workbench.models.families import family_for
-    from workbench.models.loading import check_attention, context_length, quiet
-    from workbench.models.placement import input_device, plan
+def check_spec(spec: ModelSpec) -> tuple[Path, Family]:
+    """Where a model lies and what serves it; all that can be refused before memory is looked at.
 
+    Raises:
+        UnknownName: No such model or adapter.
+        ModelError: It is none, no device of that name, or knobs and kernels that it cannot have.
+    """
+    from workbench.models.families import family_for
+    from workbench.models.loading import check_attention
+    from workbench.models.placement import candidates
+
+    path = find_model(spec.model, spec.revision)
+    if spec.adapter:
+        find_adapter(spec.adapter)  # a wrong name is told before the long load, not after
     family = family_for(read_config(path))
     _refuse_knobs(spec, family)
+    check_attention(spec, candidates(spec.device)[0])
+    return path, family
+
+
+def _load_base(spec: ModelSpec, path: Path, family: Family, report: LoadProgress) -> LoadedModel:
+    from workbench.models.loading import context_length, quiet
+    from workbench.models.placement import input_device, plan
+
     placement = plan(path, spec)
-    check_attention(spec, placement.main)
     report.memory(placement.needed, placement.devices)
     before = stamp(path)  # what changes while it is read is seen by the next request
     with quiet(), report.reading(path):

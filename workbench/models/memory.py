@@ -81,7 +81,9 @@ def tensor_types(path: Path) -> dict[str, int]:
 
 
 def gigabytes(count: float) -> str:
-    """Bytes as a person says them: `4.4 GB`, `21 MB`."""
+    """Bytes as a person says them: `4.4 GB`, `21 MB`, `300 kB`."""
+    if 0 < count < 1e6:
+        return f"{count / 1e3:.0f} kB"
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 

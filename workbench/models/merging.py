@@ -223,6 +223,8 @@ def _write(loaded: LoadedModel, folder: Path) -> None:
             config.tie_word_embeddings = False
     with quiet():
         model.save_pretrained(str(folder), safe_serialization=True)
+    for file in folder.glob("*.safetensors"):  # which are written for their owner alone
+        shutil.copymode(folder / "config.json", file)
 
 
 def _copy_rest(path: Path, folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from tests.workbench.models.make_adapters import build_adapter, configs
 from workbench.engine.decoding import Decoding
 from workbench.engine.worker import Progress, Result, Ticket, Worker
-from workbench.errors import Cancelled, UnknownName
+from workbench.errors import Cancelled, ModelError, UnknownName
 from workbench.models import adapters as kept
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, Message
@@ -52,6 +53,21 @@ def test_a_load_that_is_given_up_leaves_no_model_and_the_next_one_is_whole(worke
     stages, last = serve(worker, spec)
     assert isinstance(last, Result) and stages[-1] == "ready"
     assert last.body["model"]["gpus"] == [] and last.body["model"]["device"] == "cpu"
+
+
+def test_what_is_refused_leaves_the_model_at_hand(worker, tiny_folder):
+    spec = ModelSpec(str(tiny_folder), device="cpu")
+    serve(worker, spec)
+    for knobs in (
+        {"model": "/no/such/model"},
+        {"attention": "flash_attention_2"},
+        {"device": "cuda:9"},
+        {"device": "balanced"},
+        {"quantization": "8bit", "adapter": "/no/such/adapter"},
+    ):
+        assert isinstance(serve(worker, replace(spec, **knobs))[1], ModelError | UnknownName)
+        assert worker.status()["model"]["model"] == str(tiny_folder)
+    assert serve(worker, spec)[0] == []
 
 
 def test_kept_adapters_take_turns_without_a_file_being_read(

@@ -96,6 +96,7 @@ def test_a_merged_folder_is_a_plain_model_that_answers_as_the_two(
     assert note["base_identity"] == model.identity != new.identity
     assert not [name for name in vars(new.base) if "peft" in name]
     assert not list(tmp_path.glob(".merged*"))
+    assert len({file.stat().st_mode for file in out.iterdir() if file.name != "wb_merge.json"}) == 1
     for name in ("tokenizer.json", "chat_template.jinja", "processor_config.json"):
         assert (out / name).read_bytes() == (tiny_folder / name).read_bytes()
 
