@@ -89,7 +89,7 @@ def stop(force: bool) -> None:
     from workbench.errors import EngineError
 
     try:
-        engine = Engine.connect(start=False, wait_s=3)
+        engine = Engine.connect(start=False, wait_s=3, any_protocol=True)
         engine.stop()
         click.echo(f"stopped {engine.pid}", err=True)
     except EngineError as error:
@@ -121,7 +121,7 @@ def restart(
     if no_prefix_cache:
         os.environ["WB_PREFIX_CACHE_MB"] = "0"
     with contextlib.suppress(EngineError):
-        Engine.connect(start=False, wait_s=3).stop()
+        Engine.connect(start=False, wait_s=3, any_protocol=True).stop()
     with Engine.connect(start=True, wait_s=wait_s, idle_minutes=idle_minutes) as engine:
         _show(engine.status(), as_json)
 

@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from workbench.engine import process
+from workbench.engine import connection, process
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_without_an_engine_status_is_exit_1_and_stop_is_no_failure(wb):
     assert "no engine has run" in wb("log").err
 
 
-def test_from_start_to_stop(wb):
+def test_from_start_to_stop(wb, monkeypatch):
     started = wb("start", "--idle-minutes", "3", "--json")
     assert started.code == 0, started.err
     assert started.json["leaves_after_s"] == 180
@@ -43,6 +43,12 @@ def test_from_start_to_stop(wb):
     assert wb("start", "--json").json["pid"] == started.json["pid"]
     assert str(started.json["pid"]) in wb("status").out
     assert "listens" in wb("log").out
+    with monkeypatch.context() as of_another_version:
+        of_another_version.setattr(connection, "PROTOCOL", "another")
+        assert wb("status").code == 1
+        assert wb("stop").code == 0
+    assert not process.is_running()
+    assert wb("start", "--json").code == 0
     restarted = wb("restart", "--json")
     assert restarted.json["pid"] != started.json["pid"]
     # One that hangs: it holds the lock and answers nothing.

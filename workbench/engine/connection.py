@@ -56,6 +56,7 @@ class Connection:
         wait_s: float = 60,
         idle_minutes: float | None = None,
         specs: Iterable[ModelSpec] | None = None,
+        any_protocol: bool = False,
     ) -> Self:
         """The running engine, or a new one.
 
@@ -65,6 +66,7 @@ class Connection:
             idle_minutes: After which a new one leaves; 0 for never, `None` for the setting.
             specs: What will be asked, where that is known: no process is needed for models that
                 are all elsewhere.
+            any_protocol: Take a busy engine of another version too, to stop it.
 
         Raises:
             EngineError: None runs and none was to be started (`engine_off`), it did not come up
@@ -76,7 +78,7 @@ class Connection:
             return engine
         status = engine._greet()
         engine.pid = int(status["pid"]) if status else 0
-        if status is not None and status.get("protocol") != PROTOCOL:
+        if status is not None and status.get("protocol") != PROTOCOL and not any_protocol:
             if status.get("state") not in ("empty", "idle") or not start:
                 raise EngineError(
                     f"the engine {status.get('pid')} is wb {status.get('version')}, with another "
