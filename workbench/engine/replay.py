@@ -142,6 +142,7 @@ def question_from(record: PromptRecord, spec: ModelSpec | None = None) -> Questi
         shots=tuple(record.shots),
         places=finder.places,
         replay_of=record.id,
+        follows=record.follows,
     )
 
 
@@ -267,7 +268,9 @@ def summary(done: Iterable[Replayed]) -> dict[str, int]:
 
 
 def _words(record: PromptRecord, sample: Sample | None) -> dict[str, str]:
-    """Answer word -> label, as the question had them."""
+    """Answer word -> label, as the question had them: a next turn is free text and had none."""
+    if record.follows:
+        return {}
     labels = sample.labels if sample is not None else ()
     if record.template:
         from workbench.errors import UnknownName

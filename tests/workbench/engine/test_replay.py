@@ -8,7 +8,7 @@ import pytest
 
 from sessions.records import PromptRecord
 from workbench.engine.differing import aligned, changed, marked, pieces_of_both, words_of
-from workbench.engine.replay import Replayed, first_difference
+from workbench.engine.replay import Replayed, first_difference, question_from
 
 
 def said(text, *, reason="stop", model="demo", pieces=None):
@@ -57,3 +57,16 @@ def test_what_differs_stands_between_marks_and_the_rest_is_as_it_was():
         joined = "".join(run[1 + side] for run in aligned(old, new))
         assert joined == "".join((old, new)[side])
     assert marked(old, old) == ("The left one  is red.",) * 2
+
+
+def test_a_next_turn_is_asked_again_as_free_text_whatever_labels_its_sample_has():
+    first = PromptRecord(
+        model="demo",
+        uid="demo/test/000012",
+        messages=(
+            {"content": [{"type": "image", "uid": "demo/test/000012", "index": 0}, "Is it so?"]},
+        ),
+    )
+    assert set(question_from(first).words) == {"True", "False"}
+    assert question_from(replace(first, follows="01abc")).words == {}
+    assert question_from(replace(first, follows="01abc")).follows == "01abc"
