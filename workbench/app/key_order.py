@@ -57,6 +57,8 @@ class KeysInOrder(App[int]):
         if self._patience is not None:
             self._patience.stop()
             self._patience = None
+        if self._exit:
+            self._keys.clear()  # nobody is left to take them
         self._under_way = bool(self._keys)
         if not self._keys:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -250,3 +251,12 @@ async def test_the_first_frame_waits_for_nothing_that_is_mounted_after_it(monkey
     async with bench((80, 24)):
         pass
     assert drawn_by_then == [True]
+
+
+@pytest.mark.parametrize("pauses", [1, 5])
+async def test_the_bench_can_be_left_while_it_is_still_being_built(pauses):
+    app = WbApp()
+    async with app.run_test(size=(80, 24)):
+        for _ in range(pauses):
+            await asyncio.sleep(0)
+    assert app._exception is None

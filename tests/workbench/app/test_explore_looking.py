@@ -289,14 +289,12 @@ async def test_bookmarks_go_out_and_come_in_as_json_lines(tmp_path: Path):
     bookmark("demo/test/000004", tag="hard")
     file = tmp_path / "b.jsonl"
     async with bench(SMALL) as b:
-        b.explore._export_bookmarks()
-        await b.pilot.pause()
+        await b.press("E")
         await fill(b, str(file))
         await b.shows("1 bookmark written")
         with UidCache.open() as cache:
             cache.remove("demo/test/000004")
-        b.explore._import_bookmarks()
-        await b.pilot.pause()
+        await b.press("I")
         await fill(b, str(file))
         await b.shows("1 bookmark merged")
         assert b.explore.bookmarks["demo/test/000004"].tags == ("hard",)

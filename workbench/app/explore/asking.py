@@ -16,7 +16,7 @@ from rich.text import Text
 from sessions.errors import WbError
 from workbench.app.explore.asked import Asked, answer_of, asked_of, messages_of
 from workbench.app.explore.history_book import Earlier, HistoryBook
-from workbench.app.explore.shots import Shots
+from workbench.app.explore.prompting import Prompting
 from workbench.app.explore.stream import Stream
 from workbench.errors import Cancelled, UsageError
 from workbench.text import clean
@@ -26,13 +26,12 @@ if TYPE_CHECKING:
     from workbench.app.explore.prompt_panel import PromptPanel
     from workbench.app.tasks import Token
     from workbench.engine.ask import Question
-    from workbench.prompts.template import Template
-    from workbench.sample import Answer, Sample
+    from workbench.sample import Answer
 
 _REDRAW_S = 0.05
 
 
-class Asking(Shots):
+class Asking(Prompting):
     """What the screen asks."""
 
     def __init__(self) -> None:
@@ -284,39 +283,3 @@ class Asking(Shots):
         if messages is not None:
             self.asked = asked_of(record, messages, self.bench.spec)
             self.answer_ready()
-
-    # -- templates -------------------------------------------------------------------------
-
-    def fill_prompt(self, sample: Sample) -> None:
-        """Give the panel the sample, with the template that its task wants."""
-        panel = self.panel
-        template = panel.template
-        if template is None or template.task != sample.task:
-            template = self._wanted_template(sample)
-        panel.show_sample(sample, template)
-        if panel.wish:
-            self.preview_shots()
-
-    def _wanted_template(self, sample: Sample) -> Template | None:
-        from workbench.prompts.pool import default_template, get_template
-
-        by_task = self.corner.get("templates")
-        name = by_task.get(sample.task) if isinstance(by_task, dict) else None
-        if isinstance(name, str):
-            try:
-                return get_template(name)
-            except WbError:
-                pass  # the template is gone or its file is broken: the default does
-        try:
-            return default_template(sample.task, sample)
-        except WbError:
-            return None
-
-    def use_template(self, template: Template | None) -> None:
-        """Take a template for this task from now on."""
-        self.panel.use(template)
-        if self.panel.wish:
-            self.preview_shots()
-        if template is not None and self.sample is not None:
-            by_task = self.corner.setdefault("templates", {})
-            by_task[self.sample.task] = template.name

@@ -133,10 +133,12 @@ class Looking(Doing):
 
     def palette_actions(self) -> Iterable[tuple[str, str, Callable[[], Any]]]:
         """What the palette offers here beside the keys."""
-        yield "Export the bookmarks as JSON lines", "", self._export_bookmarks
-        yield "Import bookmarks", "JSON lines, or a UID to a line", self._import_bookmarks
+        yield "Export the bookmarks as JSON lines", "", self.action_export_bookmarks
+        yield "Import bookmarks", "JSON lines, or a UID to a line", self.action_import_bookmarks
 
-    def _export_bookmarks(self) -> None:
+    def action_export_bookmarks(self) -> None:
+        """Write all bookmarks to a file, as `wb bookmark export` does."""
+
         def write(path: Path) -> str:
             from sessions.uid_cache import UidCache
 
@@ -145,7 +147,9 @@ class Looking(Doing):
 
         self._ask_path("Export all bookmarks", "file", "bookmarks", write, "bookmarks.jsonl")
 
-    def _import_bookmarks(self) -> None:
+    def action_import_bookmarks(self) -> None:
+        """Merge a file of bookmarks into those that there are."""
+
         def read(path: Path) -> str:
             from sessions.uid_cache import UidCache
 

@@ -60,7 +60,7 @@ class PromptPanel(VerticalScroll, can_focus=False):
     PromptPanel PromptText:focus { border: none; background: $primary 20%; }
     PromptPanel Button { height: 1; border: none; min-width: 10; padding: 0; }
     PromptPanel #template { text-align: left; content-align: left middle; background: $boost; }
-    PromptPanel #ask { max-width: 24; margin: 0; }
+    PromptPanel #ask { max-width: 13; margin: 0; }
     PromptPanel #prompt-problem { color: $text-error; height: auto; display: none; }
     """
 

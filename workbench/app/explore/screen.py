@@ -17,6 +17,8 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
+from textual.css.query import NoMatches
+from textual.widget import MountError
 from textual.widgets import Static
 
 from workbench.app.explore.going import Going
@@ -65,6 +67,14 @@ class ExploreScreen(Going):
 
     async def _build(self) -> None:
         """After the first frame: the other widgets, then the dataset."""
+        try:
+            await self._build_rest()
+        except (MountError, NoMatches):
+            if self.app.is_running and not self.app._exit:
+                raise
+            # The bench was left while it was still being built: there is nothing to mount on.
+
+    async def _build_rest(self) -> None:
         from textual.widgets import Input
 
         from workbench.app.explore.answer import AnswerPanel
