@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
+from tests.workbench.engine.told import serve
 from tests.workbench.models.test_shared_prefix import shots
 from tests.workbench.models.tiny import ask, mixed_conversations, picture
 from workbench.engine import capacity
 from workbench.engine.decoding import Decoding
 from workbench.engine.generation import PrefixCache, generate
-from workbench.engine.worker import Ticket, Worker
+from workbench.engine.worker import Worker
 from workbench.errors import ModelError
 from workbench.models.base import LoadedModel, load_model
 from workbench.models.spec import ModelSpec
-from workbench.sample import Answer, Token
+from workbench.sample import Answer
 
 KNOBS = Decoding(temperature=1.2, seed=3, max_new_tokens=6)
 CUDA = torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
@@ -132,23 +132,6 @@ def test_batches_hold_prompts_of_like_length_within_what_fits(model):
     assert capacity.parts(model, lengths) == [[1, 3], [2, 0], [4]]
 
 
-class Told:
-    """What a ticket was told, in the worker's thread."""
-
-    def __init__(self, ident: str, spec: ModelSpec, messages, knobs: Decoding) -> None:
-        self.tokens: list[Token] = []
-        self.last: object = None
-        self.done = threading.Event()
-        self.ticket = Ticket(ident, "chat", self.take, spec, tuple(messages), knobs)
-
-    def take(self, event, visible) -> None:
-        if isinstance(event, Token):
-            self.tokens.append(event)
-        else:
-            self.last = event
-            self.done.set()
-
-
 @pytest.fixture
 def worker(model: LoadedModel) -> Iterator[Worker]:
     found = Worker()
@@ -156,17 +139,6 @@ def worker(model: LoadedModel) -> Iterator[Worker]:
     yield found
     found.stop()
     found.join(30)
-
-
-def serve(worker: Worker, model: LoadedModel, conversations, knobs) -> list[Told]:
-    told = [Told(str(i), model.spec, c, knobs) for i, c in enumerate(conversations)]
-    for one in told:
-        worker.submit(one.ticket)
-    if not worker.is_alive():
-        worker.start()
-    for one in told:
-        assert one.done.wait(15)
-    return told
 
 
 def test_a_running_batch_is_taken_apart_and_says_nothing_twice(model, worker, monkeypatch):

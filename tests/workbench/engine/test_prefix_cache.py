@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.workbench.engine.told import serve
 from tests.workbench.models.test_shared_prefix import shots
 from tests.workbench.models.tiny import ask, build_lora, picture, tokenizer
 from workbench.engine import reading
 from workbench.engine.cuts import Plan
 from workbench.engine.decoding import Decoding
 from workbench.engine.generation import PrefixCache, generate
+from workbench.engine.worker import Worker
 from workbench.errors import ImageError
 from workbench.models.base import LoadedModel, load_model
 from workbench.models.spec import ModelSpec
@@ -200,6 +202,27 @@ def test_a_model_that_nobody_knows_is_tried_before_it_is_trusted(model, monkeypa
     monkeypatch.setattr(reading, "prefill", off)
     assert texts(model, [prompt(1)], prefixes) == texts(model, [prompt(1)])
     assert counts(prefixes) == (0, 0, 0) and "other logits" in prefixes.status()["off"]
+
+
+def test_the_engine_counts_what_it_did_not_read_again_and_lets_it_go_with_the_model(model):
+    from commands.engine import _prefixes
+
+    worker = Worker()
+    worker._loaded = model
+    empty = worker.status()["prefix_cache"]
+    try:
+        for text in ("one", "two"):
+            serve(worker, model, [prompt(1, text=text)], KNOBS)
+        status = worker.status()["prefix_cache"]
+        assert status.keys() == empty.keys() and not empty["hits"]
+        assert (status["entries"], status["hits"], status["misses"]) == (1, 1, 1)
+        assert f"1 hits, {status['tokens_saved']} tokens" in _prefixes(status)
+        worker._unload()
+        status = worker.status()["prefix_cache"]
+        assert (status["entries"], status["bytes"], status["hits"]) == (0, 0, 1)
+    finally:
+        worker.stop()
+        worker.join(30)
 
 
 @pytest.mark.parametrize("scheme", ["always", "first"])
