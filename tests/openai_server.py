@@ -72,6 +72,10 @@ class Status:
         self.status, self.message = status, message
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
+    def __repr__(self) -> str:
+        """The same in every process: tests are named by it."""
+        return f"{self.status} {self.message}"
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
