@@ -7,7 +7,6 @@ one.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable
@@ -18,7 +17,9 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from sessions.errors import WbError
 from sessions.ids import new_id
-from workbench.engine.protocol import MAX_BODY, ChatRequest, answer_json, token_json
+from workbench.engine.mailbox import Mailbox
+from workbench.engine.protocol import MAX_BODY, ChatRequest
+from workbench.engine.telling import WAITING, Told, choice, sse, usage
 from workbench.engine.worker import Event, Progress, Result, Ticket
 from workbench.errors import (
     Cancelled,
@@ -28,7 +29,7 @@ from workbench.errors import (
     UnknownName,
     UsageError,
 )
-from workbench.sample import Answer, Token
+from workbench.sample import Answer
 
 HEARTBEAT_S = 0.5
 _STATUS: tuple[tuple[type[WbError], int], ...] = (
@@ -40,7 +41,6 @@ _STATUS: tuple[tuple[type[WbError], int], ...] = (
     (EngineError, 503),
 )
 _DONE = "data: [DONE]\n\n"
-_WAITING = ": waiting\n\n"
 
 
 class TooLarge(UsageError):
@@ -111,10 +111,6 @@ def error_response(error: WbError) -> JSONResponse:
     return JSONResponse(error_json(error), status, headers)
 
 
-def _sse(body: dict[str, Any]) -> str:
-    return f"data: {json.dumps(body, ensure_ascii=False)}\n\n"
-
-
 class Exchange:
     """One client's request on its way through the worker."""
 
@@ -135,15 +131,12 @@ class Exchange:
         self._request = request
         self._submit = submit
         self._forget = forget
-        self._events: asyncio.Queue[tuple[int, Event, str]] = asyncio.Queue()
-        self._loop = asyncio.get_running_loop()
+        self._events: Mailbox[tuple[int, Event, str]] = Mailbox()
         self._tickets: list[Ticket] = []
 
     def _emit(self, index: int) -> Callable[[Event, str], None]:
         def emit(event: Event, visible: str) -> None:
-            # The loop may be closed when the engine leaves; then nobody is there to be told.
-            if not self._loop.is_closed():
-                self._loop.call_soon_threadsafe(self._events.put_nowait, (index, event, visible))
+            self._events.put((index, event, visible))
 
         return emit
 
@@ -156,22 +149,9 @@ class Exchange:
             ticket.cancelled.set()
         self._forget(self.id)
 
-    async def _next(self) -> tuple[int, Event, str] | None:
-        """The next event, or `None` after a heartbeat's time without one."""
-        try:
-            return await asyncio.wait_for(self._events.get(), HEARTBEAT_S)
-        except TimeoutError:
-            return None
-
-    async def _until_gone(self) -> tuple[int, Event, str]:
-        """The next event. Raises `Cancelled` where the client has gone."""
-        while True:
-            found = await self._next()
-            # Asked with every token, not in the pauses alone: a busy model makes none.
-            if await self._request.is_disconnected():
-                raise Cancelled("the client has gone")
-            if found is not None:
-                return found
+    async def _next(self) -> list[tuple[int, Event, str]]:
+        """What came meanwhile; empty after a heartbeat's time without anything."""
+        return await self._events.take(HEARTBEAT_S)
 
     # -- our own calls -----------------------------------------------------------------------
 
@@ -183,18 +163,17 @@ class Exchange:
     async def _call_events(self) -> AsyncIterator[str]:
         while True:
             found = await self._next()
-            if found is None:
-                yield _WAITING
-                continue
-            event = found[1]
-            if isinstance(event, Progress):
-                yield _sse({"progress": {"stage": event.stage, "share": event.share}})
-            elif isinstance(event, Result):
-                yield _sse({"result": event.body})
-                return
-            elif isinstance(event, WbError):
-                yield _sse(error_json(event))
-                return
+            if not found:
+                yield WAITING
+            for _, event, _ in found:
+                if isinstance(event, Progress):
+                    yield sse({"progress": {"stage": event.stage, "share": event.share}})
+                elif isinstance(event, Result):
+                    yield sse({"result": event.body})
+                    return
+                elif isinstance(event, WbError):
+                    yield sse(error_json(event))
+                    return
 
     def _streaming(self, events: AsyncIterator[str]) -> StreamingResponse:
         async def guarded() -> AsyncIterator[str]:
@@ -237,57 +216,38 @@ class Exchange:
     async def _whole(self, wanted: ChatRequest) -> dict[str, Any]:
         answers: dict[int, Answer] = {}
         while len(answers) < len(wanted.decodings):
-            index, event, _ = await self._until_gone()
-            if isinstance(event, WbError):
-                raise event
-            if isinstance(event, Answer):
-                answers[index] = event
-        choices = [_choice(index, answers[index], wanted) for index in sorted(answers)]
+            found = await self._next()
+            # Asked with every lot, not in the pauses alone: a busy model makes none.
+            if await self._request.is_disconnected():
+                raise Cancelled("the client has gone")
+            for index, event, _ in found:
+                if isinstance(event, WbError):
+                    raise event
+                if isinstance(event, Answer):
+                    answers[index] = event
+        choices = [choice(index, answers[index], wanted) for index in sorted(answers)]
         return self._head(wanted, "chat.completion") | {
             "system_fingerprint": self._fingerprint(),
             "choices": choices,
-            "usage": _usage(list(answers.values())),
+            "usage": usage(list(answers.values())),
         }
 
     async def _chat_events(self, wanted: ChatRequest) -> AsyncIterator[str]:
-        head = self._head(wanted, "chat.completion.chunk")
-        shown = dict.fromkeys(range(len(wanted.decodings)), "")
-        answers: list[Answer] = []
-
-        def chunk(index: int, delta: dict[str, Any], **more: Any) -> dict[str, Any]:
-            choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": None}
-            return head | {"choices": [choice | more]}
-
-        for index in shown:
-            yield _sse(chunk(index, {"role": "assistant", "content": ""}))
-        while len(answers) < len(shown):
+        told = Told(wanted, self._head(wanted, "chat.completion.chunk"))
+        yield "".join(told.begin(index) for index in range(len(wanted.decodings)))
+        while len(told.answers) < len(wanted.decodings):
             found = await self._next()
-            if found is None:
-                yield _WAITING
-                continue
-            index, event, visible = found
-            if isinstance(event, WbError):
-                yield _sse(error_json(event))
-                return
-            if isinstance(event, Progress):
-                told = {"progress": {"stage": event.stage, "share": event.share}}
-                # Other clients look into `choices[0]` of whatever comes.
-                yield _sse(head | {"choices": [], "wb": told}) if wanted.progress else _WAITING
-            elif isinstance(event, Token):
-                entry = {"content": [token_json(event)]} if wanted.logprobs else None
-                text, shown[index] = visible[len(shown[index]) :], visible
-                yield _sse(chunk(index, {"content": text}, logprobs=entry))
-            elif isinstance(event, Answer):
-                answers.append(event)
-                rest = event.text[len(shown[index]) :]
-                more: dict[str, Any] = {"finish_reason": _finish(event)}
-                if wanted.logprobs and wanted.decodings[index].num_beams > 1:
-                    more["logprobs"] = {"content": [token_json(t) for t in event.tokens]}
-                last = chunk(index, {"content": rest} if rest else {}, **more)
-                last |= {"system_fingerprint": self._fingerprint()}
-                yield _sse(last | {"wb": {"answer": answer_json(event), "index": index}})
+            if not found:
+                yield WAITING
+            said = []
+            for index, event, visible in found:
+                if isinstance(event, WbError):
+                    yield "".join((*said, sse(error_json(event))))
+                    return
+                said.append(told.event(index, event, visible, self._fingerprint))
+            yield "".join(said)
         if wanted.usage:
-            yield _sse(head | {"choices": [], "usage": _usage(answers)})
+            yield sse(told.head | {"choices": [], "usage": usage(told.answers)})
 
     def _fingerprint(self) -> str | None:
         """Which weights answered, as OpenAI's protocol says it; `None` before they have."""
@@ -301,26 +261,3 @@ class Exchange:
             "created": int(time.time()),
             "model": wanted.spec.model,
         }
-
-
-def _choice(index: int, answer: Answer, wanted: ChatRequest) -> dict[str, Any]:
-    return {
-        "index": index,
-        "message": {"role": "assistant", "content": answer.text, "refusal": None},
-        "logprobs": {"content": [token_json(t) for t in answer.tokens]}
-        if wanted.logprobs
-        else None,
-        "finish_reason": _finish(answer),
-        "wb": answer_json(answer),
-    }
-
-
-def _finish(answer: Answer) -> str:
-    # OpenAI has no word for an answer that its own client broke off.
-    return answer.finish_reason if answer.finish_reason in ("stop", "length") else "stop"
-
-
-def _usage(answers: list[Answer]) -> dict[str, int]:
-    prompt = answers[0].prompt_tokens if answers else 0
-    new = sum(len(answer.tokens) for answer in answers)
-    return {"prompt_tokens": prompt, "completion_tokens": new, "total_tokens": prompt + new}
