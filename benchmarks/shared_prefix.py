@@ -83,14 +83,18 @@ def tell(name: str, case: dict[str, float]) -> dict[str, float]:
     return case
 
 
-Run = Callable[[bool, int], list[str]]
+Render = Callable[[int], list[Any]]
+Run = Callable[[bool, list[Any]], list[str]]
 
 
-def compare(run: Run, rounds: int, cpu: Callable[[bool], float]) -> dict[str, float]:
+def compare(
+    render: Render, run: Run, rounds: int, cpu: Callable[[bool], float]
+) -> dict[str, float]:
     """Medians of both sides, which take turns after one round that warms up.
 
     Args:
-        run: The answers, with reuse or without, to the prompts of a round.
+        render: The prompts of a round; not timed.
+        run: The answers to them, with reuse or without.
         rounds: How many.
         cpu: Seconds of CPU time that a side has spent so far.
     """
@@ -98,9 +102,10 @@ def compare(run: Run, rounds: int, cpu: Callable[[bool], float]) -> dict[str, fl
     spent: dict[bool, list[float]] = {False: [], True: []}
     for turn in range(rounds + 1):
         said = {}
+        prompts = render(turn)
         for reuse in (False, True):
             began, used = time.perf_counter(), cpu(reuse)
-            said[reuse] = run(reuse, turn)
+            said[reuse] = run(reuse, prompts)
             if turn:
                 clock[reuse].append(time.perf_counter() - began)
                 spent[reuse].append(cpu(reuse) - used)
@@ -148,11 +153,21 @@ def in_process(args: argparse.Namespace) -> dict[str, dict[str, float]]:
     cases = {}
     for size, scores in ((16, False), (4, False), (1, False), (16, True)):
 
-        def run(reuse: bool, turn: int, size: int = size, scores: bool = scores) -> list[str]:
-            return asked(loaded, conversations(args, turn), size, scores, reuse)
+        def run(
+            reuse: bool, prompts: list[Any], size: int = size, scores: bool = scores
+        ) -> list[str]:
+            return asked(loaded, prompts, size, scores, reuse)
 
         name = f"generate, batches of {size}" + (", label scores" if scores else "")
-        cases[name] = tell(name, compare(run, args.rounds, lambda reuse: time.process_time()))
+        cases[name] = tell(
+            name,
+            compare(
+                lambda turn: conversations(args, turn),
+                run,
+                args.rounds,
+                lambda reuse: time.process_time(),
+            ),
+        )
     return cases
 
 
@@ -200,12 +215,14 @@ def through_engine(args: argparse.Namespace, home: Path) -> dict[str, dict[str, 
         counts = {f"engine, {args.queries} at once": args.queries, "engine, one by one": 1}
         for name, clients in counts.items():
 
-            def run(reuse: bool, turn: int, clients: int = clients) -> list[str]:
+            def render(turn: int, clients: int = clients) -> list[Any]:
                 # Rounds of the second case have other examples than those of the first.
-                prompts = conversations(args, turn + (args.rounds + 1) * (clients == 1))
+                return conversations(args, turn + (args.rounds + 1) * (clients == 1))
+
+            def run(reuse: bool, prompts: list[Any], clients: int = clients) -> list[str]:
                 return sent(engines[reuse], spec, prompts, clients)
 
-            cases[name] = tell(name, compare(run, args.rounds, cpu))
+            cases[name] = tell(name, compare(render, run, args.rounds, cpu))
         return cases
     finally:
         for engine in engines.values():

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from workbench.engine.client import Engine
 
 MAX_CELLS = 64
-AT_ONCE = 16  # as many as the engine decodes together: more would only wait there
+AT_ONCE = 32  # as many as the engine decodes together: more would only wait there
 # After these the engine answers nobody: the rest would fail the same way.
 _GONE = {"engine_died", "engine_silent", "engine_off"}
 

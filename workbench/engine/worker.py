@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from workbench.engine.prefix import PrefixCache
     from workbench.models.base import LoadedModel
 
-MAX_ROWS = 16  # decoded together; more would make each one's tokens come slowly
+MAX_ROWS = 32  # decoded together; more would make each one's tokens come slowly
 
 
 @dataclass(frozen=True)
