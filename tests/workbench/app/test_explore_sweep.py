@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from sessions.records import PromptRecord
 from sessions.session_log import current_session
 from tests.workbench.app.explore_bench import FakeEngine, bench
 from workbench.app.explore.answer_grid import AnswerGrid
+from workbench.app.explore.many import typed_other
 from workbench.app.explore.side_by_side import SideBySide
 from workbench.app.explore.sweep import SweepScreen
 from workbench.app.explore.sweep_axes import form_values, grid_argv, read_form
@@ -200,6 +203,23 @@ async def test_an_adapter_over_the_model_in_use_is_asked_beside_it_and_the_same_
         assert [spec.adapter for _, spec, _ in engine.asked] == [None, "mine"]
         await opened.press("escape")
         assert opened.app.screen is opened.explore
+
+
+@pytest.mark.parametrize(
+    ("typed", "wanted"),
+    [
+        ("other", {"model": "other"}),
+        ("other +b", {"model": "other", "adapter": "b"}),
+        ("+b", {"adapter": "b", "revision": "main"}),
+        ("+", {"revision": "main"}),
+        ("--quantization 4bit", {"quantization": "4bit", "adapter": "a", "revision": "main"}),
+        ("+b --dtype bf16", {"adapter": "b", "dtype": "bf16", "revision": "main"}),
+        ("other --revision v2 --dtype fp32", {"model": "other", "revision": "v2", "dtype": "fp32"}),
+    ],
+)
+def test_what_is_asked_beside_is_typed_as_a_model_an_adapter_and_flags(typed, wanted):
+    here = ModelSpec("own/model", adapter="a", revision="main")
+    assert typed_other(typed, here) == ModelSpec(**{"model": "own/model", **wanted})
 
 
 def test_a_form_reads_axes_single_values_and_what_is_wrong():

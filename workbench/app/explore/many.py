@@ -170,7 +170,7 @@ class Many(Looking):
         picker = Picker(
             f"Ask beside {clean(self.bench.model_label, newlines=False)}",
             others,
-            free="type to narrow, or MODEL, MODEL +ADAPTER, +ADAPTER",
+            free="type to narrow, or MODEL, MODEL +ADAPTER, +ADAPTER, --quantization 4bit",
         )
         self.app.push_screen(picker, take)
 
@@ -245,10 +245,18 @@ def ask_about(
 
 
 def typed_other(text: str, here: ModelSpec) -> ModelSpec:
-    """`MODEL`, `MODEL +ADAPTER`, or `+ADAPTER` over the model in use. Raises `UsageError`."""
-    from dataclasses import replace
+    """`MODEL`, `MODEL +ADAPTER`, `+ADAPTER`, each with flags behind it, or flags alone.
 
-    model, _, adapter = (part.strip() for part in f" {text}".partition(" +"))
-    if not model:
-        return replace(here, adapter=adapter or None)
-    return replace(here, model=model, adapter=adapter or None, revision=None)
+    What is not said is as in the model in use. Raises `UsageError`.
+    """
+    from workbench.app.explore.choices import typed_model
+
+    name, sign, flags = f" {text.strip()}".partition(" --")
+    model, plus, adapter = (part.strip() for part in name.partition(" +"))
+    spec = typed_model(f"{model or here.model}{sign}{flags}", here)
+    if model:
+        return spec.but(adapter=adapter) if adapter else spec
+    return spec.but(
+        adapter=adapter or spec.adapter or (None if plus else here.adapter),
+        revision=spec.revision or here.revision,
+    )
