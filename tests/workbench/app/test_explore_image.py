@@ -242,6 +242,20 @@ async def test_narrow_shows_one_column_and_the_rest_slides_over():
         assert image.width >= 78 and image.height >= 11
 
 
+async def test_samples_are_stepped_through_while_the_list_is_folded_away_and_it_follows():
+    async with bench((80, 24)) as b:
+        await b.press(*"j" * 25)
+        assert b.explore.uid == "demo/test/000025"
+        await b.press("k")
+        assert b.explore.uid == "demo/test/000024"
+        await b.press("l")
+        samples = b.explore.samples
+        top = samples.scroll_offset.y
+        assert top <= samples.cursor < top + samples.size.height
+        await b.press("j")
+        assert b.explore.uid == "demo/test/000025"
+
+
 def test_graphics_go_through_tmux_one_by_one_with_every_escape_doubled():
     sent = "\x1b_Gi=1,m=1;AAAA\x1b\\\x1b_Gm=0;BB\x1b\\"
     parts = passed_through(sent).split("\x1bPtmux;")[1:]

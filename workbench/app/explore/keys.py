@@ -8,6 +8,9 @@ from __future__ import annotations
 from textual.binding import Binding, BindingType
 
 KEYS: list[BindingType] = [
+    # The list has these too and moves in itself; where it is folded away they come here.
+    Binding("j", "step(1)", "Next", id="explore.step", key_display="j/k", tooltip="Next"),
+    Binding("k", "step(-1)", "Previous", id="explore.step_back", show=False),
     Binding("enter", "ask", "Ask", id="explore.ask"),
     Binding("slash", "filter", "Filter", id="explore.filter", key_display="/"),
     Binding("colon", "jump", "UID", id="explore.jump", key_display=":", tooltip="Go to a UID"),

@@ -235,6 +235,10 @@ class SampleList(SampleLines):
         self._resize_content()
         self._ask()
 
+    def on_show(self) -> None:
+        """It has no height while it is folded away, and could not keep the cursor in sight."""
+        self.call_after_refresh(self._show_cursor)
+
     def on_click(self, event: events.Click) -> None:
         """A click puts the cursor there."""
         line = int(self.scroll_offset.y) + event.y
