@@ -55,7 +55,20 @@ def load_weights(cls: Any, spec: ModelSpec, path: Path, device: torch.device) ->
     with explained(path):
         model, info = cls.from_pretrained(path, **kwargs)
     _refuse_partial(path, model, info)
+    _keep_one_format(model)
     return model
+
+
+def _keep_one_format(model: nn.Module) -> None:
+    """Keep bitsandbytes from repacking 4-bit weights at the first forward on a CPU.
+
+    On processors with AVX512-BF16, `Linear4bit.forward` packs its weights anew in evaluation and
+    rounds their scales to bf16, and `state_dict` packs them back without the lost bits: answers
+    then depend on the processor and on what was asked before.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            vars(module)["support_avx512bf16_for_cpu"] = False
 
 
 def _refuse_partial(path: Path, model: nn.Module, info: Mapping[str, Any]) -> None:

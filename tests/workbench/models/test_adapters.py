@@ -189,6 +189,17 @@ def test_lora_over_a_4bit_base(tiny_folder, loras):
     assert torch.equal(logits(loaded), bare)
 
 
+def test_4bit_weights_on_a_cpu_stay_as_they_were_loaded(tiny_folder):
+    """Also on processors for which bitsandbytes has another format, which `state_dict` undoes."""
+    loaded = load_model(ModelSpec(str(tiny_folder), device="cpu", quantization="4bit"))
+    layers = [m for m in loaded.model.modules() if type(m).__name__ == "Linear4bit"]
+    before = [layer.weight.data.clone() for layer in layers]
+    bare = logits(loaded)
+    loaded.model.state_dict()
+    assert layers and torch.equal(logits(loaded), bare)
+    assert all(torch.equal(x.weight.data, y) for x, y in zip(layers, before, strict=True))
+
+
 def test_a_file_that_changed_since_it_was_loaded_is_seen(tiny_folder, broken):
     loaded = load_model(ModelSpec(str(tiny_folder), adapter=str(broken), device="cpu"))
     assert not loaded.stale
