@@ -262,24 +262,40 @@ class Worker(threading.Thread):
         started = time.perf_counter()
         self.loading = spec
         try:
-            if self._loaded is not None and self._loaded.spec.base == spec.base:
-                ticket.emit(Progress("adapter", 0.5), "")
-                self._loaded.set_adapter(spec.adapter)
-            else:
-                from workbench.models.base import check_spec, load_model
-
-                ticket.emit(Progress("find", 0.0), "")
-                check_spec(spec)  # what is refused anyway costs nobody the model at hand
-                self._unload()  # two models need not fit together
-                self._loaded = load_model(
-                    spec,
-                    lambda stage, share: ticket.emit(Progress(stage, share), ""),
-                    ticket.cancelled.is_set,
-                )
+            if self._loaded is None or not self._swapped(ticket):
+                self._loaded = self._read(ticket)
         finally:
             self.loading = None
         ticket.load_s = time.perf_counter() - started
         return self._loaded
+
+    def _swapped(self, ticket: Ticket) -> bool:
+        """Whether the model at hand now carries the adapter that is asked for."""
+        from workbench.models.adapters import BaseChanged
+
+        if self._loaded is None or self._loaded.spec.base != ticket.spec.base:
+            return False
+        ticket.emit(Progress("adapter", 0.5), "")
+        try:
+            self._loaded.set_adapter(ticket.spec.adapter)
+        except BaseChanged as error:
+            # Perhaps the adapter before did it: whoever asks next is answered by a clean base.
+            print(f"the model is loaded anew: {error.message}", flush=True)  # noqa: T201
+            ticket.emit(Progress("anew: an adapter changed the model's own weights", 0.0), "")
+            return False
+        return True
+
+    def _read(self, ticket: Ticket) -> LoadedModel:
+        from workbench.models.base import check_spec, load_model
+
+        ticket.emit(Progress("find", 0.0), "")
+        check_spec(ticket.spec)  # what is refused anyway costs nobody the model at hand
+        self._unload()  # two models need not fit together
+        return load_model(
+            ticket.spec,
+            lambda stage, share: ticket.emit(Progress(stage, share), ""),
+            ticket.cancelled.is_set,
+        )
 
     def _unload(self) -> None:
         if self._loaded is None:

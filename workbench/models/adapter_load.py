@@ -2,14 +2,16 @@
 
 Guarantee: every weight of the adapter's file has its place and its shape and every place its
 weight, or the adapter is refused with the list and the base is as it was. The base's own weights
-are not written: where an adapter brings some of them (`bias`, embeddings) they are laid over it
-and taken off again. Not for choosing which adapter is on: `workbench.models.adapters` does that.
+are not written: where an adapter brings some of them (`bias`, embeddings), or PEFT works others out
+(`pissa`, `olora`: what is left of the base once the adapter's start is taken off), they are laid
+over it and taken off again. Not for choosing which adapter is on: `workbench.models.adapters`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from typing import Any
 import torch
 
 from workbench.errors import ModelError
+from workbench.models.adapter_config import read_config, refuse_over, rewrites
+from workbench.models.finite import refuse_nonfinite
 from workbench.models.fitting import refuse_misfit
 from workbench.models.identity import stamp
 from workbench.models.loading import explained
@@ -103,6 +107,10 @@ class LoadedAdapter:
             parameter.data = data
         self._laid = on
 
+    def underneath(self) -> dict[int, torch.Tensor]:
+        """The base's own weights that others lie over now, by the id of their parameter."""
+        return {id(parameter): data for parameter, data in self.overlays} if self._laid else {}
+
     def weigh(self, others: set[int]) -> None:
         """Count its own weights, given the ids of the base's."""
         modules = [swap.injected for swap in self.swaps] or [self.model]
@@ -124,8 +132,8 @@ def load_adapter(base: Any, path: Path, device: torch.device) -> LoadedAdapter:
         ModelError: A kind that is not supported, no fitting modules, keys or shapes that do not
             fit. The base is then as it was.
     """
-    with explained(path):
-        config = _config(path)
+    config = read_config(path, base)
+    refuse_over(path, config, bool(getattr(base, "is_quantized", False)))
     if config.is_prompt_learning:
         return _load_prefix(base, path, config, device)
     children = _children(base)
@@ -145,14 +153,6 @@ def load_adapter(base: Any, path: Path, device: torch.device) -> LoadedAdapter:
     thaw(base)
     adapter.model.eval()
     return adapter
-
-
-def _config(path: Path) -> Any:
-    from peft import PeftConfig
-
-    config = PeftConfig.from_pretrained(str(path))
-    config.inference_mode = True
-    return config
 
 
 def _children(base: Any) -> list[tuple[Any, dict[str, Any]]]:
@@ -181,12 +181,15 @@ def _inject(
 
     renamed = getattr(base, "_checkpoint_conversion_mapping", None) or {}
     tensors = load_peft_weights(str(path), device=str(device), key_mapping=renamed)
-    wrapper = PeftModel(base, config, adapter_name=NAME)
+    refuse_nonfinite(f"the adapter {path}", tensors.items(), "train it again, at a lower rate")
+    with _own_weights_kept(base, config, adapter):
+        wrapper = PeftModel(base, config, adapter_name=NAME)
     own = _own_keys(wrapper)
     brought = {k: weights.get(_base_name(k)) for k in sorted(set(tensors) - own.wrapped)}
     for key, weight in brought.items():
         if weight is not None and weight.shape == tensors[key].shape:
             data = tensors.pop(key).to(weight)
+            adapter.overlays = [(p, d) for p, d in adapter.overlays if p is not weight]
             if not torch.equal(data, weight.data):
                 adapter.overlays.append((weight, data))
             own.shapes.pop(key, None)
@@ -196,6 +199,42 @@ def _inject(
     adapter.lay(True)
     wrapper.set_adapter(NAME)
     return wrapper
+
+
+@contextlib.contextmanager
+def _own_weights_kept(base: Any, config: Any, adapter: LoadedAdapter) -> Iterator[None]:
+    """Let PEFT change weights of the base inside; afterwards the change is an overlay, not laid.
+
+    What PEFT may write into where it stands is a copy: as much memory again as the weights that
+    an initialisation changes, which are kept beside the base as long as the adapter is.
+    """
+    kept = [(parameter, parameter.data) for parameter in base.parameters()]
+    for parameter in _rewritten(base, config):
+        parameter.data = parameter.data.clone()
+    try:
+        yield
+    finally:
+        for parameter, data in kept:
+            now = parameter.data
+            if now.data_ptr() != data.data_ptr() or now.dtype != data.dtype:
+                parameter.data = data
+                if now.shape != data.shape or not torch.equal(now, data):
+                    adapter.overlays.append((parameter, now))
+
+
+def _rewritten(base: Any, config: Any) -> list[torch.nn.Parameter]:
+    """The parameters that PEFT may write into; all where it is PEFT that picks the modules."""
+    from peft.tuners.tuners_utils import check_target_module_exists
+
+    if not rewrites(config):
+        return []
+    wanted = config.target_modules
+    picked = not wanted or wanted == "all-linear"
+    modules = [
+        m for n, m in base.named_modules() if picked or check_target_module_exists(config, n)
+    ]
+    found = {id(p): p for module in modules for p in module.parameters(recurse=False)}
+    return list(found.values())
 
 
 @dataclass(frozen=True)

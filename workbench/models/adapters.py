@@ -1,8 +1,9 @@
 """Adapters over a base that stays in memory: several kept, one on at a time, or none.
 
 Guarantee: switching reads no file that was read before and touches no weight of the base; without
-an adapter the base is what it was, bit for bit. At most `MOST` are kept; the one used longest ago
-makes room. Files that changed on disk are read anew.
+an adapter the base is what it was, bit for bit. After each switch a digest of the base's weights
+is held against that of its loading: a base that was changed answers nothing more. At most `MOST`
+are kept; the one used longest ago makes room. Files that changed on disk are read anew.
 """
 
 from __future__ import annotations
@@ -12,17 +13,35 @@ from typing import Any
 
 import torch
 
+from workbench.errors import ModelError
 from workbench.models.adapter_load import LoadedAdapter, load_adapter
+from workbench.models.fitting import fold
 from workbench.models.identity import stamp
+from workbench.models.watch import Watch
 
 MOST = 8  # a LoRA of rank 16 over a model of 7 billion weights takes about 160 MB in fp32
 
 
+class BaseChanged(ModelError):
+    """The base's weights are others than were loaded: it must be loaded anew."""
+
+    kind = "base_changed"
+
+
 class Adapters:
-    """The adapters of one base, by their folders."""
+    """The adapters of one base, by their folders.
+
+    Attributes:
+        active: The one that is on.
+        names: Folders by the names that they can be asked for by.
+        base_changed: Whether the base was seen to be another one than was loaded.
+    """
 
     def __init__(self, base: Any, device: torch.device) -> None:
+        """Begin with a base that carries none, and whose weights are those of its files."""
         self._base, self._device = base, device
+        self._watch = Watch(base)
+        self.base_changed = False
         self._kept: dict[Path, LoadedAdapter] = {}  # the one used last stands last
         self.active: LoadedAdapter | None = None
         self.names: dict[str, Path] = {}
@@ -37,6 +56,7 @@ class Adapters:
 
         Raises:
             ModelError: It does not fit; the one before stays on.
+            BaseChanged: The base is not what it was; nothing may be asked of it any more.
         """
         before = self.active
         if before is not None and before.path == path and before.stamp == stamp(path):
@@ -44,16 +64,28 @@ class Adapters:
         if before is not None:
             before.off()
         self.active = None
-        if path is None:
-            return
-        try:
-            self.active = self._switched_on(path)
-        except Exception:
-            if before is not None:
-                before.on()
-                self.active = before
-            raise
-        self._make_room()
+        if path is not None:
+            try:
+                self.active = self._switched_on(path)
+            except Exception:
+                if before is not None:
+                    before.on()
+                    self.active = before
+                self._check(path)
+                raise
+            self._make_room()
+        self._check(path or (before.path if before is not None else None))
+
+    def _check(self, path: Path | None) -> None:
+        """Hold the base against what was loaded; `path` is that of the adapter moved last."""
+        under = self.active.underneath() if self.active is not None else {}
+        if changed := self._watch.changed(under):
+            self.base_changed = True
+            raise BaseChanged(
+                f"the adapter {path} changed {len(changed)} of the base's own weights: "
+                f"{fold(changed)}",
+                hint="load the model anew; convert the adapter to a plain LoRA",
+            )
 
     def keep(self, path: Path, name: str = "") -> None:
         """Read an adapter into memory, under a name that it can be asked for by.
@@ -105,8 +137,6 @@ def attach(base: Any, path: Path, device: torch.device) -> Any:
     Raises:
         ModelError: As `load_adapter`; or it stands beside the layers, where nothing is trained.
     """
-    from workbench.errors import ModelError
-
     adapter = load_adapter(base, path, device)
     if not adapter.swaps:
         adapter.off()

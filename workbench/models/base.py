@@ -149,8 +149,11 @@ class LoadedModel:
 
     @property
     def base_stale(self) -> bool:
-        """Whether one of the model's own files is another one; adapters are read anew alone."""
-        return stamp(self.path) != self._stamp
+        """Whether the base must be read anew: one of its files is another, or its weights are.
+
+        Adapters are read anew alone.
+        """
+        return self.adapters.base_changed or stamp(self.path) != self._stamp
 
     @property
     def devices(self) -> tuple[torch.device, ...]:
@@ -195,6 +198,7 @@ def load_model(
     path, family = check_spec(spec)
     loaded = _load_base(spec, path, family, report)
     loaded._identify(None, report.hashing)
+    _refuse_nonfinite(loaded)
     if spec.adapter:
         report("adapter", 0.97)
         loaded.set_adapter(spec.adapter)
@@ -245,7 +249,23 @@ def _load_base(spec: ModelSpec, path: Path, family: Family, report: LoadProgress
         context_length=context_length(model.config),
     )
     loaded._stamp = before
+    _ = loaded.adapters  # which notes what the weights are, before anything is laid over them
     return loaded
+
+
+def _refuse_nonfinite(loaded: LoadedModel) -> None:
+    """Refuse weights that are not numbers; what passed once is remembered by its identity."""
+    from workbench.models.finite import Remembered, refuse_nonfinite
+
+    remembered = Remembered()
+    if loaded.identity in remembered:
+        return
+    refuse_nonfinite(
+        f"the model {loaded.path} ({loaded.dtype})",
+        loaded.base.named_parameters(),
+        "take another checkpoint; --dtype fp16 holds no large values: try bf16 or fp32",
+    )
+    remembered.add(loaded.identity)
 
 
 def _refuse_knobs(spec: ModelSpec, family: Family) -> None:

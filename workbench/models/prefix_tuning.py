@@ -18,6 +18,7 @@ from torch import nn
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from workbench.errors import ModelError
+from workbench.models.finite import refuse_nonfinite
 from workbench.models.fitting import refuse_misfit
 
 _KEY = "prompt_embeddings"
@@ -119,5 +120,6 @@ def load_prefix(base: Any, path: Path, config: Any, device: torch.device) -> Pre
         "adapter_config.json",
         kind="adapter_misfit",
     )
+    refuse_nonfinite(f"the adapter {path}", tensors.items(), "train it again, at a lower rate")
     keys = tensors[_KEY].view(count, layers * 2, heads, head).permute(1, 2, 0, 3)
     return Prefixed(base, keys.contiguous()).eval()
