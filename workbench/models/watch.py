@@ -3,9 +3,8 @@
 Guarantee: a change of a whole tensor (an initialisation that takes something off the weights, a
 merge that was not undone) is seen, and named. Cost: up to `SAMPLES` values of each tensor are
 read, where they lie: 16 ms per 200 tensors on a CPU, and one transfer from each GPU. What changes
-a few of a large tensor's values alone may go unseen. Left out: buffers that are not saved (tables
-of positions), which some models work out anew while they run, and weights that bitsandbytes holds
-on a CPU, which it packs in another order at the first forward.
+a few of a large tensor's values alone may go unseen. Buffers that are not saved (tables of
+positions) are left out: some models work them out anew while they run.
 """
 
 from __future__ import annotations
@@ -68,10 +67,6 @@ def _mark(tensor: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
     return (whole * index[: len(whole)]).sum()  # what overflows wraps around, alike each time
 
 
-def _repacked(tensor: torch.Tensor) -> bool:
-    return tensor.device.type == "cpu" and type(tensor).__module__.startswith("bitsandbytes")
-
-
 def _places(base: Any) -> Iterator[tuple[str, dict[str, Any], str]]:
     """Name, table and key of each tensor once; tables are looked into again when asked."""
     seen: set[int] = set()
@@ -79,8 +74,6 @@ def _places(base: Any) -> Iterator[tuple[str, dict[str, Any], str]]:
         gone = getattr(module, "_non_persistent_buffers_set", set())
         for table in (module._parameters, module._buffers):
             for key, tensor in table.items():
-                if tensor is None or key in gone or _repacked(tensor):
-                    continue
-                if id(tensor) not in seen:
+                if tensor is not None and key not in gone and id(tensor) not in seen:
                     seen.add(id(tensor))
                     yield f"{prefix}.{key}" if prefix else key, table, key
