@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from sessions.errors import WbError
 from workbench.engine.decoding import Decoding
+from workbench.errors import ModelError
 from workbench.sample import Answer, Timing, Token
 
 if TYPE_CHECKING:
@@ -14,6 +17,15 @@ if TYPE_CHECKING:
 
 Cancelled = Callable[[], bool]
 _PARTIAL = "\ufffd"  # what a tokenizer writes for the first bytes of a character
+
+
+def not_a_number() -> ModelError:
+    """What a model that computes NaN is told as; it has no answer."""
+    return ModelError(
+        "the model computed no number (NaN) for its next token: there is no answer",
+        hint="--dtype bf16 or fp32 where it was fp16; else its weights, or its adapter's, are bad",
+        kind="non_finite",
+    )
 
 
 class RunningText:
@@ -74,6 +86,7 @@ class Row:
         self.decoding = decoding
         self.sampler = Sampler(decoding)
         self.finish: str | None = None
+        self.failure: WbError | None = None
         self.label_scores: Mapping[str, float] | None = None
         self.load_s = 0.0
         self.tokens: list[Token] = []
@@ -107,10 +120,14 @@ class Row:
         if self._cancelled():
             self.finish = "cancelled"
             return None
+        token = make()
+        if token.logprob is not None and math.isnan(token.logprob):
+            # Before the end of turn: the "best" of NaNs is token 0, which may well be one.
+            self.finish, self.failure = "error", not_a_number()
+            return None
         if token_id in self._end_ids:
             self.finish = "stop"
             return None
-        token = make()
         self._offsets.append(len(self._running.text))
         self.tokens.append(token)
         self._running.push(token_id)
@@ -146,7 +163,9 @@ class Row:
         return text[: len(text) - held]
 
     def answer(self) -> Answer:
-        """The answer, whole where `finish` is set."""
+        """The answer, whole where `finish` is set. Raises `ModelError` where there can be none."""
+        if self.failure is not None:
+            raise self.failure
         tokens = self.tokens
         if self._cut is not None:
             pairs = zip(tokens, self._offsets, strict=True)

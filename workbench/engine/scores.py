@@ -14,6 +14,7 @@ import torch
 from workbench.engine.live_batch import Prefill, forward, select_rows
 from workbench.engine.prefix import PrefixCache
 from workbench.engine.reading import read
+from workbench.engine.row import not_a_number
 from workbench.models.base import LoadedModel
 from workbench.models.chat import answer_ids
 from workbench.sample import Conversation
@@ -40,6 +41,7 @@ def score_labels(
 
     Raises:
         PromptTooLong: A prompt with its longest label does not fit the context.
+        ModelError: The model computed no numbers.
     """
     longest = max((len(ids) for ids in label_ids(loaded, labels, end_of_turn)), default=0)
     found = read(loaded, conversations, [longest] * len(conversations), prefixes)
@@ -84,4 +86,7 @@ def _score_chunk(
         logprobs = torch.cat([logprobs, torch.log_softmax(later.float(), dim=-1)], dim=1)
     targets = padded.repeat(len(rows), 1).unsqueeze(-1)  # (rows * labels, width, 1)
     each = logprobs.gather(2, targets)[..., 0].double() * real.repeat(len(rows), 1)
-    return each.sum(1).reshape(len(rows), count).tolist()
+    sums = each.sum(1).reshape(len(rows), count)
+    if bool(sums.isnan().any()):
+        raise not_a_number()
+    return sums.tolist()

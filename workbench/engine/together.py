@@ -138,7 +138,8 @@ class Together:
             if row.finish is not None:
                 del self._tickets[id(row)]
                 row.load_s = ticket.load_s
-                self._queue.finish(ticket, row.answer(), row.visible())
+                event = row.failure or row.answer()
+                self._queue.finish(ticket, event, row.visible())
 
     def _fits(self, others: Sequence[Ticket], ticket: Ticket) -> bool:
         """Whether a ticket can join beside the rows and the others that join with it."""

@@ -9,7 +9,9 @@ from tests.workbench.models.tiny import ask, mixed_conversations, picture
 from workbench.engine.decoding import Decoding
 from workbench.engine.generation import Request, admit, generate, score_labels, stream
 from workbench.engine.live_batch import LiveBatch, prefill
-from workbench.errors import ImageError, PromptTooLong
+from workbench.errors import ImageError, ModelError, PromptTooLong
+from workbench.models.base import load_model
+from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, ImageRef, Token
 
 
@@ -320,3 +322,40 @@ def test_each_request_of_a_batch_gets_the_label_scores_that_it_asked_for(tiny):
         if words:
             (alone,) = score_labels(tiny, [conversation], words)
             assert row.label_scores == pytest.approx(alone, abs=1e-4)
+
+
+@pytest.fixture
+def broken(tiny_folder):
+    """A model whose forward computes NaN for one prompt, as fp16 does that overflows."""
+    model = load_model(ModelSpec(str(tiny_folder), device="cpu"))
+    marked = set(model.tokenizer("猫", add_special_tokens=False)["input_ids"])
+
+    def poison(module, args, kwargs, output):
+        ids = kwargs["input_ids"]
+        bad = torch.tensor([bool(marked & set(row.tolist())) for row in ids])
+        output.logits[bad] = float("nan")
+
+    handle = model.base.register_forward_hook(poison, with_kwargs=True)
+    yield model
+    handle.remove()
+
+
+@pytest.mark.parametrize(
+    "knobs", [{}, {"temperature": 1.0, "top_k": 3}, {"num_beams": 2}, {"repetition_penalty": 1.3}]
+)
+def test_logits_that_are_no_numbers_are_an_error_of_their_own_row(broken, knobs):
+    decoding = Decoding(max_new_tokens=3, **knobs)
+    good, bad = ask("one"), ask("猫")
+    with pytest.raises(ModelError, match="no number") as caught:
+        generate(broken, [bad], decoding)
+    assert caught.value.kind == "non_finite" and caught.value.hint
+    with pytest.raises(ModelError, match="no number"):
+        list(stream(broken, bad, decoding))
+    first, second = generate(broken, [good, bad], decoding, return_errors=True)
+    assert first.text == generate(broken, [good], decoding)[0].text
+    assert isinstance(second, ModelError) and second.kind == "non_finite"
+
+
+def test_labels_of_logits_that_are_no_numbers_have_no_score(broken):
+    with pytest.raises(ModelError, match="no number"):
+        score_labels(broken, [ask("猫")], ["true", "false"])
