@@ -188,12 +188,18 @@ def interruptible() -> Iterator[Callable[[], bool]]:
 
 
 def tell_loading() -> Callable[[str, float], None]:
-    """Says on a terminal's stderr what a load is at; silent elsewhere."""
-    if not sys.stderr.isatty():
-        return lambda stage, share: None
+    """Says on a terminal's stderr what a load is at; elsewhere only that nothing gets on."""
+    from workbench.engine.protocol import STILL
+    from workbench.text import clean
+
+    terminal = sys.stderr.isatty()
 
     def tell(stage: str, share: float) -> None:
-        word = "" if stage == "ready" else f"loading: {stage} {share:.0%}"
-        click.echo(f"\r{word}\x1b[K", nl=False, err=True)
+        still = stage.startswith(STILL)
+        if terminal:
+            word = stage if still else "" if stage == "ready" else f"loading: {stage} {share:.0%}"
+            click.echo(f"\r{clean(word, newlines=False)}\x1b[K", nl=False, err=True)
+        elif still:
+            click.echo(clean(stage, newlines=False), err=True)
 
     return tell

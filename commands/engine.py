@@ -13,6 +13,8 @@ import click
 
 from commands.engine_serve import serve
 
+_ANSWER_S = 10.0  # a running engine that imports torch may take seconds to answer
+_FORCE_S = 3.0  # who says --force has waited before
 _wait = click.option("--wait", "wait_s", default=60.0, help="Seconds to wait for it.")
 _idle = click.option(
     "--idle-minutes", type=float, help="It leaves when unused for so long; 0 for never.  [30]"
@@ -89,8 +91,9 @@ def stop(force: bool) -> None:
     from workbench.errors import EngineError
 
     try:
-        engine = Engine.connect(start=False, wait_s=3, any_protocol=True)
-        engine.stop()
+        wait_s = _FORCE_S if force else _ANSWER_S
+        engine = Engine.connect(start=False, wait_s=wait_s, any_protocol=True)
+        engine.stop(wait_s)
         click.echo(f"stopped {engine.pid}", err=True)
     except EngineError as error:
         if error.kind == "engine_off":
@@ -121,7 +124,7 @@ def restart(
     if no_prefix_cache:
         os.environ["WB_PREFIX_CACHE_MB"] = "0"
     with contextlib.suppress(EngineError):
-        Engine.connect(start=False, wait_s=3, any_protocol=True).stop()
+        Engine.connect(start=False, wait_s=_ANSWER_S, any_protocol=True).stop()
     with Engine.connect(start=True, wait_s=wait_s, idle_minutes=idle_minutes) as engine:
         _show(engine.status(), as_json)
 
@@ -139,7 +142,7 @@ def status(as_json: bool) -> None:
     from workbench.errors import EngineError
 
     try:
-        with Engine.connect(start=False, wait_s=3) as engine:
+        with Engine.connect(start=False, wait_s=_ANSWER_S) as engine:
             _show(engine.status(), as_json)
     except EngineError as error:
         if error.kind != "engine_off":
@@ -210,6 +213,7 @@ def _show(status: dict[str, Any], as_json: bool) -> None:
         ("engine", f"{status['pid']}, wb {status['version']}, up {duration(status['uptime_s'])}"),
         ("state", f"{status['state']}, {status['queue']} waiting, {status['serving']} served now"),
         ("answered", f"{status['served']} requests, {status['tokens']} tokens"),
+        *([("at", _doing(status["doing"]))] if status.get("doing") else []),
         ("memory", f"process {_size(status['process_bytes'])}"),
     ]
     if model:
@@ -226,6 +230,13 @@ def _show(status: dict[str, Any], as_json: bool) -> None:
         rows.append(("leaves", f"after {duration(status['leaves_after_s'])} without a request"))
     for name, value in rows:
         click.echo(f"{name:9} {value}")
+
+
+def _doing(found: dict[str, Any]) -> str:
+    from commands.printing import duration
+    from workbench.text import clean
+
+    return clean(f"{found['what']}, {duration(found['silent_s'])} without progress", newlines=False)
 
 
 def _prefixes(found: dict[str, Any]) -> str:

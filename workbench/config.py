@@ -57,6 +57,7 @@ KNOBS: dict[str, Knob] = {
     ),
     "opacity": number(0.5, 0, 1, "Of a heatmap over its image."),
     "engine_idle_minutes": number(30.0, 0, 100_000, "When an unused engine leaves; 0 is never."),
+    "engine_stall_s": number(30.0, 0.1, 86_400, "After which work that stands still is told of."),
     "remote_silence_s": number(300.0, 0.1, 86_400, "How long a server may say nothing, seconds."),
     "max_pixels": whole(64_000_000, 1, 2**40, "The largest image that is decoded."),
     "fetch": flag(False, "Fetch images that a dataset names by URL."),
@@ -75,7 +76,7 @@ KNOBS: dict[str, Knob] = {
 # Read low in the house straight from the environment, so that jobs and the engine inherit them.
 EXPORTED = (
     *("max_pixels", "fetch", "fetch_allow", "local_dir", "engine_idle_minutes"),
-    "remote_silence_s",
+    *("engine_stall_s", "remote_silence_s"),
     *("hub_cache_mb", "keep_images_mb", "prefix_cache_mb"),
 )
 
@@ -115,6 +116,7 @@ class Settings:
     colormap: str = KNOBS["colormap"].default
     opacity: float = KNOBS["opacity"].default
     engine_idle_minutes: float = KNOBS["engine_idle_minutes"].default
+    engine_stall_s: float = KNOBS["engine_stall_s"].default
     remote_silence_s: float = KNOBS["remote_silence_s"].default
     max_pixels: int = KNOBS["max_pixels"].default
     fetch: bool = KNOBS["fetch"].default

@@ -55,8 +55,8 @@ def test_from_start_to_stop(wb):
 
 def test_a_busy_engine_of_another_version_is_not_asked_but_can_be_stopped(wb, monkeypatch):
     there = [{"pid": 7, "protocol": "another", "version": "0", "state": "busy"}]
-    monkeypatch.setattr(Connection, "_greet", lambda self: there[0] if there else None)
-    monkeypatch.setattr(Connection, "_json", lambda self, verb, path: there.pop())
+    monkeypatch.setattr(Connection, "_greet", lambda self, deadline: there[0] if there else None)
+    monkeypatch.setattr(Connection, "_json", lambda self, verb, path, within_s: there.pop())
     refused = wb("status")
     assert refused.code == 1 and "another protocol" in refused.err
     assert "wb engine stop" in refused.err

@@ -29,6 +29,7 @@ Cancelled = Callable[[], bool]
 OnProgress = Callable[[str, float], None]
 # The engine says something twice a second; importing torch can hold it up for some seconds.
 _SILENCE_S = 120.0
+ANSWER_S = 10.0  # for a status; whoever asks for one waits no longer than it was told to
 _ERRORS: dict[str, type[WbError]] = {
     name: cls
     for name, cls in vars(wb_errors).items()
@@ -76,7 +77,8 @@ class Connection:
         wanted = [spec.model for spec in specs] if specs is not None else []
         if wanted and all(map(is_elsewhere, wanted)):
             return engine
-        status = engine._greet()
+        deadline = time.monotonic() + wait_s
+        status = engine._greet(deadline)
         engine.pid = int(status["pid"]) if status else 0
         if status is not None and status.get("protocol") != PROTOCOL and not any_protocol:
             if status.get("state") not in ("empty", "idle") or not start:
@@ -92,16 +94,17 @@ class Connection:
                 raise EngineError(
                     "no engine is running", hint="start it: wb engine start", kind="engine_off"
                 )
-            status = engine._bring_up(start, wait_s, idle_minutes)
+            status = engine._bring_up(start, wait_s, deadline, idle_minutes)
         engine.pid = int(status["pid"])
         return engine
 
-    def _bring_up(self, start: bool, wait_s: float, idle_minutes: float | None) -> dict[str, Any]:
+    def _bring_up(
+        self, start: bool, wait_s: float, deadline: float, idle_minutes: float | None
+    ) -> dict[str, Any]:
         """Start a process where none holds the lock, and wait until one answers."""
-        deadline = time.monotonic() + wait_s
         child = None
         while time.monotonic() < deadline:
-            if (status := self._greet()) is not None:
+            if (status := self._greet(deadline)) is not None:
                 return status
             if child is not None and (code := child.poll()) not in (None, 0):
                 raise EngineError(
@@ -114,15 +117,17 @@ class Connection:
                 child = process.spawn(idle_minutes)
             time.sleep(0.05)
         raise EngineError(
-            f"the engine did not answer within {wait_s:.0f} seconds",
+            f"the engine did not answer within {wait_s:g} seconds",
             hint="see: wb engine log; if it hangs: wb engine stop --force",
         )
 
-    def _greet(self) -> dict[str, Any] | None:
-        if not process.socket_path().exists():
+    def _greet(self, deadline: float) -> dict[str, Any] | None:
+        """Its status, `None` where it does not tell; asked until `deadline` (monotonic)."""
+        left = min(ANSWER_S, deadline - time.monotonic())
+        if left <= 0 or not process.socket_path().exists():
             return None
         with contextlib.suppress(EngineError):
-            return self.status()
+            return self._json("GET", "/wb/status", left)
         return None
 
     def status(self) -> dict[str, Any]:
@@ -131,19 +136,20 @@ class Connection:
 
     def stop(self, wait_s: float = 10) -> None:
         """End it and wait until it is gone. Raises `EngineError` where it does not go."""
-        with contextlib.suppress(EngineError):
-            self._json("POST", "/wb/stop")
         deadline = time.monotonic() + wait_s
-        while self._still_there():
+        with contextlib.suppress(EngineError):
+            self._json("POST", "/wb/stop", min(ANSWER_S, wait_s))
+        while self._still_there(deadline):
             if time.monotonic() > deadline:
                 raise EngineError(
-                    f"the engine {self.pid} does not stop", hint="wb engine stop --force"
+                    f"the engine {self.pid} did not stop within {wait_s:g} seconds",
+                    hint="wb engine stop --force",
                 )
             time.sleep(0.05)
         self.close()
 
-    def _still_there(self) -> bool:
-        status = self._greet()
+    def _still_there(self, deadline: float) -> bool:
+        status = self._greet(deadline)
         # Someone may have started another one meanwhile: that is not the one we stopped.
         return process.is_running() if status is None else status["pid"] == self.pid
 
@@ -173,9 +179,9 @@ class Connection:
             )
         return self._http
 
-    def _json(self, verb: str, path: str) -> dict[str, Any]:
-        with self._explained():
-            response = self._client().request(verb, path, timeout=10.0)
+    def _json(self, verb: str, path: str, within_s: float = ANSWER_S) -> dict[str, Any]:
+        with self._explained(within_s):
+            response = self._client().request(verb, path, timeout=within_s)
             _raise_for(response.status_code, response.content)
             return response.json()
 
@@ -203,7 +209,10 @@ class Connection:
         Leaving early closes the connection, which cancels the request at the other end.
         """
         stopped = as_call(cancelled)
-        with self._explained(), self._client().stream("POST", path, json=body) as response:
+        with (
+            self._explained(_SILENCE_S),
+            self._client().stream("POST", path, json=body) as response,
+        ):
             if response.status_code != 200:
                 _raise_for(response.status_code, response.read())
             for line in response.iter_lines():
@@ -220,14 +229,16 @@ class Connection:
         raise self._died("it closed the connection")
 
     @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explained(self, within_s: float) -> Iterator[None]:
         import httpx
 
         try:
             yield
         except httpx.TimeoutException as error:
             raise EngineError(
-                f"the engine {self.pid or ''} has been silent for too long".replace("  ", " "),
+                f"the engine {self.pid or ''} said nothing for {within_s:g} seconds".replace(
+                    "  ", " "
+                ),
                 hint="see: wb engine log; if it hangs: wb engine stop --force",
                 kind="engine_silent",
             ) from error

@@ -2,7 +2,7 @@
 
 Guarantee: however an exchange ends (answered, failed, the client gone) its tickets are cancelled
 and forgotten. A stream says something at least once a second, so that a silent engine is a dead
-one.
+one; where the work itself stands still for `stall_s` it says what it is at.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from sessions.errors import WbError
 from sessions.ids import new_id
 from workbench.engine.mailbox import Mailbox
-from workbench.engine.protocol import MAX_BODY, ChatRequest
+from workbench.engine.protocol import MAX_BODY, STILL, ChatRequest
 from workbench.engine.telling import WAITING, Told, choice, sse, usage
 from workbench.engine.worker import Event, Progress, Result, Ticket
 from workbench.errors import (
@@ -111,6 +111,27 @@ def error_response(error: WbError) -> JSONResponse:
     return JSONResponse(error_json(error), status, headers)
 
 
+class Stall:
+    """Tells one client that the work stands still: after `after_s` seconds, and as often again."""
+
+    def __init__(self, at: Callable[[], tuple[str, float] | None], after_s: float) -> None:
+        """Begin.
+
+        Args:
+            at: What the worker is at, and for how many seconds without progress.
+            after_s: `stall_s` of the settings.
+        """
+        self._at, self._after_s = at, after_s
+        self._times = 0
+
+    def told(self) -> str:
+        """What is to be said now; mostly nothing."""
+        what, seconds = self._at() or ("", 0.0)
+        times = int(seconds // self._after_s)
+        before, self._times = self._times, times
+        return f"{STILL} for {seconds:.0f} s: {what}" if times > before else ""
+
+
 class Exchange:
     """One client's request on its way through the worker."""
 
@@ -119,6 +140,7 @@ class Exchange:
         request: Request,
         submit: Callable[[list[Ticket]], None],
         forget: Callable[[str], object],
+        stall: Stall,
     ) -> None:
         """Begin an exchange.
 
@@ -126,11 +148,13 @@ class Exchange:
             request: What came in.
             submit: Queues its tickets.
             forget: Called with its id when it is over.
+            stall: Says where the work stands still.
         """
         self.id = request.headers.get("x-wb-request") or new_id()
         self._request = request
         self._submit = submit
         self._forget = forget
+        self._stall = stall
         self._events: Mailbox[tuple[int, Event, str]] = Mailbox()
         self._tickets: list[Ticket] = []
 
@@ -164,7 +188,8 @@ class Exchange:
         while True:
             found = await self._next()
             if not found:
-                yield WAITING
+                still = self._stall.told()
+                yield sse({"progress": {"stage": still, "share": 0.0}}) if still else WAITING
             for _, event, _ in found:
                 if isinstance(event, Progress):
                     yield sse({"progress": {"stage": event.stage, "share": event.share}})
@@ -238,7 +263,8 @@ class Exchange:
         while len(told.answers) < len(wanted.decodings):
             found = await self._next()
             if not found:
-                yield WAITING
+                still = self._stall.told()
+                yield told.progress(Progress(still, 0.0)) if still else WAITING
             said = []
             for index, event, visible in found:
                 if isinstance(event, WbError):

@@ -20,6 +20,7 @@ from workbench.errors import EngineError
 
 _LOG_LIMIT = 4 * 1024 * 1024
 DEFAULT_IDLE_MINUTES = 30.0
+DEFAULT_STALL_S = 30.0
 
 
 def socket_path() -> Path:

@@ -24,7 +24,7 @@ from sessions.environment import versions
 from sessions.errors import WbError
 from sessions.version import wb_version
 from workbench.engine import process
-from workbench.engine.exchange import Exchange, error_response, read_body
+from workbench.engine.exchange import Exchange, Stall, error_response, read_body
 from workbench.engine.protocol import OWNER, PROTOCOL, read_adapters, read_chat, read_messages
 from workbench.engine.worker import Ticket, Worker
 from workbench.errors import UnknownName, UsageError
@@ -39,6 +39,7 @@ class Engine:
     def __init__(self, worker: Worker, idle_s: float, leave: Callable[[], None]) -> None:
         self.worker = worker
         self.idle_s = idle_s
+        self.stall_s = float(os.environ.get("WB_ENGINE_STALL_S") or process.DEFAULT_STALL_S)
         self.leave = leave
         self.tickets: dict[str, list[Ticket]] = {}
         self.started = time.time()
@@ -68,7 +69,8 @@ class Engine:
 
     def exchange(self, request: Request) -> Exchange:
         """A new exchange, forgotten when it ends."""
-        return Exchange(request, self.submit, lambda ident: self.tickets.pop(ident, None))
+        stall = Stall(self.worker.at, self.stall_s)
+        return Exchange(request, self.submit, lambda ident: self.tickets.pop(ident, None), stall)
 
     async def chat(self, request: Request) -> Response:
         """`POST /v1/chat/completions`."""
@@ -213,10 +215,10 @@ async def serve(idle_minutes: float) -> None:
             loop.call_soon_threadsafe(engine.shut_down)
 
     server = Server(config)
-    worker = Worker()
+    loop = asyncio.get_running_loop()
+    worker = Worker(lambda: loop.call_soon_threadsafe(engine.shut_down))
     engine = Engine(worker, idle_minutes * 60, lambda: setattr(server, "should_exit", True))
     config.app = engine.app()
-    loop = asyncio.get_running_loop()
     worker.start()
     watcher = asyncio.create_task(engine.watch_idle())
     listener = process.bind_socket()

@@ -40,10 +40,7 @@ class Told:
     ) -> str:
         """One event of the worker; `visible` is the text of the answer up to it."""
         if isinstance(event, Progress):
-            told = {"progress": {"stage": event.stage, "share": event.share}}
-            # Other clients look into `choices[0]` of whatever comes.
-            body = self.head | {"choices": [], "wb": told}
-            return sse(body) if self._wanted.progress else WAITING
+            return self.progress(event)
         shown = self._shown[index]
         if isinstance(event, Token):
             entry = {"content": [token_json(event)]} if self._wanted.logprobs else None
@@ -59,6 +56,13 @@ class Told:
         last = self._chunk(index, {"content": rest} if rest else {}, **more)
         last |= {"system_fingerprint": fingerprint()}
         return sse(last | {"wb": {"answer": answer_json(event), "index": index}})
+
+    def progress(self, event: Progress) -> str:
+        """How far a load is, or that nothing gets on, for those who asked to be told."""
+        told = {"progress": {"stage": event.stage, "share": event.share}}
+        # Other clients look into `choices[0]` of whatever comes.
+        body = self.head | {"choices": [], "wb": told}
+        return sse(body) if self._wanted.progress else WAITING
 
     def _chunk(self, index: int, delta: dict[str, Any], **more: Any) -> dict[str, Any]:
         choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": None}

@@ -170,7 +170,7 @@ def request_of(ticket: Ticket) -> Request:
     told = ticket.told
 
     def cancelled() -> bool:  # before each token, once
-        return next(asked) >= told and ticket.cancelled.is_set()
+        return next(asked) >= told and ticket.asked_to_end()
 
     return Request(ticket.messages, ticket.decoding, ticket.labels, cancelled, ticket.started)
 

@@ -3,7 +3,10 @@
 Guarantee: none starves. Chat requests for the model at hand join the running batch at its next
 token, in the order of the queue; the first one that cannot join (another model, an explanation,
 beams) closes the door until it has been served. A failure belongs to its ticket and leaves the
-thread alive. Not for HTTP: `server` puts tickets in and hands their events on.
+thread alive; one outside of any ticket's own work (no memory, a module that cannot be imported)
+answers all that were under way, and the model is loaded anew; where even that fails all are told
+and `on_death` is called. Work that does not get on is told by `stalled`. Not for HTTP: `server`
+puts tickets in and hands their events on.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import contextlib
 import os
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from sessions.errors import WbError
 from workbench.engine.decoding import Decoding
 from workbench.errors import Cancelled, EngineError
+from workbench.models.activity import at, doing, given_up_by, progressed
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, Message, Token
 
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
     from workbench.engine.prefix import PrefixCache
     from workbench.models.base import LoadedModel
 
+_WORK = {"chat": "answering", "explain": "explaining an answer", "load": "reading adapters"}
 MAX_ROWS = 32  # decoded together; more would make each one's tokens come slowly
 
 
@@ -78,6 +84,11 @@ class Ticket:
     told: int = 0
     columns: int = 0
 
+    def asked_to_end(self) -> bool:
+        """Whether it was cancelled; who asks got on with it."""
+        progressed()
+        return self.cancelled.is_set()
+
     @property
     def joins(self) -> bool:
         """Whether it can be decoded together with others."""
@@ -87,14 +98,20 @@ class Ticket:
 class Worker(threading.Thread):
     """Serves tickets until `stop`."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_death: Callable[[], None] = lambda: None) -> None:
+        """Begin without a model.
+
+        Args:
+            on_death: Called, in this thread, when it cannot go on; everyone has been told.
+        """
         super().__init__(name="model", daemon=True)
+        self._on_death = on_death
+        self._open: dict[int, Ticket] = {}  # taken out of the queue and not answered yet
         self._queue: deque[Ticket] = deque()
         self._arrived = threading.Condition()
         self._stopping = False
         self._loaded: LoadedModel | None = None
         self._prefixes: PrefixCache | None = None
-        self.serving = 0  # tickets taken out of the queue and not answered yet
         self.loading: ModelSpec | None = None
         self.served = 0
         self.tokens = 0
@@ -105,9 +122,12 @@ class Worker(threading.Thread):
     def submit(self, ticket: Ticket) -> None:
         """Put a ticket at the end of the queue."""
         with self._arrived:
-            self.last_active = time.monotonic()
-            self._queue.append(ticket)
-            self._arrived.notify()
+            if not self._stopping:
+                self.last_active = time.monotonic()
+                self._queue.append(ticket)
+                self._arrived.notify()
+                return
+        ticket.emit(EngineError("the engine is stopping"), "")
 
     def stop(self) -> None:
         """Refuse what waits and end after the step under way."""
@@ -119,9 +139,18 @@ class Worker(threading.Thread):
             ticket.emit(EngineError("the engine is stopping"), "")
 
     @property
+    def serving(self) -> int:
+        """Tickets taken out of the queue and not answered yet."""
+        return len(self._open)
+
+    @property
     def busy(self) -> bool:
         """Whether anything waits or is being served."""
         return bool(self._queue) or self.serving > 0
+
+    def at(self) -> tuple[str, float] | None:
+        """What the thread is at, and seconds without progress; `None` where it idles."""
+        return at(self.ident)
 
     def status(self) -> dict[str, Any]:
         """What it holds and does."""
@@ -134,6 +163,7 @@ class Worker(threading.Thread):
             "memory_bytes": loaded.memory_bytes() if loaded else 0,
             "queue": len(self._queue),
             "serving": self.serving,
+            "doing": {"what": now[0], "silent_s": now[1]} if (now := self.at()) else None,
             "served": self.served,
             "tokens": self.tokens,
             "prefix_cache": self._prefixes.status() if self._prefixes else _no_prefixes(),
@@ -143,16 +173,53 @@ class Worker(threading.Thread):
 
     def run(self) -> None:
         """Serve until told to stop."""
-        with contextlib.suppress(Exception):
-            # The first request should not pay for these seconds of importing.
+        try:
+            given_up_by(self._given_up)
+            self._warm_up()
+            while (ticket := self._next()) is not None:
+                try:
+                    self._serve(ticket)
+                except BaseException as error:  # the queue goes on, whatever it is
+                    self._start_over(error)
+                finally:
+                    self.last_active = time.monotonic()
+        except BaseException as error:
+            self._die(error)
+
+    def _warm_up(self) -> None:
+        """Import what the first request should not pay these seconds for."""
+        with contextlib.suppress(Exception), doing("importing torch and transformers"):
             import workbench.engine.together
             import workbench.models.qwen2_vl  # noqa: F401
-        while (ticket := self._next()) is not None:
-            try:
-                self._serve(ticket)
-            finally:
-                self.serving = 0
-                self.last_active = time.monotonic()
+
+    def _given_up(self) -> bool:
+        """Whether nobody waits any more for what is under way."""
+        under_way = list(self._open.values())
+        return bool(under_way) and all(ticket.cancelled.is_set() for ticket in under_way)
+
+    def _start_over(self, error: BaseException) -> None:
+        """Tell those under way why they have no answer, and drop the model."""
+        failure = _broke(error, "ask again: the model is loaded anew; see: wb engine log")
+        self._answer_all(list(self._open.values()), failure)
+        self.loading = None
+        self._unload()
+
+    def _die(self, error: BaseException) -> None:
+        """Tell everyone, and whoever runs this thread."""
+        with self._arrived:
+            self._stopping = True
+            waiting, self._queue = list(self._queue), deque()
+        try:
+            failure = _broke(error, "ask again: a new engine is started; see: wb engine log")
+            self._answer_all([*self._open.values(), *waiting], failure)
+        finally:
+            self._on_death()
+
+    def _answer_all(self, tickets: Sequence[Ticket], failure: WbError) -> None:
+        self._open.clear()
+        for ticket in tickets:
+            with contextlib.suppress(Exception):
+                ticket.emit(failure, "")
 
     def _next(self) -> Ticket | None:
         with self._arrived:
@@ -160,8 +227,11 @@ class Worker(threading.Thread):
                 self._arrived.wait()
             if self._stopping:
                 return None
-            self.serving = 1
-            return self._queue.popleft()
+            return self._taken(self._queue.popleft())
+
+    def _taken(self, ticket: Ticket) -> Ticket:
+        self._open[id(ticket)] = ticket
+        return ticket
 
     # -- what tickets that are decoded together ask of it (`together.Queue`) ------------------
 
@@ -179,14 +249,14 @@ class Worker(threading.Thread):
                 and not self._stopping
                 and fits(found, self._queue[0])
             ):
-                found.append(self._queue.popleft())
-                self.serving += 1
+                found.append(self._taken(self._queue.popleft()))
         return found
 
     def put_back(self, tickets: Sequence[Ticket]) -> None:
         """Serve these before all others, in their order."""
         with self._arrived:
-            self.serving -= len(tickets)
+            for ticket in tickets:
+                self._open.pop(id(ticket), None)
             if not self._stopping:
                 self._queue.extendleft(reversed(tickets))
                 return
@@ -196,12 +266,13 @@ class Worker(threading.Thread):
     def tell(self, ticket: Ticket, token: Token, visible: str) -> None:
         """Hand a token on."""
         self.tokens += 1
+        progressed()
         ticket.emit(token, visible)
 
     def finish(self, ticket: Ticket, event: Event, visible: str = "") -> None:
         """Hand the last event of a ticket on."""
         self.served += 1
-        self.serving -= 1
+        self._open.pop(id(ticket), None)
         ticket.identity = self._loaded.identity if self._loaded is not None else ""
         ticket.emit(event, visible)
 
@@ -213,15 +284,17 @@ class Worker(threading.Thread):
                 self._unload()
                 self.finish(ticket, Result({"released": True}))
                 return
-            loaded = self._ensure(ticket)
-            if ticket.joins:
-                from workbench.engine.prefix import PrefixCache
-                from workbench.engine.together import Together
+            with doing(f"loading {ticket.spec.model}"):
+                loaded = self._ensure(ticket)
+            with doing(_WORK[ticket.kind]):
+                if ticket.joins:
+                    from workbench.engine.prefix import PrefixCache
+                    from workbench.engine.together import Together
 
-                self._prefixes = self._prefixes or PrefixCache()
-                Together(self, loaded, self._prefixes).run(ticket)
-            else:
-                self.finish(ticket, self._alone(loaded, ticket))
+                    self._prefixes = self._prefixes or PrefixCache()
+                    Together(self, loaded, self._prefixes).run(ticket)
+                else:
+                    self.finish(ticket, self._alone(loaded, ticket))
         except WbError as error:
             self.finish(ticket, error)
         except Exception as error:
@@ -237,12 +310,8 @@ class Worker(threading.Thread):
         if ticket.kind == "explain":
             from workbench.explain.request import explain_request
 
-            done = ticket.cancelled.is_set
-            return Result(
-                explain_request(
-                    loaded, {**ticket.body, "messages": ticket.messages}, cancelled=done
-                )
-            )
+            body = {**ticket.body, "messages": ticket.messages}
+            return Result(explain_request(loaded, body, cancelled=ticket.asked_to_end))
         from workbench.engine.beams import search
         from workbench.engine.together import request_of
 
@@ -291,11 +360,12 @@ class Worker(threading.Thread):
         ticket.emit(Progress("find", 0.0), "")
         check_spec(ticket.spec)  # what is refused anyway costs nobody the model at hand
         self._unload()  # two models need not fit together
-        return load_model(
-            ticket.spec,
-            lambda stage, share: ticket.emit(Progress(stage, share), ""),
-            ticket.cancelled.is_set,
-        )
+
+        def tell(stage: str, share: float) -> None:
+            progressed(f"loading {ticket.spec.model}: {stage}")
+            ticket.emit(Progress(stage, share), "")
+
+        return load_model(ticket.spec, tell, ticket.asked_to_end)
 
     def _unload(self) -> None:
         if self._loaded is None:
@@ -310,6 +380,19 @@ class Worker(threading.Thread):
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+
+def _broke(error: BaseException, hint: str) -> EngineError:
+    """What took the thread out of its work, in one line; its traceback goes to the log."""
+    with contextlib.suppress(Exception):
+        traceback.print_exception(error)
+    first = (str(error).strip().splitlines() or [""])[0]
+    name = type(error).__name__
+    return EngineError(
+        f"the engine's work broke off: {f'{name}: {first}' if first else name}"[:500],
+        hint=hint,
+        kind="engine_broke",
+    )
 
 
 def _no_prefixes() -> dict[str, Any]:

@@ -11,11 +11,15 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from sessions.errors import WbError
 from workbench.errors import ModelError, PromptTooLong
+from workbench.models.activity import bounded
 from workbench.sample import Conversation, ImageRef
 
 if TYPE_CHECKING:
     from workbench.models.base import LoadedModel
+
+TEMPLATE_S = 30.0  # a template takes milliseconds; one with a loop would keep everyone waiting
 
 
 def special_pattern(tokenizer: Any, processor: Any) -> re.Pattern[str]:
@@ -62,7 +66,8 @@ def render_chat(loaded: LoadedModel, conversation: Conversation, *, open_turn: b
         open_turn: Open the assistant's turn behind them.
 
     Raises:
-        ModelError: The template refuses the conversation (a role that it does not know, say).
+        ModelError: The template refuses the conversation (a role that it does not know, say), or
+            does not end within `TEMPLATE_S`.
     """
     pattern = special_pattern(loaded.tokenizer, loaded.processor)
     template = getattr(loaded.processor, "chat_template", None) or loaded.tokenizer.chat_template
@@ -72,10 +77,16 @@ def render_chat(loaded: LoadedModel, conversation: Conversation, *, open_turn: b
         text = "\n".join(disarm(m.text, pattern) for m in conversation if m.text)
         return str(token) * images + text
     messages = chat_messages(conversation, pattern)
-    try:
+
+    def render() -> str:
         return loaded.processor.apply_chat_template(
             messages, tokenize=False, add_generation_prompt=open_turn, chat_template=template
         )
+
+    try:
+        return bounded(f"rendering the chat template of {loaded.path.name}", TEMPLATE_S, render)
+    except WbError:
+        raise
     except Exception as error:  # jinja raises whatever a template asks it to
         raise ModelError(
             f"the chat template of {loaded.path.name} refused the conversation: {error}",

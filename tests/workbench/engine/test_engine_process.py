@@ -150,3 +150,23 @@ def test_the_client_needs_no_torch_and_importing_it_no_httpx():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert json.loads(out.stdout) == []
+
+
+def test_an_engine_that_hangs_is_told_in_the_time_that_the_message_names(engine):
+    """Stopped in its tracks it holds lock and socket, and answers nothing."""
+    os.kill(engine.pid, signal.SIGSTOP)
+    try:
+        for wait_s in (0.5, 2.0):
+            started = time.monotonic()
+            with pytest.raises(EngineError, match=f"within {wait_s:g} seconds") as caught:
+                Engine.connect(start=False, wait_s=wait_s)
+            took = time.monotonic() - started
+            assert wait_s <= took < wait_s + 1.5
+            assert "--force" in caught.value.hint
+        started = time.monotonic()
+        with pytest.raises(EngineError, match="did not stop within 1 seconds"):
+            engine.stop(wait_s=1)
+        assert time.monotonic() - started < 3
+    finally:
+        os.kill(engine.pid, signal.SIGCONT)
+    assert gone(engine.pid, wait_s=30)  # what it was asked meanwhile it does

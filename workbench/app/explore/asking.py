@@ -18,6 +18,7 @@ from workbench.app.explore.asked import Asked, answer_of, asked_of, messages_of
 from workbench.app.explore.history_book import Earlier, HistoryBook
 from workbench.app.explore.prompting import Prompting
 from workbench.app.explore.stream import Stream
+from workbench.engine.protocol import STILL
 from workbench.errors import Cancelled, UsageError
 from workbench.text import clean
 
@@ -165,8 +166,9 @@ class Asking(Prompting):
     def _say_loading(self, uid: str, stage: str, share: float) -> None:
         if uid == self.uid and self.asking and not self.answer.tokens:
             done = share >= 1
+            still = "waiting" if stage.startswith(STILL) else f"loading {share:.0%}"
             self.answer.say(
-                "reading the prompt" if done else f"loading {share:.0%}",
+                "reading the prompt" if done else still,
                 "" if done else f"{stage} · esc gives up",
             )
 
