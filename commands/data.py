@@ -82,6 +82,8 @@ def info(dataset: str, as_json: bool) -> None:
         words += f", {facts['cached']:,} of them cached" if "cached" in facts else ""
         words += f", revision {facts['revision']}" if facts.get("revision") else ""
         click.echo(clean(f"{'split':<12} {split}: {words}", newlines=False))
+        for root in facts.get("images_in", ()):
+            click.echo(clean(f"{'images in':<12} {split}: {root}", newlines=False))
         for note in facts.get("notes", ()):
             click.echo(clean(f"{'note':<12} {split}: {note}", newlines=False))
 

@@ -106,7 +106,7 @@ def add(
         read=wish.read,
         description=wish.description,
         licence=wish.licence,
-        image_root=str(_image_root(wish, parts, kind)),
+        image_root=_image_root(wish, parts, kind),
         recipe=wish.recipe,
     )
     fits = fitting_presets(named_file(files[0])[1]) if kind == "folder" and not like else []
@@ -230,16 +230,17 @@ def _split(parts: list[SplitFile], wish: Wishes) -> tuple[SplitFile, ...]:
     return tuple(found)
 
 
-def _image_root(wish: Wishes, parts: Sequence[SplitFile], kind: str) -> Path:
+def _image_root(wish: Wishes, parts: Sequence[SplitFile], kind: str) -> str:
+    """The root of all files where one was named, or is common to them; else empty."""
     if wish.image_root:
         root = Path(wish.image_root).expanduser().resolve()
         if not root.is_dir():
             raise UsageError(f"the image root {root} is not a folder", hint="pass --image-root")
-        return root
-    first = Path(parts[0].path)
+        return str(root)
     if kind == "table":
-        return first.parent
-    return first if len({part.path for part in parts}) == 1 else first.parent
+        return ""  # each file's own folder
+    first = Path(parts[0].path)
+    return str(first if len({part.path for part in parts}) == 1 else first.parent)
 
 
 def _count(mapping: TableMapping) -> tuple[TableMapping, int]:
@@ -264,7 +265,7 @@ def _note(mapping: TableMapping) -> TableMapping:
     files = []
     for part in mapping.files:
         notes = JoinedFile(mapping.recipe, part).problems()
-        root = mapping.root_of(part.split)
+        root = mapping.root_of(part)
         notes += missing_images(part, mapping.images, mapping.recipe, root)
         files.append(dataclasses.replace(part, notes=tuple(notes)))
     return dataclasses.replace(mapping, files=tuple(files))

@@ -36,6 +36,8 @@ def describe_dataset(name: str) -> dict[str, Any]:
             "notes": getattr(source, "notes", []),
             "revision": source.revision,
         }
+        if roots := getattr(source, "image_roots", ()):
+            details[split]["images_in"] = list(roots)
         body["splits"][split] = source.length
     return body | {"split_details": details}
 

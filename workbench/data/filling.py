@@ -117,7 +117,7 @@ def _fill_labels(mapping: TableMapping, wish: Wishes, reader: RowReader) -> Tabl
     if mapping.label and not labels and closed:
         counts: Counter[str] = Counter()
         rows = 0
-        mapper = RowMapper(mapping)
+        mapper = RowMapper(mapping, mapping.files[0])
         for row in reader.scan([mapping.label.partition(".")[0]]):
             rows += 1
             word = None if row.error else mapper.label_of(row.values)

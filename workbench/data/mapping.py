@@ -20,7 +20,7 @@ from workbench.data.readers.opening import ReadOptions
 from workbench.errors import DataError, UsageError
 from workbench.sample import Task
 
-VERSION = 1
+VERSION = 2
 _LISTS = ("labels", "references", "explanations", "images", "metadata")
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
 
@@ -34,7 +34,7 @@ class SplitFile:
         rows: How many rows there were when it was added.
         bad: How many of them could not be read whole.
         beside: What is joined to it, by role: further files of a known layout.
-        image_root: Where the split's images lie; empty for the mapping's own.
+        image_root: Where its images lie; empty for the mapping's own.
         notes: What was found wrong with it when it was added, in words.
     """
 
@@ -64,7 +64,8 @@ class TableMapping:
         references: Columns with further accepted answers or captions; lists are taken apart.
         images: Column or template each; a column may hold paths, URLs, bytes or lists of them;
             `{split}` in a template is the split's name.
-        image_root: Folder that relative paths start from and that no path may leave.
+        image_root: Folder that relative paths of all files start from and that no path may
+            leave; empty for the folder that each file lies in.
         objects: Column of the object boxes, with its format: `structured_rep:nlvr1`.
         metadata: Columns kept beside; "*" for all that are not mapped.
         fetch: Images at URLs may be fetched when their pixels are needed.
@@ -93,10 +94,11 @@ class TableMapping:
     licence: str = ""
     recipe: str = ""
 
-    def root_of(self, split: str) -> str:
-        """The folder that the images of a split lie in."""
-        own = (file.image_root for file in self.files if file.split == split)
-        return next(filter(None, own), self.image_root)
+    def root_of(self, part: SplitFile) -> str:
+        """The folder that the images of a file lie in; empty for files that are elsewhere."""
+        if said := part.image_root or self.image_root:
+            return said
+        return "" if self.kind == "hub" else str(Path(part.path).parent)
 
     @property
     def splits(self) -> dict[str, int | None]:
@@ -168,10 +170,25 @@ def load_mapping(path: Path) -> TableMapping:
             f"{path} is of version {version!r}, this wb reads {VERSION}", hint="update wb"
         )
     mapping = mapping_of(body, str(path))
+    if version < 2:
+        mapping = _with_own_roots(mapping)
     if mapping.name != path.stem:
         raise DataError(
             f"{path} calls its dataset {mapping.name!r}", hint=f'write name = "{path.stem}" in it'
         )
+    return mapping
+
+
+def _with_own_roots(mapping: TableMapping) -> TableMapping:
+    """A mapping of version 1, which wrote the first file's folder down as the root of all files.
+
+    Where another file lies elsewhere its rows would show the first one's pictures: that root is
+    taken for one that nobody named, and each file's paths start from its own folder.
+    """
+    first, *others = (str(Path(part.path).parent) for part in mapping.files)
+    unsaid = mapping.kind == "table" and not mapping.recipe and mapping.image_root == first
+    if unsaid and any(folder != first for folder in others):
+        return dataclasses.replace(mapping, image_root="")
     return mapping
 
 

@@ -23,7 +23,7 @@ from workbench.data.columns import (
     value_of,
 )
 from workbench.data.known.places import find_image
-from workbench.data.mapping import TableMapping
+from workbench.data.mapping import SplitFile, TableMapping
 from workbench.data.objects import FORMATS
 from workbench.errors import DataError
 from workbench.sample import ImageRef, Sample
@@ -36,13 +36,15 @@ class RowMapper:
 
     Args:
         mapping: What is what.
-        split: Fills `{split}` in the templates of images.
+        part: The file that the rows are of: its images' root, and the split that fills
+            `{split}` in the templates of images.
     """
 
-    def __init__(self, mapping: TableMapping, split: str = "") -> None:
+    def __init__(self, mapping: TableMapping, part: SplitFile) -> None:
         self.mapping = mapping
-        self._split = {"split": split} if any("{split}" in s for s in mapping.images) else {}
-        root = mapping.root_of(split)
+        split = {"split": part.split}
+        self._split = split if any("{split}" in s for s in mapping.images) else {}
+        root = mapping.root_of(part)
         self._root = Path(root).resolve() if root else None
         column, _, self._object_format = mapping.objects.rpartition(":")
         self._object_column = column
@@ -82,7 +84,7 @@ class RowMapper:
             label=label,
             references=self._references(row, label),
             explanations=tuple(t for c in mapping.explanations for t in texts_in(value_of(row, c))),
-            metadata=self._metadata(row),
+            metadata=self._metadata(row, images),
             task=mapping.task,
             labels=mapping.labels,
             error="; ".join(problems) or None,
@@ -167,7 +169,7 @@ class RowMapper:
         except DataError:
             return ImageRef(name=text)
 
-    def _metadata(self, row: Mapping[str, Any]) -> dict[str, Any]:
+    def _metadata(self, row: Mapping[str, Any], images: tuple[ImageRef, ...]) -> dict[str, Any]:
         kept = {
             column: jsonable(value)
             for column, value in row.items()
@@ -177,12 +179,17 @@ class RowMapper:
             kept.setdefault(column, jsonable(pick(row, column)))
         if self._object_column and self._object_format in FORMATS:
             kept.pop(self._object_column, None)
-            try:
-                read = FORMATS[self._object_format][1]
-                kept["objects"] = read(pick(row, self._object_column))
-            except (ValueError, TypeError, KeyError):
-                kept["objects"] = []
+            kept |= self._objects(pick(row, self._object_column), images)
         return kept
+
+    def _objects(self, value: Any, images: tuple[ImageRef, ...]) -> dict[str, Any]:
+        """`objects`, a list per image, and why an image has none: `objects_left_out`."""
+        try:
+            found = FORMATS[self._object_format][1](value, [ref.name for ref in images])
+        except (ValueError, TypeError, KeyError) as error:
+            return {"objects": [], "objects_left_out": f"{self._object_column}: {error}"}
+        said = {"objects_left_out": found.left_out} if found.left_out else {}
+        return {"objects": found.boxes} | said
 
     def _hash(self, row: Mapping[str, Any]) -> str:
         """16 hex digits of the fields that the mapping names, as they were written."""

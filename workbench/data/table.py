@@ -82,7 +82,7 @@ class TableSource:
                 f"{mapping.name} has no split {split!r}", hint=f"it has {', '.join(mapping.splits)}"
             )
         self._files = self._open_files()
-        self._mapper = RowMapper(mapping, split)
+        self._mappers = [RowMapper(mapping, part) for part in self._parts]
         self._index, self.revision = self._open_index()
         self.length: int | None = self._index.length
         self.notes = [note for part in self._parts for note in part.notes]
@@ -134,6 +134,12 @@ class TableSource:
         found = self._index.per_file()
         return [found.get(number, (0, 0)) for number in range(len(self._parts))]
 
+    @property
+    def image_roots(self) -> tuple[str, ...]:
+        """The folders that relative image paths start from, each once; none without images."""
+        roots = (self.mapping.root_of(part) for part in self._parts if self.mapping.images)
+        return tuple(dict.fromkeys(filter(None, roots)))
+
     def close(self) -> None:
         """Let files and index go; dropping the source does the same."""
         with self._lock:
@@ -180,19 +186,21 @@ class TableSource:
     def _sample(self, entry: Entry, readers: Readers) -> Sample:
         """Read one row and make its sample; whatever is wrong with it is in `.error`."""
         uid, error, at = self._uid(entry), entry.error, f"row {entry.number}: "
+        mapper = self._mappers[entry.file]
         try:
             row = readers.reader(entry.file).read(entry.place)
         except DataError as failed:
-            return self._mapper.sample(uid, {}, at + failed.message)
+            return mapper.sample(uid, {}, at + failed.message)
         if error is None and row.error is not None:  # it was whole when it was indexed
-            return self._mapper.sample(uid, {}, f"{at}{row.error}; the file may have changed")
-        if error is None and not self._same(entry.native, row.values):
+            return mapper.sample(uid, {}, f"{at}{row.error}; the file may have changed")
+        if error is None and not self._same(entry, row.values):
             error = "the file has changed since it was indexed; open the dataset again"
-            return self._mapper.sample(uid, {}, at + error)
-        return self._mapper.sample(uid, row.values, error and at + error)
+            return mapper.sample(uid, {}, at + error)
+        return mapper.sample(uid, row.values, error and at + error)
 
-    def _same(self, native: str, values: object) -> bool:
-        found = self._mapper.native(values)  # type: ignore[arg-type]
+    def _same(self, entry: Entry, values: object) -> bool:
+        native = entry.native
+        found = self._mappers[entry.file].native(values)  # type: ignore[arg-type]
         return native == found or (self.mapping.id == "auto" and native.startswith(f"{found}-"))
 
     def _open_index(self) -> tuple[Index, str]:
@@ -252,17 +260,17 @@ class TableSource:
 
     def _scan_file(self, number: int, reader: RowReader, keep: Filter) -> Iterator[Entry]:
         """Only what the id and the filters need is read, where the format allows it."""
-        made = self.mapping.id in ("hash", "auto")
+        made, mapper = self.mapping.id in ("hash", "auto"), self._mappers[number]
         columns = columns_of(self.mapping) if made else columns_in(self.mapping.id)
         wanted = {column.partition(".")[0] for column in (*columns, *keep.columns)}
         for row in reader.scan(sorted(wanted) if columns else None):
             error = row.error
             if error is None and not keep(row.values):
                 continue
-            native = self._mapper.native(row.values) if row.values and not (made and error) else ""
+            native = mapper.native(row.values) if row.values and not (made and error) else ""
             if not native:
                 error = error or f"it has no id in {self.mapping.id!r}"
-                native = f"bad-{row.digest}" if row.digest else self._mapper.fallback_id(row.values)
+                native = f"bad-{row.digest}" if row.digest else mapper.fallback_id(row.values)
             yield Entry(native, number, row.place, row.number, error)
 
 

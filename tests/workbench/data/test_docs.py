@@ -48,10 +48,10 @@ def test_every_option_of_add_and_every_preset_is_described():
 def test_the_mapping_that_the_page_shows_can_be_read(tmp_path: Path):
     import tomllib
 
-    from workbench.data.mapping import mapping_of
+    from workbench.data.mapping import VERSION, mapping_of
 
     block = re.search(r"^```toml\n(.*?)^```", (DOCS / "datasets.md").read_text(), re.S | re.M)
     assert block
     body = tomllib.loads(block[1])
-    assert body.pop("v") == 1
+    assert body.pop("v") == VERSION
     assert mapping_of(body, "the page").texts == {"question": "q"}

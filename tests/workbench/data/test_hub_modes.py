@@ -387,7 +387,8 @@ def test_boxes_of_objects_are_kept_from_a_hub_too(fast_hub):
     thing = {"x_loc": 3, "y_loc": 40, "size": 20, "type": "square", "color": "Yellow"}
     rows = [
         {"identifier": f"4011-{i}", "sentence": "There is a square.", "label": "true",
-         "structured_rep": [[thing], [thing], [thing]], "image": {"bytes": b"x"}}
+         "structured_rep": [[thing], [thing], [thing]],
+         "image": {"bytes": b"x", "path": f"dev-4011-{i}-0.png"}}
         for i in range(4)
     ]  # fmt: skip
     fast_hub.commit("someone/nlvr", {"data/dev-00000-of-00001.parquet": parquet(rows)})

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from tests.workbench.data.tables import write_lines, write_pictures
 from workbench.data.adding import add
+from workbench.data.objects import nlvr1_objects
 from workbench.data.source import get_sample, open_source
+
+BLUE, GREY = (0, 153, 255), (200, 200, 200)
 
 
 def write_nlvr1(root: Path) -> None:
@@ -28,11 +33,10 @@ def write_nlvr1(root: Path) -> None:
                 "structured_rep": [[], [thing], []],
             }
         )
-        for permutation in range(6):
-            picture = Image.new("RGBA", (400, 100), (200, 200, 200, 255))
-            picture.paste(
-                (0, 153, 255, 255), (153, 40, 173, 60) if permutation == 0 else (0, 0, 9, 9)
-            )
+        for permutation, order in enumerate(itertools.permutations(range(3))):
+            picture = Image.new("RGBA", (400, 100), (*GREY, 255))
+            left = 150 * order.index(1) + 3  # where the box of the middle has gone
+            picture.paste((*BLUE, 255), (left, 40, left + 20, 60))
             buffer = io.BytesIO()
             picture.save(buffer, "PNG")
             path = root / f"dev/images/7/dev-4011-{number}-{permutation}.png"
@@ -51,8 +55,42 @@ def test_nlvr1_shows_the_rendering_that_its_boxes_belong_to(tmp_path: Path):
     assert (thing["name"], thing["box"]) == ("blue square", [153, 40, 173, 60])
     image = sample.images[0].load()
     assert (image.mode, image.size) == ("RGB", (400, 100))
-    assert [image.getpixel(at) for at in ((153, 40), (172, 59))] == [(0, 153, 255)] * 2
-    assert image.getpixel((173, 60)) == (200, 200, 200)
+    assert [image.getpixel(at) for at in ((153, 40), (172, 59))] == [BLUE] * 2
+    assert image.getpixel((173, 60)) == GREY
+
+
+@pytest.mark.parametrize("rendering", range(6))
+def test_boxes_of_nlvr1_lie_on_objects_or_are_left_out_with_the_reason(tmp_path: Path, rendering):
+    write_nlvr1(tmp_path)
+    image = [f"dev/images/{{directory}}/dev-{{identifier}}-{rendering}.png"]
+    add("mine", tmp_path, like="nlvr1", image=image)
+    for sample in open_source("mine/dev").iter():
+        picture = sample.images[0].load()
+        for left, top, right, bottom in (o["box"] for o in sample.metadata["objects"][0]):
+            assert {picture.getpixel(at) for at in ((left, top), (right - 1, bottom - 1))} == {BLUE}
+        if rendering == 0:
+            assert sample.metadata["objects"][0] and "objects_left_out" not in sample.metadata
+        else:
+            assert f"-{rendering}.png' is rendering" in sample.metadata["objects_left_out"]
+
+
+def test_of_several_renderings_of_nlvr1_each_has_its_own_boxes_or_none(tmp_path: Path):
+    write_nlvr1(tmp_path)
+    image = [f"dev/images/{{directory}}/dev-{{identifier}}-{k}.png" for k in (4, 0)]
+    add("mine", tmp_path, like="nlvr1", image=image)
+    none, boxes = get_sample("mine/dev/4011-1").metadata["objects"]
+    assert none == [] and boxes[0]["box"] == [153, 40, 173, 60]
+
+
+def test_an_image_that_does_not_say_which_rendering_it_is_has_no_boxes(tmp_path: Path):
+    thing = {"x_loc": 3, "y_loc": 40, "size": 20, "type": "square", "color": "Yellow"}
+    row = {"identifier": "4011-2", "img": "a.png", "structured_rep": [[thing], [], []]}
+    write_pictures(tmp_path, ["a.png"])
+    add("mine", write_lines(tmp_path / "dev.json", [row]), id="identifier", image=["img"])
+    facts = get_sample("mine/dev/4011-2").metadata
+    assert facts["objects"] == [[]]
+    assert "'a.png' does not say which of the six renderings" in facts["objects_left_out"]
+    assert nlvr1_objects(row["structured_rep"])  # which it would have had, were it known
 
 
 def test_easy_vqa_is_triples_whose_ids_stay_when_rows_move(tmp_path: Path):
