@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from tests.workbench.app.explore_bench import bench
-from workbench.app.explore.image_view import decode_images
-from workbench.app.widgets.frames import Box, Look, Shown, arrange, make_frame
+from workbench.app.widgets.arrangement import Box, arrange
+from workbench.app.widgets.frames import Look, Shown, make_frame
+from workbench.app.widgets.pictures import decode_images
 from workbench.app.widgets.protocol import choose_protocol, passed_through
 from workbench.sample import ImageRef, Sample
 
@@ -150,7 +151,7 @@ def bad_images(folder: Path) -> dict[str, ImageRef]:
 
 def test_what_cannot_be_decoded_is_an_error_in_its_place(tmp_path):
     refs = bad_images(tmp_path)
-    shown = dict(zip(refs, decode_images(Sample("d/s/1", tuple(refs.values()))), strict=True))
+    shown = dict(zip(refs, decode_images(tuple(refs.values())), strict=True))
     assert all(shown[name].image is None and shown[name].error for name in ("gone", "cut", "empty"))
     assert shown["cmyk"].image is not None and shown["deep"].image is not None
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from textual.screen import Screen
 
-from workbench.app.explore.image_view import ImageView
 from workbench.app.explore.rows import RunView
 from workbench.app.explore.sample_list import SampleList
+from workbench.app.widgets.image_view import ImageView
 
 if TYPE_CHECKING:
     from collections.abc import Callable

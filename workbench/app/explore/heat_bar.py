@@ -17,19 +17,17 @@ class HeatBar(Static):
     """`heat ▁▂▃▅▇█ ‹False›  HiResCAM · margin · peak left (23, 41)   [ ] 50 %  c turbo`."""
 
     DEFAULT_CSS = """
-    HeatBar { height: 1; display: none; padding: 0 1; }
-    HeatBar.-on { display: block; }
+    HeatBar { height: 1; padding: 0 1; }
     """
 
     def show(self, heat: dict[str, Any] | None, look: Look, *, waiting: str = "") -> None:
-        """Say what lies over the image; hidden where nothing does.
+        """Say what lies over the image; blank where nothing does, so that no line moves.
 
         Args:
             heat: As `wb gradcam --json` prints it.
             look: How it is painted.
             waiting: What is being waited for.
         """
-        self.set_class(heat is not None or bool(waiting), "-on")
         if waiting:
             self.update(Text(f"{clean(waiting, newlines=False)} · Esc cancels", style="dim"))
             return

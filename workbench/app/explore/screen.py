@@ -22,12 +22,12 @@ from textual.widget import MountError
 from textual.widgets import Static
 
 from workbench.app.explore.going import Going
-from workbench.app.explore.image_view import ImageView
 from workbench.app.explore.keys import KEYS
 from workbench.app.explore.restored import decoding_of, look_of
 from workbench.app.explore.sample_list import SampleList
 from workbench.app.widgets.footer import BenchFooter
 from workbench.app.widgets.header import BenchHeader
+from workbench.app.widgets.image_view import ImageView
 from workbench.text import clean
 
 if TYPE_CHECKING:

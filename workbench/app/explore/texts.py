@@ -22,10 +22,13 @@ _SKIP = {"objects", "image_sizes", "sizes", "targets"}
 
 
 class Texts(VerticalScroll, can_focus=False):
-    """Roles and their texts; the label against the prediction; explanations; facts."""
+    """Roles and their texts; the label against the prediction; explanations; facts.
+
+    As high for a word as for a page: the picture above stays where it is from sample to sample.
+    """
 
     DEFAULT_CSS = """
-    Texts { height: auto; max-height: 40%; scrollbar-size-vertical: 1; }
+    Texts { height: 28%; min-height: 3; scrollbar-size-vertical: 1; }
     Texts > Static { height: auto; }
     """
 

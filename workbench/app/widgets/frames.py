@@ -1,4 +1,4 @@
-"""Pictures as lines of a terminal: arranged, scaled, heat laid over, drawn by one protocol.
+"""Pictures as lines of a terminal: scaled, heat laid over, drawn by one protocol.
 
 Guarantee: pure functions for worker threads; they import Pillow (and numpy, where there is heat)
 when called, touch no widget and ask the terminal nothing. Aspect ratios hold: a picture is as
@@ -7,7 +7,6 @@ large as fits and never stretched.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from workbench.app.widgets.arrangement import Box, arrange
 from workbench.app.widgets.terminal_graphics import iterm2, kitty, sixels
 from workbench.text import clean
 
@@ -25,18 +25,6 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from workbench.app.widgets.protocol import Protocol
-
-GAP = 2  # cells between two pictures
-
-
-@dataclass(frozen=True)
-class Box:
-    """Where a picture lies, in cells."""
-
-    x: int
-    y: int
-    width: int
-    height: int
 
 
 @dataclass(frozen=True)
@@ -87,70 +75,6 @@ class Frame:
     upload: str = ""
     remove: str = ""
     stamps: list[tuple[Box, str]] = field(default_factory=list)
-
-
-def arrange(
-    sizes: Sequence[tuple[int, int]],
-    area: tuple[int, int],
-    cell: tuple[int, int] = (1, 2),
-    caption: int = 1,
-) -> list[Box]:
-    """Place pictures in rows so that they are as large as they can be, centred.
-
-    Args:
-        sizes: (width, height) of each in pixels.
-        area: (columns, rows) of cells.
-        cell: (width, height) of a cell, in any unit.
-        caption: Lines kept below each picture.
-
-    Returns:
-        A box per picture, without its caption; at least one cell each.
-    """
-    columns, rows = area
-    best: list[Box] = []
-    best_area = -1.0
-    for across in range(1, len(sizes) + 1):
-        down = math.ceil(len(sizes) / across)
-        width = max(1, (columns - GAP * (across - 1)) // across)
-        height = max(1, rows // down - caption)
-        boxes = _rows_of(sizes, across, (width, height), cell, caption, area)
-        covered = sum(b.width * b.height for b in boxes)
-        fits = all(b.x + b.width <= columns and b.y + b.height <= rows for b in boxes)
-        if covered > best_area and (fits or not best):
-            best, best_area = boxes, covered
-    return best
-
-
-def _rows_of(
-    sizes: Sequence[tuple[int, int]],
-    across: int,
-    slot: tuple[int, int],
-    cell: tuple[int, int],
-    caption: int,
-    area: tuple[int, int],
-) -> list[Box]:
-    fitted = [_fit(size, slot, cell) for size in sizes]
-    lines = [fitted[i : i + across] for i in range(0, len(fitted), across)]
-    heights = [max(h for _, h in line) + caption for line in lines]
-    y = max(0, (area[1] - sum(heights)) // 2)
-    boxes = []
-    for line, height in zip(lines, heights, strict=True):
-        x = max(0, (area[0] - sum(w for w, _ in line) - GAP * (len(line) - 1)) // 2)
-        for w, h in line:
-            boxes.append(Box(x, y, w, h))
-            x += w + GAP
-        y += height
-    return boxes
-
-
-def _fit(size: tuple[int, int], slot: tuple[int, int], cell: tuple[int, int]) -> tuple[int, int]:
-    """(columns, rows): the largest box in `slot` of the picture's own shape."""
-    width, height = max(1, size[0]), max(1, size[1])
-    scale = min(slot[0] * cell[0] / width, slot[1] * cell[1] / height)
-    return (
-        max(1, min(slot[0], round(width * scale / cell[0]))),
-        max(1, min(slot[1], round(height * scale / cell[1]))),
-    )
 
 
 def make_frame(

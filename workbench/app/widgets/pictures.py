@@ -1,0 +1,84 @@
+"""The images of one sample on their way to the screen: decoded once, by whichever worker asks.
+
+Guarantee: touches no widget; what cannot be decoded becomes its error. Not for drawing: `frames`.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from sessions.errors import WbError
+from workbench.app.widgets.frames import Shown
+
+if TYPE_CHECKING:
+    from workbench.sample import ImageRef, Sample
+
+
+class Pictures:
+    """What is decoded of a sample, bound to its UID.
+
+    Attributes:
+        uid: The sample's. A frame made of these pictures is drawn only while that is in view.
+    """
+
+    def __init__(self, sample: Sample) -> None:
+        self.uid, self._refs = sample.uid, sample.images
+        self._lock = threading.Lock()
+        self._shown: tuple[Shown, ...] | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self._refs)
+
+    @property
+    def decoded(self) -> bool:
+        """Whether `get` has nothing left to wait for."""
+        return self._shown is not None
+
+    def get(self) -> tuple[Shown, ...]:
+        """The decoded pictures; the first call decodes, others wait for it. For workers."""
+        with self._lock:
+            if self._shown is None:
+                self._shown = decode_images(self._refs)
+            return self._shown
+
+    def coming(self) -> str:
+        """What is being waited for, in words: `decoding 45 MB`, `fetching`. For workers."""
+        if any(ref.url and not ref.url.startswith("data:") for ref in self._refs):
+            return "fetching"
+        size = sum(_bytes_of(ref) for ref in self._refs)
+        return f"decoding {size_words(size)}" if size else "decoding"
+
+
+def decode_images(refs: tuple[ImageRef, ...]) -> tuple[Shown, ...]:
+    """Decode images; what cannot be decoded becomes its error. For workers."""
+    shown = []
+    for number, ref in enumerate(refs):
+        name = ref.name or (f"image {number + 1}" if len(refs) > 1 else "")
+        try:
+            image = ref.load()
+        except WbError as error:
+            shown.append(Shown(None, name, error=error.message))
+            continue
+        except (OSError, ValueError, MemoryError) as error:
+            shown.append(Shown(None, name, error=f"cannot be decoded: {error}"))
+            continue
+        size = f"{image.width}×{image.height}"
+        shown.append(Shown(image, f"{name} {size}".strip()))
+    return tuple(shown)
+
+
+def size_words(size: int) -> str:
+    """`45 MB`, `812 kB`."""
+    return f"{size / 1e6:.0f} MB" if size >= 999_500 else f"{max(1, round(size / 1e3))} kB"
+
+
+def _bytes_of(ref: ImageRef) -> int:
+    """Encoded bytes, 0 where they are not known without reading."""
+    if ref.data is not None:
+        return len(ref.data)
+    try:
+        return os.stat(ref.path).st_size if ref.path is not None else 0  # noqa: PTH116
+    except (OSError, ValueError):
+        return 0
