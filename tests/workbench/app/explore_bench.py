@@ -8,6 +8,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from textual import events
+from textual.widgets import TextArea
+
 from workbench.app.app import WbApp
 from workbench.app.explore.screen import ExploreScreen
 from workbench.sample import Answer, Timing, Token
@@ -156,6 +159,13 @@ class Bench:
         """Type text into what has the focus."""
         names = {" ": "space", ":": "colon", "/": "slash", ".": "full_stop", "-": "minus"}
         await self.pilot.press(*(names.get(character, character) for character in text))
+        await self.settle()
+
+    async def write(self, text: str) -> None:
+        """Paste a text over all that stands in the prompt, which has the focus."""
+        area = self.explore.query_one("#prompt-text", TextArea)
+        area.select_all()
+        self.app.post_message(events.Paste(text))
         await self.settle()
 
     async def shows(self, *texts: str) -> None:

@@ -11,7 +11,6 @@ from sessions.records import GradcamRecord, PromptRecord
 from sessions.session_log import current_session
 from tests.workbench.app.explore_bench import SIZES, FakeEngine, bench
 from workbench.app.explore.browser import Browser
-from workbench.app.explore.prompt_panel import PromptText
 from workbench.app.widgets.text_panel import ErrorPanel, TextPanel
 from workbench.errors import EngineError, PromptTooLong
 
@@ -259,8 +258,7 @@ async def test_an_edited_prompt_is_free_text_and_is_kept_over_samples():
     engine = FakeEngine()
     async with bench(engine=engine) as b:
         await b.press("p")
-        b.explore.query_one(PromptText).text = "What colour is it?"
-        await b.settle()
+        await b.write("What colour is it?")
         await b.press("f5")
         assert engine.asked[0][0][-1].text == "What colour is it?"
         assert prompts()[0].template is None

@@ -71,22 +71,22 @@ class Asking(Prompting):
             self.bench.fail(UsageError(problem, hint="change it in the prompt panel (p)"))
             return
         panel, sample, source = self.panel, self.sample, self.browser.source
-        template = None if panel.edited else panel.template
-        text, system, wish = panel.text, panel.system, panel.wish
+        draft = panel.draft(sample)
         spec, decoding = self.bench.spec, panel.knobs.decoding
         self._begin("asking")
 
         def work(token: Token) -> None:
             from workbench.engine.ask import draw_shots, question_of
 
-            examples = draw_shots(source, 0, 0, sample, wish) if template and wish else ()
+            template, wish = draft.template, draft.wish
+            examples = draw_shots(source, 0, 0, sample, wish) if wish else ()
             question = question_of(
                 sample,
                 spec=spec,
                 decoding=decoding,
                 template=template,
-                text=text,
-                system=system,
+                text=draft.text,
+                system=draft.system,
                 shots=examples,
                 revision=source.revision,
             )
@@ -96,8 +96,8 @@ class Asking(Prompting):
                 spec=spec,
                 decoding=decoding,
                 template=template.name if template else None,
-                text=None if template else text,
-                system=system or None,
+                text=None if template else draft.text,
+                system=draft.system or None,
                 shots=len(examples),
             )
             self._converse(token, question, asked)

@@ -179,7 +179,6 @@ class Doing(Running):
                 return
             chosen = next((t for t in pool if f"{t.name}@{t.version}" == name), None)
             self.use_template(chosen)
-            self.panel.query_one("#prompt-text").focus()
 
         from workbench.app.widgets.picker import Picker
 

@@ -12,6 +12,7 @@ from workbench.text import clean
 
 if TYPE_CHECKING:
     from sessions.records import PromptRecord
+    from workbench.app.explore.prompt_panel import Draft
     from workbench.app.explore.sweep import Chosen, Prompt
     from workbench.app.explore.sweep_axes import Typed
     from workbench.app.tasks import Token
@@ -36,16 +37,19 @@ class Many(Looking):
 
     # -- what is asked ---------------------------------------------------------------------
 
-    def _ready(self) -> tuple[Sample, Source] | None:
-        """The sample and its source, where the panel can be asked; else that is said."""
+    def _ready(self) -> tuple[Sample, Source, Draft] | None:
+        """The sample, its source and what stands in the panel, where that can be asked.
+
+        Where it cannot, that is said.
+        """
         if not self.built or self.sample is None or self.browser is None:
             return None
         if problem := self.panel.problem():
             self.bench.fail(UsageError(problem, hint="change it in the prompt panel (p)"))
             return None
-        return self.sample, self.browser.source
+        return self.sample, self.browser.source, self.panel.draft(self.sample)
 
-    def _prompt(self, sample: Sample, source: Source) -> Prompt:
+    def _prompt(self, sample: Sample, source: Source, draft: Draft) -> Prompt:
         """The prompt in the panel, for any values of the grid's fields."""
         from dataclasses import replace
 
@@ -53,10 +57,9 @@ class Many(Looking):
         from workbench.app.explore.sweep import Prompt
         from workbench.app.explore.sweep_axes import decoding_of, grid_argv, spec_of
 
-        panel, present = self.panel, self.bench.spec
-        text, system, knobs = panel.text, panel.system, panel.knobs.decoding
-        # Which examples is the panel's affair, how many the grid's.
-        wish = None if panel.edited else panel.wish
+        present, knobs = self.bench.spec, self.panel.knobs.decoding
+        text, system = draft.text, draft.system
+        wish = draft.wish  # which examples is the panel's affair, how many the grid's
 
         def build(values: dict[str, Any]) -> Question:
             decoding = decoding_of(values, knobs)
@@ -89,10 +92,10 @@ class Many(Looking):
         from workbench.app.explore.sweep import SweepScreen
         from workbench.app.explore.sweep_axes import form_values
 
-        panel = self.panel
-        template = None if panel.edited or panel.template is None else panel.template.name
-        count = panel.wish.count if template and panel.wish else 0
-        fields = form_values(self.bench.spec, panel.knobs.decoding, template, count)
+        draft = found[-1]
+        template = draft.template.name if draft.template else None
+        count = draft.wish.count if draft.wish else 0
+        fields = form_values(self.bench.spec, self.panel.knobs.decoding, template, count)
         kept = self.corner.get("sweep")
         if isinstance(kept, dict):
             # Axes come back; single values are those of the panel, which may have changed since.
@@ -180,11 +183,9 @@ class Many(Looking):
             return
         from workbench.app.explore.side_by_side import SideBySide
 
-        sample, source = found
-        panel, here = self.panel, self.bench.spec
-        template = None if panel.edited or panel.template is None else panel.template.name
-        text, system, shots = panel.text, panel.system, panel.wish if template else None
-        knobs = panel.knobs.decoding
+        sample, source, draft = found
+        here, knobs = self.bench.spec, self.panel.knobs.decoding
+        template = draft.template.name if draft.template else None
 
         def build(spec: ModelSpec) -> Question:
             return ask_about(
@@ -193,9 +194,9 @@ class Many(Looking):
                 spec=spec,
                 decoding=knobs,
                 template=template,
-                text=text,
-                system=system,
-                shots=shots,
+                text=draft.text,
+                system=draft.system,
+                shots=draft.wish,
             )
 
         def closed(chosen: Chosen | None) -> None:
@@ -205,7 +206,7 @@ class Many(Looking):
             if chosen.question is not None and chosen.record is not None:
                 self._show_answer(chosen.question, chosen.record)
 
-        self.app.push_screen(SideBySide(sample.uid, text, (here, other), build), closed)
+        self.app.push_screen(SideBySide(sample.uid, draft.text, (here, other), build), closed)
 
 
 def ask_about(

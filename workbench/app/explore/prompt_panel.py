@@ -1,23 +1,25 @@
 """What will be asked: template or free text, system turn, examples, knobs.
 
-Guarantee: as long as the text is the template's, stepping to another sample fills it anew and the
-template's name is recorded; once edited it is free text, kept over samples, and no template is
-claimed. Not for asking: the panel posts `Ask`, the screen's workers do it.
+Guarantee: as long as the user did not type, stepping to another sample fills text and system turn
+anew, they are asked exactly as the template renders them, and the template's name is recorded;
+once the user typed it is free text, kept over samples, and no template is claimed. A `Draft` is of
+the sample that it is made for. Not for asking: the panel posts `Ask`, the screen's workers do it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.message import Message
 from textual.widgets import Button, Input, Label, Static, TextArea
 
 from sessions.errors import WbError
+from workbench.app.explore.filled import FilledInput, PromptText
 from workbench.app.explore.knobs import Knobs
 from workbench.app.explore.shot_field import ABOUT, read_shots
 from workbench.engine.decoding import Decoding
@@ -30,13 +32,22 @@ if TYPE_CHECKING:
     from workbench.sample import Sample
 
 
-class PromptText(TextArea):
-    """The user's turn. Ctrl+Enter asks; terminals that cannot tell it from Enter have F5."""
+@dataclass(frozen=True)
+class Draft:
+    """What stands in the panel, ready to be asked.
 
-    HELP_TITLE = "Prompt"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+enter,ctrl+j,f5", "screen.ask", "Ask", id="prompt.ask", key_display="^⏎/F5"),
-    ]
+    Attributes:
+        uid: The sample that a template's text was filled from, and that is asked about.
+        template: `None` for the user's own text.
+        text, system: The turns; empty for no system turn.
+        wish: The examples to show first; only with a template.
+    """
+
+    uid: str
+    template: Template | None
+    text: str
+    system: str
+    wish: ShotWish | None
 
 
 class PromptPanel(VerticalScroll, can_focus=False):
@@ -78,7 +89,6 @@ class PromptPanel(VerticalScroll, can_focus=False):
         self.template: Template | None = None
         self._wanted_decoding = decoding
         self._sample: Sample | None = None
-        self._filled = ""
 
     def compose(self) -> ComposeResult:
         """The fields, top to bottom as they reach the model."""
@@ -89,7 +99,7 @@ class PromptPanel(VerticalScroll, can_focus=False):
         yield Static("", id="prompt-problem", markup=False)
         with Horizontal(classes="line"):
             yield Label("system")
-            yield Input(id="system", placeholder="none")
+            yield FilledInput(id="system", placeholder="none")
         yield Knobs(self._wanted_decoding)
         with Horizontal(classes="line"):
             yield Label("examples")
@@ -101,15 +111,31 @@ class PromptPanel(VerticalScroll, can_focus=False):
 
     # -- what will be asked ----------------------------------------------------------------
 
+    def draft(self, sample: Sample) -> Draft:
+        """What would be asked about a sample; what was filled from another is filled anew."""
+        if sample != self._sample:
+            self.show_sample(sample, self.template)
+        template = None if self.free else self.template
+        wish = self.wish if template else None
+        return Draft(sample.uid, template, self.text, self.system, wish)
+
+    @property
+    def _area(self) -> PromptText:
+        return self.query_one(PromptText)
+
+    @property
+    def _system(self) -> FilledInput:
+        return self.query_one("#system", FilledInput)
+
     @property
     def text(self) -> str:
-        """The user's turn as it stands."""
-        return self.query_one(PromptText).text
+        """The user's turn, as it is asked."""
+        return self._area.exact
 
     @property
     def system(self) -> str:
         """The system turn, empty for none."""
-        return self.query_one("#system", Input).value
+        return self._system.exact
 
     @property
     def knobs(self) -> Knobs:
@@ -135,12 +161,8 @@ class PromptPanel(VerticalScroll, can_focus=False):
 
     @property
     def edited(self) -> bool:
-        """Whether the text is no longer what the template gave."""
-        return (
-            self.template is None
-            or self.text != self._filled
-            or (self.system != self._system_of(self.template))
-        )
+        """Whether the user typed in the text or the system turn since they were filled."""
+        return self._area.edited or self._system.edited
 
     def problem(self) -> str:
         """Why this cannot be asked, empty where it can."""
@@ -157,48 +179,53 @@ class PromptPanel(VerticalScroll, can_focus=False):
     # -- filling ---------------------------------------------------------------------------
 
     def show_sample(self, sample: Sample, template: Template | None) -> None:
-        """Another sample: fill the template anew, or keep the free text."""
-        free = self.template is None and bool(self.text.strip())
-        keep = self._sample is not None and (free or (self.template is not None and self.edited))
+        """Another sample: what the user typed stays, what he did not is filled from it."""
         other_task = self._sample is not None and self._sample.task != sample.task
         self._sample = sample
-        if keep and not other_task:
-            return
-        self.use(template)
-
-    def use(self, template: Template | None, text: str | None = None) -> None:
-        """Take a template (`None`: free text) and fill it from the sample."""
-        self.template = template
-        area = self.query_one(PromptText)
-        said = self.query_one("#prompt-problem", Static)
-        said.display = False
-        if template is not None:
-            self._filled, trouble = self._fill(template)
-            area.text = self._filled
-            self.query_one("#system", Input).value = self._system_of(template)
-            if trouble:
-                said.update(Text(clean(trouble)))
-                said.display = True
-        elif text is not None:
-            area.text = text
+        if other_task:
+            self.use(template)
+        elif template is not None and not (self.template is None and self._area.edited):
+            self._take(template)
         self._show_name()
 
-    def _fill(self, template: Template) -> tuple[str, str]:
-        """(the user turn's text, what is wrong)."""
-        if self._sample is None:
-            return "", ""
-        try:
-            return template.render(self._sample)[-1].text, ""
-        except WbError as error:
-            return template.text, error.message
+    def use(self, template: Template | None) -> None:
+        """Take a template and fill it from the sample; `None`: free text, for the user to write.
 
-    def _system_of(self, template: Template) -> str:
-        if not template.system or self._sample is None:
-            return template.system
+        A text that a template filled goes with it: nobody wrote it, and on the next sample it
+        would be about the last.
+        """
+        if template is None:
+            self.template = None
+            self.query_one("#prompt-problem", Static).display = False
+            self._put("", "")
+        else:
+            self._take(template, typed=True)
+        self._show_name()
+
+    def _take(self, template: Template, *, typed: bool = False) -> None:
+        self.template = template
+        text, system, trouble = self._fill(template)
+        self._put(text, system, typed=typed)
+        said = self.query_one("#prompt-problem", Static)
+        said.update(Text(clean(trouble)))
+        said.display = bool(trouble) and not self._area.edited
+
+    def _put(self, text: str, system: str, *, typed: bool = False) -> None:
+        """Fill the two fields; what the user typed only where `typed`."""
+        if typed or not self._area.edited:
+            self._area.load_text(text)
+        if typed or not self._system.edited:
+            self._system.fill(system)
+
+    def _fill(self, template: Template) -> tuple[str, str, str]:
+        """(the user turn's text, the system turn's, what is wrong)."""
+        if self._sample is None:
+            return "", template.system, ""
         try:
-            return template.render(self._sample)[0].text
-        except WbError:
-            return template.system
+            turns = template.render(self._sample)
+        except WbError as error:
+            return template.text, template.system, error.message
+        return turns[-1].text, turns[0].text if template.system else "", ""
 
     def _show_name(self) -> None:
         name = "free text" if self.template is None else self.template.name

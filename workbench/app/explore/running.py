@@ -21,7 +21,7 @@ class Running(Loading, Heating):
         if source is None or not self.built:
             return
         panel = self.panel
-        template = panel.template if panel.template and not panel.edited else None
+        template = None if panel.free else panel.template
         limit = 200 if source.length is None or source.length > 200 else None
         argv = copy_command.run_eval_argv(
             source.dataset,
@@ -52,7 +52,7 @@ class Running(Loading, Heating):
 
     def command_line(self) -> str | None:
         """The `wb …` line that does what is on the screen."""
-        if self.uid is None or not self.built:
+        if self.sample is None or not self.built:
             return None
         asked, panel = self.asked, self.panel
         if self.heat_on and asked is not None and self.answer.answer is not None:
@@ -66,16 +66,17 @@ class Running(Loading, Heating):
                     token=self.answer.cursor,
                 )
             )
-        free = panel.edited or panel.template is None
+        draft = panel.draft(self.sample)
+        free = draft.template is None
         return copy_command.line(
             copy_command.prompt_argv(
-                self.uid,
+                draft.uid,
                 self.bench.spec,
                 panel.knobs.decoding,
-                text=panel.text if free else None,
-                template=None if free or panel.template is None else panel.template.name,
-                system=panel.system if free else None,
-                shots=() if free else shot_flags(panel.wish),
+                text=draft.text if free else None,
+                template=draft.template.name if draft.template else None,
+                system=draft.system if free else None,
+                shots=shot_flags(draft.wish),
             )
         )
 
