@@ -61,9 +61,11 @@ from workbench.app.services import Services
 from workbench.app.settings import Settings, read_settings
 from workbench.app.state import BenchState
 from workbench.app.tasks import Token
+from workbench.app.terminal import Terminal, bench_driver, held
 
 if TYPE_CHECKING:
     from textual.command import Provider
+    from textual.driver import Driver
 
     from workbench.models.spec import ModelSpec
 
@@ -124,14 +126,21 @@ class WbApp(Services):
         (100, "-medium"),
         (150, "-wide"),
     ]
+    # How often it is looked whether the terminal is still there, in seconds.
+    WATCH_S: ClassVar[float] = 0.5
 
     model_label: reactive[str] = reactive("")
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    def __init__(self, settings: Settings | None = None, terminal: Terminal | None = None) -> None:
         super().__init__()
+        self.terminal = terminal
         self.settings = settings or read_settings()
         self.state = BenchState.load()
         self.spec = self._restored_spec()
+
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's, but for a terminal that may vanish."""
+        return bench_driver(super().get_driver_class())
 
     @property
     def spec(self) -> ModelSpec:
@@ -180,7 +189,17 @@ class WbApp(Services):
             loop = asyncio.get_running_loop()
             for number in (signal.SIGHUP, signal.SIGTERM):
                 loop.add_signal_handler(number, self.exit)
+        if self.terminal is not None:
+            self.set_interval(self.WATCH_S, self._watch_terminal)
         self.call_after_refresh(self._tell_problems)
+
+    def _watch_terminal(self) -> None:
+        """Leave a terminal that hung up: not every bench is told so by a signal."""
+        if self.terminal is None:
+            return
+        if self.terminal.gone:
+            self.exit(return_code=1)
+        self.terminal.bound_log()
 
     def _tell_problems(self) -> None:
         """What is wrong with the settings, once there is a screen to say it on."""
@@ -304,8 +323,7 @@ def model_title(spec: ModelSpec) -> str:
 
 def run_bench() -> int:
     """Open the bench and return the exit code. Raises `WbError` where it cannot be opened."""
-    app = WbApp()
-    code = app.run()
-    if app.return_code:
-        return app.return_code
-    return code or 0
+    with held() as terminal:
+        app = WbApp(terminal=terminal)
+        code = app.run()
+    return app.return_code or code or 0
