@@ -2,8 +2,9 @@
 
 Guarantee: torch-free, and no model is held here: requests go on to the one engine process, which
 is started again where it left. Nothing is answered without the token (compared in constant time)
-nor under a `Host` that is not this machine's loopback, and nothing but `/v1/`; no header lets a
-page of another origin read an answer. Neither token nor prompts are written down. Run by
+nor under a `Host` that is not this machine's loopback. What is handed on goes to one of `_HANDED_ON`,
+which no request can spell: a client's path is compared as it came, and never put into one of ours.
+No header lets a page of another origin read an answer. Neither token nor prompts are written down. Run by
 `wb engine serve`.
 """
 
@@ -12,11 +13,11 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import re
 import socket
 from collections.abc import AsyncIterator, Callable, MutableMapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -27,13 +28,16 @@ from starlette.routing import Route
 from sessions.errors import WbError
 from workbench.engine import process
 from workbench.engine.exchange import error_json, error_response, read_bytes
-from workbench.errors import Cancelled, EngineError
+from workbench.errors import Cancelled, EngineError, UnknownName
 
 if TYPE_CHECKING:
     import httpx
 
 MAX_AT_ONCE = 256  # connections; more are told to come again (503)
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+_HANDED_ON = ("/v1/chat/completions", "/v1/models")  # the engine's paths, all there are
+_ONE_MODEL = "/v1/models/"
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+))(?::\d{1,5})?")
 _PASSED_ON = ("content-type", "x-wb-request", "x-should-retry")
 
 Scope = MutableMapping[str, Any]
@@ -57,9 +61,9 @@ class Front:
         self.closing = asyncio.Event()  # set it, and what is under way ends with an error
         self._app = Starlette(
             routes=[
-                Route("/v1/chat/completions", self._chat, methods=["POST"]),
-                Route("/v1/models", self._models, methods=["GET"]),
-                Route("/v1/models/{id:path}", self._model, methods=["GET"]),
+                Route(_HANDED_ON[0], self._chat, methods=["POST"]),
+                Route(_HANDED_ON[1], self._models, methods=["GET"]),
+                Route(_ONE_MODEL + "{id:path}", self._model, methods=["GET"]),
             ],
             exception_handlers={HTTPException: _no_such_place, WbError: _refused},
         )
@@ -69,6 +73,8 @@ class Front:
         if scope["type"] != "http":
             return
         refusal = self._refusal(Request(scope))
+        if refusal is None and not _is_served(scope):
+            refusal = _unknown(scope["method"], _raw_path(scope))
         await (refusal or self._app)(scope, receive, send)
 
     def _refusal(self, request: Request) -> Response | None:
@@ -90,13 +96,20 @@ class Front:
     # -- what is handed on ---------------------------------------------------------------------
 
     async def _chat(self, request: Request) -> Response:
-        return await self._hand_on(request, "/v1/chat/completions")
+        return await self._hand_on(request, _HANDED_ON[0])
 
     async def _models(self, request: Request) -> Response:
-        return await self._hand_on(request, "/v1/models")
+        return await self._hand_on(request, _HANDED_ON[1])
 
     async def _model(self, request: Request) -> Response:
-        return await self._hand_on(request, f"/v1/models/{quote(request.path_params['id'])}")
+        """One of the list, by its name: the name becomes no path of the engine's."""
+        wanted, listed = request.path_params["id"], await self._models(request)
+        if listed.status_code != 200:
+            return listed
+        for model in json.loads(bytes(listed.body))["data"]:
+            if model["id"] == wanted:
+                return JSONResponse(model)
+        raise UnknownName(f"there is no model {wanted[:80]!r}", hint="see: GET /v1/models")
 
     async def _hand_on(self, request: Request, path: str) -> Response:
         answer = await self._answer(request, path, await read_bytes(request))
@@ -243,15 +256,28 @@ def _died() -> EngineError:
 
 
 def _bare(host: str) -> str:
-    """A `Host` without its port and brackets."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0].lower()
-    return host.partition(":")[0].lower()
+    """A `Host` without its port and brackets; empty where it is none."""
+    found = _HOST.fullmatch(host)
+    return (found[1] or found[2]).lower() if found else ""
 
 
 def _error(status: int, code: str, message: str) -> JSONResponse:
     error = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
     return JSONResponse({"error": error}, status)
+
+
+def _raw_path(scope: Scope) -> str:
+    """The target as it came, nothing decoded and no dots resolved."""
+    return bytes(scope["raw_path"]).decode("ascii", "replace")
+
+
+def _is_served(scope: Scope) -> bool:
+    path = _raw_path(scope)
+    return path in _HANDED_ON or path.startswith(_ONE_MODEL)
+
+
+def _unknown(method: str, path: str, status: int = 404) -> JSONResponse:
+    return _error(status, "unknown_url", f"{method} {path[:80]!r} is not served here")
 
 
 async def _refused(request: Request, error: Exception) -> Response:
@@ -261,8 +287,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _no_such_place(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    where = f"{request.method} {request.url.path[:80]!r}"
-    return _error(error.status_code, "unknown_url", f"{where} is not served here")
+    return _unknown(request.method, _raw_path(request.scope), error.status_code)
 
 
 async def serve(

@@ -104,6 +104,55 @@ def test_nothing_but_openais_own_calls_is_served(url, engine, path):
     assert engine.status()["pid"] == engine.pid  # still there
 
 
+def raw(url: str, target: str, host: str = "localhost", verb: str = "GET") -> tuple[int, bytes]:
+    """Status and answer to a request whose bytes no client library has tidied."""
+    address, port = url.split("//")[1].split("/")[0].split(":")
+    head = f"{verb} {target} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {TOKEN}\r\n"
+    body = "" if verb == "GET" else "content-length: 0\r\n"
+    answer = b""
+    with socket.create_connection((address, int(port)), 30) as connection:
+        connection.sendall(f"{head}{body}connection: close\r\n\r\n".encode("latin-1"))
+        while block := connection.recv(65536):
+            answer += block
+    return int(answer.split(b" ", 2)[1]), answer
+
+
+@pytest.mark.parametrize("call", ["status", "stop", "load", "release", "explain", "cancel/x"])
+@pytest.mark.parametrize(
+    "way",
+    [
+        *("/v1/models/../../wb/", "/v1/models/%2e%2e/%2e%2e/wb/", "/v1/models/..%2f..%2fwb%2f"),
+        *("/v1/models/%2E%2E%2F%2E%2E%2Fwb/", "/v1/models/%252e%252e%252f%252e%252e%252fwb/"),
+        *("/v1/models/..\\..\\wb\\", "/v1/models/..%5c..%5cwb%5c", "/v1/models/./.././../wb/"),
+        *("/v1/../wb/", "/v1/chat/completions/../../../wb/", "//wb/", "/v1//../wb/", "/%77b/"),
+        *("http://localhost/wb/", "http://engine/wb/", "http://localhost/v1/models/../../wb/"),
+        *("/v1/models;/../../wb/", "/v1/models/..;/..;/wb/", "/v1/models/%00/../../../wb/"),
+        *("/v1/models#/../wb/", "/v1/models/%c0%ae%c0%ae/wb/", "*/wb/"),
+    ],
+)
+def test_no_spelling_of_a_path_reaches_the_private_calls(url, engine, call, way):
+    for verb in ("GET", "POST"):
+        status, answer = raw(url, way + call, verb=verb)
+        assert status in (400, 404, 405), answer
+        for private in (b"uptime_s", b"served", b"process_bytes"):
+            assert private not in answer.replace(b"is not served", b"")
+    assert engine.status()["pid"] == engine.pid  # still there, and nothing was released
+
+
+def test_a_model_is_found_by_its_name_in_any_spelling_of_it(url):
+    for target in ("/v1/models/demo", "/v1/models/d%65mo", "/v1/models/demo?x=/wb/status"):
+        assert raw(url, target)[0] == 200
+    for target in ("/v1/models/", "/v1/models/demo/", "/v1/models//demo", "/v1/models/../models"):
+        assert raw(url, target)[0] == 404
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost:80@evil.example", "[::1]evil.example", "localhost:1:2", "a@127.0.0.1"]
+)
+def test_a_host_that_only_begins_as_ours_is_refused(url, host):
+    assert raw(url, "/v1/models", host)[0] == 403
+
+
 def test_a_body_beyond_the_bound_is_refused_before_it_is_read(url):
     from workbench.engine.protocol import MAX_BODY
 
