@@ -7,7 +7,6 @@ are escaped there, so the document still says what the record says.
 from __future__ import annotations
 
 import json
-import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -17,17 +16,16 @@ import click
 
 # What `--images` takes where samples are drawn: as `workbench.data.show`, which is imported later.
 PICTURES = ("auto", "kitty", "iterm2", "sixel", "halfcell", "truecolor", "256", "off")
-_UNSAFE = re.compile("[\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
 
 
 def json_text(value: Any, *, indent: int | None = 2) -> str:
     """`value` as JSON; readable Unicode stays, what a terminal would act on is escaped."""
     from sessions.json_line import finite
+    from workbench.text import json_escaped
 
-    text = json.dumps(finite(value), ensure_ascii=False, indent=indent, allow_nan=False)
-    # Such characters can only stand inside strings, where an escape means the same.
-    text = _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
-    return text.encode("utf-8", "backslashreplace").decode()
+    return json_escaped(
+        json.dumps(finite(value), ensure_ascii=False, indent=indent, allow_nan=False)
+    )
 
 
 def echo_json(value: Any) -> None:

@@ -1,15 +1,13 @@
 """A session for other programs: JSON lines, a table, a readable page.
 
-Guarantee: a CSV cell that a spreadsheet would run as a formula begins with an apostrophe. Not
-for display: the texts are raw, and whoever shows them cleans them.
+Not for display: the texts are raw, and whoever shows them cleans them.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable
 
+from sessions.csv_table import csv_text
 from sessions.json_line import to_line
 from sessions.records import GradcamRecord, NoteRecord, PromptRecord, Record
 
@@ -27,9 +25,7 @@ def to_jsonl(records: Iterable[Record]) -> str:
 
 def to_csv(records: Iterable[Record]) -> str:
     """One row per record with the columns of `COLUMNS`; what a kind lacks is empty."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    writer.writerow(COLUMNS)
+    rows = []
     for record in records:
         data = record.to_json()
         flat = {
@@ -39,8 +35,8 @@ def to_csv(records: Iterable[Record]) -> str:
             "prompt": prompt_text(record),
             "error": _dict(data.get("error")).get("message", ""),
         }
-        writer.writerow([quoted(flat.get(name)) for name in COLUMNS])
-    return out.getvalue()
+        rows.append([flat.get(name) for name in COLUMNS])
+    return csv_text(COLUMNS, rows)
 
 
 def to_markdown(title: str, records: Iterable[Record]) -> str:
@@ -72,14 +68,6 @@ def prompt_text(record: Record) -> str:
             else:
                 lines.append(f"[{part.get('name') or 'image'}]")
     return "\n".join(lines)
-
-
-def quoted(value: object) -> str:
-    """A cell that no spreadsheet takes for a formula; numbers stay numbers."""
-    text = "" if value is None else str(value)
-    if isinstance(value, (int, float)) or not text.lstrip().startswith(("=", "+", "-", "@")):
-        return text
-    return "'" + text
 
 
 def _indented(text: str) -> str:

@@ -8,19 +8,18 @@ quoted. Stored text is the raw text; `json_text` escapes what a terminal would a
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from sessions.csv_table import csv_text
 from sessions.uid import Uid
 from workbench.data.columns import jsonable
 from workbench.data.images import facts, source_of
 from workbench.errors import DataError, ImageError
 from workbench.sample import ImageRef, Sample
+from workbench.text import json_escaped
 
-# C1 and what changes the direction of text: json.dumps leaves them as they are.
-_ACTIVE = re.compile("[\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
 _MAGIC = (
     (b"\x89PNG", ".png"),
     (b"\xff\xd8", ".jpg"),
@@ -60,8 +59,7 @@ def _describe_image(ref: ImageRef) -> dict[str, Any]:
 
 def json_text(value: Any, *, indent: int | None = None) -> str:
     """JSON that is safe to print: what a terminal would act on is written as `\\u....`."""
-    text = json.dumps(value, ensure_ascii=False, indent=indent)
-    return _ACTIVE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return json_escaped(json.dumps(value, ensure_ascii=False, indent=indent))
 
 
 def export_sample(sample: Sample, folder: Path) -> list[Path]:
@@ -108,12 +106,6 @@ def ending_of(data: bytes) -> str:
     return next((ending for magic, ending in _MAGIC if data.startswith(magic)), ".img")
 
 
-def csv_cell(value: Any) -> str:
-    """A value for a CSV cell; a `'` is set before what a spreadsheet would take for a formula."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
-
-
 def write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
     """Write rows as CSV, the columns in the order in which they are first seen.
 
@@ -123,15 +115,11 @@ def write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
     Raises:
         DataError: The file cannot be written.
     """
-    import csv
-
     rows = list(rows)
     columns = list(dict.fromkeys(column for row in rows for column in row))
+    table = csv_text(columns, [[row.get(column) for column in columns] for row in rows])
     try:
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow([csv_cell(column) for column in columns])
-            writer.writerows([[csv_cell(row.get(c)) for c in columns] for row in rows])
+        path.write_text(table, "utf-8", newline="")
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror or error}") from error
     return len(rows)

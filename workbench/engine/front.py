@@ -2,10 +2,10 @@
 
 Guarantee: torch-free, and no model is held here: requests go on to the one engine process, which
 is started again where it left. Nothing is answered without the token (compared in constant time)
-nor under a `Host` that is not this machine's loopback. What is handed on goes to one of `_HANDED_ON`,
-which no request can spell: a client's path is compared as it came, and never put into one of ours.
-No header lets a page of another origin read an answer. Neither token nor prompts are written down. Run by
-`wb engine serve`.
+nor under a `Host` that is not this machine's loopback. What is handed on goes to a path of
+`_HANDED_ON`: a client's own is compared as it came, and never becomes a part of one of ours. No
+header lets a page of another origin read an answer. Neither token nor prompts are written down.
+Run by `wb engine serve`.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.workbench.data.tables import picture
-from workbench.data.export import csv_cell, describe, ending_of, export_sample, json_text, write_csv
+from workbench.data.export import describe, ending_of, export_sample, json_text, write_csv
 from workbench.errors import DataError
 from workbench.sample import ImageRef, Sample
 
@@ -58,11 +58,6 @@ def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot write"):
         export_sample(sample(), tmp_path / "file" / "out")
-
-
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx"])
-def test_a_cell_that_a_spreadsheet_would_run_is_quoted(text: str):
-    assert csv_cell(text) == "'" + text
 
 
 def test_other_cells_stay_as_they_are(tmp_path: Path):
