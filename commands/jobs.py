@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from commands.completing import complete_jobs
-from commands.printing import ago, duration, echo_json, echo_table, when
+from commands.printing import ago, duration, echo_json, echo_table, tell_damaged, when
 
 if TYPE_CHECKING:
     from sessions.jobs import Job
@@ -49,6 +49,7 @@ def list_(state: str | None, limit: int, as_json: bool) -> None:
 
     found = [job for job in list_jobs() if state in {None, job.state}]
     found = found[:limit] if limit else found
+    tell_damaged("job", [(job.id, job.damage) for job in found])
     if as_json:
         echo_json([_facts(job) for job in found])
         return
@@ -92,6 +93,7 @@ def show(job: str, as_json: bool) -> None:
         ("done", _done(found)),
         ("exit code", result.get("exit_code")),
         ("why", result.get("message")),
+        ("damaged", facts["damage"]),
         ("gpus", ", ".join(facts["gpus"])),
         ("runs", ", ".join(found.run_ids)),
         ("log", found.log_path),
@@ -256,6 +258,7 @@ def _facts(job: Job) -> dict[str, Any]:
         "runs": job.run_ids,
         "host": spec.get("host") or "",
         "retry_of": spec.get("retry_of"),
+        "damage": job.damage,
         "path": str(job.path),
         "log": str(job.log_path),
     }

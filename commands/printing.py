@@ -59,6 +59,22 @@ def echo_table(
         click.echo("  ".join(padded).rstrip())
 
 
+def tell_damaged(what: str, problems: Iterable[tuple[str, str]]) -> None:
+    """Count and name on stderr what a list could not read whole.
+
+    Args:
+        what: `run`, `job` or `session`.
+        problems: Of each the id and what is wrong; an empty word for one that is sound.
+    """
+    from workbench.text import clean, counted
+
+    damaged = [(ident, problem) for ident, problem in problems if problem]
+    if damaged:
+        click.echo(f"{counted(len(damaged), f'damaged {what}')}:", err=True)
+    for ident, problem in damaged:
+        click.echo(f"  {clean(ident, newlines=False)}: {clean(problem, newlines=False)}", err=True)
+
+
 def cells(text: str) -> int:
     """How many terminal cells a text takes: East Asian characters two, combining ones none."""
     return sum(

@@ -30,12 +30,22 @@ def document(run: Run) -> dict[str, Any]:
         **row(run),
         **body,
         "state": run.state,
-        "counts": counts if isinstance(counts, Mapping) else run.counts(),
+        "counts": counts if isinstance(counts, Mapping) else counts_of(run),
         "seconds": metrics.get("seconds", round(run.seconds, 3)),
         "damaged_lines": run.damaged(),
         "config": run.config,
         "environment": run.environment(),
     }
+
+
+def counts_of(run: Run) -> dict[str, int]:
+    """Its counts, `{}` where its predictions cannot be read (see `Run.damage`)."""
+    from sessions.errors import RecordError
+
+    try:
+        return run.counts()
+    except RecordError:
+        return {}
 
 
 def row(run: Run) -> dict[str, Any]:
@@ -47,6 +57,7 @@ def row(run: Run) -> dict[str, Any]:
         "kind": run.kind,
         "state": run.state,
         "reason": run.reason,
+        "damage": run.damage,
         "path": str(run.path),
         "dataset": named(run, "dataset"),
         "split": named(run, "split"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from commands.completing import complete_runs
-from commands.printing import ago, echo_json, echo_table
+from commands.printing import ago, echo_json, echo_table, tell_damaged
 from commands.run_facts import (
     document,
     error_or_text,
@@ -67,6 +67,7 @@ def list_(kind: str | None, dataset: str | None, limit: int, as_json: bool) -> N
         if kind in {None, run.kind} and dataset in {None, named(run, "dataset")}
     ]
     found = found[:limit] if limit else found
+    tell_damaged("run", [(run.id, run.damage) for run in found])
     if as_json:
         echo_json([row(run) for run in found])
         return
@@ -197,6 +198,8 @@ def _show(run: Run) -> None:
     words = ", ".join(f"{counts[name]} {name}" for name in ("unparsed", "failed") if name in counts)
     _say("samples", f"{counts.get('done', 0)} of {counts.get('total', 0)}, {words}")
     _say("seconds", f"{body['seconds']:.1f}")
+    if body["damage"]:
+        _say("damaged", body["damage"])
     if body["damaged_lines"]:
         _say("damaged", f"{body['damaged_lines']} lines, see predictions.jsonl.bad")
     rows = [

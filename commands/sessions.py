@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from commands.completing import complete_sessions
-from commands.printing import ago, echo_json, echo_table, when
+from commands.printing import ago, echo_json, echo_table, tell_damaged, when
 
 if TYPE_CHECKING:
     from sessions.records import PromptRecord, Record
@@ -45,6 +45,7 @@ def list_(as_json: bool) -> None:
     from sessions.session_log import list_sessions
 
     infos = list_sessions()
+    tell_damaged("session", [(info.id, info.problem) for info in infos])
     if as_json:
         echo_json([info.to_json() for info in infos])
         return

@@ -27,6 +27,7 @@ from sessions.errors import RecordError
 from sessions.json_line import finite, parse_line, to_line
 from sessions.locks import is_held, open_locked, write_all
 from sessions.paths import cannot_read, cannot_write
+from sessions.plain_files import open_plain, read_plain
 from sessions.quarantine import quarantine
 
 # A line longer than this is no record of ours: a reader must not be made to hold it.
@@ -68,7 +69,7 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 def read_json(path: Path) -> dict[str, Any] | None:
     """The JSON object in `path`, `None` where the file is missing or holds none."""
     try:
-        return parse_line(path.read_bytes())
+        return parse_line(read_plain(path))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -137,7 +138,7 @@ def read_lines(path: Path) -> tuple[list[dict[str, Any]], int]:
     empty one. A tail that a living writer is just writing is neither read nor counted.
 
     Raises:
-        RecordError: The file is there and cannot be read at all.
+        RecordError: The file is there and cannot be read at all: no permission, a FIFO, a folder.
     """
     records, bad = sort_lines(Path(path))
     if bad:
@@ -163,7 +164,7 @@ def sort_lines(path: Path) -> tuple[list[dict[str, Any]], list[tuple[int, bytes]
 def last_line(path: Path, *, tail: int = 65536) -> dict[str, Any] | None:
     """The last whole record of `path`, found by reading at most `tail` bytes of its end."""
     try:
-        with Path(path).open("rb") as file:
+        with open_plain(path) as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - tail))
             lines = file.read().split(b"\n")
@@ -199,7 +200,7 @@ def follow(
     pause = stop.wait if isinstance(stop, threading.Event) else threading.Event().wait
     while True:
         last_look = stopped()
-        with suppress(OSError), path.open("rb") as file:
+        with suppress(OSError), open_plain(path) as file:
             facts = os.fstat(file.fileno())
             if facts.st_size < offset or inode not in {None, facts.st_ino}:
                 offset = 0
@@ -218,7 +219,7 @@ def follow(
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Each line with its offset in bytes; an unfinished tail only where nobody is writing it."""
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             offset = 0
             while line := file.readline(MAX_LINE):
                 if line.endswith(b"\n"):

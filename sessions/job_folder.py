@@ -20,15 +20,34 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from sessions.atomic import read_json, sync_folder, write_json
+from sessions.atomic import sync_folder, write_json
 from sessions.ids import now
 from sessions.locks import is_held
 from sessions.paths import cannot_write
+from sessions.plain_files import open_plain
 from sessions.process import is_alive
+from sessions.shapes import (
+    CancelRequest,
+    Damaged,
+    Identity,
+    JobResult,
+    JobSpec,
+    Shape,
+    read_shaped,
+)
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled", "lost"]
 STATES: tuple[JobState, ...] = ("queued", "running", "done", "failed", "cancelled", "lost")
 GRACE_S = 10.0
+Who = Literal["supervisor", "wrapper", "process"]
+_SHAPES: tuple[tuple[str, type], ...] = (
+    ("spec.json", JobSpec),
+    ("result.json", JobResult),
+    ("supervisor.json", Identity),
+    ("wrapper.json", Identity),
+    ("process.json", Identity),
+    ("cancel.json", CancelRequest),
+)
 
 
 @dataclass(frozen=True)
@@ -61,21 +80,36 @@ class JobFolder:
         """The runs that the job made or resumed."""
         return self.path / "runs.jsonl"
 
-    def spec(self) -> dict[str, Any]:
+    def spec(self) -> JobSpec:
         """What was asked for; `{}` where that cannot be read."""
-        return read_json(self.path / "spec.json") or {}
+        return _sound(read_shaped(self.path / "spec.json", JobSpec)) or JobSpec()
 
-    def result(self) -> dict[str, Any] | None:
-        """How it ended, `None` before that and for a lost one."""
-        return read_json(self.path / "result.json")
+    def result(self) -> JobResult | None:
+        """How it ended, `None` before that, for a lost one and where it is damaged."""
+        return _sound(read_shaped(self.path / "result.json", JobResult))
 
-    def identity(self, who: Literal["supervisor", "wrapper", "process"]) -> dict[str, Any] | None:
-        """Who that was, `None` before it began."""
-        return read_json(self.path / f"{who}.json")
+    def identity(self, who: Who) -> Identity | None:
+        """Who that was, `None` before it began and where it is damaged."""
+        return _sound(read_shaped(self.path / f"{who}.json", Identity))
 
-    def cancel_request(self) -> dict[str, Any] | None:
+    def cancel_request(self) -> CancelRequest | None:
         """`{"grace_s": …}` where someone asked to cancel it."""
-        return read_json(self.path / "cancel.json")
+        found = read_shaped(self.path / "cancel.json", CancelRequest)
+        # That someone asked is the news; how long they would wait may be lost.
+        return CancelRequest() if isinstance(found, Damaged) else found
+
+    def damage(self) -> str:
+        """Which of its files is damaged and how, empty where none is."""
+        found = [str(bad) for name, shape in _SHAPES if (bad := _bad(self.path / name, shape))]
+        for path in (self.log, self.progress, self.runs, self.alive):
+            try:
+                with open_plain(path):
+                    pass
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                found.append(str(Damaged(path, error.strerror or str(error))))
+        return "; ".join(found)
 
     def request_cancel(self, grace_s: float) -> None:
         """Write down that it is to end, for those who will end it."""
@@ -118,6 +152,15 @@ class JobFolder:
         """
         ended = {"v": 1, "state": state, "ended": now(), **facts}
         return write_once(self.path / "result.json", ended)
+
+
+def _sound(found: Shape | Damaged | None) -> Shape | None:
+    return None if isinstance(found, Damaged) else found
+
+
+def _bad(path: Path, shape: type) -> Damaged | None:
+    found = read_shaped(path, shape)
+    return found if isinstance(found, Damaged) else None
 
 
 def write_once(path: Path, value: Mapping[str, Any]) -> bool:

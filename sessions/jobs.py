@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from sessions.atomic import last_line, read_lines
 from sessions.errors import NoSuchRecord, RecordError
@@ -24,9 +24,12 @@ from sessions.ids import resolve
 from sessions.job_child import report_progress as report_progress
 from sessions.job_folder import GRACE_S, JobFolder, JobState
 from sessions.launch import asked_gpus, launch, resuming, typed_argv
-from sessions.paths import cannot_write, jobs_dir
+from sessions.paths import cannot_read, cannot_write, jobs_dir
+from sessions.plain_files import is_there, names_in, open_plain
 from sessions.process import is_alive, send
+from sessions.shapes import JobResult, JobSpec
 
+_LONGEST_LINE = 1 << 20
 ENDED: frozenset[JobState] = frozenset({"done", "failed", "cancelled", "lost"})
 
 
@@ -42,7 +45,7 @@ class Job:
         self.path = path
         self.id = path.name
         self.folder = JobFolder(path)
-        self._spec: dict[str, Any] | None = None
+        self._spec: JobSpec | None = None
 
     @classmethod
     def open(cls, name: str) -> Job:
@@ -50,11 +53,16 @@ class Job:
         return cls(jobs_dir(create=False) / resolve(name, job_ids(), "job"))
 
     @property
-    def spec(self) -> dict[str, Any]:
+    def spec(self) -> JobSpec:
         """What was asked for: `argv`, `cwd`, `title`, `gpus`, `run_id`, `created`, `host`, ..."""
         if self._spec is None:
             self._spec = self.folder.spec()
         return self._spec
+
+    @property
+    def damage(self) -> str:
+        """Which of its files is damaged and how, empty where none is."""
+        return self.folder.damage()
 
     @property
     def title(self) -> str:
@@ -77,7 +85,7 @@ class Job:
         return self.state in ENDED
 
     @property
-    def result(self) -> dict[str, Any] | None:
+    def result(self) -> JobResult | None:
         """How it ended: `state`, `exit_code`, `signal`, `message`, `seconds`, `ended`, ..."""
         return self.folder.result()
 
@@ -89,8 +97,12 @@ class Job:
     @property
     def run_ids(self) -> list[str]:
         """The runs that it made or resumed, in that order; the one it was started for first."""
-        told = [line.get("run") for line in read_lines(self.folder.runs)[0]]
-        return list(dict.fromkeys(str(run) for run in [self.spec.get("run_id"), *told] if run))
+        try:
+            told = [line.get("run") for line in read_lines(self.folder.runs)[0]]
+        except RecordError:
+            told = []  # see `damage`
+        known = [self.spec.get("run_id"), *told]
+        return list(dict.fromkeys(run for run in known if isinstance(run, str) and run))
 
     @property
     def run_id(self) -> str | None:
@@ -100,9 +112,9 @@ class Job:
     @property
     def seconds(self) -> float:
         """How long its command has run, or ran; 0 before it began."""
-        result = self.result or {}
-        if isinstance(result.get("seconds"), float):
-            return result["seconds"]
+        spent = (self.result or {}).get("seconds")
+        if spent is not None:
+            return float(spent)
         began = (self.folder.identity("process") or {}).get("began")
         return max(0.0, time.time() - began) if began and self.state == "running" else 0.0
 
@@ -111,7 +123,7 @@ class Job:
         return last_line(self.folder.progress)
 
     def progress_lines(self) -> list[dict[str, Any]]:
-        """All that it reported, for curves."""
+        """All that it reported, for curves. Raises `RecordError` where it cannot be read."""
         return read_lines(self.folder.progress)[0]
 
     def wait(self, timeout_s: float | None = None) -> JobState:
@@ -128,21 +140,39 @@ class Job:
     ) -> Iterator[str]:
         """The lines of its log, those there and those to come, until it has ended or `stop`.
 
-        What is not UTF-8 is replaced; control characters are not: clean what you show.
+        What is not UTF-8 is replaced; control characters are not: clean what you show. A line
+        that does not end comes in pieces of `_LONGEST_LINE` bytes.
+
+        Raises:
+            RecordError: There is no log (kind `no_log`), or it is no file.
         """
         stopped = stop.is_set if isinstance(stop, threading.Event) else stop
         rest = b""
-        with self.log_path.open("rb") as file:
+        with self._open_log() as file:
             while True:
                 last_look = self.ended or bool(stopped and stopped())
                 while chunk := file.read(1 << 16):
                     *lines, rest = (rest + chunk).split(b"\n")
+                    if len(rest) > _LONGEST_LINE:
+                        lines, rest = [*lines, rest], b""
                     yield from (line.decode("utf-8", "replace") for line in lines)
                 if last_look:
                     break
                 time.sleep(every_s)
         if rest:
             yield rest.decode("utf-8", "replace")
+
+    def _open_log(self) -> BinaryIO:
+        try:
+            return open_plain(self.log_path)
+        except FileNotFoundError:
+            raise RecordError(
+                f"the job {self.id} has no log ({self.log_path})",
+                hint=f"how it ended: wb jobs show {self.id}",
+                kind="no_log",
+            ) from None
+        except OSError as error:
+            raise cannot_read(self.log_path, error) from error
 
     def cancel(self, grace_s: float = GRACE_S) -> JobState:
         """End it: TERM to its processes, `grace_s` seconds for a checkpoint, KILL. Blocks.
@@ -271,11 +301,12 @@ def start(
 
 
 def list_jobs() -> list[Job]:
-    """All jobs, newest first."""
+    """All jobs, newest first; one that is damaged is among them, see `Job.damage`."""
     folder = jobs_dir(create=False)
     return [Job(folder / ident) for ident in reversed(job_ids())]
 
 
 def job_ids() -> list[str]:
     """The ids of all jobs, oldest first."""
-    return sorted(path.parent.name for path in jobs_dir(create=False).glob("*/spec.json"))
+    folder = jobs_dir(create=False)
+    return [name for name in names_in(folder) if is_there(folder / name / "spec.json")]

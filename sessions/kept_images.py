@@ -20,12 +20,14 @@ from pathlib import Path
 from sessions.atomic import atomic_write
 from sessions.errors import RecordError
 from sessions.paths import cannot_write, home, make_private, sessions_dir
+from sessions.plain_files import open_plain, read_plain
 
 DEFAULT_MB = 2048
 # A prompt keeps its images before its line is written, which a long answer can put off.
 GRACE_S = 3600.0
 _HASH = re.compile(rb"[0-9a-f]{64}")
 _BLOCK = 1 << 20
+_MOST = 2**31  # bytes of one image; the bound of all is usually below
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def find(sha256: str) -> bytes | None:
     if not _HASH.fullmatch(sha256.encode("ascii", "replace")):
         return None  # a line edited by hand must not name a file elsewhere
     try:
-        data = _path(sha256).read_bytes()
+        data = read_plain(_path(sha256), _MOST)
     except OSError:
         return None
     return data if hashlib.sha256(data).hexdigest() == sha256 else None
@@ -159,7 +161,7 @@ def _named() -> set[str]:
     folder = sessions_dir(create=False)
     for path in sorted([*folder.glob("*.jsonl"), *folder.glob("*.jsonl.bad")]):
         try:
-            with path.open("rb") as file:
+            with open_plain(path) as file:
                 tail = b""
                 while block := file.read(_BLOCK):
                     text = tail + block

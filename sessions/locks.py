@@ -17,6 +17,7 @@ from pathlib import Path
 
 from sessions.errors import RecordError
 from sessions.paths import cannot_write
+from sessions.plain_files import open_fd
 
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EINVAL}
 _HELD: weakref.WeakSet[HeldLock] = weakref.WeakSet()
@@ -29,7 +30,7 @@ def open_locked(path: Path) -> Iterator[tuple[int, int]]:
     Blocks until other writers are done. Raises `OSError` where it cannot be opened.
     """
     while True:
-        fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd = open_fd(path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
         try:
             flock(fd, path)
             facts = os.fstat(fd)
@@ -66,7 +67,7 @@ def flock(fd: int, path: Path, *, shared: bool = False, wait: bool = True) -> No
 def is_held(path: Path) -> bool:
     """Whether any living process holds `path` locked; a missing file is not held."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = open_fd(path)
     except OSError:
         return False
     try:
@@ -95,7 +96,7 @@ class HeldLock:
         """
         self.path = path
         try:
-            self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self.fd = open_fd(path, os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise cannot_write(path, error) from error
         try:

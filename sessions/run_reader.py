@@ -1,6 +1,7 @@
 """Reading a run's folder: what defines it, its predictions, its metrics and how it stands.
 
 Guarantee: needs no lock and harms no writer; of several lines of a UID the newest counts, once.
+A damaged file reads as empty, and `damage` names it: a list shows the other runs.
 Not for writing: `sessions.runs.Run` does.
 """
 
@@ -11,9 +12,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
-from sessions.atomic import last_line, read_json, read_lines
+from sessions.atomic import last_line, read_lines
+from sessions.errors import RecordError
 from sessions.locks import is_held
+from sessions.plain_files import open_plain
 from sessions.quarantine import bad_path
+from sessions.shapes import AnyObject, Damaged, RunHead, RunState, Shape, read_shaped
 
 Kind = Literal["eval", "train"]
 State = Literal["running", "done", "failed", "cancelled"]
@@ -31,7 +35,25 @@ class RunReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.id = path.name
-        self._head = read_json(path / "config.json") or {}
+        self._damage: dict[str, str] = {}
+        self._head = self._read("config.json", RunHead)
+
+    @property
+    def damage(self) -> str:
+        """Which of its files is damaged and how, empty where none is."""
+        self._state()
+        self.metrics()
+        self.environment()
+        self._damage.pop("predictions.jsonl", None)
+        try:
+            with open_plain(self.predictions_path):
+                pass
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            reason = error.strerror or str(error)
+            self._damage["predictions.jsonl"] = str(Damaged(self.predictions_path, reason))
+        return "; ".join(self._damage.values())
 
     @property
     def config(self) -> dict[str, Any]:
@@ -64,13 +86,20 @@ class RunReader:
         return self.path / "log"
 
     def predictions(self) -> list[dict[str, Any]]:
-        """The predictions, one per UID (its newest), in the order of first appearance."""
+        """The predictions, one per UID (its newest), in the order of first appearance.
+
+        Raises:
+            RecordError: Their file cannot be read at all.
+        """
         return list(last_per_uid(read_lines(self.predictions_path)[0]).values())
 
     def damaged(self) -> int:
         """How many lines were damaged: those in the file and those set aside before."""
-        read_lines(self.predictions_path)  # sets aside what is new
-        return len(read_lines(bad_path(self.predictions_path))[0])
+        try:
+            read_lines(self.predictions_path)  # sets aside what is new
+            return len(read_lines(bad_path(self.predictions_path))[0])
+        except RecordError:
+            return 0  # the file as a whole: see `damage`
 
     def done_uids(self, *, errors: bool = True) -> set[str]:
         """The UIDs that have a line.
@@ -82,11 +111,11 @@ class RunReader:
 
     def metrics(self) -> dict[str, Any]:
         """What `write_metrics` was given last, `{}` where there is none."""
-        return read_json(self.path / "metrics.json") or {}
+        return dict(self._read("metrics.json", AnyObject))
 
     def environment(self) -> dict[str, Any]:
         """What it ran on."""
-        return read_json(self.path / "environment.json") or {}
+        return dict(self._read("environment.json", AnyObject))
 
     @property
     def state(self) -> State:
@@ -108,7 +137,7 @@ class RunReader:
         """Why it failed or was cancelled, empty where nobody said."""
         if self.interrupted:
             return "interrupted: its process ended without a word"
-        return str(self._state().get("reason") or "")
+        return str(self._state().get("reason") or self._damage.get("state.json", ""))
 
     @property
     def seconds(self) -> float:
@@ -116,7 +145,7 @@ class RunReader:
         state = self._state()
         spent = float(state.get("seconds") or 0.0)
         since = state.get("since")
-        if isinstance(since, float) and self.state == "running":
+        if since is not None and self.state == "running":
             spent += max(0.0, time.time() - since)
         return spent
 
@@ -128,8 +157,8 @@ class RunReader:
             done = (last_line(self.path / "history.jsonl") or {}).get("step")
         else:
             done = state.get("done")
-            done = done if isinstance(done, int) else self._count()
-        return (done if isinstance(done, int) else 0), int(state.get("total") or 0)
+            done = done if done is not None else self._count()
+        return (done if isinstance(done, int) else 0), state.get("total") or 0
 
     def counts(self) -> dict[str, int]:
         """`total`, `done`, `unparsed` and `failed`, from the predictions."""
@@ -141,13 +170,21 @@ class RunReader:
         total = self.progress()[1] or len(predictions)
         return {"total": total, "done": len(predictions), "unparsed": unparsed, "failed": failed}
 
-    def _state(self) -> dict[str, Any]:
-        return read_json(self.path / "state.json") or {}
+    def _state(self) -> RunState:
+        return self._read("state.json", RunState)
+
+    def _read(self, name: str, shape: type[Shape]) -> Shape:
+        """One of its small files, empty where it is missing or damaged; notes which it is."""
+        found = read_shaped(self.path / name, shape)
+        self._damage.pop(name, None)
+        if isinstance(found, Damaged):
+            self._damage[name] = str(found)
+        return shape() if found is None or isinstance(found, Damaged) else found
 
     def _count(self) -> int:
         """Lines of the predictions: cheap, and off at most by what a `tidy` would take away."""
         try:
-            with self.predictions_path.open("rb") as file:
+            with open_plain(self.predictions_path) as file:
                 return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
         except OSError:
             return 0

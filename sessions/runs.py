@@ -25,8 +25,10 @@ from sessions.job_child import report_run
 from sessions.json_line import finite, to_line
 from sessions.locks import HeldLock
 from sessions.paths import cannot_write, make_private, runs_dir
+from sessions.plain_files import is_plain, is_there, names_in, open_plain
 from sessions.quarantine import quarantine
 from sessions.run_reader import STATES, Kind, RunReader, State, last_per_uid
+from sessions.shapes import RunState
 
 # A power cut may cost this much of a run's predictions, which a resume then makes again.
 _SYNC_EVERY_S = 2.0
@@ -87,7 +89,7 @@ class Run(RunReader):
             NoSuchRecord: There is none, or several fit.
         """
         path = Path(name)
-        if (path.is_absolute() or os.sep in str(name)) and (path / "config.json").is_file():
+        if (path.is_absolute() or os.sep in str(name)) and is_plain(path / "config.json"):
             return cls(path.absolute())
         ident = resolve(str(name), run_ids(), "run")
         return cls(runs_dir(create=False) / ident)
@@ -233,16 +235,17 @@ class Run(RunReader):
     def _sync(self) -> None:
         """Bring the predictions to the disk: an end state must not outlive them."""
         try:
-            with self.predictions_path.open("rb") as file:
+            with open_plain(self.predictions_path) as file:
                 os.fsync(file.fileno())
         except FileNotFoundError:
             return
         except OSError as error:
             raise cannot_write(self.predictions_path, error) from error
 
-    def _stretch(self, old: Mapping[str, Any]) -> float:
+    def _stretch(self, old: RunState) -> float:
         """Seconds that the stretch which `old` began has worked, 0 where it has ended."""
-        if old.get("state") != "running" or not isinstance(old.get("since"), float):
+        since = old.get("since")
+        if old.get("state") != "running" or since is None:
             return 0.0
         until = time.time()
         if self._since is None:
@@ -251,7 +254,7 @@ class Run(RunReader):
                 until = self.predictions_path.stat().st_mtime
             except OSError:
                 return 0.0
-        return max(0.0, until - old["since"])
+        return max(0.0, until - since)
 
 
 def _take(path: Path) -> HeldLock:
@@ -267,11 +270,11 @@ def _take(path: Path) -> HeldLock:
 def run_ids() -> list[str]:
     """The ids of all runs, oldest first."""
     folder = runs_dir(create=False)
-    return sorted(path.parent.name for path in folder.glob("*/config.json"))
+    return [name for name in names_in(folder) if is_there(folder / name / "config.json")]
 
 
 def list_runs() -> list[Run]:
-    """All runs, newest first. A damaged folder is among them, with an empty config."""
+    """All runs, newest first; one that is damaged is among them, see `Run.damage`."""
     folder = runs_dir(create=False)
     return [Run(folder / ident) for ident in reversed(run_ids())]
 

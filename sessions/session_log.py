@@ -20,6 +20,7 @@ from sessions.atomic import append_lines, follow, read_lines
 from sessions.errors import RecordError
 from sessions.ids import is_safe_name, new_id, resolve
 from sessions.paths import cannot_write, sessions_dir
+from sessions.plain_files import is_plain, names_in
 from sessions.quarantine import bad_path
 from sessions.records import Record, from_json
 
@@ -36,6 +37,7 @@ class SessionInfo:
         damaged: How many cannot.
         kinds: Records per kind.
         models: Models asked, in order of first use.
+        problem: Why the file as a whole cannot be read, empty where it can.
     """
 
     id: str
@@ -46,6 +48,7 @@ class SessionInfo:
     damaged: int
     kinds: dict[str, int]
     models: tuple[str, ...]
+    problem: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """As `wb sessions list --json` prints it."""
@@ -58,6 +61,7 @@ class SessionInfo:
             "damaged": self.damaged,
             "kinds": self.kinds,
             "models": list(self.models),
+            "problem": self.problem,
         }
 
 
@@ -109,6 +113,9 @@ class SessionLog:
         """Every record that can be read, and how many lines cannot.
 
         A line of sound JSON whose fields have the wrong shape counts as damaged too.
+
+        Raises:
+            RecordError: The file as a whole cannot be read.
         """
         lines, damaged = read_lines(self.path)
         records: list[Record] = []
@@ -169,14 +176,25 @@ class SessionLog:
 
 def session_ids() -> list[str]:
     """The names of all sessions, by name."""
-    folder = sessions_dir(create=False)
-    return sorted(path.stem for path in folder.glob("*.jsonl") if is_safe_name(path.stem))
+    stems = [
+        name.removesuffix(".jsonl")
+        for name in names_in(sessions_dir(create=False))
+        if name.endswith(".jsonl")
+    ]
+    return sorted(stem for stem in stems if is_safe_name(stem))
 
 
 def list_sessions() -> list[SessionInfo]:
-    """All sessions, the one last written first."""
-    infos = [SessionLog.open(ident).info() for ident in session_ids()]
+    """All sessions, the one last written first; one that cannot be read says so (`problem`)."""
+    infos = [_info_of(SessionLog.open(ident)) for ident in session_ids()]
     return sorted(infos, key=lambda info: info.updated, reverse=True)
+
+
+def _info_of(log: SessionLog) -> SessionInfo:
+    try:
+        return log.info()
+    except RecordError as error:
+        return SessionInfo(log.id, log.path, "", "", 0, 0, {}, (), error.message)
 
 
 def find_session(name: str) -> SessionLog:
@@ -186,12 +204,12 @@ def find_session(name: str) -> SessionLog:
     anywhere is taken as well, so that a colleague's can be read.
     """
     path = Path(name)
-    if path.suffix == ".jsonl" and path.is_file():
+    if path.suffix == ".jsonl" and is_plain(path):
         return SessionLog(path.stem, path)
     known = session_ids()
     if name == "last" and name not in known and known:
         folder = sessions_dir(create=False)
-        name = max(known, key=lambda ident: (folder / f"{ident}.jsonl").stat().st_mtime_ns)
+        name = max(known, key=lambda ident: (folder / f"{ident}.jsonl").lstat().st_mtime_ns)
     return SessionLog.open(resolve(name, known, "session"))
 
 

@@ -21,10 +21,12 @@ from sessions.errors import BadUid, NoSuchRecord, RecordError
 from sessions.ids import now
 from sessions.json_line import to_line
 from sessions.paths import cannot_read, database_dir
+from sessions.plain_files import read_plain
 from sessions.uid import Uid
 
 FILE_NAME = "uids.sqlite3"
 HISTORY_KEPT = 10_000
+_MOST_IMPORTED = 2**28
 
 MIGRATIONS = [
     """
@@ -193,7 +195,7 @@ class UidCache:
             RecordError: The file cannot be read.
         """
         try:
-            lines = Path(path).read_bytes().split(b"\n")
+            lines = read_plain(Path(path), _MOST_IMPORTED).split(b"\n")
         except OSError as error:
             raise cannot_read(Path(path), error) from error
         more, wrong, count = check_tags(tags), [], 0

@@ -7,7 +7,6 @@ for what the settings mean: `workbench.config` does that.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from sessions.atomic import atomic_write
 from sessions.locks import HeldLock
 from sessions.paths import cannot_read, home
+from sessions.plain_files import load_toml, read_text
 from workbench.errors import UsageError
 
 FILE_NAME = "config.toml"
@@ -34,7 +34,7 @@ def read_file() -> dict[str, Any]:
         RecordError: It cannot be read.
     """
     try:
-        return tomllib.loads(config_path().read_text("utf-8"))
+        return load_toml(read_text(config_path()))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
@@ -66,7 +66,7 @@ def change(name: str, value: Any) -> bool:
         if after == before:
             return False
         path = config_path()
-        old = path.read_text("utf-8") if path.exists() else ""
+        old = read_text(path) if path.exists() else ""
         atomic_write(path, _edited(old, name, value, after))
         return True
     finally:
@@ -95,9 +95,9 @@ def _edited(old: str, name: str, value: Any, after: Mapping[str, Any]) -> str:
     line = "" if value is None else tomli_w.dumps({key: value})
     candidate = _one_line_changed(old, section, key, line)
     try:
-        if tomllib.loads(candidate) == after:
+        if load_toml(candidate) == after:
             return candidate
-    except tomllib.TOMLDecodeError:
+    except ValueError:
         pass
     return tomli_w.dumps(after)
 

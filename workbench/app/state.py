@@ -35,10 +35,12 @@ class BenchState:
     @classmethod
     def load(cls) -> BenchState:
         """The saved state, or a fresh one where there is none that can be read."""
+        from sessions.json_line import load_json
         from sessions.paths import home
+        from sessions.plain_files import read_text
 
         try:
-            raw = json.loads((home() / "bench.json").read_text("utf-8"))
+            raw = load_json(read_text(home() / "bench.json"))
         except (OSError, ValueError):
             return cls()
         if not isinstance(raw, dict) or raw.get("v") != VERSION:

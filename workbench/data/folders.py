@@ -14,9 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from sessions.json_line import load_json
+from sessions.plain_files import read_plain
 from workbench.data.images import EXTENSIONS
 from workbench.errors import DataError
 
+MAX_LISTING = 2**30  # bytes of a kept listing; a million images take a tenth
 SPLIT_NAMES = ("train", "training", "val", "valid", "validation", "dev", "test", "testing")
 
 
@@ -53,12 +56,13 @@ class FolderFile:
     def _kept(self) -> tuple[str, bytes] | None:
         path = self._cache_path()
         try:
-            head, _, rows = path.read_bytes().partition(b"\n") if path else (b"", b"", b"")
-            folders: dict[str, int] = json.loads(head) if head else {}
+            whole = read_plain(path, MAX_LISTING) if path else b""
+            head, _, rows = whole.partition(b"\n")
+            folders: dict[str, int] = load_json(head.decode()) if head else {}
             for folder, changed in folders.items():
                 if (self.root / folder).stat().st_mtime_ns != changed:
                     return None
-        except (OSError, ValueError, AttributeError):
+        except (OSError, ValueError, AttributeError, TypeError):
             return None
         return (_stamp(head), rows) if folders else None
 

@@ -17,10 +17,12 @@ import zlib
 from collections import OrderedDict, deque
 from pathlib import Path
 
+from sessions.plain_files import read_plain
 from workbench.data.hub_env import HubError, Remote
 from workbench.data.hub_http import iter_range
 
 BLOCK = 1024 * 1024
+_MOST_ON_DISK = 2 * BLOCK  # a block and its checksum are less
 MEMORY = 48 * BLOCK
 DISK_MB = 4096
 AHEAD = 4  # stretches that wait to be read ahead; of more, the oldest are dropped
@@ -166,7 +168,7 @@ class _Disk:
             return None
         path = self._path(key)
         try:
-            body = path.read_bytes()
+            body = read_plain(path, _MOST_ON_DISK)
             os.utime(path)  # what is used is the last to go
         except OSError:
             return None

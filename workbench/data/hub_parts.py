@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from sessions.plain_files import read_text
 from workbench.data.manifest import PARTIAL
 
 STEP = 1024 * 1024  # bytes between two lines of the journal
@@ -48,7 +49,7 @@ class Part:
 
     def _read(self) -> Iterable[tuple[int, int]]:
         try:
-            lines, size = self.journal.read_text("ascii").splitlines(), self.path.stat().st_size
+            lines, size = read_text(self.journal).splitlines(), self.path.stat().st_size
         except (OSError, ValueError):
             return
         for line in lines:

@@ -10,12 +10,12 @@ import dataclasses
 import hashlib
 import json
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
+from sessions.plain_files import load_toml, read_text
 from workbench.data.readers.opening import ReadOptions
 from workbench.errors import DataError, UsageError
 from workbench.sample import Task
@@ -159,7 +159,7 @@ def save_mapping(mapping: TableMapping) -> Path:
 def load_mapping(path: Path) -> TableMapping:
     """Read a mapping. Raises `DataError` for a file that is none."""
     try:
-        body = tomllib.loads(path.read_text("utf-8"))
+        body = load_toml(read_text(path))
     except (OSError, ValueError) as error:
         raise DataError(
             f"{path} cannot be read: {error}", hint="mend it, or `wb data rm` and add it again"

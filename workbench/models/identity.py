@@ -98,6 +98,10 @@ def hash_file(path: Path, on_read: Callable[[int], None] | None = None) -> str:
     return digest.hexdigest()
 
 
+def _is_hash(value: object) -> bool:
+    return isinstance(value, str) and len(value) == 64
+
+
 class _HashCache:
     """Hashes by path, size and modification time; a lost or unwritable cache costs time only."""
 
@@ -106,18 +110,20 @@ class _HashCache:
         self._entries: dict[str, list] = {}
         self._file: Path | None = None
         with contextlib.suppress(OSError, ValueError, WbError):
+            from sessions.json_line import load_json
             from sessions.paths import cache_dir
+            from sessions.plain_files import read_text
 
             self._file = cache_dir() / "file-hashes.json"
-            entries = json.loads(self._file.read_text(encoding="utf-8"))
+            entries = load_json(read_text(self._file))
             self._entries = entries if isinstance(entries, dict) else {}
 
     def of(self, path: Path, on_read: Callable[[int], None] | None = None) -> str:
         stat = path.stat()
         key, stamp = str(path.resolve()), [stat.st_size, stat.st_mtime_ns]
         known = self._entries.get(key)
-        if isinstance(known, list) and known[:2] == stamp and len(known) == 3:
-            return known[2]
+        if isinstance(known, list) and known[:2] == stamp and _is_hash(known[-1]):
+            return known[-1]
         digest = hash_file(path, on_read)
         self._entries[key] = [*stamp, digest]
         self._changed = True

@@ -9,13 +9,13 @@ the file and every problem in it.
 from __future__ import annotations
 
 import re
-import tomllib
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args
 
 from sessions.errors import WbError
+from sessions.plain_files import load_toml, read_text
 from workbench.errors import UnknownName, UsageError
 from workbench.prompts.template import ANSWER_SLOTS, Template, free_prompt, slots_of
 from workbench.sample import Sample, Task
@@ -151,7 +151,7 @@ def _users() -> list[Template]:
     where: dict[tuple[str, int], str] = {}
     for path in sorted(folder.glob("*.toml")) if folder.is_dir() else ():
         try:
-            text = path.read_text("utf-8")
+            text = read_text(path)
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(
                 f"cannot read the templates in {path}: {error}", kind="bad_template"
@@ -183,8 +183,8 @@ def parse_file(text: str, where: str, source: str, task: str | None = None) -> l
         UsageError: With every problem of the file in one message.
     """
     try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        content = load_toml(text)
+    except ValueError as error:
         raise UsageError(
             f"{where} is not TOML: {error}",
             kind="bad_template",

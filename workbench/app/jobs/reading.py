@@ -7,7 +7,6 @@ Not for: starting or ending anything.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
+from sessions.json_line import load_json
+from sessions.plain_files import open_plain
 from workbench.app.lists.draw import seconds_of
 
 if TYPE_CHECKING:
@@ -116,8 +117,9 @@ def summarise(job: Job) -> JobSummary:
             message=str(result.get("message") or ""),
             cancelling=state in LIVE and (path / "cancel.json").exists(),
             progress=last_progress(path / "progress.jsonl"),
+            problem=job.damage,
         )
-    except (WbError, OSError, ValueError, TypeError, AttributeError) as error:
+    except (WbError, OSError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
         message = error.message if isinstance(error, WbError) else str(error)
         return replace(summary, state="lost", problem=message or type(error).__name__)
 
@@ -222,7 +224,7 @@ class LogTail:
         A carriage return draws over its line, as a terminal does: a progress bar is one line.
         """
         try:
-            with self.path.open("rb") as file:
+            with open_plain(self.path) as file:
                 size = os.fstat(file.fileno()).st_size
                 anew = self._offset is None or size < self._offset
                 if anew:
@@ -261,7 +263,7 @@ def _drawn(line: bytes) -> str:
 def _end_of(path: Path, count: int) -> bytes:
     """The last `count` bytes of a file, from the first whole line on."""
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             size = os.fstat(file.fileno()).st_size
             file.seek(max(0, size - count))
             block = file.read(count)
@@ -273,7 +275,7 @@ def _end_of(path: Path, count: int) -> bytes:
 def _new_lines(path: Path, offset: int, limit: int = 1 << 22) -> tuple[bytes, int]:
     """Whole lines from `offset` on, and where they end."""
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             file.seek(offset)
             block = file.read(limit)
     except OSError:
@@ -286,7 +288,7 @@ def _lines(block: bytes) -> list[dict[str, Any]]:
     out = []
     for raw in block.split(b"\n"):
         try:
-            line = json.loads(raw) if raw.strip() else None
+            line = load_json(raw.decode()) if raw.strip() else None
         except (ValueError, RecursionError):
             continue
         if isinstance(line, dict):

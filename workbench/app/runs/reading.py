@@ -9,7 +9,6 @@ Not for: writing. Repair of a torn file is `sessions`' own.
 from __future__ import annotations
 
 import heapq
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sessions.compare import is_right, wilson
+from sessions.json_line import load_json
+from sessions.plain_files import open_plain
 
 FIRST = 1 << 16  # bytes read before the screen hears of a run: a few hundred lines
 CHUNK = 1 << 19  # bytes read in one go after that
@@ -219,7 +220,7 @@ class PredictionFile:
     def read(self, chunk: int = CHUNK) -> Iterator[int]:
         """Read what is new, giving way after each chunk with the number of rows so far."""
         try:
-            with self.path.open("rb") as file:
+            with open_plain(self.path) as file:
                 while True:
                     file.seek(self._offset)
                     size = chunk if self.rows else min(chunk, FIRST)
@@ -242,7 +243,7 @@ class PredictionFile:
             if not raw.strip():
                 continue
             try:
-                line = json.loads(raw)
+                line = load_json(raw.decode())
                 row = make_row(line, offset)
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 self.bad += 1
@@ -280,9 +281,9 @@ class PredictionFile:
     def whole(self, row: Row) -> dict[str, Any]:
         """The whole line of a row, read again from the file; empty where it is gone."""
         try:
-            with self.path.open("rb") as file:
+            with open_plain(self.path) as file:
                 file.seek(row.offset)
-                line = json.loads(file.readline())
+                line = load_json(file.readline().decode())
         except (OSError, ValueError):
             return {}
         return line if isinstance(line, dict) else {}

@@ -77,9 +77,17 @@ def summarise(run: Run) -> RunSummary:
             **_names(config),
         )
         done, total = run.progress()
-        summary = replace(summary, done=int(done or 0), total=int(total or 0))
+        summary = replace(summary, done=int(done or 0), total=int(total or 0), problem=run.damage)
         return with_metrics(summary, run.metrics() or {})
-    except (WbError, OSError, ValueError, TypeError, AttributeError, KeyError) as error:
+    except (
+        WbError,
+        OSError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        KeyError,
+        ArithmeticError,
+    ) as error:
         message = error.message if isinstance(error, WbError) else str(error)
         return replace(summary, problem=message or type(error).__name__)
 
