@@ -12,7 +12,7 @@ from typing import Any
 
 from sessions.compare import is_right
 from sessions.uid import Uid
-from training.statistics import Estimate, proportion
+from workbench.scoring.statistics import Estimate, proportion
 from workbench.sample import Sample
 
 _NLVR2 = re.compile(r"((?:train|dev|test\d?)-\d+)-\d+(-\d+)")

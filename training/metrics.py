@@ -25,8 +25,8 @@ import numpy as np
 
 from sessions.compare import is_right
 from training.consistency import consistency
-from training.statistics import RESAMPLES, Estimate, auroc, bootstrap, mean, proportion
-from training.vqa_text import exact_match, vqa_accuracy
+from workbench.scoring.statistics import RESAMPLES, Estimate, auroc, bootstrap, mean, proportion
+from workbench.scoring.vqa_text import exact_match, vqa_accuracy
 
 Line = Mapping[str, Any]
 UNPARSED = "unparsed"
@@ -252,7 +252,7 @@ def positive_label(labels: Sequence[str]) -> str:
 
 
 def _caption_metrics(answered: Sequence[Line]) -> dict[str, Estimate]:
-    from training.caption_metrics import bleu4, rouge_l
+    from workbench.scoring.captions import bleu4, rouge_l
 
     lines = [line for line in answered if line.get("references") or line.get("target")]
     texts = [str(line.get("label") or "") for line in lines]

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from training.statistics import Estimate, bootstrap, mean
+from workbench.scoring.statistics import Estimate, bootstrap, mean
 
 ORDER = 4
 _13A = (

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from training.statistics import (
+from workbench.scoring.statistics import (
     auroc,
     bootstrap,
     mcnemar_exact,
