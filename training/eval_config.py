@@ -143,10 +143,13 @@ def run_key(
         limit: First so many samples, 0 for all.
         label_scores: Whether labels are scored.
     """
+    from workbench.prompts import parse as reading
+
     knobs = decoding.to_json()
     del knobs["top_logprobs"]
     parts = {
         "v": 1,
+        "reading": reading.VERSION,
         "model": identity,
         "template": {key: template[key] for key in ("name", "version", "digest")},
         "shots": list(shots),

@@ -22,6 +22,9 @@ _QUOTED = re.compile(
     r"(?i)(?<=\b)(?:statement|sentence|hypothesis|claim|text|caption|premise|question)"
     r"(?: that)?[:,]?\s+(?P<said>\"[^\"\n]+\"|“[^”\n]+”|«[^»\n]+»|['‘][^'’\n]+['’](?!\w))"
 )
+_QUOTED_SUBJECT = re.compile(
+    r"(?m)(?:^|(?<=[.!?] ))(?P<said>\"[^\"\n]+\"|“[^”\n]+”|«[^»\n]+»)(?=\s+(?:is|was|isn't)\b)"
+)
 _VERSUS = re.compile(r"\bvs\.", re.I)
 # What negates without a word of negation; each is written over by "not".
 _ANYTHING_BUT = re.compile(r"\b(?:anything but|far from|in no way|by no means|not at all)\b", re.I)
@@ -30,6 +33,10 @@ _NOT_ONLY = re.compile(r"\bnot (?:only|just|merely)\b", re.I)
 _NO_DOUBT = re.compile(
     r"\b(?:(?:there is|there's) )?(?:no (?:doubt|question)|without (?:a |any )?doubt)\b"
     r"(?: that\b)?|\bof course\b|\bin my (?:opinion|view)\b|\b(?:to|for) me\b",
+    re.I,
+)
+_NO_TRUTH = re.compile(
+    r"\bthere(?:'s| is) no truth (?:to|in) (?:it|this|that|(?:the|this) (?:claim|statement))\b",
     re.I,
 )
 _BROKEN_LINE = re.compile(r"(?<=\bnot)\n")
@@ -61,18 +68,28 @@ def flat_text(base: str, *, letters: bool = False) -> str:
     flat = _BROKEN_LINE.sub(" ", base)
     for pattern in (THINK, TAG) if letters else (THINK, TAG, _LIST):
         flat = blank(pattern, flat)
+    flat = _LETTERED.sub(r"\g<letter>,", flat) if letters else blank(_CHOICE, flat)
     flat = _QUOTED.sub(_without_quotation, flat)
+    flat = _QUOTED_SUBJECT.sub(_without_quotation, flat)
     flat = blank(_LOOSE_QUOTE, flat.translate(_MARKS))
     for pattern, word in (
-        *((_VERSUS, "vs"), (_NO_DOUBT, ""), (_NOT_ONLY, "")),
+        *((_NO_TRUTH, "false"), (_VERSUS, "vs"), (_NO_DOUBT, ""), (_NOT_ONLY, "")),
         *((_ANYTHING_BUT, "not"), (_AT_ALL, "")),
     ):
         flat = blank(pattern, flat, word)
     return flat
 
 
+# "(c) contradiction" where the labels are words; "B) green" where they are letters.
+_CHOICE = re.compile(r"(?:(?<=[\s:])|^)(?:\((?:[A-Da-d]|[1-9])\)|[A-Da-d][.)])(?=\s+\w)")
+_LETTERED = re.compile(
+    r"(?<![\w.])(?P<letter>[A-Z])[).:](?=\s+(?!(?:is|was|and|or|would|can|could)\b)\w)"
+)
+
+
 def _without_quotation(match: re.Match[str]) -> str:
     said = match["said"]
     if len(re.findall(r"\w+", said)) < 3:
         return match[0]
-    return match[0][: -len(said)] + " " * len(said)
+    # A subject stays in its place, so that what is said of it has one.
+    return match[0][: -len(said)] + ("it" if said == match[0] else "  ") + " " * (len(said) - 2)

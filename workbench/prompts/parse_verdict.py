@@ -9,8 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from workbench.prompts.parse_contents import judge_content
+from workbench.prompts.parse_terms import POLES
 from workbench.prompts.parse_words import (
+    ADJECTIVES,
     AFTER_NO,
+    BE,
     BLOCKERS,
     DEGREES,
     FILLERS,
@@ -26,6 +30,8 @@ from workbench.prompts.parse_words import (
     POSES,
     REASONS,
     RELATIONS,
+    SAID_ALONE,
+    SAID_GOES_ON,
     SCOPES,
     STARTS,
     SUBJECTS,
@@ -40,7 +46,8 @@ _THERE_IS = re.compile(r"^there(?:'s| is)(?: clearly| definitely)? an?(?: clear|
 _PICTURE = r"(?:image|picture|photo|photograph|drawing)"
 _NO_RELATION = re.compile(r"^(?:there(?:'s| is) )?(?:no|without(?: an?| any)?)$")
 _SHOWN = re.compile(
-    rf"^(?:(?:it|this|the {_PICTURE}|this {_PICTURE}) (?:shows|depicts)|i (?:can )?see"
+    rf"^(?:(?:it|this|the {_PICTURE}|this {_PICTURE}) (?:clearly )?"
+    r"(?:shows|depicts|(?:appears|seems) to (?:show|depict))|i (?:can )?see"
     rf"|(?:(?:it|this) is |it's )?(?:an?|the) {_PICTURE} of) an?$"
 )
 
@@ -67,17 +74,46 @@ def judge(before_text: str, word: str, after_text: str, *, bracket: bool = False
     before, after = split_words(before_text), split_words(after_text)
     while after and after[0] == word.casefold():
         after.pop(0)  # "true true true"
+    while len(before) > 1 and before[-1] in ADJECTIVES:
+        before.pop()  # "a small brown dog"
     said = " ".join(before)
+    if before[-1:] == ["as"] and after[:1] == ["as"]:
+        return None  # "as true as it is false"
     if word.casefold() in RELATIONS and _NO_RELATION.match(said):
         return False
+    if after and _FITS.match(" ".join(after)) and not _more_than_the_label(before):
+        return True
+    if word.casefold() not in POLES and (content := judge_content(said, after)) is not None:
+        return content
     if _THERE_IS.match(said):
         return True if not after or after[0] == "between" else None
     if _SHOWN.match(said):
         return True if not after or after[0] in FOLLOWERS | POSES else None
     reading = _by_what_precedes(before)
+    if reading is not None and reading.negated and _TWICE.search(f"{said} {word.casefold()}"):
+        return None
     if reading is None or not _may_go_on(word.casefold(), reading, before, after, bracket):
         return None
     return not reading.negated
+
+
+# "not not hateful", "it's not a no": nobody can be sure.
+_TWICE = re.compile(r"\b(?:not|n't) not |\ba (?:yes|no)$")
+# "B is correct", "neutral is the right label".
+_FITS = re.compile(
+    r"^(?:fits|matches|applies)(?: best| better| well)?$"
+    r"|^is (?:definitely |clearly )?(?:correct|right"
+    r"|(?:the|my) (?:(?:correct|right|best|final|most fitting) )?"
+    r"(?:answer|label|choice|option|verdict|class))$"
+)
+_NAMED = re.compile(
+    r"^(?:so |thus |therefore )?(?:the )?(?:correct )?(?:label|option|answer|choice)?$"
+)
+
+
+def _more_than_the_label(before: Sequence[str]) -> bool:
+    """Whether more than "the label" precedes a label that is the subject of its clause."""
+    return not _NAMED.match(" ".join(before))
 
 
 class _Reading:
@@ -93,14 +129,14 @@ def _by_what_precedes(before: Sequence[str]) -> _Reading | None:
         word = before[i - 1]
         degree = degree or word in DEGREES
         if word in NEGATORS:
-            if degree:
-                return None  # "not very offensive": how much, not whether
-            negated = not negated
-        elif word in HEDGES:
+            if degree or negated:
+                return None  # "not very offensive": how much, not whether; "not not": who knows
+            negated = True
+        elif word in HEDGES and before[i - 2 : i] != ["most", "likely"]:
             return None
         elif word in LINKS:
             linked = True
-        elif word not in FILLERS:
+        elif word not in FILLERS and word not in HEDGES:
             break
         i -= 1
     rest = list(before[:i])
@@ -120,7 +156,11 @@ def _may_go_on(
     """Whether the clause can go on so after a verdict."""
     if not after or (bracket and (not before or reading.linked)):
         return True
-    if after[0] in ("if", "unless", "when", "or") or {"if", "unless"} & set(after[:3]):
+    if (
+        after[0] in ("if", "unless", "when")
+        or (after[0] == "or" and not reading.negated)
+        or {"if", "unless"} & set(after[:3])
+    ):
         return False
     if after[0] in SCOPES and PARTS & set(after[1:4]):
         return False
@@ -128,7 +168,44 @@ def _may_go_on(
         return False
     if word == "no":
         return after[0] in AFTER_NO
-    if reading.negated and after[0] == "nor":
+    if reading.negated and after[0] in ("nor", "or"):
         return True
     allowed = STARTS if reading.opens and not before else FOLLOWERS
     return after[0] in allowed or (word in VERBS and after[0] in OBJECTS)
+
+
+_SAID_OF = re.compile(
+    r"^(?:(?:i|we) (?:think|believe|say)(?: that)? )?"
+    r"(?:it|this|that|you|(?:the|this|that|your) (?:statement|sentence|claim|assertion|answer))"
+    r"(?:(?:'s| is| was| are| seems| appears)(?: to be)?|'re)? ?(?:n[o']t|isn't|wasn't)?"
+)
+_COUNTED = re.compile(r"\b(?:two|three|four|five|six|several|some|many|multiple|\d+)\s*$", re.I)
+
+
+def judge_added(
+    kind: str, before: str, word: str, after: str, *, bracket: bool = False
+) -> bool | None:
+    """Judge a word that the template does not have itself; stricter, since it was not asked for.
+
+    Args:
+        kind: See `parse_terms.Term`.
+        before: As in `judge`, with the three that follow.
+        word: The word.
+        after: What follows it.
+        bracket: Whether a bracket opens after it.
+    """
+    follows = split_words(after)
+    if kind == "opposite":
+        return judge(before, word, after, bracket=bracket)
+    if kind == "plural":
+        return judge(_COUNTED.sub("a ", before), word, after, bracket=bracket)
+    if kind == "participle":
+        said = split_words(before)
+        if not set(said) & BE or not (not follows or follows[0] in ("by", "nor", "from")):
+            return None
+        return judge(before, word, "nor" if follows[:1] == ["nor"] else "", bracket=bracket)
+    if follows and follows[0] not in SAID_GOES_ON and not bracket:
+        return None
+    if word.casefold() not in SAID_ALONE and not _SAID_OF.match(" ".join(split_words(before))):
+        return None
+    return judge(before, word, after, bracket=bracket)

@@ -21,28 +21,35 @@ LINKS = _words(
     "conclusion relation relationship judgment judgement classification decision prediction "
     "choice option result say answering choose pick select guess called seems seem appears appear "
     "looks look like means conclude call labelled labeled classified considered judged rated "
-    "marked equals does do makes hence therefore thus so remains remain becomes stays"
+    "marked equals does do holds hold turns out makes hence therefore thus so remains remain "
+    "becomes stays"
 )
 # May stand before a label without changing it.
 FILLERS = _words(
-    "a an the definitely clearly certainly surely probably likely most very indeed actually "
+    "a an the definitely clearly certainly surely probably most very indeed actually "
     "really simply just rather more obviously also overall ultimately then finally final "
     "correct best in fact well okay ok sure yeah um hmm my here been instead evidently highly "
-    "quite pretty extremely absolutely at all any deeply truly blatantly openly downright"
+    "quite pretty extremely absolutely directly logically strongly at all any deeply truly "
+    "blatantly openly downright"
+)
+# Before the name of a thing: it is still that thing.
+ADJECTIVES = _words(
+    "small large big little tiny young old brown black white red blue green grey gray yellow "
+    "orange single cute"
 )
 # Before a label: no verdict can be read.
 HEDGES = _words(
     "might may could would should if whether unless half partly partially mostly somewhat "
     "almost nearly necessarily always entirely completely fully wholly either both or and when "
     "can between sometimes maybe perhaps vs versus couldn't wouldn't shouldn't mightn't mustn't "
-    "needn't supposedly allegedly possibly potentially barely scarcely technically arguably"
+    "needn't likely supposedly allegedly possibly potentially barely scarcely technically arguably"
 )
 # Anywhere before a label in its clause: the clause is not a plain statement.
 BLOCKERS = NEGATORS | _words(
     "if whether unless would could might may should doubt unsure uncertain unclear unable "
-    "impossible hard difficult no nothing none without cannot either when suppose supposed "
-    "imagine doubtful questionable debatable dubious unlikely improbable wonder depends couldn't "
-    "wouldn't shouldn't mightn't mustn't pretend claims claimed alleges alleged says said "
+    "possible impossible hard difficult no nothing none without cannot either when suppose "
+    "supposed imagine doubtful questionable debatable dubious unlikely improbable wonder depends "
+    "couldn't wouldn't shouldn't mightn't mustn't pretend claims claimed alleges alleged says said "
     "will shall used had were"
 )
 # Skipped at the start of a clause when its subject is looked for.
@@ -50,14 +57,15 @@ LEADS = _words(
     "the a an this that these those my our your its i we think believe find feel and so "
     "therefore thus hence then also but final correct best overall given most likely right now "
     "conclude which because since as follows of first second means meaning implies implying "
-    "proves proving classify consider judge rate call"
+    "proves proving classify consider judge rate call main"
 )
 # What a verdict may be about.
 SUBJECTS = _words(
     "it this that statement sentence claim hypothesis assertion answer label verdict conclusion "
     "relation relationship caption meme image images picture pictures photo pair premise text "
     "content post result they judgment judgement classification decision prediction choice "
-    "option which message scene description he she guess"
+    "option which message scene description he she guess object animal thing class category joke "
+    "humor humour"
 )
 # After a label: the clause may go on like this and the label is still the verdict.
 FOLLOWERS = _words(
@@ -103,6 +111,8 @@ FOREIGN = _words(
     "è della nella perché mostra questo questa não uma há imagem "
     "het een niet omdat geen jest nie"
 )
+# What follows a verdict after these is why, and no verdict of its own.
+CAUSES = _words("because since given")
 # From here on the clause gives reasons; labels named there are not verdicts.
 REASONS = _words("because since as given if would when although though whereas")
 # Comparisons that say what it is not.
@@ -110,3 +120,14 @@ NOT_THIS = (
     *("rather than", "instead of", "as opposed to", "in contrast to", "and not", "but not"),
     *("nor", "let alone"),
 )
+# What a picture or a text holds: "no offensive content"; and how the clause may go on after it.
+CONTENT = _words(
+    "content language material message messages text words elements remarks speech imagery humor "
+    "humour stereotypes ideas ideology jokes joke"
+)
+CONTENT_GOES_ON = _words("and or that about towards toward in at because since here")
+# A word that the template does not have: alone in its clause, and how the clause may go on.
+SAID_ALONE = _words("true false correct incorrect untrue inaccurate")
+SAID_GOES_ON = _words("because since as given so and that for here according based then thus")
+# Before a participle.
+BE = _words("is are was be being isn't aren't wasn't neither nor")
