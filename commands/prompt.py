@@ -127,27 +127,42 @@ def _ask(
     *,
     stream: bool,
 ) -> tuple[Answer, PromptRecord]:
+    from sessions.errors import WbError
     from sessions.records import PromptRecord
     from workbench.engine.ask import ask
     from workbench.sample import Answer, Token
     from workbench.text import clean
 
     answer, record = Answer(""), PromptRecord()
-    for event in ask(
-        engine,
-        question,
-        log=log,
-        cancelled=pressed,
-        on_progress=tell_loading(),
-        on_problem=_tell,
-    ):
-        if isinstance(event, Answer):
-            answer = event
-        elif isinstance(event, PromptRecord):
-            record = event
-        elif isinstance(event, Token) and stream:
-            click.echo(clean(event.text), nl=False)
+    try:
+        for event in ask(
+            engine,
+            question,
+            log=log,
+            cancelled=pressed,
+            on_progress=tell_loading(),
+            on_problem=_tell,
+        ):
+            if isinstance(event, Answer):
+                answer = event
+            elif isinstance(event, PromptRecord):
+                record = event
+            elif isinstance(event, Token) and stream:
+                click.echo(clean(event.text), nl=False)
+    except WbError:
+        _tell_part(record, log, streamed=stream)
+        raise
     return answer, record
+
+
+def _tell_part(record: PromptRecord, log: SessionLog | None, *, streamed: bool) -> None:
+    """Where an answer failed in the middle: that it did, and where its start is."""
+    if not record.text:
+        return
+    if streamed:
+        click.echo("")
+    count = f"the answer broke off after {len(record.tokens)} tokens"
+    click.echo(f"{count}; they are on record" if log is not None else count, err=True)
 
 
 def _tell(problem: WbError) -> None:

@@ -79,8 +79,7 @@ def _records(log: SessionLog, only: tuple[str, ...]) -> list[PromptRecord]:
                 raise UsageError(f"{record.id} is a {record.kind}, not a prompt")
     else:
         records = log.records()
-    # A prompt that failed has no answer to compare with.
-    prompts = [r for r in records if isinstance(r, PromptRecord) and not r.error]
+    prompts = [r for r in records if isinstance(r, PromptRecord) and r.answered]
     if not prompts:
         raise UnknownName(
             f"session {log.id!r} holds no prompts", hint="see: wb sessions list", kind="no_prompts"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -284,7 +283,7 @@ def _words(record: Record) -> str:
     if isinstance(record, PromptRecord):
         cell = ", ".join(f"{name} {value}" for name, value in record.cell.items())
         who = f"{record.model} ({cell})" if cell else record.model
-        return f"{who}: {_failed(record.error) or record.text}"[:200]
+        return f"{who}: {record.said}"[:200]
     if isinstance(record, GradcamRecord):
         return f"{record.method} at {record.layer} of {record.token_text!r}"
     if isinstance(record, NoteRecord):
@@ -292,7 +291,3 @@ def _words(record: Record) -> str:
     if isinstance(record, BookmarkRecord):
         return " ".join([record.action, *record.tags])
     return ""
-
-
-def _failed(error: Mapping[str, Any] | None) -> str:
-    return f"failed: {error.get('message', '')}" if error else ""

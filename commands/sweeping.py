@@ -109,9 +109,7 @@ def grid_table(axes: Sequence[str], records: Sequence[PromptRecord]) -> None:
         row = [shown(record.cell.get(name)) for name in axes]
         if labelled:
             row.append(_reading(record))
-        failed = record.error.get("message", "") if record.error else None
-        said = record.text if record.text.strip() else "(empty)"
-        rows.append([*row, f"failed: {failed}" if failed is not None else said])
+        rows.append([*row, record.said if record.said.strip() else "(empty)"])
     echo_table([h.upper() for h in [*headers, "answer"]], rows, empty="no answers")
 
 
@@ -157,7 +155,7 @@ class Teller:
             self._move(f"{place} answers")
             return
         values = ", ".join(f"{n.replace('_', '-')} {shown(v)}" for n, v in cell.values.items())
-        said = record.error.get("message", "failed") if record.error else record.text
+        said = record.failure or record.text
         click.echo(f"{place}  {values}: {clean(said, newlines=False)[:80]}", err=True)
 
     def end(self) -> None:

@@ -46,8 +46,8 @@ def to_markdown(title: str, records: Iterable[Record]) -> str:
         if isinstance(record, PromptRecord):
             where = record.uid or ", ".join(str(i.get("name", "")) for i in record.images)
             head = f"## {record.ts} · {where} · {record.model}"
-            answer = f"failed: {record.error.get('message')}" if record.error else record.text
-            parts.append(f"{head}\n\n{_indented(prompt_text(record))}\n\n{_indented(answer)}\n")
+            prompt, said = _indented(prompt_text(record)), _indented(record.said)
+            parts.append(f"{head}\n\n{prompt}\n\n{said}\n")
         elif isinstance(record, NoteRecord):
             parts.append(f"> {record.text}" + (f" ({record.uid})" if record.uid else "") + "\n")
         elif isinstance(record, GradcamRecord):

@@ -78,7 +78,8 @@ class PromptRecord(Record):
         decoding: `Decoding.to_json()`, seed included.
         labels: The label words that were scored, empty where none were.
         text, tokens, finish_reason, prompt_tokens: The answer; a token is `{"id", "text",
-            "logprob", "top": [[text, logprob], ...]}`.
+            "logprob", "top": [[text, logprob], ...]}`. Where asking failed in the middle of it:
+            what had come by then, and `error` for the reason.
         label_scores: Total log-likelihood of each label, `None` where not asked for.
         label: The label that the answer was read as, `None` where unparsed or not a label task.
         target: The sample's own label, as it was then.
@@ -129,6 +130,29 @@ class PromptRecord(Record):
     cell: Json = field(default_factory=dict)
     environment: Json = field(default_factory=dict)
     error: Json | None = None
+
+    @property
+    def failure(self) -> str:
+        """Why it failed, in a sentence; empty where it did not."""
+        return str(self.error.get("message") or "failed") if self.error else ""
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether the answer was not said to its end: cancelled, or failed in the middle of it."""
+        return bool(self.error) or self.finish_reason == "cancelled"
+
+    @property
+    def answered(self) -> bool:
+        """Whether there is an answer to compare with; a failure may have left the start of one."""
+        return not self.error or bool(self.text)
+
+    @property
+    def said(self) -> str:
+        """The answer, and where it failed the reason after what had come of it."""
+        if not self.error:
+            return self.text
+        reason = f"failed: {self.failure}"
+        return f"{self.text} [{reason}]" if self.text else reason
 
 
 @dataclass(frozen=True, kw_only=True)

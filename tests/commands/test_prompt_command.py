@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -398,3 +399,26 @@ def test_ctrl_c_ends_the_answer_within_a_token_and_keeps_what_was_said(ask, home
     assert record.finish_reason == "cancelled"
     # How many came between the signal and its effect is the machine's affair; all of them never.
     assert 0 < len(record.tokens) < 1000
+
+
+def test_an_engine_that_is_killed_leaves_the_start_of_the_answer_on_record(ask, home):  # noqa: F811
+    from workbench.engine import process
+
+    ask("warm up")
+    argv = [sys.executable, "-m", "commands.main", "prompt", "x", "--temperature", "90"]
+    argv += ["--device", "cpu", "--max-new-tokens", "1900", "--stream"]
+    child = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        assert child.stdout is not None
+        child.stdout.read(1)  # the first token is out
+        engine = process.lock_owner()
+        assert engine
+        os.kill(engine, signal.SIGKILL)
+        _, err = child.communicate(timeout=120)
+    finally:
+        child.kill()
+    assert child.returncode == 1
+    assert b"broke off" in err and b"on record" in err and b"wb engine start" in err
+    record = current_session().records()[-1]
+    assert isinstance(record, PromptRecord) and record.error
+    assert record.finish_reason == "error" and 0 < len(record.tokens) < 1900

@@ -7,6 +7,7 @@ evaluation: a run keeps its own predictions.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from workbench.engine.decoding import Decoding
 from workbench.engine.recording import loaded_facts, pin_images, record_of
 from workbench.engine.servers import remember
 from workbench.models.spec import ModelSpec
-from workbench.sample import Answer, ImageRef, Message, Sample, Token
+from workbench.sample import Answer, ImageRef, Message, Sample, Timing, Token
 
 if TYPE_CHECKING:
     from sessions.session_log import SessionLog
@@ -143,7 +144,8 @@ def ask(
 ) -> Iterator[Token | Answer | PromptRecord]:
     """Ask, yielding the tokens as they come, then the whole `Answer`, then its record.
 
-    Where it fails the record says so, and is yielded before the error is raised.
+    Where it fails the record says so, holds what was said until then, and is yielded before the
+    error is raised.
 
     Args:
         engine: Connected.
@@ -158,6 +160,9 @@ def ask(
             is in the log then.
     """
     answer: Answer | None = None
+    said: list[Token] = []
+    began = time.monotonic()
+    first_s = 0.0
     try:
         if question.replay_of is None:
             remember(question.spec.model)
@@ -172,9 +177,15 @@ def ask(
         ):
             if isinstance(event, Answer):
                 answer = event
+            else:
+                first_s = first_s or time.monotonic() - began
+                said.append(event)
             yield event
     except WbError as error:
-        record = record_of(question, None, {}, error=error.to_json()["error"])
+        if said and answer is None:
+            timing = Timing(0.0, first_s, time.monotonic() - began)
+            answer = Answer("".join(t.text for t in said), tuple(said), "error", timing=timing)
+        record = record_of(question, answer, {}, error=error.to_json()["error"])
         if log is not None:
             log.append(record)
         yield record

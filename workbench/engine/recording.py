@@ -110,12 +110,13 @@ def record_of(
 
     Args:
         question: What was asked.
-        answer: What was said, `None` where it failed.
+        answer: What was said; where it failed what had come of it, `None` for nothing.
         loaded: As `loaded_facts` gives it.
         error: `WbError.to_json()["error"]` where it failed.
     """
     spec = question.spec
-    parsed = _read_label(answer, question) if answer is not None else None
+    # No label is read from the start of an answer: it may have gone on to say the opposite.
+    parsed = _read_label(answer, question) if answer is not None and not error else None
     body: dict[str, Any] = {}
     if answer is not None:
         body = {

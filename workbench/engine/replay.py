@@ -69,7 +69,7 @@ class Replayed:
     @property
     def label_changed(self) -> bool:
         """Whether another label is read from the new answer."""
-        if self.same and self.old.finish_reason == "cancelled":
+        if self.same and self.old.cut_short:
             return False  # it was not said to its end
         return self.new is not None and self.new.label != self.old.label
 
@@ -194,7 +194,7 @@ def replay(
 
 
 def _same(old: PromptRecord, new: PromptRecord) -> bool:
-    if old.finish_reason == "cancelled":
+    if old.cut_short:
         before, after = _tokens(old), _tokens(new)
         return before == after[: len(before)] if before else new.text.startswith(old.text)
     return new.text == old.text
@@ -205,7 +205,7 @@ def first_difference(old: PromptRecord, new: PromptRecord) -> Difference | None:
 
     An answer that was cut short is compared as far as it went.
     """
-    if old.finish_reason == "cancelled" and _same(old, new):
+    if old.cut_short and _same(old, new):
         return None
     before, after = _tokens(old), _tokens(new)
     for position in range(max(len(before), len(after))):

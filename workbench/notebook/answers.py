@@ -217,8 +217,9 @@ def say(question: Question, log: SessionLog | None, *, stream: bool = True) -> S
     Raises:
         KeyboardInterrupt: The cell was interrupted: the engine has stopped, what was said is on
             record and stays drawn.
-        WbError: As the engine raises.
+        WbError: As the engine raises; what was said until then is on record and stays drawn.
     """
+    from sessions.errors import WbError
     from sessions.records import PromptRecord
     from workbench.engine.ask import ask
     from workbench.engine.client import Engine
@@ -226,6 +227,8 @@ def say(question: Question, log: SessionLog | None, *, stream: bool = True) -> S
     live = Live(stream)
     tokens: list[Token] = []
     answer, record = Answer(""), None
+    kept = "it is on record" if log is not None else "it is not on record"
+    so_far = f"this was said so far, and {kept}"
 
     def tell(stage: str, share: float) -> None:
         live.draw(lambda: html.muted(f"loading: {html.esc(stage, 80)} {share:.0%}"))
@@ -242,13 +245,20 @@ def say(question: Question, log: SessionLog | None, *, stream: bool = True) -> S
                     answer = event
                 elif isinstance(event, PromptRecord):
                     record = event
+        except WbError:
+            if tokens:
+                words = f"it broke off: {so_far}"
+                drawn = html.block(tokens_html(tokens)) + html.block(html.badge(words, html.BAD))
+                live.draw(lambda: drawn, now=True)
+            else:
+                live.clear()
+            raise
         except BaseException:
             live.clear()
             raise
         said = told(answer, question, record, log)
         if pressed():
-            kept = "it is on record" if log is not None else "it is not on record"
-            words = f"interrupted: this was said so far, and {kept}"
+            words = f"interrupted: {so_far}"
             live.draw(lambda: said._html() + html.block(html.badge(words, html.BAD)), now=True)
         else:
             live.clear()

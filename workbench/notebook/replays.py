@@ -233,8 +233,7 @@ def _chosen(log: SessionLog, only: Sequence[str]) -> list[PromptRecord]:
     if only and len(prompts) < len(records):
         wrong = next(r for r in records if not isinstance(r, PromptRecord))
         raise UsageError(f"{wrong.id} is a {wrong.kind}, not a prompt")
-    # A prompt that failed has no answer to compare with.
-    prompts = [record for record in prompts if not record.error]
+    prompts = [record for record in prompts if record.answered]
     if not prompts:
         raise UnknownName(
             f"session {log.id!r} holds no prompts", hint="see: wb sessions list", kind="no_prompts"

@@ -18,8 +18,9 @@ from workbench.app.explore.asked import Asked, answer_of, asked_of, messages_of
 from workbench.app.explore.history_book import Earlier, HistoryBook
 from workbench.app.explore.prompting import Prompting
 from workbench.app.explore.stream import Stream
+from workbench.app.widgets.footer import key_that_restarts
 from workbench.engine.protocol import STILL
-from workbench.errors import Cancelled, UsageError
+from workbench.errors import Cancelled, EngineError, UsageError
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -153,6 +154,8 @@ class Asking(Prompting):
                 stream.add(event)
             elif isinstance(event, Answer):
                 answer = event
+            elif event.error:
+                self.bench.call_soon(self._broke_off, event)
             else:
                 record = event
         if record is not None:
@@ -197,6 +200,12 @@ class Asking(Prompting):
         self.load_history(asked.uid)
         self.answer_ready()
 
+    def _broke_off(self, record: PromptRecord) -> None:
+        """It failed; what was said until then is on record, and stands among the earlier ones."""
+        self.book.add(record)
+        if record.uid is not None and record.uid == self.uid:
+            self.load_history(record.uid)
+
     def answer_ready(self) -> None:
         """An answer stands on the screen; the heat may follow."""
 
@@ -205,6 +214,8 @@ class Asking(Prompting):
 
     def _verdict(self, record: PromptRecord) -> Text:
         """What the answer was read as, against the label."""
+        if record.error:
+            return Text(clean(f"broke off: {record.failure}"), style="dim")
         if record.target is None or self.sample is None or not self.sample.labels:
             return Text("")
         colours = self.app.theme_variables
@@ -222,10 +233,19 @@ class Asking(Prompting):
         self.asking = False
         self.panel.set_asking(False)
         if uid == self.uid:
-            self.answer.stopped(why)
+            self.answer.stopped(self._how_ended(why, error))
             self.answer_missing()
         if error is not None:
             self.bench.fail(error, "no answer")
+
+    def _how_ended(self, why: str, error: Exception | None) -> str:
+        """In the answer's place: that it was cancelled or failed, and what helps."""
+        said = ["what was said is on record"] if error is not None and self.answer.tokens else []
+        if isinstance(error, EngineError) and error.kind == "engine_died":
+            why = "the engine died"
+            if key := key_that_restarts(self.answer):
+                said.append(f"{key} starts it again")
+        return " · ".join([why, *said])
 
     def cancel_ask(self) -> bool:
         """End the generation; whether there was one."""

@@ -99,8 +99,7 @@ class SessionDeeds(Screen[None]):
 
     def action_replay_all(self) -> None:
         """Ask all prompts of the session again."""
-        # A prompt that failed has no answer to compare with.
-        if prompts := [prompt for prompt in self.entries.prompts if not prompt.error]:
+        if prompts := [prompt for prompt in self.entries.prompts if prompt.answered]:
             self._choose_model(prompts)
         else:
             self.notify("this session has no prompts", severity="warning")

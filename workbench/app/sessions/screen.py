@@ -231,7 +231,8 @@ def whole(entry: Record, palette: Palette) -> Text:
         text.append(clean(asked(entry)) + "\n", palette.accent)
         text.append(clean(entry.text))
         if entry.error:
-            text.append(clean(entry.error.get("message", "failed")), palette.bad)
+            text.append("\n" if entry.text else "")
+            text.append(clean(entry.failure), palette.bad)
         if entry.label is not None:
             text.append(f"\nread as {clean(entry.label, newlines=False)}", palette.dim)
         if entry.target is not None:

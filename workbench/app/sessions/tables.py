@@ -141,7 +141,7 @@ def prompt_sign(entry: PromptRecord, palette: Palette) -> Text:
 
 def _answer(entry: PromptRecord, palette: Palette) -> Text:
     if entry.error:
-        return plain(entry.error.get("message") or "failed", palette.bad)
+        return plain(entry.failure, palette.bad)
     if entry.text.strip():
         return plain(" ".join(entry.text[:400].split()))
     return plain(" ".join(asked(entry)[:400].split()), palette.dim)

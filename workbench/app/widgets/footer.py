@@ -77,3 +77,12 @@ class BenchFooter(Widget):
             text.append(shown, colour + click)
             text.append(f" {clean(binding.description, newlines=False)}  ", click)
         return text
+
+
+def key_that_restarts(widget: Widget) -> str:
+    """The key that starts the engine again, as the settings have it; empty where none does."""
+    for _, binding, enabled, _ in widget.screen.active_bindings.values():
+        if binding.id == "app.engine" and enabled:
+            shown = widget.app.get_key_display(binding)
+            return shown.upper() if shown[1:].isdigit() else shown  # F8, as on the keyboard
+    return ""

@@ -10,6 +10,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from workbench.app.engine_service import EngineState
+from workbench.app.widgets.footer import key_that_restarts
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -113,7 +114,8 @@ class BenchHeader(Widget):
             word += f" {state.progress:.0%}"
         text.append(f"{sign} {word}", Style(color=_hex(css, colour)))
         if state.phase == "died":
-            text.append(" · F8 starts it again", Style(dim=True))
+            key = key_that_restarts(self)
+            text.append(f" · {key} starts it again" if key else "", Style(dim=True))
         elif state.detail and state.phase in ("starting", "loading") and self.size.width >= 120:
             text.append(f" {clean(state.detail, newlines=False)[:40]}", Style(dim=True))
         elif memory := memory_text(state.memory_bytes):
