@@ -190,7 +190,7 @@ def interruptible() -> Iterator[Callable[[], bool]]:
 def tell_loading() -> Callable[[str, float], None]:
     """Says on a terminal's stderr what a load is at; elsewhere only that nothing gets on."""
     from workbench.engine.protocol import STILL
-    from workbench.text import clean
+    from workbench.terminal import redraw
 
     terminal = sys.stderr.isatty()
 
@@ -198,8 +198,8 @@ def tell_loading() -> Callable[[str, float], None]:
         still = stage.startswith(STILL)
         if terminal:
             word = stage if still else "" if stage == "ready" else f"loading: {stage} {share:.0%}"
-            click.echo(f"\r{clean(word, newlines=False)}\x1b[K", nl=False, err=True)
+            redraw(word)
         elif still:
-            click.echo(clean(stage, newlines=False), err=True)
+            click.echo(stage, err=True)
 
     return tell

@@ -228,7 +228,6 @@ def _cache() -> Iterator[UidCache]:
 
 def _move(how: str, tag: str | None, dataset: str | None, as_json: bool) -> None:
     from sessions.errors import NoSuchRecord
-    from workbench.text import clean
 
     with _cache() as cache:
         uid: str | None = getattr(cache, how)(tag, dataset)
@@ -240,8 +239,7 @@ def _move(how: str, tag: str | None, dataset: str | None, as_json: bool) -> None
     if as_json:
         echo_json(mark)
     else:
-        # For a pipe it must be the very UID; on a terminal it must be harmless.
-        click.echo(clean(uid) if sys.stdout.isatty() else uid)
+        click.echo(uid)
 
 
 def _spelled_out(uids: tuple[str, ...]) -> list[str]:

@@ -133,6 +133,7 @@ class Bar:
     def __call__(self, done: int, total: int, message: str) -> None:
         """Draw it, seldom enough."""
         from sessions.jobs import report_progress
+        from workbench.terminal import redraw
 
         now = time.monotonic()
         last = done >= total > 0
@@ -145,7 +146,7 @@ class Bar:
         report_progress(done, total or None, rate=round(rate), message=message)
         words = self.words(done, total, rate, message)
         if self._terminal:
-            click.echo(f"\r\x1b[2K{words}", nl=False, err=True)
+            redraw(words)
             self._wrote = True
         elif now - self._began >= _LINE_EVERY_S:
             click.echo(words, err=True)

@@ -30,7 +30,13 @@ def report(error: WbError) -> None:
 
 
 def run_guarded(command: Callable[..., object]) -> None:
-    """Run a click command and turn every expected failure into a message and an exit code."""
+    """Run a click command and turn every expected failure into a message and an exit code.
+
+    What it prints to a terminal is cleaned, the traceback of a bug too.
+    """
+    from workbench.terminal import protect
+
+    protect()
     try:
         code = command(standalone_mode=False)
     except WbError as error:

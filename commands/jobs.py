@@ -286,7 +286,7 @@ def _from_tail(job: Job, tail: int) -> Iterable[str]:
 
 
 def _echo_log(line: str) -> None:
-    """A log's line: as it is into a pipe, harmless on a terminal, the last stroke of a bar."""
+    """A log's line: as it is into a pipe; on a terminal without colours, a bar's last stroke."""
     from workbench.text import clean
 
     if sys.stdout.isatty():

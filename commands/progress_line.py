@@ -12,6 +12,8 @@ import time
 import click
 
 from workbench.data.progress import tell_always, words
+from workbench.terminal import redraw
+from workbench.text import clean
 
 QUIET_S = 0.7  # of what is over sooner nothing is said
 EVERY_S = 10.0  # between two lines where stderr is no terminal
@@ -42,24 +44,14 @@ class Line:
             self.clear()
         elif self._terminal:
             if now - self._began >= QUIET_S:
-                self._write(f"\r\x1b[2K{_line(done, total, what)}", end="")
+                redraw(words(done, total, what))
                 self._drawn = True
         elif now - self._last >= EVERY_S:
             self._last = now
-            self._write(_line(done, total, what), end="\n")
+            click.echo(clean(words(done, total, what), newlines=False), err=True)
 
     def clear(self) -> None:
         """Leave no trace of it on a terminal."""
         if self._drawn:
             self._drawn = False
-            self._write("\r\x1b[2K", end="")
-
-    @staticmethod
-    def _write(text: str, end: str) -> None:
-        click.echo(text + end, nl=False, err=True)
-
-
-def _line(done: int, total: int | None, what: str) -> str:
-    from workbench.text import clean
-
-    return clean(words(done, total, what), newlines=False)
+            redraw("")

@@ -164,7 +164,9 @@ class Teller:
             self._move("")
 
     def _move(self, words: str) -> None:
-        click.echo(f"\r{words}\x1b[K", nl=False, err=True)
+        from workbench.terminal import redraw
+
+        redraw(words)
 
 
 def ask_grid(

@@ -19,7 +19,8 @@ class OpenAIServer:
 
     Attributes:
         script: What is done to the next chat requests: `None` for nothing, a `Status`, or one of
-            `hang`, `break`, `half`, `malformed`, `page`, `error`.
+            `hang`, `break`, `half`, `malformed`, `page`, `error`, or without an end: `on_and_on`,
+            `long_line`, `heartbeats`, `drip`; `packed` is compressed twice.
         requests: `(path, headers, body)` of each request that came.
         most: So many chat requests were under way at once.
         released: Set to end those that hang.
@@ -39,6 +40,7 @@ class OpenAIServer:
         self.lock = threading.Lock()
         self.listing: Any = None
         self.fingerprint = "fp-1"
+        self.finish = "stop"
 
         server = self
 
@@ -143,7 +145,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
         self.send_header("transfer-encoding", "chunked")
+        if deed == "packed":
+            self.send_header("content-encoding", "gzip, gzip")
         self.end_headers()
+        if deed in ("on_and_on", "long_line", "heartbeats", "drip"):
+            self._without_end(deed, body)
+            return
         words = self.stand_in.text(body).split(" ")
         pieces = [word if i == 0 else f" {word}" for i, word in enumerate(words)]
         self._event(self._chunk({"role": "assistant", "content": ""}))
@@ -160,11 +167,29 @@ class _Handler(BaseHTTPRequestHandler):
         elif deed == "error":
             self._event({"error": {"message": "out of cheese", "code": 400}})
         elif deed != "half":
-            self._event(self._chunk({}) | {"choices": [self._choice({}, finish="stop")]})
+            self._event(
+                self._chunk({}) | {"choices": [self._choice({}, finish=self.stand_in.finish)]}
+            )
             usage = {"prompt_tokens": 11, "completion_tokens": len(pieces), "total_tokens": 0}
             self._event(self._chunk({}) | {"choices": [], "usage": usage})
             self._bytes(b": a comment\n\ndata: [DONE]\n\n")
         self.wfile.write(b"0\r\n\r\n")
+
+    def _without_end(self, deed: str, body: dict[str, Any]) -> None:
+        """Until the client has left, or the test is over."""
+        pieces = {
+            "on_and_on": f"data: {json.dumps(self._chunk({'content': ' on'}, body, ' on'))}\n\n",
+            "long_line": "data: " + "x" * 65536,
+            "heartbeats": ": still here\n\n",
+            "drip": "x",
+        }
+        piece = pieces[deed].encode()
+        pause = 0.02 if deed in ("heartbeats", "drip") else 0.0
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            while not self.stand_in.released.wait(pause):
+                self.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+        self.stand_in.left.set()
 
     def _chunk(self, delta: Any, body: Any = None, piece: str = "") -> dict[str, Any]:
         logprobs = None

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from workbench.terminal import redraw
+
 JOB_EVERY_S = 0.5
 LOG_EVERY_S = 10.0
 
@@ -112,7 +114,7 @@ class StderrLine:
     def __call__(self, report: Progress) -> None:
         """Draw or add a line."""
         if self._terminal:
-            sys.stderr.write(f"\r\x1b[2K{report.words()[:200]}")
+            redraw(report.words()[:200])
             self._wrote = True
         elif time.monotonic() - self._last >= LOG_EVERY_S:
             self._last = time.monotonic()

@@ -47,7 +47,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -57,15 +57,19 @@ from textual.reactive import reactive
 from textual.screen import Screen
 
 from sessions.errors import WbError
+from workbench.app.clean_lines import CleanLines
 from workbench.app.services import Services
 from workbench.app.settings import Settings, read_settings
 from workbench.app.state import BenchState
 from workbench.app.tasks import Token
 from workbench.app.terminal import Terminal, bench_driver, held
+from workbench.console import CleanConsole
+from workbench.text import clean
 
 if TYPE_CHECKING:
     from textual.command import Provider
     from textual.driver import Driver
+    from textual.filter import LineFilter
 
     from workbench.models.spec import ModelSpec
 
@@ -134,6 +138,9 @@ class WbApp(Services):
     def __init__(self, settings: Settings | None = None, terminal: Terminal | None = None) -> None:
         super().__init__()
         self.terminal = terminal
+        # The traceback of a bug is printed after the bench has gone, locals and all.
+        self.error_console = CleanConsole(markup=False, highlight=False, stderr=True)
+        self._clean_lines = CleanLines()
         self.settings = settings or read_settings()
         self.state = BenchState.load()
         self.spec = self._restored_spec()
@@ -141,6 +148,14 @@ class WbApp(Services):
     def get_driver_class(self) -> type[Driver]:
         """Textual's, but for a terminal that may vanish."""
         return bench_driver(super().get_driver_class())
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What each drawn line passes; the last lets nothing through that acts on a terminal."""
+        return [*super().get_line_filters(), self._clean_lines]
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Copy a text, cleaned: it may be pasted into a shell."""
+        super().copy_to_clipboard(clean(text))
 
     @property
     def spec(self) -> ModelSpec:

@@ -51,7 +51,7 @@ class Services(KeysInOrder):
         """Copy by OSC 52 and show what was copied: not every terminal takes OSC 52.
 
         Args:
-            text: What is copied, as it is.
+            text: What is copied; what acts on a terminal is left out.
             what: What to call it in the toast (`command`, `UID`).
             panel: Show the text in a panel; otherwise in the toast alone.
         """

@@ -76,13 +76,13 @@ def _write(console: Console, lines: list[str]) -> None:
 
 def console_for(pictures: str) -> Console:
     """The console to print on: colours are forced where the depth of pictures is named."""
-    from rich.console import Console
+    from workbench.console import CleanConsole
 
     if pictures in ("truecolor", "256"):
-        return Console(force_terminal=True, color_system=pictures, highlight=False)  # type: ignore[arg-type]
+        return CleanConsole(force_terminal=True, color_system=pictures, highlight=False)  # type: ignore[arg-type]
     if pictures in PROTOCOLS:  # asked for by name: also through a pipe, into a file that is shown
-        return Console(force_terminal=True, highlight=False)
-    return Console(highlight=False)
+        return CleanConsole(force_terminal=True, highlight=False)
+    return CleanConsole(highlight=False)
 
 
 def _row_of_pictures(console: Console, sample: Sample, deep: bool | None, height: int) -> Table:
