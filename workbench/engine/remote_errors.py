@@ -142,10 +142,30 @@ def half(there: Elsewhere) -> Again:
     return Again(found, "broken off")
 
 
-def too_long(limit: int) -> ModelError:
-    """A line without an end."""
+def too_long(limit: int, what: str = "a line") -> ModelError:
+    """A line or an answer without an end."""
     return ModelError(
-        f"the server sent a line of more than {limit:,} bytes", kind="remote_malformed"
+        f"the server sent {what} of more than {limit:,} bytes",
+        hint="see the server's log, or ask another one",
+        kind="remote_malformed",
+    )
+
+
+def overlong(there: Elsewhere, asked: int, came: int) -> ModelError:
+    """An answer that does not end where it must."""
+    return ModelError(
+        f"{there.url} went on past max_tokens: {asked:,} were asked for, and {came:,} came",
+        hint="the server does not keep to it; ask for more tokens, or ask another server",
+        kind="remote_overlong",
+    )
+
+
+def stalled(there: Elsewhere, seconds: float) -> EngineError:
+    """Signs of life, and no answer."""
+    return EngineError(
+        f"{there.url} sent signs of life for {seconds:g} s, and no word of an answer",
+        hint="see the server's log; a slow one may need more: WB_REMOTE_SILENCE_S (a sixth of it)",
+        kind="remote_silent",
     )
 
 

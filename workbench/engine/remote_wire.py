@@ -3,7 +3,8 @@
 Guarantee: so many requests at once and no more; 408, 429, 5xx and lost connections are tried
 again, later each time and not before `Retry-After`, up to a limit; a redirect is never followed;
 the key goes into one header and nowhere else, and is struck out of whatever a server says. What
-has no end (a line, a body, a silence) is cut off. Used from any thread; the requests run in one.
+has no end (a line, a body, an answer, a silence) is cut off. Used from any thread; the requests
+run in one.
 """
 
 from __future__ import annotations
@@ -21,7 +22,15 @@ from typing import TYPE_CHECKING, Any
 from sessions.errors import WbError
 from workbench.engine import remote_errors
 from workbench.engine.remote_errors import Again, failed, hide
-from workbench.engine.remote_stream import LONGEST_LINE, LONGEST_REFUSAL, bounded, chunks, says
+from workbench.engine.remote_stream import (
+    LONGEST_LINE,
+    LONGEST_REFUSAL,
+    Budget,
+    bounded,
+    check_plain,
+    chunks,
+    says,
+)
 from workbench.errors import UsageError
 from workbench.models.elsewhere import Elsewhere
 
@@ -43,6 +52,7 @@ class Patience:
         asked_s: A `Retry-After` beyond this many seconds is a failure.
         silence_s: Without a byte for so long the connection counts as lost.
         connect_s: To connect.
+        stall_s: Without a word of the answer for so long it counts as hung, whatever else comes.
     """
 
     attempts: int = 6
@@ -51,6 +61,7 @@ class Patience:
     asked_s: float = 300.0
     silence_s: float = 300.0
     connect_s: float = 10.0
+    stall_s: float = 1800.0
 
     def wait_s(self, attempt: int, asked: float | None) -> float:
         """Seconds before the attempt after this one (from 0)."""
@@ -66,7 +77,7 @@ def patience() -> Patience:
         seconds = float(value) if value else 0.0
     except ValueError:
         seconds = 0.0
-    return Patience(silence_s=seconds) if seconds > 0 else Patience()
+    return Patience(silence_s=seconds, stall_s=6 * seconds) if seconds > 0 else Patience()
 
 
 def key() -> str:
@@ -252,28 +263,41 @@ class Wire:
         import httpx
 
         headers = {"authorization": f"Bearer {self._key}"} if self._key else {}
+        waiting = self.patience.stall_s
         try:
-            async with self._client().stream(
-                verb, self.there.url + path, json=body, headers=headers
-            ) as response:
+            async with contextlib.AsyncExitStack() as stack:
+                async with asyncio.timeout(waiting):  # headers can drip as bodies can
+                    response = await stack.enter_async_context(
+                        self._client().stream(
+                            verb, self.there.url + path, json=body, headers=headers
+                        )
+                    )
                 if response.status_code != 200:
-                    text = await bounded(response, LONGEST_REFUSAL)
+                    waiting = self.patience.silence_s
+                    text = await self._whole(response, LONGEST_REFUSAL)
                     raise failed(
                         self.there, response.status_code, response.headers, text, self._key
                     )
                 if verb == "GET":
-                    yield {
-                        "body": remote_errors.parsed(
-                            self.there, await bounded(response, LONGEST_LINE)
-                        )
-                    }
+                    waiting = self.patience.silence_s
+                    text = await self._whole(response, LONGEST_LINE)
+                    yield {"body": remote_errors.parsed(self.there, text)}
                     return
-                async for event in chunks(response, self.there, self._key):
+                budget = Budget(self.there, _most_tokens(body), self.patience.stall_s)
+                async for event in chunks(response, self.there, self._key, budget):
                     yield event
+        except TimeoutError as error:
+            raise remote_errors.silent(self.there, error, waiting) from None
         except httpx.TimeoutException as error:
             raise remote_errors.silent(self.there, error, self.patience.silence_s) from None
         except (httpx.TransportError, httpx.StreamError, httpx.DecodingError) as error:
             raise remote_errors.lost(self.there, error, self._key) from None
+
+    async def _whole(self, response: httpx.Response, limit: int) -> bytes:
+        """A short body, which has the time of one silence to come whole."""
+        check_plain(self.there, response.headers)
+        async with asyncio.timeout(self.patience.silence_s):
+            return await bounded(response, limit)
 
     def _client(self) -> httpx.AsyncClient:
         if self._http is None:
@@ -288,11 +312,22 @@ class Wire:
                     self.patience.silence_s, connect=self.patience.connect_s, pool=None
                 ),
                 limits=httpx.Limits(max_connections=MAX_AT_ONCE, max_keepalive_connections=16),
-                headers={"user-agent": f"vlm-workbench/{wb_version()}"},
+                headers={
+                    "user-agent": f"vlm-workbench/{wb_version()}",
+                    "accept-encoding": "identity",
+                },
                 # A proxy of the environment is for hosts beyond this one.
                 trust_env=not self.there.is_loopback,
             )
         return self._http
+
+
+def _most_tokens(body: Any) -> int | None:
+    """The bound that a request asks for, by either of its names."""
+    for name in ("max_tokens", "max_completion_tokens"):
+        if isinstance(body, dict) and isinstance(body.get(name), int):
+            return body[name]
+    return None
 
 
 _END = object()

@@ -298,3 +298,49 @@ def test_a_redirect_is_never_followed(engine):
         with pytest.raises(EngineError, match="redirects"):
             whole(engine, server)
         assert other.requests == []
+
+
+@pytest.mark.parametrize("logprobs", [0, 2])
+def test_an_answer_that_goes_on_past_what_was_asked_for_is_ended_with_its_reason(server, logprobs):
+    server.script = ["on_and_on"]
+    knobs = Decoding(max_new_tokens=8, top_logprobs=logprobs)
+    with RemoteEngine(patience_=HASTY) as engine:
+        with pytest.raises(ModelError, match="past max_tokens: 8 were asked for") as caught:
+            whole(engine, server, knobs)
+        assert caught.value.kind == "remote_overlong" and server.url in caught.value.message
+        assert server.left.wait(20)  # the connection was closed
+    assert len(server.chats) == 1
+
+
+def test_a_line_without_an_end_is_ended_with_its_reason(server, engine, monkeypatch):
+    monkeypatch.setattr("workbench.engine.remote_stream.LONGEST_LINE", 1_000_000)
+    server.script = ["long_line"]
+    with pytest.raises(ModelError, match="a line of more than 1,000,000 bytes"):
+        whole(engine, server)
+    assert server.left.wait(20)
+
+
+def test_an_answer_of_too_many_bytes_is_ended_with_its_reason(server, engine, monkeypatch):
+    monkeypatch.setattr("workbench.engine.remote_stream.LONGEST_STREAM", 100_000)
+    server.script = ["on_and_on"]
+    with pytest.raises(ModelError, match="an answer of more than 100,000 bytes"):
+        whole(engine, server, Decoding(max_new_tokens=100_000))
+    assert server.left.wait(20)
+
+
+@pytest.mark.parametrize("deed", ["heartbeats", "drip"])
+def test_signs_of_life_are_no_answer_for_ever(server, deed):
+    server.script = [deed]
+    with RemoteEngine(patience_=Patience(attempts=1, silence_s=20.0, stall_s=0.3)) as engine:
+        with pytest.raises(EngineError, match=r"signs of life for 0\.3 s") as caught:
+            whole(engine, server)
+        assert caught.value.kind == "remote_silent"
+        assert server.left.wait(20)
+    assert len(server.chats) == 1
+
+
+def test_a_compressed_stream_that_nobody_asked_for_is_not_opened(server, engine):
+    server.script = ["packed"]
+    with pytest.raises(ModelError, match="compressed as 'gzip, gzip'"):
+        whole(engine, server)
+    assert server.requests[-1][1]["accept-encoding"] == "identity"
