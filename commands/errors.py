@@ -5,6 +5,7 @@ Under `--json` an error is a JSON document on stdout as well, so that a script s
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from collections.abc import Callable
 import click
 
 from sessions.errors import WbError
+from sessions.redact import without_secrets
 
 
 def report(error: WbError) -> None:
@@ -27,6 +29,13 @@ def report(error: WbError) -> None:
     click.echo(f"error: {clean(error.message)}", err=True)
     if error.hint:
         click.echo(f"hint: {clean(error.hint)}", err=True)
+
+
+def _show(error: click.ClickException) -> None:
+    """As click shows it, but for the secrets of URLs that were typed."""
+    words = io.StringIO()
+    error.show(file=words)
+    click.echo(without_secrets(words.getvalue()), nl=False, err=True)
 
 
 def run_guarded(command: Callable[..., object]) -> None:
@@ -44,12 +53,16 @@ def run_guarded(command: Callable[..., object]) -> None:
         sys.exit(error.exit_code)
     except click.UsageError as error:
         if "--json" in sys.argv[1:]:
-            body = {"kind": "usage", "message": error.format_message(), "hint": "see --help"}
+            body = {
+                "kind": "usage",
+                "message": without_secrets(error.format_message()),
+                "hint": "see --help",
+            }
             click.echo(json.dumps({"error": body}))
-        error.show()
+        _show(error)
         sys.exit(2)
     except click.ClickException as error:
-        error.show()
+        _show(error)
         sys.exit(error.exit_code)
     except click.Abort:
         click.echo("aborted", err=True)

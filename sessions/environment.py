@@ -1,7 +1,7 @@
 """What a run ran on: written beside it, so that a figure can be traced to its machine.
 
 Guarantee: imports nothing heavy (versions come from package metadata), and holds no variable
-whose name or value looks secret. Not for choosing devices.
+whose name or value looks secret; a URL in one loses its password. Not for choosing devices.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from functools import cache
 from typing import Any
 
 from sessions.ids import now
+from sessions.redact import without_secrets
 from sessions.version import wb_version
 
 PACKAGES = (
@@ -74,7 +75,7 @@ def describe() -> dict[str, Any]:
         "cpus": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
         "packages": _packages(PACKAGES.split()),
         "env": {
-            name: value
+            name: without_secrets(value)
             for name, value in sorted(os.environ.items())
             if _TELLING.fullmatch(name)
             and not is_secret_name(name)

@@ -6,6 +6,8 @@ failed, what was received and what to do next; a traceback is for bugs only.
 
 from __future__ import annotations
 
+from sessions.redact import without_secrets
+
 
 class WbError(Exception):
     """Something that the user can act on.
@@ -21,6 +23,8 @@ class WbError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, *, hint: str = "", kind: str | None = None) -> None:
+        # It is shown, logged and recorded: a URL in it loses its password.
+        message, hint = without_secrets(message), without_secrets(hint)
         super().__init__(message)
         self.message = message
         self.hint = hint

@@ -23,6 +23,7 @@ from sessions.job_child import FOLDER_VARIABLE, PROGRESS_VARIABLE
 from sessions.job_folder import JobFolder
 from sessions.locks import HeldLock
 from sessions.paths import cannot_write, jobs_dir, make_private
+from sessions.redact import holds_secret
 from sessions.version import wb_version
 
 _WB = ("-P", "-m", "commands.main")
@@ -128,6 +129,13 @@ def _runnable(argv: list[str], place: Path) -> list[str]:
 
 
 def _refuse_secrets(texts: list[str], environ: Mapping[str, str]) -> None:
+    if any(map(holds_secret, texts)):
+        raise RecordError(
+            "the command line holds a URL with a password or a token in it, and it would be "
+            "written down, and seen by everyone who lists processes",
+            hint="have the command read it from a file or a variable whose name says PASSWORD",
+            kind="secret",
+        )
     for name, value in secrets(environ).items():
         if any(value in text for text in texts):
             raise RecordError(
@@ -142,7 +150,9 @@ def _without_secrets(env: Mapping[str, str], environ: Mapping[str, str]) -> dict
     return {
         name: value
         for name, value in env.items()
-        if not is_secret_name(name) and not any(secret in value for secret in hidden)
+        if not is_secret_name(name)
+        and not holds_secret(value)
+        and not any(secret in value for secret in hidden)
     }
 
 

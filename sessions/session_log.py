@@ -23,6 +23,9 @@ from sessions.paths import cannot_write, sessions_dir
 from sessions.plain_files import is_plain, names_in
 from sessions.quarantine import bad_path
 from sessions.records import Record, from_json
+from sessions.redact import redacted
+
+_AS_SAID = frozenset({"text"})
 
 
 @dataclass(frozen=True)
@@ -102,8 +105,12 @@ class SessionLog:
         self.append_many([record])
 
     def append_many(self, records: Iterable[Record]) -> None:
-        """Write records, all or none, with one wait for the disk. Raises as `append` does."""
-        append_lines(self.path, [record.to_json() for record in records], sync=True)
+        """Write records, all or none, with one wait for the disk. Raises as `append` does.
+
+        A URL loses its password; what was asked and said (`text`) stays, to be asked again.
+        """
+        lines = [redacted(record.to_json(), keep=_AS_SAID) for record in records]
+        append_lines(self.path, lines, sync=True)
 
     def records(self) -> list[Record]:
         """Every record that can be read, oldest first."""

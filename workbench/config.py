@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any
 
+from sessions.redact import holds_secret
 from workbench.config_file import FILE_NAME, change, config_path, is_binding, read_file
 from workbench.errors import UsageError
 from workbench.knobs import Knob, choice, flag, number, text, whole
@@ -202,6 +203,11 @@ def set_setting(name: str, value: Any) -> Any:
         UsageError: Unknown, or not a value for it; the file is untouched.
         RecordError: The file cannot be written.
     """
+    if holds_secret(str(value)):
+        raise UsageError(
+            f"{name}: a URL with a password or a token in it is kept in no file",
+            hint="give the URL alone; a key comes from the environment",
+        )
     checked = str(value) if is_binding(name) else _checked(name, value)
     if checked is None:
         unset_setting(name)

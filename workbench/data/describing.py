@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sessions.redact import redacted
 from workbench.data.permutation import draw
 from workbench.data.registry import DatasetInfo, find_dataset
 from workbench.data.source import open_source
@@ -39,7 +40,7 @@ def describe_dataset(name: str) -> dict[str, Any]:
         if roots := getattr(source, "image_roots", ()):
             details[split]["images_in"] = list(roots)
         body["splits"][split] = source.length
-    return body | {"split_details": details}
+    return redacted(body | {"split_details": details})
 
 
 def try_samples(name: str, count: int = TRIED) -> tuple[int, dict[str, str]]:

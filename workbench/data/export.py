@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sessions.csv_table import csv_text
+from sessions.redact import redacted, without_secrets
 from sessions.uid import Uid
 from workbench.data.columns import jsonable
 from workbench.data.images import facts, source_of
@@ -44,7 +45,7 @@ def describe(sample: Sample) -> dict[str, Any]:
         "references": list(sample.references),
         "explanations": list(sample.explanations),
         "images": [_describe_image(ref) for ref in sample.images],
-        "metadata": jsonable(sample.metadata),
+        "metadata": redacted(jsonable(sample.metadata)),
         "error": sample.error,
     }
 
@@ -54,7 +55,11 @@ def _describe_image(ref: ImageRef) -> dict[str, Any]:
         return facts(ref) | {"error": None}
     except ImageError as error:
         gone = dict.fromkeys(("width", "height", "sha256"))
-        return {"name": ref.name} | gone | {"source": source_of(ref), "error": error.message}
+        return (
+            {"name": without_secrets(ref.name)}
+            | gone
+            | {"source": source_of(ref), "error": error.message}
+        )
 
 
 def json_text(value: Any, *, indent: int | None = None) -> str:

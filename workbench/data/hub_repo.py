@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
+from sessions.redact import without_secrets
 from workbench.data.hub_env import HubError, Remote, endpoint, is_offline
 from workbench.data.hub_http import get_json
 from workbench.errors import DataError, UnknownName, UsageError
@@ -275,7 +276,7 @@ def _read(path: Path | None, repo: str, revision: str) -> Listing | None:
 
     try:
         body = read_json(path) if path is not None else None
-        if not body or body.get("v") != 1 or body.get("endpoint") != endpoint():
+        if not body or body.get("v") != 1 or body.get("endpoint") != without_secrets(endpoint()):
             return None
         files = {str(p): (int(f[0]), str(f[1])) for p, f in body["files"].items()}
         return Listing(repo, revision, body["commit"], files, body["configs"], str(body["licence"]))
@@ -290,4 +291,4 @@ def _write(path: Path | None, listing: Listing) -> None:
     if path is not None:
         with contextlib.suppress(OSError, RecordError):
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_json(path, {"v": 1, "endpoint": endpoint()} | asdict(listing))
+            write_json(path, {"v": 1, "endpoint": without_secrets(endpoint())} | asdict(listing))

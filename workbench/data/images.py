@@ -17,6 +17,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
+from sessions.redact import without_secrets
 from workbench.errors import ImageError
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def name_of(ref: ImageRef) -> str:
     if ref.path is not None:
         return str(ref.path)
     if ref.url is not None and not ref.url.startswith("data:"):
-        return ref.url
+        return without_secrets(ref.url)
     return ref.name or "image"
 
 
@@ -154,7 +155,7 @@ def facts(ref: ImageRef) -> dict[str, object]:
     except Exception:
         pass
     return {
-        "name": ref.name,
+        "name": without_secrets(ref.name),
         "width": width,
         "height": height,
         "sha256": hashlib.sha256(data).hexdigest(),
@@ -171,7 +172,7 @@ def source_of(ref: ImageRef) -> str:
     if ref.path is not None:
         return str(ref.path)
     if ref.url is not None:
-        return ref.url if not ref.url.startswith("data:") else "bytes"
+        return without_secrets(ref.url) if not ref.url.startswith("data:") else "bytes"
     return "bytes" if ref.data is not None else "missing"
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sessions.redact import redacted
 from workbench.errors import UnknownName
 from workbench.sample import Task
 
@@ -45,7 +46,7 @@ class DatasetInfo:
 
     def to_json(self) -> dict[str, Any]:
         """The form that `--json` prints, `name` first."""
-        return asdict(self)
+        return redacted(asdict(self))
 
 
 class Dataset(Protocol):

@@ -164,7 +164,7 @@ def stalled(there: Elsewhere, seconds: float) -> EngineError:
     """Signs of life, and no answer."""
     return EngineError(
         f"{there.url} sent signs of life for {seconds:g} s, and no word of an answer",
-        hint="see the server's log; a slow one may need more: WB_REMOTE_SILENCE_S (a sixth of it)",
+        hint="see the server's log; a slow one may need more: remote_silence_s, a sixth of it",
         kind="remote_silent",
     )
 
