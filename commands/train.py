@@ -56,13 +56,19 @@ def command(
     from training.progress import StderrLine
     from training.train import dry_run as look
     from training.train import train
+    from workbench.text import clean
 
     if dry_run:
         _show_plan(look(settings), as_json)
         return
     line = StderrLine()
+
+    def warn(text: str) -> None:
+        line.end()
+        click.echo(f"warning: {clean(text)}", err=True)
+
     try:
-        run = train(settings, on_progress=line, resume=resume)
+        run = train(settings, on_progress=line, resume=resume, warn=warn)
     finally:
         line.end()
     found = run.metrics()
@@ -156,6 +162,8 @@ def _show_plan(facts: dict[str, Any], as_json: bool) -> None:
         f"{facts['samples_per_step']} samples each)"
     )
     click.echo(f"evaluation  {facts['eval_samples']} samples an epoch")
+    for line in facts["warnings"]:
+        click.echo(f"warning: {clean(line)}", err=True)
 
 
 def _show(found: dict[str, Any]) -> None:
@@ -172,4 +180,7 @@ def _show(found: dict[str, Any]) -> None:
             f"n {row['n']}"
         )
     click.echo(f"adapter {clean(found['adapter'])}")
-    click.echo(f"use it: wb run-eval --model {clean(found['model'])} --adapter {found['run']} …")
+    report = found.get("report")
+    where = f" --dataset '{clean(report)}'" if report else " …"
+    use = f"wb run-eval --model {clean(found['model'])} --adapter {found['run']}{where}"
+    click.echo(f"{'report it' if report else 'use it'}: {use}")

@@ -7,15 +7,15 @@ at all. Not for using an adapter: `workbench.models.adapters` does that.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from training.checkpoints import sync_files
 from training.train_config import LoraSettings
-from workbench.errors import UsageError
+from workbench.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     from workbench.models.base import LoadedModel
@@ -131,14 +131,26 @@ def _continue(base: Any, adapter: str, loaded: LoadedModel) -> Any:
     return model
 
 
-def save_adapter(model: Any, folder: Path, base: str) -> None:
+def save_adapter(model: Any, folder: Path, base: str, card: str = "") -> None:
     """Write `adapter_config.json` and safetensors into `folder`, taking the place of one there.
 
     Args:
         model: In training form.
         folder: Where to.
         base: What the user calls the model under it; PEFT would write a path of this machine.
+        card: Its model card, in the place of PEFT's, which names a path too.
+
+    Raises:
+        ModelError: A weight is not finite; nothing was written.
     """
+    from training.finite import all_finite
+
+    if not all_finite(p for p in model.parameters() if p.requires_grad):
+        raise ModelError(
+            "the adapter is not saved: it has weights that are not finite",
+            hint="train anew with a lower learning_rate",
+            kind="diverged",
+        )
     fresh, old = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
     for leftover in (fresh, old):
         shutil.rmtree(leftover, ignore_errors=True)
@@ -153,17 +165,14 @@ def save_adapter(model: Any, folder: Path, base: str) -> None:
     config = fresh / "adapter_config.json"
     values = json.loads(config.read_text("utf-8")) | {"base_model_name_or_path": base}
     config.write_text(json.dumps(values, indent=2, sort_keys=True), "utf-8")
-    _sync(fresh)
+    (fresh / "README.md").unlink(missing_ok=True)
+    if card:
+        (fresh / "README.md").write_text(card, "utf-8")
+    sync_files(fresh)
     if folder.exists():
         folder.rename(old)
     fresh.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _sync(folder: Path) -> None:
-    for file in folder.iterdir():
-        with file.open("rb") as stream:
-            os.fsync(stream.fileno())
 
 
 def count_parameters(model: Any) -> tuple[int, int]:

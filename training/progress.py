@@ -126,6 +126,7 @@ class StderrLine:
         if self._wrote:
             sys.stderr.write("\n")
             sys.stderr.flush()
+            self._wrote = False
 
 
 def _clock(seconds: float) -> str:

@@ -12,15 +12,21 @@ import hashlib
 import json
 import math
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sessions.atomic import write_json
 from sessions.errors import WbError
 from sessions.runs import Run
+from training.card import Card
+from training.checkpoints import cannot_save, last_checkpoint, losses_of, step_of
+from training.overlap import Part
 from training.progress import OnProgress, Reporter, telling_load
 from training.stopping import StopFlag, stop_on_signals
+from training.train_apart import Apart, keep_apart
 from training.train_config import TrainConfig, load_config
 from training.train_data import TrainSet, open_training
 from workbench.errors import UsageError
@@ -34,6 +40,8 @@ __all__ = ["TrainConfig", "dry_run", "load_config", "resumed_config", "train"]
 
 # Settings that change no result, or only how it is arrived at.
 _NOT_IN_KEY = {"threads", "name", "eval_batch_size", "cache_mb", "keep_checkpoints", "device"}
+# What is kept apart changes a result only where something is left out for it.
+_KEPT_APART = {"report", "overlap"}
 
 
 @dataclass
@@ -46,6 +54,7 @@ class Training:
     model: Any
     collator: Collator
     dev: DevSet | None
+    apart: Apart
 
     @property
     def steps_per_epoch(self) -> int:
@@ -59,9 +68,29 @@ class Training:
         return self.config.max_steps or math.ceil(self.config.epochs * self.steps_per_epoch)
 
     @property
+    def card(self) -> Card:
+        """What the adapter's card says before there are figures."""
+        import transformers
+
+        name = type(self.loaded.base).__name__
+        sources = zip(self.config.train, self.data.sources, strict=True)
+        revisions = {wanted: source.revision for wanted, source in sources}
+        if self.dev is not None:
+            revisions[self.config.eval] = self.dev.evaluation.source.revision
+        if self.apart.report is not None:
+            revisions[self.config.report] = self.apart.report.revision
+        return Card(
+            self.config,
+            name if hasattr(transformers, name) else "",
+            len(self.data),
+            revisions,
+        )
+
+    @property
     def key(self) -> str:
         """What the adapter depends on, as a hash."""
-        settings = {k: v for k, v in self.config.to_json().items() if k not in _NOT_IN_KEY}
+        spared = _NOT_IN_KEY | (set() if self.config.overlap == "leave_out" else _KEPT_APART)
+        settings = {k: v for k, v in self.config.to_json().items() if k not in spared}
         parts = {
             "v": 1,
             "config": settings,
@@ -87,6 +116,8 @@ class Training:
             "steps": self.steps,
             "samples_per_step": self.config.batch_size * self.config.gradient_accumulation,
             "eval_samples": len(self.dev.samples) if self.dev else 0,
+            "warnings": self.apart.warnings,
+            "overlaps": [overlap.to_json() for overlap in self.apart.overlaps],
             "identity": self.loaded.identity,
         }
 
@@ -106,14 +137,17 @@ def prepare(config: TrainConfig, on_progress: OnProgress | None = None) -> Train
         torch.set_num_threads(config.threads)
     tell = Reporter(on_progress)
     tell(0, None, "looking at the data", force=True)
-    data = open_training(config)
+    seen = Part(", ".join(config.train)) if config.eval or config.report else None
+    data = open_training(config, seen.add if seen else None)
+    apart = keep_apart(config, data, seen) if seen else Apart()
     tell(0, None, f"loading {config.model}", force=True)
     make_room(config.spec)
     loaded = load_model(config.spec, telling_load(tell, 0, None, config.model))
     set_seed(config.seed)
     model = attach_lora(loaded, config.lora, config.adapter)
     collator = Collator(loaded, data, cache_mb=config.cache_mb)
-    return Training(config, data, loaded, model, collator, open_dev(config, loaded))
+    dev = open_dev(config, loaded, leave_out=apart.out_of_eval)
+    return Training(config, data, loaded, model, collator, dev, apart)
 
 
 def dry_run(config: TrainConfig) -> dict[str, Any]:
@@ -127,6 +161,7 @@ def train(
     cancelled: Callable[[], bool] | None = None,
     *,
     resume: str = "",
+    warn: Callable[[str], None] = warnings.warn,
 ) -> Run:
     """Fine-tune, from the beginning or from a run's last checkpoint.
 
@@ -135,6 +170,7 @@ def train(
         on_progress: Told as steps go by.
         cancelled: Asked after each step; so are SIGTERM and SIGINT: a checkpoint is saved then.
         resume: A run's id or folder.
+        warn: Told before the first step what `train`, `eval` and `report` share.
 
     Returns:
         The run, `done` or `cancelled`, with `adapter/` and `metrics.json` in its folder.
@@ -147,13 +183,16 @@ def train(
     """
     with stop_on_signals(cancelled) as stop:
         training = prepare(config, on_progress)
+        for line in training.apart.warnings:
+            warn(line)
         run = _open_run(training, resume)
         with run:
             try:
-                return _work(training, run, stop, on_progress)
+                with _explained(run):
+                    return _work(training, run, stop, on_progress)
             except BaseException as error:
-                with contextlib.suppress(WbError):
-                    run.set_state("failed", reason=str(error)[:500])
+                with contextlib.suppress(WbError, OSError):
+                    _write_down(run, error)
                 raise
 
 
@@ -204,15 +243,13 @@ def _write_yaml(path: Path, config: TrainConfig) -> None:
 
 def _work(training: Training, run: Run, stop: StopFlag, on_progress: OnProgress | None) -> Run:
     from training.train_record import TrainRecord
-    from training.trainer import last_checkpoint
 
     config = training.config
-    record = TrainRecord(run, config)
     checkpoint = last_checkpoint(run.path / "checkpoints")
+    record = TrainRecord(run, config, training.card, step_of(checkpoint) if checkpoint else 0)
     began = time.monotonic()
     trainer = _trainer(training, run, record, stop, on_progress, checkpoint)
-    with _explained():
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     step = trainer.state.global_step
     was_cancelled = stop() and step < training.steps
     facts = training.facts() | {
@@ -243,10 +280,11 @@ def _trainer(
     import torch
     from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
+    from training.finite import FiniteWatch
     from training.trainer import AnswerTrainer, Hooks, arguments
 
     config, dev = training.config, training.dev
-    done = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
+    done = step_of(checkpoint) if checkpoint else 0
     tell = Reporter(on_progress, start=done)
     tell(done, training.steps, "training", force=True)
     deadline = time.monotonic() + config.max_minutes * 60 if config.max_minutes else math.inf
@@ -265,11 +303,15 @@ def _trainer(
         found = dev.figures(training.model, run.path / "eval", step, stop)
         return record.evaluated(training.model, step, found)
 
+    watch = FiniteWatch(run.path / "checkpoints", config.learning_rate)
     trainer = AnswerTrainer(
         data=training.data,
         collator=training.collator,
         config=config,
         evaluation=evaluation if dev else None,
+        watch=watch,
+        losses=losses_of(checkpoint),
+        run=run.id,
         model=training.model,
         args=arguments(
             config,
@@ -279,7 +321,7 @@ def _trainer(
             bf16=device.type != "cpu" and training.loaded.base.dtype == torch.bfloat16,
         ),
         eval_dataset=[] if dev else None,
-        callbacks=[hooks],
+        callbacks=[watch, hooks],
     )
     trainer.remove_callback(PrinterCallback)
     trainer.remove_callback(ProgressCallback)
@@ -291,15 +333,28 @@ def _headline(figures: dict[str, float]) -> dict[str, float]:
     return {name: figures[name] for name in names if name in figures}
 
 
+def _write_down(run: Run, error: BaseException) -> None:
+    """Why the run failed; the samples of a step that diverged, all of them."""
+    from training.finite import Diverged
+
+    if isinstance(error, Diverged):
+        facts = {"v": 1, "message": error.message, "step": error.step, "uids": error.uids}
+        write_json(run.path / "diverged.json", facts)
+    run.set_state("failed", reason=str(error)[:500])
+
+
 @contextlib.contextmanager
-def _explained() -> Any:
-    """Out of memory in words that say what to do."""
+def _explained(run: Run) -> Any:
+    """Out of memory or of disk, in words that say what to do."""
     from workbench.engine.generation import out_of_memory_explained
     from workbench.errors import ModelError
 
     try:
         with out_of_memory_explained():
             yield
+    except OSError as error:
+        # The curves and the answers of the dev set; data that cannot be read is told apart before.
+        raise cannot_save(Path(error.filename or run.path), run.id, error) from error
     except ModelError as error:
         if error.kind != "out_of_memory":
             raise

@@ -20,6 +20,7 @@ from workbench.models.spec import ModelSpec
 
 SCHEDULERS = ("cosine", "linear", "constant", "constant_with_warmup", "cosine_with_min_lr")
 TARGETS = ("language", "vision", "all")
+OVERLAPS = ("warn", "refuse", "leave_out")
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,9 @@ class TrainConfig:
     Attributes:
         train: `dataset/split` or `dataset/split[:800]`, one or several.
         eval: The same, to be evaluated on; empty for none.
+        report: The same, to be reported on afterwards by `wb run-eval`; kept apart, never asked.
+        overlap: What to do where `train` holds texts or images of `eval` or `report`, or `eval`
+            of `report`: one of `OVERLAPS`. `leave_out` takes those samples out of the first.
         model, adapter, quantization, dtype, device, attention, revision: What to start from. An
             adapter given is trained further.
         image_min_pixels, image_max_pixels: As `--min-pixels` and `--max-pixels`; 0 leaves them to
@@ -87,6 +91,8 @@ class TrainConfig:
 
     train: tuple[str, ...]
     eval: str = ""
+    report: str = ""
+    overlap: str = "warn"
     model: str = "demo"
     adapter: str = ""
     quantization: str = "none"
@@ -247,6 +253,7 @@ def check(config: TrainConfig) -> list[str]:
         (config.eval_batch_size < 1, "eval_batch_size", config.eval_batch_size, "at least 1"),
         (config.eval_new_tokens < 1, "eval_new_tokens", config.eval_new_tokens, "at least 1"),
         (config.keep not in ("best", "last"), "keep", config.keep, "best or last"),
+        (config.overlap not in OVERLAPS, "overlap", config.overlap, "warn, refuse or leave_out"),
         (config.save_every < 0, "save_every", config.save_every, "at least 0"),
         (config.keep_checkpoints < 1, "keep_checkpoints", config.keep_checkpoints, "at least 1"),
         (config.log_every < 1, "log_every", config.log_every, "at least 1"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -63,6 +63,12 @@ class TrainSet:
     def __len__(self) -> int:
         return len(self.items)
 
+    def leave_out(self, uids: Collection[str], reason: str) -> None:
+        """Take samples out, counted under a reason."""
+        before = len(self.items)
+        self.items = [item for item in self.items if item.uid not in uids]
+        self.skipped[reason] += before - len(self.items)
+
     def conversation(self, index: int, epoch: int) -> tuple[tuple[Message, ...], str]:
         """The prompt and the gold answer of an item in an epoch. Raises `WbError`."""
         item = self.items[index]
@@ -98,8 +104,12 @@ class TrainSet:
         return [index for batch in out for index in batch]
 
 
-def open_training(config: TrainConfig) -> TrainSet:
+def open_training(config: TrainConfig, look: Callable[[Sample], None] | None = None) -> TrainSet:
     """Open the sources, choose the templates, look at every sample once.
+
+    Args:
+        config: See there.
+        look: Shown every sample that is trained on.
 
     Raises:
         UnknownName: A dataset, split or template of that name does not exist.
@@ -122,6 +132,8 @@ def open_training(config: TrainConfig) -> TrainSet:
                 data.skipped[reason] += 1
                 continue
             size = (len(sample.images), sum(map(len, sample.texts.values())))
+            if look is not None:
+                look(sample)
             data.items.append(Item(number, ordinal, sample.uid, size, len(sample.explanations)))
     if not data.items:
         reasons = ", ".join(f"{n} {reason}" for reason, n in data.skipped.items()) or "empty"

@@ -7,7 +7,7 @@ Guarantee: the same samples every time, drawn by the seed; answers are generated
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,8 +96,15 @@ class DevSet:
         atomic_write(folder / f"{step:08d}.jsonl", data)
 
 
-def open_dev(config: TrainConfig, loaded: LoadedModel) -> DevSet | None:
+def open_dev(
+    config: TrainConfig, loaded: LoadedModel, leave_out: Collection[str] = ()
+) -> DevSet | None:
     """The dev set of a config, `None` where it names none.
+
+    Args:
+        config: See there.
+        loaded: With the adapter that is trained.
+        leave_out: UIDs that it must not have.
 
     Raises:
         UnknownName: There is no such dataset.
@@ -109,7 +116,7 @@ def open_dev(config: TrainConfig, loaded: LoadedModel) -> DevSet | None:
 
     source = open_source(config.eval)
     templates = choose_templates([n for n in config.templates if _fits(n, source)], [source])[0][:1]
-    samples = _draw(source, config)
+    samples = _draw(source, config, leave_out)
     usable = [s for s in samples if s.error is None and s.label is not None]
     if not usable:
         raise DataError(
@@ -140,11 +147,14 @@ def _fits(name: str, source: Source) -> bool:
     return any(template.task == source.task for template in find_templates(name))
 
 
-def _draw(source: Source, config: TrainConfig) -> list[Sample]:
+def _draw(source: Source, config: TrainConfig, leave_out: Collection[str]) -> list[Sample]:
     """`eval_samples` of them, or all; of a stream the first."""
     n = source.length if source.length is not None else config.eval_samples
     if not n:
         return []
-    wanted = min(n, config.eval_samples or n)
-    order = random.Random(f"dev:{config.seed}").sample(range(n), wanted)
+    places = range(n)
+    if leave_out:
+        places = [i for i in places if source.uid_at(i) not in leave_out]
+    wanted = min(len(places), config.eval_samples or len(places))
+    order = random.Random(f"dev:{config.seed}").sample(places, wanted)
     return [replace(source.at(i)) for i in sorted(order)]

@@ -8,15 +8,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sessions.atomic import append_line, read_json, write_json
+from sessions.atomic import append_line, atomic_write, read_json, read_lines, write_json
+from sessions.json_line import to_line
 from sessions.runs import Run
+from training.card import Card
+from training.checkpoints import writing
 from training.lora import save_adapter
 from training.train_eval import HEADLINES
 
 if TYPE_CHECKING:
     from training.train_config import TrainConfig
 
-_SKIP = {"total_flos", "epoch"}
+# `Trainer`'s summary at the end is of one stretch alone; `metrics.json` has the whole.
+_SKIP = frozenset(
+    [
+        "total_flos",
+        "epoch",
+        "train_loss",
+        "train_runtime",
+        "train_samples_per_second",
+        "train_steps_per_second",
+    ]
+)
 
 
 class TrainRecord:
@@ -26,10 +39,22 @@ class TrainRecord:
         latest: The newest figures by name.
     """
 
-    def __init__(self, run: Run, config: TrainConfig) -> None:
-        self.run, self.config = run, config
+    def __init__(self, run: Run, config: TrainConfig, card: Card, done: int = 0) -> None:
+        """Open the record of a training that goes on after `done` steps."""
+        self.run, self.config, self._card, self._done = run, config, card, done
         self.latest: dict[str, float] = {}
         self._writer: Any = None
+        self._forget()
+
+    def _forget(self) -> None:
+        """What a killed stretch logged after its last checkpoint will be logged again."""
+        path = self.run.path / "history.jsonl"
+        lines, _ = read_lines(path)
+        kept = [line for line in lines if int(line.get("step") or 0) <= self._done]
+        if len(kept) < len(lines):
+            atomic_write(path, b"".join(to_line(line) for line in kept))
+        for line in kept:
+            self.latest |= {k: v for k, v in line.items() if k not in ("v", "step", "epoch")}
 
     @property
     def adapter(self) -> Any:
@@ -48,7 +73,8 @@ class TrainRecord:
         if self._writer is None:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._writer = SummaryWriter(str(self.run.path / "tensorboard"))
+            folder = str(self.run.path / "tensorboard")
+            self._writer = SummaryWriter(folder, purge_step=self._done + 1 if self._done else None)
         for name, value in own.items():
             group = (
                 name.replace("eval_", "eval/", 1) if name.startswith("eval_") else f"train/{name}"
@@ -76,9 +102,14 @@ class TrainRecord:
         if better or best["step"] >= step:
             entry = {"step": step, "name": name or "loss", "score": score, "loss": out["loss"]}
             if self.config.keep == "best":
-                save_adapter(model, self.adapter, self.config.model)
+                self._save(model, step, document)
             write_json(self.run.path / "best.json", {"v": 1, **entry, **document})
         return out
+
+    def _save(self, model: Any, step: int, document: dict[str, Any]) -> None:
+        with writing(self.adapter.with_name("adapter.new"), self.run.id):
+            card = self._card.text(step, document)
+            save_adapter(model, self.adapter, self.config.model, card)
 
     def best(self) -> dict[str, Any]:
         """The best evaluation so far, `{}` before there is one."""
@@ -88,7 +119,8 @@ class TrainRecord:
         """Save the adapter where that is due, write `metrics.json`, close the curves."""
         best = self.best()
         if self.config.keep == "last" or not best or not self.adapter.is_dir():
-            save_adapter(model, self.adapter, self.config.model)
+            taken = facts["steps_done"]
+            self._save(model, taken, best if best.get("step") == taken else {})
         if self._writer is not None:
             self._writer.close()
         document = {
@@ -100,6 +132,7 @@ class TrainRecord:
             "model": self.config.model,
             "adapter": str(self.adapter),
             "eval": self.config.eval,
+            "report": self.config.report,
             "metrics": best.get("metrics", {}),
             "best": {key: best[key] for key in ("step", "name", "score", "loss") if key in best},
             "last": self.latest,

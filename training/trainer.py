@@ -1,8 +1,9 @@
 """`transformers.Trainer` for answers: loss on the answer alone, our order, our evaluation.
 
 Guarantee: the loss is the mean over the answer tokens of all forwards of a step (not a mean of
-means), computed on no other position: logits are made for the answers only. Not for deciding what
-is trained: see `training.train`.
+means), computed on no other position: logits are made for the answers only. What is logged is the
+mean over the steps since the last log, a stop between them or not. Not for deciding what is
+trained: see `training.train`.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from typing import Any
 import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
+from training.checkpoints import complete, writing
 from training.collate import Collator
+from training.finite import FiniteWatch
 from training.train_config import TrainConfig
 from training.train_data import BatchOrder, TrainSet
 
-# What a checkpoint is whole by: written after everything else of it.
-COMPLETE = "complete"
+# Which samples a batch is made of; taken out again before the model sees it.
+_ITEMS = "items"
 
 
 def answer_loss(
@@ -66,10 +69,20 @@ class AnswerTrainer(Trainer):
         collator: Collator,
         config: TrainConfig,
         evaluation: Callable[[], dict[str, float]] | None,
+        watch: FiniteWatch,
+        losses: list[float],
+        run: str,
         **kwargs: Any,
     ) -> None:
-        super().__init__(train_dataset=_Indices(len(data)), data_collator=collator, **kwargs)
+        def collate(batch: list[tuple[int, int]]) -> dict[str, torch.Tensor]:
+            items = torch.tensor([index for _, index in batch])
+            return collator(batch) | {_ITEMS: items}
+
+        super().__init__(train_dataset=_Indices(len(data)), data_collator=collate, **kwargs)
         self._data, self._config, self._evaluation = data, config, evaluation
+        self._watch, self._run = watch, run
+        # Of the steps since the last logged one, and of the step that is being taken.
+        self.losses, self._step_loss = losses, 0.0
         # The loss below is a sum over the step's answer tokens: Trainer must not divide again.
         self.model_accepts_loss_kwargs = True
         self.loss_is_scaled_for_ga = True
@@ -77,6 +90,40 @@ class AnswerTrainer(Trainer):
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         return BatchOrder(self._data, self._config.batch_size)
+
+    def training_step(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor:
+        """One forward and backward; a loss that is not finite ends the training."""
+        inputs = dict(inputs)
+        uids = [self._data.items[i].uid for i in inputs.pop(_ITEMS).tolist()]
+        loss = super().training_step(model, inputs, num_items_in_batch)
+        value = float(loss)
+        self._watch.loss(value, self.state.global_step + 1, uids)
+        self._step_loss += value
+        if self.accelerator.sync_gradients:
+            self.losses.append(self._step_loss)
+            self._step_loss = 0.0
+        return loss
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """As `Trainer` does, with the loss of every step since the last log.
+
+        `Trainer` forgets those before a resume, and its summary at the end divides what is left.
+        """
+        if "loss" in logs and self.losses:
+            logs["loss"] = sum(self.losses) / len(self.losses)
+            self.losses.clear()
+        super().log(logs, start_time)
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        path = Path(str(self.args.output_dir)) / f"checkpoint-{self.state.global_step}"
+        with writing(path, self._run):
+            super()._save_checkpoint(model, trial)
+            complete(path, self.losses, self._config.keep_checkpoints)
 
     def compute_loss(
         self,
@@ -148,7 +195,10 @@ def arguments(config: TrainConfig, folder: Path, *, steps: int, on_cpu: bool, bf
         logging_first_step=True,
         save_strategy="steps" if config.save_every else "epoch",
         save_steps=config.save_every or steps,
-        save_total_limit=config.keep_checkpoints,
+        # `checkpoints.complete` lets the old ones go, once the new one is whole.
+        save_total_limit=None,
+        # It would replace a loss that is not finite by the mean of those before it.
+        logging_nan_inf_filter=False,
         eval_strategy="epoch" if config.eval else "no",
         seed=config.seed,
         data_seed=config.seed,
@@ -205,19 +255,3 @@ class Hooks(TrainerCallback):
         """Loss, learning rate, evaluation."""
         figures = {k: float(v) for k, v in (logs or {}).items() if isinstance(v, (int, float))}
         self.on_figures(state.global_step, float(state.epoch or 0), figures)
-
-    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Mark the checkpoint as whole."""
-        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        if folder.is_dir():
-            (folder / COMPLETE).write_text("")
-
-
-def last_checkpoint(folder: Path) -> Path | None:
-    """The newest whole checkpoint; one that a kill left in pieces is passed over."""
-    found = [
-        (int(path.name.rpartition("-")[2]), path)
-        for path in folder.glob("checkpoint-*")
-        if path.name.rpartition("-")[2].isdigit() and (path / COMPLETE).is_file()
-    ]
-    return max(found)[1] if found else None

@@ -1,0 +1,208 @@
+"""What ends a training that cannot go on: figures that are not finite, a full disk, kill -9."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from sessions.errors import RecordError
+from sessions.runs import Run, list_runs
+from tests.training.test_train import config, history, weights
+from training.checkpoints import last_checkpoint
+from training.finite import Diverged
+from training.train import resumed_config, train
+from workbench.errors import ModelError
+from workbench.models.base import load_model
+from workbench.models.spec import ModelSpec
+
+# Ends before its time in a process of its own: at a signal, or where a file grows too large.
+CHILD = """
+import resource, signal, sys
+from tests.training.test_train import config
+from training.train import resumed_config, train
+from sessions.runs import Run
+limit, resume = int(sys.argv[1]), sys.argv[2]
+if limit:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+settings = resumed_config(Run.open(resume)) if resume else config(**eval(sys.argv[3]))
+train(settings, resume=resume)
+"""
+
+
+def child(limit: int = 0, resume: str = "", **settings) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(limit), resume, repr(settings)],
+        cwd=Path(__file__).parents[2],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def the_run() -> Run:
+    [run] = list_runs()
+    return run
+
+
+def all_finite(tensors) -> bool:
+    return all(bool(tensor.isfinite().all()) for tensor in tensors.values())
+
+
+def test_a_training_that_diverges_fails_and_keeps_its_last_good_checkpoint():
+    settings = config(
+        learning_rate=9.9, max_grad_norm=0.0, eval="", epochs=20.0, save_every=1, keep="last"
+    )
+    with pytest.raises(Diverged) as caught:
+        train(settings)
+    run = the_run()
+    assert run.state == "failed"
+    assert "not finite" in caught.value.message or "nan" in caught.value.message
+    assert "9.9" in caught.value.hint
+    assert caught.value.message in run.reason
+    assert caught.value.uids
+    assert set(caught.value.uids) <= {f"demo_vqa/train/{i:06d}" for i in range(24)}
+    assert json.loads((run.path / "diverged.json").read_text())["uids"] == caught.value.uids
+    kept = last_checkpoint(run.path / "checkpoints")
+    assert kept is not None
+    assert str(kept) in caught.value.hint
+    assert not (run.path / "adapter").exists()
+    loaded = load_model(ModelSpec(device="cpu", adapter=str(kept)))
+    assert all_finite(dict(loaded.model.named_parameters()))
+
+
+def test_a_loss_that_a_sample_makes_nan_stops_before_the_weights_are_touched(monkeypatch):
+    from training.collate import Collator
+
+    whole = Collator.__call__
+
+    def poisoned(self, batch):
+        out = whole(self, batch)
+        if any(index == 5 for _, index in batch) and len(batch) == 4:
+            out["pixel_values"] = out["pixel_values"] * float("nan")
+        return out
+
+    monkeypatch.setattr(Collator, "__call__", poisoned)
+    with pytest.raises(Diverged) as caught:
+        train(config(eval="", batch_size=4, max_steps=12, save_every=1))
+    assert "demo_vqa/train/000005" in caught.value.uids
+    assert len(caught.value.uids) == 4
+    run = the_run()
+    assert run.state == "failed"
+    kept = last_checkpoint(run.path / "checkpoints")
+    done = max((line["step"] for line in history(run)), default=0)
+    assert caught.value.step == done + 1
+    if done:
+        assert kept is not None
+        assert kept.name == f"checkpoint-{done}"
+
+
+def test_an_adapter_that_is_not_finite_is_not_saved(tmp_path):
+    from training.lora import attach_lora, save_adapter
+    from training.train_config import LoraSettings
+
+    model = attach_lora(load_model(ModelSpec(device="cpu")), LoraSettings(r=2))
+    good = tmp_path / "adapter"
+    save_adapter(model, good, "demo", "# card\n")
+    before = (good / "adapter_model.safetensors").read_bytes()
+    with torch.no_grad():
+        next(p for p in model.parameters() if p.requires_grad)[0, 0] = float("nan")
+    with pytest.raises(ModelError, match="not finite"):
+        save_adapter(model, good, "demo")
+    assert (good / "adapter_model.safetensors").read_bytes() == before
+
+
+def test_a_full_disk_is_one_error_and_the_last_good_checkpoint_stays():
+    settings = {"eval": "", "epochs": 2.0, "save_every": 2, "keep": "last", "keep_checkpoints": 1}
+    first = train(config(**settings), cancelled=lambda: steps_logged() >= 2)
+    kept = last_checkpoint(first.path / "checkpoints")
+    assert kept is not None
+    files = {path.name: path.read_bytes() for path in kept.iterdir()}
+    # The adapter's weights are larger than this, and nothing before them is.
+    ended = child(300_000, first.id)
+    _, err = ended.communicate(timeout=120)
+    assert ended.returncode != 0
+    last = [line for line in err.splitlines() if "cannot write" in line]
+    assert last, err
+    assert "checkpoint-" in last[-1]
+    run = Run.open(first.id)
+    assert run.state == "failed"
+    assert "cannot write" in run.reason
+    assert last_checkpoint(run.path / "checkpoints") == kept
+    assert {path.name: path.read_bytes() for path in kept.iterdir()} == files
+    done = train(resumed_config(run), resume=run.id)
+    assert done.state == "done"
+
+
+def steps_logged() -> int:
+    file = the_run().path / "history.jsonl" if list_runs() else None
+    return len(file.read_text().splitlines()) if file and file.is_file() else 0
+
+
+def test_curves_that_cannot_be_written_are_one_error_too(monkeypatch):
+    from torch.utils.tensorboard import SummaryWriter
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device", "events.out")
+
+    monkeypatch.setattr(SummaryWriter, "add_scalar", full)
+    with pytest.raises(RecordError, match=r"cannot write .*events.out.*No space left"):
+        train(config(eval="", max_steps=1))
+    assert the_run().state == "failed"
+
+
+def test_what_was_killed_goes_on_to_the_same_losses_and_each_step_is_logged_once():
+    settings = {
+        "eval": "demo_vqa/dev",
+        "epochs": 3.0,
+        "save_every": 2,
+        "log_every": 3,
+        "keep": "last",
+    }
+    whole = train(config(**settings))
+    killed = child(**settings)
+
+    def its_checkpoints() -> list[Path | None]:
+        others = [run for run in list_runs() if run.id != whole.id]
+        return [last_checkpoint(run.path / "checkpoints") for run in others]
+
+    try:
+        while not any(its_checkpoints()) and killed.poll() is None:
+            time.sleep(0.02)
+    finally:
+        os.kill(killed.pid, signal.SIGKILL)
+        killed.communicate()
+    assert any(its_checkpoints())
+    [run] = [run for run in list_runs() if run.id != whole.id]
+    resumed = train(resumed_config(run), resume=run.id)
+    assert resumed.state == "done"
+    first, second = history(whole), history(resumed)
+    kinds = [(line["step"], "loss" in line) for line in second]
+    assert len(kinds) == len(set(kinds))
+    assert kinds == [(line["step"], "loss" in line) for line in first]
+    for mine, theirs in zip(first, second, strict=True):
+        for key in ("loss", "eval_loss", "grad_norm"):
+            assert (key in mine) == (key in theirs)
+            if key in mine:
+                assert theirs[key] == pytest.approx(mine[key], rel=1e-5), (mine, theirs)
+    for key, tensor in weights(whole).items():
+        torch.testing.assert_close(tensor, weights(resumed)[key], rtol=1e-4, atol=1e-6)
+
+
+def test_what_was_logged_after_the_last_checkpoint_is_logged_anew():
+    settings = config(eval="", save_every=0, epochs=2.0, keep="last")
+    cut = train(settings, cancelled=lambda: steps_logged() >= 2)
+    done = cut.metrics()["steps_done"]
+    with (cut.path / "history.jsonl").open("a") as stream:
+        stream.write(json.dumps({"v": 1, "step": done + 1, "loss": 99.0}) + "\n")
+    resumed = train(resumed_config(cut), resume=cut.id)
+    steps = [line["step"] for line in history(resumed)]
+    assert steps == list(range(1, 7))
+    assert all(line["loss"] < 99 for line in history(resumed))

@@ -1,0 +1,135 @@
+"""An adapter's model card: what it was trained from, how, on what, with which figures.
+
+Guarantee: no path of this machine is in it; a model that lies in a folder is called by the folder's
+name. Not for the run's own facts: `metrics.json` has them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any
+
+from training.train_config import TrainConfig
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of a training before its first step; `text` adds its figures.
+
+    Attributes:
+        config: The training's.
+        model_class: Of `transformers`, that loads the base; empty where it has none.
+        samples: How many are trained on.
+        revisions: `dataset/split` -> revision of the data.
+    """
+
+    config: TrainConfig
+    model_class: str
+    samples: int
+    revisions: Mapping[str, str] = field(default_factory=dict)
+
+    def text(self, step: int, evaluation: Mapping[str, Any]) -> str:
+        """The card as Markdown.
+
+        Args:
+            step: After how many optimizer steps the adapter was taken.
+            evaluation: `metrics` (name -> `value`, `low`, `high`, `n`) of the dev set after that
+                step; may be empty.
+        """
+        config, base = self.config, public_name(self.config.model)
+        head = ["---"]
+        if "/" in base:
+            head += [f"base_model: {base}"]
+        head += ["library_name: peft", "tags:", "- lora", "- vision-language", "---"]
+        parts = ["\n".join(head), f"# {one_line(config.name) or f'LoRA of {base}'}"]
+        parts += [
+            self._method(step, base),
+            self._data(),
+            self._figures(evaluation),
+            self._use(base),
+        ]
+        return "\n\n".join(part for part in parts if part) + "\n"
+
+    def _method(self, step: int, base: str) -> str:
+        config, lora = self.config, self.config.lora
+        layers = lora.target_modules
+        layers = layers if isinstance(layers, str) else ", ".join(layers)
+        kind = "DoRA" if lora.dora else "LoRA"
+        start = (
+            "trained further from another adapter"
+            if config.adapter
+            else f"{kind} of rank {lora.r}, alpha {lora.alpha:g}, dropout {lora.dropout:g}, on the "
+            f"linear layers `{layers}`"
+        )
+        revision = f" at revision `{config.revision}`" if config.revision else ""
+        held = f", held in {config.quantization}" if config.quantization != "none" else ""
+        return (
+            f"An adapter for `{base}`{revision}{held}: {start}. The base is frozen; the loss is on "
+            f"the answer alone. {step} steps of {config.batch_size * config.gradient_accumulation} "
+            f"samples, AdamW, learning rate {config.learning_rate:g} ({config.scheduler}), seed "
+            f"{config.seed}."
+        )
+
+    def _data(self) -> str:
+        rows = [("trained on", name) for name in self.config.train]
+        rows += [
+            ("checkpoint chosen on" if self.config.keep == "best" else "watched on", name)
+            for name in (self.config.eval,)
+            if name
+        ]
+        rows += [("to be reported on", name) for name in (self.config.report,) if name]
+        lines = ["## Data", "", f"{self.samples} samples were trained on.", ""]
+        lines += ["| | dataset | revision |", "|---|---|---|"]
+        for what, name in rows:
+            lines.append(f"| {what} | `{name}` | `{self.revisions.get(name) or 'not known'}` |")
+        return "\n".join(lines)
+
+    def _figures(self, evaluation: Mapping[str, Any]) -> str:
+        metrics = evaluation.get("metrics") or {}
+        if not metrics:
+            return "## Figures\n\nNone: it was not evaluated while it was trained."
+        flatter = (
+            " They chose the checkpoint, and so flatter." if self.config.keep == "best" else ""
+        )
+        lines = ["## Figures", "", f"On `{self.config.eval}`.{flatter}", ""]
+        lines += ["| | value | 95% interval | n |", "|---|---|---|---|"]
+        for name, row in metrics.items():
+            value, low, high = (_number(row.get(key)) for key in ("value", "low", "high"))
+            lines.append(f"| {name} | {value} | {low} to {high} | {row.get('n', '–')} |")
+        return "\n".join(lines)
+
+    def _use(self, base: str) -> str:
+        if not self.model_class:
+            return "## Use\n\n`transformers` has no class for the base: load it with `wb`."
+        where = base
+        note = ""
+        if base == "demo":
+            where = "DEMO"
+            note = "\n\n`DEMO` is the folder that `wb models show demo` names."
+        elif "/" not in base:
+            note = f"\n\n`{base}` is a folder of the base's weights."
+        return (
+            "## Use\n\n```python\n"
+            f"import peft, transformers\n"
+            f'base = transformers.{self.model_class}.from_pretrained("{where}")\n'
+            'model = peft.PeftModel.from_pretrained(base, "THIS_FOLDER")\n'
+            f"```{note}"
+        )
+
+
+def public_name(model: str) -> str:
+    """What to call a model: a hub id as it is, a folder by its last name."""
+    if model.startswith(("/", ".", "~")) or "\\" in model or PurePath(model).is_absolute():
+        return one_line(PurePath(model.replace("\\", "/")).name) or "a folder"
+    return one_line(model)
+
+
+def one_line(text: str) -> str:
+    """A text for a heading or a table's cell."""
+    return " ".join(text.replace("|", "/").replace("`", "'").split())
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, (int, float)) else "–"
