@@ -64,17 +64,18 @@ class Overlap:
 
     def words(self) -> str:
         """One line that counts and names; empty where nothing is shared and all was compared."""
-        kinds = ((self.pairs, "whole samples"), (self.images, "images"))
-        kinds = (*kinds, *(() if self.texts_recur else ((self.texts, "texts"),)))
+        kinds = [(self.images, "the images"), (self.pairs, "both")]
+        if not self.texts_recur:
+            kinds.insert(0, (self.texts, "the texts"))
         found = [f"{what} of {len(shared)}" for shared, what in kinds if shared]
         parts = []
         if found:
             first = list(self.leaks.items())[:_SHOWN]
-            named = ", ".join(f"{mine} = {other}" for mine, other in first)
+            named = ", ".join(f"{mine} and {other}" for mine, other in first)
             more = ", …" if len(self.leaks) > _SHOWN else ""
             parts.append(
-                f"{self.part} and {self.other} are not apart: the same {', '.join(found)} of the "
-                f"former's {self.total} samples ({named}{more})"
+                f"{self.part} ({self.total} samples) shares with {self.other} {', '.join(found)}: "
+                f"{named}{more}"
             )
         if self.unchecked:
             parts.append(

@@ -289,7 +289,15 @@ def _trainer(
     tell(done, training.steps, "training", force=True)
     deadline = time.monotonic() + config.max_minutes * 60 if config.max_minutes else math.inf
     device = training.loaded.device
+
+    def evaluate_what_was_cut() -> None:
+        # A cancel at the end of an epoch saves its checkpoint and evaluates nothing.
+        at_an_end = bool(done) and done % training.steps_per_epoch == 0
+        if dev and at_an_end and not record.was_evaluated(done):
+            trainer.evaluate()
+
     hooks = Hooks(
+        on_begin=evaluate_what_was_cut,
         on_figures=record.figures,
         on_step=lambda step, total: tell(step, total, "training", _headline(record.latest)),
         stop=stop,

@@ -53,6 +53,7 @@ class TrainRecord:
         kept = [line for line in lines if int(line.get("step") or 0) <= self._done]
         if len(kept) < len(lines):
             atomic_write(path, b"".join(to_line(line) for line in kept))
+        self._evaluated = {line["step"] for line in kept if "eval_loss" in line}
         for line in kept:
             self.latest |= {k: v for k, v in line.items() if k not in ("v", "step", "epoch")}
 
@@ -60,6 +61,10 @@ class TrainRecord:
     def adapter(self) -> Any:
         """Where the adapter goes."""
         return self.run.path / "adapter"
+
+    def was_evaluated(self, step: int) -> bool:
+        """Whether an earlier stretch evaluated after this step."""
+        return step in self._evaluated
 
     def figures(self, step: int, epoch: float, figures: dict[str, float]) -> None:
         """Keep one report: loss, learning rate, evaluation."""

@@ -217,6 +217,7 @@ class Hooks(TrainerCallback):
     """Passes what happens on: to the record, and back whether to stop.
 
     Attributes:
+        on_begin: Called when everything is loaded, before the first step.
         on_figures: Called with (step, epoch, figures) whenever there are any.
         on_step: Called with (step, total).
         stop: Asked after each step: stop, after saving a checkpoint?
@@ -226,13 +227,18 @@ class Hooks(TrainerCallback):
     def __init__(
         self,
         *,
+        on_begin: Callable[[], None],
         on_figures: Callable[[int, float, dict[str, float]], None],
         on_step: Callable[[int, int], None],
         stop: Callable[[], bool],
         out_of_time: Callable[[], bool],
     ) -> None:
-        self.on_figures, self.on_step = on_figures, on_step
+        self.on_begin, self.on_figures, self.on_step = on_begin, on_figures, on_step
         self.stop, self.out_of_time = stop, out_of_time
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """A checkpoint's weights are in the model."""
+        self.on_begin()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
         """After an optimizer step."""

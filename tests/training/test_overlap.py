@@ -28,8 +28,8 @@ def test_texts_are_compared_by_their_words():
     )
     assert found.texts == {"a/x/1": "a/y/1"}
     assert found.images == found.pairs == {}
-    assert "texts of 1 of the former's 3" in found.words()
-    assert "a/x/1 = a/y/1" in found.words()
+    assert "a/x (3 samples) shares with a/y the texts of 1" in found.words()
+    assert "a/x/1 and a/y/1" in found.words()
 
 
 def test_images_are_compared_by_their_bytes_and_read_only_where_the_sizes_meet(tmp_path):
@@ -114,7 +114,7 @@ def test_a_training_warns_refuses_or_leaves_out(doubled):
     assert warned["samples"] == 6
     [line] = warned["warnings"]
     assert "texts of 2" in line
-    assert "doubled/all/2 = doubled/all/6" in line
+    assert "doubled/all/2 and doubled/all/6" in line
     with pytest.raises(DataError, match="texts of 2"):
         dry_run(config(overlap="refuse", **parts))
     left = dry_run(config(overlap="leave_out", **parts))

@@ -141,8 +141,9 @@ def test_a_full_disk_is_one_error_and_the_last_good_checkpoint_stays():
     assert done.state == "done"
 
 
-def steps_logged() -> int:
-    file = the_run().path / "history.jsonl" if list_runs() else None
+def steps_logged(beside: str = "") -> int:
+    runs = [run for run in list_runs() if run.id != beside]
+    file = runs[0].path / "history.jsonl" if runs else None
     return len(file.read_text().splitlines()) if file and file.is_file() else 0
 
 
@@ -206,3 +207,15 @@ def test_what_was_logged_after_the_last_checkpoint_is_logged_anew():
     steps = [line["step"] for line in history(resumed)]
     assert steps == list(range(1, 7))
     assert all(line["loss"] < 99 for line in history(resumed))
+
+
+def test_an_epoch_whose_evaluation_was_cut_is_evaluated_when_it_goes_on():
+    whole = train(config())
+    first = history(whole)
+    cut = train(config(), cancelled=lambda: steps_logged(whole.id) >= 2)
+    assert cut.metrics()["steps_done"] == 3
+    assert not any("eval_loss" in line for line in history(cut))
+    second = history(train(resumed_config(cut), resume=cut.id))
+    assert [(line["step"], "eval_loss" in line) for line in second] == [
+        (line["step"], "eval_loss" in line) for line in first
+    ]
