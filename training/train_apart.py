@@ -81,9 +81,7 @@ def keep_apart(config: TrainConfig, data: TrainSet, train: Part) -> Apart:
 
 
 def _told(overlap: str, found: list[Overlap]) -> list[str]:
-    done = {"leave_out": "; left out", "warn": "; see overlap in docs/training.md"}.get(
-        overlap, ""
-    )
+    done = {"leave_out": "; left out", "warn": "; see overlap in docs/training.md"}.get(overlap, "")
     return [f"{o.words()}{done if o.leaks else ''}" for o in found]
 
 

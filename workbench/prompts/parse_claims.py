@@ -158,7 +158,9 @@ class Reader:
             return []
         if any(idiom.match(text) for idiom in (DEPENDS, EARLIER, OFFERS)):
             return []
-        flipped = bool(NEG_RAISED.search(text) or NEGATED_HEAD.search(text))
+        # "No, I don't think so": what stands before a denial is not turned by it.
+        denials = [m.end() for p in (NEG_RAISED, NEGATED_HEAD) if (m := p.search(text))]
+        turned_from = min(denials, default=len(text) + 1)
         for pattern in (NEG_RAISED, NEGATED_HEAD, ASIDES):
             text = blank(pattern, text)
         verdicts: list[Claim] = []
@@ -179,6 +181,7 @@ class Reader:
                 concludes = bool(_CONCLUDES.match(text, left))
                 if verdict is not None and not concludes and (supposes or (causes and verdicts)):
                     continue  # "true because it is false that …"
+                flipped = hit.start() >= turned_from
                 if verdict is False and flipped:
                     return []  # "I don't think it isn't true": nobody can be sure
                 if verdict is not None:

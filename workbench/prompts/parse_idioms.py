@@ -37,6 +37,7 @@ ASIDES = re.compile(
     r"(?= (?:say|answer|call|choose|pick|select|label|conclude|classify|rate|judge|consider)\b)"
     r"|\b(?:(?:i'd|i'll|i|we) (?:would |will )?go (?:with|for)"
     r"|(?:my|the) answer (?:to (?:your|the|this) question )?would be)\b"
+    r"|\bit(?:'s| is) (?:safe|fair) to say\b(?: that\b)?"
     r"|\bshould(?= not be (?:considered|called|classified|labell?ed|judged|rated)\b)"
     r"|\b(?:i|we|one) can (?:safely )?(?:confirm|conclude|say|infer|deduce|see)\b(?: that\b)?"
     r"|\b(?:i|we) (?:hereby )?(?:confirm|conclude) that\b",
@@ -46,6 +47,7 @@ ASIDES = re.compile(
 NEG_RAISED = re.compile(
     r"\b(?:(?:do|does|did) ?n[o']t|don't|doesn't) (?:think|believe|consider|feel|find)\b"
     r"(?: that\b)?"
+    r"|\b(?:i|we) (?:wouldn't|would not) (?:consider|call|classify|describe)\b"
     r"|\b(?:is|it's) ?(?:not|n't)(?: really)? the case that\b|\bisn't the case that\b"
     r"|\bthere(?:'s| is) no way(?: that)?\b"
     r"|\b(?:is not|isn't|it's not|not) (?:true|correct) that(?= (?:the|this) (?:statement|sentence"

@@ -47,7 +47,7 @@ _PICTURE = r"(?:image|picture|photo|photograph|drawing)"
 _NO_RELATION = re.compile(r"^(?:there(?:'s| is) )?(?:no|without(?: an?| any)?)$")
 _SHOWN = re.compile(
     rf"^(?:(?:it|this|the {_PICTURE}|this {_PICTURE}) (?:clearly )?"
-    r"(?:shows|depicts|(?:appears|seems) to (?:show|depict))|i (?:can )?see"
+    r"(?:shows|depicts|features|(?:appears|seems) to (?:show|depict))|i (?:can )?see"
     rf"|(?:(?:it|this) is |it's )?(?:an?|the) {_PICTURE} of) an?$"
 )
 
