@@ -10,12 +10,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from commands.printing import duration
+from sessions.estimate import NONE, Estimate, main_figure, read_estimates
 
 if TYPE_CHECKING:
     from sessions.runs import Run
-
-# What a list shows of a run, the first that it has.
-_MAIN = ("accuracy", "vqa_accuracy", "exact_match", "f1", "bleu4", "eval_accuracy", "eval_loss")
 
 
 def document(run: Run) -> dict[str, Any]:
@@ -67,38 +65,55 @@ def row(run: Run) -> dict[str, Any]:
         "created": run.created,
         "done": done,
         "total": total,
-        "metrics": figures(run),
+        "metrics": {name: figure.to_json() for name, figure in figures(run).items()},
     }
 
 
-def figures(run: Run) -> dict[str, dict[str, Any]]:
-    """Name -> {value, low?, high?, n?} of what is a figure."""
-    whole = run.metrics()
-    inner = whole.get("metrics", whole)
-    out: dict[str, dict[str, Any]] = {}
-    for name, entry in inner.items() if isinstance(inner, Mapping) else ():
-        if isinstance(entry, Mapping) and isinstance(entry.get("value"), (int, float)):
-            out[str(name)] = dict(entry)
-        elif isinstance(entry, (int, float)) and not isinstance(entry, bool) and name != "v":
-            out[str(name)] = {"value": entry}
-    return out
+def figures(run: Run) -> dict[str, Estimate]:
+    """Its figures by name."""
+    return read_estimates(run.metrics())
 
 
-def main_figure(run: Run) -> str:
+def figure_rows(found: Mapping[str, Estimate]) -> list[tuple[str, ...]]:
+    """Name, value, interval, n and a note of each, as tables print them; see `FIGURE_HEADERS`."""
+    return [
+        (name, figure.words(), figure.interval(), str(figure.n or ""), figure.note)
+        for name, figure in found.items()
+    ]
+
+
+FIGURE_HEADERS = ("METRIC", "VALUE", "95%", "N", "")
+
+
+def label_rows(per_label: object) -> list[tuple[Any, ...]]:
+    """Label, precision, recall, F1 and n of each; see `LABEL_HEADERS`."""
+    if not isinstance(per_label, Mapping):
+        return []
+    return [
+        (label, *(_share(row.get(key)) for key in ("precision", "recall", "f1")), row.get("n"))
+        for label, row in per_label.items()
+        if isinstance(row, Mapping)
+    ]
+
+
+LABEL_HEADERS = ("LABEL", "PRECISION", "RECALL", "F1", "N")
+
+
+def _share(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, (int, float)) else NONE
+
+
+def counted_words(counts: Mapping[str, Any]) -> str:
+    """`10 of 10 samples, 0 unparsed, 0 failed, 2 truncated`; what is not counted is left out."""
+    names = ("unparsed", "failed", "truncated", "unlabelled")
+    words = [f"{counts[name]} {name}" for name in names if name in counts]
+    return ", ".join([f"{counts.get('done', 0)} of {counts.get('total', 0)} samples", *words])
+
+
+def main_words(run: Run) -> str:
     """The figure that it is judged by, with its interval."""
-    metrics = figures(run)
-    name = next((name for name in _MAIN if name in metrics), next(iter(metrics), ""))
-    if not name:
-        return ""
-    return f"{name} {metrics[name]['value']:.3f} {interval(metrics[name])}".strip()
-
-
-def interval(entry: Mapping[str, Any]) -> str:
-    """`[low, high]`, empty where it has none."""
-    low, high = entry.get("low"), entry.get("high")
-    if not isinstance(low, (int, float)) or not isinstance(high, (int, float)):
-        return ""
-    return f"[{low:.3f}, {high:.3f}]"
+    found = main_figure(figures(run))
+    return f"{found[0]} {found[1].words(3)} {found[1].interval()}".strip() if found else ""
 
 
 def named(run: Run, what: str) -> str:
@@ -125,13 +140,6 @@ def progress(run: Run) -> str:
     done, total = run.progress()
     words = f"{done}/{total}" if total else str(done)
     return words if run.state != "running" else f"{words} in {duration(run.seconds)}"
-
-
-def what_is_wrong(line: Mapping[str, Any]) -> str:
-    """`failed`, `unparsed` or `wrong`."""
-    if line.get("error"):
-        return "failed"
-    return "unparsed" if line.get("label") is None else "wrong"
 
 
 def target_and_label(line: Mapping[str, Any]) -> tuple[Any, Any]:

@@ -10,23 +10,26 @@ import click
 from commands.completing import complete_runs
 from commands.printing import ago, echo_json, echo_table, tell_damaged
 from commands.run_facts import (
+    FIGURE_HEADERS,
+    LABEL_HEADERS,
+    counted_words,
     document,
     error_or_text,
+    figure_rows,
     figures,
-    interval,
-    main_figure,
+    label_rows,
+    main_words,
     named,
     progress,
     row,
     target_and_label,
-    what_is_wrong,
     where,
     who,
 )
 
 if TYPE_CHECKING:
-    from sessions.compare import Paired
     from sessions.runs import Run
+    from workbench.scoring.comparison import Comparison
 
 _run = click.argument("run", shell_complete=complete_runs)
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -79,7 +82,7 @@ def list_(kind: str | None, dataset: str | None, limit: int, as_json: bool) -> N
             where(run),
             who(run),
             progress(run),
-            main_figure(run),
+            main_words(run),
             ago(run.created),
         )
         for run in found
@@ -122,28 +125,25 @@ def show(run: str, errors: bool, uids: bool, limit: int, as_json: bool) -> None:
 @click.option("--flips", is_flag=True, help="Also the samples that one has right and one wrong.")
 @_json
 def compare(first: str, second: str, flips: bool, as_json: bool) -> None:
-    """Say whether the difference of two runs is real: paired by UID, McNemar's exact test.
+    """Say what differs between two runs, and whether their figures really do.
+
+    Runs are paired by UID. Right and wrong: McNemar's exact test and Newcombe's interval.
+    Captions, and questions with ten people's answers: the run's own figures, by the paired
+    bootstrap. Where samples share an image, a sentence or a set, all of it is over those clusters.
 
     \b
     Example:
       wb runs compare 3f2a9k 8h1m0q --flips
     """
-    from sessions.compare import compare_predictions
     from sessions.runs import Run
+    from workbench.scoring.comparison import compare_runs
 
     a, b = Run.open(first), Run.open(second)
-    paired = compare_predictions(a.predictions(), b.predictions())
-    if not paired.n:
-        from sessions.errors import RecordError
-
-        raise RecordError(
-            f"the runs {a.id} ({where(a)}) and {b.id} ({where(b)}) share no sample",
-            hint="evaluate both on the same split",
-        )
+    found = compare_runs((a.config, a.predictions()), (b.config, b.predictions()))
     if as_json:
-        echo_json({"first": a.id, "second": b.id, **paired.to_json()})
+        echo_json({"first": a.id, "second": b.id, **found.to_json()})
         return
-    _show_paired(a, b, paired)
+    _show_comparison(a, b, found)
     if flips:
         rows = [
             (
@@ -152,7 +152,7 @@ def compare(first: str, second: str, flips: bool, as_json: bool) -> None:
                 *target_and_label(f.before),
                 f.after.get("label"),
             )
-            for f in paired.flips
+            for f in found.paired.flips
         ]
         click.echo("")
         echo_table(("UID", "FLIP", "TARGET", "FIRST", "SECOND"), rows, empty="no flips")
@@ -195,65 +195,90 @@ def _show(run: Run) -> None:
     _say("data", where(run))
     _say("model", who(run))
     _say("folder", run.path)
-    words = ", ".join(f"{counts[name]} {name}" for name in ("unparsed", "failed") if name in counts)
-    _say("samples", f"{counts.get('done', 0)} of {counts.get('total', 0)}, {words}")
+    _say("samples", counted_words(counts).replace(" samples", "", 1))
     _say("seconds", f"{body['seconds']:.1f}")
     if body["damage"]:
         _say("damaged", body["damage"])
     if body["damaged_lines"]:
         _say("damaged", f"{body['damaged_lines']} lines, see predictions.jsonl.bad")
-    rows = [
-        (name, f"{entry['value']:.4f}", interval(entry), entry.get("n", ""))
-        for name, entry in figures(run).items()
-    ]
-    if rows:
+    for note in body.get("notes") or ():
+        _say("note", note)
+    if rows := figure_rows(figures(run)):
         click.echo("")
-        echo_table(("METRIC", "VALUE", "95%", "N"), rows)
-    per_label = body.get("per_label")
-    if isinstance(per_label, Mapping):
-        rows = [
-            (label, *(f"{row.get(k, 0):.3f}" for k in ("precision", "recall", "f1")), row.get("n"))
-            for label, row in per_label.items()
-            if isinstance(row, Mapping)
-        ]
+        echo_table(FIGURE_HEADERS, rows)
+    if rows := label_rows(body.get("per_label")):
         click.echo("")
-        echo_table(("LABEL", "PRECISION", "RECALL", "F1", "N"), rows)
+        echo_table(LABEL_HEADERS, rows)
 
 
 def _show_errors(run: Run, uids: bool, limit: int, as_json: bool) -> None:
-    from sessions.compare import is_right
+    from sessions.verdict import is_error, verdict
 
-    wrong = [line for line in run.predictions() if not is_right(line)]
+    wrong = [line for line in run.predictions() if is_error(line)]
     wrong = wrong[:limit] if limit else wrong
     if as_json:
-        echo_json([{"uid": line["uid"], "what": what_is_wrong(line), **line} for line in wrong])
+        echo_json([{"uid": line["uid"], "what": verdict(line), **line} for line in wrong])
     elif uids:
         for line in wrong:
             click.echo(line["uid"])
     else:
         rows = [
-            (line["uid"], what_is_wrong(line), *target_and_label(line), error_or_text(line)[:200])
+            (line["uid"], verdict(line), *target_and_label(line), error_or_text(line)[:200])
             for line in wrong
         ]
         echo_table(("UID", "WHAT", "TARGET", "ANSWER", "TEXT"), rows, empty="no errors")
 
 
-def _show_paired(a: Run, b: Run, paired: Paired) -> None:
+def _show_comparison(a: Run, b: Run, found: Comparison) -> None:
+    from workbench.scoring.comparison import verdict_words
+
+    echo_table(("", "RUN", "MODEL"), [("first", a.id, who(a)), ("second", b.id, who(b))])
+    click.echo("")
+    rows = [(d.name, _short(d.first), _short(d.second)) for d in found.differences]
+    if rows:
+        echo_table(("DIFFERS", "FIRST", "SECOND"), rows)
+    else:
+        click.echo("no setting differs")
+    click.echo("")
+    paired = found.paired
+    _say("shared", f"{paired.shared} samples, {paired.failed} of them failed in one")
+    if paired.unpaired_a or paired.unpaired_b:
+        _say("alone", f"{paired.unpaired_a} in the first, {paired.unpaired_b} in the second")
+    if paired.n:
+        _say("fixed", f"{paired.only_b} (wrong in the first, right in the second)")
+        _say("broken", f"{paired.only_a}")
+    click.echo("")
     echo_table(
-        ("", "RUN", "MODEL", "RIGHT"),
+        ("METRIC", "FIRST", "SECOND", "CHANGE", "95%", "P", "N", ""),
         [
-            ("first", a.id, who(a), f"{paired.accuracy_a:.4f}"),
-            ("second", b.id, who(b), f"{paired.accuracy_b:.4f}"),
+            (
+                change.name,
+                change.first.words(),
+                change.second.words(),
+                change.difference.words(sign="+"),
+                change.difference.interval(4, "+"),
+                _p_words(change.difference.p_value),
+                change.difference.n,
+                change.difference.note,
+            )
+            for change in found.changes
         ],
     )
     click.echo("")
-    _say("shared", f"{paired.n} samples, {paired.failed} of them failed in one")
-    if paired.unpaired_a or paired.unpaired_b:
-        _say("alone", f"{paired.unpaired_a} in the first, {paired.unpaired_b} in the second")
-    _say("fixed", f"{paired.only_b} (wrong in the first, right in the second)")
-    _say("broken", f"{paired.only_a}")
-    _say("change", f"{paired.difference:+.4f}  95% [{paired.low:+.4f}, {paired.high:+.4f}]")
-    _say("McNemar", f"p = {paired.p_value:.3g}")
+    for change in found.changes:
+        _say(change.name, f"{verdict_words(change)} ({change.test})")
+
+
+def _p_words(p_value: float | None) -> str:
+    return "" if p_value is None else f"{p_value:.3g}"
+
+
+def _short(value: Any) -> str:
+    """A setting in a cell; a hash, a list of examples by its beginning."""
+    words = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    if value is None or value == "":
+        return "–"
+    return words if len(words) <= 40 else f"{words[:39]}…"
 
 
 def _say(name: str, value: Any) -> None:

@@ -167,6 +167,9 @@ def _show_plan(facts: dict[str, Any], as_json: bool) -> None:
 
 
 def _show(found: dict[str, Any]) -> None:
+    from commands.printing import echo_table
+    from commands.run_facts import FIGURE_HEADERS, figure_rows
+    from sessions.estimate import read_estimates
     from workbench.text import clean
 
     click.echo(f"run {found['run']}  {clean(found['dataset'])}  {found['state']}")
@@ -174,11 +177,7 @@ def _show(found: dict[str, Any]) -> None:
         f"{found['steps_done']} of {found['steps']} steps, {found['epochs_done']} epochs, "
         f"{found['trainable_parameters']:,} trainable parameters, {found['seconds']:.0f} s"
     )
-    for name, row in found["metrics"].items():
-        click.echo(
-            f"  {clean(name):24} {row['value']:8.4f}  [{row['low']:.3f}, {row['high']:.3f}]  "
-            f"n {row['n']}"
-        )
+    echo_table(FIGURE_HEADERS, figure_rows(read_estimates(found)))
     click.echo(f"adapter {clean(found['adapter'])}")
     report = found.get("report")
     where = f" --dataset '{clean(report)}'" if report else " …"

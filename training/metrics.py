@@ -13,19 +13,26 @@ Counting, said once and held everywhere:
   groups that are right throughout; a failed sample makes its group wrong, and
   `consistency_answered` leaves failed ones out, as `accuracy_answered` does.
 - Captions have BLEU-4 and ROUGE-L over the answered ones and no accuracy.
+- A figure of nothing has no value and says why; nothing is not zero.
+- Samples are taken in the order of their UIDs: no interval depends on the order of the lines.
+  Where samples share an image, a sentence or a set, intervals are over those clusters.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from sessions.compare import is_right
+from sessions.clusters import clusters_of
+from sessions.compare import proportion
+from sessions.estimate import Estimate, undefined
+from sessions.verdict import is_right, is_truncated
 from training.consistency import consistency
-from workbench.scoring.statistics import RESAMPLES, Estimate, auroc, bootstrap, mean, proportion
+from workbench.scoring.statistics import auroc, bootstrap, mean, ratio
 from workbench.scoring.vqa_text import exact_match, vqa_accuracy
 
 Line = Mapping[str, Any]
@@ -58,11 +65,9 @@ def is_correct(
 
 
 def last_lines(lines: Iterable[Line]) -> list[Line]:
-    """One line per UID, its last, in the order of the first."""
-    by_uid: dict[str, Line] = {}
-    for line in lines:
-        by_uid[str(line["uid"])] = line
-    return list(by_uid.values())
+    """One line per UID, its last, in the order of the UIDs."""
+    by_uid = {str(line["uid"]): line for line in lines}
+    return [by_uid[uid] for uid in sorted(by_uid)]
 
 
 def compute_metrics(
@@ -87,6 +92,7 @@ def compute_metrics(
         "done": len(lines),
         "unparsed": sum(line.get("label") is None for line in answered),
         "failed": len(lines) - len(answered),
+        "truncated": sum(map(is_truncated, lines)),
     }
     unlabelled = sum(line.get("target") is None for line in lines)
     if unlabelled:
@@ -125,12 +131,12 @@ def _label_metrics(
     table = confusion(alive, names)
     per_label = label_table(alive, names)
     if task != "question":
-        out["macro_f1"] = _macro_f1(table)
+        out["macro_f1"] = _macro_f1(alive, table)
     return out, {"confusion": table, "per_label": per_label}
 
 
 def _accuracy(lines: Sequence[Line]) -> Estimate:
-    return proportion(sum(is_right(line) for line in lines), len(lines))
+    return proportion(map(is_right, lines), clusters_of(lines))
 
 
 def _vqa_accuracy(lines: Sequence[Line]) -> Estimate:
@@ -138,7 +144,8 @@ def _vqa_accuracy(lines: Sequence[Line]) -> Estimate:
         [
             0.0 if line.get("error") else vqa_accuracy(line.get("label"), line["references"])
             for line in lines
-        ]
+        ],
+        clusters_of(lines),
     )
 
 
@@ -160,26 +167,30 @@ def _by_kind(
     return {f"{name}/{kind}": score(group) for kind, group in sorted(groups.items())}
 
 
-def _macro_f1(table: Mapping[str, Any]) -> Estimate:
-    """The mean F1 of the labels that occur, with its bootstrap interval.
+def _macro_f1(lines: Sequence[Line], table: Mapping[str, Any]) -> Estimate:
+    """The mean F1 of the labels that occur; the others are named in its definition."""
+    if not lines:
+        return undefined()
+    names, place = table["labels"], {label: i for i, label in enumerate(table["labels"])}
+    # Of each sample: wanted, said and right, a column for each label.
+    features = np.zeros((len(lines), 3, len(names)))
+    for i, line in enumerate(lines):
+        target, right = str(line["target"]), is_right(line)
+        said = target if right else str(line.get("label"))
+        features[i, 0, place[target]] = 1
+        if said in place:
+            features[i, 1, place[said]] = 1
+        features[i, 2, place[target]] = right
+    absent = [label for label, row in zip(names, table["rows"], strict=True) if not sum(row)]
+    left_out = f", without {', '.join(absent)}" if absent else ""
 
-    Resampling samples is drawing the cells of the matrix anew, which is far cheaper.
-    """
-    rows = np.asarray(table["rows"], dtype=float)
-    at = [table["columns"].index(label) for label in table["labels"]]
-    n = int(rows.sum())
-    if n == 0:
-        return Estimate(0.0, 0.0, 0.0, 0)
+    def score(sums: np.ndarray) -> np.ndarray:  # (R, 3 * labels) -> (R,)
+        wanted, said, right = np.split(sums, 3, axis=1)
+        f1 = 2 * right / np.maximum(wanted + said, 1)
+        return ratio(np.stack([(f1 * (wanted > 0)).sum(axis=1), (wanted > 0).sum(axis=1)], axis=1))
 
-    def score(cells: np.ndarray) -> np.ndarray:  # (R, targets, columns) -> (R,)
-        wanted, said = cells.sum(axis=2), cells.sum(axis=1)[:, at]
-        hits = cells[:, np.arange(len(at)), at]
-        f1 = 2 * hits / np.maximum(wanted + said, 1)
-        return (f1 * (wanted > 0)).sum(axis=1) / np.maximum((wanted > 0).sum(axis=1), 1)
-
-    draws = np.random.default_rng(0).multinomial(n, rows.ravel() / n, size=RESAMPLES)
-    low, high = np.quantile(score(draws.reshape(-1, *rows.shape)), [0.025, 0.975])
-    return Estimate(float(score(rows[None])[0]), float(low), float(high), n)
+    found = bootstrap(features.reshape(len(lines), -1), score, clusters=clusters_of(lines))
+    return replace(found, definition=f"mean F1 of the labels that occur{left_out}")
 
 
 def _label_names(lines: Sequence[Line], labels: Sequence[str]) -> list[str]:
@@ -214,17 +225,20 @@ def confusion(lines: Sequence[Line], labels: Sequence[str]) -> dict[str, Any]:
     return {"labels": list(labels), "columns": columns, "rows": rows}
 
 
-def label_table(lines: Sequence[Line], labels: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Label -> `{"n", "precision", "recall", "f1"}`; 0 where undefined."""
+def label_table(lines: Sequence[Line], labels: Sequence[str]) -> dict[str, dict[str, float | None]]:
+    """Label -> `{"n", "precision", "recall", "f1"}`; `None` where undefined."""
     table = confusion(lines, labels)
     columns, rows = table["columns"], table["rows"]
-    out: dict[str, dict[str, float]] = {}
+    out: dict[str, dict[str, float | None]] = {}
     for i, label in enumerate(labels):
         at = columns.index(label)
         hit, wanted, said = rows[i][at], sum(rows[i]), sum(row[at] for row in rows)
-        precision, recall = hit / said if said else 0.0, hit / wanted if wanted else 0.0
-        f1 = 2 * hit / (said + wanted) if said + wanted else 0.0
-        out[label] = {"n": wanted, "precision": precision, "recall": recall, "f1": f1}
+        out[label] = {
+            "n": wanted,
+            "precision": hit / said if said else None,
+            "recall": hit / wanted if wanted else None,
+            "f1": 2 * hit / (said + wanted) if said + wanted else None,
+        }
     return out
 
 
@@ -235,13 +249,14 @@ def _score_metrics(
     if not scored:
         return {}
     right = [max(line["scores"], key=line["scores"].get) == line["target"] for line in scored]
-    out = {"accuracy_by_scores": proportion(sum(right), len(right))}
+    clusters = clusters_of(scored)
+    out = {"accuracy_by_scores": proportion(right, clusters)}
     names = list(labels) or sorted({label for line in scored for label in line["scores"]})
     if len(names) == 2:
         truth = positive if positive in names else positive_label(names)
         other = next(name for name in names if name != truth)
         margins = [line["scores"][truth] - line["scores"][other] for line in scored]
-        out["auroc"] = auroc(margins, [line["target"] == truth for line in scored])
+        out["auroc"] = auroc(margins, [line["target"] == truth for line in scored], clusters)
     return out
 
 
@@ -252,12 +267,16 @@ def positive_label(labels: Sequence[str]) -> str:
 
 
 def _caption_metrics(answered: Sequence[Line]) -> dict[str, Estimate]:
-    from workbench.scoring.captions import bleu4, rouge_l
+    from workbench.scoring.captions import BLEU, ROUGE, bleu4, rouge_l
 
     lines = [line for line in answered if line.get("references") or line.get("target")]
     texts = [str(line.get("label") or "") for line in lines]
     references = [list(line.get("references") or [line["target"]]) for line in lines]
-    return {"bleu4": bleu4(texts, references), "rouge_l": rouge_l(texts, references)}
+    clusters = clusters_of(lines)
+    return {
+        "bleu4": replace(bleu4(texts, references, clusters), definition=BLEU),
+        "rouge_l": replace(rouge_l(texts, references, clusters), definition=ROUGE),
+    }
 
 
 def _speed(answered: Sequence[Line]) -> dict[str, Estimate]:
@@ -269,9 +288,4 @@ def _speed(answered: Sequence[Line]) -> dict[str, Estimate]:
     ]
     if not pairs:
         return {}
-    tokens, seconds = np.asarray(pairs).T
-    return {
-        "tokens_per_s": bootstrap(
-            len(pairs), lambda rows: tokens[rows].sum(axis=-1) / seconds[rows].sum(axis=-1)
-        )
-    }
+    return {"tokens_per_s": bootstrap(np.asarray(pairs), ratio)}

@@ -95,6 +95,8 @@ class TrainRecord:
         document = found["document"]
         metrics = document.get("metrics", {})
         out = {"loss": float(found["loss"])}
+        # A figure of nothing is no figure: it is left out of the log, and decides nothing.
+        metrics = {name: row for name, row in metrics.items() if row["value"] is not None}
         out |= {name: float(row["value"]) for name, row in metrics.items() if "/" not in name}
         if not document:
             return out

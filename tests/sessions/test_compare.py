@@ -73,7 +73,7 @@ def test_pairing_counts_each_sample_once_and_names_the_flips():
     assert (paired.both, paired.only_a, paired.only_b, paired.neither) == (1, 1, 1, 1)
     assert (paired.n, paired.unpaired_a, paired.unpaired_b, paired.failed) == (4, 1, 0, 1)
     assert [(f.uid, f.fixed) for f in paired.flips] == [("d/s/2", True), ("d/s/3", False)]
-    assert paired.accuracy_a == paired.accuracy_b == 0.5 and paired.p_value == 1.0
+    assert paired.first.value == paired.second.value == 0.5 and paired.p_value == 1.0
     assert paired.to_json()["flips"][0] == {
         "uid": "d/s/2",
         "fixed": True,
@@ -90,7 +90,8 @@ def test_the_last_line_of_a_uid_counts():
 
 def test_runs_without_a_common_sample_compare_to_nothing():
     paired = compare_predictions([line("a", "true")], [line("b", "true")])
-    assert paired.n == 0 and paired.p_value == 1.0 and (paired.low, paired.high) == (-1, 1)
+    assert paired.n == 0 and paired.p_value is None and paired.difference.low is None
+    assert paired.difference.value is None and paired.first.value is None
 
 
 def test_an_error_or_an_unparsed_answer_is_wrong_and_a_metrics_own_word_goes_first():

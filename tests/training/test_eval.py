@@ -90,6 +90,7 @@ def test_a_run_has_a_line_for_each_sample_and_its_figures():
         "done": 10,
         "unparsed": sum(line["label"] is None for line in lines),
         "failed": 0,
+        "truncated": sum(line["finish_reason"] == "length" for line in lines),
     }
     for name in ("run", "path", "dataset", "split", "model", "metrics", "seconds"):
         assert name in found

@@ -34,7 +34,8 @@ LINES = [
 
 def test_counts_and_accuracy_by_hand():
     document = compute_metrics(LINES, task="statement", labels=LABELS)
-    assert document["counts"] == {"total": 10, "done": 10, "unparsed": 1, "failed": 2}
+    counts = {"total": 10, "done": 10, "unparsed": 1, "failed": 2, "truncated": 0}
+    assert document["counts"] == counts
     accuracy = document["metrics"]["accuracy"]
     assert (accuracy["value"], accuracy["n"]) == (0.5, 10)
     assert accuracy["low"] < 0.5 < accuracy["high"]
@@ -81,10 +82,76 @@ def test_order_and_repeated_lines_change_nothing():
 def test_a_run_without_samples_has_figures_that_say_nothing():
     document = compute_metrics([], task="statement", labels=LABELS)
     assert document["counts"]["total"] == 0
-    assert (document["metrics"]["accuracy"]["low"], document["metrics"]["accuracy"]["high"]) == (
-        0,
-        1,
-    )
+    for figure in document["metrics"].values():
+        assert (figure["value"], figure["low"], figure["high"]) == (None, None, None)
+        assert figure["reason"] == "no samples"
+    empty = {"n": 0, "precision": None, "recall": None, "f1": None}
+    assert document["per_label"] == {"true": empty, "false": empty}
+
+
+def test_scores_of_one_label_have_no_auroc_and_say_so():
+    lines = [line(i, "true", "true", scores={"true": -1.0 - i, "false": -2.0}) for i in range(3)]
+    document = compute_metrics(lines, task="statement", labels=LABELS)
+    assert document["metrics"]["auroc"]["value"] is None
+    assert document["metrics"]["auroc"]["reason"] == "all samples have one label"
+    assert document["per_label"]["false"] == {
+        "n": 0,
+        "precision": None,
+        "recall": None,
+        "f1": None,
+    }
+    assert document["metrics"]["macro_f1"]["definition"].endswith("without false")
+
+
+def test_captions_that_all_failed_have_no_scores():
+    lines = [line(0, "a dog", None, task="caption", error={"kind": "bad_image", "message": "x"})]
+    metrics = compute_metrics(lines, task="caption")["metrics"]
+    assert metrics["bleu4"]["value"] is metrics["rouge_l"]["value"] is None
+
+
+def test_the_figures_do_not_depend_on_the_order_of_the_lines():
+    lines = [
+        line(i, "a dog", f"a dog {'runs ' * (i % 5)}", task="caption", references=["a dog runs"])
+        | {"tokens": 3 + i % 4, "share_s": 0.01 * (1 + i % 3)}
+        for i in range(40)
+    ]
+    turned = [lines[(i * 7) % 40] for i in range(40)]
+    assert compute_metrics(lines, task="caption") == compute_metrics(turned, task="caption")
+
+
+def test_intervals_are_over_images_where_several_questions_share_one():
+    lines = [
+        line(i, "true", "true" if i // 5 % 3 else "false") | {"images": [f"image{i // 5}"]}
+        for i in range(60)
+    ]
+    found = compute_metrics(lines, task="statement", labels=LABELS)["metrics"]
+    alone = [{k: v for k, v in x.items() if k != "images"} for x in lines]
+    plain = compute_metrics(alone, task="statement", labels=LABELS)["metrics"]
+    for name in ("accuracy", "macro_f1"):
+        assert (found[name]["cluster"], found[name]["clusters"]) == ("image", 12)
+        assert found[name]["value"] == plain[name]["value"] and "cluster" not in plain[name]
+    widths = [f["accuracy"]["high"] - f["accuracy"]["low"] for f in (found, plain)]
+    assert widths[0] > 1.5 * widths[1]
+
+
+def test_pairs_that_share_an_image_with_one_another_are_one_cluster():
+    lines = [
+        line(0, "true", "true") | {"images": ["a", "b"]},
+        line(1, "true", "true") | {"images": ["b", "c"]},
+        line(2, "true", "true") | {"images": ["c"]},
+        line(3, "true", "true") | {"images": ["d"]},
+    ]
+    accuracy = compute_metrics(lines, task="statement", labels=LABELS)["metrics"]["accuracy"]
+    assert (accuracy["cluster"], accuracy["clusters"]) == ("image", 2)
+
+
+def test_truncated_answers_are_counted():
+    lines = [
+        line(0, "true", "true") | {"finish_reason": "length"},
+        line(1, "true", "true") | {"finish_reason": "stop"},
+        line(2, "true", None, error={"kind": "x"}) | {"finish_reason": "length"},
+    ]
+    assert compute_metrics(lines, task="statement")["counts"]["truncated"] == 1
 
 
 def test_unlabelled_samples_are_counted_and_left_out():

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import RecordError
+from sessions.estimate import Estimate, read_estimates
+from sessions.verdict import is_error
 from workbench.errors import UsageError
 from workbench.notebook import html
 from workbench.notebook.marks import read_sample
@@ -48,14 +50,27 @@ class Evaluation(Shown):
         return self._run
 
     @property
-    def metrics(self) -> dict[str, dict[str, float]]:
-        """`{name: {"value", "low", "high", "n"}}`, empty until it has ended."""
-        return dict(self.run.metrics().get("metrics") or {})
+    def metrics(self) -> dict[str, dict[str, Any]]:
+        """`{name: {"value", "low", "high", "n"}}`, empty until it has ended.
+
+        A figure of nothing has the value `None` and a `reason`; an interval over clusters says
+        `cluster` and `clusters`.
+        """
+        return {name: figure.to_json() for name, figure in self._figures.items()}
+
+    @property
+    def _figures(self) -> dict[str, Estimate]:
+        return read_estimates(self.run.metrics())
 
     @property
     def counts(self) -> dict[str, int]:
         """Samples in all, done, unparsed, failed."""
         return dict(self.run.metrics().get("counts") or self.run.counts())
+
+    @property
+    def notes(self) -> list[str]:
+        """What there is to know of its figures."""
+        return [str(note) for note in self.run.metrics().get("notes") or ()]
 
     @property
     def predictions(self) -> list[dict[str, Any]]:
@@ -71,7 +86,7 @@ class Evaluation(Shown):
 
     def wrong(self, most: int = _MOST_WRONG) -> Gallery:
         """The samples that are wrong, unparsed or failed, the first `most` of them."""
-        uids = [p["uid"] for p in self.predictions if _is_wrong(p)]
+        uids = [p["uid"] for p in self.predictions if is_error(p)]
         title = f"{len(uids)} of {len(self.predictions)} wrong"
         return Gallery((read_sample(uid) for uid in uids[:most]), title)
 
@@ -108,51 +123,47 @@ class Evaluation(Shown):
         rows = [
             (
                 html.esc(name, 80),
-                f"{row['value']:.4f}",
-                f"[{row['low']:.3f}, {row['high']:.3f}]",
-                _interval(row),
-                str(row["n"]),
+                figure.words(),
+                figure.interval(),
+                _interval(figure),
+                str(figure.n or ""),
+                html.esc(figure.note, 80),
             )
-            for name, row in self.metrics.items()
+            for name, figure in self._figures.items()
         ]
         words = (
             f"{counts.get('done', 0)} of {counts.get('total', 0)} samples, "
             f"{counts.get('unparsed', 0)} unparsed, {counts.get('failed', 0)} failed, "
+            f"{counts.get('truncated', 0)} truncated, "
             f"{run.seconds:.1f} s · run {run.id}"
         )
         title = f"{config.get('dataset')}/{config.get('split')}"
-        table = html.table(("metric", "value", "95% interval", "", "n"), rows) if rows else ""
+        table = html.table(("metric", "value", "95% interval", "", "n", ""), rows) if rows else ""
         return (
             html.heading(title, f"{html.esc(who, 200)} {html.badge(run.state)}")
             + table
             + html.block(html.muted(html.esc(words)))
+            + "".join(html.block(html.esc(note, 400)) for note in self.notes)
         )
 
     def _plain(self) -> str:
         if self._run is None and self.job is not None and not self.job.run_id:
             return f"evaluation {self.job.state}"
         figures = (
-            f"{name} {row['value']:.4f} [{row['low']:.3f}, {row['high']:.3f}] n {row['n']}"
-            for name, row in self.metrics.items()
+            " ".join((name, figure.words(), figure.interval(), f"n {figure.n}", figure.note))
+            for name, figure in self._figures.items()
         )
         config = self.run.config
         head = f"{config.get('dataset')}/{config.get('split')} {self.run.state}"
         return "\n".join(clean(line, newlines=False) for line in (head, *figures))
 
 
-def _is_wrong(prediction: Mapping[str, Any]) -> bool:
-    """As the bench's list of errors has it: captions are neither right nor wrong."""
-    from sessions.compare import is_right
-
-    judged = prediction.get("correct", False) is not None
-    return bool(prediction.get("error")) or (judged and not is_right(prediction))
-
-
-def _interval(row: Mapping[str, float]) -> str:
+def _interval(figure: Estimate) -> str:
     """The value and its interval on a line from 0 to 1; nothing for other scales."""
-    if not (0 <= row["low"] <= row["high"] <= 1):
+    value, low, high = figure.value, figure.low, figure.high
+    if value is None or low is None or high is None or not (0 <= low <= high <= 1):
         return ""
-    left, wide, at = row["low"] * 100, (row["high"] - row["low"]) * 100, row["value"] * 100
+    left, wide, at = low * 100, (high - low) * 100, value * 100
     span = f"left:{left:.1f}%;width:{wide:.1f}%;height:.5em;top:.25em;background:{html.BAR}"
     tick = f"left:calc({at:.1f}% - 1px);width:2px;height:1em;top:0;background:currentColor"
     inner = "".join(

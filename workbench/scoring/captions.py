@@ -4,17 +4,27 @@ BLEU is the corpus score of Papineni et al. (2002) as sacrebleu computes it (13a
 case, exponential smoothing), in 0 to 1. ROUGE-L is the F1 of the longest common subsequence (Lin
 2004) as the `rouge_score` package computes it (letters and digits, no stemming): the best of the
 references, averaged over captions. Tests hold both to literal values of those packages.
+
+Both packages are made for English. Here letters of every script count, and each character of a
+script that is written without spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese, Tibetan) is a
+token of its own, as sacrebleu's `zh` has it; what is ASCII scores as with the packages.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 
-from workbench.scoring.statistics import Estimate, bootstrap, mean
+from sessions.clusters import Clusters
+from sessions.estimate import Estimate
+from workbench.scoring.statistics import bootstrap, ratio
+
+BLEU = "corpus BLEU-4 as sacrebleu: 13a tokens, lower case, exponential smoothing; 0 to 1"
+ROUGE = "ROUGE-L F1 as rouge_score, without stemming: best reference, mean of captions; 0 to 1"
 
 ORDER = 4
 _13A = (
@@ -22,6 +32,11 @@ _13A = (
     (re.compile(r"([^0-9])([\.,])"), r"\1 \2 "),
     (re.compile(r"([\.,])([^0-9])"), r" \1 \2"),
     (re.compile(r"([0-9])(-)"), r"\1 \2 "),
+)
+# Scripts without spaces: Thai, Lao, Tibetan, Burmese, Khmer, kana, Han with its extensions.
+_UNSPACED = re.compile(
+    "([\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff"
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff])"
 )
 _ENTITIES = (("&quot;", '"'), ("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">"))
 
@@ -31,7 +46,7 @@ def tokens_13a(text: str) -> list[str]:
     text = text.replace("<skipped>", "").replace("-\n", "").replace("\n", " ")
     for entity, char in _ENTITIES:
         text = text.replace(entity, char)
-    text = f" {text.lower()} "
+    text = _UNSPACED.sub(r" \1 ", f" {text.lower()} ")
     for pattern, replacement in _13A:
         text = pattern.sub(replacement, text)
     return text.split()
@@ -73,28 +88,33 @@ def bleu_score(sums: np.ndarray) -> np.ndarray:
     return np.where(matches[:, 0] == 0, 0.0, np.nan_to_num(score))
 
 
-def bleu4(answers: Sequence[str], references: Sequence[Sequence[str]]) -> Estimate:
+def bleu_features(answers: Sequence[str], references: Sequence[Sequence[str]]) -> np.ndarray:
+    """(n, 10) counts of n captions, which `bleu_score` takes summed."""
+    rows = [bleu_counts(a, r) for a, r in zip(answers, references, strict=True)]
+    return np.array(rows).reshape(len(rows), 2 * ORDER + 2)
+
+
+def bleu4(
+    answers: Sequence[str],
+    references: Sequence[Sequence[str]],
+    clusters: Clusters | None = None,
+) -> Estimate:
     """Corpus BLEU-4 with a bootstrap interval over captions.
 
     Args:
         answers: One caption per image.
         references: All reference captions of each image.
+        clusters: Of the images.
     """
-    if not answers:
-        return Estimate(0.0, 0.0, 0.0, 0)
-    counts = np.stack([bleu_counts(a, r) for a, r in zip(answers, references, strict=True)])
-    n = len(counts)
-
-    def score(rows: np.ndarray) -> np.ndarray:
-        weights = np.zeros((len(rows), n))
-        np.add.at(weights, (np.arange(len(rows))[:, None], rows), 1)
-        return bleu_score(weights @ counts)
-
-    return bootstrap(n, score, resamples=1_000)
+    features = bleu_features(answers, references)
+    return bootstrap(features, bleu_score, clusters=clusters, resamples=1_000)
 
 
 def _words(text: str) -> list[str]:
-    return re.sub(r"[^a-z0-9]+", " ", text.lower()).split()
+    """Runs of letters, marks and digits, lower case; of scripts without spaces each character."""
+    text = unicodedata.normalize("NFC", text.lower())
+    kept = "".join(c if unicodedata.category(c)[0] in "LNM" else " " for c in text)
+    return _UNSPACED.sub(r" \1 ", kept).split()
 
 
 def rouge_l_one(answer: str, references: Sequence[str]) -> float:
@@ -117,6 +137,16 @@ def _lcs_f1(said: Sequence[str], wanted: Sequence[str]) -> float:
     return 2 * row[-1] / (len(said) + len(wanted))
 
 
-def rouge_l(answers: Sequence[str], references: Sequence[Sequence[str]]) -> Estimate:
+def rouge_features(answers: Sequence[str], references: Sequence[Sequence[str]]) -> np.ndarray:
+    """(n, 2): the F1 of each caption, and 1; `ratio` of their sums is the mean."""
+    scores = [rouge_l_one(a, r) for a, r in zip(answers, references, strict=True)]
+    return np.stack([np.array(scores, dtype=float), np.ones(len(scores))], axis=1)
+
+
+def rouge_l(
+    answers: Sequence[str],
+    references: Sequence[Sequence[str]],
+    clusters: Clusters | None = None,
+) -> Estimate:
     """Mean ROUGE-L F1 with a bootstrap interval."""
-    return mean([rouge_l_one(a, r) for a, r in zip(answers, references, strict=True)])
+    return bootstrap(rouge_features(answers, references), ratio, clusters=clusters)

@@ -35,8 +35,8 @@ async def test_the_list_shows_the_newest_run_first_with_its_figure_and_counts():
         await until(pilot, lambda: len(screen.table.keys) == 2)
         assert list(screen.table.keys) == [new.id, old.id]
         summary = screen.table.runs[old.id]
-        assert (summary.value, summary.unparsed, summary.failed) == (0.9, 3, 1)
-        assert summary.low < 0.9 < summary.high
+        assert (summary.figure.value, summary.unparsed, summary.failed) == (0.9, 3, 1)
+        assert summary.figure.low < 0.9 < summary.figure.high
         text = drawn(app)
         assert "0.900" in text and "25%" in text and "demo/test" in text
 

@@ -68,7 +68,7 @@ def test_per_label_figures_agree_with_counting_by_hand(tmp_path):
     a, b = file.tally.per_label(["a", "b"])
     assert a == ("a", 3, 2 / 3, 2 / 3, 2 / 3)
     assert b == ("b", 3, 1 / 2, 1 / 3, 2 * (1 / 2) * (1 / 3) / (1 / 2 + 1 / 3))
-    assert file.tally.accuracy == 0.5
+    assert file.tally.accuracy.value == 0.5
 
 
 async def test_a_run_of_100000_predictions_shows_its_first_screen_at_once(monkeypatch):

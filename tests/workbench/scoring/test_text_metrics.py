@@ -101,6 +101,28 @@ def test_rouge_l_agrees_with_rouge_score():
 def test_caption_scores_have_intervals_and_survive_emptiness():
     estimate = bleu4(HYPOTHESES, REFERENCES)
     assert 0 <= estimate.low < estimate.value < estimate.high <= 1
-    assert bleu4([], []).n == 0
+    assert bleu4([], []).value is None and rouge_l([], []).value is None
     assert bleu4([""], [["a dog"]]).value == 0.0
     assert rouge_l([""], [["a dog"]]).value == 0.0
+
+
+@pytest.mark.parametrize(
+    "caption",
+    [
+        "一只红色的狗在草地上跑",
+        "赤い犬が草の上を走る",
+        "สุนัขสีแดงวิ่งบนหญ้า",
+        "ខ្មែរ​ ឆ្កែក្រហម",
+        "красная собака бежит по траве",
+        "빨간 개가 풀밭을 달린다",
+    ],
+)
+def test_equal_captions_score_1_in_every_script(caption):
+    assert rouge_l_one(caption, [caption]) == 1.0
+    assert bleu4([caption], [[caption]]).value == pytest.approx(1.0)
+
+
+def test_chinese_is_scored_by_characters():
+    # The longest common subsequence of 4 and 5 characters is 3.
+    assert rouge_l_one("红色的狗", ["红色大狗吗"]) == pytest.approx(2 * 3 / 9)
+    assert rouge_l_one("红色的狗", ["蓝天白云"]) == 0.0

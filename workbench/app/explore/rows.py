@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from sessions.verdict import Verdict
 from workbench.text import clean
 
 if TYPE_CHECKING:
     from workbench.sample import Sample
 
-Mark = Literal["right", "wrong", "unparsed", "failed", "none"]
+Mark = Verdict
 # Shape as well as colour: red and green are the same to one man in twelve.
 MARKS: dict[Mark, tuple[str, str]] = {
     "right": ("✓", "success"),
@@ -60,26 +61,19 @@ class RunView:
     """The predictions of one run, by UID.
 
     Attributes:
-        said: UID -> (label or `None` where unparsed, right or wrong or `None`, error).
+        said: UID -> (what was read, what it counts as, why it failed).
         texts: UID -> the raw answer.
     """
 
     run_id: str = ""
     title: str = ""
-    said: Mapping[str, tuple[str | None, bool | None, str | None]] = field(default_factory=dict)
+    said: Mapping[str, tuple[str | None, Mark, str]] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
 
     def mark(self, uid: str) -> Mark:
         """How the run did on a sample."""
         found = self.said.get(uid)
-        if found is None:
-            return "none"
-        label, correct, error = found
-        if error:
-            return "failed"
-        if label is None:
-            return "unparsed"
-        return "none" if correct is None else "right" if correct else "wrong"
+        return found[1] if found else "none"
 
     def label(self, uid: str) -> str | None:
         """What the run said, `None` where it said nothing that can be read."""
@@ -89,20 +83,18 @@ class RunView:
 
 def view_of_run(run_id: str, title: str, predictions: Iterable[Mapping[str, Any]]) -> RunView:
     """A run's lines as the list shows them; a line without a UID is passed over."""
-    from sessions.compare import is_right
+    from sessions.verdict import verdict
 
-    said: dict[str, tuple[str | None, bool | None, str | None]] = {}
+    said: dict[str, tuple[str | None, Mark, str]] = {}
     texts: dict[str, str] = {}
     for line in predictions:
         uid = line.get("uid")
         if not isinstance(uid, str):
             continue
         label, error = line.get("label"), line.get("error")
-        correct = is_right(line) if line.get("target") is not None or "correct" in line else None
-        words = None
-        if error:
-            words = str(error.get("message", error)) if isinstance(error, Mapping) else str(error)
-        said[uid] = (None if label is None else str(label), correct, words)
+        words = error.get("message", error) if isinstance(error, Mapping) else error
+        label = None if label is None else str(label)
+        said[uid] = (label, verdict(line), str(words or ""))
         texts[uid] = str(line.get("text") or "")
     return RunView(run_id, title, said, texts)
 

@@ -43,15 +43,17 @@ def fit(text: Text, width: int, justify: str = "left") -> Text:
 
 
 def interval_bar(
-    value: float,
-    low: float,
-    high: float,
+    value: float | None,
+    low: float | None,
+    high: float | None,
     width: int,
     palette: Palette,
     style: Style | None = None,
 ) -> Text:
-    """A value from 0 to 1 and its interval on a line of `width` cells."""
+    """A value from 0 to 1 and its interval on a line of `width` cells; empty where undefined."""
     style = style or palette.accent
+    if value is None or low is None or high is None:
+        return Text("─" * max(0, width), style=palette.dim)
     if width < 3 or not all(map(math.isfinite, (value, low, high))):
         return Text("─" * max(0, width), style=palette.dim)
 
@@ -154,7 +156,9 @@ def clock(stamp: object) -> str:
 
 
 def number(value: object) -> str:
-    """A metric in few characters, without losing small values."""
+    """A metric in few characters, without losing small values; "–" where there is none."""
+    if value is None:
+        return "–"
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return clean(value, newlines=False)
     if not math.isfinite(value):

@@ -1,4 +1,4 @@
-"""Two runs side by side: is the difference real, and which samples changed."""
+"""Two runs side by side: what differs, is the difference real, and which samples changed."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ from workbench.app.lists.draw import difference_bar, fit, interval_bar, plain
 from workbench.app.lists.palette import Palette
 from workbench.app.lists.row_list import Cell, Column, RowList
 from workbench.app.runs.reading import WORDS, RunSummary
+from workbench.text import clean
 
 if TYPE_CHECKING:
     from sessions.compare import Flip, Paired
+    from sessions.estimate import Estimate
+    from workbench.scoring.comparison import Change, Comparison
 
 Side = Literal["all", "fixed", "broken"]
 COLUMNS = (
@@ -32,14 +35,19 @@ COLUMNS = (
     Column("B says", 12),
     Column("B's answer", 0, share=4, above=80),
 )
+_NEEDED = (
+    *("uid", "label", "target", "error", "correct", "references"),
+    *("images", "group", "set"),
+)
+MOST_DIFFERENCES = 6
 
 
 def slim(path: Path) -> Iterator[dict[str, Any]]:
-    """A run's lines with no more than a comparison shows: two long runs fit in memory."""
+    """A run's lines with no more than a comparison needs: two long runs fit in memory."""
     from sessions.atomic import read_lines
 
     for line in read_lines(path)[0] if path.exists() else ():
-        out = {k: line[k] for k in ("uid", "label", "target", "error", "correct") if k in line}
+        out = {k: line[k] for k in _NEEDED if k in line}
         out["text"] = str(line.get("text") or "")[:WORDS]
         yield out
 
@@ -65,9 +73,14 @@ class ComparePanel(Vertical):
         super().__init__(id=widget_id)
         self.a: RunSummary | None = None
         self.b: RunSummary | None = None
-        self.paired: Paired | None = None
+        self.comparison: Comparison | None = None
         self.side: Side = "all"
         self._flips: list[Flip] = []
+
+    @property
+    def paired(self) -> Paired | None:
+        """Right and wrong of both, once they are compared."""
+        return self.comparison.paired if self.comparison else None
 
     def compose(self) -> ComposeResult:
         """The figures over the flips."""
@@ -78,26 +91,32 @@ class ComparePanel(Vertical):
 
     def begin(self, a: RunSummary, b: RunSummary) -> None:
         """Say which two, while they are read."""
-        self.a, self.b, self.paired, self._flips = a, b, None, []
+        self.a, self.b, self.comparison, self._flips = a, b, None, []
         self.query_one("#compare-figures", Static).update(self._names())
         flips = self.query_one("#flips", RowList)
         flips.empty = ("Comparing…",)
         flips.show((), lambda _: ())
 
-    def show(self, paired: Paired) -> None:
+    def show(self, comparison: Comparison) -> None:
         """Show what came out."""
-        self.paired = paired
+        self.comparison = comparison
         self._draw()
+
+    def refuse(self, problem: str) -> None:
+        """Say why they cannot be compared."""
+        flips = self.query_one("#flips", RowList)
+        flips.empty = ("These runs cannot be compared", "", clean(problem, newlines=False))
+        flips.show((), lambda _: ())
 
     def on_resize(self) -> None:
         """The bars are as wide as there is room."""
-        if self.paired is not None:
+        if self.comparison is not None:
             self._draw()
 
     def action_side(self, side: Side) -> None:
         """All flips, those that B fixed or those that it broke."""
         self.side = side
-        if self.paired is not None:
+        if self.comparison is not None:
             self._draw()
 
     @on(RowList.Opened, "#flips")
@@ -109,20 +128,21 @@ class ComparePanel(Vertical):
     # -- drawing -----------------------------------------------------------------------------
 
     def _draw(self) -> None:
-        paired = self.paired
-        assert paired is not None
+        comparison = self.comparison
+        assert comparison is not None
+        paired = comparison.paired
         self._flips = [
             f for f in paired.flips if self.side == "all" or f.fixed == (self.side == "fixed")
         ]
         self.query_one("#compare-figures", Static).update(
-            Text("\n").join([self._names(), *self._figures(paired)])
+            Text("\n").join([self._names(), *self._figures(comparison)])
         )
         flips = self.query_one("#flips", RowList)
         word = {"all": "flips", "fixed": "fixed by B", "broken": "broken by B"}[self.side]
         flips.border_title = f"{len(self._flips):,} {word}"
         flips.border_subtitle = "a all  + fixed  - broken"
-        none = "No sample changed sides" if paired.n else "These runs have no sample in common"
-        flips.empty = (none,)
+        free = "Free texts are neither right nor wrong: no sample can change sides"
+        flips.empty = ("No sample changed sides" if paired.n else free,)
         flips.show([f.uid for f in self._flips], self._row)
 
     def _names(self) -> Text:
@@ -136,45 +156,64 @@ class ComparePanel(Vertical):
                 lines.append(line)
         return Text("\n").join(lines)
 
-    def _figures(self, paired: Paired) -> list[Text]:
-        from sessions.compare import wilson
-
-        palette, bar = Palette.of(self.app), max(8, min(40, self.size.width - 50))
-        lines = [Text()]
-        for sign, right, accuracy, style in (
-            ("A", paired.both + paired.only_a, paired.accuracy_a, palette.accent),
-            ("B", paired.both + paired.only_b, paired.accuracy_b, palette.second),
-        ):
-            low, high = wilson(right, paired.n)
-            lines.append(_figure(f"accuracy {sign}", accuracy, low, high, ""))
-            lines[-1].append_text(interval_bar(accuracy, low, high, bar, palette, style))
-        low, high = paired.low, paired.high
-        lines.append(_figure("difference B − A", paired.difference, low, high, "+"))
-        lines[-1].append_text(difference_bar(paired.difference, low, high, bar, palette))
-        lines += [self._verdict(paired, palette), Text(), *_square(paired, palette)]
+    def _figures(self, found: Comparison) -> list[Text]:
+        palette, paired = Palette.of(self.app), found.paired
+        lines = [*self._settings(found, palette), Text()]
+        for change in found.changes:
+            lines += self._change(change, palette)
+        if paired.n:
+            lines += [Text(), *_square(paired, palette)]
         left_out = [
             f"{count:,} {word}"
             for count, word in (
                 (paired.unpaired_a, "only in A, left out"),
                 (paired.unpaired_b, "only in B, left out"),
-                (paired.failed, "failed in one of them, wrong there"),
+                (paired.failed, "failed in one of them"),
             )
             if count
         ]
         return [*lines, plain(" · ".join(left_out), palette.warn)] if left_out else lines
 
     @staticmethod
-    def _verdict(paired: Paired, palette: Palette) -> Text:
-        p = paired.p_value
-        value = f"{p:.4f}" if p >= 0.0001 else f"{p:.1e}"
-        out = fit(Text("McNemar, exact"), 18).append(f"p = {value}", palette.strong)
-        if not paired.n:
-            return out.append("   nothing to compare", palette.warn)
-        if p < 0.05:
-            better = "B is better" if paired.difference > 0 else "A is better"
-            style = palette.good if paired.difference > 0 else palette.bad
-            return out.append(f"   {better}: 1 time in {1 / p:,.0f} by chance", style)
-        return out.append(f"   no difference to be seen on {paired.n:,} samples", palette.dim)
+    def _settings(found: Comparison, palette: Palette) -> list[Text]:
+        """What differs between the runs, before any figure."""
+        if not found.differences:
+            return [plain("no setting differs", palette.dim)]
+        lines = []
+        for difference in found.differences[:MOST_DIFFERENCES]:
+            line = fit(plain(difference.name, palette.dim), 18)
+            line.append_text(plain(_setting(difference.first), palette.accent))
+            line.append(" → ", palette.dim)
+            line.append_text(plain(_setting(difference.second), palette.second))
+            lines.append(line)
+        more = len(found.differences) - MOST_DIFFERENCES
+        return [*lines, plain(f"and {more} more", palette.dim)] if more > 0 else lines
+
+    def _change(self, change: Change, palette: Palette) -> list[Text]:
+        from workbench.scoring.comparison import verdict_words
+
+        bar, lines = max(8, min(40, self.size.width - 50)), []
+        for sign, figure, style in (
+            ("A", change.first, palette.accent),
+            ("B", change.second, palette.second),
+        ):
+            lines.append(_figure(f"{change.name} {sign}", figure, ""))
+            lines[-1].append_text(
+                interval_bar(figure.value, figure.low, figure.high, bar, palette, style)
+            )
+        delta = change.difference
+        lines.append(_figure("difference B − A", delta, "+"))
+        if delta.value is not None and delta.low is not None and delta.high is not None:
+            lines[-1].append_text(difference_bar(delta.value, delta.low, delta.high, bar, palette))
+        real = delta.p_value is not None and delta.p_value < 0.05 and delta.value is not None
+        style = palette.dim if not real else palette.good if delta.value > 0 else palette.bad
+        words = (
+            verdict_words(change).replace("the second is", "B is").replace("the first is", "A is")
+        )
+        p_value = "" if delta.p_value is None else f"p = {_p_words(delta.p_value)}  "
+        lines.append(plain(f"{p_value}{words}", style))
+        about = ", ".join(word for word in (change.test, delta.note) if word)
+        return [*lines, plain(about, palette.dim)]
 
     def _row(self, index: int) -> tuple[Cell, ...]:
         palette, flip = Palette.of(self.app), self._flips[index]
@@ -190,9 +229,22 @@ class ComparePanel(Vertical):
         )
 
 
-def _figure(name: str, value: float, low: float, high: float, sign: str) -> Text:
-    out = fit(Text(name), 18).append(f"{value:{sign}.3f}", Style(bold=True))
-    return out.append(f"  {low:{sign}.3f} – {high:{sign}.3f}  ", Style(dim=True))
+def _figure(name: str, figure: Estimate, sign: str) -> Text:
+    out = fit(Text(name), 18).append(figure.words(3, sign), Style(bold=True))
+    if figure.low is None or figure.high is None:
+        return out.append("  ")
+    return out.append(f"  {figure.low:{sign}.3f} – {figure.high:{sign}.3f}  ", Style(dim=True))
+
+
+def _p_words(p_value: float) -> str:
+    return f"{p_value:.4f}" if p_value >= 0.0001 else f"{p_value:.1e}"
+
+
+def _setting(value: object) -> str:
+    words = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    if value is None or value == "":
+        return "–"
+    return words if len(words) <= 30 else f"{words[:29]}…"
 
 
 def _square(paired: Paired, palette: Palette) -> list[Text]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 
 from rich.style import Style
 from rich.text import Text
 from textual.widgets import Static
 
+from sessions.estimate import Estimate
 from workbench.app.lists.draw import ago, fit, interval_bar, number, plain, progress_bar
 from workbench.app.lists.palette import Palette
 from workbench.app.runs.reading import RunSummary, Tally
@@ -33,22 +33,26 @@ class RunHead(Static):
     def _figure(self, run: RunSummary, tally: Tally, palette: Palette) -> Text:
         if run.problem:
             return plain(run.problem, palette.warn)
-        if run.metric:
-            name, value, low, high = run.metric, run.value, run.low, run.high
+        if run.figure is not None:
+            name, figure = run.metric, run.figure
         elif tally.judged:
-            name, value, (low, high) = "accuracy so far", tally.accuracy, tally.interval
+            name, figure = "accuracy so far", tally.accuracy
         else:
             return plain("no predictions yet", palette.dim)
         out = plain(f"{name} ")
-        out.append(number(value), palette.strong)
-        out.append(f"  {number(low)} – {number(high)}  ", palette.dim)
-        room = 20 if self.size.width >= 90 else 10
-        out.append_text(interval_bar(value, low, high, room, palette))
+        out.append(number(figure.value), palette.strong)
+        if figure.low is not None and figure.high is not None:
+            out.append(f"  {number(figure.low)} – {number(figure.high)}  ", palette.dim)
+            room = 20 if self.size.width >= 90 else 10
+            out.append_text(interval_bar(figure.value, figure.low, figure.high, room, palette))
+        if figure.note:
+            out.append_text(plain(f"  {figure.note}", palette.dim))
         if tally.n:
             out.append(f"  n {tally.n:,}", palette.dim)
         for count, word, style in (
             (tally.unparsed, "unparsed", palette.warn),
             (tally.failed, "failed", palette.bad),
+            (run.truncated, "truncated", palette.warn),
         ):
             out.append(f"  {count:,} {word}", style if count else palette.dim)
         return out
@@ -64,9 +68,8 @@ class MetricsPanel(Static):
             metric_line(name, entry, self._room, palette) for name, entry in run.metrics.items()
         ]
         if not lines and tally.judged:
-            low, high = tally.interval
-            entry = {"value": tally.accuracy, "low": low, "high": high, "n": float(tally.judged)}
-            lines.append(metric_line("accuracy so far", entry, self._room, palette))
+            lines.append(metric_line("accuracy so far", tally.accuracy, self._room, palette))
+        lines += [plain(f"note: {note}", palette.warn) for note in run.notes]
         lines += label_lines(tally, palette)
         text = Text("\n", no_wrap=True).join(lines)
         self.update(text if lines else plain("no metrics yet", palette.dim))
@@ -76,18 +79,18 @@ class MetricsPanel(Static):
         return max(30, self.size.width - 2)  # a scroll bar may come once the lines are drawn
 
 
-def metric_line(name: str, entry: Mapping[str, float], width: int, palette: Palette) -> Text:
+def metric_line(name: str, figure: Estimate, width: int, palette: Palette) -> Text:
     """`accuracy   0.912  0.884 – 0.934  ──━━●━──`; the bar only for what lies in 0..1."""
-    value, low, high = entry["value"], entry.get("low"), entry.get("high")
+    low, high = figure.low, figure.high
     out = fit(plain(name), 20)
-    out.append(f" {number(value):>8} ", palette.strong)
-    if low is None or high is None:
-        return out
-    out.append(f" {number(low)} – {number(high)}  ", palette.dim)
-    room = min(24, width - out.cell_len)
-    if 0 <= low <= high <= 1 and room >= 8:
-        out.append_text(interval_bar(value, low, high, room, palette))
-    return out
+    out.append(f" {number(figure.value):>8} ", palette.strong)
+    if low is not None and high is not None:
+        out.append(f" {number(low)} – {number(high)}  ", palette.dim)
+    note = f" {figure.note}" if figure.note else ""
+    room = min(24, width - out.cell_len - len(note))
+    if low is not None and high is not None and 0 <= low <= high <= 1 and room >= 8:
+        out.append_text(interval_bar(figure.value, low, high, room, palette))
+    return out.append_text(plain(note, palette.dim))
 
 
 def label_lines(tally: Tally, palette: Palette) -> list[Text]:
@@ -102,7 +105,7 @@ def label_lines(tally: Tally, palette: Palette) -> list[Text]:
         line = fit(plain(label), 20)
         line.append(f" {n:>6,}", palette.dim)
         for value in (precision, recall, f1):
-            style = palette.bad if n and value < 0.5 else Style()
-            line.append(f" {value:>7.3f}", style)
+            style = palette.bad if n and value is not None and value < 0.5 else Style()
+            line.append(f" {number(value):>7}", style)
         lines.append(line)
     return lines

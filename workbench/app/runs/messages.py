@@ -9,7 +9,7 @@ from textual.message import Message
 from workbench.app.runs.reading import Row, RunSummary, Selection, Tally
 
 if TYPE_CHECKING:
-    from sessions.compare import Paired
+    from workbench.scoring.comparison import Comparison
 
 
 class RunsRead(Message):
@@ -40,8 +40,10 @@ class AnswerRead(Message):
 
 
 class Compared(Message):
-    """Two runs were compared."""
+    """Two runs were compared, or cannot be: then `problem` says why."""
 
-    def __init__(self, ids: tuple[str, str], paired: Paired) -> None:
+    def __init__(
+        self, ids: tuple[str, str], comparison: Comparison | None, problem: str = ""
+    ) -> None:
         super().__init__()
-        self.ids, self.paired = ids, paired
+        self.ids, self.comparison, self.problem = ids, comparison, problem

@@ -15,9 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from sessions.compare import is_right, wilson
+from sessions.estimate import Estimate, undefined
+from sessions.intervals import wilson
 from sessions.json_line import load_json
 from sessions.plain_files import open_plain
+from sessions.verdict import Verdict, is_judged, verdict
 
 FIRST = 1 << 16  # bytes read before the screen hears of a run: a few hundred lines
 CHUNK = 1 << 19  # bytes read in one go after that
@@ -32,7 +34,9 @@ class RunSummary:
     """One line of the list of runs.
 
     Attributes:
-        metric: The name of what `value` is, empty before there is any; `low` and `high` bound it.
+        metric: The name of `figure`, by which it is judged; empty before there is any.
+        truncated: Answers cut off at the limit of new tokens.
+        notes: What there is to know of its figures.
         done, total: Samples (or steps) done; `total` 0 where unknown.
         created: A timestamp as the record holds it.
         predictions: The file of its answers.
@@ -51,12 +55,12 @@ class RunSummary:
     done: int = 0
     total: int = 0
     metric: str = ""
-    value: float = 0.0
-    low: float = 0.0
-    high: float = 1.0
+    figure: Estimate | None = None
     unparsed: int = 0
     failed: int = 0
-    metrics: Mapping[str, Any] = field(default_factory=dict)
+    truncated: int = 0
+    notes: tuple[str, ...] = ()
+    metrics: Mapping[str, Estimate] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     problem: str = ""
 
@@ -85,7 +89,8 @@ class Row:
 
     Attributes:
         label: What was read from the answer, `None` for unparsed.
-        right: `None` where nothing says what is right (a caption, a sample without a label).
+        verdict: As `sessions.verdict` has it.
+        judged: Whether something says what is right, of a failed sample too.
         seconds: How long it took, 0 where the line does not say.
         offset: Where its line begins in the file, in bytes.
     """
@@ -93,7 +98,8 @@ class Row:
     uid: str
     target: str
     label: str | None
-    right: bool | None
+    verdict: Verdict
+    judged: bool
     error: str
     seconds: float
     words: str
@@ -119,26 +125,26 @@ class Tally:
     def count(self, row: Row, by: int = 1) -> None:
         """Count a row in, or with -1 out again."""
         self.n += by
-        self.judged += by * (row.right is not None)
-        self.right += by * bool(row.right)
+        self.judged += by * row.judged
+        self.right += by * (row.verdict == "right")
         self.errors += by * is_error(row)
-        if row.error:
-            self.failed += by
+        self.failed += by * (row.verdict == "failed")
+        if row.verdict in ("failed", "none"):
             return
-        if row.right is None:
-            return
-        self.unparsed += by * (row.label is None)
+        self.unparsed += by * (row.verdict == "unparsed")
         self.cells[row.target, row.label] += by
 
     @property
-    def accuracy(self) -> float:
-        """Share of right ones of those that can be judged; what failed counts as wrong."""
-        return self.right / self.judged if self.judged else 0.0
+    def accuracy(self) -> Estimate:
+        """Share of right ones of those that can be judged; what failed counts as wrong.
 
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Wilson's 95% interval of the accuracy."""
-        return wilson(self.right, self.judged)
+        With Wilson's interval, as if each sample stood alone: the run's own, once it has ended,
+        is over its clusters.
+        """
+        if not self.judged:
+            return undefined()
+        low, high = wilson(self.right, self.judged)
+        return Estimate(self.right / self.judged, low, high, self.judged)
 
     def labels(self, limit: int = 12) -> list[str]:
         """The labels of the matrix: targets by count, then what was only ever predicted."""
@@ -153,8 +159,8 @@ class Tally:
         ordered += sorted((s for s in said if s not in targets), key=lambda s: (-said[s], s))
         return sorted(ordered) if len(ordered) <= limit else ordered[:limit]
 
-    def per_label(self, labels: list[str]) -> list[tuple[str, int, float, float, float]]:
-        """(label, n, precision, recall, F1) of each; 0 where undefined."""
+    def per_label(self, labels: list[str]) -> list[tuple[str, int, *tuple[float | None, ...]]]:
+        """(label, n, precision, recall, F1) of each; `None` where undefined."""
         said: Counter[str | None] = Counter()
         targets: Counter[str] = Counter()
         for (target, label), count in self.cells.items():
@@ -163,9 +169,10 @@ class Tally:
         out = []
         for label in labels:
             hit = self.cells[label, label]
-            precision = hit / said[label] if said[label] else 0.0
-            recall = hit / targets[label] if targets[label] else 0.0
-            f1 = 2 * precision * recall / (precision + recall) if hit else 0.0
+            precision = hit / said[label] if said[label] else None
+            recall = hit / targets[label] if targets[label] else None
+            both = said[label] + targets[label]
+            f1 = 2 * hit / both if both else None
             out.append((label, targets[label], precision, recall, f1))
         return out
 
@@ -196,10 +203,10 @@ def _test_of(view: View, cell: tuple[str, str | None] | None) -> Callable[[Row],
     """Whether a row belongs to a view."""
     tests: dict[View, Callable[[Row], bool]] = {
         "errors": is_error,
-        "unparsed": lambda r: not r.error and r.label is None and r.right is not None,
-        "failed": lambda r: bool(r.error),
+        "unparsed": lambda r: r.verdict == "unparsed",
+        "failed": lambda r: r.verdict == "failed",
         "all": lambda r: True,
-        "cell": lambda r: not r.error and (r.target, r.label) == cell,
+        "cell": lambda r: r.verdict not in ("failed", "none") and (r.target, r.label) == cell,
     }
     return tests[view]
 
@@ -291,19 +298,19 @@ class PredictionFile:
 
 def is_error(row: Row) -> bool:
     """Whether a sample belongs among a run's errors: wrong, unparsed or failed."""
-    return row.right is False or bool(row.error)
+    return row.verdict in ("wrong", "unparsed", "failed")
 
 
 def make_row(line: Mapping[str, Any], offset: int) -> Row:
     """A row from a line of `predictions.jsonl`. Raises `KeyError` without a UID."""
     label, error = line.get("label"), line.get("error")
     seconds = line.get("latency_s", 0.0)
-    judged = line.get("correct", False) is not None
     return Row(
         uid=str(line["uid"]),
         target="" if line.get("target") is None else str(line["target"]),
         label=None if label is None else str(label),
-        right=is_right(line) if judged else None,
+        verdict=verdict(line),
+        judged=is_judged(line),
         error=error_words(error),
         seconds=float(seconds) if isinstance(seconds, (int, float)) else 0.0,
         words=" ".join(str(line.get("text") or "")[: WORDS * 2].split())[:WORDS],

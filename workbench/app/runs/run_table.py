@@ -104,9 +104,12 @@ def count(value: int, style: Style, palette: Palette) -> Text:
 
 def score(run: RunSummary, width: int, palette: Palette) -> Text:
     """The metric with its interval; of an unfinished run how far it is."""
-    if run.metric:
-        out = fit(plain(number(run.value), palette.strong), 6)
-        return out.append_text(interval_bar(run.value, run.low, run.high, width - 6, palette))
+    if run.figure is not None:
+        figure = run.figure
+        out = fit(plain(number(figure.value), palette.strong), 6)
+        return out.append_text(
+            interval_bar(figure.value, figure.low, figure.high, width - 6, palette)
+        )
     if run.problem:
         return plain(run.problem, palette.warn)
     if run.kind == "train" and run.state == "done":

@@ -38,13 +38,14 @@ EMPTY: dict[View, tuple[str, ...]] = {
 
 def sign(row: Row, palette: Palette) -> Text:
     """Right, wrong, unparsed or failed: shape and colour."""
-    if row.error:
-        return Text("!", style=palette.bad + Style(bold=True))
-    if row.right is None:
-        return Text("·", style=palette.dim)
-    if row.right:
-        return Text("✓", style=palette.good)
-    return Text("?", style=palette.warn) if row.label is None else Text("✗", style=palette.bad)
+    shape, style = {
+        "failed": ("!", palette.bad + Style(bold=True)),
+        "none": ("·", palette.dim),
+        "right": ("✓", palette.good),
+        "unparsed": ("?", palette.warn),
+        "wrong": ("✗", palette.bad),
+    }[row.verdict]
+    return Text(shape, style=style)
 
 
 class SampleTable(RowList):
@@ -92,7 +93,7 @@ class SampleTable(RowList):
         palette = Palette.of(self.app)
         row = self._rows[self._indices[index]]
         said = plain(row.label or "")
-        if row.label is None and row.right is not None:
+        if row.verdict == "unparsed":
             said = plain("unparsed", palette.warn)
         if row.error:
             said = plain("failed", palette.bad)

@@ -16,6 +16,7 @@ from textual.containers import Container, Vertical, VerticalScroll
 from textual.widgets import Footer, Static
 from textual.worker import get_current_worker
 
+from sessions.errors import WbError
 from workbench.app.lists.row_list import RowList
 from workbench.app.runs.chosen import ChosenRun
 from workbench.app.runs.comparison import ComparePanel, slim
@@ -205,17 +206,24 @@ class RunsScreen(ChosenRun):
 
     @work(thread=True, group="runs-compare", exclusive=True, exit_on_error=False)
     def _compare(self, a: RunSummary, b: RunSummary) -> None:
-        from sessions.compare import compare_predictions
+        from workbench.scoring.comparison import compare_runs
 
         try:
-            paired = compare_predictions(*(slim(r.predictions) for r in (a, b)))
+            found = compare_runs(*((r.config, slim(r.predictions)) for r in (a, b)))
+        except WbError as error:
+            self.post_message(Compared((a.id, b.id), None, error.message))
+            return
         except Exception as error:
             self.bench.fail(error, "these runs cannot be compared")
             return
         if not get_current_worker().is_cancelled:
-            self.post_message(Compared((a.id, b.id), paired))
+            self.post_message(Compared((a.id, b.id), found))
 
     @on(Compared)
     def _compared(self, event: Compared) -> None:
         if tuple(self.table.marked) == event.ids:
-            self.query_one(ComparePanel).show(event.paired)
+            panel = self.query_one(ComparePanel)
+            if event.comparison is None:
+                panel.refuse(event.problem)
+            else:
+                panel.show(event.comparison)

@@ -11,16 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
+from sessions.estimate import MAIN, main_figure, read_estimates
 from workbench.app.runs.reading import RunSummary
 
 if TYPE_CHECKING:
     from sessions.runs import Run
-
-# What a run is judged by, the first that it has.
-MAIN_METRICS = (
-    *("accuracy", "vqa_accuracy", "auroc", "bleu4", "rouge_l"),
-    *("eval_accuracy", "eval_loss", "loss"),
-)
 
 _Stamp = tuple[tuple[int, int], ...]
 
@@ -126,37 +121,19 @@ def _predictions(folder: Path) -> Path:
     return max(evals, key=lambda path: int(path.stem), default=own)
 
 
-def metric_table(metrics: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    """By name, `{value, low?, high?, n?}` of what is a number in a `metrics.json`."""
-    inner = metrics.get("metrics", metrics)
-    out: dict[str, dict[str, float]] = {}
-    for name, entry in inner.items() if isinstance(inner, Mapping) else ():
-        if isinstance(entry, Mapping) and isinstance(entry.get("value"), (int, float)):
-            out[str(name)] = {
-                key: float(entry[key])
-                for key in ("value", "low", "high", "n")
-                if isinstance(entry.get(key), (int, float))
-            }
-        elif isinstance(entry, (int, float)) and not isinstance(entry, bool):
-            out[str(name)] = {"value": float(entry)}
-    return out
-
-
 def with_metrics(summary: RunSummary, metrics: Mapping[str, Any]) -> RunSummary:
     """The summary with its main metric, counts and all metrics."""
-    table = metric_table(metrics)
-    counts = metrics.get("counts")
+    figures = read_estimates(metrics)
+    counts, notes = metrics.get("counts"), metrics.get("notes")
     counts = counts if isinstance(counts, Mapping) else {}
-    name = next((m for m in MAIN_METRICS if m in table), "")
-    entry = table.get(name, {})
-    value = entry.get("value", 0.0)
+    name, figure = main_figure(figures) or ("", None)
     return replace(
         summary,
-        metrics=table,
-        metric=name,
-        value=value,
-        low=entry.get("low", value),
-        high=entry.get("high", value),
+        metrics=figures,
+        metric=name if name in MAIN else "",
+        figure=figure if name in MAIN else None,
         unparsed=int(counts.get("unparsed") or 0),
         failed=int(counts.get("failed") or 0),
+        truncated=int(counts.get("truncated") or 0),
+        notes=tuple(map(str, notes)) if isinstance(notes, list) else (),
     )
