@@ -31,6 +31,7 @@ _KNOBS = (
     shell_complete=complete_templates,
 )
 @click.option("--limit", default=0, help="Only the first so many samples.")
+@click.option("--random", is_flag=True, help="Draw --limit samples by --seed from all of them.")
 @click.option("--batch-size", default=0, help="Prompts at once; changes no answer.  [16]")
 @shot_options
 @click.option("--label-scores", is_flag=True, help="Each label's log-likelihood; AUROC of two.")
@@ -72,6 +73,7 @@ def command(ctx: click.Context, as_json: bool, detach: bool, resume: str, **flag
         return
     from training.eval import document, evaluate
     from training.progress import StderrLine
+    from workbench.text import clean
 
     config = _config(ctx, resume, flags)
     line = StderrLine()
@@ -84,6 +86,11 @@ def command(ctx: click.Context, as_json: bool, detach: bool, resume: str, **flag
         echo_json(found)
     else:
         _show(found)
+    for note in found["notes"]:
+        click.echo(f"note: {clean(note, newlines=False)}", err=True)
+    if found["state"] == "failed":
+        click.echo(f"error: {clean(run.reason, newlines=False)}", err=True)
+        ctx.exit(1)
     if found["state"] == "cancelled":
         click.echo(f"cancelled; go on with: wb run-eval --resume {run.id}", err=True)
         ctx.exit(1)
@@ -159,24 +166,22 @@ def _typed(ctx: click.Context) -> list[str]:
 
 
 def _show(found: dict[str, Any]) -> None:
-    """The figures for people: name, value, interval, n."""
+    """The figures for people: name, value, interval, n, and what there is to know of them."""
+    from commands.run_facts import counted_words, label_rows
+    from sessions.estimate import read_estimates
     from workbench.text import clean
 
-    counts = found["counts"]
     where = f"{found['dataset']}/{found['split']}"
     who = " + ".join(str(found[key]) for key in ("model", "adapter") if found[key])
     click.echo(f"run {found['run']}  {clean(where)}  {clean(who)}  {found['state']}")
-    click.echo(
-        f"{counts['done']} of {counts['total']} samples, {counts['unparsed']} unparsed, "
-        f"{counts['failed']} failed, {found['seconds']:.1f} s"
-    )
-    for name, row in found["metrics"].items():
-        interval = f"[{row['low']:.3f}, {row['high']:.3f}]"
-        click.echo(f"  {clean(name):24} {row['value']:8.4f}  {interval:18} n {row['n']}")
-    for label, row in (found.get("per_label") or {}).items():
+    click.echo(f"{counted_words(found['counts'])}, {found['seconds']:.1f} s")
+    for name, figure in read_estimates(found).items():
+        words = f"  {clean(name):24} {figure.words():>8}  {figure.interval():18} n {figure.n}"
+        click.echo(f"{words}  {clean(figure.note, newlines=False)}".rstrip())
+    for label, precision, recall, f1, n in label_rows(found.get("per_label")):
         click.echo(
-            f"  {clean(label, newlines=False)[:24]:24} precision {row['precision']:.3f}  "
-            f"recall {row['recall']:.3f}  F1 {row['f1']:.3f}  n {row['n']}"
+            f"  {clean(label, newlines=False)[:24]:24} precision {precision}  "
+            f"recall {recall}  F1 {f1}  n {n}"
         )
 
 

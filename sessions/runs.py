@@ -123,6 +123,13 @@ class Run(RunReader):
         self.lock()
         write_json(self.path / "metrics.json", {"v": 1, **metrics})
 
+    def rekey(self, key: str, changes: Mapping[str, Any]) -> None:
+        """Say anew what the results depend on: another key, and `changes` of the config."""
+        self.lock()
+        config = finite({**self.config, **changes})
+        self._head = {**self._head, "key": key, "config": config}
+        write_json(self.path / "config.json", self._head)
+
     def set_state(self, state: State, *, total: int | None = None, reason: str = "") -> None:
         """Say how the run stands. An end state tidies the predictions and gives the lock back.
 

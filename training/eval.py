@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
@@ -19,6 +20,7 @@ from training.eval_config import EvalConfig
 from training.eval_prepare import Evaluation, prepare, resumed_config
 from training.eval_remote import RemoteModel, ask_elsewhere, down, is_down
 from training.metrics import compute_metrics
+from training.notes import all_failed, notes_of
 from training.progress import OnProgress, Reporter
 from training.stopping import StopFlag, stop_on_signals
 from workbench.errors import UsageError
@@ -78,25 +80,62 @@ def _open_run(evaluation: Evaluation, resume: str) -> Run:
     if not resume:
         return Run.create(evaluation.record(), key, "eval", total=total)
     run = Run.open(resume)
-    if run.key != key:
+    if run.config.get("settings_key", run.key) != evaluation.settings_key:
         raise UsageError(
             f"run {run.id} was made with {_difference(run.config, evaluation.record())}",
             hint="give the same settings, or leave --resume out to start a new run",
             kind="other_run",
         )
+    _refuse_changed(evaluation, run)
     run.resume(total=total)
+    if run.key != key:  # what failed was mended, or it is a run of an older version
+        record = evaluation.record()
+        run.rekey(
+            key, {name: record[name] for name in ("settings_key", "images_digest", "shot_images")}
+        )
     return run
+
+
+def _refuse_changed(evaluation: Evaluation, run: Run) -> None:
+    """Refuse where the pictures behind a run's answers are others now, by UID.
+
+    Lines of older versions do not say which pictures they were of: see the notes of the figures.
+    """
+    if run.config.get("images_digest") == evaluation.images_digest:
+        return
+    was = {
+        line["uid"]: line["images"]
+        for line in run.predictions()
+        if not line.get("error") and "images" in line
+    }
+    samples = islice(evaluation.source.iter(), evaluation.total) if was else ()
+    changed = [
+        sample.uid
+        for sample in samples
+        if sample.uid in was and was[sample.uid] != evaluation.prompter.images.of(sample)
+    ]
+    now = evaluation.shot_images
+    if not changed and run.config.get("shot_images", now) == now:
+        return
+    names = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
+    what = f"of {len(changed)} answered samples: {names}" if changed else "of its examples"
+    raise UsageError(
+        f"since run {run.id} was made, pictures changed {what}",
+        hint="put the old pictures back, or leave --resume out to start a new run",
+        kind="data_changed",
+    )
 
 
 def _difference(before: dict[str, Any], after: dict[str, Any]) -> str:
     names = (
         *("dataset", "split", "dataset_revision", "template", "template_version"),
-        *("template_digest", "shot_uids", "decoding", "limit", "label_scores", "identity"),
+        *("template_digest", "shot_uids", "decoding", "limit", "random", "seed", "label_scores"),
+        "identity",
     )
     found = [
         f"{n} {before.get(n)!r}, not {after.get(n)!r}"
         for n in names
-        if before.get(n) != after.get(n)
+        if (before.get(n) or None) != (after.get(n) or None)
     ]
     return "; ".join(found) or "other settings"
 
@@ -194,8 +233,11 @@ def _pending(source: Source, total: int, done: set[str]) -> Iterator[Sample]:
 
 def _finish(evaluation: Evaluation, run: Run, state: Any, reason: str) -> None:
     run.tidy()
+    evaluation.prompter.images.save()
+    failure = all_failed(run.predictions()) if state == "done" else ""
+    state, reason = ("failed", failure) if failure else (state, reason)
     run.write_metrics(document(run, total=evaluation.total, state=state))
-    run.set_state(state, total=evaluation.total, reason=reason if state == "cancelled" else "")
+    run.set_state(state, total=evaluation.total, reason="" if state == "done" else reason)
 
 
 def document(run: Run, *, total: int | None = None, state: str = "") -> dict[str, Any]:
@@ -225,6 +267,7 @@ def document(run: Run, *, total: int | None = None, state: str = "") -> dict[str
         "state": state or run.state,
         "key": run.key,
         **figures,
+        "notes": notes_of(config, run.predictions()),
         **_served_by(run),
         "seconds": round(run.seconds, 3),
     }
@@ -241,4 +284,4 @@ def _served_by(run: Run) -> dict[str, Any]:
 def _headline(run: Run) -> dict[str, float]:
     metrics = run.metrics().get("metrics", {})
     names = [n for n in ("accuracy", "vqa_accuracy", "bleu4", "rouge_l") if n in metrics]
-    return {name: metrics[name]["value"] for name in names}
+    return {name: metrics[name]["value"] for name in names if metrics[name]["value"] is not None}

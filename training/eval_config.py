@@ -30,6 +30,7 @@ class EvalConfig:
         decoding: How answers are drawn.
         template: Of the pool; empty for the task's default.
         limit: First so many samples; 0 for all (an endless stream needs a limit).
+        random: So many drawn by `seed` from the whole split instead of the first.
         batch_size: Prompts at once; changes no answer and no key.
         shots: Examples per label (in all for open answers), 0 for none.
         shots_from: `dataset/split` to draw them from; empty: the dataset's train split.
@@ -37,7 +38,7 @@ class EvalConfig:
         shots_tag: Take bookmarks with this tag: all, or `shots` per label drawn from them.
         shots_right_in: Draw from those alone that this run got right.
         spare_uids: Step in where an example is the query; set by a resume, not by a flag.
-        seed: Of the draw of the shots; the decoding has its own.
+        seed: Of the draw of the shots and of `random`; the decoding has its own.
         label_scores: Score each label's log-likelihood too.
         positive: The label that AUROC counts as positive; empty: it is told from its word.
         retry_failed: On a resume ask the failed samples again.
@@ -51,6 +52,7 @@ class EvalConfig:
     decoding: Decoding = field(default_factory=lambda: Decoding(top_logprobs=0))
     template: str = ""
     limit: int = 0
+    random: bool = False
     batch_size: int = 16
     shots: int = 0
     shots_from: str = ""
@@ -85,6 +87,7 @@ class EvalConfig:
     def _checks(self) -> list[tuple[bool, str]]:
         return [
             (not self.dataset, "--dataset is missing"),
+            (self.random and not self.limit, "--random wants --limit: how many are drawn"),
             (self.limit < 0, f"--limit wants a whole number of at least 1, got {self.limit}"),
             (
                 self.batch_size < 1,
@@ -129,8 +132,9 @@ def run_key(
     revision: str,
     limit: int,
     label_scores: bool,
+    drawn: int | None = None,
 ) -> str:
-    """Hex sha256 of what the predictions depend on.
+    """Hex sha256 of what the predictions depend on, less the bytes of the pictures.
 
     Args:
         identity: Of the loaded model: weights, adapter, processor, quantisation, dtype.
@@ -142,12 +146,13 @@ def run_key(
         revision: Of the data.
         limit: First so many samples, 0 for all.
         label_scores: Whether labels are scored.
+        drawn: The seed by which `limit` samples were drawn, `None` for the first ones.
     """
     from workbench.prompts import parse as reading
 
     knobs = decoding.to_json()
     del knobs["top_logprobs"]
-    parts = {
+    parts: dict[str, Any] = {
         "v": 1,
         "reading": reading.VERSION,
         "model": identity,
@@ -157,5 +162,22 @@ def run_key(
         "data": {"dataset": dataset, "split": split, "revision": revision, "limit": limit},
         "label_scores": label_scores,
     }
+    if drawn is not None:
+        parts["data"]["drawn"] = drawn
+    return _digest(parts)
+
+
+def full_key(settings: str, images: str) -> str:
+    """Hex sha256 of the settings' key and of the bytes of all pictures.
+
+    Args:
+        settings: As `run_key` gives it.
+        images: Digest of the pictures, empty where the data's revision says what they are: then
+            it is the settings' key itself.
+    """
+    return _digest({"v": 2, "settings": settings, "images": images}) if images else settings
+
+
+def _digest(parts: Mapping[str, Any]) -> str:
     blob = json.dumps(parts, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(blob.encode()).hexdigest()

@@ -7,12 +7,13 @@ group, scores, tokens, time), so that metrics never look at the data again.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sessions.errors import WbError
-from training.consistency import group_of
+from training.consistency import group_of, set_of
 from training.metrics import is_correct
+from workbench.data.image_ids import ImageIds
 from workbench.errors import DataError
 from workbench.prompts.fewshot import for_query
 from workbench.prompts.parse import parse_answer
@@ -30,6 +31,7 @@ class Prompter:
         labels: Its closed set of labels, empty where each sample has its own or none.
         shots: The examples before each question.
         spare: Steps in where a shot is the query itself.
+        images: Says which pictures a sample shows.
     """
 
     template: Template
@@ -37,6 +39,7 @@ class Prompter:
     labels: tuple[str, ...]
     shots: tuple[Sample, ...] = ()
     spare: tuple[Sample, ...] = ()
+    images: ImageIds = field(default_factory=ImageIds, compare=False)
 
     def render(self, sample: Sample) -> tuple[Message, ...]:
         """The messages. Raises `WbError` where the sample cannot be asked."""
@@ -115,9 +118,11 @@ def _head(prompter: Prompter, sample: Sample) -> dict[str, Any]:
     kind = sample.metadata.get("kind")
     if isinstance(kind, str) and kind:
         head["kind"] = kind
-    group = group_of(sample)
-    if group:
-        head["group"] = group
+    for name, value in (("group", group_of(sample)), ("set", set_of(sample))):
+        if value:
+            head[name] = value
+    if sample.images:
+        head["images"] = prompter.images.of(sample)
     return head
 
 

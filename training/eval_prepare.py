@@ -7,14 +7,19 @@ identity) goes into the run's config, so that a resume asks exactly the same. No
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
 from sessions.runs import Run
-from training.eval_config import EvalConfig, run_key
+from training.eval_config import EvalConfig, full_key, run_key
 from training.eval_lines import Prompter
 from training.progress import OnProgress, Reporter, telling_load
+from workbench.data.drawn import DrawnSource
 from workbench.engine.servers import check_named, remember
 from workbench.errors import UsageError
 from workbench.models.elsewhere import is_elsewhere
@@ -47,7 +52,37 @@ class Evaluation:
 
     @property
     def key(self) -> str:
-        """What its predictions depend on, as a hash."""
+        """What its predictions depend on, as a hash; see `full_key`."""
+        return full_key(self.settings_key, self.images_digest)
+
+    @cached_property
+    def images_digest(self) -> str:
+        """Hex digest of the pictures of all samples and examples, in their order.
+
+        Empty where there are none to look at: the data's revision says what they are. Reads each
+        picture once, and of a known one its size and times alone.
+        """
+        digest, seen = hashlib.sha256(), False
+        for sample in self._looked_at():
+            for name in self.prompter.images.of(sample):
+                digest.update(f"{sample.uid} {name}\n".encode())
+                seen = True
+        self.prompter.images.save()
+        return digest.hexdigest() if seen else ""
+
+    @property
+    def shot_images(self) -> list[list[str]]:
+        """The ids of each example's pictures."""
+        return [self.prompter.images.of(shot) for shot in self.prompter.shots]
+
+    def _looked_at(self) -> Iterator[Sample]:
+        yield from self.prompter.shots
+        if not getattr(self.source, "pinned", False):
+            yield from islice(self.source.iter(), self.total)
+
+    @property
+    def settings_key(self) -> str:
+        """The key less the bytes of the pictures: all of it in runs of older versions."""
         return run_key(
             identity=self.loaded.identity,
             template=self.prompter.template.to_json(),
@@ -58,6 +93,7 @@ class Evaluation:
             revision=self.source.revision,
             limit=self.config.limit,
             label_scores=self.config.label_scores,
+            drawn=self.config.seed if self.config.random else None,
         )
 
     def record(self) -> dict[str, Any]:
@@ -81,6 +117,9 @@ class Evaluation:
             "shots_right_in": "",
             "drawn": self._drawn(),
             "identity": self.loaded.identity,
+            "settings_key": self.settings_key,
+            "shot_images": self.shot_images,
+            "images_digest": self.images_digest,
         }
 
     def _drawn(self) -> dict[str, Any]:
@@ -122,9 +161,12 @@ def prepare(config: EvalConfig, on_progress: OnProgress | None = None) -> Evalua
 
     source = open_source(config.dataset, config.split or None)
     total = _total(source, config.limit)
+    whole = source
+    if config.random:
+        source = DrawnSource(source, total, config.seed)
     template = get_template(config.template) if config.template else default_for(source)
     _check(config, source, template)
-    shots, spare = _shots(config, source)
+    shots, spare = _shots(config, whole)
     prompter = Prompter(template, source.task, tuple(source.labels), tuple(shots), tuple(spare))
     _try_out(prompter, source, total)
     if is_elsewhere(config.spec.model):

@@ -67,6 +67,8 @@ class DemoSource:
     A shorter number (`demo/test/7`) is understood too, as the sample's own UID is printed.
     """
 
+    pinned = True
+
     def __init__(self, dataset: str, split: str) -> None:
         self.dataset, self.split = dataset, split
         self.task: Task = TASKS[dataset]

@@ -51,6 +51,8 @@ class HubSource(TableSource):
         commit: The repository's commit that it is read from.
     """
 
+    pinned = True  # one commit
+
     def __init__(self, mapping: TableMapping, split: str, plan: Plan) -> None:
         self._given, self._plan = mapping, plan
         self.mode, self.commit = plan.mode, plan.commit

@@ -30,6 +30,10 @@ class Source(Protocol):
         revision: Changes when the samples can have changed.
         labels: The closed set of label words where there is one, else empty.
         length: Samples there are; `None` for an endless stream.
+
+    A source of which the revision alone says what every byte of its pictures is (generated ones,
+    a commit of a hub) has `pinned = True` beside these; of another one pictures can change while
+    its tables stay.
     """
 
     dataset: str
@@ -191,6 +195,7 @@ class PartSource:
         self.task: Task = base.task
         self.dataset, self.labels = base.dataset, base.labels
         self.revision = base.revision
+        self.pinned = getattr(base, "pinned", False)
         self.split = f"{base.split}[{part.text}]"
         self._low, self._high = part.bounds(base.length)
         self.length = None if self._high is None else self._high - self._low

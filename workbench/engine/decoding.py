@@ -87,6 +87,18 @@ class Decoding:
             (any(not s for s in self.stop), "--stop wants strings that are not empty"),
         ]
 
+    @property
+    def idle(self) -> tuple[str, ...]:
+        """Knobs that were turned and do nothing, each in words: greedy decoding draws nothing."""
+        if self.temperature > 0:
+            return ()
+        turned = [
+            f"--{name.replace('_', '-')} {getattr(self, name):g}"
+            for name in ("top_p", "top_k", "min_p")
+            if getattr(self, name) != getattr(type(self), name)
+        ]
+        return tuple(f"{flag} does nothing at temperature 0" for flag in turned)
+
     def to_json(self) -> dict[str, Any]:
         """A plain dict, `stop` as a list."""
         return asdict(self) | {"stop": list(self.stop)}
