@@ -164,7 +164,17 @@ def decoding_from(flags: dict[str, Any]) -> Decoding:
     """The knobs that were asked for. Raises `UsageError` naming all that are wrong."""
     from workbench.engine.decoding import Decoding
 
-    return Decoding.from_json({name: flags[name] for name in KNOBS})
+    decoding = Decoding.from_json({name: flags[name] for name in KNOBS})
+    tell_idle(decoding)
+    return decoding
+
+
+def tell_idle(decoding: Decoding) -> None:
+    """Say on stderr which knobs do nothing, of those that were typed."""
+    typed = click.get_current_context().get_parameter_source
+    for name, words in decoding.idle.items():
+        if typed(name) is click.core.ParameterSource.COMMANDLINE:
+            click.echo(f"note: {words}", err=True)
 
 
 @contextmanager

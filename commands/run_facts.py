@@ -23,6 +23,9 @@ def document(run: Run) -> dict[str, Any]:
     body = {key: value for key, value in metrics.items() if key != "v"}
     if "metrics" not in body:
         body = {"metrics": body}
+    # An older version wrote zeros where there was nothing to count.
+    nothing = {name: f.to_json() for name, f in figures(run).items() if f.value is None}
+    body["metrics"] = {**body["metrics"], **nothing}
     return {
         "run": run.id,
         **row(run),

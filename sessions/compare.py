@@ -9,7 +9,7 @@ test are of clusters. Not for other metrics: see `workbench.scoring.comparison`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +48,18 @@ def proportion(rights: Iterable[bool], clusters: Clusters | None = None) -> Esti
     sums, sizes = totals(hits, clusters)
     low, high = clustered_wilson(sums, sizes)
     return Estimate(right / n, low, high, n, cluster=clusters.kind, clusters=clusters.count)
+
+
+def accuracy(lines: Sequence[Mapping[str, Any]], clusters: Clusters | None = None) -> Estimate:
+    """The share of right lines, a failed one being wrong; undefined where all of them failed.
+
+    Args:
+        lines: Of `predictions.jsonl`, each of a sample with a known target.
+        clusters: Of the same lines; found here where not given.
+    """
+    if lines and all(line.get("error") for line in lines):
+        return undefined("all samples failed", len(lines))
+    return proportion(map(is_right, lines), clusters or clusters_of(lines))
 
 
 ONE_CLUSTER = "one cluster says nothing of others: no interval"
@@ -174,6 +186,8 @@ def compare_predictions(
     )
     # The second run is the newer one as a rule: older lines do not name their images.
     clusters = clusters_of({**before, **after} for _, before, after in judged)
+    first_accuracy = accuracy([before for _, before, _ in judged], clusters)
+    second_accuracy = accuracy([after for _, _, after in judged], clusters)
     return Paired(
         both=rights.count((True, True)),
         only_a=rights.count((True, False)),
@@ -183,9 +197,11 @@ def compare_predictions(
         unpaired_b=unpaired_b,
         failed=sum(bool(before.get("error") or after.get("error")) for _, before, after in pairs),
         unjudged=len(pairs) - len(judged),
-        first=proportion((a for a, _ in rights), clusters),
-        second=proportion((b for _, b in rights), clusters),
-        difference=_difference(rights, clusters),
+        first=first_accuracy,
+        second=second_accuracy,
+        difference=_difference(rights, clusters)
+        if first_accuracy.value is not None and second_accuracy.value is not None
+        else undefined(first_accuracy.reason or second_accuracy.reason, len(judged)),
         test=FLIPS if clusters.kind else MCNEMAR,
         flips=flips,
     )

@@ -14,7 +14,7 @@ from typing import Any
 
 from sessions.clusters import clusters_of
 from sessions.compare import proportion
-from sessions.estimate import Estimate
+from sessions.estimate import Estimate, undefined
 from sessions.uid import Uid
 from sessions.verdict import is_right
 from workbench.sample import Sample
@@ -57,14 +57,16 @@ def consistency(lines: Iterable[Mapping[str, Any]]) -> Estimate | None:
         `None` where no line has a group. A group cut by a limit is judged by what is there.
         Groups of one set, or that share an image, are in one cluster.
     """
+    grouped = [line for line in lines if line.get("group")]
+    if grouped and all(line.get("error") for line in grouped):
+        return undefined("all samples failed", len({line["group"] for line in grouped}))
     right: dict[str, bool] = {}
     shared: dict[str, dict[str, Any]] = {}
-    for line in lines:
-        group = line.get("group")
-        if group:
-            right[group] = right.get(group, True) and is_right(line)
-            one = shared.setdefault(group, {"images": []})
-            one["images"] += line.get("images") or ()
-            if line.get("set"):
-                one["set"] = line["set"]
+    for line in grouped:
+        group = line["group"]
+        right[group] = right.get(group, True) and is_right(line)
+        one = shared.setdefault(group, {"images": []})
+        one["images"] += line.get("images") or ()
+        if line.get("set"):
+            one["set"] = line["set"]
     return proportion(right.values(), clusters_of(shared.values())) if right else None

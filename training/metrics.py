@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from sessions.clusters import clusters_of
-from sessions.compare import proportion
+from sessions.compare import accuracy, proportion
 from sessions.estimate import Estimate, undefined
 from sessions.verdict import is_right, is_truncated
 from training.consistency import consistency
@@ -113,10 +113,10 @@ def _label_metrics(
     lines: Sequence[Line], answered: Sequence[Line], task: str, labels: Sequence[str]
 ) -> tuple[dict[str, Estimate], dict[str, Any]]:
     known = [line for line in lines if line.get("target") is not None]
-    out = {"accuracy": _accuracy(known)}
+    out = {"accuracy": accuracy(known)}
     alive = [line for line in answered if line.get("target") is not None]
     if len(alive) < len(known):
-        out["accuracy_answered"] = _accuracy(alive)
+        out["accuracy_answered"] = accuracy(alive)
     out |= _consistency(known, alive)
     many = [
         line for line in known if task == "question" and len(line.get("references") or ()) >= PEOPLE
@@ -124,7 +124,7 @@ def _label_metrics(
     if many:
         out["vqa_accuracy"] = _vqa_accuracy(many)
         out |= _by_kind(many, "vqa_accuracy", _vqa_accuracy)
-    out |= _by_kind(known, "accuracy", _accuracy)
+    out |= _by_kind(known, "accuracy", accuracy)
     names = _label_names(alive, labels)
     if not names or len(names) > MAX_LABELS:
         return out, {}
@@ -135,11 +135,9 @@ def _label_metrics(
     return out, {"confusion": table, "per_label": per_label}
 
 
-def _accuracy(lines: Sequence[Line]) -> Estimate:
-    return proportion(map(is_right, lines), clusters_of(lines))
-
-
 def _vqa_accuracy(lines: Sequence[Line]) -> Estimate:
+    if all(line.get("error") for line in lines):
+        return undefined("all samples failed", len(lines))
     return mean(
         [
             0.0 if line.get("error") else vqa_accuracy(line.get("label"), line["references"])

@@ -49,7 +49,7 @@ def _one_label(config: Mapping[str, Any], lines: Sequence[Line]) -> list[str]:
 
 def _idle(config: Mapping[str, Any]) -> list[str]:
     try:
-        return list(Decoding.from_json(config.get("decoding") or {}).idle)
+        return list(Decoding.from_json(config.get("decoding") or {}).idle.values())
     except (UsageError, TypeError):
         return []  # knobs of another version
 

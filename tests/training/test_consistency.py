@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import json
+from pathlib import Path
 
 import pytest
 
 from tests.training.test_metrics import line
-from training.consistency import consistency, group_of
+from training.consistency import consistency, group_of, set_of
 from training.metrics import compute_metrics
 from workbench.sample import Sample
 
@@ -71,7 +73,9 @@ def test_the_group_is_the_metadatas_or_that_of_an_identifier_in_nlvr2s_form():
     assert group_of(sample) == "g"
     assert group_of(Sample("x/dev/dev-850-2-1", task="statement")) == "dev-850-1"
     assert group_of(Sample("x/dev/dev-850-2-1", task="question")) == ""
-    assert group_of(Sample("nlvr1/dev/1572-0", task="statement")) == ""
+    assert group_of(Sample("x/dev/1572-0", task="statement")) == ""
+    nlvr = Sample("nlvr1/dev/1572-0", task="statement", metadata={"evals": {"r0": "true"}})
+    assert group_of(nlvr) == "1572"
 
 
 def test_the_accuracy_of_questions_is_given_by_kind_too():
@@ -105,3 +109,58 @@ def test_the_lines_of_an_evaluation_hold_the_group():
     assert [found["group"] for found in lines] == ["dev-7-0"] * 2
     metrics = compute_metrics(lines, task="statement", labels=("True", "False"))["metrics"]
     assert (metrics["consistency"]["value"], metrics["consistency_answered"]["value"]) == (0.0, 1.0)
+
+
+def test_nlvr_has_consistency_over_the_images_of_a_sentence(tmp_path):
+    from workbench.data.adding import add_dataset
+    from workbench.data.source import open_source
+
+    rows = [
+        {"identifier": f"{s}-{i}", "sentence": f"sentence {s}", "label": "true", "directory": "0"}
+        | {"evals": {"r0": "true"}, "structured_rep": [[], [], []]}
+        for s in (1, 12)
+        for i in range(3)
+    ]
+    (tmp_path / "dev.json").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    add_dataset(
+        "drawn",
+        tmp_path / "dev.json",
+        id="identifier",
+        texts={"sentence": "sentence"},
+        label="label",
+        labels=("true", "false"),
+        task="statement",
+    )
+    samples = list(open_source("drawn").iter())
+    assert [group_of(sample) for sample in samples] == ["1"] * 3 + ["12"] * 3
+    lines = [
+        line(i, "true", "true" if i else "false") | {"group": group_of(sample)}
+        for i, sample in enumerate(samples)
+    ]
+    found = compute_metrics(lines, task="statement", labels=("true", "false"))["metrics"]
+    assert (found["consistency"]["value"], found["consistency"]["n"]) == (0.5, 2)
+    assert (found["accuracy"]["cluster"], found["accuracy"]["clusters"]) == ("sentence", 2)
+
+
+def test_the_known_layout_of_nlvr_has_it_too():
+    folder = Path(__file__).resolve().parents[3] / "shared" / "data" / "nlvr1"
+    if not folder.is_dir():
+        pytest.skip("shared/data/nlvr1 is not beside the checkout")
+    from workbench.data.adding import add_dataset
+    from workbench.data.source import open_source
+
+    add_dataset("nlvr1", folder)
+    groups = {group_of(sample) for sample in open_source("nlvr1/dev").iter()}
+    assert len(groups) == 267
+
+
+def test_the_sentences_of_one_set_are_one_cluster():
+    rights = {f"dev-{s}-{p}-{n}": True for s in range(4) for p in (0, 1) for n in (0, 1)}
+    lines = answers(rights)
+    for found in lines:
+        found["set"] = set_of(
+            Sample(uid=found["uid"].replace("d/t", "nlvr2/dev"), task="statement")
+        )
+    metrics = compute_metrics(lines, task="statement", labels=("True", "False"))["metrics"]
+    assert (metrics["accuracy"]["cluster"], metrics["accuracy"]["clusters"]) == ("set", 4)
+    assert (metrics["consistency"]["n"], metrics["consistency"]["clusters"]) == (8, 4)

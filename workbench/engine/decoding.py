@@ -88,16 +88,16 @@ class Decoding:
         ]
 
     @property
-    def idle(self) -> tuple[str, ...]:
-        """Knobs that were turned and do nothing, each in words: greedy decoding draws nothing."""
+    def idle(self) -> dict[str, str]:
+        """Knobs that were turned and do nothing, and words for each: greedy decoding draws not."""
         if self.temperature > 0:
-            return ()
-        turned = [
-            f"--{name.replace('_', '-')} {getattr(self, name):g}"
+            return {}
+        turned = {
+            name: f"--{name.replace('_', '-')} {getattr(self, name):g}"
             for name in ("top_p", "top_k", "min_p")
             if getattr(self, name) != getattr(type(self), name)
-        ]
-        return tuple(f"{flag} does nothing at temperature 0" for flag in turned)
+        }
+        return {name: f"{flag} does nothing at temperature 0" for name, flag in turned.items()}
 
     def to_json(self) -> dict[str, Any]:
         """A plain dict, `stop` as a list."""

@@ -260,3 +260,61 @@ async def test_a_training_shows_the_answers_of_its_newest_evaluation():
         await opened(pilot, app.place)
         assert (app.place._tally.n, app.place._tally.right) == (10, 10)
         assert "demo/train[:90]" in drawn(app)
+
+
+async def test_two_caption_runs_are_compared_by_their_own_figures_and_what_differs_comes_first():
+    runs = []
+    for said, wording in (
+        ("a blue cat sits", "caption/short"),
+        ("a red dog runs", "caption/plain"),
+    ):
+        config = {"dataset": "demo", "split": "test", "model": "demo", "task": "caption"}
+        run = Run.create(config | {"template": wording}, key="k", total=12)
+        run.append_many(
+            {"uid": f"demo/test/{i}", "label": said, "target": "a red dog runs", "correct": None}
+            for i in range(12)
+        )
+        run.set_state("done")
+        runs.append(run)
+    app = Host(RunsScreen())
+    async with app.run_test(size=WIDE) as pilot:
+        screen = app.place
+        await until(pilot, lambda: len(screen.table.keys) == 2)
+        await pilot.press("end", "space", "home", "space")
+        panel = screen.query_one("#compare")
+        await until(pilot, lambda: panel.comparison is not None)
+        text = drawn(app)
+        assert text.index("caption/short") < text.index("bleu4 A")
+        assert "rouge_l B" in text and "B is better" in text and "paired bootstrap" in text
+        assert "accuracy" not in text and "McNemar" not in text
+
+
+async def test_runs_that_cannot_be_compared_say_why():
+    for i in range(2):
+        run = Run.create({"dataset": "demo", "split": "test", "model": "demo"}, key="k", total=1)
+        run.append({"uid": f"demo/test/{i}", "label": "true", "target": "true"})
+        run.set_state("done")
+    app = Host(RunsScreen())
+    async with app.run_test(size=WIDE) as pilot:
+        screen = app.place
+        await until(pilot, lambda: len(screen.table.keys) == 2)
+        await pilot.press("end", "space", "home", "space")
+        await until(pilot, lambda: "share no sample" in drawn(app))
+
+
+async def test_a_figure_of_nothing_is_a_dash_with_its_reason():
+    run = Run.create({"dataset": "demo", "split": "test", "model": "demo"}, key="k", total=2)
+    error = {"kind": "bad_image", "message": "gone"}
+    run.append_many(
+        {"uid": f"demo/test/{i}", "label": None, "target": "true", "error": error} for i in range(2)
+    )
+    nothing = {"value": None, "low": None, "high": None, "n": 2, "reason": "all samples failed"}
+    counts = {"total": 2, "done": 2, "unparsed": 0, "failed": 2, "truncated": 0}
+    run.write_metrics({"metrics": {"accuracy": nothing}, "counts": counts, "notes": ["a note"]})
+    run.set_state("failed")
+    app = Host(RunsScreen())
+    async with app.run_test(size=WIDE) as pilot:
+        screen = app.place
+        await until(pilot, lambda: screen.run is not None and reading_done(screen))
+        text = drawn(app)
+        assert "all samples failed" in text and "0.000" not in text and "note: a note" in text

@@ -94,6 +94,7 @@ class Knobs(Container):
     Knobs .knob Input.-bad { background: $error 40%; }
     Knobs #knob-problem { height: auto; color: $text-error; display: none; }
     Knobs.-bad #knob-problem { display: block; }
+    Knobs.-idle #knob-problem { display: block; color: $text-warning; }
     """
 
     class Changed(Message):
@@ -127,7 +128,9 @@ class Knobs(Container):
         for name in KNOBS:
             self._field(name).set_class(name in self.problems, "-bad")
         self.set_class(bool(self.problems), "-bad")
-        said = "\n".join(dict.fromkeys(self.problems.values()))
+        idle = decoding.idle if decoding is not None else {}
+        self.set_class(bool(idle), "-idle")
+        said = "\n".join(dict.fromkeys([*self.problems.values(), *idle.values()]))
         self.query_one("#knob-problem", Static).update(Text(said))
         if decoding is not None and decoding != self.decoding:
             self.decoding = decoding

@@ -143,6 +143,8 @@ class Tally:
         """
         if not self.judged:
             return undefined()
+        if self.failed == self.n:
+            return undefined("all samples failed", self.judged)
         low, high = wilson(self.right, self.judged)
         return Estimate(self.right / self.judged, low, high, self.judged)
 
