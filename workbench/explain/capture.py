@@ -54,13 +54,17 @@ def next_token_logits(
 
 @contextmanager
 def evaluating(model: torch.nn.Module) -> Iterator[None]:
-    """Dropout off and checkpointing idle for the time of a pass."""
-    training = model.training
+    """Dropout off and checkpointing idle for the time of a pass; each module is as it was after.
+
+    One by one: a model in training may have parts that are not (norms that are frozen).
+    """
+    before = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
         yield
     finally:
-        model.train(training)
+        for module, training in before:
+            module.training = training
 
 
 def capture(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from workbench.errors import Cancelled, UnknownName
+from workbench.errors import Cancelled, UnknownName, UsageError
 from workbench.explain.capture import Captured, capture
 from workbench.explain.geometry import lay_out, pool, refine
 from workbench.explain.methods import cam, get_method
@@ -50,6 +50,24 @@ def layer_names(loaded: LoadedModel, spec: str) -> tuple[list[str], str]:
     return names, joint
 
 
+def refuse_unread(loaded: LoadedModel, names: Sequence[str], method: str) -> None:
+    """Refuse the language model's last layer, where a method reads gradients.
+
+    Raises:
+        UsageError: Nothing reads what that layer says at an image's tokens: the next token comes
+            from the last position alone, and every map of it is zero.
+    """
+    tokens = [name for name in loaded.family.layers(loaded) if name.startswith("token.")]
+    if tokens and tokens[-1] in names and get_method(method).gradients:
+        before = f"--layer {tokens[-2]}, or " if len(tokens) > 1 else ""
+        raise UsageError(
+            f"--layer {tokens[-1]} is the language model's last: the answer is read off its last "
+            "position, and nothing reads what stands at the images', so that all of it is cold",
+            hint=f"take {before}patch.last",
+            kind="bad_knob",
+        )
+
+
 def raw_maps(
     loaded: LoadedModel,
     prepared: Prepared,
@@ -71,6 +89,7 @@ def raw_maps(
         cancelled: Asked between passes.
     """
     names, joint = layer_names(loaded, settings.layer)
+    refuse_unread(loaded, names, settings.method)
     flat, whole = flat_maps(
         loaded, prepared, names, targets, settings, baseline=baseline, cancelled=cancelled
     )

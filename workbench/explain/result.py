@@ -7,6 +7,7 @@ the image that did not matter stays cold.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -160,22 +161,39 @@ def stretch(grid: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def peak_of(raw: np.ndarray, size: tuple[int, int]) -> tuple[int, int]:
     """(x, y) of the hottest pixel of `raw` (h, w), signed, stretched over an image of `size`.
 
-    Where several pixels share the highest value (cells at an edge are flat outwards) it is the
-    one nearest to the centre of the hottest cell; of a map that is flat all over, the middle.
+    It lies in the hottest cell (of several the first), also where stretching makes a pixel of
+    another as hot. Where several of its pixels share the highest value (cells at an edge are flat
+    outwards) it is the one nearest to the cell's centre; of a map that is flat all over, the
+    middle.
     """
+    if float(raw.max()) <= float(raw.min()):
+        return size[0] // 2, size[1] // 2
     shrink = max(1.0, max(size) / _MAX_SIDE)
     small = (max(1, round(size[0] / shrink)), max(1, round(size[1] / shrink)))
     wide = stretch(raw, small)
-    top, span = float(wide.max()), float(wide.max() - wide.min())
-    row, column = np.unravel_index(int(np.argmax(raw)), raw.shape)
+    row, column = map(int, np.unravel_index(int(np.argmax(raw)), raw.shape))
+    top, bottom = _inside(row, raw.shape[0], small[1])
+    left, right = _inside(column, raw.shape[1], small[0])
+    part = wide[top : bottom + 1, left : right + 1]
     y0, x0 = (row + 0.5) / raw.shape[0] * small[1], (column + 0.5) / raw.shape[1] * small[0]
-    if span <= 0:
-        y0, x0 = small[1] / 2, small[0] / 2
-    ys, xs = np.nonzero(wide >= top - 1e-6 * span)
-    nearest = int(np.argmin((ys + 0.5 - y0) ** 2 + (xs + 0.5 - x0) ** 2))
-    x = (xs[nearest] + 0.5) * size[0] / small[0]
-    y = (ys[nearest] + 0.5) * size[1] / small[1]
-    return min(int(x), size[0] - 1), min(int(y), size[1] - 1)
+    ys, xs = np.nonzero(part >= part.max() - 1e-6 * float(wide.max() - wide.min()))
+    nearest = int(np.argmin((ys + top + 0.5 - y0) ** 2 + (xs + left + 0.5 - x0) ** 2))
+    x = int((xs[nearest] + left + 0.5) * size[0] / small[0])
+    y = int((ys[nearest] + top + 0.5) * size[1] / small[1])
+    (left, right), (top, bottom) = (
+        _inside(column, raw.shape[1], size[0]),
+        _inside(row, raw.shape[0], size[1]),
+    )
+    return min(max(x, left), right), min(max(y, top), bottom)
+
+
+def _inside(cell: int, cells: int, pixels: int) -> tuple[int, int]:
+    """First and last pixel of a side with its centre in a cell; the nearest where none has."""
+    first = math.ceil(cell * pixels / cells - 0.5)
+    last = math.ceil((cell + 1) * pixels / cells - 0.5) - 1
+    if last < first:
+        first = last = min(pixels - 1, int((cell + 0.5) * pixels / cells))
+    return first, last
 
 
 def heat_maps(raw: Sequence[np.ndarray], sizes: Sequence[tuple[int, int]]) -> tuple[HeatMap, ...]:

@@ -279,12 +279,26 @@ def test_what_cannot_be_meant_is_refused_with_a_hint(tiny):
         Settings(steps=0)
 
 
-def test_a_layer_that_no_gradient_reaches_says_so(tiny):
+@pytest.mark.parametrize("layer", ["token.last", "token.layer1", "patch.last*token.last"])
+def test_a_layer_that_no_gradient_reaches_is_refused_with_the_reason(tiny, layer):
     """What the last language layer leaves at the image's places is read by nobody."""
-    last = [name for name in tiny.family.layers(tiny) if name.startswith("token.")][-1]
-    found = explain(tiny, PROMPT, "true", method="hirescam", layer=last)
-    assert all(image.grid.max() == 0 for image in found.images)
-    assert any("nothing" in note for note in found.notes)
+    with pytest.raises(UsageError, match="all of it is cold") as caught:
+        explain(tiny, PROMPT, "true", method="hirescam", layer=layer)
+    assert "token.layer0" in caught.value.hint
+    found = explain(tiny, PROMPT, "true", method="eigencam", layer="token.last")
+    assert any(image.grid.max() > 0 for image in found.images)  # asks no gradient
+
+
+def test_each_module_is_as_it_was_where_parts_of_a_training_model_are_not(tiny):
+    tiny.model.train()
+    tiny.model.model.visual.eval()
+    before = {name: module.training for name, module in tiny.model.named_modules()}
+    assert len(set(before.values())) == 2
+    try:
+        explain(tiny, PROMPT, "true")
+        assert {name: module.training for name, module in tiny.model.named_modules()} == before
+    finally:
+        tiny.model.eval()
 
 
 def test_images_of_other_formats_are_explained_at_their_own_size(tiny):
