@@ -16,7 +16,7 @@ from typing import Any
 from sessions.redact import holds_secret
 from workbench.config_file import FILE_NAME, change, config_path, is_binding, read_file
 from workbench.errors import UsageError
-from workbench.knobs import Knob, choice, flag, number, text, whole
+from workbench.knobs import RANGES, Knob, choice, flag, number, text, whole
 
 # Variables that `wb` reads and that are no settings: where things lie, and what a job is told.
 OTHER_VARIABLES = frozenset(
@@ -46,8 +46,10 @@ KNOBS: dict[str, Knob] = {
     "mode": choice("auto", ("auto", "streamed", "cached"), "How remote datasets are read."),
     "template": text(None, "The prompt of the pool that is filled in first."),
     "temperature": number(None, 0, 100, "0 is greedy."),
-    "max_new_tokens": whole(None, 1, 1_000_000, "The longest answer, in tokens."),
-    "seed": whole(None, 0, 2**63 - 1, "Of everything that is drawn."),
+    "max_new_tokens": whole(
+        None, 1, int(RANGES["max_new_tokens"].high), "The longest answer, in tokens."
+    ),
+    "seed": whole(None, 0, int(RANGES["seed"].high), "Of everything that is drawn."),
     "batch_size": whole(None, 1, 100_000, "Prompts at once in an evaluation."),
     "images": choice(
         "auto", ("auto", "kitty", "sixel", "iterm2", "halfcell", "off"), "How images are drawn."

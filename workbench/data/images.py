@@ -13,6 +13,8 @@ import binascii
 import io
 import os
 import stat
+from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 MAX_BYTES = 64 * 1024 * 1024
 MAX_PIXELS = 64_000_000
 """The largest picture that is decoded (192 MB as RGB); `WB_MAX_PIXELS` sets another."""
+TOGETHER = 4
+"""How many of the largest picture the images of one request may come to: 768 MB as RGB."""
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "MPO", "AVIF")
 EXTENSIONS = (
     *(".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"),
@@ -83,6 +87,26 @@ def load_image(ref: ImageRef) -> Image.Image:
             known format, or has more pixels than `max_pixels()`.
     """
     return decode(read_bytes(ref), name_of(ref))
+
+
+def check_together(refs: Sequence[ImageRef]) -> None:
+    """Hold all images of one request against a budget, by their headers: all are decoded at once.
+
+    Raises:
+        ImageError: They have more than `TOGETHER * max_pixels()` pixels.
+    """
+    most, pixels = TOGETHER * max_pixels(), 0
+    for ref in refs:
+        with suppress(ImageError):  # what is no image is told where it is decoded
+            width, height = _open(read_bytes(ref), name_of(ref), check_pixels=False).size
+            pixels += width * height
+    if pixels > most:
+        raise ImageError(
+            f"the {len(refs)} images have {pixels:,} pixels together; at most {most:,} are "
+            "decoded for one request",
+            hint="send fewer or smaller ones, or raise max_pixels (WB_MAX_PIXELS): four times it "
+            "counts",
+        )
 
 
 def decode(

@@ -1,17 +1,28 @@
 """Every decoding knob in one frozen, validated object; imports nothing heavy.
 
 The words are those of the flags that a user types; an unknown or contradictory knob is refused,
-never ignored.
+never ignored. What each may be stands in `workbench.knobs.RANGES`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from workbench.errors import UsageError
+from workbench.knobs import LONGEST_LABEL, LONGEST_STOP, MOST_LABELS, MOST_STOPS, RANGES
+
+
+def check_labels(labels: Any) -> tuple[str, ...]:
+    """Words whose likelihood is asked for. Raises `UsageError` where they are none, or too many."""
+    words = isinstance(labels, (list, tuple)) and all(isinstance(word, str) for word in labels)
+    if not words or len(labels) > MOST_LABELS or any(len(w) > LONGEST_LABEL for w in labels):
+        raise UsageError(
+            f"labels wants at most {MOST_LABELS} words of at most {LONGEST_LABEL} characters",
+            kind="bad_knob",
+        )
+    return tuple(labels)
 
 
 @dataclass(frozen=True)
@@ -49,42 +60,35 @@ class Decoding:
             raise UsageError("; ".join(problems), kind="bad_knob", hint="see: wb prompt --help")
 
     def _flag(self, name: str, wants: str) -> str:
-        return f"--{name.replace('_', '-')} wants {wants}, got {getattr(self, name)!r}"
+        return f"--{name.replace('_', '-')} wants {wants}, got {repr(getattr(self, name))[:80]}"
 
     def _misfits(self) -> list[str]:
-        """Knobs of the wrong type: they would fail in the middle of a batch of others."""
-        found = []
-        for name in (f.name for f in fields(self) if f.name != "stop"):
-            whole = isinstance(getattr(type(self), name), int)  # as its default is
-            kinds = (int,) if whole else (int, float)
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, kinds):
-                found.append(self._flag(name, "a whole number" if whole else "a number"))
+        """Knobs out of their range or of the wrong type: they would fail others in a batch."""
+        found = [
+            self._flag(f.name, RANGES[f.name].wants)
+            for f in fields(self)
+            if f.name in RANGES and not RANGES[f.name].holds(getattr(self, f.name))
+        ]
         if not isinstance(self.stop, tuple) or not all(isinstance(s, str) for s in self.stop):
             found.append(self._flag("stop", "strings"))
         return found
 
     def _checks(self) -> list[tuple[bool, str]]:
-        flag = self._flag
         return [
-            (not (0 <= self.temperature <= 100), flag("temperature", "a number from 0 to 100")),
-            (not (0 < self.top_p <= 1), flag("top_p", "a number above 0, at most 1")),
-            (self.top_k < 0, flag("top_k", "a whole number, 0 for off")),
-            (not (0 <= self.min_p < 1), flag("min_p", "a number from 0 to below 1")),
-            (
-                not (0 < self.repetition_penalty < math.inf),
-                flag("repetition_penalty", "a number above 0"),
-            ),
-            (self.num_beams < 1, flag("num_beams", "a whole number of at least 1")),
-            (self.max_new_tokens < 1, flag("max_new_tokens", "a whole number of at least 1")),
-            (not (0 <= self.top_logprobs <= 20), flag("top_logprobs", "0 to 20")),
-            (not (0 <= self.seed < 2**63), flag("seed", "a whole number from 0 to 2^63 - 1")),
             (
                 self.num_beams > 1 and self.temperature > 0,
                 f"--num-beams {self.num_beams} searches and --temperature {self.temperature} "
                 "samples: choose one",
             ),
             (any(not s for s in self.stop), "--stop wants strings that are not empty"),
+            (
+                len(self.stop) > MOST_STOPS,
+                f"--stop wants at most {MOST_STOPS} strings, got {len(self.stop)}",
+            ),
+            (
+                any(len(s) > LONGEST_STOP for s in self.stop),
+                f"--stop wants strings of at most {LONGEST_STOP} characters",
+            ),
         ]
 
     @property
@@ -117,5 +121,6 @@ class Decoding:
         kwargs = dict(knobs)
         if "stop" in kwargs:
             stop = kwargs["stop"] or ()
-            kwargs["stop"] = (stop,) if isinstance(stop, str) else tuple(stop)
+            listed = isinstance(stop, (list, tuple))
+            kwargs["stop"] = tuple(stop) if listed else (stop,)
         return cls(**kwargs)

@@ -14,8 +14,9 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from sessions.errors import WbError
-from workbench.engine.decoding import Decoding
+from workbench.engine.decoding import Decoding, check_labels
 from workbench.errors import ImageError, UsageError
+from workbench.knobs import RANGES
 from workbench.models.elsewhere import is_elsewhere, settled
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, ImageRef, Message, Timing, Token
@@ -25,8 +26,6 @@ OWNER = "wb"  # `owned_by` of the models that are listed: by it an engine is kno
 MAX_BODY = 128 * 1024 * 1024
 STILL = "no progress"  # a stage of loading that begins so is none: the work stands still
 MAX_IMAGES = 256
-MAX_CHOICES = 16
-MAX_LABELS = 256
 
 _SPEC_KEYS = tuple(f.name for f in fields(ModelSpec))
 _KNOBS = tuple(f.name for f in fields(Decoding) if f.name != "top_logprobs")
@@ -146,7 +145,8 @@ def read_messages(body: Any) -> tuple[Message, ...]:
 
     Raises:
         UsageError: A shape, role or part that is not known; too many images.
-        ImageError: A URL that is no data URL, or damaged base64.
+        ImageError: A URL that is no data URL, damaged base64, or more pixels in all images
+            together than are decoded for one request.
     """
     if not isinstance(body, list) or not body:
         raise UsageError("messages wants a list of at least one message", kind="bad_request")
@@ -154,6 +154,10 @@ def read_messages(body: Any) -> tuple[Message, ...]:
     count = sum(len(message.images) for message in messages)
     if count > MAX_IMAGES:
         raise UsageError(f"{count} images; at most {MAX_IMAGES} are read", kind="bad_request")
+    if count:
+        from workbench.data.images import check_together
+
+        check_together([image for message in messages for image in message.images])
     if messages[-1].role == "assistant":
         raise UsageError("the last message is the assistant's own", kind="bad_request")
     return messages
@@ -227,24 +231,19 @@ def read_chat(body: Any) -> ChatRequest:
     logprobs = bool(body.get("logprobs", False))
     if "top_logprobs" in body and not logprobs and body["top_logprobs"]:
         raise UsageError("top_logprobs wants logprobs: true", kind="bad_knob")
+    count = _whole(body, "n", 1)
+    decoding = _decoding(body, _whole(body, "top_logprobs", 0) if logprobs else 0)
     try:
-        count = int(body.get("n", 1))
-        decoding = _decoding(body, int(body.get("top_logprobs", 0)) if logprobs else 0)
         spec = ModelSpec.from_json({k: body[k] for k in _SPEC_KEYS if k in body})
     except (TypeError, ValueError) as error:
         raise UsageError(f"a knob of the wrong type: {error}", kind="bad_knob") from error
-    if not 1 <= count <= MAX_CHOICES:
-        raise UsageError(f"n wants 1 to {MAX_CHOICES}, got {count}", kind="bad_knob")
-    labels = body.get("labels", [])
-    strings = isinstance(labels, list) and all(isinstance(word, str) for word in labels)
-    if not strings or len(labels) > MAX_LABELS:
-        raise UsageError(f"labels wants at most {MAX_LABELS} words", kind="bad_knob")
+    labels = check_labels(body.get("labels", []))
     options = _stream_options(body)
     return ChatRequest(
         spec=spec,
         messages=read_messages(body.get("messages")),
         decodings=tuple(replace(decoding, seed=decoding.seed + i) for i in range(count)),
-        labels=tuple(labels),
+        labels=labels,
         stream=bool(body.get("stream", False)),
         usage=options["include_usage"],
         progress=options["progress"],
@@ -252,11 +251,19 @@ def read_chat(body: Any) -> ChatRequest:
     )
 
 
+def _whole(body: Mapping[str, Any], key: str, default: int) -> int:
+    """A whole number of a request. Raises `UsageError` where it is none of its range."""
+    value, range_ = body.get(key, default), RANGES[key]
+    if not range_.holds(value):
+        raise UsageError(f"{key} wants {range_.wants}, got {repr(value)[:80]}", kind="bad_knob")
+    return value
+
+
 def _decoding(body: Mapping[str, Any], top_logprobs: int) -> Decoding:
     knobs = {key: body[key] for key in _KNOBS if key in body}
     lengths = [body[k] for k in ("max_completion_tokens", "max_tokens") if k in body]
     if lengths:
-        knobs["max_new_tokens"] = int(lengths[0])
+        knobs["max_new_tokens"] = lengths[0]
     return Decoding.from_json({**knobs, "top_logprobs": top_logprobs})
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from workbench.errors import UsageError
+from workbench.knobs import RANGES
 
 DEFAULT_METHOD = "elementwise"
 DEFAULT_LAYER = "patch.last"
@@ -55,14 +56,11 @@ class Settings:
     def __post_init__(self) -> None:
         self._check_types()
         wrong = [
-            f"{name} wants at least {least}, got {value!r}"
-            for name, least in (("steps", 1), ("smooth", 0), ("noise", 0), ("batch_size", 1))
-            if (value := getattr(self, name)) < least
-        ]
-        wrong += [
-            f"{name} wants at least 1 pixel, got {value!r}"
-            for name in ("window", "stride")
-            if (value := getattr(self, name)) is not None and value < 1
+            f"{f.name} wants {RANGES[f.name].wants}, got {value!r}"
+            for f in fields(self)
+            if f.name in RANGES
+            and (value := getattr(self, f.name)) is not None
+            and not RANGES[f.name].holds(value)
         ]
         if wrong:
             raise UsageError("; ".join(wrong), kind="bad_knob", hint="see: wb gradcam --help")

