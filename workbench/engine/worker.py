@@ -98,7 +98,7 @@ class Ticket:
 class Worker(threading.Thread):
     """Serves tickets until `stop`."""
 
-    def __init__(self, on_death: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, on_death: Callable[[], object] = lambda: None) -> None:
         """Begin without a model.
 
         Args:
