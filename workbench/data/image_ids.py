@@ -13,7 +13,6 @@ import os
 import sqlite3
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sessions.errors import WbError
@@ -94,9 +93,9 @@ class ImageIds:
         self._tried = True
         with contextlib.suppress(WbError, OSError, sqlite3.Error):
             from sessions.database import connect
-            from sessions.paths import database_dir
+            from sessions.paths import cache_dir
 
-            self._database = connect(Path(database_dir()) / "image-digests.db", _MIGRATIONS)
+            self._database = connect(cache_dir() / "image-digests.db", _MIGRATIONS)
 
     def _flush(self) -> None:
         new, self._new = self._new, {}

@@ -72,8 +72,9 @@ def bootstrap(
 
 def _units(n: int, clusters: Clusters | None) -> np.ndarray:
     """(n,) the number of what is drawn together."""
-    alone = clusters is None or not clusters.kind
-    return np.arange(n) if alone else np.asarray(clusters.of)
+    if clusters is None or not clusters.kind:
+        return np.arange(n)
+    return np.asarray(clusters.of)
 
 
 def _weights(units: int, resamples: int, seed: int) -> Iterator[np.ndarray]:

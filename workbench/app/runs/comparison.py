@@ -205,11 +205,10 @@ class ComparePanel(Vertical):
         lines.append(_figure("difference B − A", delta, "+"))
         if delta.value is not None and delta.low is not None and delta.high is not None:
             lines[-1].append_text(difference_bar(delta.value, delta.low, delta.high, bar, palette))
-        real = delta.p_value is not None and delta.p_value < 0.05 and delta.value is not None
-        style = palette.dim if not real else palette.good if delta.value > 0 else palette.bad
-        words = (
-            verdict_words(change).replace("the second is", "B is").replace("the first is", "A is")
-        )
+        style = palette.dim
+        if delta.value is not None and delta.p_value is not None and delta.p_value < 0.05:
+            style = palette.good if delta.value > 0 else palette.bad
+        words = verdict_words(change, ("A", "B"))
         p_value = "" if delta.p_value is None else f"p = {_p_words(delta.p_value)}  "
         lines.append(plain(f"{p_value}{words}", style))
         about = ", ".join(word for word in (change.test, delta.note) if word)
