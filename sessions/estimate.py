@@ -37,6 +37,7 @@ class Estimate:
             where they stand alone.
         clusters: How many groups.
         definition: Which of several definitions it follows, where its name does not say.
+        left_out: Labels that it leaves out, of a mean over labels.
     """
 
     value: float | None
@@ -48,6 +49,7 @@ class Estimate:
     cluster: str = ""
     clusters: int = 0
     definition: str = ""
+    left_out: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """`{"value", "low", "high", "n"}`, `null` where missing, and what else there is."""
@@ -56,6 +58,8 @@ class Estimate:
             out["p_value"] = self.p_value
         if self.cluster:
             out |= {"cluster": self.cluster, "clusters": self.clusters}
+        if self.left_out:
+            out["left_out"] = list(self.left_out)
         return out | {
             name: getattr(self, name) for name in ("reason", "definition") if getattr(self, name)
         }
@@ -72,9 +76,10 @@ class Estimate:
 
     @property
     def note(self) -> str:
-        """What stands beside the figure: the clusters of its interval, why it is missing."""
+        """What stands beside it: the clusters of its interval, what is left out, why it is not."""
         clusters = f"{self.clusters} {plural(self.cluster, self.clusters)}" if self.cluster else ""
-        return ", ".join(word for word in (clusters, self.reason) if word)
+        without = f"without {', '.join(self.left_out)}" if self.left_out else ""
+        return ", ".join(word for word in (clusters, without, self.reason) if word)
 
 
 def main_figure(figures: Mapping[str, Estimate]) -> tuple[str, Estimate] | None:
@@ -106,6 +111,7 @@ def read_estimate(entry: object) -> Estimate | None:
     reason = str(entry.get("reason") or "")
     if value is None or n == 0:  # older versions wrote a zero of no samples
         return undefined(reason or "no samples", int(n or 0))
+    left_out = entry.get("left_out")
     return Estimate(
         value,
         _number(entry.get("low")),
@@ -116,6 +122,7 @@ def read_estimate(entry: object) -> Estimate | None:
         str(entry.get("cluster") or ""),
         int(_number(entry.get("clusters")) or 0),
         str(entry.get("definition") or ""),
+        tuple(map(str, left_out)) if isinstance(left_out, list) else (),
     )
 
 

@@ -166,7 +166,7 @@ def _by_kind(
 
 
 def _macro_f1(lines: Sequence[Line], table: Mapping[str, Any]) -> Estimate:
-    """The mean F1 of the labels that occur; the others are named in its definition."""
+    """The mean F1 of the labels that occur; the others are named as left out."""
     if not lines:
         return undefined()
     names, place = table["labels"], {label: i for i, label in enumerate(table["labels"])}
@@ -180,7 +180,6 @@ def _macro_f1(lines: Sequence[Line], table: Mapping[str, Any]) -> Estimate:
             features[i, 1, place[said]] = 1
         features[i, 2, place[target]] = right
     absent = [label for label, row in zip(names, table["rows"], strict=True) if not sum(row)]
-    left_out = f", without {', '.join(absent)}" if absent else ""
 
     def score(sums: np.ndarray) -> np.ndarray:  # (R, 3 * labels) -> (R,)
         wanted, said, right = np.split(sums, 3, axis=1)
@@ -188,7 +187,7 @@ def _macro_f1(lines: Sequence[Line], table: Mapping[str, Any]) -> Estimate:
         return ratio(np.stack([(f1 * (wanted > 0)).sum(axis=1), (wanted > 0).sum(axis=1)], axis=1))
 
     found = bootstrap(features.reshape(len(lines), -1), score, clusters=clusters_of(lines))
-    return replace(found, definition=f"mean F1 of the labels that occur{left_out}")
+    return replace(found, definition="mean F1 of the labels that occur", left_out=tuple(absent))
 
 
 def _label_names(lines: Sequence[Line], labels: Sequence[str]) -> list[str]:

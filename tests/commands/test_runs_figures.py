@@ -62,6 +62,8 @@ def test_sorted_data_says_so_and_a_draw_sees_both_labels(run_wb, folder):
     done = run_wb(*wish)
     assert "one label alone (no)" in done.err and "--random --limit 20 --seed 0" in done.err
     assert "all samples have one label" in done.out  # AUROC
+    (macro,) = [line for line in done.out.splitlines() if "macro_f1" in line]
+    assert "without yes" in macro
     assert "one label alone" in run_wb("runs", "show", "last").out
     drawn = run_wb(*wish, "--random", "--seed", "3", "--json")
     assert "one label" not in drawn.err and drawn.json["metrics"]["auroc"]["value"] is not None

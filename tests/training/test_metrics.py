@@ -100,7 +100,7 @@ def test_scores_of_one_label_have_no_auroc_and_say_so():
         "recall": None,
         "f1": None,
     }
-    assert document["metrics"]["macro_f1"]["definition"].endswith("without false")
+    assert document["metrics"]["macro_f1"]["left_out"] == ["false"]
 
 
 def test_captions_that_all_failed_have_no_scores():
