@@ -61,7 +61,7 @@ def load_json(text: str) -> Any:
             a double. (`json` itself raises `RecursionError`, and takes such a whole number.)
     """
     try:
-        value = json.loads(text, parse_int=_whole)
+        value = json.loads(text, parse_int=whole_number)
     except RecursionError:
         raise ValueError(f"it nests deeper than {MAX_DEPTH}") from None
     # Only what has so many brackets can nest so deep: most lines are not walked at all.
@@ -70,7 +70,8 @@ def load_json(text: str) -> Any:
     return value
 
 
-def _whole(digits: str) -> int:
+def whole_number(digits: str) -> int:
+    """A whole number that a double can hold. Raises `ValueError` for a longer one."""
     if len(digits) > _MAX_DIGITS:
         raise ValueError(f"it holds a number of {len(digits)} digits")
     return int(digits)

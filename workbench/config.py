@@ -63,6 +63,8 @@ KNOBS: dict[str, Knob] = {
     "engine_stall_s": number(30.0, 0.1, 86_400, "After which work that stands still is told of."),
     "remote_silence_s": number(300.0, 0.1, 86_400, "How long a server may say nothing, seconds."),
     "max_pixels": whole(64_000_000, 1, 2**40, "The largest image that is decoded."),
+    "max_scans": whole(100, 1, 2**31, "The most scans of a progressive JPEG."),
+    "max_columns": whole(4096, 1, 2**31, "The most columns of a table."),
     "fetch": flag(False, "Fetch images that a dataset names by URL."),
     "fetch_allow": text(None, "Hosts on one's own net that may be fetched from, comma-separated."),
     "hub_cache_mb": whole(4096, 0, 2**40, "Megabytes of streamed data that are kept on disk."),
@@ -78,8 +80,8 @@ KNOBS: dict[str, Knob] = {
 
 # Read low in the house straight from the environment, so that jobs and the engine inherit them.
 EXPORTED = (
-    *("max_pixels", "fetch", "fetch_allow", "local_dir", "engine_idle_minutes"),
-    *("engine_stall_s", "remote_silence_s"),
+    *("max_pixels", "max_scans", "max_columns", "fetch", "fetch_allow", "local_dir"),
+    *("engine_idle_minutes", "engine_stall_s", "remote_silence_s"),
     *("hub_cache_mb", "keep_images_mb", "prefix_cache_mb"),
 )
 
@@ -122,6 +124,8 @@ class Settings:
     engine_stall_s: float = KNOBS["engine_stall_s"].default
     remote_silence_s: float = KNOBS["remote_silence_s"].default
     max_pixels: int = KNOBS["max_pixels"].default
+    max_scans: int = KNOBS["max_scans"].default
+    max_columns: int = KNOBS["max_columns"].default
     fetch: bool = KNOBS["fetch"].default
     fetch_allow: str | None = KNOBS["fetch_allow"].default
     hub_cache_mb: int = KNOBS["hub_cache_mb"].default

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from sessions.redact import without_secrets
+from workbench.data.budgets import jpeg_scans, max_scans
 from workbench.errors import ImageError
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ def decode(
     from PIL import ImageOps
 
     image = _open(data, name)
+    _check_scans(image, data, name)
     try:
         if draft is not None:
             image.draft("RGB", draft)
@@ -281,6 +283,24 @@ def _open(data: bytes, name: str, *, check_pixels: bool = True) -> Image.Image:
             hint=_PIXEL_HINT,
         )
     return image
+
+
+def _check_scans(image: Image.Image, data: bytes, name: str) -> None:
+    """Hold a JPEG's scans against their budget: a small file can ask for minutes of decoding."""
+    if image.format not in ("JPEG", "MPO"):
+        return
+    most = max_scans()
+    # A scan over a large picture costs more than one over a small one.
+    work = 20 * max_pixels() // max(1, image.width * image.height)
+    allowed = min(most, max(work, 12))
+    scans = jpeg_scans(data, allowed)
+    if scans > allowed:
+        raise ImageError(
+            f"{name} is a JPEG of {scans:,} scans over {image.width}x{image.height} pixels; "
+            f"at most {allowed:,} are decoded",
+            hint="save it anew, or: wb config set max_scans N (WB_MAX_SCANS)",
+            kind="over_budget",
+        )
 
 
 _PIXEL_HINT = "scale it down, or set WB_MAX_PIXELS where the memory allows it"

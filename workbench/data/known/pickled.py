@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from workbench.data.budgets import MAX_PICKLE_STEPS
 from workbench.errors import DataError
 
 MAX_BYTES = 512 * 1024 * 1024
@@ -69,23 +70,54 @@ def read_batch(path: Path) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise ValueError(f"it holds {type(value).__name__}")
         names = ((k.decode("latin-1") if isinstance(k, bytes) else str(k), k) for k in value)
-        return {name: _plain(value[key]) for name, key in names}
+        plain = _Plain(path)
+        return {name: plain.of(value[key]) for name, key in names}
     except _WRONG as error:
         raise DataError(
             f"{path} is not a batch of CIFAR-10: {error}", hint="fetch it again, or use images"
         ) from error
 
 
-def _plain(value: Any) -> Any:
-    """An array as the place of its bytes, bytes as text, lists of either likewise."""
-    if isinstance(value, _Array):
-        _, _, kind, by_columns, data = value.state
-        if kind.given[0] not in ("u1", "uint8") or by_columns:
-            raise ValueError("its pixels are not bytes, row by row")
-        return data
-    if isinstance(value, bytes):
-        return value.decode("latin-1")
-    return [_plain(item) for item in value] if isinstance(value, list) else value
+class _Plain:
+    """Turns what a pickle leaves into plain values, as many as its budget allows.
+
+    A list may hold another twice, and that one a third twice: forty of them, a hundred bytes of
+    pickle, spread out into a million million.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._made = path, 0
+
+    def of(self, value: Any) -> Any:
+        """An array as the place of its bytes, bytes as text, lists of either likewise."""
+        self._made += 1
+        if self._made > MAX_PICKLE_STEPS:
+            raise _over(self._path, "items in lists that hold each other")
+        if isinstance(value, _Array):
+            _, _, kind, by_columns, data = value.state
+            if kind.given[0] not in ("u1", "uint8") or by_columns:
+                raise ValueError("its pixels are not bytes, row by row")
+            return data
+        if isinstance(value, bytes):
+            return value.decode("latin-1")
+        if isinstance(value, (dict, tuple)):
+            raise ValueError(f"it holds a {type(value).__name__} inside")
+        return [self.of(item) for item in value] if isinstance(value, list) else value
+
+
+def _key(key: Any) -> Any:
+    """A key of a dictionary: no tuple, whose hash walks all that it shares with others."""
+    if not isinstance(key, (str, bytes, int)):
+        raise ValueError(f"it has a {type(key).__name__} as a key")
+    return key
+
+
+def _over(path: Path, what: str) -> DataError:
+    return DataError(
+        f"{path} has more than {MAX_PICKLE_STEPS:,} {what}; a batch of CIFAR-10 has about 50,000",
+        hint="fetch the batches from their source, or use images",
+        kind="over_budget",
+    )
 
 
 class _Machine:
@@ -99,7 +131,9 @@ class _Machine:
 
     def run(self, raw: bytes) -> Any:
         """What the program leaves. Raises `DataError` for an instruction that is not followed."""
-        for code, value, position in pickletools.genops(raw):
+        for count, (code, value, position) in enumerate(pickletools.genops(raw)):
+            if count > MAX_PICKLE_STEPS:
+                raise self._over("instructions")
             self._step(code.name, value, position or 0)
         (found,) = self._stack
         return found
@@ -127,6 +161,8 @@ class _Machine:
         """A name of numpy's, which is kept as text and never looked up."""
         if value is None:
             attribute, module = self._stack.pop(), self._stack.pop()
+            if not isinstance(attribute, str) or not isinstance(module, str):
+                raise self._refused("a name that is no text")
             value = f"{module} {attribute}"
         if value not in _ARRAY:
             raise self._refused(repr(str(value).replace(" ", ".")))
@@ -138,6 +174,9 @@ class _Machine:
             hint="fetch the batches from their source, or turn them into images there",
             kind="unsafe_pickle",
         )
+
+    def _over(self, what: str) -> DataError:
+        return _over(self._path, what)
 
     def _since_mark(self) -> list[Any]:
         begin = self._marks.pop()
@@ -172,11 +211,11 @@ class _Machine:
 
     def _setitem(self, _: Any) -> None:
         value, key = self._stack.pop(), self._stack.pop()
-        self._stack[-1][key] = value
+        self._stack[-1][_key(key)] = value
 
     def _setitems(self, _: Any) -> None:
         items = self._since_mark()
-        self._stack[-1].update(zip(items[::2], items[1::2], strict=True))
+        self._stack[-1].update(zip(map(_key, items[::2]), items[1::2], strict=True))
 
     def _put(self, number: int | None) -> None:
         self._memo[len(self._memo) if number is None else number] = self._stack[-1]
@@ -189,7 +228,9 @@ class _Machine:
         given, name = self._stack.pop(), self._stack.pop()
         if name == "_codecs encode":  # how protocol 2 writes bytes
             text = given[0]
-            self._stack.append(text if isinstance(text, Blob) else str(text).encode("latin-1"))
+            if not isinstance(text, (Blob, str)):
+                raise self._refused("bytes out of what is no text")
+            self._stack.append(text if isinstance(text, Blob) else text.encode("latin-1"))
         else:
             self._stack.append(_Array(given))
 

@@ -7,9 +7,11 @@ whose quote never closes, comes with its error, and the rows after it are still 
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import BinaryIO
 
+from workbench.data.budgets import max_columns, too_many_columns
 from workbench.data.files import DataFile
 from workbench.data.readers.base import (
     MAX_RECORD,
@@ -134,12 +136,14 @@ class DelimitedReader:
             )
         if not fields:
             raise no_rows(self.name, "begins with an empty line" if lines.lengths else "is empty")
+        if len(fields) > max_columns():
+            raise too_many_columns(self.name, len(fields), max_columns())
         if not header:
             self.columns = tuple(str(i) for i in range(len(fields)))
             return
         # pandas writes its index under an empty name.
         names = [name.strip() or f"column{i}" for i, name in enumerate(fields)]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = sorted(name for name, times in Counter(names).items() if times > 1)
         if twice:
             raise DataError(
                 f"{self.name} has the column {twice[0]!r} twice",
@@ -168,6 +172,7 @@ class _Lines:
         self._file, self._encoding, self._name, self._number = file, encoding, name, number
         self._offset = file.tell()
         self.lengths: list[int] = []
+        self._total = 0
         self.first = b""
         self.exhausted = False
 
@@ -176,7 +181,9 @@ class _Lines:
 
     def __next__(self) -> str:
         raw = self._file.readline(MAX_RECORD + 1)
-        if len(raw) > MAX_RECORD:
+        # A quoted field may go on over lines without end, each of them short.
+        self._total += len(raw)
+        if self._total > MAX_RECORD:
             raise too_long(self._name, self._number)
         if not raw:
             self.exhausted = True

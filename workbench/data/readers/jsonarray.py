@@ -11,6 +11,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
+from sessions.json_line import MAX_DEPTH, is_deep, load_json, whole_number
 from workbench.data.files import DataFile
 from workbench.data.readers.base import (
     MAX_RECORD,
@@ -57,6 +58,10 @@ class JsonArrayReader:
             if value is _TORN:
                 yield Row(place, number, {}, CUT, digest_of(text.encode()))
                 return
+            if isinstance(value, (dict, list)) and is_deep(value):
+                problem = f"it nests deeper than {MAX_DEPTH}"
+                yield Row(place, number, {}, problem, digest_of(text.encode()))
+                continue
             yield row_of(place, number, value, text.encode())
         if not stream.closed:
             yield Row((stream.offset, 0), number + 1, {}, CUT, digest_of(b"["))
@@ -67,9 +72,11 @@ class JsonArrayReader:
         raw = self._file.read(place[1])
         text = decode(raw, self.encoding, self.name, 0, place[0])
         try:
-            return row_of(place, 0, json.loads(text), raw)
-        except (ValueError, RecursionError):
+            return row_of(place, 0, load_json(text), raw)
+        except json.JSONDecodeError:
             return Row(place, 0, {}, CUT, digest_of(raw))
+        except ValueError as error:
+            return Row(place, 0, {}, str(error), digest_of(raw))
 
     def close(self) -> None:
         """See `RowReader.close`."""
@@ -171,7 +178,7 @@ class _Stream:
         self._file, self.offset, self._encoding, self._name = file, offset, encoding, name
         self._read_at = offset
         self._decoder = codecs.getincrementaldecoder(encoding)()
-        self._json = json.JSONDecoder()
+        self._json = json.JSONDecoder(parse_int=whole_number)
         self._buffer, self._at, self._ended = "", 0, False
         self.closed = False
 
@@ -215,7 +222,11 @@ class _Stream:
                 # A number may go on beyond the buffer: `1`, or `1.` whose digits are to come.
                 if self._buffer[end : end + 1] in _AFTER or not self._fill():
                     break
-            except (ValueError, RecursionError) as error:
+            except RecursionError:
+                raise self._broken(f"a value nests deeper than {MAX_DEPTH}") from None
+            except ValueError as error:
+                if not isinstance(error, json.JSONDecodeError):
+                    raise self._broken(str(error)) from error
                 if len(self._buffer) > MAX_RECORD:
                     raise too_long(self._name, number) from error
                 if not self._fill():

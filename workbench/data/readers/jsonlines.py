@@ -10,6 +10,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
+from sessions.json_line import load_json
+from workbench.data.budgets import max_columns, too_many_columns
 from workbench.data.files import DataFile
 from workbench.data.readers.base import (
     MAX_RECORD,
@@ -68,9 +70,9 @@ class JsonLinesReader:
     def _row(self, place: tuple[int, int], number: int, raw: bytes) -> Row:
         text = decode(raw, self.encoding, self.name, number, place[0])
         try:
-            value = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            torn = not raw.endswith(b"\n")
+            value = load_json(text)
+        except ValueError as error:
+            torn = not raw.endswith(b"\n") and isinstance(error, json.JSONDecodeError)
             problem = "the line is cut off" if torn else f"the line is not JSON: {error}"
             return Row(place, number, {}, problem, digest_of(raw))
         return row_of(place, number, value, raw)
@@ -78,10 +80,13 @@ class JsonLinesReader:
 
 def row_of(place: tuple[int, int], number: int, value: Any, raw: bytes) -> Row:
     """A parsed JSON value as a row."""
-    if isinstance(value, dict):
-        return Row(place, number, value)
+    if isinstance(value, (dict, list)) and len(value) > max_columns():
+        problem = too_many_columns("it", len(value), max_columns()).message
+        return Row(place, number, {}, problem, digest_of(raw))
     if isinstance(value, list):
         return Row(place, number, {str(i): item for i, item in enumerate(value)})
+    if isinstance(value, dict):
+        return Row(place, number, value)
     problem = f"it is {type(value).__name__} and not an object or a list"
     return Row(place, number, {}, problem, digest_of(raw))
 
@@ -92,6 +97,8 @@ def columns_of(rows: Iterator[Row], name: str) -> tuple[str, ...]:
     seen = 0
     for row in rows:
         columns.update(dict.fromkeys(row.values))
+        if len(columns) > max_columns():
+            raise too_many_columns(name, len(columns), max_columns())
         seen += 1
         if seen == SEEN:
             break

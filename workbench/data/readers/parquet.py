@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from workbench.data.budgets import max_columns, too_many_columns
 from workbench.data.files import DataFile
 from workbench.data.readers.base import Row, no_rows
 from workbench.errors import DataError
@@ -59,6 +60,9 @@ class ParquetReader:
             ) from error
         if not self._table.metadata.num_rows:
             raise no_rows(self.name)
+        columns = len(self._table.schema)
+        if columns > max_columns():
+            raise too_many_columns(self.name, columns, max_columns())
         schema = self._table.schema_arrow
         self.columns: tuple[str, ...] = tuple(schema.names)
         self.label_words: Mapping[str, Mapping[str, str]] = label_words(schema)

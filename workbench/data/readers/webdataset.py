@@ -10,12 +10,13 @@ by its place; a tar that is cut off gives the rows before the cut.
 from __future__ import annotations
 
 import io
-import json
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 from urllib.parse import unquote
 
+from sessions.json_line import load_json
+from workbench.data.budgets import max_columns, too_many_columns
 from workbench.data.files import DataFile
 from workbench.data.readers.base import MAX_RECORD, Row, digest_of, no_rows, skip_bom
 from workbench.errors import DataError
@@ -37,6 +38,8 @@ _BINARY = (
     "wav",
     "bin",
 )
+# What `tarfile` raises on a header that is none; long names that name each other nest.
+_NO_TAR = (tarfile.TarError, RecursionError, OverflowError, ValueError, EOFError)
 CUT = "the file is cut off there"
 
 
@@ -101,7 +104,7 @@ class WebDatasetReader:
                         yield unquote(key), start, end, None
                     key, start = stem, info.offset
                 end = info.offset_data + _blocks(info.size)
-        except tarfile.TarError:
+        except _NO_TAR:
             # What follows the last header is not all there: neither is that row.
             yield unquote(key), start, end, CUT
             return
@@ -113,13 +116,18 @@ class WebDatasetReader:
         self._file.seek(offset)
         try:
             tar = tarfile.TarFile(fileobj=self._file)
-        except tarfile.TarError as error:
+        except _NO_TAR as error:
             raise DataError(
                 f"{self.name} is not a tar: {error}", hint="fetch it again; a WebDataset is a .tar"
             ) from error
         # It goes by its own offset: somebody may read a row between two headers.
+        at = -1
         while (info := tar.next()) is not None:
             tar.members.clear()  # type: ignore - else every header of the file is kept
+            # A size below zero would lead back to a header that was read, for ever.
+            if info.size < 0 or info.offset <= at:
+                raise tarfile.ReadError("a header leads backwards")
+            at = info.offset
             yield info
 
     def _row(self, place: tuple[int, int], wanted: set[str] | None) -> Row:
@@ -134,15 +142,22 @@ class WebDatasetReader:
         try:
             with tarfile.open(fileobj=io.BytesIO(raw), mode="r:") as tar:
                 while (info := tar.next()) is not None:
+                    tar.members.clear()  # type: ignore
+                    if info.size < 0:
+                        raise tarfile.ReadError("a header leads backwards")
                     key, column = split_name(info.name)
                     if not info.isfile() or not key:
                         continue
                     if column in values:
                         problem = f"it has {column!r} twice"
                     values.setdefault(KEY, unquote(key))
+                    if len(values) > max_columns():
+                        raise too_many_columns("it", len(values), max_columns())
                     if _is_wanted(column, wanted):
                         values[column] = _value(column, tar.extractfile(info))
-        except (tarfile.TarError, EOFError):
+        except DataError as error:
+            return Row(place, 0, {}, error.message, digest_of(raw))
+        except (tarfile.TarError, EOFError, RecursionError):
             return Row(place, 0, {}, CUT, digest_of(raw))
         except ValueError as error:
             problem = f"its JSON cannot be read: {error}"
@@ -173,7 +188,7 @@ def _value(column: str, file: Any) -> Any:
     raw: bytes = file.read()
     ending = column.rpartition(".")[2]
     if ending == "json":
-        return json.loads(raw)
+        return load_json(raw.decode("utf-8"))
     if ending in _BINARY:
         return raw
     try:
