@@ -272,8 +272,9 @@ def _open(data: bytes, name: str, *, check_pixels: bool = True) -> Image.Image:
             if _unknown(error)
             else "is damaged or cut off before its picture begins"
         )
+        why = "" if _unknown(error) else f": {_reason(error)}"
         raise ImageError(
-            f"{name} {kind} ({len(data)} bytes, beginning {data[:8]!r})",
+            f"{name} {kind} ({len(data)} bytes, beginning {data[:8]!r}){why}",
             hint=f"known formats: {', '.join(FORMATS)}",
         ) from error
     if check_pixels and width * height > max_pixels():

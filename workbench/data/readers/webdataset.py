@@ -117,8 +117,9 @@ class WebDatasetReader:
         try:
             tar = tarfile.TarFile(fileobj=self._file)
         except _NO_TAR as error:
+            why = "its headers nest" if isinstance(error, RecursionError) else error
             raise DataError(
-                f"{self.name} is not a tar: {error}", hint="fetch it again; a WebDataset is a .tar"
+                f"{self.name} is not a tar: {why}", hint="fetch it again; a WebDataset is a .tar"
             ) from error
         # It goes by its own offset: somebody may read a row between two headers.
         at = -1
