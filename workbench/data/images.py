@@ -33,6 +33,7 @@ MAX_PIXELS = 64_000_000
 """The largest picture that is decoded (192 MB as RGB); `WB_MAX_PIXELS` sets another."""
 TOGETHER = 4
 """How many of the largest picture the images of one request may come to: 768 MB as RGB."""
+BAND_PIXELS = 1_000_000  # so many are converted between two chances for other threads
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "MPO", "AVIF")
 EXTENSIONS = (
     *(".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"),
@@ -210,11 +211,24 @@ def to_rgb(image: Image.Image) -> Image.Image:
         return image
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         return _scale_deep(image).convert("RGB")
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, rgba).convert("RGB")
-    return image.convert("RGB")
+    clear = image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
+    # Pillow holds the interpreter's lock while it converts: of 64 million pixels at once every
+    # other thread, the bench's event loop too, would wait for a second.
+    (width, height), out = image.size, Image.new("RGB", image.size)
+    step = max(1, BAND_PIXELS // max(1, width))
+    for top in range(0, height, step):
+        band = image.crop((0, top, width, min(height, top + step)))
+        out.paste(_on_white(band) if clear else band.convert("RGB"), (0, top))
+    return out
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """Transparency composited on white, as RGB."""
+    from PIL import Image
+
+    rgba = image.convert("RGBA")
+    white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+    return Image.alpha_composite(white, rgba).convert("RGB")
 
 
 def _scale_deep(image: Image.Image) -> Image.Image:

@@ -136,7 +136,9 @@ def scaled(picture: Shown, size: tuple[int, int], look: Look | None) -> Image.Im
     larger = size[0] >= picture.image.width and size[1] >= picture.image.height
     # Averaging when shrinking rings around no edge; a cubic when enlarging shows no steps.
     method = Image.Resampling.BICUBIC if larger else Image.Resampling.BOX
-    small = picture.image.convert("RGB").resize(size, method)
+    # An image that is RGB already is not copied: of a large one that takes a second by itself.
+    whole = picture.image if picture.image.mode == "RGB" else picture.image.convert("RGB")
+    small = whole.resize(size, method)
     if picture.heat is None or look is None:
         return small
     from workbench.explain.overlay import overlay
