@@ -249,3 +249,18 @@ def test_the_shared_photographs_load_and_the_damaged_one_is_named():
     assert (checks.min(), checks.max()) == (0, 255)
     with pytest.raises(ImageError, match=r"truncated\.jpg"):
         load_image(ImageRef(path=SHARED / "truncated.jpg"))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "L", "CMYK", "1"])
+def test_a_picture_converted_in_bands_is_the_one_converted_at_once(monkeypatch, mode):
+    import workbench.data.images as images
+
+    noise = Image.effect_noise((37, 53), 90)
+    picture = Image.merge("RGBA", (noise, noise.rotate(90), noise, noise)).convert(mode)
+    if mode == "P":
+        picture.info["transparency"] = 3
+    whole = images.to_rgb(picture)
+    monkeypatch.setattr(images, "BAND_PIXELS", 37 * 5)  # the last band is lower than the others
+    assert images.to_rgb(picture).tobytes() == whole.tobytes()
+    if mode in ("L", "CMYK", "1"):
+        assert whole.tobytes() == picture.convert("RGB").tobytes()
