@@ -85,7 +85,7 @@ async def test_the_gallery_shows_thumbnails_with_stars_names_and_labels(size):
         assert "▸000000" in shown and "★000001" in shown
         assert "demo/test · 1,000" in shown
         across = grid(b).across
-        assert across == size[0] // 27
+        assert across == size[0] // 29
         await b.press("right", "down", "enter")
         assert b.app.screen is b.explore
         assert b.explore.ordinal == 1 + across

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from rich.cells import set_cell_size
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
@@ -29,6 +29,7 @@ from textual.widgets import Static
 
 from workbench.app.explore.rows import MARKS
 from workbench.app.explore.tiles import Shelf, Tile, read_tile
+from workbench.app.widgets.arrangement import GAP
 from workbench.app.widgets.protocol import send
 from workbench.text import clean
 
@@ -37,8 +38,10 @@ if TYPE_CHECKING:
     from workbench.app.tasks import Token
 
 _KEEP = 400  # tiles: about 20 kB each
-SIZES = ((18, 6), (26, 9), (38, 13), (56, 19))  # columns and lines of a tile, its name included
-_GAP = 1
+SIZES = ((18, 7), (26, 11), (38, 15), (56, 22))  # columns and lines of a tile, texts included
+SENTENCE = (1, 2, 2, 3)  # lines of them that are the sentence's, below the name
+_GAP = 1  # lines between tiles; columns are one more than between the pictures of one tile
+_GUTTER = GAP + 1
 _AHEAD = 4 * 40  # tiles that an endless stream shows beyond what was seen
 
 
@@ -46,9 +49,21 @@ class GalleryGrid(ScrollView, can_focus=True):
     """Thumbnails side by side, with a cursor on one of them."""
 
     HELP_TITLE = "Gallery"
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"gallery--cursor", "gallery--dim", "gallery--star"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "gallery--tile",
+        "gallery--cursor",
+        "gallery--dim",
+        "gallery--star",
+        "gallery--right",
+        "gallery--wrong",
+        "gallery--doubt",
+    }
     DEFAULT_CSS = """
     GalleryGrid { height: 1fr; overflow-x: hidden; scrollbar-size-vertical: 1; }
+    GalleryGrid .gallery--tile { background: $surface; }
+    GalleryGrid .gallery--right { color: $text-success; text-style: bold; }
+    GalleryGrid .gallery--wrong { color: $text-error; text-style: bold; }
+    GalleryGrid .gallery--doubt { color: $text-warning; text-style: bold; }
     GalleryGrid .gallery--cursor { background: $primary; color: $text; text-style: bold; }
     GalleryGrid .gallery--dim { color: $text-muted; }
     GalleryGrid .gallery--star { color: $warning; }
@@ -84,12 +99,12 @@ class GalleryGrid(ScrollView, can_focus=True):
     def tile(self) -> tuple[int, int]:
         """(columns, lines) of a tile, no wider than there is room."""
         columns, lines = SIZES[self.tile_size]
-        return min(columns, max(4, self.size.width - _GAP)), lines
+        return min(columns, max(4, self.size.width - _GUTTER)), lines
 
     @property
     def across(self) -> int:
         """Tiles side by side."""
-        return max(1, self.size.width // (self.tile[0] + _GAP))
+        return max(1, self.size.width // (self.tile[0] + _GUTTER))
 
     @property
     def count(self) -> int:
@@ -129,14 +144,15 @@ class GalleryGrid(ScrollView, can_focus=True):
         missing = [place for place in self._in_sight() if place not in self.tiles]
         if not missing or not self.size.width:
             return
-        size, shelf = self.tile, self.shelf
+        size, shelf, text_lines = self.tile, self.shelf, SENTENCE[self.tile_size]
         app = cast("WbApp", self.app)
 
         def work(token: Token) -> None:
             for place in missing:
                 if token.cancelled:
                     return
-                app.call_soon(self._take, place, read_tile(shelf, place, size), size)
+                tile = read_tile(shelf, place, size, text_lines)
+                app.call_soon(self._take, place, tile, size)
 
         app.tasks.run("gallery", work)
 
@@ -198,7 +214,7 @@ class GalleryGrid(ScrollView, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """A click puts the cursor there; a second one opens."""
-        column = event.x // (self.tile[0] + _GAP)
+        column = event.x // (self.tile[0] + _GUTTER)
         row = (int(self.scroll_offset.y) + event.y) // (self.tile[1] + _GAP)
         place = row * self.across + column
         if column < self.across and place < self.count:
@@ -214,18 +230,27 @@ class GalleryGrid(ScrollView, can_focus=True):
         width = self.size.width
         pieces: list[Strip] = []
         for place in range(row * self.across, min(self.count, (row + 1) * self.across)):
-            pieces += [self._piece(place, line), Strip.blank(_GAP)]
+            pieces += [self._piece(place, line), Strip.blank(_GUTTER)]
         strip = Strip.join(pieces) if pieces else Strip.blank(width)
         return strip.adjust_cell_length(width).apply_style(self.rich_style)
 
     def _piece(self, place: int, line: int) -> Strip:
         columns, lines = self.tile
-        tile = self.tiles.get(place)
-        if line == lines - 1:
-            return self._caption(place, tile, columns)
-        if tile is None or line >= len(tile.strips):
+        if line >= lines:  # between two rows of tiles
             return Strip.blank(columns)
-        return tile.strips[line].adjust_cell_length(columns)
+        tile = self.tiles.get(place)
+        name = lines - SENTENCE[self.tile_size] - 1
+        if line == name:
+            strip = self._caption(place, tile, columns)
+        elif tile is not None and line < name and line < len(tile.strips):
+            strip = tile.strips[line].adjust_cell_length(columns)
+        elif tile is not None and name < line <= name + len(tile.sentence):
+            text = set_cell_size(tile.sentence[line - name - 1], columns)
+            strip = Strip([Segment(text, Style())], columns)
+        else:
+            strip = Strip.blank(columns)
+        # One ground under both pictures of a pair, their name and sentence: they belong together.
+        return strip.apply_style(self.get_component_rich_style("gallery--tile"))
 
     def _caption(self, place: int, tile: Tile | None, columns: int) -> Strip:
         base = Style()
@@ -237,18 +262,22 @@ class GalleryGrid(ScrollView, can_focus=True):
         shelf = self.shelf
         starred = "★" if shelf.starred(tile.uid) else "▸" if place == self.cursor else " "
         star = base + self.get_component_rich_style("gallery--star", partial=True)
-        sign = f" {MARKS[shelf.run.mark(tile.uid)][0]}" if shelf.run.run_id else ""
+        mark = shelf.run.mark(tile.uid) if shelf.run.run_id else None
         name = clean(tile.uid.split("/", 2)[-1], newlines=False)
-        label = f" {tile.label}{sign}"[: columns // 2]
-        room = max(1, columns - 1 - len(label))
-        return Strip(
-            [
-                Segment(starred, star),
-                Segment(set_cell_size(name, room), base),
-                Segment(set_cell_size(label, columns - 1 - room), dim),
-            ],
-            columns,
-        )
+        label = f" {tile.label}"
+        label = set_cell_size(label, min(cell_len(label), columns // 2))
+        room = max(1, columns - 1 - cell_len(label) - (2 if mark else 0))
+        parts = [
+            Segment(starred, star),
+            Segment(set_cell_size(name, room), base),
+            Segment(label, base),
+        ]
+        if mark:
+            colour = {"right": "right", "wrong": "wrong", "failed": "wrong", "none": "dim"}
+            look = f"gallery--{colour.get(mark, 'doubt')}"
+            style = self.get_component_rich_style(look, partial=True)
+            parts.append(Segment(f" {MARKS[mark][0]}", style))
+        return Strip(parts, columns).adjust_cell_length(columns)
 
 
 class GalleryScreen(ModalScreen["int | None"]):

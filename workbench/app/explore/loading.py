@@ -21,13 +21,10 @@ from workbench.text import clean
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from textual.timer import Timer
-
     from workbench.app.tasks import Token
     from workbench.data.source import Source
     from workbench.sample import Sample
 
-_LEAVE_S = 0.06  # the old picture is gone 0.1 s after a move, however long a sample is read
 _VISIT_S = 1.0  # a sample that was looked at for so long counts as visited
 
 
@@ -40,7 +37,6 @@ class Loading(Filtering):
         self._wanted_uid: tuple[str, str | None] | None = None
         self._shown: int | None = None  # the ordinal of the sample in view
         self._wishes: tuple[int, list[Callable[[], None]]] = (-1, [])
-        self._slow: Timer | None = None
 
     # -- the source ------------------------------------------------------------------------
 
@@ -190,9 +186,8 @@ class Loading(Filtering):
         if browser is None:
             return
         self.ordinal = ordinal
-        if self._slow is not None:
-            self._slow.stop()
-        self._slow = self.set_timer(_LEAVE_S, lambda: self._still_reading(ordinal))
+        if ordinal != self._shown:  # the old picture goes with the move, not with what follows
+            self.image.leave(f"reading sample {ordinal + 1:,}")
 
         def work(token: Token) -> None:
             try:
@@ -219,11 +214,6 @@ class Loading(Filtering):
         else:
             before = self._wishes[1] if self._wishes[0] == under else []
             self._wishes = (under, [*before, do])
-
-    def _still_reading(self, ordinal: int) -> None:
-        """The cursor is elsewhere, and its sample is not there: the old picture goes."""
-        if ordinal == self.ordinal and ordinal != self._shown:
-            self.image.leave(f"reading sample {ordinal + 1:,}")
 
     def _fulfil(self, ordinal: int) -> None:
         (wanted, wishes), self._wishes = self._wishes, (-1, [])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from textual.strip import Strip
 
 from sessions.errors import WbError
-from workbench.app.explore.rows import RunView
+from workbench.app.explore.rows import RunView, row_of
 from workbench.app.widgets.protocol import Protocol, cell_pixels, picture_ids
 from workbench.text import clean
 
@@ -57,9 +57,10 @@ class Shelf:
 
 @dataclass(frozen=True)
 class Tile:
-    """One drawn sample: its UID, its label and the lines of its pictures.
+    """One drawn sample: its UID, its label, the lines of its pictures and of its sentence.
 
     Attributes:
+        sentence: The lines below the name, as many as were asked for or fewer.
         upload: What the terminal is sent before the lines are drawn; empty for half cells.
         remove: What frees the pictures there again.
     """
@@ -69,13 +70,21 @@ class Tile:
     strips: tuple[Strip, ...]
     upload: str = ""
     remove: str = ""
+    sentence: tuple[str, ...] = ()
 
 
-def read_tile(shelf: Shelf, place: int, size: tuple[int, int]) -> Tile:
-    """Read and draw one sample. For worker threads; what cannot be read is drawn as its error."""
+def read_tile(shelf: Shelf, place: int, size: tuple[int, int], text_lines: int = 1) -> Tile:
+    """Read and draw one sample. For worker threads; what cannot be read is drawn as its error.
+
+    Args:
+        shelf: Where it stands.
+        place: Which one.
+        size: (columns, lines) of the tile.
+        text_lines: How many of the lines the sentence has; one more is the name's.
+    """
     from workbench.app.widgets.frames import Shown, make_frame
 
-    columns, lines = size
+    columns, lines = size[0], size[1] - text_lines
     try:
         sample = shelf.browser.at(shelf.ordinal(place))
     except WbError as error:
@@ -94,7 +103,21 @@ def read_tile(shelf: Shelf, place: int, size: tuple[int, int]) -> Tile:
         first_id=next(picture_ids),
     )
     label = "!" if sample.error else clean(sample.label or "–", newlines=False)
-    return Tile(sample.uid, label, tuple(frame.strips), frame.upload, frame.remove)
+    sentence = wrapped(row_of(0, sample).brief, columns, text_lines)
+    return Tile(sample.uid, label, tuple(frame.strips), frame.upload, frame.remove, sentence)
+
+
+def wrapped(text: str, columns: int, lines: int) -> tuple[str, ...]:
+    """The first lines of a text at that width; what is cut off ends in an ellipsis."""
+    from rich.cells import set_cell_size
+    from rich.console import Console
+    from rich.text import Text
+
+    found = Text(text).wrap(Console(width=columns), columns) if text and lines else []
+    kept = [line.plain.rstrip() for line in found[:lines]]
+    if len(found) > lines and kept:
+        kept[-1] = set_cell_size(kept[-1], columns - 1).rstrip() + "…"
+    return tuple(kept)
 
 
 def _thumbnails(sample: Sample, size: tuple[int, int]) -> list[Any]:
