@@ -74,4 +74,14 @@ def run_guarded(command: Callable[..., object]) -> None:
         # The reader left (`wb … | head`): not a failure, and nothing may be printed any more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(128 + signal.SIGPIPE)
+    except OSError as error:
+        # Whatever room it comes from: a full disk in the midst of a training, a name that is too
+        # long for a file. A traceback would hide the one line that helps.
+        from sessions.paths import of_os_error
+
+        report(of_os_error(error))
+        sys.exit(1)
+    except MemoryError:
+        report(WbError("there is not enough memory", hint="end other processes", kind="memory"))
+        sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)

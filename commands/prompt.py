@@ -78,20 +78,27 @@ def command(what: tuple[str, ...], as_json: bool, **flags: Any) -> None:
     question = pin_images(wanted.question(flags), keep=False)
     stream = flags["stream"] if flags["stream"] is not None else sys.stdout.isatty()
     said: list[PromptRecord] = []
+    lost: WbError | None = None
     with _connect([question.spec]) as engine, interruptible() as pressed:
         for turn in (None, *flags["turns"]):
             question = question if turn is None else _next(question, said[-1], turn)
-            answer, record = _ask(engine, question, log, pressed, stream=stream and not as_json)
+            answer, record, lost = _ask(
+                engine, question, log, pressed, stream=stream and not as_json
+            )
             said.append(record)
             if not as_json:
                 _show(answer, record, streamed=stream and question.decoding.num_beams == 1)
-            if answer.finish_reason == "cancelled":
+            if answer.finish_reason == "cancelled" or lost is not None:
                 break
     if as_json:
         from commands.printing import echo_json
 
         lines = [record.to_json() for record in said]
         echo_json({"turns": lines} if flags["turns"] else lines[0])
+    if lost is not None:
+        # The answer is on stdout by now; there is one document, also under --json.
+        _tell(lost)
+        sys.exit(1)
     if said[-1].finish_reason == "cancelled":
         click.echo("cancelled; what was said is on record", err=True)
         sys.exit(130)
@@ -126,7 +133,8 @@ def _ask(
     pressed: Callable[[], bool],
     *,
     stream: bool,
-) -> tuple[Answer, PromptRecord]:
+) -> tuple[Answer, PromptRecord, WbError | None]:
+    """The answer, its record, and why it is not on record where it is not."""
     from sessions.errors import WbError
     from sessions.records import PromptRecord
     from workbench.engine.ask import ask
@@ -149,10 +157,12 @@ def _ask(
                 record = event
             elif isinstance(event, Token) and stream:
                 click.echo(clean(event.text), nl=False)
-    except WbError:
+    except WbError as error:
+        if error.kind == "not_recorded":
+            return answer, record, error
         _tell_part(record, log, streamed=stream)
         raise
-    return answer, record
+    return answer, record, None
 
 
 def _tell_part(record: PromptRecord, log: SessionLog | None, *, streamed: bool) -> None:

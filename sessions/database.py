@@ -33,7 +33,8 @@ def connect(path: Path, migrations: Sequence[Migration]) -> sqlite3.Connection:
     """Open `path`, bring its schema up to date and choose the journal that its disk allows.
 
     The connection is in autocommit mode (see `transaction`) and may be used from any thread, one
-    at a time. A home that cannot be written opens read-only where the schema is current.
+    at a time. A home that cannot be written, or a disk that is full, opens to be read where the
+    schema is current.
 
     Args:
         path: Created (0600) where missing.
@@ -44,14 +45,15 @@ def connect(path: Path, migrations: Sequence[Migration]) -> sqlite3.Connection:
     """
     make_private(path.parent)
     with clear_errors(path):
+        first: sqlite3.Connection | None = None
         try:
-            connection = _open(path)
+            connection = first = _open(path)
             _choose_journal(connection, path)
             _migrate(connection, path, migrations)
         except sqlite3.OperationalError as error:
-            if "readonly" not in str(error) and "unable to open" not in str(error):
-                raise
-            connection = _open_read_only(path, len(migrations))
+            if first is not None:
+                first.close()  # its lock would stand in the way of the one that only reads
+            connection = _open_to_read(path, len(migrations), error)
     return connection
 
 
@@ -80,11 +82,18 @@ def clear_errors(path: Path) -> Iterator[None]:
         hint = "set WB_HOME, or WB_LOCAL_DIR, to a folder on a local disk that can be written"
         if isinstance(error, sqlite3.OperationalError) and "locked" in text:
             hint = "another process has held it for long: end that one, or try again"
+        elif "disk I/O error" in text or "full" in text:
+            hint = f"free some space (df -h {path.parent}); what is there can still be read"
         elif "not a database" in text or "malformed" in text:
             hint = (
                 f"move {path.name} aside; a new one is made (wb bookmark import brings an export)"
             )
         raise RecordError(f"cannot use {path}: {text}", hint=hint) from error
+    except UnicodeEncodeError as error:
+        # Bytes of the command line that are no UTF-8 come as half a surrogate pair.
+        raise RecordError(
+            f"{error.object!r:.80} is not text", hint="type it in UTF-8", kind="bad_name"
+        ) from error
 
 
 def file_system(path: Path) -> str:
@@ -138,6 +147,28 @@ def _open(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def _open_to_read(path: Path, version: int, why: sqlite3.OperationalError) -> sqlite3.Connection:
+    """A connection that reads where writing failed for want of rights or of space.
+
+    Raises:
+        sqlite3.OperationalError: `why`, where it is of another kind or reading fails as well.
+    """
+    if "readonly" in str(why) or "unable to open" in str(why):
+        return _open_read_only(path, version)
+    if "disk I/O error" not in str(why) and "full" not in str(why):
+        raise why
+    # WAL wants a file of shared memory beside the database, and there is no room for one. Alone
+    # with the file it does without; what the log holds is read all the same.
+    connection = _open(path)
+    try:
+        connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+        _require_version(connection, version)
+    except sqlite3.Error:
+        connection.close()
+        raise why from None
+    return connection
+
+
 def _open_read_only(path: Path, version: int) -> sqlite3.Connection:
     # Without a writable folder there is no lock and no -shm file; nobody else can write either.
     connection = sqlite3.connect(
@@ -146,10 +177,13 @@ def _open_read_only(path: Path, version: int) -> sqlite3.Connection:
         isolation_level=None,
         check_same_thread=False,
     )
-    found = connection.execute("PRAGMA user_version").fetchone()[0]
-    if found < version:
-        raise sqlite3.OperationalError("attempt to bring a readonly database up to date")
+    _require_version(connection, version)
     return connection
+
+
+def _require_version(connection: sqlite3.Connection, version: int) -> None:
+    if connection.execute("PRAGMA user_version").fetchone()[0] < version:
+        raise sqlite3.OperationalError("attempt to bring a readonly database up to date")
 
 
 def _choose_journal(connection: sqlite3.Connection, path: Path) -> None:

@@ -7,6 +7,7 @@ and `XDG_*` are read from the environment alone, since the settings file itself 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -15,6 +16,9 @@ from pathlib import Path
 
 from sessions.errors import RecordError
 
+# No room: a full disk, a used-up quota, the file size that a shell or a batch system allows.
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_DISK = {errno.EROFS, errno.EIO}
 # A Unix socket's path ends at 108 bytes on Linux and 104 on macOS; its name needs some of them.
 _MAX_SOCKET_FOLDER = 72
 
@@ -121,11 +125,37 @@ def cannot_write(path: Path, error: OSError) -> RecordError:
     """The one message for a home that is full, read-only or otherwise not writable."""
     reason = error.strerror or str(error)
     return RecordError(
-        f"cannot write {path}: {reason}",
-        hint=f"free some space, mend its permissions, or set WB_HOME to a folder that can be "
-        f"written (it is {home(create=False)})",
+        f"cannot write {path}: {reason}", hint=_what_to_do(path, error), kind="cannot_write"
+    )
+
+
+def of_os_error(error: OSError) -> RecordError:
+    """Any `OSError` that nobody foresaw, as an error that says what failed and what to do."""
+    path = Path(os.fsdecode(error.filename)) if error.filename else None
+    if error.errno in _NO_ROOM or error.errno in _NO_DISK:
+        return cannot_write(path, error) if path else _no_room(error)
+    reason = error.strerror or str(error) or type(error).__name__
+    return RecordError(f"{path}: {reason}" if path else reason, kind="os_error")
+
+
+def _no_room(error: OSError) -> RecordError:
+    # A write that fails names no file: what was being written may be half there.
+    return RecordError(
+        f"a file could not be written: {error.strerror or error}",
+        hint="what was being written is not whole; " + _what_to_do(None, error),
         kind="cannot_write",
     )
+
+
+def _what_to_do(path: Path | None, error: OSError) -> str:
+    """What helps, by the kind of the failure."""
+    elsewhere = f"set WB_HOME to a folder that can be written (it is {home(create=False)})"
+    where = f" (df -h {path.parent})" if path else ""
+    if error.errno in _NO_ROOM:
+        return f"free some space{where}, or {elsewhere}"
+    if error.errno in _NO_DISK:
+        return f"the disk fails or is mounted read-only: see dmesg, or {elsewhere}"
+    return f"free some space, mend its permissions, or {elsewhere}"
 
 
 def cannot_read(path: Path, error: OSError) -> RecordError:

@@ -85,6 +85,12 @@ class UidCache:
         """What to tell the user about a file system that is not known to be local, once ever."""
         if is_local(self.path):
             return None
+        try:
+            return self._first_warning()
+        except RecordError:
+            return network_warning(self.path)  # nothing can be written down: told each time
+
+    def _first_warning(self) -> str | None:
         with self._write() as db:
             told = db.execute("INSERT OR IGNORE INTO facts VALUES ('told_network', ?)", (now(),))
             return network_warning(self.path) if told.rowcount else None

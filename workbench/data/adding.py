@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,14 @@ def add(
     **wishes: Any,
 ) -> Added:
     """As `add_dataset`, with all that it found out. Raises the same."""
-    _check_free(check_name(name), replace)
+    with _one_at_a_time(check_name(name)):
+        _check_free(name, replace)
+        return _add(name, file, like, wishes)
+
+
+def _add(
+    name: str, file: str | Path | Sequence[str | Path], like: str | None, wishes: dict[str, Any]
+) -> Added:
     files = [file] if isinstance(file, (str, Path)) else list(file)
     if any(str(one).startswith("hub:") for one in files):
         from workbench.data.hub_adding import add_hub
@@ -165,6 +172,27 @@ def remove_dataset(name: str) -> Path:
             JoinedFile(mapping.recipe, part).forget()
     dataset.path.unlink(missing_ok=True)
     return dataset.path
+
+
+@contextlib.contextmanager
+def _one_at_a_time(name: str) -> Iterator[None]:
+    """Nobody else adds a dataset of this name meanwhile. Raises `UsageError` where someone does."""
+    from sessions.locks import HeldLock
+    from workbench.data.mapping import datasets_dir
+
+    path = datasets_dir(create=True) / f".{name}.lock"
+    try:
+        lock = HeldLock(path)
+    except BlockingIOError:
+        raise UsageError(
+            f"another process is adding a dataset {name}",
+            hint="wait for it, or choose another name",
+            kind="being_added",
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()  # the file stays: whoever waits for it may have it open
 
 
 def _check_free(name: str, replace: bool) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from sessions.errors import WbError
+from sessions.errors import RecordError, WbError
 from sessions.records import PromptRecord
 from workbench.engine.decoding import Decoding
 from workbench.engine.recording import loaded_facts, pin_images, record_of
@@ -145,7 +145,7 @@ def ask(
     """Ask, yielding the tokens as they come, then the whole `Answer`, then its record.
 
     Where it fails the record says so, holds what was said until then, and is yielded before the
-    error is raised.
+    error is raised; so is the record of an answer that cannot be written down.
 
     Args:
         engine: Connected.
@@ -158,6 +158,7 @@ def ask(
     Raises:
         WbError: What the engine raises, or an image that cannot be read; a record with `error`
             is in the log then.
+        RecordError: The answer was given, and cannot be kept (kind `not_recorded`).
     """
     answer: Answer | None = None
     said: list[Token] = []
@@ -165,7 +166,7 @@ def ask(
     first_s = 0.0
     try:
         if question.replay_of is None:
-            remember(question.spec.model)
+            _remember(question.spec.model, on_problem)
         question = pin_images(question, keep=log is not None, on_problem=on_problem)
         for event in engine.chat(
             question.messages,
@@ -186,16 +187,39 @@ def ask(
             timing = Timing(0.0, first_s, time.monotonic() - began)
             answer = Answer("".join(t.text for t in said), tuple(said), "error", timing=timing)
         record = record_of(question, answer, {}, error=error.to_json()["error"])
-        if log is not None:
-            log.append(record)
+        lost = append(log, record)
+        if lost is not None and on_problem is not None:
+            on_problem(lost)
         yield record
         raise
     if answer is None:
         answer = Answer("", finish_reason="cancelled")
     record = record_of(question, answer, loaded_facts(engine, question.spec))
-    if log is not None:
-        log.append(record)
+    lost = append(log, record)
     yield record
+    if lost is not None:
+        raise lost
+
+
+def append(log: SessionLog | None, record: PromptRecord) -> RecordError | None:
+    """Write a record down; what kept it from that, in the words of whoever asked."""
+    try:
+        if log is not None:
+            log.append(record)
+    except RecordError as error:
+        return RecordError(
+            f"the answer is not on record: {error.message}", hint=error.hint, kind="not_recorded"
+        )
+    return None
+
+
+def _remember(model: str, on_problem: Callable[[WbError], None] | None) -> None:
+    """Note that a server was named here; a home that cannot be written stops no question."""
+    try:
+        remember(model)
+    except RecordError as error:
+        if on_problem is not None:
+            on_problem(error)
 
 
 def follow_up(question: Question, said: str, record_id: str, text: str) -> Question:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from sessions.errors import WbError
 from sessions.ids import new_id
 from sessions.records import PromptRecord
-from workbench.engine.ask import Question, ask
+from workbench.engine.ask import Question, append, ask
 from workbench.errors import EngineError, UsageError
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, Token
@@ -180,8 +180,9 @@ def run(
     for cell in sweep.cells:
         if cell.error is not None:
             record = failed_record(sweep, cell, cell.error)
-            if log is not None:
-                log.append(record)
+            lost = append(log, record)
+            if lost is not None and on_problem is not None:
+                on_problem(lost)
             yield cell, record
             yield cell, cell.error
     groups: dict[ModelSpec, list[Cell]] = {}

@@ -388,3 +388,32 @@ def test_columns_of_which_nothing_is_taken_are_named(tmp_path: Path):
     (tmp_path / "t.json").write_text('[["what?", "red", 0], ["which?", "blue", 1]]')
     words = "nothing of 0, 1, 2: name them by --text, --label, --image"
     assert words in add("mine", tmp_path / "t.json").guessed
+
+
+def test_of_two_that_add_one_name_at_once_one_is_told(tmp_path: Path):
+    """The first still reads its rows when the second comes."""
+    from workbench.data.adding import _one_at_a_time
+
+    (tmp_path / "a.csv").write_text("id,statement,label\n1,a,true\n")
+    with _one_at_a_time("mine"), pytest.raises(UsageError, match="another process is adding"):
+        add("mine", tmp_path / "a.csv")
+    assert add("mine", tmp_path / "a.csv").info.splits == {"a": 1}
+
+
+def test_two_processes_that_add_one_name_do_not_both_succeed(tmp_path: Path):
+    import subprocess
+    import sys
+
+    lines = [f'{{"id": "{i}", "statement": "s{i}", "label": "true"}}\n' for i in range(20_000)]
+    (tmp_path / "a.jsonl").write_text("".join(lines))
+    command = [sys.executable, "-P", "-m", "commands.main", "data", "add", "mine"]
+    both = [
+        subprocess.Popen(
+            [*command, str(tmp_path / "a.jsonl")], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        for _ in range(2)
+    ]
+    told = [process.communicate(timeout=120)[1].decode() for process in both]
+    assert sorted(process.returncode for process in both) == [0, 2]
+    failed = told[0] if both[0].returncode else told[1]
+    assert "another process is adding" in failed or "there is a dataset mine already" in failed
