@@ -83,7 +83,10 @@ def clear_errors(path: Path) -> Iterator[None]:
         if isinstance(error, sqlite3.OperationalError) and "locked" in text:
             hint = "another process has held it for long: end that one, or try again"
         elif "disk I/O error" in text or "full" in text:
-            hint = f"free some space (df -h {path.parent}); what is there can still be read"
+            hint = (
+                f"free some space (df -h {path.parent}), or set WB_HOME to another disk; "
+                "what is there can still be read"
+            )
         elif "not a database" in text or "malformed" in text:
             hint = (
                 f"move {path.name} aside; a new one is made (wb bookmark import brings an export)"

@@ -24,6 +24,7 @@ from sessions.job_folder import JobFolder
 from sessions.locks import HeldLock
 from sessions.paths import cannot_write, jobs_dir, make_private
 from sessions.redact import holds_secret
+from sessions.sweeping import sweep
 from sessions.version import wb_version
 
 _WB = ("-P", "-m", "commands.main")
@@ -55,6 +56,7 @@ def launch(
     environ = {**os.environ, **env}
     _refuse_secrets([*argv, title], environ)
     wanted = _checked_gpus(gpus)
+    sweep()
     folder = JobFolder(make_private(jobs_dir() / new_id()))
     lock = HeldLock(folder.alive)
     spec = {
@@ -72,7 +74,7 @@ def launch(
         **facts,
     }
     try:
-        write_json(folder.path / "spec.json", spec)
+        _write_spec(folder, spec)
         _supervise(folder, lock, cwd, {**environ, **_job_variables(folder, wanted)})
     finally:
         lock.release()
@@ -175,6 +177,15 @@ def _job_variables(folder: JobFolder, gpus: list[str]) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
     }
     return own | ({"CUDA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else {})
+
+
+def _write_spec(folder: JobFolder, spec: Mapping[str, Any]) -> None:
+    """Make the folder a job's; where the disk is full it goes, since nobody would know of it."""
+    try:
+        write_json(folder.path / "spec.json", spec)
+    except RecordError:
+        shutil.rmtree(folder.path, ignore_errors=True)
+        raise
 
 
 def _supervise(folder: JobFolder, lock: HeldLock, place: Path, env: Mapping[str, str]) -> None:

@@ -29,6 +29,7 @@ from sessions.plain_files import is_plain, is_there, names_in, open_plain
 from sessions.quarantine import quarantine
 from sessions.run_reader import STATES, Kind, RunReader, State, last_per_uid
 from sessions.shapes import RunState
+from sessions.sweeping import sweep
 
 # A power cut may cost this much of a run's predictions, which a resume then makes again.
 _SYNC_EVERY_S = 2.0
@@ -69,8 +70,19 @@ class Run(RunReader):
         Raises:
             RecordError: The home is full or read-only.
         """
-        path = runs_dir() / new_id()
-        make_private(path)
+        sweep()
+        path = make_private(runs_dir() / new_id())
+        try:
+            return cls._begin(path, config, key, kind, total)
+        except RecordError:
+            # A full disk: nobody would ever know of the folder, and its space is needed.
+            shutil.rmtree(path, ignore_errors=True)
+            raise
+
+    @classmethod
+    def _begin(
+        cls, path: Path, config: Mapping[str, Any], key: str, kind: Kind, total: int | None
+    ) -> Run:
         head = {"v": 1, "id": path.name, "kind": kind, "key": key, "created": now()}
         run = cls(path)
         run.set_state("running", total=total)

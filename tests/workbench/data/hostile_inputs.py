@@ -159,7 +159,7 @@ IMAGES: tuple[Case, ...] = (
     ),
     ("many-chunks.png", lambda: png(*[(b"tEXt", b"a\0b")] * 20_000), "ok"),
     ("too-large.png", lambda: png(size=(50_000, 50_000)), "too large|50000x50000"),
-    ("wrong-length.png", lambda: flipped(png(), 33, b"\x7f\xff\xff\xff"), "damaged|cut off"),
+    ("wrong-length.png", lambda: flipped(png(), 33, b"\x7f\xff\xff\xff"), "ok|damaged"),
     ("frames.gif", lambda: animation("GIF"), "ok"),
     ("frames.webp", lambda: animation("WEBP", 60), "ok"),
     ("frames.tif", lambda: animation("TIFF"), "ok"),
