@@ -46,7 +46,7 @@ class Wrapper:
         if self.cancelling or self.folder.cancel_request():
             self._finish("cancelled", exit_code=None, message="cancelled before it began")
             return
-        spec = self.folder.spec()
+        spec: dict[str, Any] = dict(self.folder.spec())
         began = time.time()
         try:
             process = subprocess.Popen(
