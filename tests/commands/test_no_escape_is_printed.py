@@ -151,6 +151,9 @@ class Connected(HostileEngine):
             return self.elsewhere().chat(messages, spec, decoding, **named)
         return super().chat(messages, spec, decoding, **named)
 
+    def stop(self, *_: Any, **__: Any) -> None:
+        pass
+
     def load(self, *_: Any, on_progress: Any = None, **__: Any) -> dict[str, Any]:
         if on_progress:
             on_progress(EVIL, 0.5)
