@@ -120,6 +120,45 @@ def show(run: str, errors: bool, uids: bool, limit: int, as_json: bool) -> None:
 
 
 @command.command()
+@_run
+@click.option(
+    "--metrics",
+    default="",
+    help="Text metrics by commas: coco_bleu, coco_rouge_l, cider, meteor, bertscore, distinct, "
+    "evaluate:NAME.  [all but the last and bertscore]",
+)
+@click.option(
+    "--bertscore-model",
+    default="",
+    metavar="MODEL",
+    help="A folder or a cached hub id; with bertscore.  [roberta-large]",
+)
+@_json
+def score(run: str, metrics: str, bertscore_model: str, as_json: bool) -> None:
+    """Make a run's figures again from its answers, with other metrics too.
+
+    Nothing is asked again. `evaluate:NAME` is a metric of the evaluate library: a folder with its
+    script, which runs, or one that the hub's cache holds. A metric that cannot be had here is
+    "–" with its reason.
+
+    \b
+    Example:
+      wb runs score last --metrics cider,meteor,bertscore --bertscore-model ./roberta-large
+    """
+    from sessions.runs import Run
+    from training.eval import rescore
+    from training.text_figures import USUAL, TextWish
+
+    wanted = tuple(name.strip() for name in metrics.split(",") if name.strip())
+    found = Run.open(run)
+    rescore(found, TextWish(wanted or USUAL.metrics, bertscore_model))
+    if as_json:
+        echo_json(document(found))
+    else:
+        _show(found)
+
+
+@command.command()
 @click.argument("first", shell_complete=complete_runs)
 @click.argument("second", shell_complete=complete_runs)
 @click.option("--flips", is_flag=True, help="Also the samples that one has right and one wrong.")

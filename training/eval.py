@@ -23,9 +23,11 @@ from training.metrics import compute_metrics
 from training.notes import all_failed, notes_of
 from training.progress import OnProgress, Reporter
 from training.stopping import StopFlag, stop_on_signals
+from training.text_figures import USUAL, TextWish
 from workbench.errors import UsageError
 from workbench.models.elsewhere import is_elsewhere
 from workbench.sample import Sample
+from workbench.scoring.text.registry import unknown
 
 if TYPE_CHECKING:
     from workbench.data.source import Source
@@ -240,13 +242,42 @@ def _finish(evaluation: Evaluation, run: Run, state: Any, reason: str) -> None:
     run.set_state(state, total=evaluation.total, reason="" if state == "done" else reason)
 
 
-def document(run: Run, *, total: int | None = None, state: str = "") -> dict[str, Any]:
+def rescore(run: Run, wish: TextWish) -> dict[str, Any]:
+    """Make a run's figures again from its `predictions.jsonl`, and keep them.
+
+    Args:
+        run: An evaluation.
+        wish: Which text metrics captions and explanations get beside the usual figures.
+
+    Returns:
+        What `metrics.json` holds from now on.
+
+    Raises:
+        UsageError: The run is no evaluation, or a name is no metric.
+        RecordError: Another process is writing the run, or it cannot be written.
+    """
+    if run.kind != "eval" or not run.config:
+        raise UsageError(f"run {run.id} is no evaluation", hint="see: wb runs list --kind eval")
+    if problem := unknown(wish.metrics):
+        raise UsageError(problem)
+    try:
+        found = document(run, wish=wish)
+        run.write_metrics(found)
+    finally:
+        run.close()
+    return found
+
+
+def document(
+    run: Run, *, total: int | None = None, state: str = "", wish: TextWish = USUAL
+) -> dict[str, Any]:
     """What `metrics.json` holds and `--json` prints, from the run's own files alone.
 
     Args:
         run: An evaluation.
         total: Samples that there were to be; as the run says where not given.
         state: How it ends; as the run says where not given.
+        wish: Which text metrics captions and explanations get.
     """
     config = run.config
     figures = compute_metrics(
@@ -254,6 +285,7 @@ def document(run: Run, *, total: int | None = None, state: str = "") -> dict[str
         task=str(config.get("task", "other")),
         labels=tuple(config.get("labels") or ()),
         positive=config.get("positive") or None,
+        wish=wish,
     )
     figures["counts"]["total"] = run.progress()[1] if total is None else total
     return {

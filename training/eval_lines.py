@@ -115,6 +115,8 @@ def _head(prompter: Prompter, sample: Sample) -> dict[str, Any]:
     head: dict[str, Any] = {"uid": sample.uid, "target": sample.label}
     if prompter.task in ("question", "caption") and sample.references:
         head["references"] = list(sample.references)
+    if sample.explanations:
+        head["explanations"] = list(sample.explanations)
     kind = sample.metadata.get("kind")
     if isinstance(kind, str) and kind:
         head["kind"] = kind

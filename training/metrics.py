@@ -12,7 +12,10 @@ Counting, said once and held everywhere:
 - Where samples belong to groups (NLVR2: the pairs of one sentence) `consistency` is the share of
   groups that are right throughout; a failed sample makes its group wrong, and
   `consistency_answered` leaves failed ones out, as `accuracy_answered` does.
-- Captions have BLEU-4 and ROUGE-L over the answered ones and no accuracy.
+- Captions have BLEU-4, ROUGE-L and the metrics of `training.text_figures` over the answered ones,
+  and no accuracy.
+- Explanations are scored where the data has some and the model gave some: over all answered
+  samples (`explanation/cider`) and over those whose label was right (`explanation_right/cider`).
 - A figure of nothing has no value and says why; nothing is not zero.
 - Samples are taken in the order of their UIDs: no interval depends on the order of the lines.
   Where samples share an image, a sentence or a set, intervals are over those clusters.
@@ -32,6 +35,7 @@ from sessions.compare import accuracy, proportion
 from sessions.estimate import Estimate, undefined
 from sessions.verdict import is_right, is_truncated
 from training.consistency import consistency
+from training.text_figures import USUAL, TextWish, caption_figures, explanation_figures
 from workbench.scoring.statistics import auroc, bootstrap, mean, ratio
 from workbench.scoring.vqa_text import exact_match, vqa_accuracy
 
@@ -76,6 +80,7 @@ def compute_metrics(
     task: str,
     labels: Sequence[str] = (),
     positive: str | None = None,
+    wish: TextWish = USUAL,
 ) -> dict[str, Any]:
     """`{"metrics", "counts", "confusion", "per_label"}` of a run.
 
@@ -84,6 +89,7 @@ def compute_metrics(
         task: Of the dataset.
         labels: Its closed set of labels, empty where open.
         positive: The label whose scores give the AUROC; for two labels it can be told.
+        wish: Which text metrics captions and explanations get.
     """
     lines = last_lines(predictions)
     answered = [line for line in lines if not line.get("error")]
@@ -98,10 +104,11 @@ def compute_metrics(
     if unlabelled:
         counts["unlabelled"] = unlabelled
     if task == "caption":
-        metrics, extra = _caption_metrics(answered), {}
+        metrics, extra = _caption_metrics(answered) | caption_figures(answered, wish), {}
     else:
         metrics, extra = _label_metrics(lines, answered, task, labels)
         metrics |= _score_metrics(answered, labels, positive)
+        metrics |= explanation_figures(answered, wish)
     metrics |= _speed(answered)
     return {
         "metrics": {name: estimate.to_json() for name, estimate in metrics.items()},

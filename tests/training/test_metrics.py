@@ -199,7 +199,7 @@ def test_captions_have_bleu_and_rouge_and_no_accuracy():
         line(0, "a red circle", "a red circle", task="caption", references=["a red circle"]),
     ]
     metrics = compute_metrics(lines, task="caption")["metrics"]
-    assert set(metrics) == {"bleu4", "rouge_l"}
+    assert {"bleu4", "rouge_l"} <= set(metrics) and "accuracy" not in metrics
     assert metrics["rouge_l"]["value"] == 1.0
 
 
