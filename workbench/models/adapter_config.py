@@ -18,7 +18,7 @@ from typing import Any
 from workbench.errors import ModelError
 from workbench.models.loading import explained
 
-PATTERN_S = 2.0
+PATTERN_S = 5.0
 _LONGEST = 10_000  # characters of a pattern
 _PLAIN = re.compile(r"[\w.-]*")
 # Strings that PEFT matches against the whole name of each module.
