@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 
 from textual.app import App
 
 from workbench.app.engine_service import EngineState
+from workbench.app.services import Call
 from workbench.app.state import BenchState
+from workbench.app.tasks import Tasks
 from workbench.app.widgets.text_panel import ErrorPanel
 from workbench.config import Settings
 from workbench.models.spec import ModelSpec
@@ -27,6 +30,17 @@ class Host(App):
         self.opened, self.copied, self.jobs, self.failures, self.went = [], [], [], [], []
         self.spec = ModelSpec()
         self._engine = engine
+        self.tasks = Tasks(lambda error: self.failures.append(error))
+
+    def call_soon(self, function, *args, **named):
+        if self.is_running:
+            self.post_message(Call(partial(function, *args, **named)))
+
+    def on_call(self, call):
+        call.function()
+
+    def on_unmount(self):
+        self.tasks.close()
 
     def on_mount(self):
         self.push_screen(self.place)

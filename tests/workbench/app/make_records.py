@@ -7,7 +7,9 @@ import random
 from sessions.runs import Run
 
 
-def predictions(count, *, right=0.85, seed=1, unparsed=3, failed=1, labels=("true", "false")):
+def predictions(
+    count, *, right=0.85, seed=1, unparsed=3, failed=1, labels=("true", "false"), uids=()
+):
     """Lines as an evaluation writes them."""
     draw = random.Random(seed)
     for i in range(count):
@@ -15,7 +17,7 @@ def predictions(count, *, right=0.85, seed=1, unparsed=3, failed=1, labels=("tru
         other = [label for label in labels if label != target]
         said = target if draw.random() < right else draw.choice(other)
         line = {
-            "uid": f"demo/test/{i}",
+            "uid": uids[i] if uids else f"demo/test/{i}",
             "text": f"{said.capitalize()}. The left image shows {draw.randint(1, 4)} red circles "
             "and no square beside them.",
             "label": said,

@@ -81,7 +81,7 @@ class Many(Looking):
             more = shot_flags(replace(wish, count=0)) if wish else ()
             return grid_argv(sample.uid, typed, present, knobs, text, system or None, more)
 
-        return Prompt(sample.uid, text, build, argv)
+        return Prompt(sample, text, build, argv)
 
     # -- the grid --------------------------------------------------------------------------
 
@@ -206,7 +206,7 @@ class Many(Looking):
             if chosen.question is not None and chosen.record is not None:
                 self._show_answer(chosen.question, chosen.record)
 
-        self.app.push_screen(SideBySide(sample.uid, draft.text, (here, other), build), closed)
+        self.app.push_screen(SideBySide(sample, draft.text, (here, other), build), closed)
 
 
 def ask_about(

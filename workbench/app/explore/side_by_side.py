@@ -13,7 +13,7 @@ from rich.style import Style
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, VerticalScroll
+from textual.containers import Container, Horizontal, VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -24,6 +24,7 @@ from workbench.app.explore.sweep import Chosen
 from workbench.app.lists.draw import SPINNER
 from workbench.app.lists.palette import Palette
 from workbench.app.widgets.footer import BenchFooter
+from workbench.app.widgets.image_view import ImageView
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from workbench.engine.ask import Question
     from workbench.engine.sweep import Sweep
     from workbench.models.spec import ModelSpec
+    from workbench.sample import Sample
 
 
 class SideBySide(Screen[Chosen]):
@@ -45,7 +47,8 @@ class SideBySide(Screen[Chosen]):
     DEFAULT_CSS = """
     SideBySide { background: $background; }
     SideBySide .title { height: auto; max-height: 3; padding: 0 1; }
-    SideBySide #sides { layout: horizontal; height: 1fr; }
+    SideBySide ImageView { width: 30%; margin: 0 1; }
+    SideBySide #sides { layout: horizontal; width: 1fr; height: 1fr; }
     SideBySide .side {
         width: 1fr; height: 100%; padding: 0 1;
         border: round $panel; border-title-color: $text-muted;
@@ -66,7 +69,7 @@ class SideBySide(Screen[Chosen]):
 
     def __init__(
         self,
-        uid: str,
+        sample: Sample,
         words: str,
         specs: tuple[ModelSpec, ModelSpec],
         build: Callable[[ModelSpec], Question],
@@ -74,13 +77,13 @@ class SideBySide(Screen[Chosen]):
         """Begin.
 
         Args:
-            uid: The sample.
+            sample: Whose images stand beside the answers.
             words: The user's turn, for the title.
             specs: Whom to ask.
             build: The question; called in a worker.
         """
         super().__init__()
-        self.uid, self.words, self.specs, self._build = uid, words, specs, build
+        self.sample, self.words, self.specs, self._build = sample, words, specs, build
         self.chosen = Chosen()
         self.side = 0
         self.asker: GridAsker | None = None
@@ -95,10 +98,12 @@ class SideBySide(Screen[Chosen]):
     def compose(self) -> ComposeResult:
         """What was asked, the two answers, what came of it."""
         yield Static("", id="asked", classes="title", markup=False)
-        with Container(id="sides"):
-            for side in (0, 1):
-                with VerticalScroll(id=f"side-{side}", classes="side", can_focus=False):
-                    yield Static("", id=f"text-{side}", markup=False)
+        with Horizontal():
+            yield ImageView(cast("WbApp", self.app).settings.images)
+            with Container(id="sides"):
+                for side in (0, 1):
+                    with VerticalScroll(id=f"side-{side}", classes="side", can_focus=False):
+                        yield Static("", id=f"text-{side}", markup=False)
         yield Static("", id="outcome", classes="title", markup=False)
         yield BenchFooter()
 
@@ -108,9 +113,10 @@ class SideBySide(Screen[Chosen]):
             cast("WbApp", self.app), planned=self._planned, heard=self._heard, ended=self._ended
         )
         title = Text()
-        title.append(clean(self.uid, newlines=False), "bold")
+        title.append(clean(self.sample.uid, newlines=False), "bold")
         title.append("  " + clean(" ".join(self.words.split())), "dim")
         self.query_one("#asked", Static).update(title)
+        self.query_one(ImageView).show(self.sample)
         self.set_interval(0.15, self._spin)
         self.action_again()
 

@@ -15,6 +15,7 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
@@ -24,6 +25,7 @@ from workbench.app.explore.sweep_axes import Typed
 from workbench.app.explore.sweep_form import SweepForm, WholeAnswer
 from workbench.app.lists.draw import SPINNER
 from workbench.app.widgets.footer import BenchFooter
+from workbench.app.widgets.image_view import ImageView
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from workbench.app.app import WbApp
     from workbench.engine.ask import Question
     from workbench.engine.sweep import Sweep
+    from workbench.sample import Sample
 
 
 _ROOMY = 32  # lines at which form and answers stand together
@@ -41,13 +44,13 @@ class Prompt:
     """What the grid is about.
 
     Attributes:
-        uid: The sample.
+        sample: Whose images stand beside the answers.
         words: The user's turn as it stands, for the title.
         build: The question of a cell, from the values of all fields; called in a worker.
         argv: The `wb prompt` line of a form.
     """
 
-    uid: str
+    sample: Sample
     words: str
     build: Callable[[dict[str, Any]], Question]
     argv: Callable[[Typed], list[str]]
@@ -79,10 +82,21 @@ class SweepScreen(Screen[Chosen]):
         "cursor."
     )
     HELP_TITLE = "Grid"
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+        (0, "-short"),
+        (_ROOMY, "-tall"),
+    ]
     DEFAULT_CSS = """
     SweepScreen { background: $background; }
     SweepScreen #sweep-title { height: 1; padding: 0 1; }
     SweepScreen.-folded SweepForm { display: none; }
+    SweepScreen #sweep-body { layout: horizontal; height: 1fr; }
+    SweepScreen ImageView { width: 30%; margin: 0 1; }
+    /* Narrow: above form and answers where there is height, else above the answers alone. */
+    SweepScreen.-narrow #sweep-body { layout: vertical; }
+    SweepScreen.-narrow ImageView { width: 100%; height: 12; margin: 0; }
+    SweepScreen.-narrow.-short ImageView { display: none; }
+    SweepScreen.-narrow.-short.-folded ImageView { display: block; height: 7; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Ask / open", id="sweep.open"),
@@ -106,8 +120,11 @@ class SweepScreen(Screen[Chosen]):
     def compose(self) -> ComposeResult:
         """Title, form, grid, keys."""
         yield Static("", id="sweep-title", markup=False)
-        yield SweepForm(self.chosen.fields)
-        yield AnswerGrid(id="answers")
+        with Container(id="sweep-body"):
+            yield ImageView(cast("WbApp", self.app).settings.images)
+            with Vertical():
+                yield SweepForm(self.chosen.fields)
+                yield AnswerGrid(id="answers")
         yield BenchFooter()
 
     def on_mount(self) -> None:
@@ -115,6 +132,7 @@ class SweepScreen(Screen[Chosen]):
         self.asker = GridAsker(
             cast("WbApp", self.app), planned=self._planned, heard=self._heard, ended=self._ended
         )
+        self.query_one(ImageView).show(self.prompt.sample)
         self.set_interval(0.15, self._spin)
         self._title()
 
@@ -221,7 +239,7 @@ class SweepScreen(Screen[Chosen]):
         line = Text(no_wrap=True, overflow="ellipsis")
         if self.asking:
             line.append(f"{SPINNER[self._turn % len(SPINNER)]} ", "bold")
-        line.append(f"{clean(self.prompt.uid, newlines=False)}  ", "bold")
+        line.append(f"{clean(self.prompt.sample.uid, newlines=False)}  ", "bold")
         if tiles:
             failed = sum(tile.state == "failed" for tile in tiles)
             texts = {tile.text for tile in tiles if tile.state == "done"}

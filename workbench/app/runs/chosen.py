@@ -19,6 +19,7 @@ from workbench.app.runs.confusion import ConfusionMatrix
 from workbench.app.runs.deeds import RunDeeds
 from workbench.app.runs.figures import MetricsPanel, RunHead
 from workbench.app.runs.messages import AnswerRead, PredictionsRead
+from workbench.app.runs.picture import RunPicture
 from workbench.app.runs.reading import PredictionFile, Row, RunSummary, Tally, View
 from workbench.app.runs.sample_table import ViewBar
 from workbench.text import clean
@@ -41,16 +42,20 @@ class ChosenRun(RunDeeds):
         if run is None:
             self._file = None
             self.samples.clear("Choose a run")
-            self.query_one("#answer", Static).update("")
+            self._clear_answer()
             return
         if old is None or (old.id, old.predictions) != (run.id, run.predictions):
             self._file = PredictionFile(run.predictions)
             self._tally, self._cell = Tally(), None
             self.set_reactive(RunDeeds.view, "errors")
             self.samples.clear("Reading…")
-            self.query_one("#answer", Static).update("")
+            self._clear_answer()
         self._draw_figures()
         self._read_predictions(run, self._file, self.view, self._cell)
+
+    def _clear_answer(self) -> None:
+        self.query_one("#answer", Static).update("")
+        self.query_one(RunPicture).show_uid(None)
 
     def _draw_figures(self) -> None:
         if self.run is not None:
@@ -125,6 +130,7 @@ class ChosenRun(RunDeeds):
     def _sample_moved(self) -> None:
         row = self.samples.row
         if row is not None and self._file is not None:
+            self.query_one(RunPicture).show_uid(row.uid)
             self._read_answer(self._file, row)
 
     @work(thread=True, group="runs-answer", exclusive=True, exit_on_error=False)
@@ -135,6 +141,9 @@ class ChosenRun(RunDeeds):
 
     @on(AnswerRead)
     def _answer_read(self, event: AnswerRead) -> None:
+        row = self.samples.row
+        if row is None or row.uid != event.row.uid:
+            return  # the cursor has gone on, and the picture with it
         text = Text()
         text.append(clean(event.row.uid, newlines=False), style="bold")
         scores = event.line.get("scores")

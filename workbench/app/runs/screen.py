@@ -12,7 +12,7 @@ from typing import ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Vertical, VerticalScroll
+from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.widgets import Footer, Static
 from textual.worker import get_current_worker
 
@@ -23,6 +23,7 @@ from workbench.app.runs.comparison import ComparePanel, slim
 from workbench.app.runs.confusion import ConfusionMatrix
 from workbench.app.runs.figures import MetricsPanel, RunHead
 from workbench.app.runs.messages import Compared, RunsRead
+from workbench.app.runs.picture import RunPicture
 from workbench.app.runs.reading import RunSummary
 from workbench.app.runs.run_table import RunTable
 from workbench.app.runs.sample_table import SampleTable, ViewBar
@@ -85,7 +86,9 @@ class RunsScreen(ChosenRun):
                     samples.border_title = "Samples"
                     yield ViewBar(widget_id="views")
                     yield SampleTable(widget_id="samples")
-                yield Static(id="answer")
+                with Horizontal(id="run-sample"):
+                    yield RunPicture(self.bench.settings.images, id="run-picture")
+                    yield Static(id="answer")
             yield ComparePanel(widget_id="compare")
         yield Footer()
 
