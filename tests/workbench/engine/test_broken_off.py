@@ -12,6 +12,8 @@ from sessions.exporting import to_markdown
 from sessions.records import PromptRecord
 from sessions.session_log import current_session
 from tests.workbench.app.explore_bench import bench
+from workbench.app.widgets.footer import key_that_restarts
+from workbench.app.widgets.header import BenchHeader
 from workbench.config import set_setting
 from workbench.data.source import get_sample
 from workbench.engine.ask import Question, ask, question_of
@@ -116,6 +118,7 @@ async def test_the_bench_keeps_it_and_names_the_key_that_starts_the_engine_again
         await b.until(lambda: not b.explore.asking)
         await b.settle()
         await b.press("escape")
+        assert key_that_restarts(b.explore.query_one(BenchHeader)) == "F7"
         await b.shows("the engine died", "what was said is on record", "F7 starts it again")
         record = recorded()
         assert [earlier.record for earlier in b.explore.earlier] == [record]
