@@ -6,7 +6,7 @@ import pytest
 
 from tests.workbench.app.explore_bench import Bench, bench
 from workbench.app.explore.gallery import _GUTTER, GalleryScreen
-from workbench.app.explore.rows import RunView
+from workbench.app.explore.rows import view_of_run
 from workbench.app.explore.tiles import wrapped
 from workbench.data.source import open_source
 
@@ -54,8 +54,11 @@ async def test_the_sentence_stands_below_the_name():
 
 async def test_right_and_wrong_have_their_sign_and_the_colours_of_the_theme():
     async with bench((160, 44)) as b:
-        said = {f"demo/test/{n:06}": ("True", n == 0, None) for n in range(2)}
-        b.explore.run_view = RunView("r", "run r", said)
+        lines_of_run = [
+            {"uid": f"demo/test/{n:06}", "label": label, "target": "False"}
+            for n, label in enumerate(("False", "True"))
+        ]
+        b.explore.run_view = view_of_run("r", "run r", lines_of_run)
         await b.press("G")
         await b.shows("000003", "✓", "✗", "·")
         assert isinstance(b.app.screen, GalleryScreen)
