@@ -8,6 +8,7 @@ import click
 
 from commands.completing import complete_datasets
 from commands.data_hub import cache, mode, verify
+from commands.data_table import echo_understood
 from commands.printing import echo_json, echo_table
 
 _TASKS = ["statement", "entailment", "question", "caption", "classification", "other"]
@@ -58,12 +59,14 @@ def info(dataset: str, as_json: bool) -> None:
     Example:
       wb data info demo
     """
-    from workbench.data.describing import describe_dataset
+    from workbench.data.describing import describe_dataset, understood
+    from workbench.prompts.preview import preview
     from workbench.text import clean
 
     body = describe_dataset(dataset)
+    table = understood(dataset, preview)
     if as_json:
-        echo_json(body)
+        echo_json(body | {"understood": table.to_json() if table else None})
         return
     for key in ("name", "description", "task", "where", "licence", "kind", "error"):
         if body.get(key):
@@ -86,6 +89,8 @@ def info(dataset: str, as_json: bool) -> None:
             click.echo(clean(f"{'images in':<12} {split}: {root}", newlines=False))
         for note in facts.get("notes", ()):
             click.echo(clean(f"{'note':<12} {split}: {note}", newlines=False))
+    if table is not None:
+        echo_understood(table)
 
 
 @command.command()
@@ -117,8 +122,11 @@ def info(dataset: str, as_json: bool) -> None:
 @click.option("--licence", help="The data's licence.")
 @click.option("--like", help="A known layout: nlvr2, esnlive, vqa, ...")
 @click.option("--replace", is_flag=True, help="In the place of a dataset of that name.")
+@click.option("--allow-missing", is_flag=True, help="Add it though not one image is there.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def add(name: str, files: tuple[str, ...], as_json: bool, **options: Any) -> None:
+def add(
+    name: str, files: tuple[str, ...], allow_missing: bool, as_json: bool, **options: Any
+) -> None:
     """Make one's own CSV, TSV, JSON, Parquet or folder of images a dataset.
 
     FILES may be written SPLIT=FILE; otherwise a split is called as its file. What is not given
@@ -137,23 +145,38 @@ def add(name: str, files: tuple[str, ...], as_json: bool, **options: Any) -> Non
     """
     from workbench.data.adding import add as add_table
     from workbench.data.describing import try_samples
+    from workbench.data.mapping import TableMapping
+    from workbench.data.understood import Understood, check_images, understand
+    from workbench.prompts.preview import preview
     from workbench.text import clean
 
-    added = add_table(name, list(files), **_wishes(options))
+    tables: list[Understood] = []
+    guesses: list[str] = []
+
+    def check(mapping: TableMapping) -> None:
+        tables.append(understand(mapping, preview))
+        if not allow_missing:
+            check_images(tables[0], name)
+
+    wishes = _wishes(options) | {"guesses": guesses}
+    try:
+        added = add_table(name, list(files), check=check, **wishes)
+    finally:
+        for guess in guesses:
+            click.echo(clean(f"taken  {guess}", newlines=False), err=True)
+    table = tables[0] if tables else None
     tried, problems = try_samples(name)
     if as_json:
         facts = {"bad": added.bad, "guessed": list(added.guessed), "problems": problems}
-        facts["notes"] = added.notes
+        facts |= {"notes": added.notes, "understood": table.to_json() if table else None}
         echo_json(added.info.to_json() | facts | {"mapping": str(added.path)})
         return
-    for guess in added.guessed:
-        click.echo(clean(f"taken  {guess}", newlines=False), err=True)
     splits = ", ".join(f"{s} {_count(n)}" for s, n in added.info.splits.items())
     click.echo(clean(f"{name}: {splits} samples", newlines=False))
+    if table is not None:
+        echo_understood(table)
     for note in added.notes:
         click.echo(clean(f"note   {note}", newlines=False), err=True)
-    if added.bad:
-        click.echo(f"{added.bad} rows cannot be read; they are kept with their error", err=True)
     if problems:
         click.echo(f"{len(problems)} of {tried} samples tried have a problem:", err=True)
         for uid, problem in list(problems.items())[:3]:

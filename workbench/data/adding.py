@@ -9,14 +9,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from workbench.data.filling import Wishes, fill
 from workbench.data.filters import parse_filter
-from workbench.data.folders import find_splits
+from workbench.data.folders import find_splits, passed_over
 from workbench.data.known.joined import JoinedFile
 from workbench.data.mapping import SplitFile, TableMapping, check_name, mapping_path, save_mapping
 from workbench.data.naming import named_file
@@ -81,16 +81,31 @@ def add(
     *,
     like: str | None = None,
     replace: bool = False,
+    check: Callable[[TableMapping], None] | None = None,
     **wishes: Any,
 ) -> Added:
-    """As `add_dataset`, with all that it found out. Raises the same."""
+    """As `add_dataset`, with all that it found out. Raises the same.
+
+    Args:
+        name: See `add_dataset`, and so the others.
+        file: ...
+        like: ...
+        replace: ...
+        check: Told the mapping before it is saved; what it raises keeps it from being saved. Not
+            for a dataset of a hub.
+        **wishes: ... A list under `guesses` is filled as guesses are made, also where adding fails.
+    """
     with _one_at_a_time(check_name(name)):
         _check_free(name, replace)
-        return _add(name, file, like, wishes)
+        return _add(name, file, like, wishes, check)
 
 
 def _add(
-    name: str, file: str | Path | Sequence[str | Path], like: str | None, wishes: dict[str, Any]
+    name: str,
+    file: str | Path | Sequence[str | Path],
+    like: str | None,
+    wishes: dict[str, Any],
+    check: Callable[[TableMapping], None] | None,
 ) -> Added:
     files = [file] if isinstance(file, (str, Path)) else list(file)
     if any(str(one).startswith("hub:") for one in files):
@@ -128,6 +143,10 @@ def _add(
         wish.guesses.append(f"its images alone: its tables look like --like {' or '.join(fits)}")
     mapping, bad = _count(mapping)
     mapping = _note(mapping) if mapping.recipe else mapping
+    if (folder := named_file(files[0])[1]).is_dir():
+        mapping = dataclasses.replace(mapping, passed_over=passed_over(folder, mapping))
+    if check is not None:
+        check(mapping)
     path = save_mapping(mapping)
     return Added(info_of(mapping), mapping, path, bad, tuple(wish.guesses))
 
@@ -140,13 +159,15 @@ def _by_preset(
     if not chosen:
         return files, wishes
     if not like:
-        wishes = {**wishes, "guesses": [f"layout: {chosen}"]}
+        wishes.setdefault("guesses", []).append(
+            f"layout: {chosen} (the folder is added by its name)"
+        )
     try:
         return apply_preset(chosen, files, wishes)
     except DataError as error:
         if like or error.kind != "other_layout":
             raise
-        del wishes["guesses"]
+        wishes["guesses"].pop()
         return files, wishes  # a folder that only shares its name with a layout
 
 

@@ -8,6 +8,8 @@ from sessions.redact import redacted
 from workbench.data.permutation import draw
 from workbench.data.registry import DatasetInfo, find_dataset
 from workbench.data.source import open_source
+from workbench.data.table import TableDataset
+from workbench.data.understood import Prompt, Understood, understand
 from workbench.errors import DataError, ImageError, UnknownName
 
 TRIED = 20  # samples that are read whole after a dataset was added
@@ -41,6 +43,21 @@ def describe_dataset(name: str) -> dict[str, Any]:
             details[split]["images_in"] = list(roots)
         body["splits"][split] = source.length
     return redacted(body | {"split_details": details})
+
+
+def understood(name: str, prompt: Prompt | None = None) -> Understood | None:
+    """The tables of a dataset's splits; `None` for one that is made, or of a hub, or damaged.
+
+    Raises `UnknownName`.
+    """
+    dataset = find_dataset(name)
+    if not isinstance(dataset, TableDataset):
+        return None
+    try:
+        mapping = dataset.mapping()
+        return understand(mapping, prompt) if mapping.kind != "hub" else None
+    except DataError:
+        return None  # `describe_dataset` says why
 
 
 def try_samples(name: str, count: int = TRIED) -> tuple[int, dict[str, str]]:

@@ -12,12 +12,15 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from sessions.json_line import load_json
 from sessions.plain_files import read_plain
 from workbench.data.images import EXTENSIONS
 from workbench.errors import DataError
+
+if TYPE_CHECKING:
+    from workbench.data.mapping import TableMapping
 
 MAX_LISTING = 2**30  # bytes of a kept listing; a million images take a tenth
 SPLIT_NAMES = ("train", "training", "val", "valid", "validation", "dev", "test", "testing")
@@ -120,6 +123,31 @@ def find_splits(root: Path) -> dict[str, Path]:
     if below and all(p.name.lower() in SPLIT_NAMES for p in below):
         return {p.name: p for p in below}
     return {}
+
+
+MAX_PASSED_OVER = 1000  # names that are kept of what a folder holds beside its samples
+_DEEP = 2  # folders below the one that was added that are looked into for them
+
+
+def passed_over(root: Path, mapping: TableMapping) -> tuple[str, ...]:
+    """The files of an added folder that are read as nothing, as paths under it, sorted.
+
+    An image is one of them where images are the samples and it lies in no split. Hidden files
+    are not told of.
+    """
+    used = {path for part in mapping.files for path in (part.path, *part.beside.values())}
+    splits = [Path(part.path) for part in mapping.files] if mapping.kind == "folder" else [root]
+    found: list[str] = []
+    for folder, below, names in os.walk(root):
+        here = Path(folder)
+        level = len(here.relative_to(root).parts)
+        below[:] = sorted(n for n in below if not n.startswith(".")) if level < _DEEP else []
+        inside = any(here.is_relative_to(split) for split in splits)
+        for name in sorted(names):
+            image = name.lower().endswith(EXTENSIONS) and inside
+            if not (name.startswith(".") or image or str(here / name) in used):
+                found.append((here / name).relative_to(root).as_posix())
+    return tuple(found[:MAX_PASSED_OVER])
 
 
 def _stamp(head: bytes) -> str:

@@ -21,7 +21,7 @@ from workbench.errors import DataError, UsageError
 from workbench.sample import Task
 
 VERSION = 2
-_LISTS = ("labels", "references", "explanations", "images", "metadata")
+_LISTS = ("labels", "references", "explanations", "images", "metadata", "passed_over")
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
 
 
@@ -70,6 +70,7 @@ class TableMapping:
         metadata: Columns kept beside; "*" for all that are not mapped.
         fetch: Images at URLs may be fetched when their pixels are needed.
         recipe: The known layout that joins the files into rows; see `workbench.data.known`.
+        passed_over: Files of the folder that was added which are read as nothing, by name.
     """
 
     name: str
@@ -93,6 +94,7 @@ class TableMapping:
     description: str = ""
     licence: str = ""
     recipe: str = ""
+    passed_over: tuple[str, ...] = ()
 
     def root_of(self, part: SplitFile) -> str:
         """The folder that the images of a file lie in; empty for files that are elsewhere."""
@@ -113,7 +115,7 @@ class TableMapping:
     def meaning(self) -> str:
         """Hex digest of all that decides what a sample is, places and counts left out."""
         body = dataclasses.asdict(self)
-        for place in ("files", "image_root", "fetch", "description", "licence"):
+        for place in ("files", "image_root", "fetch", "description", "licence", "passed_over"):
             del body[place]
         if not self.recipe:
             del body["recipe"]

@@ -127,7 +127,7 @@ def fitting_presets(folder: Path) -> list[str]:
 
 def _said(wishes: dict[str, Any]) -> dict[str, Any]:
     default = (None, "", (), [], ReadOptions())
-    return {key: value for key, value in wishes.items() if value not in default}
+    return {k: value for k, value in wishes.items() if value not in default or k == "guesses"}
 
 
 def _apply_recipe(

@@ -1,0 +1,55 @@
+"""How `wb data add` and `wb data info` print what a dataset was understood as."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from commands.printing import echo_table
+
+if TYPE_CHECKING:
+    from workbench.data.understood import SplitTable, Understood
+
+_HEADERS = ("SPLIT", "ROWS", "WITH ID", "TEXT", "LABEL", "IMAGE")
+
+
+def echo_understood(understood: Understood) -> None:
+    """Print the table and one prompt per split on stdout, the warnings on stderr."""
+    from workbench.text import clean
+
+    echo_table(_HEADERS, [_row(table) for table in understood.splits])
+    for table in understood.splits:
+        if prompt := table.prompt:
+            click.echo(clean(f"prompt of {prompt['uid']} ({prompt['template']}):", newlines=False))
+            words = prompt["text"] or f"none: {prompt['error']}"
+            click.echo("\n".join(f"  {line}" for line in clean(words).split("\n")))
+    for warning in understood.warnings:
+        click.echo(clean(f"warning: {warning}", newlines=False), err=True)
+
+
+def _row(table: SplitTable) -> tuple[str, ...]:
+    texts = ", ".join(f"{role} {count:,}" for role, count in table.texts.items()) or "–"
+    return (
+        table.split,
+        f"{table.rows:,}",
+        f"{table.ids:,}",
+        texts,
+        _labels(table),
+        _images(table),
+    )
+
+
+def _labels(table: SplitTable) -> str:
+    if not table.labels:
+        return "0"
+    words = ", ".join(f"{word} {count:,}" for word, count in table.commonest)
+    left = table.different - len(table.commonest)
+    return f"{table.labels:,}: {words}" + (f", {left:,} more" if left else "")
+
+
+def _images(table: SplitTable) -> str:
+    if not table.images:
+        return "0"
+    words = f"{table.found:,} found, {table.missing:,} missing"
+    return words + (f", {table.at_urls:,} at URLs" if table.at_urls else "")

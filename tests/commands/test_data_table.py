@@ -1,0 +1,88 @@
+"""What `wb data add` and `wb data info` say of the data: a table over every row."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from commands.data import command
+from tests.workbench.data.tables import write_pictures
+from workbench.data.registry import dataset_info
+from workbench.errors import DataError, UnknownName
+
+
+def data(*args: str) -> Result:
+    return CliRunner().invoke(command, list(args), catch_exceptions=False)
+
+
+def table(folder: Path, pictures: int, rows: int = 50) -> str:
+    """A table of `rows`, of whose pictures the first so many are there."""
+    lines = [f"k{i},what {i}?,{'yes' if i % 5 else 'no'},img/{i}.png\n" for i in range(rows)]
+    (folder / "test.csv").write_text("id,question,answer,image\n" + "".join(lines))
+    write_pictures(folder, [f"img/{i}.png" for i in range(pictures)])
+    return str(folder / "test.csv")
+
+
+def test_the_table_counts_every_row_and_looks_for_every_image(tmp_path: Path):
+    result = data("add", "mine", table(tmp_path, pictures=48))
+    assert result.exit_code == 0
+    rows = [line.split() for line in result.stdout.splitlines()]
+    assert rows[1] == ["SPLIT", "ROWS", "WITH", "ID", "TEXT", "LABEL", "IMAGE"]
+    assert " ".join(rows[2]) == "test 50 50 question 50 50: yes 40, no 10 48 found, 2 missing"
+    assert "warning: test: 2 of 50 images are missing" in result.stderr
+    assert str(tmp_path / "img/48.png") in result.stderr
+
+
+def test_the_table_ends_with_a_rendered_prompt(tmp_path: Path):
+    result = data("add", "mine", table(tmp_path, pictures=50))
+    assert "prompt of mine/test/k0 (question/short):\n" in result.stdout
+    assert "  [image img/0.png]\n  what 0? Answer in a word or a phrase.\n" in result.stdout
+    assert data("info", "mine").stdout.endswith("  what 0? Answer in a word or a phrase.\n")
+
+
+def test_the_document_carries_what_the_table_says(tmp_path: Path):
+    body = json.loads(data("add", "mine", table(tmp_path, pictures=48), "--json").stdout)
+    split = body["understood"]["splits"]["test"]
+    assert (split["rows"], split["ids"], split["texts"]) == (50, 50, {"question": 50})
+    assert (split["labels"], split["commonest"]) == (50, [["yes", 40], ["no", 10]])
+    assert (split["images"], split["found"], split["missing"]) == (50, 48, 2)
+    assert split["prompt"]["text"].startswith("[image img/0.png]\nwhat 0?")
+    assert len(body["understood"]["warnings"]) == 1
+    assert json.loads(data("info", "mine", "--json").stdout)["understood"] == body["understood"]
+
+
+def test_a_zero_is_a_warning(tmp_path: Path):
+    (tmp_path / "a.csv").write_text("id,question,answer\n1,what?,\n2,who?,\n")
+    result = data("add", "mine", str(tmp_path / "a.csv"))
+    assert "warning: a: 0 of 2 rows have a label" in result.stderr
+    assert "warning: a: 0 of 2 rows have an image" in result.stderr
+
+
+def test_files_of_a_folder_that_are_read_as_nothing_are_named(tmp_path: Path):
+    write_pictures(tmp_path / "f", ["train/1.png", "test/2.png", "stray.png"])
+    (tmp_path / "f/notes.txt").write_text("x")
+    result = data("add", "mine", str(tmp_path / "f"))
+    assert "warning: 2 files passed over: notes.txt, stray.png" in result.stderr
+    body = json.loads(data("info", "mine", "--json").stdout)
+    assert body["understood"]["passed_over"] == ["notes.txt", "stray.png"]
+
+
+def test_a_dataset_without_any_of_its_images_is_not_added(tmp_path: Path):
+    path = table(tmp_path, pictures=0)
+    with pytest.raises(DataError, match="all 50 images are missing") as caught:
+        data("add", "mine", path)
+    assert caught.value.exit_code == 1
+    assert "--allow-missing" in caught.value.hint
+    with pytest.raises(UnknownName):
+        dataset_info("mine")
+    assert data("add", "mine", path, "--allow-missing").exit_code == 0
+
+
+def test_what_was_guessed_is_said_where_adding_fails(tmp_path: Path):
+    path = table(tmp_path, pictures=0)
+    result = CliRunner().invoke(command, ["add", "mine", path])
+    assert isinstance(result.exception, DataError)
+    assert "taken  image: image" in result.stderr

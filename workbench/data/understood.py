@@ -1,0 +1,209 @@
+"""What an added dataset was understood as: a table per split, over all of its rows.
+
+Guarantee: every row is read and every image looked for (not decoded), so that the counts are of
+all samples. Not for the datasets of a hub, nor for those that are made: nothing is fetched here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from workbench.data.mapping import TableMapping
+from workbench.data.progress import counted
+from workbench.data.source import Source
+from workbench.data.table import TableSource
+from workbench.errors import DataError
+from workbench.sample import ImageRef, Sample
+
+COMMONEST = 3  # labels that are named with their counts
+NAMED = 3  # files passed over, and missing images, that a warning names
+
+Prompt = Callable[[Source], Mapping[str, Any] | None]
+"""Renders a sample of a split: `workbench.prompts.preview.preview`."""
+
+
+@dataclass(frozen=True)
+class SplitTable:
+    """The counts of one split.
+
+    Attributes:
+        rows: All of them, those that cannot be read too.
+        bad: Rows that cannot be read.
+        ids: Rows that have an id of their own, or one made from what they hold.
+        texts: Role -> rows whose text is not blank.
+        labels: Rows with a label.
+        commonest: The commonest labels, each with its count.
+        different: How many different labels there are.
+        images: Images that the rows name or hold, those at URLs too.
+        found: Of them those that are there; at URLs nobody looks.
+        missing: Of them those that are not there.
+        at_urls: Of them those at URLs.
+        without_image: Rows without any image.
+        absent: The first missing images, by name.
+        prompt: One rendered prompt, where one was asked for.
+    """
+
+    split: str
+    rows: int = 0
+    bad: int = 0
+    ids: int = 0
+    texts: Mapping[str, int] = field(default_factory=dict)
+    labels: int = 0
+    commonest: tuple[tuple[str, int], ...] = ()
+    different: int = 0
+    images: int = 0
+    found: int = 0
+    missing: int = 0
+    at_urls: int = 0
+    without_image: int = 0
+    absent: tuple[str, ...] = ()
+    prompt: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Understood:
+    """The tables of all splits, and the files that are in none of them.
+
+    Attributes:
+        passed_over: Files that lay in the added folder and are read as nothing.
+        wanted: Roles that are expected of the dataset: `label`, `image` and those of its texts.
+    """
+
+    splits: tuple[SplitTable, ...]
+    passed_over: tuple[str, ...] = ()
+    wanted: tuple[str, ...] = ()
+
+    @property
+    def all_missing(self) -> str:
+        """What to say where every image is missing; else empty."""
+        missing = sum(table.missing for table in self.splits)
+        if not missing or missing < sum(table.images for table in self.splits):
+            return ""
+        absent = next(table.absent[0] for table in self.splits if table.absent)
+        return f"all {missing:,} images are missing, the first is {absent}"
+
+    @property
+    def warnings(self) -> list[str]:
+        """Every zero, every image that is missing, every file passed over, in words."""
+        found = [line for table in self.splits for line in _warnings(table, self.wanted)]
+        if self.passed_over:
+            names = ", ".join(self.passed_over[:NAMED])
+            more = ", …" if len(self.passed_over) > NAMED else ""
+            found.append(f"{len(self.passed_over):,} files passed over: {names}{more}")
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """The form that `--json` prints."""
+        splits = {table.split: asdict(table) for table in self.splits}
+        for body in splits.values():
+            del body["split"]
+        return {"splits": splits, "passed_over": list(self.passed_over), "warnings": self.warnings}
+
+
+def understand(mapping: TableMapping, prompt: Prompt | None = None) -> Understood:
+    """Read every row of every split and count what it has. Raises `DataError`.
+
+    Args:
+        mapping: Of a table or a folder of images; need not be saved.
+        prompt: Renders one prompt per split.
+    """
+    tables = []
+    for split in mapping.splits:
+        source = TableSource(mapping, split)
+        try:
+            tables.append(_table(source, mapping, prompt))
+        finally:
+            source.close()
+    wanted = [*mapping.texts, "image"]
+    if mapping.label or mapping.task != "caption":
+        wanted.append("label")
+    if not mapping.texts and mapping.task in ("question", "statement", "entailment"):
+        wanted.append("text")
+    return Understood(tuple(tables), mapping.passed_over, tuple(wanted))
+
+
+def _table(source: TableSource, mapping: TableMapping, prompt: Prompt | None) -> SplitTable:
+    counts: Counter[str] = Counter()
+    texts: Counter[str] = Counter(dict.fromkeys(mapping.texts, 0))
+    labels: Counter[str] = Counter()
+    absent: list[str] = []
+    for sample in _counted(source):
+        counts["rows"] += 1
+        counts["ids"] += not sample.uid.rpartition("/")[2].startswith("bad-")
+        texts.update(role for role, text in sample.texts.items() if text.strip())
+        if sample.label is not None:
+            labels[sample.label] += 1
+        counts["without_image"] += not sample.images
+        for ref in sample.images:
+            counts["images"] += 1
+            state = _state(ref)
+            counts[state] += 1
+            if state == "missing" and len(absent) < NAMED:
+                absent.append(str(ref.path or ref.name))
+    return SplitTable(
+        split=source.split,
+        rows=counts["rows"],
+        bad=source.bad,
+        ids=counts["ids"],
+        texts=dict(texts),
+        labels=labels.total(),
+        commonest=tuple(labels.most_common(COMMONEST)),
+        different=len(labels),
+        images=counts["images"],
+        found=counts["found"],
+        missing=counts["missing"],
+        at_urls=counts["at_urls"],
+        without_image=counts["without_image"],
+        absent=tuple(absent),
+        prompt=prompt(source) if prompt is not None else None,
+    )
+
+
+def _counted(source: TableSource) -> Iterator[Sample]:
+    return counted(source.iter(), f"counting {source.dataset}/{source.split}", source.length)
+
+
+def _state(ref: ImageRef) -> str:
+    if ref.data or (ref.url or "").startswith("data:"):
+        return "found"
+    if ref.url is not None:
+        return "at_urls"
+    try:
+        return "found" if ref.path is not None and ref.path.stat().st_size else "missing"
+    except OSError:
+        return "missing"
+
+
+def _warnings(table: SplitTable, wanted: tuple[str, ...]) -> list[str]:
+    at, found = f"{table.split}: ", []
+    if table.bad:
+        found.append(f"{table.bad:,} of {table.rows:,} rows cannot be read; kept with their error")
+    for role in wanted:
+        if role == "image":
+            having = table.rows - table.without_image
+        else:
+            having = table.labels if role == "label" else table.texts.get(role, 0)
+        if not having:
+            found.append(f"0 of {table.rows:,} rows have {_article(role)}")
+    if table.missing:
+        names = ", ".join(table.absent)
+        more = ", …" if table.missing > len(table.absent) else ""
+        found.append(f"{table.missing:,} of {table.images:,} images are missing: {names}{more}")
+    return [at + line for line in found]
+
+
+def _article(role: str) -> str:
+    return f"an {role}" if role[:1] in "aeiou" else f"a {role}"
+
+
+def check_images(table: Understood, name: str) -> None:
+    """Raise `DataError` where not one image of a dataset is there."""
+    if words := table.all_missing:
+        raise DataError(
+            f"{name} was not added: {words}",
+            hint="name the column by --image, the folder by --image-root; or --allow-missing",
+            kind="images_missing",
+        )

@@ -1,0 +1,49 @@
+"""One prompt as it would be put: for whoever adds a dataset, before anything is asked.
+
+Guarantee: an image is told by its name, never by its bytes, and a long text is cut.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sessions.errors import WbError
+from workbench.data.source import Source
+from workbench.prompts.pool import default_template
+from workbench.sample import ImageRef, Message
+
+MAX_TEXT = 600  # characters of a prompt that are shown
+TRIED = 20  # first samples of which one must be sound
+
+
+def preview(source: Source) -> dict[str, Any] | None:
+    """The default template, filled for the first sound sample of a split; `None` without one.
+
+    Returns:
+        `uid`, `template` (its name), `text` (with `[image NAME]` for images) and `error`, where
+        the template does not fit.
+    """
+    for ordinal in range(min(TRIED, TRIED if source.length is None else source.length)):
+        sample = source.at(ordinal)
+        if sample.error is None or sample.texts or sample.images:
+            break
+    else:
+        return None
+    template = default_template(source.task, sample)
+    body: dict[str, Any] = {"uid": sample.uid, "template": template.name}
+    try:
+        return body | {"text": _shown(template.render(sample)), "error": None}
+    except WbError as error:
+        return body | {"text": "", "error": error.message}
+
+
+def _shown(messages: tuple[Message, ...]) -> str:
+    parts = (part for message in messages for part in message.parts)
+    text = "\n".join(f"[image {name_of(p)}]" if isinstance(p, ImageRef) else p for p in parts)
+    return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "…"
+
+
+def name_of(ref: ImageRef) -> str:
+    """What to call an image in a line: its name without folders, never its bytes."""
+    name = ref.name if not ref.name.startswith("data:") else "in the table"
+    return name[-80:] or "without a name"
