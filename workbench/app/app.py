@@ -37,7 +37,7 @@ What a screen finds on `self.app` (a `WbApp`):
     app.call_soon(fn, *args)
                       run on the event loop, from any thread; dropped once the app is gone
 
-Every screen composes `BenchHeader()` first and textual's `Footer()` last, has binding ids of the
+Every screen composes `BenchHeader()` first and `BenchFooter()` last, has binding ids of the
 form `<place>.<action>` so that users can remap them, and offers `palette_actions()` (optional): an
 iterable of (title, help, callable) for the command palette.
 """
@@ -63,6 +63,7 @@ from workbench.app.settings import Settings, read_settings
 from workbench.app.state import BenchState
 from workbench.app.tasks import Token
 from workbench.app.terminal import Terminal, bench_driver, held
+from workbench.app.widgets.readable import Readable
 from workbench.console import CleanConsole
 from workbench.text import clean
 
@@ -141,6 +142,7 @@ class WbApp(Services):
         # The traceback of a bug is printed after the bench has gone, locals and all.
         self.error_console = CleanConsole(markup=False, highlight=False, stderr=True)
         self._clean_lines = CleanLines()
+        self._readable: tuple[str, Readable] | None = None
         self.settings = settings or read_settings()
         self.state = BenchState.load()
         self.spec = self._restored_spec()
@@ -150,8 +152,15 @@ class WbApp(Services):
         return bench_driver(super().get_driver_class())
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """What each drawn line passes; the last lets nothing through that acts on a terminal."""
-        return [*super().get_line_filters(), self._clean_lines]
+        """What each drawn line passes.
+
+        The first gives the names of colours those of the theme; the last lets nothing through
+        that acts on a terminal.
+        """
+        if self._readable is None or self._readable[0] != self.theme:
+            terminal = self.native_ansi_color
+            self._readable = (self.theme, Readable(self.theme_variables, terminal=terminal))
+        return [self._readable[1], *super().get_line_filters(), self._clean_lines]
 
     def copy_to_clipboard(self, text: str) -> None:
         """Copy a text, cleaned: it may be pasted into a shell."""

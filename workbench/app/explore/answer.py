@@ -18,6 +18,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Static
 
+from workbench.app.lists.palette import PALETTE
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -192,8 +193,7 @@ class AnswerPanel(Vertical):
         if not self.is_mounted:
             return
         self._headline()
-        colours = self.app.theme_variables
-        text = tokens_text(self.tokens, self.cursor, colours)
+        text = tokens_text(self.tokens, self.cursor)
         if self.answer is not None and not self.tokens:
             text = Text(clean(self.answer.text) or "(an empty answer)")
         token = self.tokens[self.cursor] if 0 <= self.cursor < len(self.tokens) else None
@@ -221,7 +221,7 @@ def answer_facts(answer: Answer) -> str:
     return " · ".join(parts)
 
 
-def tokens_text(tokens: list[Token], cursor: int, colours: Any) -> Text:
+def tokens_text(tokens: list[Token], cursor: int) -> Text:
     """The tokens as running text; doubtful ones are coloured, the one at the cursor underlined."""
     text = Text(overflow="fold")
     for number, token in enumerate(tokens):
@@ -229,9 +229,9 @@ def tokens_text(tokens: list[Token], cursor: int, colours: Any) -> Text:
         style = Style(meta={"token": number})
         p = 1.0 if token.logprob is None else math.exp(min(0.0, token.logprob))
         if p < 0.5:
-            style += Style(color=_colour(colours, "error"))
+            style += PALETTE.bad
         elif p < 0.9:
-            style += Style(color=_colour(colours, "warning"))
+            style += PALETTE.warn
         if number == cursor:
             style += Style(underline=True, bold=True, reverse=True)
         text.append(shown, style)
@@ -254,8 +254,3 @@ def _bare(text: str) -> str:
     """A token in one line; blanks are shown where nothing else is."""
     bare = clean(text).replace("\n", "⏎")
     return bare.strip() or bare.replace(" ", "␣") or "∅"
-
-
-def _colour(colours: Any, name: str) -> str | None:
-    value = colours.get(name, "")
-    return value[:7] if value.startswith("#") else None

@@ -24,7 +24,7 @@ from textual.strip import Strip
 
 from workbench.app.explore.sweep_axes import LABELS
 from workbench.app.lists.draw import SPINNER, fit, plain
-from workbench.app.lists.palette import Palette
+from workbench.app.lists.palette import PALETTE
 from workbench.engine.differing import aligned, words_of
 from workbench.text import clean
 
@@ -238,6 +238,9 @@ class AnswerGrid(ScrollView, can_focus=True):
         """One line: a piece of each tile in its row."""
         row, line = divmod(y + int(self.scroll_offset.y), self.tile_height + _GAP)
         width = self.size.width
+        if not self.tiles:
+            words = plain(" the answers come here: F5 asks" if y == 1 else "", PALETTE.dim)
+            return self._strip(fit(words, width)).apply_style(self.rich_style)
         pieces: list[Strip] = []
         last = min(len(self.tiles), (row + 1) * self.across)
         for place in range(row * self.across, last):
@@ -270,7 +273,7 @@ class AnswerGrid(ScrollView, can_focus=True):
         return self._strip(fit(text, width)).apply_style(style)
 
     def _sign(self, tile: Tile) -> Text:
-        palette = Palette.of(self.app)
+        palette = PALETTE
         if tile.state == "failed":
             return Text("!", style=palette.bad)
         if tile.state == "asking":
@@ -284,7 +287,7 @@ class AnswerGrid(ScrollView, can_focus=True):
         return Text("✓", style=palette.good) if right else Text("✗", style=palette.bad)
 
     def _facts(self, tile: Tile) -> Text:
-        palette = Palette.of(self.app)
+        palette = PALETTE
         if tile.record is None:
             return plain(f"{tile.tokens} tok" if tile.tokens else "", palette.dim)
         record = tile.record
@@ -299,7 +302,7 @@ class AnswerGrid(ScrollView, can_focus=True):
         other = None
         if self.reference not in (None, place) and self.reference < len(self.tiles):
             other = self.tiles[self.reference].text
-        key = (width, tile.text, tile.problem, tile.state, other, self.app.theme)
+        key = (width, tile.text, tile.problem, tile.state, other)
         if tile._drawn is None or tile._drawn[0] != key:
             text = self._text(tile, other)
             lines = text.wrap(self.app.console, width, overflow="fold")
@@ -307,7 +310,7 @@ class AnswerGrid(ScrollView, can_focus=True):
         return tile._drawn[1]
 
     def _text(self, tile: Tile, other: str | None) -> Text:
-        palette = Palette.of(self.app)
+        palette = PALETTE
         if tile.problem:
             return Text(clean(tile.problem), style=palette.bad)
         if not tile.text and tile.state == "done":

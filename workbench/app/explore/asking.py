@@ -18,6 +18,7 @@ from workbench.app.explore.asked import Asked, answer_of, asked_of, messages_of
 from workbench.app.explore.history_book import Earlier, HistoryBook
 from workbench.app.explore.prompting import Prompting
 from workbench.app.explore.stream import Stream
+from workbench.app.lists.palette import PALETTE
 from workbench.app.widgets.footer import key_that_restarts
 from workbench.engine.protocol import STILL
 from workbench.errors import Cancelled, EngineError, UsageError
@@ -218,13 +219,12 @@ class Asking(Prompting):
             return Text(clean(f"broke off: {record.failure}"), style="dim")
         if record.target is None or self.sample is None or not self.sample.labels:
             return Text("")
-        colours = self.app.theme_variables
         if record.label is None:
             return Text("? unparsed: no label can be read from it", style="dim")
         right = record.label.casefold() == record.target.casefold()
-        colour = colours.get("text-success" if right else "text-error", "")[:7]
+        style = PALETTE.good if right else PALETTE.bad
         line = Text(f"{'✓' if right else '✗'} read as {clean(record.label)}")
-        line.stylize(colour if colour.startswith("#") else "bold")
+        line.stylize(style)
         if not right:
             line.append(f", label {clean(record.target)}", style="dim")
         return line

@@ -15,6 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from workbench.app.lists.palette import PALETTE
 from workbench.app.widgets.choice import Choice
 from workbench.app.widgets.picker import LineForm, Picker
 from workbench.text import clean
@@ -41,7 +42,6 @@ class DataPicker(Picker):
     )
     DEFAULT_CSS = """
     DataPicker > Vertical { max-width: 120; height: 90%; max-height: 36; }
-    DataPicker Input:focus { border: none; }
     DataPicker OptionList { height: 1fr; max-height: 100%; }
     DataPicker #about { height: auto; max-height: 9; margin-top: 1; }
     """
@@ -160,9 +160,7 @@ class DataPicker(Picker):
         option = super()._option(choice)
         fact = self._fact_of(choice.value)
         if fact is not None and fact.state in ("broken", "missing"):
-            prompt = cast("Text", option.prompt)
-            colour = self.app.theme_variables.get("text-error", "")[:7]
-            prompt.stylize(colour if colour.startswith("#") else "red")
+            cast("Text", option.prompt).stylize(PALETTE.bad)
         return option
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:

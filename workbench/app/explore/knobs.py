@@ -89,9 +89,7 @@ class Knobs(Container):
     }
     Knobs .knob { height: 1; }
     Knobs .knob Label { width: 6; color: $text-muted; }
-    Knobs .knob Input { width: 1fr; height: 1; border: none; padding: 0; background: $boost; }
-    Knobs .knob Input:focus { background: $primary 30%; }
-    Knobs .knob Input.-bad { background: $error 40%; }
+    Knobs .knob Input { width: 1fr; }
     Knobs #knob-problem { height: auto; color: $text-error; display: none; }
     Knobs.-bad #knob-problem { display: block; }
     Knobs.-idle #knob-problem { display: block; color: $text-warning; }

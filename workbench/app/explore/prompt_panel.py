@@ -59,9 +59,6 @@ class PromptPanel(VerticalScroll, can_focus=False):
     PromptPanel .line { height: 1; }
     PromptPanel .line Label { width: 10; color: $text-muted; }
     PromptPanel .line Input, PromptPanel .line Button { width: 1fr; }
-    PromptPanel Input { border: none; height: 1; padding: 0; background: $boost; }
-    PromptPanel Input:focus { background: $primary 30%; }
-    PromptPanel #shots.-bad { background: $error 40%; }
     PromptPanel #shot-says { height: auto; max-height: 4; color: $text-muted; display: none; }
     PromptPanel #shot-says.-bad { color: $text-error; }
     PromptPanel PromptText {

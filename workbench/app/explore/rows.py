@@ -9,7 +9,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from rich.style import Style
+
 from sessions.verdict import Verdict
+from workbench.app.lists.palette import PALETTE
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -17,12 +20,12 @@ if TYPE_CHECKING:
 
 Mark = Verdict
 # Shape as well as colour: red and green are the same to one man in twelve.
-MARKS: dict[Mark, tuple[str, str]] = {
-    "right": ("✓", "success"),
-    "wrong": ("✗", "error"),
-    "unparsed": ("?", "warning"),
-    "failed": ("!", "error"),
-    "none": ("·", "text-muted"),
+MARKS: dict[Mark, tuple[str, Style]] = {
+    "right": ("✓", PALETTE.good),
+    "wrong": ("✗", PALETTE.bad),
+    "unparsed": ("?", PALETTE.warn),
+    "failed": ("!", PALETTE.bad),
+    "none": ("·", PALETTE.dim),
 }
 _BRIEF = ("sentence", "hypothesis", "question", "caption", "text")
 

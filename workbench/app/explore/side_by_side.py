@@ -22,7 +22,7 @@ from workbench.app.explore.asked import answer_of
 from workbench.app.explore.grid_asker import GridAsker, Heard
 from workbench.app.explore.sweep import Chosen
 from workbench.app.lists.draw import SPINNER
-from workbench.app.lists.palette import Palette
+from workbench.app.lists.palette import PALETTE
 from workbench.app.widgets.footer import BenchFooter
 from workbench.app.widgets.image_view import ImageView
 from workbench.text import clean
@@ -205,7 +205,7 @@ class SideBySide(Screen[Chosen]):
         """Both answers; what differs is marked once both are whole."""
         from workbench.engine.differing import aligned, pieces_of_both
 
-        palette = Palette.of(self.app)
+        palette = PALETTE
         first, second = self.records
         if first is None or second is None:
             shown = []

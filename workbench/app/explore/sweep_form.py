@@ -38,10 +38,7 @@ class SweepForm(Vertical):
     SweepForm { height: auto; padding: 0 1; }
     SweepForm .line { height: 1; }
     SweepForm .line Label { width: 10; color: $text-muted; }
-    SweepForm Input { border: none; height: 1; padding: 0; background: $boost; width: 1fr; }
-    SweepForm Input:focus { background: $primary 30%; }
-    SweepForm Input.-several { text-style: bold; background: $accent 30%; }
-    SweepForm Input.-bad { background: $error 40%; }
+    SweepForm Input { width: 1fr; }
     SweepForm #sweep-knobs {
         layout: grid; grid-size: 3; grid-rows: 1; grid-gutter: 0 1; height: auto;
     }
@@ -175,7 +172,7 @@ class WholeAnswer(ModalScreen[bool]):
             return Text(clean(tile.problem))
         tokens = list(answer_of(tile.record).tokens) if tile.record is not None else []
         if tokens:
-            return tokens_text(tokens, -1, self.app.theme_variables)
+            return tokens_text(tokens, -1)
         return Text(clean(tile.text) or "(no answer yet)")
 
     def action_use(self) -> None:

@@ -12,6 +12,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from workbench.app.explore.rows import MARKS, RunView
+from workbench.app.lists.palette import PALETTE
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -53,8 +54,7 @@ class Texts(VerticalScroll, can_focus=False):
         if sample is None:
             body.update("")
             return
-        css = self.app.theme_variables
-        body.update(texts_table(sample, run, bookmark, css))
+        body.update(texts_table(sample, run, bookmark))
         self.scroll_home(animate=False)
 
 
@@ -62,7 +62,6 @@ def texts_table(
     sample: Sample,
     run: RunView,
     bookmark: tuple[tuple[str, ...], str] | None,
-    colours: Mapping[str, str],
 ) -> Table:
     """The table of a sample's texts; everything in it is cleaned and free of markup."""
     table = Table.grid(padding=(0, 1), expand=True)
@@ -70,9 +69,9 @@ def texts_table(
     table.add_column(ratio=1)
     for role, text in sample.texts.items():
         table.add_row(Text(clean(role, newlines=False)), Text(clean(text), style="bold"))
-    table.add_row("label", _label_line(sample, run, colours))
+    table.add_row("label", _label_line(sample, run))
     if sample.error:
-        table.add_row("error", Text(clean(sample.error), style=_colour(colours, "error")))
+        table.add_row("error", Text(clean(sample.error), style=PALETTE.bad))
     for number, why in enumerate(sample.explanations[:3]):
         table.add_row("why" if number == 0 else "", Text(clean(why), style="italic"))
     others = [r for r in sample.references if r != sample.label][:4]
@@ -80,7 +79,7 @@ def texts_table(
         table.add_row("also right", Text(clean(" · ".join(others), newlines=False)))
     if bookmark is not None:
         tags, note = bookmark
-        line = Text("★ ", style=_colour(colours, "warning"))
+        line = Text("★ ", style=PALETTE.warn)
         line.append(clean(" ".join(tags) or "bookmarked", newlines=False))
         if note:
             line.append(f" — {clean(note, newlines=False)}", style="italic")
@@ -91,14 +90,13 @@ def texts_table(
     return table
 
 
-def _label_line(sample: Sample, run: RunView, colours: Mapping[str, str]) -> Text:
+def _label_line(sample: Sample, run: RunView) -> Text:
     line = Text(clean(sample.label, newlines=False) if sample.label is not None else "–")
     line.stylize("bold")
     mark = run.mark(sample.uid)
     if not run.run_id:
         return line
-    sign, colour = MARKS[mark]
-    style = Style(color=_colour(colours, colour) or None)
+    sign, style = MARKS[mark]
     said = run.label(sample.uid)
     if mark == "none" and said is None:
         line.append(f"   not in {run.title}", Style(dim=True))
@@ -123,8 +121,3 @@ def _facts(metadata: Mapping[str, Any]) -> str:
             continue
         parts.append(f"{key} {clean(value, newlines=False)[:40]}")
     return clean(" · ".join(parts), newlines=False)[:300]
-
-
-def _colour(colours: Mapping[str, str], name: str) -> str:
-    value = colours.get(name, "")
-    return value[:7] if value.startswith("#") else ""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from rich.text import Text
 from textual.widget import Widget
 
-from workbench.app.lists.palette import Palette
+from workbench.app.lists.palette import PALETTE
 from workbench.app.lists.plot import Point, curve
 
 # Drawn in this order where they are reported; others follow as they came. Figures of the
@@ -39,7 +39,7 @@ class Curves(Widget):
 
     def render(self) -> Text:
         """One under the other."""
-        palette, width = Palette.of(self.app), self.size.width
+        palette, width = PALETTE, self.size.width
         names = self.names[: max(1, min(4, self.size.height // MIN_HEIGHT))]
         if not names:
             return Text("no figures yet", style=palette.dim)

@@ -17,7 +17,7 @@ from workbench.app.lists.draw import (
     plain,
     progress_bar,
 )
-from workbench.app.lists.palette import Palette
+from workbench.app.lists.palette import PALETTE, Palette
 from workbench.app.lists.row_list import Cell, Column, RowList
 from workbench.app.runs.run_table import state_sign
 
@@ -72,7 +72,7 @@ class JobTable(RowList):
         self.show(list(self.jobs), lambda i: self._row(jobs[i]), cursor=cursor)
 
     def _row(self, job: JobSummary) -> tuple[Cell, ...]:
-        palette = Palette.of(self.app)
+        palette = PALETTE
         sign = state_sign(job.state, palette)
         if job.state == "running":
             sign = Text(SPINNER[self._turn % len(SPINNER)], style=palette.accent)

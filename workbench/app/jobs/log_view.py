@@ -15,7 +15,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from workbench.app.jobs.reading import LINES
-from workbench.app.lists.palette import Palette
+from workbench.app.lists.palette import PALETTE
 from workbench.text import clean
 
 
@@ -148,5 +148,5 @@ class LogView(ScrollView, can_focus=True):
     def _style(self, line: str) -> Style:
         word = line.lstrip()[:10].lower()
         if word.startswith(("error", "traceback")):
-            return Palette.of(self.app).bad
-        return Palette.of(self.app).warn if word.startswith("warning") else Style()
+            return PALETTE.bad
+        return PALETTE.warn if word.startswith("warning") else Style()

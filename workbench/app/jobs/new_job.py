@@ -23,7 +23,7 @@ from textual.worker import get_current_worker
 
 from sessions.errors import WbError
 from workbench.app.jobs.command_line import check_words, split_line
-from workbench.app.lists.palette import Palette
+from workbench.app.lists.palette import PALETTE
 from workbench.text import clean
 
 
@@ -212,7 +212,7 @@ class NewJob(ModalScreen["list[str] | None"]):
             self._say("understood: Enter on this line starts it", good=True)
 
     def _say(self, words: str, *, good: bool) -> None:
-        palette = Palette.of(self.app)
+        palette = PALETTE
         sign, style = ("✓", palette.good) if good else ("✗", palette.bad)
         text = Text(f"{sign} {clean(words)}", style=style)
         self.query_one("#verdict", Static).update(text)

@@ -14,7 +14,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.message import Message
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from workbench.app.jobs.curves import Curves
 from workbench.app.jobs.deeds import JobDeeds
@@ -22,9 +22,10 @@ from workbench.app.jobs.job_table import JobTable
 from workbench.app.jobs.log_view import LogView
 from workbench.app.jobs.reading import CurveFile, JobSummary, LogTail, read_jobs
 from workbench.app.lists.draw import clock, duration, plain
-from workbench.app.lists.palette import Palette
+from workbench.app.lists.palette import PALETTE
 from workbench.app.lists.row_list import RowList
 from workbench.app.runs.run_table import state_sign
+from workbench.app.widgets.footer import BenchFooter
 from workbench.app.widgets.header import BenchHeader
 from workbench.text import clean, counted
 
@@ -92,7 +93,7 @@ class JobsScreen(JobDeeds):
                 with Vertical(id="curves-box") as box:
                     box.border_title = "Curves"
                     yield Curves(widget_id="curves")
-        yield Footer()
+        yield BenchFooter()
 
     def on_mount(self) -> None:
         """Read the jobs, and go on reading them while they are looked at."""
@@ -179,7 +180,7 @@ class JobsScreen(JobDeeds):
         self.query_one("#job-head", Static).update(self._head(job))
 
     def _head(self, job: JobSummary) -> Text:
-        palette = Palette.of(self.app)
+        palette = PALETTE
         state = "cancelling…" if job.cancelling else job.state
         first = Text.assemble(state_sign(job.state, palette), f" {state}  ", no_wrap=True)
         first.append_text(plain(job.title, palette.strong))

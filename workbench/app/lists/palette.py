@@ -1,22 +1,20 @@
-"""The theme's colours for what is drawn by hand, by meaning.
+"""The colours of what is drawn by hand, by meaning, in the terminal's own names.
 
+A name becomes a colour of the theme, and readable, where it is drawn (`widgets/readable.py`): a
+text that was made under one theme is right under the next.
 Not for: backgrounds and borders of widgets, which the style sheets give.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from rich.style import Style
-
-if TYPE_CHECKING:
-    from textual.app import App
 
 
 @dataclass(frozen=True)
 class Palette:
-    """Styles by meaning; a named terminal colour of the theme becomes the default colour.
+    """Styles by meaning.
 
     Attributes:
         good, bad, warn: Right, wrong, and what wants a look.
@@ -33,30 +31,5 @@ class Palette:
     dim: Style = Style(dim=True)
     strong: Style = Style(bold=True)
 
-    @classmethod
-    def of(cls, app: App[Any]) -> Palette:
-        """The palette of the theme that `app` wears now; cheap enough for every row."""
-        if app.theme not in _KNOWN:
-            _KNOWN[app.theme] = cls._read(app.theme_variables)
-        return _KNOWN[app.theme]
 
-    @classmethod
-    def _read(cls, css: dict[str, str]) -> Palette:
-
-        def colour(*names: str) -> Style:
-            for name in names:
-                value = css.get(name, "")
-                if value.startswith("#"):
-                    return Style(color=value[:7])
-            return Style()
-
-        return cls(
-            good=colour("text-success", "success"),
-            bad=colour("text-error", "error"),
-            warn=colour("text-warning", "warning"),
-            accent=colour("text-primary", "primary"),
-            second=colour("text-accent", "accent"),
-        )
-
-
-_KNOWN: dict[str, Palette] = {}
+PALETTE = Palette()

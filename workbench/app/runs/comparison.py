@@ -16,7 +16,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from workbench.app.lists.draw import difference_bar, fit, interval_bar, plain
-from workbench.app.lists.palette import Palette
+from workbench.app.lists.palette import PALETTE, Palette
 from workbench.app.lists.row_list import Cell, Column, RowList
 from workbench.app.runs.reading import WORDS, RunSummary
 from workbench.text import clean
@@ -146,7 +146,7 @@ class ComparePanel(Vertical):
         flips.show([f.uid for f in self._flips], self._row)
 
     def _names(self) -> Text:
-        palette = Palette.of(self.app)
+        palette = PALETTE
         lines = []
         for sign, run, style in (("A", self.a, palette.accent), ("B", self.b, palette.second)):
             if run is not None:
@@ -157,7 +157,7 @@ class ComparePanel(Vertical):
         return Text("\n").join(lines)
 
     def _figures(self, found: Comparison) -> list[Text]:
-        palette, paired = Palette.of(self.app), found.paired
+        palette, paired = PALETTE, found.paired
         lines = [*self._settings(found, palette), Text()]
         for change in found.changes:
             lines += self._change(change, palette)
@@ -215,7 +215,7 @@ class ComparePanel(Vertical):
         return [*lines, plain(about, palette.dim)]
 
     def _row(self, index: int) -> tuple[Cell, ...]:
-        palette, flip = Palette.of(self.app), self._flips[index]
+        palette, flip = PALETTE, self._flips[index]
         where = f"{self.b.where}/" if self.b else ""
         sign = Text("▲", style=palette.good) if flip.fixed else Text("▼", style=palette.bad)
         return (

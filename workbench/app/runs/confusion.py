@@ -16,7 +16,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from workbench.app.lists.draw import fit, plain
-from workbench.app.lists.palette import Palette
+from workbench.app.lists.palette import PALETTE
 from workbench.app.runs.reading import Tally
 
 LIMIT = 12  # labels drawn; an open vocabulary has thousands, of which these are the most frequent
@@ -112,7 +112,7 @@ class ConfusionMatrix(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """The line of column heads, or a row of counts."""
-        width, palette = self.content_size.width, Palette.of(self.app)
+        width, palette = self.content_size.width, PALETTE
         base = self.rich_style
         if not self._labels:
             line = Text("no labels read yet" if y == 0 else "", style=palette.dim, end="")

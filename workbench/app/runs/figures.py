@@ -10,7 +10,7 @@ from textual.widgets import Static
 
 from sessions.estimate import Estimate
 from workbench.app.lists.draw import ago, fit, interval_bar, number, plain, progress_bar
-from workbench.app.lists.palette import Palette
+from workbench.app.lists.palette import PALETTE, Palette
 from workbench.app.runs.reading import RunSummary, Tally
 from workbench.app.runs.run_table import state_sign
 
@@ -20,7 +20,7 @@ class RunHead(Static):
 
     def show(self, run: RunSummary, tally: Tally) -> None:
         """Say which run and how well."""
-        palette = Palette.of(self.app)
+        palette = PALETTE
         first = Text.assemble(state_sign(run.state, palette), f" {run.state}  ", no_wrap=True)
         first.append_text(plain(f"{run.where}  {run.who}", palette.strong))
         if run.total and run.state != "done":
@@ -63,7 +63,7 @@ class MetricsPanel(Static):
 
     def show(self, run: RunSummary, tally: Tally) -> None:
         """Draw them at the width there is."""
-        palette = Palette.of(self.app)
+        palette = PALETTE
         lines = [
             metric_line(name, entry, self._room, palette) for name, entry in run.metrics.items()
         ]

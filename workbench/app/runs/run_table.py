@@ -9,7 +9,7 @@ from rich.style import Style
 from rich.text import Text
 
 from workbench.app.lists.draw import ago, fit, interval_bar, number, plain, progress_bar
-from workbench.app.lists.palette import Palette
+from workbench.app.lists.palette import PALETTE, Palette
 from workbench.app.lists.row_list import Cell, Column, RowList
 from workbench.app.runs.reading import RunSummary
 
@@ -76,7 +76,7 @@ class RunTable(RowList):
         return self.marked
 
     def _row(self, run: RunSummary) -> tuple[Cell, ...]:
-        palette = Palette.of(self.app)
+        palette = PALETTE
         mark = Text(" ")
         if run.id in self.marked:
             first = self.marked.index(run.id) == 0

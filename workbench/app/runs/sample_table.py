@@ -9,7 +9,7 @@ from rich.text import Text
 from textual.widget import Widget
 
 from workbench.app.lists.draw import duration, plain
-from workbench.app.lists.palette import Palette
+from workbench.app.lists.palette import PALETTE, Palette
 from workbench.app.lists.row_list import Cell, Column, RowList
 from workbench.app.runs.reading import Row, Selection, Tally, View
 
@@ -90,7 +90,7 @@ class SampleTable(RowList):
         self.show((), lambda _: ())
 
     def _cells_of(self, index: int) -> tuple[Cell, ...]:
-        palette = Palette.of(self.app)
+        palette = PALETTE
         row = self._rows[self._indices[index]]
         said = plain(row.label or "")
         if row.verdict == "unparsed":
@@ -142,7 +142,7 @@ class ViewBar(Widget):
 
     def render(self) -> Text:
         """One line."""
-        palette, tally = Palette.of(self.app), self._tally
+        palette, tally = PALETTE, self._tally
         counts = {
             "errors": tally.errors,
             "unparsed": tally.unparsed,

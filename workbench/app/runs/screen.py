@@ -13,7 +13,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 from textual.worker import get_current_worker
 
 from sessions.errors import WbError
@@ -28,6 +28,7 @@ from workbench.app.runs.reading import RunSummary
 from workbench.app.runs.run_table import RunTable
 from workbench.app.runs.sample_table import SampleTable, ViewBar
 from workbench.app.runs.summaries import SummaryCache
+from workbench.app.widgets.footer import BenchFooter
 from workbench.app.widgets.header import BenchHeader
 from workbench.text import clean, counted
 
@@ -90,7 +91,7 @@ class RunsScreen(ChosenRun):
                     yield RunPicture(self.bench.settings.images, id="run-picture")
                     yield Static(id="answer")
             yield ComparePanel(widget_id="compare")
-        yield Footer()
+        yield BenchFooter()
 
     def on_mount(self) -> None:
         """Read the runs, and go on reading them while they are looked at."""

@@ -15,7 +15,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from workbench.app.lists.draw import SPINNER, plain, progress_bar
-from workbench.app.lists.palette import Palette
+from workbench.app.lists.palette import PALETTE, Palette
 from workbench.app.lists.row_list import Cell, Column, RowList
 from workbench.app.sessions.reading import who
 from workbench.app.sessions.replaying import side_by_side
@@ -138,7 +138,7 @@ class ReplayPanel(Vertical):
 
     @on(RowList.Moved, "#pairs")
     def _moved(self) -> None:
-        pair, palette = self.pair, Palette.of(self.app)
+        pair, palette = self.pair, PALETTE
         if pair is None:
             return
         mark = Style(bold=True, underline=True)
@@ -162,7 +162,7 @@ class ReplayPanel(Vertical):
         self._draw_figures()
 
     def _draw_figures(self) -> None:
-        palette, counts = Palette.of(self.app), summary(self.pairs)
+        palette, counts = PALETTE, summary(self.pairs)
         first = Text(no_wrap=True)
         if self.running:
             first.append(f"{SPINNER[self._turn % len(SPINNER)]} ", palette.accent)
@@ -182,7 +182,7 @@ class ReplayPanel(Vertical):
         self.query_one("#replay-figures", Static).update(Text("\n").join([first, second]))
 
     def _row(self, pair: Replayed) -> Sequence[Cell]:
-        palette = Palette.of(self.app)
+        palette = PALETTE
         if pair.new is None:
             words = pair.error.message if pair.error else "failed"
             sign, said = Text("!", style=palette.bad), plain(words, palette.bad)

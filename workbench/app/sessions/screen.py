@@ -13,11 +13,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.message import Message
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 from textual.worker import get_current_worker
 
 from sessions.records import GradcamRecord, NoteRecord, PromptRecord, Record
-from workbench.app.lists.palette import Palette
+from workbench.app.lists.palette import PALETTE, Palette
 from workbench.app.lists.row_list import RowList
 from workbench.app.sessions.deeds import OneReplayed, ReplayEnded, SessionDeeds
 from workbench.app.sessions.reading import (
@@ -29,6 +29,7 @@ from workbench.app.sessions.reading import (
 )
 from workbench.app.sessions.replay_panel import ReplayPanel
 from workbench.app.sessions.tables import EntryTable, SessionTable
+from workbench.app.widgets.footer import BenchFooter
 from workbench.app.widgets.header import BenchHeader
 from workbench.text import clean, counted
 
@@ -89,7 +90,7 @@ class SessionsScreen(SessionDeeds):
                 with VerticalScroll(id="entry-box", can_focus=False):
                     yield Static(id="entry-text")
             yield ReplayPanel(widget_id="replay")
-        yield Footer()
+        yield BenchFooter()
 
     def on_mount(self) -> None:
         """Read the sessions, and go on reading them while they are looked at."""
@@ -165,7 +166,7 @@ class SessionsScreen(SessionDeeds):
     def _entry_moved(self) -> None:
         entry = self.entries.entry
         if entry is not None:
-            self.query_one("#entry-text", Static).update(whole(entry, Palette.of(self.app)))
+            self.query_one("#entry-text", Static).update(whole(entry, PALETTE))
             self.query_one("#entry-box").scroll_home(animate=False)
 
     # -- going in and back -------------------------------------------------------------------

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from sessions.records import GradcamRecord, NoteRecord, PromptRecord, Record
 from workbench.app.lists.draw import ago, clock, plain
-from workbench.app.lists.palette import Palette
+from workbench.app.lists.palette import PALETTE, Palette
 from workbench.app.lists.row_list import Cell, Column, RowList
 from workbench.app.sessions.reading import SessionLine, asked, who
 
@@ -49,7 +49,7 @@ class SessionTable(RowList):
         self.show(list(self.sessions), lambda i: self._row(sessions[i]), cursor=cursor)
 
     def _row(self, line: SessionLine) -> tuple[Cell, ...]:
-        palette = Palette.of(self.app)
+        palette = PALETTE
         name = plain(line.id)
         if line.problem or line.damaged:
             words = line.problem or f"{line.damaged} damaged lines"
@@ -102,7 +102,7 @@ class EntryTable(RowList):
         self.show(list(self.entries), lambda i: self._row(kept[i]), cursor=cursor)
 
     def _row(self, entry: Record) -> tuple[Cell, ...]:
-        palette = Palette.of(self.app)
+        palette = PALETTE
         at = Text(clock(entry.ts), style=palette.dim)
         uid = plain(getattr(entry, "uid", None) or "–")
         if isinstance(entry, PromptRecord):

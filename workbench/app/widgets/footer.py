@@ -15,6 +15,7 @@ from textual.binding import Binding
 from textual.screen import Screen
 from textual.widget import Widget
 
+from workbench.app.lists.palette import PALETTE
 from workbench.text import clean
 
 
@@ -68,13 +69,10 @@ class BenchFooter(Widget):
         return list(seen.values())
 
     def _text(self, keys: list[tuple[Binding, str]]) -> Text:
-        css = self.app.theme_variables
-        accent = css.get("footer-key-foreground", css.get("accent", ""))[:7]
         text = Text(no_wrap=True)
         for binding, shown in keys:
             click = Style(meta={"@click": f"app.simulate_key('{binding.key}')"})
-            colour = Style(bold=True, color=accent if accent.startswith("#") else None)
-            text.append(shown, colour + click)
+            text.append(shown, PALETTE.second + PALETTE.strong + click)
             text.append(f" {clean(binding.description, newlines=False)}  ", click)
         return text
 

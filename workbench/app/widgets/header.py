@@ -10,6 +10,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from workbench.app.engine_service import EngineState
+from workbench.app.lists.palette import PALETTE
 from workbench.app.widgets.footer import key_that_restarts
 from workbench.text import clean
 
@@ -76,9 +77,8 @@ class BenchHeader(Widget):
 
     def render(self) -> Text:
         """One line; the engine yields to the tabs and the subject where it is narrow."""
-        css = self.app.theme_variables
         left = Text(no_wrap=True, overflow="ellipsis")
-        left.append(" wb ", Style(bold=True, reverse=True, color=_hex(css, "primary")))
+        left.append(" wb ", PALETTE.accent + Style(bold=True, reverse=True))
         left.append(" ")
         wide = self.size.width >= 100
         for number, (place, title) in enumerate(self.TABS, 1):
@@ -87,7 +87,7 @@ class BenchHeader(Widget):
             style = Style(bold=here, underline=here, dim=not here) + click
             left.append(f"{number} {title}" if wide or here else f"{number}", style)
             left.append("  " if wide else " ")
-        right = self._engine_text(css)
+        right = self._engine_text()
         room = self.size.width - left.cell_len - right.cell_len - 2
         subject = Text(clean(self.subject, newlines=False), no_wrap=True)
         if subject.cell_len > room - 2:
@@ -98,13 +98,11 @@ class BenchHeader(Widget):
         left.append_text(right)
         return left
 
-    def _engine_text(self, css: dict[str, str]) -> Text:
+    def _engine_text(self) -> Text:
         state = self.engine_state
         moving = state.phase in ("starting", "loading", "busy")
         sign = _SPINNER[self._turn % len(_SPINNER)] if moving else _SIGNS[state.phase]
-        colour = {"ready": "success", "died": "error", "off": "foreground"}.get(
-            state.phase, "warning"
-        )
+        looks = {"ready": PALETTE.good, "died": PALETTE.bad, "off": Style()}
         text = Text(no_wrap=True)
         model = clean(getattr(self.app, "model_label", ""), newlines=False)
         if model and self.size.width >= 80:
@@ -112,7 +110,7 @@ class BenchHeader(Widget):
         word = {"off": "engine off", "busy": "working"}.get(state.phase, state.phase)
         if state.progress is not None and state.phase == "loading":
             word += f" {state.progress:.0%}"
-        text.append(f"{sign} {word}", Style(color=_hex(css, colour)))
+        text.append(f"{sign} {word}", looks.get(state.phase, PALETTE.warn))
         if state.phase == "died":
             key = key_that_restarts(self)
             text.append(f" · {key} starts it again" if key else "", Style(dim=True))
@@ -121,9 +119,3 @@ class BenchHeader(Widget):
         elif memory := memory_text(state.memory_bytes):
             text.append(f" {memory}", Style(dim=True))
         return text
-
-
-def _hex(css: dict[str, str], name: str) -> str | None:
-    """A theme colour that rich understands; `None` (the default colour) for named ANSI ones."""
-    value = css.get(name, "")
-    return value[:7] if value.startswith("#") else None

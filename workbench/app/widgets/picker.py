@@ -32,7 +32,7 @@ class Picker(ModalScreen[Any]):
         width: 80%; max-width: 90; height: auto; max-height: 80%;
         border: round $primary; background: $surface; padding: 0 1;
     }
-    Picker Input { border: none; height: 1; margin: 0 0 1 0; background: $boost; }
+    Picker Input { margin-bottom: 1; }
     Picker OptionList {
         height: auto; max-height: 20; border: none; background: $surface; padding: 0;
     }
@@ -83,6 +83,7 @@ class Picker(ModalScreen[Any]):
         options.add_options(self._option(c) for c in self._shown)
         at = next((i for i, c in enumerate(self._shown) if c.value == self.current), 0)
         options.highlighted = at if self._shown else None
+        options.display = bool(self._shown)  # an empty one takes no line and no focus
 
     def _option(self, choice: Choice) -> Option:
         return Option(_prompt(choice))
@@ -134,8 +135,7 @@ class LineForm(ModalScreen[list[str] | None]):
         background: $surface; padding: 1 2;
     }
     LineForm .about { color: $text-muted; height: auto; margin-bottom: 1; }
-    LineForm Input { border: none; height: 1; background: $boost; margin-bottom: 1; }
-    LineForm Input:focus { background: $primary 30%; }
+    LineForm Input { margin-bottom: 1; }
     LineForm .problem { color: $text-error; height: auto; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [

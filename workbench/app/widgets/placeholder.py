@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
+from workbench.app.widgets.footer import BenchFooter
 from workbench.app.widgets.header import BenchHeader
 
 
@@ -20,4 +21,4 @@ class PlaceholderScreen(Screen[None]):
         """The header, one sentence and the footer."""
         yield BenchHeader()
         yield Static(f"{self.place} is not built yet; 1 goes back to Explore", markup=False)
-        yield Footer()
+        yield BenchFooter()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -12,19 +12,22 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from sessions.errors import WbError
+from workbench.app.widgets.footer import key_that_restarts
 from workbench.text import clean
+
+if TYPE_CHECKING:
+    from workbench.app.services import Services
 
 
 class TextPanel(ModalScreen[None]):
     """A text in full; `y` copies it, Esc closes. The text is never read as markup."""
 
     DEFAULT_CSS = """
-    TextPanel, ErrorPanel { align: center middle; background: $background 60%; }
+    TextPanel { align: center middle; background: $background 60%; }
     TextPanel > Vertical {
         width: 80%; max-width: 110; height: auto; max-height: 80%;
         border: round $primary; background: $surface; padding: 1 2;
     }
-    ErrorPanel > Vertical { border: round $error; }
     TextPanel VerticalScroll { height: auto; max-height: 100%; }
     TextPanel .keys { color: $text-muted; margin-top: 1; }
     """
@@ -44,7 +47,11 @@ class TextPanel(ModalScreen[None]):
             box.border_title = Text(self.panel_title)
             with VerticalScroll():
                 yield Static(self.body(), markup=False)
-            yield Static("y copies the text · Esc closes", classes="keys", markup=False)
+            yield Static(self.keys(), classes="keys", markup=False)
+
+    def keys(self) -> str:
+        """What the keys do."""
+        return "y copies the text · Esc closes"
 
     def body(self) -> Text:
         """What is shown."""
@@ -63,9 +70,43 @@ class TextPanel(ModalScreen[None]):
 class ErrorPanel(TextPanel):
     """What failed, what was received and what to do next."""
 
+    # A rule of a widget's own style sheet reaches no subclass by its name: hence here.
+    DEFAULT_CSS = """
+    ErrorPanel > Vertical { border: round $error; border-title-color: $text-error; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f8", "restart", "Restart the engine", id="app.engine")
+    ]
+
     def __init__(self, error: BaseException, title: str | None = None) -> None:
         self.error = error
         super().__init__(title or "this did not work", error_text(error))
+
+    def on_mount(self) -> None:
+        """The engine may be found dead only after the panel is there."""
+        self.watch(self.app, "engine_state", self._engine_changed, init=False)
+
+    def _engine_changed(self) -> None:
+        self.query_one(".keys", Static).update(self.keys())
+        self.refresh_bindings()
+
+    def _engine_died(self) -> bool:
+        state = getattr(self.app, "engine_state", None)
+        return state is not None and state.phase == "died"
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The engine is started again only where it is gone."""
+        return self._engine_died() if action == "restart" else True
+
+    def keys(self) -> str:
+        """What the keys do; first of all the one that starts a dead engine again."""
+        key = key_that_restarts(self) if self._engine_died() else ""
+        return (f"{key} starts the engine again · " if key else "") + super().keys()
+
+    def action_restart(self) -> None:
+        """Close the panel and start the engine again."""
+        self.dismiss(None)
+        cast("Services", self.app).action_restart_engine()
 
     def same_as(self, error: BaseException) -> bool:
         """Whether this panel already shows that failure."""

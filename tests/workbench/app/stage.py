@@ -1,0 +1,406 @@
+"""Every screen and dialog of the bench, opened by its keys on records that are always the same.
+
+`VIEWS` lists them; a new screen or dialog that no view opens fails
+`test_look.test_every_screen_and_dialog_is_looked_at`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import itertools
+import os
+import pkgutil
+import shutil
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from textual.screen import Screen
+
+from sessions import ids
+from sessions.paths import runtime_dir
+from sessions.records import NoteRecord
+from sessions.session_log import SessionLog
+from tests.workbench.app.explore_bench import FakeEngine
+from tests.workbench.app.make_records import (
+    ask_demo,
+    make_job,
+    make_run,
+    predictions,
+    training_progress,
+)
+from workbench.app.app import WbApp
+from workbench.app.engine_service import EngineState
+from workbench.app.lists import draw
+from workbench.errors import EngineError
+
+View = Callable[["Stage"], Awaitable[None]]
+VIEWS: dict[str, View] = {}
+SHOWS: dict[str, str] = {}  # which class of screen a view ends on
+
+
+def view(name: str, shows: str) -> Callable[[View], View]:
+    """Name the way to a screen or dialog, and the class that it is of."""
+
+    def keep(function: View) -> View:
+        VIEWS[name], SHOWS[name] = function, shows
+        return function
+
+    return keep
+
+
+def screens_of_the_bench() -> set[type[Screen[Any]]]:
+    """Every screen and dialog that `workbench.app` defines, those left out that only others are."""
+    import workbench.app
+
+    for module in pkgutil.walk_packages(workbench.app.__path__, "workbench.app."):
+        importlib.import_module(module.name)
+    found, queue = set(), [Screen]
+    while queue:
+        for kind in queue.pop().__subclasses__():
+            queue.append(kind)
+            ours = kind.__module__.startswith("workbench.app.")
+            # Parts of one place stand in files of their own, one over the other, and are no screen.
+            part = any(k.__module__.startswith("workbench.app.") for k in kind.__subclasses__())
+            if ours and not (part and "compose" not in vars(kind)):
+                found.add(kind)
+    return found
+
+
+class Stage:
+    """The bench on which a view is opened."""
+
+    def __init__(self, app: WbApp, pilot: Any) -> None:
+        self.app, self.pilot = app, pilot
+
+    async def open(self, name: str) -> None:
+        """Go to a view."""
+        await VIEWS[name](self)
+        await self.quiet()
+        assert type(self.app.screen).__name__ == SHOWS[name]
+
+    async def press(self, *keys: str) -> None:
+        """Press keys, then wait until what they started is done."""
+        await self.pilot.press(*keys)
+        await self.idle()
+
+    async def until(self, holds: Callable[[], Any]) -> None:
+        """Wait until something holds."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + 30
+        while not holds():
+            assert loop.time() < end, f"it did not come to pass\n{self.text()}"
+            await self.pilot.pause(0.02)
+
+    async def idle(self) -> None:
+        """Wait until no worker runs."""
+        loop = asyncio.get_running_loop()
+        end, calm = loop.time() + 30, 0
+        while calm < 2:
+            assert loop.time() < end, f"still at work: {self.app.tasks._running}"
+            await self.pilot.pause(0.02)
+            with self.app.tasks._lock:
+                lanes = set(self.app.tasks._running) - {"visit"}
+            busy = lanes or any(not w.is_finished for w in self.app.workers if not _follows(w))
+            calm = 0 if busy else calm + 1
+
+    async def quiet(self) -> None:
+        """Wait until no worker runs and the screen stays as it is."""
+        before = None
+        while (now := self.text()) != before:
+            before = now
+            await self.idle()
+
+    def text(self) -> str:
+        """The whole screen as text, a line per row."""
+        lines = self.app.screen._compositor.render_strips()
+        return "\n".join("".join(s.text for s in line).rstrip() for line in lines) + "\n"
+
+
+def _follows(worker: Any) -> bool:
+    """Whether it is one of those that wait for files to change as long as their place is open."""
+    return worker.group in ("runs", "jobs", "sessions", "log", "follow")
+
+
+def freeze(monkeypatch: Any) -> None:
+    """Ids, ages and times of day as they never change."""
+    screens_of_the_bench()  # imports all of them, so that each has what is replaced below
+    seconds = itertools.count()
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return datetime(2026, 1, 2, 14, 2, 31, tzinfo=UTC) + timedelta(seconds=next(seconds))
+
+    monkeypatch.setattr(ids, "_last", (0, 0, 0))
+    monkeypatch.setattr(ids, "_random80", lambda: 0)
+    monkeypatch.setattr(ids, "time", SimpleNamespace(time_ns=lambda: 1_767_362_551_000_000_000))
+    monkeypatch.setattr(ids, "datetime", Clock)
+    for name, words in (("ago", "5m"), ("clock", "14:02:31")):
+        real = getattr(draw, name)
+        for module in [m for n, m in sys.modules.items() if n.startswith("workbench.app.")]:
+            if vars(module).get(name) is real:
+                monkeypatch.setattr(module, name, lambda *_, words=words: words)
+
+
+def make_the_records() -> None:
+    """Runs, jobs, sessions and bookmarks that show every sign there is."""
+    from sessions.runs import Run
+    from sessions.uid_cache import UidCache
+
+    beside = Run.create({"dataset": "demo", "split": "test", "model": "demo"}, "beside", total=40)
+    for number, line in enumerate(predictions(40)):
+        beside.append(line | {"uid": f"demo/test/{number:06d}"})
+    beside.set_state("done")
+    make_run(40, seed=2, right=0.6, adapter="runs/nlvr1", failed=2)
+    make_run(12, state="failed", total=40)
+    make_job(
+        ["wb", "run-eval", "--dataset", "demo"], log="reading demo\nwarning: slow disk\ndone\n"
+    )
+    make_job(
+        ["wb", "train", "--config", "nlvr1.yaml"],
+        progress=list(training_progress()),
+        log="error: the disk is full\n",
+        state="failed",
+        message="the disk is full",
+    )
+    session = SessionLog.open("2026-01-02")
+    ask_demo(session)
+    ask_demo(session, 1, "False. There is no circle.")
+    session.append(NoteRecord(uid="demo/test/000001", text="it overlooks the small circle"))
+    with UidCache.open() as cache:
+        cache.add("demo/test/000001", tags=("hard", "left"), note="two circles overlap")
+
+
+@asynccontextmanager
+async def stage(size: tuple[int, int], monkeypatch: Any) -> AsyncIterator[Stage]:
+    """The bench of a size, with its records, on its first sample."""
+    freeze(monkeypatch)
+    # A dialog tells a path of the home, and offers one of the working folder: as long everywhere.
+    own_home = Path(f"/tmp/wb-look-{os.getpid():08d}")
+    shutil.rmtree(own_home, ignore_errors=True)
+    monkeypatch.setenv("WB_HOME", str(own_home))
+    monkeypatch.chdir("/")
+    make_the_records()
+    app = WbApp()
+    app.state.hints_dismissed = True
+    app.state.place("explore").update(dataset="demo/test")
+    app.engine()._engine = FakeEngine()  # type: ignore[assignment]
+    async with app.run_test(size=size, notifications=True) as pilot:
+        opened = Stage(app, pilot)
+        await opened.until(lambda: getattr(app.screen, "built", False))
+        await opened.idle()
+        yield opened
+    for folder in (own_home, runtime_dir(create=False)):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+# -- places --------------------------------------------------------------------------------
+
+
+@view("explore", "ExploreScreen")
+async def _(s: Stage) -> None:
+    await s.press("enter")
+    await s.until(lambda: s.app.screen.answer.answer is not None)  # type: ignore[attr-defined]
+
+
+@view("explore-run", "ExploreScreen")
+async def _(s: Stage) -> None:
+    from sessions.runs import list_runs
+
+    run = next(r for r in list_runs() if r.key == "beside")
+    s.app.open_uid("demo/test/000001", run.id)
+    await s.until(lambda: "predicted" in s.text())
+    await s.press("l")
+
+
+@view("explore-hints", "ExploreScreen")
+async def _(s: Stage) -> None:
+    from workbench.app.widgets.hints import Hints
+
+    await s.app.screen.mount(Hints())
+
+
+@view("explore-list", "ExploreScreen")
+async def _(s: Stage) -> None:
+    await s.press("l")
+
+
+@view("explore-prompt", "ExploreScreen")
+async def _(s: Stage) -> None:
+    await s.press("p")
+
+
+@view("explore-filter", "ExploreScreen")
+async def _(s: Stage) -> None:
+    await s.press("slash", "r", "e", "d")
+
+
+@view("explore-jump", "ExploreScreen")
+async def _(s: Stage) -> None:
+    await s.press("colon", "7")
+
+
+@view("engine-died", "ExploreScreen")
+async def _(s: Stage) -> None:
+    s.app.engine_state = EngineState("died", "it was killed")
+
+
+@view("runs", "RunsScreen")
+async def _(s: Stage) -> None:
+    s.app.go("runs")
+    await s.until(lambda: "demo/test" in s.text())
+    await s.idle()
+
+
+@view("runs-inside", "RunsScreen")
+async def _(s: Stage) -> None:
+    await VIEWS["runs"](s)
+    await s.press("home", "down", "a")
+
+
+@view("runs-compare", "RunsScreen")
+async def _(s: Stage) -> None:
+    await VIEWS["runs"](s)
+    await s.press("end", "space", "up", "space")
+    panel: Any = s.app.screen.query_one("#compare")
+    await s.until(lambda: panel.paired is not None)
+    await s.press("enter")
+    await s.idle()
+
+
+@view("jobs", "JobsScreen")
+async def _(s: Stage) -> None:
+    s.app.go("jobs")
+    await s.until(lambda: "train" in s.text())
+    await s.press("home")
+
+
+@view("sessions", "SessionsScreen")
+async def _(s: Stage) -> None:
+    s.app.go("sessions")
+    await s.until(lambda: "2026-01-02" in s.text())
+
+
+@view("sessions-inside", "SessionsScreen")
+async def _(s: Stage) -> None:
+    await VIEWS["sessions"](s)
+    await s.press("enter")
+
+
+@view("placeholder", "PlaceholderScreen")
+async def _(s: Stage) -> None:
+    from workbench.app.widgets.placeholder import PlaceholderScreen
+
+    s.app.push_screen(PlaceholderScreen("runs"))
+
+
+# -- dialogs of Explore --------------------------------------------------------------------
+
+for _name, (_key, _shows) in {
+    "help": ("question_mark", "HelpModal"),
+    "palette": ("ctrl+p", "CommandPalette"),
+    "details": ("i", "TextPanel"),
+    "evaluate": ("e", "EvaluateForm"),
+    "tags": ("B", "LineForm"),
+    "seed": ("R", "LineForm"),
+    "save": ("s", "LineForm"),
+    "export": ("E", "LineForm"),
+    "import": ("I", "LineForm"),
+    "template": ("t", "Picker"),
+    "model": ("m", "Picker"),
+    "run": ("u", "Picker"),
+    "beside": ("a", "Picker"),
+    "datasets": ("d", "DataPicker"),
+    "gallery": ("G", "GalleryScreen"),
+    "sweep": ("w", "SweepScreen"),
+    "themes": ("f9", "CommandPalette"),
+}.items():
+
+    @view(_name, _shows)
+    async def _(s: Stage, key: str = _key) -> None:
+        before = s.app.screen
+        await s.pilot.press(key)
+        await s.until(lambda: s.app.screen is not before)
+
+
+@view("error", "ErrorPanel")
+async def _(s: Stage) -> None:
+    hint = "F8 starts it again; wb engine status says how it is"
+    s.app.fail(EngineError("the engine was killed while it answered", hint=hint), "no answer")
+    await s.until(lambda: "no answer" in s.text())
+
+
+@view("cache", "DataForm")
+async def _(s: Stage) -> None:
+    from workbench.app.explore.data_picker import DataForm
+
+    line = "wb data cache hub/nlvr2 --split dev"
+    s.app.push_screen(DataForm("Cache", line, "data cache", "It is 2.1 GB."))
+
+
+@view("sweep-answers", "SweepScreen")
+async def _(s: Stage) -> None:
+    await VIEWS["sweep"](s)
+    s.app.screen.query_one("#sweep-temperature").value = "0, 0.7"  # type: ignore[attr-defined]
+    await s.press("f5")
+    await s.until(lambda: "2 of 2" in s.text())
+
+
+@view("whole-answer", "WholeAnswer")
+async def _(s: Stage) -> None:
+    await VIEWS["sweep-answers"](s)
+    s.app.screen.query_one("#answers").focus()
+    await s.press("enter")
+
+
+@view("side-by-side", "SideBySide")
+async def _(s: Stage) -> None:
+    await VIEWS["beside"](s)
+    await s.press(*"my", "slash", *"model", "enter")
+    await s.until(lambda: "≠" in s.text() or "the same" in s.text())
+
+
+# -- dialogs of the other places -----------------------------------------------------------
+
+
+@view("delete-run", "Ask")
+async def _(s: Stage) -> None:
+    await VIEWS["runs"](s)
+    await s.press("home", "x")
+
+
+@view("bookmark-errors", "AskLine")
+async def _(s: Stage) -> None:
+    await VIEWS["runs-inside"](s)
+    await s.press("b")
+
+
+@view("new-job", "NewJob")
+async def _(s: Stage) -> None:
+    await VIEWS["jobs"](s)
+    await s.press("n")
+
+
+@view("note", "AskLine")
+async def _(s: Stage) -> None:
+    await VIEWS["sessions-inside"](s)
+    await s.press("n")
+
+
+@view("replay-model", "Picker")
+async def _(s: Stage) -> None:
+    await VIEWS["sessions-inside"](s)
+    await s.press("R")
+
+
+@view("replay", "SessionsScreen")
+async def _(s: Stage) -> None:
+    await VIEWS["replay-model"](s)
+    await s.press("enter")
+    await s.until(lambda: "5 of 5" in s.text() and "2 sessions" in s.text())
