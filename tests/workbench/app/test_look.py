@@ -14,14 +14,16 @@ from pathlib import Path
 import pytest
 from rich.color import ColorType
 from rich.terminal_theme import DEFAULT_TERMINAL_THEME
-from textual.screen import ModalScreen
+from textual.color import Color
 from textual.theme import BUILTIN_THEMES
 from textual.widgets import Input, TextArea
 
 from sessions.paths import home
 from tests.workbench.app.explore_bench import SIZES
-from tests.workbench.app.stage import SHOWS, VIEWS, Stage, screens_of_the_bench
+from tests.workbench.app.stage import KEYS, SHOWS, VIEWS, Stage, screens_of_the_bench
 from tests.workbench.app.stage import stage as staged
+from workbench.app.engine_service import EngineState
+from workbench.app.widgets.readable import lifted
 
 BODY, SIGN = 4.5, 3.0
 SNAPSHOTS = Path(__file__).with_name("snapshots")
@@ -40,15 +42,11 @@ def contrast(one, other):
 
 def hard_to_read(stage: Stage) -> set[str]:
     """Each text of the screen whose contrast is too low, with its colours."""
-    screen = stage.app.screen
-    behind = isinstance(screen, ModalScreen) and screen.styles.background.a < 1
     found = set()
-    for y, line in enumerate(screen._compositor.render_strips()):
-        x = 0
+    for line in stage.segments():
         for segment in line:
             text = LINES_AND_PICTURES.sub("", segment.text)
-            start, x = x, x + segment.cell_length
-            if not text or (behind and screen.get_widget_at(start, y)[0] is screen):
+            if not text:
                 continue
             ratio = contrast_of(segment.style, stage)
             if ratio < (BODY if any(c.isalnum() for c in text) else SIGN):
@@ -128,21 +126,67 @@ def themes_of(name: str) -> list[str]:
     return ["textual-light", *others]
 
 
+GROUPS = [tuple(KEYS), *((name,) for name in VIEWS if name not in KEYS)]
+
+
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("name", VIEWS)
-async def test_a_view_is_as_it_was_looked_at_and_can_be_read(name, size, monkeypatch):
+@pytest.mark.parametrize("names", GROUPS, ids=lambda names: names[0])
+async def test_a_view_is_as_it_was_looked_at_and_can_be_read(names, size, monkeypatch):
+    wrong = {}
     async with staged(size, monkeypatch) as stage:
-        await stage.open(name)
-        now = snapshot(stage)
-        wrong = {"textual-dark": hard_to_read(stage)}
-        if size == SIZES[0]:
-            wrong |= await see_in_themes(stage, name)
-    assert not {theme: found for theme, found in wrong.items() if found}
-    kept = SNAPSHOTS / f"{name}-{size[0]}x{size[1]}.txt"
+        for name in names:
+            await stage.open(name)
+            check_snapshot(f"{name}-{size[0]}x{size[1]}.txt", snapshot(stage))
+            wrong[name] = hard_to_read(stage)
+            if size == SIZES[0]:
+                for theme, found in (await see_in_themes(stage, name)).items():
+                    wrong[f"{name}, {theme}"] = found
+            await stage.back()
+    assert not {where: found for where, found in wrong.items() if found}
+
+
+def check_snapshot(name: str, now: str) -> None:
+    kept = SNAPSHOTS / name
     if os.environ.get("WB_UPDATE_SNAPSHOTS"):
         kept.parent.mkdir(exist_ok=True)
         kept.write_text(now, encoding="utf-8")
-    assert now == kept.read_text(encoding="utf-8")
+    assert now == kept.read_text(encoding="utf-8"), f"{name} is not as it was looked at"
+
+
+async def test_a_dead_engine_names_the_key_that_starts_it_again_even_a_remapped_one(monkeypatch):
+    async with staged(SIZES[0], monkeypatch) as stage:
+        started = []
+        monkeypatch.setattr(stage.app, "action_restart_engine", lambda: started.append("again"))
+        stage.app.set_keymap({"app.engine": "f7"})
+        await stage.open("error")
+        assert "starts the engine again" not in stage.text()
+        stage.app.engine_state = EngineState("died", "it was killed")
+        await stage.idle()
+        assert "f7 starts the engine again" in stage.text()
+        red = Color.parse(stage.app.theme_variables["error"]).rgb
+        corner = stage.app.screen.query_one("Vertical").region
+        strip = stage.app.screen._compositor.render_strips()[corner.y]
+        edge = next(iter(strip.crop(corner.x, corner.x + 1)))
+        assert tuple(edge.style.color.get_truecolor()) == red
+        await stage.press("escape")
+        assert "died · f7 starts it again" in stage.text()
+        await stage.open("error")
+        await stage.press("f7")
+        assert started == ["again"] and stage.app.screen is stage.app.screen_stack[0]
+
+
+async def test_what_was_drawn_under_one_theme_has_the_colours_of_the_next(monkeypatch):
+    async with staged(SIZES[0], monkeypatch) as stage:
+        await stage.open("explore")
+        for theme in ("textual-dark", "solarized-light"):
+            stage.app.theme = theme
+            await stage.idle()
+            colours = stage.app.theme_variables
+            want = Color.parse(colours.get("text-success", colours["success"])).rgb
+            lines = stage.app.screen._compositor.render_strips()
+            segment = next(s for line in lines for s in line if "read as False" in s.text)
+            ground = tuple(segment.style.bgcolor.get_truecolor())
+            assert tuple(segment.style.color.get_truecolor()) == lifted(want, ground, BODY)
 
 
 def test_no_snapshot_is_of_a_view_that_is_gone():

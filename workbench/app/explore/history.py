@@ -19,8 +19,15 @@ class History(Static):
     History { height: auto; max-height: 9; color: $text-muted; margin-top: 1; }
     """
 
+    _earlier: Sequence[Earlier] = ()
+
+    def on_resize(self) -> None:
+        """The lines are as long as there is room for."""
+        self.show(self._earlier)
+
     def show(self, earlier: Sequence[Earlier]) -> None:
         """List them."""
+        self._earlier = earlier
         if not earlier:
             self.update("")
             return

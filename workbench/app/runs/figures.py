@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from rich.style import Style
 from rich.text import Text
@@ -15,10 +16,33 @@ from workbench.app.runs.reading import RunSummary, Tally
 from workbench.app.runs.run_table import state_sign
 
 
-class RunHead(Static):
-    """Two lines: which run this is, and the one figure that it is judged by."""
+class Figures(Static):
+    """What is told of a run, drawn anew whenever there is another width for it."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self._shown: tuple[RunSummary, Tally] | None = None
+        self._width = 0
 
     def show(self, run: RunSummary, tally: Tally) -> None:
+        """Tell this."""
+        self._shown, self._width = (run, tally), self.size.width
+        self.draw(run, tally)
+
+    def draw(self, run: RunSummary, tally: Tally) -> None:
+        """Draw it at the width there is."""
+        raise NotImplementedError
+
+    def on_resize(self) -> None:
+        """The first width is known only after the first figures."""
+        if self._shown is not None and self.size.width != self._width:
+            self.show(*self._shown)
+
+
+class RunHead(Figures):
+    """Two lines: which run this is, and the one figure that it is judged by."""
+
+    def draw(self, run: RunSummary, tally: Tally) -> None:
         """Say which run and how well."""
         palette = PALETTE
         first = Text.assemble(state_sign(run.state, palette), f" {run.state}  ", no_wrap=True)
@@ -58,10 +82,10 @@ class RunHead(Static):
         return out
 
 
-class MetricsPanel(Static):
+class MetricsPanel(Figures):
     """Every metric with its interval, then precision and recall of each label."""
 
-    def show(self, run: RunSummary, tally: Tally) -> None:
+    def draw(self, run: RunSummary, tally: Tally) -> None:
         """Draw them at the width there is."""
         palette = PALETTE
         lines = [
