@@ -9,6 +9,7 @@ import pytest
 
 from tests.workbench.data.tables import write_pictures
 from workbench.data.adding import add
+from workbench.data.known.vqa import label_of
 from workbench.data.source import get_sample, open_source
 from workbench.errors import DataError
 
@@ -208,3 +209,17 @@ def test_a_folder_of_plain_tables_is_their_splits(tmp_path: Path):
     assert added.info.splits == {"test": 1, "train": 1}
     (sample,) = open_source("mine/train").iter()
     assert (sample.texts, sample.error, sample.task) == ({"question": "train?"}, None, "question")
+
+
+@pytest.mark.parametrize(
+    ("people", "official", "label"),
+    [
+        (["two", "two", "one"], "one", "two"),  # somebody said so, but most did not
+        (["one", "two", "two", "one"], "two", "two"),  # as many said each
+        (["one", "two", "two", "one"], "three", "one"),
+        (["", "", "one"], "", "one"),
+        ([], "one", None),
+    ],
+)
+def test_the_label_is_what_most_people_said(people: list[str], official: str, label: str | None):
+    assert label_of(people, official) == label

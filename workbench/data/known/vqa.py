@@ -28,7 +28,7 @@ from workbench.data.known.places import (
 from workbench.data.mapping import SplitFile
 from workbench.errors import DataError
 
-VERSION = 1
+VERSION = 2
 Flavour = Literal["questions", "annotations", "vizwiz", "gqa", "table", ""]
 _TABLES = (".csv", ".tsv", ".parquet", ".jsonl")
 _FOLDERS = ("images", "img", "train2014", "val2014", "test2015", "train", "val", "test")
@@ -168,14 +168,17 @@ def _confidences(value: Any) -> tuple[str, ...]:
 
 
 def label_of(answers: Sequence[str], official: Any = None) -> str | None:
-    """The short answer: the official one where a person gave it so, else the most frequent.
+    """The people's most frequent answer; of equally frequent ones the official, else the first.
 
-    The official one is normalised; one that nobody wrote would be an eleventh answer.
+    A file's own answer is often another one (TextVQA: of a quarter of its questions), and one that
+    nobody wrote would be an eleventh answer.
     """
-    if official in answers:
-        return str(official)
     counts = Counter(answer for answer in answers if answer.strip())
-    return counts.most_common(1)[0][0] if counts else None
+    if not counts:
+        return None
+    most = max(counts.values())
+    best = [answer for answer, count in counts.items() if count == most]
+    return str(official) if official in best else best[0]
 
 
 def _vizwiz(path: Path) -> Iterator[Mapping[str, Any]]:
