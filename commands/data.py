@@ -212,12 +212,14 @@ def _wishes(options: dict[str, Any]) -> dict[str, Any]:
 
     delimiter = {"tab": "\t", "\\t": "\t"}.get(options["delimiter"] or "", options["delimiter"])
     texts = [text.partition("=") for text in options["texts"]]
-    metadata = options["metadata"]
+    metadata, labels = options["metadata"], options["labels"]
     return {
         "id": options["id_"],
-        "texts": {role: column if equals else role for role, equals, column in texts} or None,
+        "texts": {role: column if equals else role for role, equals, column in texts if role}
+        if texts
+        else None,
         "label": options["label"],
-        "labels": [w for w in (options["labels"] or "").split(",") if w.strip()] or None,
+        "labels": None if labels is None else [w for w in labels.split(",") if w.strip()],
         "references": options["references"] or None,
         "explanations": options["explanations"] or None,
         "image": options["image"] or None,

@@ -159,9 +159,7 @@ def _by_preset(
     if not chosen:
         return files, wishes
     if not like:
-        wishes.setdefault("guesses", []).append(
-            f"layout: {chosen} (the folder is added by its name)"
-        )
+        wishes.setdefault("guesses", []).append(f"layout: {chosen} (the dataset's name)")
     try:
         return apply_preset(chosen, files, wishes)
     except DataError as error:

@@ -15,7 +15,10 @@ IDS = (
     *("id", "uid", "identifier", "pairid", "pair_id", "question_id", "sample_id", "example_id"),
     *("key", "__key__"),
 )
-IMAGES = ("image", "img", "image_path", "img_path", "file_name", "filename", "filepath", "path")
+IMAGES = (
+    *("image", "img", "image_path", "img_path", "file_name", "filename", "filepath", "path"),
+    "images",
+)
 WEB_IMAGES = ("jpg", "jpeg", "png", "webp")  # WebDataset's columns are endings
 PAIRS = (
     *(("image0", "image1"), ("image_0", "image_1"), ("left_image", "right_image")),
@@ -54,6 +57,9 @@ def guess_label(columns: Sequence[str]) -> str:
 
 def guess_images(columns: Sequence[str]) -> tuple[str, ...]:
     """The image columns: a pair where there is one, else a single one, else one of URLs."""
+    numbered = [c for c in columns if re.fullmatch(r"(?i)(?:image|img)_?\d+", c)]
+    if len(numbered) > 2 or any("_1" in c for c in numbered):
+        return tuple(sorted(numbered, key=lambda c: int(re.sub(r"\D", "", c))))
     for pair in PAIRS:
         names = tuple(_first(columns, (name,)) for name in pair)
         if all(names):
@@ -99,7 +105,7 @@ def order_labels(counts: Mapping[str, int], rows: int) -> tuple[str, ...]:
         rows: How many rows were seen.
     """
     words = sorted(counts)
-    if not words or len(words) > MAX_LABELS or (rows > 20 and len(words) > rows // 4):
+    if len(words) < 2 or len(words) > MAX_LABELS or (rows > 20 and len(words) > rows // 4):
         return ()
     for order in ORDERS:
         if {w.lower() for w in words} == set(order):
@@ -107,6 +113,11 @@ def order_labels(counts: Mapping[str, int], rows: int) -> tuple[str, ...]:
     if all(word.isdigit() for word in words):
         return tuple(sorted(words, key=int))
     return tuple(words)
+
+
+def are_verdicts(labels: Sequence[str]) -> bool:
+    """Whether labels are yes and no, or true and false: a closed set also where one asks."""
+    return {label.lower() for label in labels} in ({"yes", "no"}, {"true", "false"})
 
 
 def _first(columns: Sequence[str], names: Sequence[str]) -> str:

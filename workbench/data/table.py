@@ -253,10 +253,19 @@ class TableSource:
             keep = parse_filter(self.mapping.where) & parse_filter(part.where)
             reader = open_reader(file, self.mapping.read)
             try:
-                check_columns(self.mapping, keep, reader, file.name)
+                check_columns(self.mapping, keep, reader, file.name, self._all_columns)
                 yield from self._scan_file(number, reader, keep)
             finally:
                 reader.close()
+
+    def _all_columns(self) -> set[str]:
+        """The columns of all files of the dataset, each opened for its head."""
+        found: set[str] = set()
+        for part in {part.path: part for part in self.mapping.files}.values():
+            reader = open_reader(data_file(self.mapping, part), self.mapping.read)
+            found.update(reader.columns)
+            reader.close()
+        return found
 
     def _scan_file(self, number: int, reader: RowReader, keep: Filter) -> Iterator[Entry]:
         """Only what the id and the filters need is read, where the format allows it."""

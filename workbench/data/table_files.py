@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from workbench.data.files import DataFile, LocalFile
@@ -70,13 +70,27 @@ def data_file(mapping: TableMapping, part: SplitFile) -> DataFile:
     return LocalFile(path, whole=path.suffix.lower() not in (".parquet", ".pq"))
 
 
-def check_columns(mapping: TableMapping, keep: Filter, reader: RowReader, name: str) -> None:
-    """Raise `DataError` for a column that the mapping or a filter names and the table lacks."""
+def check_columns(
+    mapping: TableMapping,
+    keep: Filter,
+    reader: RowReader,
+    name: str,
+    elsewhere: Callable[[], Collection[str]] = tuple,
+) -> None:
+    """Raise `DataError` for a column that the mapping or a filter names and the table lacks.
+
+    Labels, references and explanations may be lacking where `elsewhere`, the columns of the
+    dataset's other files, has them: a test split is often not labelled.
+    """
+    targets = {mapping.label, *mapping.references, *mapping.explanations} - {*keep.columns}
     known = (
         {*reader.columns, "split"} if "{split}" in "".join(mapping.images) else {*reader.columns}
     )
     for column in dict.fromkeys((*columns_of(mapping), *keep.columns)):
-        if column not in known and column.partition(".")[0] not in known:
+        root = column.partition(".")[0]
+        if column in known or root in known:
+            continue
+        if column not in targets or not {column, root} & {*elsewhere()}:
             raise DataError(
                 f"{name} has no column {column!r}",
                 hint=f"its columns are {', '.join(reader.columns)}",

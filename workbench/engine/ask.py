@@ -98,7 +98,7 @@ def question_of(
 
     if template is not None:
         messages = template.render(sample, shots)
-        words = template.words(sample.labels)
+        words = template.read_words(sample.task, sample.labels)
     elif text is None or not text.strip():
         raise UsageError("there is nothing to ask: no template and no text")
     else:

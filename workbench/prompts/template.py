@@ -92,6 +92,14 @@ class Template:
             return {label: label for label in labels}
         return {word: own[label] for word, label in self.labels.items() if label in own}
 
+    def read_words(self, task: str, labels: Sequence[str] = ()) -> dict[str, str]:
+        """As `words`, for a sample of this task: a closed set is read as one whatever is asked.
+
+        A caption is open, and so is a question whose answers nobody closed: by its dataset's
+        labels (yes, no) or by the template's own words.
+        """
+        return {} if task == "caption" else self.words(labels)
+
     def said_words(self, labels: Sequence[str] = ()) -> tuple[str, ...]:
         """One word per label, the first that stands for it: what is listed and what is said."""
         first: dict[str, str] = {}

@@ -42,7 +42,7 @@ def test_adding_looks_at_footers_and_says_what_it_took(fast_hub):
     info = added.info
     assert (info.splits, info.licence) == ({"train": 60, "dev": 15}, "cc-by-4.0")
     assert (info.where, info.kind, info.cached) == (f"hub:{REPO}", "hub", False)
-    assert "id: identifier" in added.guessed
+    assert "id: identifier (by the column's name)" in added.guessed
     assert added.mapping.images == ("image0", "image1")
     assert dataset_info("pairs") == info
 
@@ -285,7 +285,7 @@ def test_rows_without_an_id_are_known_by_their_number_across_files(fast_hub):
 def test_a_known_repository_needs_no_mapping(fast_hub):
     rows = [{"img": {"bytes": b"x"}, "label": i} for i in range(4)]
     fast_hub.commit("uoft-cs/cifar10", {"plain_text/test-00000-of-00001.parquet": parquet(rows)})
-    assert add("cifar", "hub:uoft-cs/cifar10").guessed == ("image: img",)
+    assert add("cifar", "hub:uoft-cs/cifar10").guessed == ("image: img (by the column's name)",)
     assert get_sample("cifar/test/3").label == "cat"
     assert [s.uid for s in open_source("cifar/test").iter()] == [
         f"cifar/test/{i}" for i in range(4)

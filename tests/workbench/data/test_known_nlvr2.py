@@ -63,7 +63,7 @@ def test_a_folder_under_its_name_is_enough(nlvr2: Path):
     added = add("nlvr2", nlvr2)
     assert added.info.splits == {"dev": 5, "train": 1}
     assert (added.info.task, added.info.labels) == ("statement", ("True", "False"))
-    assert added.guessed == ("layout: nlvr2",)
+    assert added.guessed == ("layout: nlvr2 (the dataset's name)",)
     sample = get_sample("nlvr2/dev/dev-850-0-0")
     assert (sample.label, sample.error) == ("False", None)
     assert sample.texts == {"sentence": "Sentence 0 of its set."}

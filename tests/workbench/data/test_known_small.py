@@ -48,7 +48,10 @@ def write_nlvr1(root: Path) -> None:
 def test_nlvr1_shows_the_rendering_that_its_boxes_belong_to(tmp_path: Path):
     write_nlvr1(tmp_path)
     added = add("nlvr1", tmp_path)
-    assert (added.info.splits, added.guessed[0]) == ({"dev": 2}, "layout: nlvr1")
+    assert (added.info.splits, added.guessed[0]) == (
+        {"dev": 2},
+        "layout: nlvr1 (the dataset's name)",
+    )
     sample = get_sample("nlvr1/dev/4011-0")
     assert (sample.label, sample.labels, sample.error) == ("true", ("true", "false"), None)
     ((thing,),) = sample.metadata["objects"]
