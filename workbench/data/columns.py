@@ -6,10 +6,13 @@ reach into objects.
 
 from __future__ import annotations
 
+import ast
 import math
 import re
 from collections.abc import Mapping
 from typing import Any
+
+from sessions.json_line import load_json
 
 _FIELD = re.compile(r"\{([^{}:]+)(?::0?(\d{1,2}))?\}")
 
@@ -103,6 +106,25 @@ def jsonable(value: Any) -> Any:
     if isinstance(value, bytes):
         return f"<{len(value)} bytes>"
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+MAX_CELL = 100_000  # characters of a cell that may be a list
+
+
+def cell_list(value: Any) -> list[Any] | None:
+    """The list that a value is or that a cell writes as JSON or as Python does; else `None`."""
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    text = value.strip() if isinstance(value, str) and len(value) <= MAX_CELL else ""
+    if not (text.startswith("[") and text.endswith("]")):
+        return None
+    for read in (load_json, ast.literal_eval):
+        try:
+            found = read(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+            continue
+        return found if isinstance(found, list) else None
+    return None
 
 
 def texts_in(value: Any, blank: bool = False) -> list[str]:

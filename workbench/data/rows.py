@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from workbench.data.columns import (
     as_text,
+    cell_list,
     columns_in,
     is_template,
     jsonable,
@@ -22,13 +22,16 @@ from workbench.data.columns import (
     texts_in,
     value_of,
 )
+from workbench.data.image_paths import find_inside, from_base64, resolve_inside, short
 from workbench.data.known.places import find_image
 from workbench.data.mapping import SplitFile, TableMapping
 from workbench.data.objects import FORMATS
+from workbench.data.readers.opening import ENDINGS
 from workbench.errors import DataError
 from workbench.sample import ImageRef, Sample
 
-NO_LABEL = frozenset({"", "nan", "<na>", "null"})  # how tables write that there is none
+# How tables without a null of their own write that there is no label.
+NO_LABEL = frozenset({"nan", "<na>", "null"})
 
 
 class RowMapper:
@@ -51,6 +54,7 @@ class RowMapper:
         self._words = dict(mapping.label_words)
         self._beside = set(mapping.metadata)
         self._taken = _taken(mapping)
+        self._has_null = _has_null(mapping, part)
 
     def native(self, row: Mapping[str, Any]) -> str:
         """The native id of a row; empty where its id column is."""
@@ -92,12 +96,17 @@ class RowMapper:
 
     def label_of(self, row: Mapping[str, Any]) -> str | None:
         """The label in the mapping's words; `None` where the row has none."""
-        raw = as_text(value_of(row, self.mapping.label)) if self.mapping.label else None
+        value = value_of(row, self.mapping.label) if self.mapping.label else None
+        many = cell_list(value)
+        raw = as_text(many[0] if many is not None and len(many) == 1 else value)
         if raw is None:
             return None
         raw = raw.strip()
         known = raw in self._words or raw in self.mapping.labels
-        if not known and raw.lower() in NO_LABEL:
+        if not known and (not raw or (raw.lower() in NO_LABEL and not self._has_null)):
+            return None
+        # The hub's way to say that a test split is not labelled; an answer may be a number.
+        if not known and raw == "-1" and self.mapping.task != "question":
             return None
         if not known and raw.endswith(".0") and raw[:-2].isdigit():
             raw = raw[:-2]  # pandas writes whole numbers so when another row is empty
@@ -124,7 +133,10 @@ class RowMapper:
         """The images of a row; each keeps its place, also where it cannot be had."""
         for spec in self.mapping.images:
             value = value_of(self._split | dict(row) if self._split else row, spec)
-            for item in value if isinstance(value, list) else [value]:
+            if value is None and self._has_null and spec in row:
+                continue  # the row says that it has no image
+            many = cell_list(value)
+            for item in [value] if many is None else many:
                 try:
                     yield self._image(item, spec)
                 except DataError as error:
@@ -150,13 +162,15 @@ class RowMapper:
             return ImageRef(url=text, name=name)
         if text.lower().startswith(("http://", "https://")):
             return ImageRef(url=text, name=text, fetch=self.mapping.fetch)
+        if (data := from_base64(text)) is not None:
+            return ImageRef(data=data, name=name)
         if self.mapping.recipe and self._root is not None:
             text = find_image(str(self._root), text) or text
-        path = resolve_inside(self._root, text)
+        path = find_inside(self._root, text)
         try:
             empty = path.stat().st_size == 0
         except OSError as error:
-            raise DataError(f"the image {path} does not exist") from error
+            raise DataError(f"the image {short(str(path))} does not exist") from error
         if empty:
             raise DataError(f"the image {path} is empty (0 bytes)")
         return ImageRef(path=path, name=text)
@@ -167,7 +181,7 @@ class RowMapper:
         try:
             return ImageRef(path=resolve_inside(self._root, text), name=text)
         except DataError:
-            return ImageRef(name=text)
+            return ImageRef(name=short(text))
 
     def _metadata(self, row: Mapping[str, Any], images: tuple[ImageRef, ...]) -> dict[str, Any]:
         kept = {
@@ -220,20 +234,14 @@ def _taken(mapping: TableMapping) -> set[str]:
     return {name for s in plain for name in (s, s.partition(".")[0])}
 
 
-def resolve_inside(root: Path | None, text: str) -> Path:
-    """A path from a row, under the root. Raises `DataError` where it leads out of it."""
-    if root is None:
-        raise DataError(f"the image path {text!r} has no folder to start from")
-    try:
-        path = os.path.realpath(os.path.join(root, text))  # noqa: PTH118 - once per image
-    except (OSError, ValueError) as error:
-        raise DataError(f"{text!r} is not a path: {error}") from error
-    if not path.startswith(os.path.join(root, "")):  # noqa: PTH118
-        raise DataError(
-            f"the image path {text!r} leads out of the image root {root}",
-            hint="name the folder that holds all images with --image-root",
-        )
-    return Path(path)
+def _has_null(mapping: TableMapping, part: SplitFile) -> bool:
+    """Whether the file's format has a null of its own, so that "null" and "nan" are words."""
+    if mapping.recipe or mapping.kind == "folder":
+        return True
+    ending = Path(part.path).suffix.lower()
+    return (mapping.read.format or ENDINGS.get(ending, "")) not in ("", "delimited") or (
+        ending == ".json" and not mapping.read.format
+    )
 
 
 def _hashable(value: Any) -> Any:

@@ -1,0 +1,88 @@
+"""From what a row writes of an image to the file that is meant, or to its bytes.
+
+Guarantee: a path never leads out of the image root, symbolic links included; of several spellings
+(backslashes, `file://`, a leading slash, composed or decomposed accents) the one as written goes
+first, and another one only where a file is there.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote
+
+from workbench.errors import DataError
+
+# How PNG, JPEG, WebP, GIF and BMP begin in base64. A path may begin so; it is not that long.
+_BASE64 = ("iVBORw0KGgo", "/9j/", "UklGR", "R0lGOD", "Qk")
+_LEAST = 64  # characters
+SHOWN = 200  # characters of a path that an error shows
+
+
+def from_base64(text: str) -> bytes | None:
+    """The bytes of an image that stands in a cell as base64; `None` for anything else."""
+    if len(text) < _LEAST or not text.startswith(_BASE64):
+        return None
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def short(text: str) -> str:
+    """A path as an error shows it."""
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def find_inside(root: Path | None, text: str) -> Path:
+    """The file that a row means, under the root; the path as written where none is there.
+
+    Raises:
+        DataError: It leads out of the root, however it is spelled.
+    """
+    first: Path | None = None
+    refused: DataError | None = None
+    for spelling in _spellings(text):
+        try:
+            path = resolve_inside(root, spelling)
+        except DataError as error:
+            refused = refused or error
+            continue
+        if path.is_file():
+            return path
+        first = first or path
+    if refused is not None and (first is None or not text.startswith("/")):
+        raise refused
+    assert first is not None
+    return first
+
+
+def _spellings(text: str) -> Iterator[str]:
+    yield text
+    plain = unquote(text.partition("://")[2]) if text.lower().startswith("file://") else text
+    plain = plain.replace("\\", "/")
+    for form in dict.fromkeys((plain, plain.lstrip("/"))):
+        yield form
+        if not form.isascii():
+            yield unicodedata.normalize("NFC", form)
+            yield unicodedata.normalize("NFD", form)
+
+
+def resolve_inside(root: Path | None, text: str) -> Path:
+    """A path from a row, under the root. Raises `DataError` where it leads out of it."""
+    if root is None:
+        raise DataError(f"the image path {short(text)!r} has no folder to start from")
+    try:
+        path = os.path.realpath(os.path.join(root, text))  # noqa: PTH118 - once per image
+    except (OSError, ValueError) as error:
+        raise DataError(f"{short(text)!r} is not a path: {error}") from error
+    if not path.startswith(os.path.join(root, "")):  # noqa: PTH118
+        raise DataError(
+            f"the image path {short(text)!r} leads out of the image root {root}",
+            hint="name the folder that holds all images with --image-root",
+        )
+    return Path(path)
