@@ -120,19 +120,42 @@ def items_of(file: DataFile) -> Iterator[tuple[str, Any]]:
         DataError: The document is not an object, is damaged or is cut off.
     """
     with file.open() as handle:
-        stream = _Stream(handle, skip_bom(handle, file.name), "utf-8", file.name)
-        stream.expect("{")
-        number = 0
-        while stream.more("}", first=number == 0):
-            number += 1
-            key = stream.item(number)[2]
-            stream.expect(":")
-            value = stream.item(number)[2]
-            if value is _TORN:
-                raise DataError(f"{file.name} {CUT} ({key!r})", hint="fetch the file again")
-            yield str(key), value
-        if not stream.closed:
-            raise DataError(f"{file.name}: {CUT}", hint="fetch the file again")
+        start = skip_bom(handle, file.name)
+        for _, key, value in keyed_items(handle, start, "utf-8", file.name):
+            yield key, value
+
+
+def keyed_items(
+    file: BinaryIO, start: int, encoding: str, name: str, *, lists_of_rows: bool = True
+) -> Iterator[tuple[tuple[int, int], str, Any]]:
+    """As `items_of`, from an open file, each with the place (in bytes) of its key with its value.
+
+    Args:
+        file: The document.
+        start: Where its brace opens.
+        encoding: Of the text.
+        name: For messages.
+        lists_of_rows: Read them, however long; else the items end with one, as `None`.
+    """
+    stream = _Stream(file, start, encoding, name)
+    stream.expect("{")
+    number = 0
+    while stream.more("}", first=number == 0):
+        number += 1
+        begin, _, key = stream.item(number)
+        stream.expect(":")
+        if not lists_of_rows and stream.peek() == "[":
+            inside = _Stream(file, stream.offset, encoding, name)
+            inside.expect("[")
+            if inside.peek() in ("{", "["):
+                yield (begin, 0), str(key), None
+                return
+        _, _, value = stream.item(number)
+        if value is _TORN:
+            raise DataError(f"{name} {CUT} ({key!r})", hint="fetch the file again")
+        yield (begin, stream.offset - begin), str(key), value
+    if not stream.closed:
+        raise DataError(f"{name}: {CUT}", hint="fetch the file again")
 
 
 def _lists(stream: _Stream, only: Collection[str]) -> Iterator[tuple[str, int]]:

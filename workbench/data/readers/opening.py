@@ -54,7 +54,8 @@ def find_format(file: DataFile) -> Format:
             line = handle.readline(FIRST_LINE)
         first = line.lstrip()[:1]
         if first in (b"{", b"["):
-            return _lines_or_document(line, bool(handle.read(1)))
+            kind = _lines_or_document(line, bool(handle.read(1)))
+            return "jsonarray" if kind == "jsonlines" and _one_dict(line, file) else kind
     if ending == ".txt":
         return "delimited"
     raise DataError(
@@ -77,6 +78,15 @@ def _lines_or_document(line: bytes, more: bool) -> Format:
         else any(isinstance(v, list) and v and isinstance(v[0], dict) for v in value.values())
     )
     return "jsonarray" if holds_rows else "jsonlines"
+
+
+def _one_dict(line: bytes, file: DataFile) -> bool:
+    """Whether a file of one line is a dictionary of records or columns, and no row."""
+    from workbench.data.readers.jsondict import shape_of
+
+    with file.open() as handle:
+        one = len(handle.read(len(line) + 1).strip()) <= len(line.strip()) and not handle.read(1)
+    return one and shape_of(file) != ""
 
 
 def open_reader(
@@ -111,7 +121,13 @@ def open_reader(
         return JsonLinesReader(file, encoding=options.encoding)
     if kind == "jsonarray":
         from workbench.data.readers.jsonarray import JsonArrayReader
+        from workbench.data.readers.jsondict import JsonColumnsReader, JsonRecordsReader, shape_of
 
+        shape = "" if options.records else shape_of(file)
+        if shape == "records":
+            return JsonRecordsReader(file, encoding=options.encoding)
+        if shape == "columns":
+            return JsonColumnsReader(file, encoding=options.encoding)
         return JsonArrayReader(file, encoding=options.encoding, records=options.records)
     from workbench.data.readers.delimited import DelimitedReader
 

@@ -1,0 +1,125 @@
+"""A JSON document that is one dictionary: a record under each key, or a list under each column.
+
+Guarantee: records (`{"12": {…}, …}`) are read one at a time by their place, with the key in the
+column `__key__`. Columns (`{"id": […], "text": […]}`, or pandas' `{"id": {"0": …}}`) make rows only
+together, so such a document is held whole; one above `MAX_RECORD` bytes is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, BinaryIO, Literal
+
+from sessions.json_line import load_json
+from workbench.data.files import DataFile
+from workbench.data.images import EXTENSIONS
+from workbench.data.readers.base import (
+    MAX_RECORD,
+    Row,
+    check_encoding,
+    decode,
+    digest_of,
+    skip_bom,
+    too_long,
+)
+from workbench.data.readers.jsonarray import keyed_items
+from workbench.data.readers.jsonlines import columns_of, row_of
+from workbench.errors import DataError
+
+KEY = "__key__"
+Shape = Literal["records", "columns", ""]
+
+
+def shape_of(file: DataFile) -> Shape:
+    """What kind of dictionary a document is; empty for one that is neither, or no dictionary."""
+    lengths: set[int] = set()
+    kinds: set[type] = set()
+    indexes = True
+    try:
+        with file.open() as handle:
+            start = skip_bom(handle, file.name)
+            items = keyed_items(handle, start, "utf-8", file.name, lists_of_rows=False)
+            for _, key, value in items:
+                kinds.add(type(value))
+                captions = key.lower().endswith(EXTENSIONS)  # of an image, and no column
+                if len(kinds) > 1 or not isinstance(value, (dict, list)) or not value:
+                    return ""
+                if isinstance(value, list) and captions:
+                    return ""
+                lengths.add(len(value))
+                indexes = indexes and isinstance(value, dict) and next(iter(value)) == "0"
+    except DataError:
+        return ""
+    if kinds == {dict} and not indexes:
+        return "records"
+    return "columns" if kinds and len(lengths) == 1 else ""
+
+
+class JsonRecordsReader:
+    """A record under each key. See `RowReader`."""
+
+    def __init__(self, file: DataFile, *, encoding: str = "utf-8") -> None:
+        self.label_words: Mapping[str, Mapping[str, str]] = {}
+        self.name, self.encoding = file.name, check_encoding(encoding)
+        self._file: BinaryIO = file.open()
+        self._start = skip_bom(self._file, self.name)
+        self.columns = columns_of(self.scan(), self.name)
+
+    def scan(self, columns: Sequence[str] | None = None) -> Iterator[Row]:
+        """See `RowReader.scan`; a place is that of the key with its value."""
+        items = keyed_items(self._file, self._start, self.encoding, self.name)
+        for number, (place, key, value) in enumerate(items, start=1):
+            yield _record(place, number, key, value, key.encode())
+
+    def read(self, place: tuple[int, int]) -> Row:
+        """See `RowReader.read`."""
+        self._file.seek(place[0])
+        raw = self._file.read(place[1])
+        try:
+            text = decode(raw, self.encoding, self.name, 0, place[0])
+            key, value = next(iter(load_json(f"{{{text}}}").items()))
+        except (ValueError, StopIteration) as error:
+            return Row(place, 0, {}, str(error), digest_of(raw))
+        return _record(place, 0, key, value, raw)
+
+    def close(self) -> None:
+        """See `RowReader.close`."""
+        self._file.close()
+
+
+def _record(place: tuple[int, int], number: int, key: str, value: Any, raw: bytes) -> Row:
+    return row_of(place, number, {KEY: key, **value} if isinstance(value, dict) else value, raw)
+
+
+class JsonColumnsReader:
+    """A list under each column. See `RowReader`; a place is the row's number from 0."""
+
+    def __init__(self, file: DataFile, *, encoding: str = "utf-8") -> None:
+        self.label_words: Mapping[str, Mapping[str, str]] = {}
+        self.name = file.name
+        with file.open() as handle:
+            start = skip_bom(handle, self.name)
+            handle.seek(start)
+            raw = handle.read(MAX_RECORD + 1)
+        if len(raw) > MAX_RECORD:
+            raise too_long(self.name, 1)
+        body = load_json(decode(raw, check_encoding(encoding), self.name, 1, start))
+        lists = {k: list(v.values()) if isinstance(v, dict) else v for k, v in body.items()}
+        self._rows = [
+            dict(zip(lists, values, strict=True)) for values in zip(*lists.values(), strict=True)
+        ]
+        self.columns = columns_of(self.scan(), self.name)
+
+    def scan(self, columns: Sequence[str] | None = None) -> Iterator[Row]:
+        """See `RowReader.scan`."""
+        for number, values in enumerate(self._rows):
+            yield row_of((number, 0), number + 1, values, b"")
+
+    def read(self, place: tuple[int, int]) -> Row:
+        """See `RowReader.read`."""
+        if place[0] >= len(self._rows):
+            return Row(place, 0, {}, "it is not there any more", digest_of(b""))
+        return row_of(place, 0, self._rows[place[0]], b"")
+
+    def close(self) -> None:
+        """See `RowReader.close`."""
