@@ -19,7 +19,15 @@ import click
 # These ask, load, write or wait; whatever else a command group has is read by.
 NOT_READING = {
     *("prompt", "prompts try", "replay", "gradcam", "run-eval", "train", "completion"),
-    *("bookmark add", "bookmark rm", "bookmark import", "runs rm", "jobs cancel", "jobs rm"),
+    *(
+        "bookmark add",
+        "bookmark rm",
+        "bookmark import",
+        "runs rm",
+        "runs score",
+        "jobs cancel",
+        "jobs rm",
+    ),
     *("jobs retry", "jobs start", "jobs wait", "jobs follow", "engine restart", "engine serve"),
     *("engine start", "engine stop", "sessions note", "sessions rm", "data add", "data cache"),
     *("data rm", "data mode", "models compose", "models load", "models merge", "config set"),

@@ -79,7 +79,7 @@ def test_a_setting_names_the_model_of_all_commands(wb, server):
     assert wb("config", "set", "model", server.model).code == 0
     assert wb("prompt", UID).out.strip() == "True. It is."
     assert wb("run-eval", "--dataset", "demo/test", "--limit", "2", "--json").json["counts"] == {
-        **{"total": 2, "done": 2, "failed": 0, "unparsed": 0}
+        **{"total": 2, "done": 2, "failed": 0, "unparsed": 0, "truncated": 0}
     }
 
 

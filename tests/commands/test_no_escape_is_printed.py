@@ -54,6 +54,7 @@ LINES: dict[str, list[list[str]]] = {
     "runs list": [[]],
     "runs path": [["{run}"], [EVIL]],
     "runs show": [["{run}"], ["{run}", "--errors"], ["{run}", "--errors", "--uids"], [EVIL]],
+    "runs score": [["{run}"], ["{run}", "--metrics", EVIL], [EVIL]],
     "runs rm": [[EVIL], ["{other}"]],
     "jobs cancel": [["{job}"], [EVIL]],
     "jobs follow": [["{job}"]],
