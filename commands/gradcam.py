@@ -111,24 +111,26 @@ def _question(uid: str, text: str | None, flags: dict[str, Any]) -> Question:
     from workbench.engine.ask import question_of
     from workbench.engine.decoding import Decoding
     from workbench.errors import DataError, UsageError
+    from workbench.models.default_prompt import template_for
     from workbench.models.elsewhere import refuse_weights
     from workbench.models.spec import ModelSpec
-    from workbench.prompts.pool import default_template, get_template
+    from workbench.prompts.pool import get_template
 
     refuse_weights(ModelSpec(flags["model"]), "Grad-CAM")
-    if text and flags["template"]:
+    if text is not None and flags["template"]:
         raise UsageError("TEXT and --template are both a prompt", hint="leave one of them out")
     parsed = Uid.parse(uid)
     source = open_source(parsed.dataset, parsed.split)
     sample = source.get(uid)
     if sample.error:
         raise DataError(f"{uid} cannot be read: {sample.error}", hint="choose another sample")
+    spec = ModelSpec(**model_values(flags))
     template = get_template(flags["template"]) if flags["template"] else None
-    if template is None and not text:
-        template = default_template(sample.task, sample)
+    if template is None and text is None:
+        template = template_for(spec, sample)
     return question_of(
         sample,
-        spec=ModelSpec(**model_values(flags)),
+        spec=spec,
         decoding=Decoding(max_new_tokens=flags["max_new_tokens"]),
         template=template,
         text=text,

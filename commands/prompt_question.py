@@ -36,7 +36,7 @@ class Wanted:
         uid: A sample.
         images: Pictures, in the order of the arguments, their bytes read.
         places: Where those came from.
-        text: The user's words, `None` where a template says them.
+        text: The user's words, which may be none (`""`); `None` where a template says them.
         turns: A whole conversation, from a file.
         finder: Found that conversation's images.
     """
@@ -73,9 +73,9 @@ class Wanted:
         """The question by these flags. Raises `UsageError` where they do not go together."""
         from workbench.errors import UsageError
 
-        if self.text and flags["template"]:
+        if self.text is not None and flags["template"]:
             raise UsageError("TEXT and --template are both a prompt", hint="leave one of them out")
-        if flags["system"] and not self.text:
+        if flags["system"] and self.text is None:
             raise UsageError("--system goes with TEXT", hint="a template says its own system turn")
         if self.uid is not None:
             return self._about_sample(flags)
@@ -90,14 +90,15 @@ class Wanted:
 
         from workbench.engine.ask import draw_shots, question_of
         from workbench.errors import UsageError
-        from workbench.prompts.pool import default_template, get_template
+        from workbench.models.default_prompt import template_for
+        from workbench.prompts.pool import get_template
 
         spec, decoding = spec_from(flags), decoding_from(flags)
         wish, sample = shot_wish(flags), self.sample
         template = None
-        if not self.text:
+        if self.text is None:
             name = flags["template"]
-            template = get_template(name) if name else default_template(sample.task, sample)
+            template = get_template(name) if name else template_for(spec, sample)
         elif wish:
             raise UsageError(
                 f"{wish.flag} goes with a template", hint=f"leave out TEXT or {wish.flag}"
@@ -127,7 +128,7 @@ class Wanted:
         from workbench.errors import UsageError
         from workbench.prompts.template import free_prompt
 
-        if not self.text and not self.turns:
+        if not (self.turns or (self.text or "").strip() or (self.images and self.text == "")):
             raise UsageError(
                 "no text to ask about the images", hint='wb prompt a.png "What is it?"'
             )

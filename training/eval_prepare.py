@@ -22,8 +22,9 @@ from training.progress import OnProgress, Reporter, telling_load
 from workbench.data.drawn import DrawnSource
 from workbench.engine.servers import check_named, remember
 from workbench.errors import UsageError
+from workbench.models.default_prompt import template_for_source
 from workbench.models.elsewhere import is_elsewhere
-from workbench.prompts.pool import Template, default_for, get_template
+from workbench.prompts.pool import Template, get_template
 from workbench.prompts.shots import choose_shots
 from workbench.sample import Sample
 
@@ -164,7 +165,11 @@ def prepare(config: EvalConfig, on_progress: OnProgress | None = None) -> Evalua
     whole = source
     if config.random:
         source = DrawnSource(source, total, config.seed)
-    template = get_template(config.template) if config.template else default_for(source)
+    template = (
+        get_template(config.template)
+        if config.template
+        else template_for_source(config.spec, source)
+    )
     _check(config, source, template)
     shots, spare = _shots(config, whole)
     prompter = Prompter(template, source.task, tuple(source.labels), tuple(shots), tuple(spare))

@@ -9,69 +9,16 @@ from __future__ import annotations
 import json
 import shutil
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.checkpoints import sync_files
+from training.parts import choose_layers
 from training.train_config import LoraSettings
-from workbench.errors import ModelError, UsageError
+from workbench.errors import ModelError
 
 if TYPE_CHECKING:
     from workbench.models.base import LoadedModel
-
-# How the parts of a model that see are called in `transformers`.
-_VISION = frozenset(
-    {
-        *("visual", "vision_tower", "vision_model", "vision", "vision_encoder", "encoder"),
-        *("multi_modal_projector", "connector", "image_newline", "merger"),
-        *("image_encoder", "image_projector"),
-    }
-)
-
-
-def linear_layers(model: Any) -> dict[str, str]:
-    """Name of every linear layer that LoRA can be put on -> `language` or `vision`.
-
-    The output embedding is left out: it is tied to the input's in most models.
-    """
-    output = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
-    found: dict[str, str] = {}
-    for name, module in model.named_modules():
-        # bitsandbytes' layers derive from nn.Linear too; convolutions are not meant.
-        if module is output or not _is_linear(module) or name.rpartition(".")[2] == "lm_head":
-            continue
-        found[name] = "vision" if set(name.split(".")) & _VISION else "language"
-    return found
-
-
-def _is_linear(module: Any) -> bool:
-    from torch import nn
-
-    return isinstance(module, nn.Linear)
-
-
-def choose_layers(model: Any, target: str | Sequence[str]) -> list[str]:
-    """The names of the layers that a config means.
-
-    Raises:
-        UsageError: A name in the list fits no linear layer.
-    """
-    layers = linear_layers(model)
-    if isinstance(target, str):
-        return [name for name, part in layers.items() if target in ("all", part)]
-    chosen: list[str] = []
-    for wish in target:
-        fits = [name for name in layers if name == wish or name.endswith(f".{wish}")]
-        if not fits:
-            kinds = sorted({name.rpartition(".")[2] for name in layers})
-            raise UsageError(
-                f"'lora.target_modules' names {wish!r}, which no linear layer is called",
-                hint=f"the layers are called {', '.join(kinds)}",
-                kind="bad_config",
-            )
-        chosen += [name for name in fits if name not in chosen]
-    return chosen
 
 
 def attach_lora(loaded: LoadedModel, settings: LoraSettings, adapter: str = "") -> Any:
@@ -96,12 +43,6 @@ def attach_lora(loaded: LoadedModel, settings: LoraSettings, adapter: str = "") 
     if adapter:
         return _continue(base, adapter, loaded)
     layers = choose_layers(base, settings.target_modules)
-    if not layers:
-        raise UsageError(
-            f"'lora.target_modules' {settings.target_modules!r} means no layer of "
-            f"{type(base).__name__}",
-            kind="bad_config",
-        )
     config = LoraConfig(
         r=settings.r,
         lora_alpha=settings.alpha,  # pyright: ignore[reportArgumentType]
@@ -114,6 +55,8 @@ def attach_lora(loaded: LoadedModel, settings: LoraSettings, adapter: str = "") 
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # PEFT's own, about transformers
+        # PEFT sets it layer by layer: GPT-2's weights stand the other way round.
+        warnings.filterwarnings("ignore", "fan_in_fan_out", UserWarning)
         return get_peft_model(base, config)
 
 

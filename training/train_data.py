@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING
 from sessions.errors import WbError
 from training.train_config import TrainConfig
 from workbench.errors import DataError, UsageError
-from workbench.prompts.pool import Template, default_for, find_templates
+from workbench.models.default_prompt import template_for_source
+from workbench.models.spec import ModelSpec
+from workbench.prompts.pool import Template, find_templates
 from workbench.sample import Message, Sample
 
 if TYPE_CHECKING:
@@ -119,7 +121,9 @@ def open_training(config: TrainConfig, look: Callable[[Sample], None] | None = N
     from workbench.data.source import open_source
 
     sources = [open_source(name) for name in config.train]
-    data = TrainSet(sources, choose_templates(config.templates, sources), seed=config.seed)
+    data = TrainSet(
+        sources, choose_templates(config.templates, sources, config.spec), seed=config.seed
+    )
     for number, source in enumerate(sources):
         if source.length is None:
             raise UsageError(
@@ -144,8 +148,10 @@ def open_training(config: TrainConfig, look: Callable[[Sample], None] | None = N
     return data
 
 
-def choose_templates(names: Sequence[str], sources: Sequence[Source]) -> list[list[Template]]:
-    """For each source the named templates of its task, or the task's default.
+def choose_templates(
+    names: Sequence[str], sources: Sequence[Source], spec: ModelSpec
+) -> list[list[Template]]:
+    """For each source the named templates of its task, or what the model is asked in unsaid.
 
     A name may have stars: `statement/*` draws from all of them.
     """
@@ -160,7 +166,8 @@ def choose_templates(names: Sequence[str], sources: Sequence[Source]) -> list[li
             kind="bad_config",
         )
     return [
-        [t for t in pool if t.task == source.task] or [default_for(source)] for source in sources
+        [t for t in pool if t.task == source.task] or [template_for_source(spec, source)]
+        for source in sources
     ]
 
 

@@ -115,7 +115,9 @@ def open_dev(
     from workbench.data.source import open_source
 
     source = open_source(config.eval)
-    templates = choose_templates([n for n in config.templates if _fits(n, source)], [source])[0][:1]
+    templates = choose_templates(
+        [n for n in config.templates if _fits(n, source)], [source], config.spec
+    )[0][:1]
     samples = _draw(source, config, leave_out)
     usable = [s for s in samples if s.error is None and s.label is not None]
     if not usable:

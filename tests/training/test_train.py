@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from sessions.runs import Run, list_runs
 from training.checkpoints import last_checkpoint
-from training.lora import choose_layers, linear_layers
+from training.parts import choose_layers, linear_layers
 from training.train import dry_run, resumed_config, train
 from training.train_config import LoraSettings, TrainConfig
 from workbench.errors import UsageError

@@ -84,7 +84,7 @@ def question_of(
         spec: Who is asked.
         decoding: How the answer is drawn.
         template: Fills the messages; `None` for free text.
-        text: The user's turn where there is no template.
+        text: The user's turn where there is no template; empty is the images alone.
         system: A system turn for free text.
         shots: Examples shown first; only with a template.
         revision: `Source.revision` of the sample's dataset.
@@ -99,8 +99,8 @@ def question_of(
     if template is not None:
         messages = template.render(sample, shots)
         words = template.read_words(sample.task, sample.labels)
-    elif text is None or not text.strip():
-        raise UsageError("there is nothing to ask: no template and no text")
+    elif text is None or not (text.strip() or sample.images):
+        raise UsageError("there is nothing to ask: no template, and no text or image")
     else:
         messages = free_prompt(sample, text, system or None)
         words = {label: label for label in sample.labels}

@@ -57,6 +57,9 @@ LIMITS: dict[str, dict[str, str]] = {
     },
 }
 
+# Family -> task -> the template that it is asked in where nobody names one; else the task's.
+DEFAULT_TEMPLATES: dict[str, dict[str, str]] = {"captioner": {"caption": "caption/none"}}
+
 
 def family_for(config: dict[str, Any]) -> Family:
     """The family of a model by its config.

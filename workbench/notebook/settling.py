@@ -103,9 +103,9 @@ def question(
             hint=f"did you mean {near[0]}?" if near else f"they are {', '.join(sorted(known))}",
             kind="bad_knob",
         )
-    if prompt and template:
+    if prompt is not None and template:
         raise UsageError("prompt and template are both a prompt", hint="leave one of them out")
-    if system and not prompt:
+    if system and prompt is None:
         raise UsageError("system goes with prompt", hint="a template says its own system turn")
     if isinstance(about, Said):
         return _scored(_next_turn(about, prompt, template, system, words), label_scores)
@@ -138,12 +138,13 @@ def _of_sample(
     from sessions.uid import Uid
     from workbench.data.source import open_source
     from workbench.engine.ask import draw_shots, question_of
-    from workbench.prompts.pool import default_template, get_template
+    from workbench.models.default_prompt import template_for
+    from workbench.prompts.pool import get_template
 
     if sample.error:
         raise DataError(f"{sample.uid} cannot be read: {sample.error}", hint="choose another one")
     wish = _wish(words)
-    if wish and prompt:
+    if wish and prompt is not None:
         raise UsageError(f"{wish.flag} goes with a template", hint="leave out prompt, or examples")
     parsed = Uid.parse(sample.uid)
     revision = getattr(sample, "revision", None)
@@ -151,14 +152,15 @@ def _of_sample(
     if wish or not revision:
         source = open_source(parsed.dataset, parsed.split)
         revision = source.revision
-    if not prompt:
+    spec = spec_from(words)
+    if prompt is None:
         name = template or chosen_settings().get("template")
-        filled = get_template(name) if name else default_template(sample.task, sample)
+        filled = get_template(name) if name else template_for(spec, sample)
     return question_of(
         sample,
-        spec=spec_from(words),
+        spec=spec,
         decoding=decoding_from(words),
-        template=None if prompt else filled,
+        template=None if prompt is not None else filled,
         text=prompt,
         system=system,
         shots=draw_shots(source, wish.count, wish.seed, sample, wish) if wish and source else (),
@@ -226,7 +228,7 @@ def _of_images(
         raise UsageError(
             "a template and examples want a sample", hint="give a sample or a UID, or a prompt"
         )
-    if not prompt or not prompt.strip():
+    if prompt is None or not (prompt.strip() or refs):
         raise UsageError("no prompt to ask", hint='ask(image, "What is it?")')
     for ref in refs:
         ref.load()  # a damaged picture is told now, not after loading a model

@@ -28,6 +28,7 @@ __all__ = [
     "free_prompt",
     "get_template",
     "list_templates",
+    "shipped_template",
     "user_folder",
 ]
 
@@ -120,6 +121,14 @@ def default_template(task: str, sample: Sample | None = None) -> Template:
     if sample is not None and sample.labels:
         return next((t for t in templates if t.labels and t.fits(sample)), templates[0])
     return templates[0]
+
+
+def shipped_template(name: str) -> Template:
+    """The newest shipped template of that name. Raises `UnknownName`."""
+    found = [t for t in _shipped() if t.name == name]
+    if not found:
+        raise UnknownName(f"no shipped template is called {name!r}", hint="see: wb prompts list")
+    return max(found, key=lambda t: t.version)
 
 
 def default_for(source: Any) -> Template:
@@ -239,7 +248,8 @@ def _problems(table: Any, task: str | None) -> list[str]:
         out.append("'name' wants letters, digits, dots, dashes and slashes, like statement/mine")
     if table["version"] < 1:
         out.append(f"'version' wants a whole number of at least 1, got {table['version']}")
-    if not table["text"].strip():
+    # Captioners begin by themselves, and any word would be the beginning of what they say.
+    if not table["text"].strip() and (kind != "caption" or table["text"]):
         out.append("'text' is empty")
     return out + _label_problems(table.get("labels", {})) + _slot_problems(table)
 

@@ -138,7 +138,8 @@ class Doing(Running):
             except WbError as error:
                 self.bench.fail(error)
                 return
-            self.bench.spec = spec
+            before, self.bench.spec = self.bench.spec, spec
+            self.refill_prompt(before)
             self.notify(f"asking {clean(self.bench.model_label)} from now on", markup=False)
             if said := server_warning(spec):
                 self.notify(said, severity="warning", markup=False)

@@ -169,7 +169,7 @@ class PromptPanel(VerticalScroll, can_focus=False):
             self._read_shots()
         except UsageError as error:
             return error.message
-        if not self.text.strip():
+        if not self.text.strip() and self.free:  # a template may say nothing on purpose
             return "there is nothing to ask: the prompt is empty"
         return ""
 

@@ -8,6 +8,7 @@ from sessions.errors import WbError
 from workbench.app.explore.shots import Shots
 
 if TYPE_CHECKING:
+    from workbench.models.spec import ModelSpec
     from workbench.prompts.template import Template
     from workbench.sample import Sample
 
@@ -26,7 +27,8 @@ class Prompting(Shots):
             self.preview_shots()
 
     def _wanted_template(self, sample: Sample) -> Template | None:
-        from workbench.prompts.pool import default_template, get_template
+        from workbench.models.default_prompt import template_for
+        from workbench.prompts.pool import get_template
 
         by_task = self.corner.get("templates")
         name = by_task.get(sample.task) if isinstance(by_task, dict) else None
@@ -36,9 +38,26 @@ class Prompting(Shots):
             except WbError:
                 pass  # the template is gone or its file is broken: the default does
         try:
-            return default_template(sample.task, sample)
+            return template_for(self.bench.spec, sample, fetch=False)
         except WbError:
             return None
+
+    def refill_prompt(self, before: ModelSpec) -> None:
+        """Another model: where the default of the one before stood, its own default does."""
+        from workbench.models.default_prompt import template_for
+
+        sample, panel = self.sample, self.panel
+        if sample is None or panel.template is None:
+            return
+        try:
+            usual = template_for(before, sample, fetch=False)
+            wanted = template_for(self.bench.spec, sample, fetch=False)
+        except WbError:
+            return
+        if panel.template == usual != wanted:
+            panel.show_sample(sample, wanted)
+            if panel.wish:
+                self.preview_shots()
 
     def use_template(self, template: Template | None) -> None:
         """Take a template for this task from now on."""
