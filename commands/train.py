@@ -38,8 +38,9 @@ def command(
 ) -> None:
     """Fine-tune a model from a config file.
 
-    LoRA over a frozen base. The run's folder gets curves (TensorBoard, history.jsonl),
-    checkpoints and the adapter, which `--adapter RUN` of the other commands takes at once.
+    LoRA over a frozen base, or the `method` of the config. The run's folder gets curves
+    (TensorBoard, history.jsonl), checkpoints and the adapter, which `--adapter RUN` of the other
+    commands takes at once. What trains, part by part, is told before the first step.
     SIGTERM saves a checkpoint first.
 
     \b
@@ -67,8 +68,13 @@ def command(
         line.end()
         click.echo(f"warning: {clean(text)}", err=True)
 
+    def ready(facts: dict[str, Any]) -> None:
+        line.end()
+        for row in _part_lines(facts):
+            click.echo(row, err=True)
+
     try:
-        run = train(settings, on_progress=line, resume=resume, warn=warn)
+        run = train(settings, on_progress=line, resume=resume, warn=warn, on_ready=ready)
     finally:
         line.end()
     found = run.metrics()
@@ -157,6 +163,8 @@ def _show_plan(facts: dict[str, Any], as_json: bool) -> None:
         f"trainable   {facts['trainable_parameters']:,} of {facts['parameters']:,} parameters "
         f"({facts['trainable_share']:.2%})"
     )
+    for row in _part_lines(facts):
+        click.echo(row)
     click.echo(
         f"steps       {facts['steps']} ({facts['steps_per_epoch']} an epoch, "
         f"{facts['samples_per_step']} samples each)"
@@ -164,6 +172,21 @@ def _show_plan(facts: dict[str, Any], as_json: bool) -> None:
     click.echo(f"evaluation  {facts['eval_samples']} samples an epoch")
     for line in facts["warnings"]:
         click.echo(f"warning: {clean(line)}", err=True)
+
+
+def _part_lines(facts: dict[str, Any]) -> list[str]:
+    """The table of the parts that train, and what they take with gradients and optimizer."""
+    from workbench.models.memory import gigabytes
+
+    cells = [("part", "parameters", "trainable", "%", "memory", "dtype")]
+    for row in facts["parts"]:
+        counts = (f"{row['parameters']:,}", f"{row['trainable']:,}", f"{row['share']:.2%}")
+        cells.append((row["part"], *counts, gigabytes(row["bytes"]), row["dtype"]))
+    wide = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return [
+        "  ".join([c[0].ljust(wide[0]), *(c[i].rjust(wide[i]) for i in range(1, 5)), c[5]])
+        for c in cells
+    ]
 
 
 def _show(found: dict[str, Any]) -> None:
@@ -178,8 +201,9 @@ def _show(found: dict[str, Any]) -> None:
         f"{found['trainable_parameters']:,} trainable parameters, {found['seconds']:.0f} s"
     )
     echo_table(FIGURE_HEADERS, figure_rows(read_estimates(found)))
-    click.echo(f"adapter {clean(found['adapter'])}")
+    click.echo(f"saved {clean(found['saved'])}")
     report = found.get("report")
     where = f" --dataset '{clean(report)}'" if report else " …"
-    use = f"wb run-eval --model {clean(found['model'])} --adapter {found['run']}{where}"
+    base = f"--model {clean(found['model'])} --adapter {found['run']}"
+    use = f"wb run-eval {base if found['adapter'] else '--model ' + clean(found['saved'])}{where}"
     click.echo(f"{'report it' if report else 'use it'}: {use}")

@@ -42,8 +42,10 @@ class Card:
         head = ["---"]
         if "/" in base:
             head += [f"base_model: {base}"]
-        head += ["library_name: peft", "tags:", "- lora", "- vision-language", "---"]
-        parts = ["\n".join(head), f"# {one_line(config.name) or f'LoRA of {base}'}"]
+        library = "transformers" if config.method == "full" else "peft"
+        head += [f"library_name: {library}", "tags:"]
+        head += [f"- {config.method}", "- vision-language", "---"]
+        parts = ["\n".join(head), f"# {one_line(config.name) or f'{_kind(config)} of {base}'}"]
         parts += [
             self._method(step, base),
             self._data(),
@@ -65,8 +67,13 @@ class Card:
         )
         revision = f" at revision `{config.revision}`" if config.revision else ""
         held = f", held in {config.quantization}" if config.quantization != "none" else ""
+        if config.method != "lora":
+            start = f"{_kind(config)} on its {' and '.join(config.parts or ('language',))} part"
+        whole = config.method == "full"
+        what = "A model made of" if whole else "An adapter for"
+        frozen = "All else is as it was" if whole else "The base is frozen"
         return (
-            f"An adapter for `{base}`{revision}{held}: {start}. The base is frozen; the loss is on "
+            f"{what} `{base}`{revision}{held}: {start}. {frozen}; the loss is on "
             f"the answer alone. {step} steps of {config.batch_size * config.gradient_accumulation} "
             f"samples, AdamW, learning rate {config.learning_rate:g} ({config.scheduler}), seed "
             f"{config.seed}."
@@ -103,6 +110,11 @@ class Card:
     def _use(self, base: str) -> str:
         if not self.model_class:
             return "## Use\n\n`transformers` has no class for the base: load it with `wb`."
+        if self.config.method == "full":
+            return (
+                "## Use\n\n```python\nimport transformers\n"
+                f'model = transformers.{self.model_class}.from_pretrained("THIS_FOLDER")\n```'
+            )
         where = base
         note = ""
         if base == "demo":
@@ -117,6 +129,12 @@ class Card:
             'model = peft.PeftModel.from_pretrained(base, "THIS_FOLDER")\n'
             f"```{note}"
         )
+
+
+def _kind(config: TrainConfig) -> str:
+    """What a method is called in a sentence."""
+    named = {"lora": "LoRA", "ia3": "IA3", "bitfit": "BitFit", "full": "full fine-tuning"}
+    return named.get(config.method) or str(config.peft.get("peft_type", config.method)).upper()
 
 
 def public_name(model: str) -> str:

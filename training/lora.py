@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +22,16 @@ if TYPE_CHECKING:
     from workbench.models.base import LoadedModel
 
 
-def attach_lora(loaded: LoadedModel, settings: LoraSettings, adapter: str = "") -> Any:
+def attach_lora(
+    loaded: LoadedModel, settings: LoraSettings, adapter: str = "", parts: Sequence[str] = ()
+) -> Any:
     """The model in training form: LoRA over the frozen base, or a saved adapter to go on with.
 
     Args:
         loaded: Without an adapter.
         settings: Of a new one.
         adapter: A folder or a run's id, to be trained further instead.
+        parts: Only layers of these; empty: of those that the settings name.
 
     Raises:
         UsageError: No layer is meant.
@@ -42,7 +46,7 @@ def attach_lora(loaded: LoadedModel, settings: LoraSettings, adapter: str = "") 
         base = prepare_model_for_kbit_training(base, use_gradient_checkpointing=False)
     if adapter:
         return _continue(base, adapter, loaded)
-    layers = choose_layers(base, settings.target_modules)
+    layers = choose_layers(base, settings.target_modules, parts)
     config = LoraConfig(
         r=settings.r,
         lora_alpha=settings.alpha,  # pyright: ignore[reportArgumentType]
@@ -52,6 +56,7 @@ def attach_lora(loaded: LoadedModel, settings: LoraSettings, adapter: str = "") 
         use_rslora=settings.rslora,
         use_dora=settings.dora,
         bias="none",
+        init_lora_weights=settings.init or True,  # pyright: ignore[reportArgumentType]
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # PEFT's own, about transformers
@@ -116,9 +121,3 @@ def save_adapter(model: Any, folder: Path, base: str, card: str = "") -> None:
         folder.rename(old)
     fresh.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def count_parameters(model: Any) -> tuple[int, int]:
-    """Trainable parameters, and all of them."""
-    sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
-    return sum(n for n, on in sizes if on), sum(n for n, _ in sizes)

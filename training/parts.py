@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from training.train_config import PARTS
 from workbench.errors import UsageError
-
-PARTS = ("language", "projector", "vision")
 
 # How the parts are called in `transformers` and in our two-stage models.
 _PROJECTOR = frozenset(

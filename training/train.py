@@ -91,6 +91,13 @@ class Training:
         """What the adapter depends on, as a hash."""
         spared = _NOT_IN_KEY | (set() if self.config.overlap == "leave_out" else _KEPT_APART)
         settings = {k: v for k, v in self.config.to_json().items() if k not in spared}
+        # What older versions had no key for is left out unsaid: their runs can be resumed.
+        usual = TrainConfig(train=("-",)).to_json()
+        for name in ("method", "parts", "peft"):
+            if settings[name] == usual[name]:
+                del settings[name]
+        if not settings["lora"]["init"]:
+            del settings["lora"]["init"]
         parts = {
             "v": 1,
             "config": settings,
@@ -102,9 +109,11 @@ class Training:
 
     def facts(self) -> dict[str, Any]:
         """What `--dry-run` prints."""
-        from training.lora import count_parameters
+        from training.part_table import part_table
 
-        trainable, everything = count_parameters(self.model)
+        parts = part_table(self.model)
+        trainable = sum(row.trainable for row in parts)
+        everything = sum(row.parameters for row in parts)
         return {
             "samples": len(self.data),
             "skipped": dict(self.data.skipped),
@@ -112,6 +121,8 @@ class Training:
             "trainable_parameters": trainable,
             "parameters": everything,
             "trainable_share": trainable / everything,
+            "method": self.config.method,
+            "parts": [row.to_json() for row in parts],
             "steps_per_epoch": self.steps_per_epoch,
             "steps": self.steps,
             "samples_per_step": self.config.batch_size * self.config.gradient_accumulation,
@@ -128,13 +139,14 @@ def prepare(config: TrainConfig, on_progress: OnProgress | None = None) -> Train
     from transformers import set_seed
 
     from training.collate import Collator
-    from training.lora import attach_lora
+    from training.methods import attach, plan
     from training.train_eval import open_dev
     from workbench.engine.room import make_room
     from workbench.models.base import load_model
 
     if config.threads:
         torch.set_num_threads(config.threads)
+    planned = plan(config)
     tell = Reporter(on_progress)
     tell(0, None, "looking at the data", force=True)
     seen = Part(", ".join(config.train)) if config.eval or config.report else None
@@ -144,7 +156,7 @@ def prepare(config: TrainConfig, on_progress: OnProgress | None = None) -> Train
     make_room(config.spec)
     loaded = load_model(config.spec, telling_load(tell, 0, None, config.model))
     set_seed(config.seed)
-    model = attach_lora(loaded, config.lora, config.adapter)
+    model = attach(loaded, config, planned)
     collator = Collator(loaded, data, cache_mb=config.cache_mb)
     dev = open_dev(config, loaded, leave_out=apart.out_of_eval)
     return Training(config, data, loaded, model, collator, dev, apart)
@@ -162,6 +174,7 @@ def train(
     *,
     resume: str = "",
     warn: Callable[[str], None] = warnings.warn,
+    on_ready: Callable[[dict[str, Any]], None] | None = None,
 ) -> Run:
     """Fine-tune, from the beginning or from a run's last checkpoint.
 
@@ -171,6 +184,7 @@ def train(
         cancelled: Asked after each step; so are SIGTERM and SIGINT: a checkpoint is saved then.
         resume: A run's id or folder.
         warn: Told before the first step what `train`, `eval` and `report` share.
+        on_ready: Told before the first step what `dry_run` would say.
 
     Returns:
         The run, `done` or `cancelled`, with `adapter/` and `metrics.json` in its folder.
@@ -185,6 +199,8 @@ def train(
         training = prepare(config, on_progress)
         for line in training.apart.warnings:
             warn(line)
+        if on_ready is not None:
+            on_ready(training.facts())
         run = _open_run(training, resume)
         with run:
             try:
@@ -246,7 +262,8 @@ def _work(training: Training, run: Run, stop: StopFlag, on_progress: OnProgress 
 
     config = training.config
     checkpoint = last_checkpoint(run.path / "checkpoints")
-    record = TrainRecord(run, config, training.card, step_of(checkpoint) if checkpoint else 0)
+    done = step_of(checkpoint) if checkpoint else 0
+    record = TrainRecord(run, config, training.card, training.loaded, done)
     began = time.monotonic()
     trainer = _trainer(training, run, record, stop, on_progress, checkpoint)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)

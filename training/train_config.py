@@ -20,6 +20,16 @@ from workbench.models.spec import ModelSpec
 
 SCHEDULERS = ("cosine", "linear", "constant", "constant_with_warmup", "cosine_with_min_lr")
 TARGETS = ("language", "vision", "all")
+INITS = ("gaussian", "orthogonal", "olora", "pissa")
+METHODS = ("lora", "ia3", "bitfit", "full", "peft")
+# What PEFT has and no training here can use -> why.
+UNUSABLE = {
+    "prompt_tuning": "it puts vectors before the text, where images are counted by their tokens",
+    "p_tuning": "it puts vectors before the text, where images are counted by their tokens",
+    "prefix_tuning": "PEFT's wrapper drops the positions that images need; a prefix trained "
+    "elsewhere can be used (docs/models.md)",
+}
+PARTS = ("language", "projector", "vision")
 OVERLAPS = ("warn", "refuse", "leave_out")
 
 
@@ -34,6 +44,8 @@ class LoraSettings:
         target_modules: `language` (every linear layer of the language model), `vision` (those of
             the vision tower and its projector), `all`, or the names of layers.
         modules_to_save: Layers trained whole beside the adapter, such as `embed_tokens`.
+        init: How it begins: empty (PEFT's own: no change of the base), or one of `INITS`. `pissa`
+            and `olora` take the adapter's start off the base's weights.
         rslora: Rank-stabilised scaling.
         dora: Weight-decomposed (Liu et al. 2024); slower.
     """
@@ -43,6 +55,7 @@ class LoraSettings:
     dropout: float = 0.0
     target_modules: str | tuple[str, ...] = "language"
     modules_to_save: tuple[str, ...] = ()
+    init: str = ""
     rslora: bool = False
     dora: bool = False
 
@@ -62,7 +75,11 @@ class TrainConfig:
         image_min_pixels, image_max_pixels: As `--min-pixels` and `--max-pixels`; 0 leaves them to
             the processor.
         quant_type, double_quant, quant_compute_dtype: As the flags of 4bit weights.
+        method: One of `METHODS`.
+        parts: Which of `PARTS` train; empty: the language model, or what `lora.target_modules`
+            says.
         lora: See `LoraSettings`.
+        peft: Fields of one of PEFT's configs, for `method: peft` (with `peft_type`) and `ia3`.
         templates: Names of the pool; each sample is asked in one that fits its task, drawn anew
             each epoch. Empty: the task's default.
         batch_size: Samples per forward.
@@ -105,7 +122,10 @@ class TrainConfig:
     quant_type: str = ""
     double_quant: bool = True
     quant_compute_dtype: str = ""
+    method: str = "lora"
+    parts: tuple[str, ...] = ()
     lora: LoraSettings = field(default_factory=LoraSettings)
+    peft: Mapping[str, Any] = field(default_factory=dict)
     templates: tuple[str, ...] = ()
     batch_size: int = 16
     gradient_accumulation: int = 1
@@ -270,11 +290,52 @@ def check(config: TrainConfig) -> list[str]:
             f"{', '.join(TARGETS)}, or a list of layers' names",
         ),
     ]
+    rules += [
+        (
+            bool(set(config.parts) - set(PARTS)),
+            "parts",
+            list(config.parts),
+            f"some of {', '.join(PARTS)}",
+        ),
+        (
+            lora.init not in ("", *INITS),
+            "lora.init",
+            lora.init,
+            f"one of {', '.join(INITS)}, or to be left out",
+        ),
+    ]
     problems = [f"'{key}' wants {wants}, got {value!r}" for bad, key, value, wants in rules if bad]
+    problems += _method_problems(config)
     try:
         refuse_weights(config.spec, "'model': a fine-tune")
     except (UsageError, ModelError) as error:
         problems.append(error.message)
+    return problems
+
+
+def _method_problems(config: TrainConfig) -> list[str]:
+    method, lora = config.method, config.lora
+    if method in UNUSABLE:
+        return [f"'method' {method} is not trained here: {UNUSABLE[method]}"]
+    if method not in METHODS:
+        near = difflib.get_close_matches(method, METHODS, n=1)
+        meant = f" (did you mean {near[0]!r}?)" if near else ""
+        return [f"'method' wants one of {', '.join(METHODS)}, got {method!r}{meant}"]
+    problems = []
+    if method != "lora" and lora != LoraSettings():
+        problems.append(f"'lora' says nothing to 'method' {method}")
+    if method != "lora" and config.adapter:
+        problems.append(f"'adapter' is trained further as a LoRA, and 'method' is {method}")
+    if config.peft and method not in ("peft", "ia3"):
+        problems.append(f"'peft' says nothing to 'method' {method}")
+    if method == "peft" and "peft_type" not in config.peft:
+        problems.append("'peft.peft_type' is missing: name one of PEFT's kinds, such as VERA")
+    if method == "ia3" and "peft_type" in config.peft:
+        problems.append("'peft.peft_type' goes with 'method' peft")
+    if config.parts and lora.target_modules in ("vision", "all"):
+        problems.append("'parts' and 'lora.target_modules' both say which part: leave one out")
+    if lora.init in ("pissa", "olora") and config.quantization != "none":
+        problems.append(f"'lora.init' {lora.init} changes the base, whose weights are quantised")
     return problems
 
 
@@ -296,6 +357,12 @@ def _coerce(
                 continue
             inner = _coerce(LoraSettings, value, "lora.", problems)
             out[key] = LoraSettings(**inner)
+            continue
+        if key == "peft":
+            if not isinstance(value, Mapping):
+                problems.append(f"'peft' wants keys of its own, got {value!r}")
+                continue
+            out[key] = dict(value)
             continue
         try:
             out[key] = _as(str(known[key].type), value)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sessions.atomic import append_line, atomic_write, read_json, read_lines, write_json
@@ -15,9 +16,11 @@ from training.card import Card
 from training.checkpoints import writing
 from training.lora import save_adapter
 from training.train_eval import HEADLINES
+from training.whole import save_model
 
 if TYPE_CHECKING:
     from training.train_config import TrainConfig
+    from workbench.models.base import LoadedModel
 
 # `Trainer`'s summary at the end is of one stretch alone; `metrics.json` has the whole.
 _SKIP = frozenset(
@@ -39,8 +42,11 @@ class TrainRecord:
         latest: The newest figures by name.
     """
 
-    def __init__(self, run: Run, config: TrainConfig, card: Card, done: int = 0) -> None:
-        """Open the record of a training that goes on after `done` steps."""
+    def __init__(
+        self, run: Run, config: TrainConfig, card: Card, loaded: LoadedModel, done: int = 0
+    ) -> None:
+        """Open the record of a training of `loaded` that goes on after `done` steps."""
+        self._loaded = loaded
         self.run, self.config, self._card, self._done = run, config, card, done
         self.latest: dict[str, float] = {}
         self._writer: Any = None
@@ -58,9 +64,9 @@ class TrainRecord:
             self.latest |= {k: v for k, v in line.items() if k not in ("v", "step", "epoch")}
 
     @property
-    def adapter(self) -> Any:
-        """Where the adapter goes."""
-        return self.run.path / "adapter"
+    def saved(self) -> Path:
+        """Where what was trained goes: an adapter, or a whole model."""
+        return self.run.path / ("model" if self.config.method == "full" else "adapter")
 
     def was_evaluated(self, step: int) -> bool:
         """Whether an earlier stretch evaluated after this step."""
@@ -114,9 +120,13 @@ class TrainRecord:
         return out
 
     def _save(self, model: Any, step: int, document: dict[str, Any]) -> None:
-        with writing(self.adapter.with_name("adapter.new"), self.run.id):
+        folder = self.saved
+        with writing(folder.with_name(f"{folder.name}.new"), self.run.id):
             card = self._card.text(step, document)
-            save_adapter(model, self.adapter, self.config.model, card)
+            if self.config.method == "full":
+                save_model(self._loaded, folder, card)
+            else:
+                save_adapter(model, folder, self.config.model, card)
 
     def best(self) -> dict[str, Any]:
         """The best evaluation so far, `{}` before there is one."""
@@ -125,7 +135,7 @@ class TrainRecord:
     def finish(self, model: Any, facts: dict[str, Any]) -> dict[str, Any]:
         """Save the adapter where that is due, write `metrics.json`, close the curves."""
         best = self.best()
-        if self.config.keep == "last" or not best or not self.adapter.is_dir():
+        if self.config.keep == "last" or not best or not self.saved.is_dir():
             taken = facts["steps_done"]
             self._save(model, taken, best if best.get("step") == taken else {})
         if self._writer is not None:
@@ -137,7 +147,8 @@ class TrainRecord:
             "dataset": ", ".join(self.config.train),
             "split": "",
             "model": self.config.model,
-            "adapter": str(self.adapter),
+            "adapter": "" if self.config.method == "full" else str(self.saved),
+            "saved": str(self.saved),
             "eval": self.config.eval,
             "report": self.config.report,
             "metrics": best.get("metrics", {}),

@@ -20,6 +20,7 @@ from training.collate import Collator
 from training.finite import FiniteWatch
 from training.train_config import TrainConfig
 from training.train_data import BatchOrder, TrainSet
+from training.whole import load_weights, save_weights
 
 # Which samples a batch is made of; taken out again before the model sees it.
 _ITEMS = "items"
@@ -124,6 +125,19 @@ class AnswerTrainer(Trainer):
         with writing(path, self._run):
             super()._save_checkpoint(model, trial)
             complete(path, self.losses, self._config.keep_checkpoints)
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        """Adapters as PEFT saves them; of a model without one the weights that train."""
+        if hasattr(self.model, "peft_config"):
+            super()._save(output_dir, state_dict)
+        else:
+            save_weights(self.model, Path(str(output_dir)))
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        if hasattr(self.model, "peft_config"):
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+        else:
+            load_weights(self.model, Path(resume_from_checkpoint))
 
     def compute_loss(
         self,

@@ -40,7 +40,15 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(config):
     facts = json.loads(result.stdout)
     assert (facts["samples"], facts["steps"], facts["samples_per_step"]) == (16, 2, 8)
     assert facts["trainable_parameters"] > 0
-    assert "trainable" in wb("train", config, "--dry-run").stdout
+    rows = {row["part"]: row for row in facts["parts"]}
+    assert set(rows) == {"language", "projector", "vision"}
+    assert rows["language"]["trainable"] == facts["trainable_parameters"]
+    assert rows["vision"]["trainable"] == rows["projector"]["trainable"] == 0
+    weights = 4 * rows["language"]["parameters"]
+    assert rows["language"]["bytes"] == weights + 3 * 4 * facts["trainable_parameters"]
+    said = wb("train", config, "--dry-run").stdout
+    assert "trainable" in said
+    assert [line.split()[0] for line in said.splitlines() if "float32" in line] == [*rows]
     assert list_runs() == []
 
 
@@ -51,6 +59,9 @@ def test_a_training_ends_with_an_adapter_and_says_how_to_use_it(config):
     assert run.kind == "train"
     assert run.config["config"]["lora"]["r"] == 2
     assert f"--adapter {run.id}" in result.stdout
+    assert [line.split()[0] for line in result.stderr.splitlines() if "float32" in line] == [
+        *("language", "projector", "vision")
+    ]
     assert (run.path / "adapter" / "adapter_model.safetensors").is_file()
 
 

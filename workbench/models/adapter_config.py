@@ -73,7 +73,8 @@ def refuse_over(path: Path, config: Any, quantized: bool) -> None:
         )
 
 
-def _refuse_unserved(path: Path, config: Any) -> None:
+def why_unserved(config: Any) -> tuple[str, str]:
+    """Why an adapter of that config could not be used, and what to do; empty where it can."""
     start = getattr(config, "init_lora_weights", True)
     word = start.lower() if isinstance(start, str) else ""
     why, hint = "", _CONVERT
@@ -89,9 +90,13 @@ def _refuse_unserved(path: Path, config: Any) -> None:
     elif getattr(config, "layer_replication", None):
         why = "it repeats layers of the base (layer_replication)"
         hint = "save the base with its layers repeated as a model of its own"
+    return (f"{why} ({start})" if word else why, hint) if why else ("", "")
+
+
+def _refuse_unserved(path: Path, config: Any) -> None:
+    why, hint = why_unserved(config)
     if why:
-        name = f" ({start})" if word else ""
-        raise _unserved(path, f"{why}{name}", hint)
+        raise _unserved(path, why, hint)
 
 
 def _unserved(path: Path, why: str, hint: str) -> ModelError:

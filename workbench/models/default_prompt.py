@@ -44,12 +44,16 @@ def template_for_source(spec: ModelSpec, source: Source) -> Template:
     return _own(spec, source.task, True) or default_for(source)
 
 
+def family_of(spec: ModelSpec, *, fetch: bool = True) -> str:
+    """Which file of ours serves a model, empty where none does by name or nothing is known."""
+    return FAMILIES.get(str(_config(spec, fetch).get("model_type")), ("",))[0]
+
+
 def _own(spec: ModelSpec, task: str, fetch: bool) -> Template | None:
     """The family's own template of a task, `None` where it has none."""
     if not any(task in wordings for wordings in DEFAULT_TEMPLATES.values()):
         return None
-    family = FAMILIES.get(str(_config(spec, fetch).get("model_type")), ("",))[0]
-    name = DEFAULT_TEMPLATES.get(family, {}).get(task)
+    name = DEFAULT_TEMPLATES.get(family_of(spec, fetch=fetch), {}).get(task)
     return shipped_template(name) if name else None
 
 

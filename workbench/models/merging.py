@@ -158,7 +158,7 @@ def merge_to_folder(
     report("merge", 0.45)
     with fresh_folder(out) as folder, disk_explained(out):
         _write(loaded, folder)
-        _copy_rest(path, folder)
+        copy_rest(path, folder)
         del loaded
         new = load_model(
             replace(spec, model=str(folder), adapter=None), staged(0.6, 0.4), cancelled
@@ -227,7 +227,7 @@ def _write(loaded: LoadedModel, folder: Path) -> None:
         shutil.copymode(folder / "config.json", file)
 
 
-def _copy_rest(path: Path, folder: Path) -> None:
+def copy_rest(path: Path, folder: Path) -> None:
     """The base's own tokenizer, processor and templates, byte for byte."""
     weights = {file.name for file in check_weights(path, "model")}
     for file in sorted(path.iterdir()):
