@@ -102,6 +102,9 @@ def info(dataset: str, as_json: bool) -> None:
 @click.option("--labels", help="The closed set: a,b,c, or 0=a,1=b to name raw values.")
 @click.option("--reference", "references", multiple=True, help="Column of further answers.")
 @click.option("--explanation", "explanations", multiple=True, help="Column of explanations.")
+@click.option(
+    "--option", "options", multiple=True, help="Column of an option, again for each; or of lists."
+)
 @click.option("--image", multiple=True, help="Column, or a path template; again for a pair.")
 @click.option("--image-root", help="Folder of the images (default: that of the file).")
 @click.option("--objects", help="Column of object boxes and its format, COLUMN:nlvr1.")
@@ -222,6 +225,7 @@ def _wishes(options: dict[str, Any]) -> dict[str, Any]:
         "labels": None if labels is None else [w for w in labels.split(",") if w.strip()],
         "references": options["references"] or None,
         "explanations": options["explanations"] or None,
+        "options": options["options"] or None,
         "image": options["image"] or None,
         "image_root": options["image_root"],
         "objects": options["objects"],

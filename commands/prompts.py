@@ -150,7 +150,7 @@ def _tried(
     from workbench.errors import UsageError
     from workbench.prompts.parse import parse_answer
 
-    words = template.read_words(template.task, sample.labels)
+    words = template.read_words(sample)
     body: dict[str, Any] = {"name": template.name, "version": template.version}
     body |= {"digest": template.digest, "words": words, "gold": None, "messages": []}
     body |= {"read": None, "error": None}

@@ -50,7 +50,7 @@ class Prompter:
 
     def words(self, sample: Sample) -> dict[str, str]:
         """Answer word -> label; empty for an open answer."""
-        return self.template.read_words(self.task, self.labels or sample.labels)
+        return self.template.read_words(sample, self.labels)
 
     def scored_words(self, sample: Sample) -> dict[str, str]:
         """Label -> the word that is scored for it, spelled as an answer would begin."""

@@ -25,6 +25,7 @@ from workbench.errors import UsageError
 from workbench.models.default_prompt import template_for_source
 from workbench.models.elsewhere import is_elsewhere
 from workbench.prompts.pool import Template, get_template
+from workbench.prompts.preview import unseen_of
 from workbench.prompts.shots import choose_shots
 from workbench.sample import Sample
 
@@ -109,6 +110,7 @@ class Evaluation:
             "template": template.name,
             "template_version": template.version,
             "template_digest": template.digest,
+            "texts_unseen": unseen_of(template, self.source),
             "shot_uids": [shot.uid for shot in self.prompter.shots],
             "spare_uids": [shot.uid for shot in self.prompter.spare],
             # The examples are named above: a resume does not draw again.

@@ -32,7 +32,21 @@ def notes_of(config: Mapping[str, Any], lines: Sequence[Line]) -> list[str]:
         config: As its `config.json` holds it.
         lines: Of its `predictions.jsonl`.
     """
-    return [*_one_label(config, lines), *_idle(config), *_unnamed(config, lines)]
+    return [
+        *_one_label(config, lines),
+        *_unseen(config),
+        *_idle(config),
+        *_unnamed(config, lines),
+    ]
+
+
+def _unseen(config: Mapping[str, Any]) -> list[str]:
+    """Texts of the samples that the prompt leaves out; older runs do not say."""
+    roles = config.get("texts_unseen")
+    if not isinstance(roles, list) or not roles:
+        return []
+    names = ", ".join(repr(str(role)) for role in roles)
+    return [f"the prompt ({config.get('template')}) does not show the text {names} of a sample"]
 
 
 def _one_label(config: Mapping[str, Any], lines: Sequence[Line]) -> list[str]:

@@ -32,6 +32,7 @@ class Wishes:
     labels: Sequence[str] | None = None
     references: Sequence[str] | None = None
     explanations: Sequence[str] | None = None
+    options: Sequence[str] | None = None
     image: Sequence[str] | None = None
     image_root: str | Path | None = None
     objects: str | None = None
@@ -76,6 +77,8 @@ def fill(mapping: TableMapping, wish: Wishes) -> TableMapping:
     label = _choose(wish, "label", wish.label, guessing.guess_label(columns))
     references = guessing.guess_references(columns)
     explanations = guessing.guess_explanations(columns)
+    asked = bool(label) and ("question" in texts or wish.task == "question")
+    options = guessing.guess_options(columns) if asked and mapping.kind != "hub" else ()
     images = _choose(wish, "image", wish.image, guessing.guess_images(columns))
     found = {
         "id": _choose(wish, "id", wish.id, guessing.guess_id(columns)) or "hash",
@@ -83,6 +86,7 @@ def fill(mapping: TableMapping, wish: Wishes) -> TableMapping:
         "label": label,
         "references": _named(_choose(wish, "references", wish.references, references)),
         "explanations": _named(_choose(wish, "explanation", wish.explanations, explanations)),
+        "options": _named(_choose(wish, "options", wish.options, options)),
         "images": _named(images),
         "objects": _objects(wish, mapping),
     }
@@ -137,6 +141,7 @@ def _fill_labels(mapping: TableMapping, wish: Wishes, look: Look) -> TableMappin
     mapping = dataclasses.replace(mapping, labels=labels, label_words=words)
     # The answers of a known layout, and captions, are open: what few rows show is no closed set.
     guessed = wish.labels is None and not mapping.recipe and wish.task != "caption"
+    guessed = guessed and not mapping.options  # each row has its own
     if mapping.label and not labels and guessed:
         counts, rows = _label_counts(mapping, look)
         if not counts and mapping.kind == "folder":  # no folder in it: nothing is classified
@@ -158,6 +163,11 @@ def _fill_labels(mapping: TableMapping, wish: Wishes, look: Look) -> TableMappin
             *(["a label"] * bool(mapping.label)),
         ]
         wish.guesses.append(f"task: {task} (it has {' and '.join(has) or 'no text and no label'})")
+        if wish.texts is None and (role := guessing.role_for(task, mapping.texts)):
+            texts = {role.get(old, old): column for old, column in mapping.texts.items()}
+            mapping = dataclasses.replace(mapping, texts=texts)
+            words = ", ".join(f"{column} as {new}" for new, column in texts.items())
+            wish.guesses.append(f"texts: {words} (prompts of the task {task} show that)")
     return dataclasses.replace(mapping, labels=labels, task=task)
 
 

@@ -13,7 +13,7 @@ from workbench.sample import Task
 
 IDS = (
     *("id", "uid", "identifier", "pairid", "pair_id", "question_id", "sample_id", "example_id"),
-    *("key", "__key__"),
+    *("index", "key", "__key__"),
 )
 IMAGES = (
     *("image", "img", "image_path", "img_path", "file_name", "filename", "filepath", "path"),
@@ -81,6 +81,27 @@ def guess_references(columns: Sequence[str]) -> tuple[str, ...]:
     return (found,) if found else ()
 
 
+def guess_options(columns: Sequence[str]) -> tuple[str, ...]:
+    """The columns of a multiple choice: A, B, …; option_a, …; choice_1, …; or one of lists."""
+    for pattern in (r"([A-Z])", r"(?i)option[_ ]?([a-z]|\d)", r"(?i)choice[_ ]?([a-z]|\d)"):
+        found = [column for column in columns if re.fullmatch(pattern, column)]
+        if len(found) > 1 and found[0][-1] in "Aa01":
+            return tuple(found)
+    single = _first(columns, ("choices", "options"))
+    return (single,) if single else ()
+
+
+ROLE_OF = {"statement": "sentence", "question": "question", "entailment": "hypothesis"}
+
+
+def role_for(task: Task, roles: Iterable[str]) -> dict[str, str]:
+    """Old role -> the role that the task's prompts show, where a text has another one."""
+    roles, wanted = list(roles), ROLE_OF.get(task)
+    if wanted is None or wanted in roles or len(roles) != 1:
+        return {}
+    return {roles[0]: wanted}
+
+
 def guess_task(roles: Iterable[str], labels: Sequence[str], has_label: bool) -> Task:
     """What is asked of a sample, by the roles of its texts and its labels."""
     roles = set(roles)
@@ -88,9 +109,12 @@ def guess_task(roles: Iterable[str], labels: Sequence[str], has_label: bool) -> 
         return "question"
     if "hypothesis" in roles:
         return "entailment"
-    if roles & {"sentence", "statement"} and (
-        not labels or {word.lower() for word in labels} <= {"true", "false", "yes", "no", "0", "1"}
-    ):
+    words = {word.lower() for word in labels}
+    if has_label and words == {"yes", "no"} and roles & {"text", "prompt"}:
+        return "question"
+    if roles & {"sentence", "statement"} and words <= {"true", "false", "yes", "no", "0", "1"}:
+        return "statement"
+    if "caption" in roles and words in ({"true", "false"}, {"yes", "no"}, {"0", "1"}):
         return "statement"
     if "caption" in roles and not has_label:
         return "caption"

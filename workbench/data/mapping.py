@@ -21,7 +21,7 @@ from workbench.errors import DataError, UsageError
 from workbench.sample import Task
 
 VERSION = 2
-_LISTS = ("labels", "references", "explanations", "images", "metadata", "passed_over")
+_LISTS = ("labels", "references", "explanations", "options", "images", "metadata", "passed_over")
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
 
 
@@ -62,6 +62,7 @@ class TableMapping:
         texts: Role -> column or template.
         label_words: What each raw value of the label column is called; empty to keep the values.
         references: Columns with further accepted answers or captions; lists are taken apart.
+        options: Columns of the options of a multiple choice, or the one with a list of them.
         images: Column or template each; a column may hold paths, URLs, bytes or lists of them;
             `{split}` in a template is the split's name.
         image_root: Folder that relative paths of all files start from and that no path may
@@ -84,6 +85,7 @@ class TableMapping:
     label_words: Mapping[str, str] = field(default_factory=dict)
     references: tuple[str, ...] = ()
     explanations: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
     image_root: str = ""
     objects: str = ""
@@ -117,8 +119,9 @@ class TableMapping:
         body = dataclasses.asdict(self)
         for place in ("files", "image_root", "fetch", "description", "licence", "passed_over"):
             del body[place]
-        if not self.recipe:
-            del body["recipe"]
+        for late in ("recipe", "options"):  # so that older mappings keep the meaning they had
+            if not body[late]:
+                del body[late]
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
 
 

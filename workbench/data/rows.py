@@ -26,6 +26,7 @@ from workbench.data.image_paths import find_inside, from_base64, resolve_inside,
 from workbench.data.known.places import find_image
 from workbench.data.mapping import SplitFile, TableMapping
 from workbench.data.objects import FORMATS
+from workbench.data.options import gold_option, options_of
 from workbench.data.readers.opening import ENDINGS
 from workbench.errors import DataError
 from workbench.sample import ImageRef, Sample
@@ -80,6 +81,10 @@ class RowMapper:
         if not error:
             problems += [f"it has no {mapping.texts[r]!r}" for r, t in texts.items() if t is None]
         label = self._label(row, problems)
+        options = options_of(row, mapping.options)
+        if options:
+            texts["options"] = "\n".join(f"{key}. {text}" for key, text in options.items())
+            label = gold_option(label, options, problems)
         images = tuple(self._images(row, problems)) if row else ()
         return Sample(
             uid=uid,
@@ -88,9 +93,9 @@ class RowMapper:
             label=label,
             references=self._references(row, label),
             explanations=tuple(t for c in mapping.explanations for t in texts_in(value_of(row, c))),
-            metadata=self._metadata(row, images),
+            metadata=self._metadata(row, images) | ({"options": options} if options else {}),
             task=mapping.task,
-            labels=mapping.labels,
+            labels=tuple(options) or mapping.labels,
             error="; ".join(problems) or None,
         )
 
@@ -209,7 +214,7 @@ class RowMapper:
         """16 hex digits of the fields that the mapping names, as they were written."""
         mapping = self.mapping
         specs = [*mapping.texts.values(), mapping.label, *mapping.references]
-        specs += [*mapping.explanations, *mapping.images]
+        specs += [*mapping.explanations, *mapping.options, *mapping.images]
         row = self._split | dict(row)
         fields = [_hashable(value_of(row, spec)) if spec else None for spec in specs]
         if not specs or not any(fields):
@@ -221,7 +226,7 @@ class RowMapper:
 def columns_of(mapping: TableMapping) -> tuple[str, ...]:
     """The columns that a mapping reads, each once, as roots of their paths."""
     specs = [*mapping.texts.values(), mapping.label, *mapping.references, *mapping.explanations]
-    specs += [*mapping.images, mapping.objects.rpartition(":")[0]]
+    specs += [*mapping.options, *mapping.images, mapping.objects.rpartition(":")[0]]
     if mapping.id not in ("hash", "auto"):
         specs.append(mapping.id)
     return tuple(dict.fromkeys(c for spec in specs for c in columns_in(spec)))
@@ -230,7 +235,11 @@ def columns_of(mapping: TableMapping) -> tuple[str, ...]:
 def _taken(mapping: TableMapping) -> set[str]:
     """The columns that are wholly in the sample, and need not be among its metadata too."""
     specs = [*mapping.texts.values(), mapping.label, *mapping.references, *mapping.explanations]
-    plain = [s for s in (*specs, *mapping.images, mapping.id) if s and not is_template(s)]
+    plain = [
+        s
+        for s in (*specs, *mapping.options, *mapping.images, mapping.id)
+        if s and not is_template(s)
+    ]
     return {name for s in plain for name in (s, s.partition(".")[0])}
 
 

@@ -291,6 +291,7 @@ def info_of(mapping: TableMapping) -> DatasetInfo:
         ("label", (mapping.label,)),
         ("references", mapping.references),
         ("explanations", mapping.explanations),
+        ("options", mapping.options),
         ("images", mapping.images),
         ("objects", (mapping.objects,)),
     ):

@@ -177,6 +177,9 @@ def _state(ref: ImageRef) -> str:
         return "missing"
 
 
+_SHOW = "name another role by --text ROLE=COLUMN, or ask with --template"
+
+
 def _warnings(table: SplitTable, wanted: tuple[str, ...]) -> list[str]:
     at, found = f"{table.split}: ", []
     if table.bad:
@@ -188,6 +191,8 @@ def _warnings(table: SplitTable, wanted: tuple[str, ...]) -> list[str]:
             having = table.labels if role == "label" else table.texts.get(role, 0)
         if not having:
             found.append(f"0 of {table.rows:,} rows have {_article(role)}")
+    for role in (table.prompt or {}).get("unseen", ()):
+        found.append(f"the default prompt does not show the text {role!r}; {_SHOW}")
     if table.missing:
         names = ", ".join(table.absent)
         more = ", …" if table.missing > len(table.absent) else ""

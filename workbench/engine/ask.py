@@ -98,7 +98,7 @@ def question_of(
 
     if template is not None:
         messages = template.render(sample, shots)
-        words = template.read_words(sample.task, sample.labels)
+        words = template.read_words(sample)
     elif text is None or not (text.strip() or sample.images):
         raise UsageError("there is nothing to ask: no template, and no text or image")
     else:

@@ -278,7 +278,8 @@ def _words(record: PromptRecord, sample: Sample | None) -> dict[str, str]:
 
         version = f"@{record.template_version}" if record.template_version else ""
         try:
-            return get_template(record.template + version).words(labels)
+            template = get_template(record.template + version)
+            return template.words() if sample is None else template.read_words(sample)
         except UnknownName:
             pass  # the template is gone; its messages are on record all the same
     return {label: label for label in labels}

@@ -15,6 +15,8 @@ The rule, in order:
 7. One label affirmed, and not denied: that one. Nothing affirmed and all but one denied: the one
    that is left. Else unparsed; an answer is never guessed.
 
+Letters of options whose texts are known have a reading of their own: `parse_options`.
+
 Not for open answers' scoring: without labels the first line is the answer as it stands, and
 `training.metrics` normalises it.
 """
@@ -28,6 +30,7 @@ from dataclasses import dataclass
 from workbench.prompts.parse_claims import Reader
 from workbench.prompts.parse_final import last_words
 from workbench.prompts.parse_marks import THINK, blank, normal
+from workbench.prompts.parse_options import is_options, read_option
 from workbench.prompts.parse_reason import reason_of
 from workbench.prompts.parse_terms import terms
 
@@ -60,6 +63,8 @@ def parse_answer(text: str, labels: Mapping[str, str] | Sequence[str] = ()) -> P
     base = normal(text)
     if not words:
         return _open_answer(base)
+    if is_options(words):
+        return Parsed(*read_option(blank(THINK, base), words))
     known = terms(words)
     readers = (Reader(said, words, known) for said in [*last_words(blank(THINK, base)), base])
     reader = next((reader for reader in readers if reader.names_a_label()), None)

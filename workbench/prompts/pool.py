@@ -110,17 +110,21 @@ def find_templates(pattern: str) -> list[Template]:
 
 
 def default_template(task: str, sample: Sample | None = None) -> Template:
-    """The shipped template of a task: the first, or the first made for a sample's very labels.
+    """The shipped template of a task: of those that show the most of a sample's texts the first.
 
-    The first of each task is the wording that the demo model was trained on. A sample labelled
+    One that is made for the sample's very labels goes before the others. The first of each task
+    is the wording that the demo model was trained on. A sample labelled
     `hateful` or `not hateful` gets the first wording that asks for that.
     """
     templates = [t for t in _shipped() if t.task == task]
     if not templates:
         raise UnknownName(f"no task is called {task!r}", hint=f"the tasks are {', '.join(TASKS)}")
-    if sample is not None and sample.labels:
-        return next((t for t in templates if t.labels and t.fits(sample)), templates[0])
-    return templates[0]
+    if sample is None:
+        return templates[0]
+    fitting = [t for t in templates if t.labels and t.fits(sample)] if sample.labels else []
+    own = [t for t in (*fitting, *templates) if set(t.slots) <= set(sample.texts)]
+    shown = [len(set(t.slots) & set(sample.texts)) for t in own]
+    return own[shown.index(max(shown))] if own else templates[0]
 
 
 def shipped_template(name: str) -> Template:

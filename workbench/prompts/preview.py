@@ -9,8 +9,8 @@ from typing import Any
 
 from sessions.errors import WbError
 from workbench.data.source import Source
-from workbench.prompts.pool import default_template
-from workbench.sample import ImageRef, Message
+from workbench.prompts.pool import Template, default_template
+from workbench.sample import ImageRef, Message, Sample
 
 MAX_TEXT = 600  # characters of a prompt that are shown
 TRIED = 20  # first samples of which one must be sound
@@ -20,8 +20,8 @@ def preview(source: Source) -> dict[str, Any] | None:
     """The default template, filled for the first sound sample of a split; `None` without one.
 
     Returns:
-        `uid`, `template` (its name), `text` (with `[image NAME]` for images) and `error`, where
-        the template does not fit.
+        `uid`, `template` (its name), `text` (with `[image NAME]` for images), `unseen` (see
+        there) and `error`, where the template does not fit.
     """
     for ordinal in range(min(TRIED, TRIED if source.length is None else source.length)):
         sample = source.at(ordinal)
@@ -31,10 +31,27 @@ def preview(source: Source) -> dict[str, Any] | None:
         return None
     template = default_template(source.task, sample)
     body: dict[str, Any] = {"uid": sample.uid, "template": template.name}
+    body["unseen"] = unseen(template, sample)
     try:
         return body | {"text": _shown(template.render(sample)), "error": None}
     except WbError as error:
         return body | {"text": "", "error": error.message}
+
+
+def unseen(template: Template, sample: Sample) -> list[str]:
+    """The roles of a sample's texts that a template does not show; a caption asked for is none."""
+    wanted = {"caption"} if template.task == "caption" else set()
+    return [role for role in sample.texts if role not in {*template.slots, *wanted}]
+
+
+def unseen_of(template: Template, source: Source) -> list[str]:
+    """As `unseen`, of the first sample of a source that can be read."""
+    for ordinal in range(min(TRIED, TRIED if source.length is None else source.length)):
+        try:
+            return unseen(template, source.at(ordinal))
+        except WbError:
+            continue
+    return []
 
 
 def _shown(messages: tuple[Message, ...]) -> str:

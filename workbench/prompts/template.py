@@ -92,13 +92,23 @@ class Template:
             return {label: label for label in labels}
         return {word: own[label] for word, label in self.labels.items() if label in own}
 
-    def read_words(self, task: str, labels: Sequence[str] = ()) -> dict[str, str]:
-        """As `words`, for a sample of this task: a closed set is read as one whatever is asked.
+    def read_words(self, sample: Sample, labels: Sequence[str] = ()) -> dict[str, str]:
+        """As `words`, for an answer about a sample: a closed set is read as one whatever is asked.
 
         A caption is open, and so is a question whose answers nobody closed: by its dataset's
-        labels (yes, no) or by the template's own words.
+        labels (yes, no), by its options, or by the template's own words.
+
+        Args:
+            sample: What is asked about.
+            labels: The dataset's closed set, where it has one.
         """
-        return {} if task == "caption" else self.words(labels)
+        if "caption" in (self.task, sample.task):
+            return {}
+        words = self.words(labels or sample.labels)
+        options = sample.metadata.get("options")
+        if isinstance(options, Mapping) and set(words.values()) == set(options):
+            words |= {str(text): letter for letter, text in options.items() if text not in words}
+        return words
 
     def said_words(self, labels: Sequence[str] = ()) -> tuple[str, ...]:
         """One word per label, the first that stands for it: what is listed and what is said."""

@@ -129,7 +129,7 @@ def test_a_meme_is_asked_with_its_text_and_another_classification_is_not():
     assert default_template("classification", one_of("hateful_memes")).slots == ("text",)
     assert default_template("classification", one_of("cifar10")).slots == ()
     odd = Sample("d/t/1", texts={"text": "x"}, labels=("0", "1"), task="classification")
-    assert default_template("classification", odd).name == "classification/labels"
+    assert default_template("classification", odd).name == "classification/text-labels"
     assert default_template("classification").name == "classification/labels"
 
 
