@@ -20,7 +20,7 @@ from workbench.data.folders import find_splits, passed_over
 from workbench.data.known.joined import JoinedFile
 from workbench.data.mapping import SplitFile, TableMapping, check_name, mapping_path, save_mapping
 from workbench.data.naming import named_file
-from workbench.data.presets import apply_preset, fitting_presets, implied_preset
+from workbench.data.presets import apply_preset, fitting_presets, gathers_captions, implied_preset
 from workbench.data.registry import DatasetInfo
 from workbench.data.table import TableSource, info_of
 from workbench.errors import DataError, UnknownName, UsageError
@@ -63,7 +63,8 @@ def add_dataset(
         name: The first part of its UIDs.
         file: One or more files (`SPLIT=FILE` names the split), or a folder of images.
         like: A preset whose wishes fill what is not given here. A folder under the name of a
-            preset, without any wish, is taken for one of its kind.
+            preset, without any wish, is taken for one of its kind, and so are captions as a row
+            each; empty for no preset.
         replace: Put it in the place of an added dataset of that name.
         **wishes: See `Wishes`: id, texts, label, labels, image, image_root, splits, ...
 
@@ -155,7 +156,13 @@ def _by_preset(
     name: str, like: str | None, files: list[str | Path], wishes: dict[str, Any]
 ) -> tuple[Sequence[str | Path], dict[str, Any]]:
     """Files and wishes by the preset that was named, or that the dataset's own name implies."""
+    if like == "":
+        return files, wishes
     chosen = like or implied_preset(name, files, wishes)
+    if not chosen and gathers_captions(files, wishes):
+        why = "the rows of one image are its references; --like '' keeps them apart"
+        wishes.setdefault("guesses", []).append(f"layout: captions ({why})")
+        return apply_preset("captions", files, wishes)
     if not chosen:
         return files, wishes
     if not like:

@@ -108,6 +108,20 @@ def implied_preset(name: str, files: Sequence[str | Path], wishes: dict[str, Any
         return ""
 
 
+def gathers_captions(files: Sequence[str | Path], wishes: dict[str, Any]) -> bool:
+    """Whether all files are captions as a row each, of which the rows of one image belong together.
+
+    Nothing was said of their rows then. Raises `DataError` for a list of COCO results.
+    """
+    from workbench.data.known.caption_rows import form_of, refuse_results
+
+    if _ABOUT_ROWS & set(_said(wishes)):
+        return False
+    paths = [named_file(file)[1] for file in files]
+    refuse_results(paths)
+    return all(path.is_file() and form_of(path) in ("rows", "tokens") for path in paths)
+
+
 def fitting_presets(folder: Path) -> list[str]:
     """The known layouts whose files a folder holds, by name; a folder without tables has none."""
     from workbench.data.known.base import Given

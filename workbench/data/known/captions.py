@@ -15,6 +15,7 @@ from typing import Any, Literal
 from workbench.data.columns import texts_in
 from workbench.data.images import EXTENSIONS
 from workbench.data.known.base import ERROR, Found, Given, Problems, nothing_found
+from workbench.data.known.caption_rows import ENDINGS, form_of, gathered
 from workbench.data.known.places import (
     broken,
     image_root,
@@ -28,7 +29,7 @@ from workbench.data.mapping import SplitFile
 from workbench.errors import DataError
 
 VERSION = 1
-Flavour = Literal["coco", "karpathy", "plain", "answers", ""]
+Flavour = Literal["coco", "karpathy", "plain", "answers", "rows", "tokens", ""]
 _FOLDERS = ("images", "img", "train2014", "val2014", "test2014", "train2017", "val2017")
 _FOLDERS += ("flickr30k_images", "Images", "Flicker8k_Dataset")
 
@@ -37,13 +38,13 @@ def find(given: Given) -> Found:
     """Every caption file; a Karpathy file holds several splits."""
     only_files(given, "captions")
     named = {path: split for split, path in given.files}
-    flavours = {path: flavour_of(path) for path in tables_in(given, (".json",))}
+    flavours = {path: flavour_of(path) for path in tables_in(given, (".json", *ENDINGS))}
     answers = {p.stem: str(p) for p, flavour in flavours.items() if flavour == "answers"}
     parts = []
     for path, flavour in flavours.items():
         if flavour == "karpathy":
             parts += [SplitFile(split, str(path)) for split in _karpathy_splits(path)]
-        elif flavour == "coco":
+        elif flavour == "coco" or flavour in ("rows", "tokens"):
             parts.append(SplitFile(named.get(path) or _split_of(path), str(path)))
         elif flavour == "plain":
             split = named.get(path) or _split_of(path)
@@ -63,6 +64,8 @@ def rows(part: SplitFile, problems: Problems) -> Iterator[Mapping[str, Any]]:
         yield from _karpathy(path, part.split)
     elif flavour == "plain":
         yield from _plain(path, part.beside, problems)
+    elif flavour in ("rows", "tokens"):
+        yield from gathered(path, flavour, problems)
     else:
         yield from _coco(path, problems)
 
@@ -73,6 +76,9 @@ def flavour_of(path: Path) -> Flavour:
     Raises:
         DataError: It is called like one and cannot be read.
     """
+    if path.suffix.lower() != ".json":
+        form = form_of(path)
+        return form if form in ("rows", "tokens") else ""
     try:
         if list_in(path, "images") and "sentences" in _first(path, "images"):
             return "karpathy"
