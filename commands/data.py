@@ -161,7 +161,7 @@ def add(
         if not allow_missing:
             check_images(tables[0], name)
 
-    wishes = _wishes(options) | {"guesses": guesses}
+    wishes: dict[str, Any] = {**_wishes(options), "guesses": guesses}
     try:
         added = add_table(name, list(files), check=check, **wishes)
     finally:

@@ -247,12 +247,23 @@ def _parts(files: Sequence[str | Path], wish: Wishes) -> tuple[tuple[SplitFile, 
     if inner:
         parts = [SplitFile(split or _stem(path), str(path)) for path in inner]
         return _split(parts, wish), "table"
-    table = next((p for p in (root / f"metadata.{e}" for e in _TABLES) if p.is_file()), None)
+    table = _metadata_of(root)
     if table is not None:
         return _split([SplitFile(split or "all", str(table))], wish), "table"
     inside = {} if split else find_splits(root)
+    if tables := {s: table for s, path in inside.items() if (table := _metadata_of(path))}:
+        if left := [s for s in inside if s not in tables]:
+            wish.guesses.append(
+                f"splits: {', '.join(tables)} ({', '.join(left)}: no metadata file)"
+            )
+        return _split([SplitFile(s, str(table)) for s, table in tables.items()], wish), "table"
     parts = [SplitFile(s, str(path)) for s, path in inside.items()]
     return _split(parts or [SplitFile(split or "all", str(root))], wish), "folder"
+
+
+def _metadata_of(folder: Path) -> Path | None:
+    """The table of an image folder, as `datasets` has it."""
+    return next((p for p in (folder / f"metadata.{e}" for e in _TABLES) if p.is_file()), None)
 
 
 _TABLES = ("csv", "jsonl", "parquet")

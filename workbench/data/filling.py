@@ -57,11 +57,13 @@ class Look:
         files: Each file once, with the part that it is of.
         columns: Those of all files, in order.
         label_words: See `RowReader`; of the first file that has any for a column.
+        notes: What a reader made of its rows, in words.
     """
 
     files: list[SplitFile]
     columns: tuple[str, ...]
     label_words: Mapping[str, Mapping[str, str]]
+    notes: list[str]
 
 
 def fill(mapping: TableMapping, wish: Wishes) -> TableMapping:
@@ -70,6 +72,7 @@ def fill(mapping: TableMapping, wish: Wishes) -> TableMapping:
     Of a hub only the first file is looked at: another one would have to be fetched.
     """
     look = _look(mapping)
+    wish.guesses += look.notes
     if mapping.kind == "folder":
         return _fill_folder(mapping, wish, look)
     columns = look.columns
@@ -101,14 +104,16 @@ def _look(mapping: TableMapping) -> Look:
     files = distinct[:1] if mapping.kind == "hub" or mapping.recipe else distinct
     columns: dict[str, None] = {}
     words: dict[str, Mapping[str, str]] = {}
+    notes: list[str] = []
     for part in files:
         reader = open_reader(data_file(mapping, part), mapping.read)
         try:
             columns.update(dict.fromkeys(reader.columns))
             words = {**reader.label_words, **words}
+            notes += [note] if (note := getattr(reader, "note", "")) and note not in notes else []
         finally:
             reader.close()
-    return Look(files, tuple(columns), words)
+    return Look(files, tuple(columns), words, notes)
 
 
 def _fill_folder(mapping: TableMapping, wish: Wishes, look: Look) -> TableMapping:
@@ -166,8 +171,8 @@ def _fill_labels(mapping: TableMapping, wish: Wishes, look: Look) -> TableMappin
         if wish.texts is None and (role := guessing.role_for(task, mapping.texts)):
             texts = {role.get(old, old): column for old, column in mapping.texts.items()}
             mapping = dataclasses.replace(mapping, texts=texts)
-            words = ", ".join(f"{column} as {new}" for new, column in texts.items())
-            wish.guesses.append(f"texts: {words} (prompts of the task {task} show that)")
+            said = ", ".join(f"{column} as {new}" for new, column in texts.items())
+            wish.guesses.append(f"texts: {said} (prompts of the task {task} show that)")
     return dataclasses.replace(mapping, labels=labels, task=task)
 
 

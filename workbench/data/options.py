@@ -33,7 +33,7 @@ def gold_option(gold: str | None, options: Mapping[str, str], problems: list[str
     """The letter of the right option; `None`, with a problem, for what is none of them."""
     if gold is None:
         return None
-    by_text = {text.casefold(): letter for letter, text in reversed(options.items())}
+    by_text = {text.casefold(): letter for letter, text in reversed(list(options.items()))}
     letter = gold.strip("(). ").upper()
     if letter in options and gold.casefold() not in by_text:
         return letter

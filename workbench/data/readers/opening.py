@@ -17,6 +17,7 @@ from workbench.errors import DataError
 
 Format = Literal["delimited", "jsonlines", "jsonarray", "parquet", "webdataset"]
 FORMATS: tuple[Format, ...] = ("delimited", "jsonlines", "jsonarray", "parquet", "webdataset")
+CONVERSATIONS = ("conversations", "messages", "conversation")
 ENDINGS: dict[str, Format] = {
     **dict.fromkeys((".csv", ".tsv", ".tab"), "delimited"),
     **dict.fromkeys((".jsonl", ".ndjson"), "jsonlines"),
@@ -75,7 +76,11 @@ def _lines_or_document(line: bytes, more: bool) -> Format:
     holds_rows = (
         any(isinstance(item, (dict, list)) for item in value)
         if isinstance(value, list)
-        else any(isinstance(v, list) and v and isinstance(v[0], dict) for v in value.values())
+        else any(
+            isinstance(v, list) and v and isinstance(v[0], dict)
+            for key, v in value.items()
+            if key not in CONVERSATIONS  # a row that is one conversation
+        )
     )
     return "jsonarray" if holds_rows else "jsonlines"
 
@@ -115,20 +120,10 @@ def open_reader(
         from workbench.data.readers.webdataset import WebDatasetReader
 
         return WebDatasetReader(file, needed=needed)
-    if kind == "jsonlines":
-        from workbench.data.readers.jsonlines import JsonLinesReader
+    if kind in ("jsonlines", "jsonarray"):
+        from workbench.data.readers.conversations import with_conversations
 
-        return JsonLinesReader(file, encoding=options.encoding)
-    if kind == "jsonarray":
-        from workbench.data.readers.jsonarray import JsonArrayReader
-        from workbench.data.readers.jsondict import JsonColumnsReader, JsonRecordsReader, shape_of
-
-        shape = "" if options.records else shape_of(file)
-        if shape == "records":
-            return JsonRecordsReader(file, encoding=options.encoding)
-        if shape == "columns":
-            return JsonColumnsReader(file, encoding=options.encoding)
-        return JsonArrayReader(file, encoding=options.encoding, records=options.records)
+        return with_conversations(_json_reader(kind, file, options))
     from workbench.data.readers.delimited import DelimitedReader
 
     return DelimitedReader(
@@ -138,3 +133,19 @@ def open_reader(
         header=options.header,
         quotes=options.quotes,
     )
+
+
+def _json_reader(kind: str, file: DataFile, options: ReadOptions) -> RowReader:
+    if kind == "jsonlines":
+        from workbench.data.readers.jsonlines import JsonLinesReader
+
+        return JsonLinesReader(file, encoding=options.encoding)
+    from workbench.data.readers.jsonarray import JsonArrayReader
+    from workbench.data.readers.jsondict import JsonColumnsReader, JsonRecordsReader, shape_of
+
+    shape = "" if options.records else shape_of(file)
+    if shape == "records":
+        return JsonRecordsReader(file, encoding=options.encoding)
+    if shape == "columns":
+        return JsonColumnsReader(file, encoding=options.encoding)
+    return JsonArrayReader(file, encoding=options.encoding, records=options.records)
