@@ -52,4 +52,5 @@ def _images(table: SplitTable) -> str:
     if not table.images:
         return "0"
     words = f"{table.found:,} found, {table.missing:,} missing"
-    return words + (f", {table.at_urls:,} at URLs" if table.at_urls else "")
+    words += f", {table.at_urls:,} at URLs" if table.at_urls else ""
+    return words + (f", {table.without_image:,} rows without" if table.without_image else "")

@@ -61,6 +61,16 @@ def test_a_zero_is_a_warning(tmp_path: Path):
     assert "warning: a: 0 of 2 rows have an image" in result.stderr
 
 
+def test_rows_without_an_image_are_counted(tmp_path: Path):
+    write_pictures(tmp_path, ["1.png"])
+    rows = (
+        '{"id": 1, "question": "?", "image": "1.png"}\n{"id": 2, "question": "?", "image": null}\n'
+    )
+    (tmp_path / "t.jsonl").write_text(rows)
+    result = data("add", "mine", str(tmp_path / "t.jsonl"))
+    assert "1 found, 0 missing, 1 rows without" in result.stdout
+
+
 def test_files_of_a_folder_that_are_read_as_nothing_are_named(tmp_path: Path):
     write_pictures(tmp_path / "f", ["train/1.png", "test/2.png", "stray.png"])
     (tmp_path / "f/notes.txt").write_text("x")
