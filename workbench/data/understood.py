@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from sessions.redact import redacted, without_secrets
 from workbench.data.mapping import TableMapping
 from workbench.data.progress import counted
 from workbench.data.source import Source
@@ -100,7 +101,8 @@ class Understood:
         splits = {table.split: asdict(table) for table in self.splits}
         for body in splits.values():
             del body["split"]
-        return {"splits": splits, "passed_over": list(self.passed_over), "warnings": self.warnings}
+        body = {"splits": splits, "passed_over": list(self.passed_over)}
+        return redacted(body | {"warnings": self.warnings})
 
 
 def understand(mapping: TableMapping, prompt: Prompt | None = None) -> Understood:
@@ -142,7 +144,7 @@ def _table(source: TableSource, mapping: TableMapping, prompt: Prompt | None) ->
             state = _state(ref)
             counts[state] += 1
             if state == "missing" and len(absent) < NAMED:
-                absent.append(str(ref.path or ref.name))
+                absent.append(without_secrets(str(ref.path or ref.name)))
     return SplitTable(
         split=source.split,
         rows=counts["rows"],
@@ -150,7 +152,7 @@ def _table(source: TableSource, mapping: TableMapping, prompt: Prompt | None) ->
         ids=counts["ids"],
         texts=dict(texts),
         labels=labels.total(),
-        commonest=tuple(labels.most_common(COMMONEST)),
+        commonest=tuple((without_secrets(w), n) for w, n in labels.most_common(COMMONEST)),
         different=len(labels),
         images=counts["images"],
         found=counts["found"],

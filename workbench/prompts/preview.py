@@ -1,6 +1,7 @@
 """One prompt as it would be put: for whoever adds a dataset, before anything is asked.
 
-Guarantee: an image is told by its name, never by its bytes, and a long text is cut.
+Guarantee: an image is told by its name, never by its bytes, secrets in URLs are struck out, and a
+long text is cut.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from sessions.errors import WbError
+from sessions.redact import without_secrets
 from workbench.data.source import Source
 from workbench.prompts.pool import Template, default_template
 from workbench.sample import ImageRef, Message, Sample
@@ -57,10 +59,11 @@ def unseen_of(template: Template, source: Source) -> list[str]:
 def _shown(messages: tuple[Message, ...]) -> str:
     parts = (part for message in messages for part in message.parts)
     text = "\n".join(f"[image {name_of(p)}]" if isinstance(p, ImageRef) else p for p in parts)
+    text = without_secrets(text)
     return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "…"
 
 
 def name_of(ref: ImageRef) -> str:
     """What to call an image in a line: its name without folders, never its bytes."""
-    name = ref.name if not ref.name.startswith("data:") else "in the table"
+    name = without_secrets(ref.name) if not ref.name.startswith("data:") else "in the table"
     return name[-80:] or "without a name"
