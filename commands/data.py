@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from commands.completing import complete_datasets
+from commands.data_export import export
 from commands.data_hub import cache, mode, verify
 from commands.data_table import echo_understood
 from commands.printing import echo_json, echo_table
@@ -203,6 +204,7 @@ def rm(name: str) -> None:
 command.add_command(cache)
 command.add_command(verify)
 command.add_command(mode)
+command.add_command(export)
 
 
 def _count(length: int | None) -> str:

@@ -30,7 +30,15 @@ NOT_READING = {
     ),
     *("jobs retry", "jobs start", "jobs wait", "jobs follow", "engine restart", "engine serve"),
     *("engine start", "engine stop", "sessions note", "sessions rm", "data add", "data cache"),
-    *("data rm", "data mode", "models compose", "models load", "models merge", "config set"),
+    *(
+        "data rm",
+        "data mode",
+        "data export",
+        "models compose",
+        "models load",
+        "models merge",
+        "config set",
+    ),
     *("config unset", "gallery"),
 }
 

@@ -82,6 +82,7 @@ LINES: dict[str, list[list[str]]] = {
     "data cache": [["evil"], [EVIL]],
     "data info": [["evil"], [EVIL]],
     "data list": [[]],
+    "data export": [["evil/test", "{out}/evil.parquet"], [EVIL, "{out}/x"]],
     "data mode": [["evil"], [EVIL]],
     "data verify": [["evil"], [EVIL]],
     "data rm": [[EVIL], ["evil"]],

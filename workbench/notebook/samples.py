@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from workbench.notebook import html
 from workbench.notebook.pictures import images_row
@@ -193,6 +193,20 @@ class Dataset(Shown):
     def uid_at(self, ordinal: int) -> str:
         """The UID at a place."""
         return self.source.uid_at(ordinal)
+
+    def to_datasets(self, limit: int = 0) -> Any:
+        """The split as a streaming dataset of the `datasets` library: one's own code goes on.
+
+        Args:
+            limit: The first so many samples; 0 for all.
+
+        Returns:
+            A `datasets.IterableDataset` of `uid`, `images`, a column for each role of texts,
+            `label`, `references`, `explanations` and `error`.
+        """
+        from workbench.data.to_datasets import to_datasets
+
+        return to_datasets(self.source, limit=limit)
 
     # -- as Python has it ------------------------------------------------------------------
 

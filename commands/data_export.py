@@ -1,0 +1,55 @@
+"""`wb data export`: a split as files that the `datasets` library loads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from commands.completing import complete_splits
+from commands.printing import echo_json
+
+
+@click.command("export")
+@click.argument("split", metavar="DATASET/SPLIT", shell_complete=complete_splits)
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "--to",
+    "kind",
+    type=click.Choice(["hf", "parquet"]),
+    default="parquet",
+    show_default=True,
+    help="A folder for datasets.load_from_disk, or one Parquet file.",
+)
+@click.option("--limit", default=0, help="The first so many samples; 0 for all.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def export(split: str, out: Path, kind: str, limit: int, as_json: bool) -> None:
+    """Write a split where the `datasets` library loads it from.
+
+    UIDs, texts, labels (a ClassLabel where they are a closed set) and the images' own bytes. A
+    sample that cannot be read keeps its row, with its error.
+
+    \b
+    Example:
+      wb data export demo/test demo.parquet --limit 100
+      wb data export mine/train mine-train --to hf
+    """
+    from commands.progress_line import Line
+    from workbench.data.source import open_source
+    from workbench.data.to_datasets import export_split
+
+    line = Line()
+    try:
+        count = export_split(
+            open_source(split),
+            out,
+            kind,
+            limit=limit,
+            on_progress=lambda done: line(done, None, "rows"),
+        )
+    finally:
+        line.clear()
+    if as_json:
+        echo_json({"path": str(out), "rows": count, "format": kind})
+    else:
+        click.echo(f"{count} rows in {out}")
