@@ -121,14 +121,7 @@ class WbApp(Services):
         Binding("4", "go('sessions')", "Sessions", id="app.sessions", show=False),
         Binding("f1,question_mark", "help", "Help", id="app.help", key_display="?"),
         Binding("ctrl+q", "quit", "Quit", id="app.quit", show=False, priority=True),
-        Binding(
-            "f8",
-            "restart_engine",
-            "Restart the engine",
-            id="app.engine",
-            key_display="F8",
-            show=False,
-        ),
+        Binding("f8", "restart_engine", "Restart the engine", id="app.engine", show=False),
         Binding("x", "dismiss_hints", "Close the hints", id="app.hints", show=False),
         Binding("f9", "change_theme", "Theme", id="app.theme", show=False),
     ]

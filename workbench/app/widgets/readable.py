@@ -163,7 +163,8 @@ def _terminal_style(style: Style, floor: float) -> Style:
     """Text on a coloured ground in black or white; the rest is the terminal's."""
     if not floor or style.bgcolor is None or style.bgcolor.type is ColorType.DEFAULT:
         return style
-    ground = luminance(tuple(style.bgcolor.get_truecolor()))
+    found = style.bgcolor.get_truecolor()
+    ground = luminance((found.red, found.green, found.blue))
     # Where the two have the same contrast; a terminal's own blue or green is not far from xterm's.
     plain = "black" if ground > 0.179 else "bright_white"
     return style + Style(color=plain, dim=False, reverse=False)

@@ -75,7 +75,7 @@ class ErrorPanel(TextPanel):
     ErrorPanel > Vertical { border: round $error; border-title-color: $text-error; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f8", "restart", "Restart the engine", id="app.engine", key_display="F8")
+        Binding("f8", "restart", "Restart the engine", id="app.engine")
     ]
 
     def __init__(self, error: BaseException, title: str | None = None) -> None:
