@@ -8,6 +8,7 @@ and a test holds them against the commands themselves.
 from __future__ import annotations
 
 import sys
+from functools import partial
 from importlib import import_module
 
 import click
@@ -87,7 +88,8 @@ def main() -> None:
     """Entry point of the `wb` script: errors become one message and an exit code."""
     from commands.errors import run_guarded
 
-    run_guarded(cli)
+    # However it was started, usage and errors name it as the user types it.
+    run_guarded(partial(cli, prog_name="wb"))
 
 
 if __name__ == "__main__":

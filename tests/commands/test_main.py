@@ -36,6 +36,12 @@ def test_without_a_terminal_it_says_in_one_line_how_to_open_it():
     assert "terminal" in done.stderr
 
 
+def test_usage_names_the_command_as_it_is_typed_however_it_was_started():
+    done = wb("run-eval", "--zz", "7")
+    assert done.returncode == 2
+    assert "Usage: wb run-eval" in done.stderr and "commands.main" not in done.stderr
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_one_line_help_in_the_table_is_the_commands_own(name):
     command = cli.get_command(click.Context(cli), name)

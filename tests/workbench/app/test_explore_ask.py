@@ -327,6 +327,21 @@ async def test_earlier_answers_come_back_with_their_tokens_and_can_be_explained(
         assert engine.explained == [0]
 
 
+@pytest.mark.parametrize("size", SIZES[:2])
+async def test_an_answer_that_failed_is_recalled_as_failed_with_its_whole_reason(size):
+    engine = FakeEngine()
+    engine.error = PromptTooLong("the prompt has 5,000 tokens, 4,096 fit", hint="shorten it")
+    async with bench(size, engine=engine) as b:
+        await b.press("enter", "escape", "j", "k", "h")
+        shown = str(b.explore.answer.query_one("#answer-text").render())
+        assert shown == "failed: the prompt has 5,000 tokens, 4,096 fit\nshorten it"
+        assert "failed: the prompt has 5,000 tokens" in b.text()
+        engine.error = None
+        await b.press("enter")
+        await b.until(lambda: not b.explore.asking)
+        assert "failed" not in str(b.explore.answer.query_one("#answer-text").render())
+
+
 async def test_y_copies_the_command_that_does_the_same():
     async with bench(engine=FakeEngine()) as b:
         b.explore.query_one("#knob-temperature", Input).value = "0.7"
@@ -371,4 +386,20 @@ async def test_the_evaluation_form_starts_the_line_as_a_job():
         assert not started and "wb run-eval" in b.text()
         line.value = "wb run-eval --dataset demo --split dev --limit 5"
         await b.press("enter")
+        await b.until(lambda: started)
         assert started == [["run-eval", "--dataset", "demo", "--split", "dev", "--limit", "5"]]
+
+
+async def test_an_evaluation_that_the_command_would_refuse_stays_in_the_form_with_the_reason():
+    async with bench(SIZES[0], engine=FakeEngine()) as b:
+        started: list[list[str]] = []
+        b.app.start_job = lambda argv, title, **_: started.append(argv)
+        await b.press("e")
+        form = b.app.screen
+        await b.type(" --zz 7")
+        await b.press("enter")
+        await b.until(lambda: started or "No such option" in b.text())
+        assert not started and b.app.screen is form and "--zz" in b.text()
+        await b.press(*["backspace"] * len(" --zz 7"), "enter")
+        await b.until(lambda: started)
+        assert started[0][0] == "run-eval" and "--zz" not in started[0]

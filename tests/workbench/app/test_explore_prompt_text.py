@@ -176,6 +176,25 @@ async def test_choosing_free_text_asks_no_question_that_nobody_wrote():
         assert said(records()[-1]) == "What is it?" and records()[-1].template is None
 
 
+@pytest.mark.parametrize("size", SIZES)
+async def test_choosing_free_text_puts_the_cursor_where_it_is_written(size):
+    engine = FakeEngine()
+    async with bench(size, engine=engine) as b:
+        await b.press("t")
+        await b.type("free text")
+        await b.press("enter")
+        area = b.explore.query_one("#prompt-text")
+        assert b.explore.focused is area and area.region.height > 0
+        await b.press("f5")
+        await b.shows("the prompt is empty")
+        assert not engine.asked
+        await b.press("escape")
+        await b.type("jt")
+        assert b.explore.panel.text == "jt"
+        await b.press("f5")
+        assert said(records()[-1]) == "jt" and records()[-1].template is None
+
+
 async def test_the_system_turn_of_a_template_is_asked_as_it_renders():
     user_folder().mkdir(parents=True)
     (user_folder() / "own.toml").write_text(

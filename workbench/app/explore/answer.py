@@ -84,6 +84,7 @@ class AnswerPanel(Vertical):
         super().__init__(**kwargs)
         self.tokens: list[Token] = []
         self.answer: Answer | None = None
+        self.failure = ""
         self.waiting = ""
         self._turn = 0
         self._timer: Timer | None = None
@@ -99,7 +100,7 @@ class AnswerPanel(Vertical):
 
     def begin(self, what: str) -> None:
         """A new answer is on its way; `what` stands beside the moving sign until it is there."""
-        self.tokens, self.answer, self.waiting = [], None, what
+        self.tokens, self.answer, self.failure, self.waiting = [], None, "", what
         self.set_reactive(AnswerPanel.cursor, -1)
         self._put("#verdict", Text(""))
         if self._timer is None:
@@ -121,10 +122,10 @@ class AnswerPanel(Vertical):
         self._draw()
         self.query_one("#answer-scroll", VerticalScroll).scroll_end(animate=False)
 
-    def finish(self, answer: Answer, *, verdict: Text | None = None) -> None:
-        """The whole answer."""
+    def finish(self, answer: Answer, *, verdict: Text | None = None, failure: str = "") -> None:
+        """The whole answer, or what came of it before it failed, and why it did."""
         self._stop()
-        self.answer = answer
+        self.answer, self.failure = answer, failure
         self.tokens = list(answer.tokens)
         self._put("#verdict", verdict or Text(""))
         self.query_one("#answer-scroll", VerticalScroll).scroll_home(animate=False)
@@ -135,7 +136,7 @@ class AnswerPanel(Vertical):
     def clear(self, note: str = "") -> None:
         """Nothing was asked of this sample yet."""
         self._stop()
-        self.tokens, self.answer = [], None
+        self.tokens, self.answer, self.failure = [], None, ""
         self.set_reactive(AnswerPanel.cursor, -1)
         self._put("#verdict", Text(note, style="dim"))
         self._draw()
@@ -195,7 +196,11 @@ class AnswerPanel(Vertical):
         self._headline()
         text = tokens_text(self.tokens, self.cursor)
         if self.answer is not None and not self.tokens:
-            text = Text(clean(self.answer.text) or "(an empty answer)")
+            empty = "" if self.failure else "(an empty answer)"
+            text = Text(clean(self.answer.text) or empty)
+        if self.failure:
+            text.append("\n" if text.plain else "")
+            text.append(f"failed: {clean(self.failure)}", PALETTE.bad)
         token = self.tokens[self.cursor] if 0 <= self.cursor < len(self.tokens) else None
         self._put("#answer-text", text)
         self._put("#alternatives", alternatives(token))

@@ -213,11 +213,16 @@ class Asking(Prompting):
     def answer_missing(self) -> None:
         """No answer came, or not all of it; what waited for it waits no more."""
 
+    def show_record(self, record: PromptRecord) -> None:
+        """Put an answer on record in view; one that failed with its whole reason."""
+        failure = record.failure
+        if record.error and (hint := record.error.get("hint")):
+            failure += f"\n{hint}"
+        self.answer.finish(answer_of(record), verdict=self._verdict(record), failure=failure)
+
     def _verdict(self, record: PromptRecord) -> Text:
         """What the answer was read as, against the label."""
-        if record.error:
-            return Text(clean(f"broke off: {record.failure}"), style="dim")
-        if record.target is None or self.sample is None or not self.sample.labels:
+        if record.error or record.target is None or self.sample is None or not self.sample.labels:
             return Text("")
         if record.label is None:
             return Text("? unparsed: no label can be read from it", style="dim")
@@ -294,10 +299,9 @@ class Asking(Prompting):
             return
         self._recalled = (self._recalled + 1) % len(self.earlier)
         record = self.earlier[self._recalled].record
-        answer = answer_of(record)
         messages = messages_of(record, self.sample)
         self.answer_began()
-        self.answer.finish(answer, verdict=self._verdict(record))
+        self.show_record(record)
         number = f"{self._recalled + 1} of {len(self.earlier)} earlier"
         when = self.earlier[self._recalled].when
         self.notify(f"{number}: {when} {record.model}", timeout=2, markup=False)

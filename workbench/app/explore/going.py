@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from textual.widgets import Input
 
     from workbench.app.explore.sample_list import SampleList
+    from workbench.prompts.template import Template
 
 
 class Going(Many):
@@ -106,6 +107,12 @@ class Going(Many):
         self._unfold("prompt")
         self.query_one("#prompt-text").focus()
 
+    def use_template(self, template: Template | None) -> None:
+        """Take a template; free text is the user's to write, so the cursor goes where it is."""
+        super().use_template(template)
+        if template is None:
+            self.action_prompt()
+
     def action_list(self) -> None:
         """To the list; where it is folded away it slides in or out."""
         if self.has_class("-list"):
@@ -126,8 +133,8 @@ class Going(Many):
             self.remove_class("-zoom")
 
     def action_ask(self) -> None:
-        """Ask; a folded prompt slides away, so that the answer is seen."""
-        if self.has_class("-narrow"):
+        """Ask; a folded prompt slides away, so that the answer is seen, if it can be asked."""
+        if self.has_class("-narrow") and not (self.built and self.panel.problem()):
             self.remove_class("-prompt")
             self.remove_class("-list")
             if self.focused is not self.samples:

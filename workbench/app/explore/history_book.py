@@ -82,6 +82,4 @@ def earlier_of(record: Any) -> Earlier:
     model = record.model + (
         " +" + record.adapter.rstrip("/").split("/")[-1] if record.adapter else ""
     )
-    error = record.error or {}
-    text = record.text or str((error.get("error") or error).get("message", "") if error else "")
-    return Earlier(when, model, record.template or "", text, record)
+    return Earlier(when, model, record.template or "", record.said, record)

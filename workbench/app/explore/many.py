@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
-from workbench.app.explore.asked import Asked, answer_of
+from workbench.app.explore.asked import Asked
 from workbench.app.explore.looking import Looking
 from workbench.errors import UsageError
 from workbench.text import clean
@@ -138,7 +138,7 @@ class Many(Looking):
             shots=len(question.shots),
             prompt_id=record.id,
         )
-        self.answer.finish(answer_of(record), verdict=self._verdict(record))
+        self.show_record(record)
         self.answer_ready()
 
     # -- side by side ----------------------------------------------------------------------

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-
 from workbench.app import copy_command
 from workbench.app.explore.heating import Heating
 from workbench.app.explore.loading import Loading
@@ -38,10 +36,11 @@ class Running(Loading, Heating):
 
         def take(values: list[str] | None) -> None:
             if values:
-                words = shlex.split(values[0])
-                self.bench.start_job(words[1:], f"evaluate {source.dataset}/{source.split}")
+                words = split_line(values[0])
+                self.bench.start_job(words, f"evaluate {source.dataset}/{source.split}")
 
         from workbench.app.explore.evaluate_form import EvaluateForm
+        from workbench.app.jobs.command_line import split_line
 
         form = EvaluateForm(
             "Evaluate", [("", copy_command.line(argv))], about=about, does="start the job"

@@ -177,10 +177,17 @@ class LineForm(ModalScreen[list[str] | None]):
     def _take(self) -> None:
         values = [field.value for field in self.query(Input)]
         problem = self.check(values)
-        if problem:
-            self.query_one(".problem", Static).update(Text(clean(problem)))
-            return
+        self.say(problem)
+        if not problem:
+            self.accept(values)
+
+    def accept(self, values: list[str]) -> None:
+        """The values passed `check`: the form returns them."""
         self.dismiss(values)
+
+    def say(self, problem: str) -> None:
+        """What is wrong, under the lines."""
+        self.query_one(".problem", Static).update(Text(clean(problem)))
 
     def action_leave(self) -> None:
         """Nothing is taken."""
