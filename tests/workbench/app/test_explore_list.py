@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
+from textual.widgets import Input
 
 from sessions.runs import Run
 from sessions.uid_cache import UidCache
@@ -139,6 +141,61 @@ async def test_an_unknown_uid_is_one_message_and_the_bench_stays():
         await b.press("escape")
         await b.press("j")
         assert b.explore.uid == "demo/test/000001"
+
+
+async def test_a_form_that_got_what_it_cannot_use_stays_open_and_says_so():
+    bad = [
+        ("R", "abc", "seed wants a whole number, got 'abc'"),
+        ("R", "", "seed wants a whole number, got ''"),
+        ("B", "x" * 101, "a tag is 1 to 100"),
+        ("E", "", "a file is needed"),
+    ]
+    async with bench() as b:
+        for key, typed, said in bad:
+            await b.press(key)
+            form = b.app.screen
+            form.query(Input).first().value = typed
+            await b.press("enter")
+            assert b.app.screen is form, key
+            await b.shows(said)
+            await b.press("escape")
+        await b.press("R", "ctrl+u")
+        await b.type("7")
+        await b.press("enter")
+        assert b.app.screen is b.explore
+        assert b.explore.corner["walk"]["seed"] == 7
+
+
+async def test_where_the_list_is_folded_the_header_says_which_sample_and_which_filter():
+    async with bench((80, 24), ordinal=2) as b:
+        first = b.text().splitlines()[0]
+        assert "demo/test/000002 · 3/1,000" in first
+        b.explore.set_filter("triangle")
+        await b.settle()
+        first, found = b.text().splitlines()[0], len(b.explore.samples.matches)
+        more = "" if b.explore.samples.exhausted else "+"
+        assert f"{b.explore.uid[-6:]} · {b.explore.ordinal + 1}/1,000 · /triangle" in first
+        assert f"{found}{more} ma" in first
+        assert cell_len(first) == 80
+        b.explore.set_filter("a word so long that no header has room for all of it")
+        await b.settle()
+        first = b.text().splitlines()[0]
+        assert "/1,000 · /a word so long that… 0 match" in first
+        assert cell_len(first) == 80
+        await b.pilot.resize_terminal(120, 40)
+        await b.until(lambda: "demo/test · 1,000" in b.text().splitlines()[0])
+        await b.press("z")
+        assert "/1,000 · /a word" in b.text().splitlines()[0], "the zoom folds the list away too"
+
+
+async def test_the_foot_of_the_list_counts_the_matches_while_a_filter_is_on():
+    async with bench((120, 40)) as b:
+        await b.shows("0 ★ · 1/1,000")
+        b.explore.set_filter("000000")
+        await b.settle()
+        await b.shows("1 of 1")
+        b.explore.set_filter("")
+        await b.shows("0 ★ · 1/1,000")
 
 
 async def test_the_random_walk_is_the_same_each_time():

@@ -44,13 +44,14 @@ class Doing(Running):
         walk = self.corner.setdefault("walk", {"seed": 0})
 
         def take(values: list[str] | None) -> None:
-            if values and values[0].strip().lstrip("-").isdigit():
+            if values:
                 walk.update(seed=int(values[0]), step=0)
                 self.action_random()
 
         from workbench.app.widgets.picker import LineForm
 
-        form = LineForm("Random walk", [("seed", str(walk.get("seed", 0)))], does="walk from here")
+        lines = [("seed", str(walk.get("seed", 0)))]
+        form = LineForm("Random walk", lines, does="walk from here", check=_seed_problem)
         self.app.push_screen(form, take)
 
     # -- bookmarks -------------------------------------------------------------------------
@@ -100,7 +101,13 @@ class Doing(Running):
         from workbench.app.widgets.picker import LineForm
 
         self.app.push_screen(
-            LineForm(f"Bookmark {uid}", lines, does="keep it", about="b takes a bare star off"),
+            LineForm(
+                f"Bookmark {uid}",
+                lines,
+                does="keep it",
+                about="b takes a bare star off",
+                check=_tags_problem,
+            ),
             take,
         )
 
@@ -216,3 +223,21 @@ class Doing(Running):
         from workbench.app.widgets.picker import Picker
 
         self.app.push_screen(Picker("Run", choices, current=self.run_view.run_id), take)
+
+
+def _tags_problem(values: list[str]) -> str:
+    from sessions.bookmarks import check_tags
+
+    try:
+        check_tags(values[0].split())
+    except WbError as error:
+        return f"{error.message}; {error.hint}" if error.hint else error.message
+    return ""
+
+
+def _seed_problem(values: list[str]) -> str:
+    try:
+        int(values[0])
+    except ValueError:
+        return f"seed wants a whole number, got {values[0].strip()!r}"
+    return ""

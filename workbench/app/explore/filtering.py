@@ -47,6 +47,7 @@ class Filtering(Marking):
         self.bench.tasks.cancel("search")
         if not self.filter.words:
             self.samples.unfilter()
+            self._show_counts()
             return
         keep = self.ordinal if keep is None else keep
         row = self.samples.rows.get(keep) if keep is not None else None
@@ -55,6 +56,7 @@ class Filtering(Marking):
         if keep is not None and keep > _BUDGET:
             keep = None
         self.samples.filter_anew(keep)
+        self._show_counts()
         self._search_at = 0
         self._search(until=-1 if keep is None else keep)
 
@@ -104,3 +106,4 @@ class Filtering(Marking):
             return
         self._search_at = found.next
         self.samples.add_matches(found.rows, searching=go_on, exhausted=found.exhausted)
+        self._show_counts()

@@ -22,8 +22,13 @@ class Going(Many):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """`l` has a meaning only where the list is folded away; so has its place in the footer."""
         if action == "list":
-            return self.has_class("-narrow") or self.has_class("-zoom")
+            return self.list_is_folded
         return True
+
+    @property
+    def list_is_folded(self) -> bool:
+        """Whether the list is folded away."""
+        return self.has_class("-narrow") or self.has_class("-zoom")
 
     def _field(self, name: str) -> Input:
         return cast("Input", self.query_one(f"#{name}"))
@@ -124,6 +129,7 @@ class Going(Many):
     def action_zoom(self) -> None:
         """The image alone, as large as the terminal; again for the rest."""
         self.toggle_class("-zoom")
+        self._show_counts()
 
     def _unfold(self, what: str) -> None:
         other = "prompt" if what == "list" else "list"
@@ -131,6 +137,7 @@ class Going(Many):
         self.add_class(f"-{what}")
         if self.has_class("-zoom"):
             self.remove_class("-zoom")
+            self._show_counts()
 
     def action_ask(self) -> None:
         """Ask; a folded prompt slides away, so that the answer is seen, if it can be asked."""
@@ -159,6 +166,7 @@ class Going(Many):
             self.samples.focus()
         elif self.has_class("-zoom"):
             self.remove_class("-zoom")
+            self._show_counts()
         elif self.cancel_heat():
             return
         elif self.filter.words:

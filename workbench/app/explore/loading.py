@@ -15,7 +15,6 @@ from workbench.app.explore.browser import Browser
 from workbench.app.explore.filtering import Filtering
 from workbench.app.explore.rows import Filter, Row, RunView
 from workbench.app.explore.sample_list import SampleList
-from workbench.app.widgets.header import BenchHeader
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -94,9 +93,7 @@ class Loading(Filtering):
         self.run_view, self.bookmarks = RunView(), {}
         self.filter = Filter()
         self._clear_filter_field()
-        length = "endless" if source.length is None else f"{source.length:,}"
         name = f"{source.dataset}/{source.split}"
-        self.query_one(BenchHeader).subject = f"{name} · {length}"
         self.samples.tags = self._tags_of
         self.samples.reset(source.length, source.labels)
         self.samples.run = self.run_view
@@ -224,6 +221,7 @@ class Loading(Filtering):
         if ordinal == self.ordinal:
             self.sample, self._shown, self._wishes = None, ordinal, (-1, [])
             self.image.show(None, f"sample {ordinal + 1} cannot be read: {clean(error.message)}")
+            self._show_counts()
 
     def _show_sample(self, browser: Browser, ordinal: int, sample: Sample) -> None:
         if browser is not self.browser or ordinal != self.ordinal:
@@ -239,6 +237,7 @@ class Loading(Filtering):
             self.refresh_texts()
             self.sample_changed(sample)
             self._note_visit(sample.uid)
+        self._show_counts()
         self._fulfil(ordinal)
 
     def sample_changed(self, sample: Sample) -> None:

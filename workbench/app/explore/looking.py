@@ -170,7 +170,7 @@ class Looking(Doing):
         last = paths.get(kept) if isinstance(paths, dict) else None
 
         def take(values: list[str] | None) -> None:
-            if not values or not values[0].strip():
+            if not values:
                 return
             path = Path(values[0].strip()).expanduser().absolute()
             self.corner["paths"] = {**paths, kept: str(path)}
@@ -181,7 +181,12 @@ class Looking(Doing):
             self.bench.tasks.run("files", run)
 
         value = last if isinstance(last, str) and last else str(Path.cwd() / default)
-        self.app.push_screen(LineForm(title, [(label, value)], does="go on"), take)
+
+        def problem(values: list[str]) -> str:
+            return "" if values[0].strip() else f"a {label} is needed"
+
+        form = LineForm(title, [(label, value)], does="go on", check=problem)
+        self.app.push_screen(form, take)
 
     def _done_with_files(self, words: str) -> None:
         self.notify(clean(words, newlines=False), timeout=6, markup=False)

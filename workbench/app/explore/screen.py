@@ -23,6 +23,7 @@ from textual.widgets import Static
 
 from workbench.app.explore.going import Going
 from workbench.app.explore.keys import KEYS
+from workbench.app.explore.place import Place
 from workbench.app.explore.restored import decoding_of, look_of
 from workbench.app.explore.sample_list import SampleList
 from workbench.app.widgets.footer import BenchFooter
@@ -31,6 +32,7 @@ from workbench.app.widgets.image_view import ImageView
 from workbench.text import clean
 
 if TYPE_CHECKING:
+    from workbench.app.explore.browser import Browser
     from workbench.sample import Sample
 
 
@@ -155,7 +157,6 @@ class ExploreScreen(Going):
         """The middle's title, the prompt, the answer and its heat follow."""
         # A `Text`, since a title that is a string is read as markup.
         self.query_one("#middle").border_title = Text(clean(sample.uid, newlines=False))
-        self._show_counts()
         if not self.built:
             return
         self.heat, self.heat_on = None, False
@@ -171,13 +172,29 @@ class ExploreScreen(Going):
     def _show_counts(self) -> None:
         if self.browser is None:
             return
-        length = self.browser.length
-        total = "∞" if length is None else f"{length:,}"
-        place = "–" if self.ordinal is None else f"{self.ordinal + 1:,}"
-        line = f"{len(self.bookmarks)} ★ · {place}/{total}"
+        place, source = self._place(self.browser), self.browser.source
+        length = "endless" if source.length is None else f"{source.length:,}"
+        whole = f"{source.dataset}/{source.split} · {length}"
+        folded = self.list_is_folded and self.ordinal is not None
+        self.query_one(BenchHeader).subject = place.header() if folded else whole
+        line = f"{len(self.bookmarks)} ★ · {place.foot()}"
         if self.run_view.run_id:
             line += f" · {self.run_view.title}"
         self.query_one("#counts", Static).update(clean(line, newlines=False))
+
+    def _place(self, browser: Browser) -> Place:
+        samples = self.samples
+        row = samples.rows.get(self.ordinal) if self.ordinal is not None else None
+        uid = row.uid if row else ""
+        if samples.matches is None:
+            return Place(uid, self.ordinal, browser.length)
+        at = samples.cursor if samples.ordinal == self.ordinal is not None else None
+        count, more = len(samples.matches), not samples.exhausted
+        return Place(uid, self.ordinal, browser.length, self.filter.text, at, count, more)
+
+    def on_resize(self) -> None:
+        """Where the list folds away, the header says where one is."""
+        self.call_after_refresh(self._show_counts)
 
     def _take_run(self, source: Any, view: Any) -> None:
         super()._take_run(source, view)

@@ -188,7 +188,11 @@ class SessionDeeds(Screen[None]):
             if text:
                 self._write_note(session, about, text)
 
-        self.app.push_screen(AskLine("Note", f"It is kept {what}.", placeholder="…"), written)
+        def problem(line: str) -> str | None:
+            return None if line else "a note is needed"
+
+        body = f"It is kept {what}."
+        self.app.push_screen(AskLine("Note", body, placeholder="…", check=problem), written)
 
     @work(thread=True, group="sessions-note", exit_on_error=False)
     def _write_note(self, session: SessionLine, about: Record | None, text: str) -> None:

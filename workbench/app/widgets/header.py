@@ -31,7 +31,8 @@ def memory_text(count: int | None) -> str:
 class BenchHeader(Widget):
     """`wb  1 Explore 2 Runs 3 Jobs 4 Sessions   demo/test · 1,000      demo ● ready 21 MB`.
 
-    A screen sets `.subject` to say what is open in it.
+    A screen sets `.subject` to say what is open in it: one wording, or several, fullest first, of
+    which the first that fits is shown.
     """
 
     DEFAULT_CSS = """
@@ -49,7 +50,7 @@ class BenchHeader(Widget):
         ("sessions", "Sessions"),
     )
 
-    subject: reactive[str] = reactive("")
+    subject: reactive[str | tuple[str, ...]] = reactive("")
     engine_state: reactive[EngineState] = reactive(EngineState())
 
     def __init__(self) -> None:
@@ -89,14 +90,21 @@ class BenchHeader(Widget):
             left.append("  " if wide else " ")
         right = self._engine_text()
         room = self.size.width - left.cell_len - right.cell_len - 2
-        subject = Text(clean(self.subject, newlines=False), no_wrap=True)
-        if subject.cell_len > room - 2:
-            subject.truncate(max(0, room - 2), overflow="ellipsis")
         left.append("  ")
-        left.append_text(subject)
+        left.append_text(self._subject_text(max(0, room - 2)))
         left.append(" " * max(1, self.size.width - left.cell_len - right.cell_len))
         left.append_text(right)
         return left
+
+    def _subject_text(self, room: int) -> Text:
+        wordings = (self.subject,) if isinstance(self.subject, str) else self.subject
+        text = Text(no_wrap=True)
+        for wording in wordings:
+            text = Text(clean(wording, newlines=False), no_wrap=True)
+            if text.cell_len <= room:
+                return text
+        text.truncate(room, overflow="ellipsis")
+        return text
 
     def _engine_text(self) -> Text:
         state = self.engine_state

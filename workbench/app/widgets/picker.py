@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from rich.text import Text
@@ -145,9 +145,26 @@ class LineForm(ModalScreen[list[str] | None]):
     ]
 
     def __init__(
-        self, title: str, lines: Sequence[tuple[str, str]], *, about: str = "", does: str = "take"
+        self,
+        title: str,
+        lines: Sequence[tuple[str, str]],
+        *,
+        about: str = "",
+        does: str = "take",
+        check: Callable[[list[str]], str] | None = None,
     ) -> None:
+        """A form.
+
+        Args:
+            title: What it is about.
+            lines: (label, what stands in the field at first).
+            about: What will be done with them.
+            does: What Enter does.
+            check: Says what is wrong with the values, empty where nothing is; the form stays open
+                until then.
+        """
         super().__init__()
+        self._check = check
         self.form_title, self.lines, self.about, self.does = title, list(lines), about, does
 
     def compose(self) -> ComposeResult:
@@ -171,7 +188,7 @@ class LineForm(ModalScreen[list[str] | None]):
 
     def check(self, values: list[str]) -> str:
         """What is wrong with the values, empty where nothing is."""
-        return ""
+        return self._check(values) if self._check else ""
 
     @on(Input.Submitted)
     def _take(self) -> None:

@@ -1,0 +1,61 @@
+"""Where one stands in the samples, in words: for the foot of the list and for the header."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from workbench.text import clean
+
+_FILTER_CELLS = 20  # of a long filter, its beginning is enough to know it by
+
+
+@dataclass(frozen=True)
+class Place:
+    """The sample in view, and what of the split the filter leaves.
+
+    Attributes:
+        uid: Empty before the sample is read.
+        ordinal: From 0; `None` where no sample is in view.
+        length: Samples of the split, `None` where it has no end.
+        filter: What was typed, empty where nothing is filtered.
+        match: The place among the matches, from 0; `None` where it is none of them.
+        matches: How many were found.
+        more: The search did not come to the end of the split.
+    """
+
+    uid: str = ""
+    ordinal: int | None = None
+    length: int | None = 0
+    filter: str = ""
+    match: int | None = None
+    matches: int = 0
+    more: bool = False
+
+    @property
+    def position(self) -> str:
+        """`3/1,000`."""
+        at = "–" if self.ordinal is None else f"{self.ordinal + 1:,}"
+        return f"{at}/{'∞' if self.length is None else f'{self.length:,}'}"
+
+    @property
+    def found(self) -> str:
+        """`12 match`, with a plus where there may be more."""
+        return f"{self.matches:,}{'+' if self.more else ''} match"
+
+    def foot(self) -> str:
+        """`3/1,000`, or `3 of 12 match` while a filter is on."""
+        if not self.filter:
+            return self.position
+        return self.found if self.match is None else f"{self.match + 1:,} of {self.found}"
+
+    def header(self) -> tuple[str, ...]:
+        """What says it without the list, fullest first; the last bears being cut at its end."""
+        uid = clean(self.uid, newlines=False)
+        native = uid.split("/", 2)[-1]
+        typed = clean(self.filter, newlines=False)
+        if len(typed) > _FILTER_CELLS:
+            typed = typed[: _FILTER_CELLS - 1] + "…"
+        found = [f"/{typed} {self.found}"] if typed else []
+        wordings = ([uid, self.position, *found], [native, self.position, *found])
+        brief = [self.position, *found, native]
+        return tuple(" · ".join(filter(None, words)) for words in (*wordings, brief))
