@@ -22,7 +22,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_run_in_which_all_failed_exits_1_with_the_commonest_error(run_wb, folder):
     (folder / "t.csv").write_text("id,question,answer,image\n1,a?,b,gone.png\n2,a?,b,gone2.png\n")
-    assert run_wb("data", "add", "noimg", str(folder / "t.csv")).code == 0
+    assert run_wb("data", "add", "noimg", str(folder / "t.csv"), "--allow-missing").code == 0
     done = run_wb("run-eval", "--dataset", "noimg", *EVAL)
     assert done.code == 1
     assert "all 2 samples failed" in done.err and "gone.png" in done.err
@@ -166,5 +166,5 @@ def test_nothing_as_zero_cases_of_others(run_wb, tmp_path):
     if not cases.is_dir():
         pytest.skip("shared/cases is not beside the checkout")
     shutil.copytree(cases, tmp_path / "c")
-    run_wb("data", "add", "noimg", str(tmp_path / "c" / "noimg.csv"))
+    run_wb("data", "add", "noimg", str(tmp_path / "c" / "noimg.csv"), "--allow-missing")
     assert run_wb("run-eval", "--dataset", "noimg", *EVAL).code == 1
