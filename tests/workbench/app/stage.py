@@ -92,6 +92,7 @@ class Stage:
             await self.pilot.pause()
         self.app.clear_notifications()
         self.app.theme = "textual-dark"
+        await self.quiet()
 
     async def press(self, *keys: str) -> None:
         """Press keys, then wait until what they started is done."""
