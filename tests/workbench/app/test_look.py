@@ -24,7 +24,7 @@ from tests.workbench.app.explore_bench import SIZES
 from tests.workbench.app.stage import KEYS, SHOWS, VIEWS, Stage, screens_of_the_bench
 from tests.workbench.app.stage import stage as staged
 from workbench.app.engine_service import EngineState
-from workbench.app.widgets.readable import lifted
+from workbench.app.widgets.readable import floor_of, lifted
 
 BODY, SIGN = 4.5, 3.0
 SNAPSHOTS = Path(__file__).with_name("snapshots")
@@ -182,6 +182,14 @@ async def test_a_dead_engine_names_the_key_that_starts_it_again_even_a_remapped_
         await stage.open("error")
         await stage.press("f7")
         assert started == ["again"] and stage.app.screen is stage.app.screen_stack[0]
+
+
+def test_a_picture_keeps_the_colours_that_are_its_number():
+    from textual_image.renderable.tgp import _NUMBER_TO_DIACRITIC as marks
+
+    for mark in marks:
+        assert floor_of(f"\U0010eeee{chr(mark)}{chr(mark)}") == 0
+    assert floor_of("e\u0301") == BODY and floor_of("✓") == SIGN
 
 
 async def test_what_was_drawn_under_one_theme_has_the_colours_of_the_next(monkeypatch):

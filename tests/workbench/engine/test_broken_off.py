@@ -123,4 +123,4 @@ async def test_the_bench_keeps_it_and_names_the_key_that_starts_the_engine_again
         record = recorded()
         assert [earlier.record for earlier in b.explore.earlier] == [record]
         await b.press("h")
-        await b.shows("broke off")
+        await b.shows("failed: ")

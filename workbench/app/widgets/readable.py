@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from unicodedata import combining
 
 from rich.color import Color, ColorType
 from rich.segment import Segment
@@ -99,6 +100,9 @@ def floor_of(text: str) -> float:
 
 
 def _keeps_colour(character: str) -> bool:
+    # Marks say a letter's accent or, behind kitty's placeholder, which part of the picture it is.
+    if combining(character):
+        return True
     point = ord(character)
     return any(first <= point <= last for first, last in _KEEPS_COLOUR)
 
