@@ -26,6 +26,7 @@ class FakeEngine:
         asked: (messages, spec, decoding) of every chat.
         explained: The token of every explanation.
         error: Raised by the next chat or explanation.
+        fails: Raised by a chat that is on its way, where it waits at the gate.
     """
 
     def __init__(self, words: tuple[str, ...] = ("False", ".", " It", " is", " red")) -> None:
@@ -35,6 +36,7 @@ class FakeEngine:
         self.asked: list[tuple[Any, Any, Any]] = []
         self.explained: list[int] = []
         self.error: Exception | None = None
+        self.fails: Exception | None = None
         self.pid = 0
 
     def chat(
@@ -54,6 +56,8 @@ class FakeEngine:
         reason = "stop"
         for number, word in enumerate(self.words):
             while self.gate is not None and not self.gate.acquire(timeout=0.02):
+                if self.fails is not None:
+                    raise self.fails
                 if cancelled and cancelled():
                     break
             if cancelled and cancelled():

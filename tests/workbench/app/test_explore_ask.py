@@ -36,6 +36,35 @@ async def test_enter_asks_and_the_answer_stands_on_the_screen_and_on_record(size
         assert len(messages[-1].images) == 2 and "true or false" in messages[-1].text
 
 
+LONG_ANSWER = ("Well", *(f" {'word' * 12}{n}" for n in range(60)))
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("ended", ["read", "cancelled", "failed"])
+async def test_however_long_an_answer_is_what_became_of_it_stands_below_it(size, ended):
+    engine = FakeEngine(LONG_ANSWER)
+    if ended != "read":
+        engine.gate = threading.Semaphore(len(LONG_ANSWER) - 1)
+    async with bench(size, engine=engine) as b:
+        await b.pilot.press("enter")
+        if engine.gate is not None:
+            await b.until(lambda: len(b.explore.answer.tokens) == len(LONG_ANSWER) - 1)
+            engine.fails = (
+                EngineError("it broke", kind="engine_died") if ended == "failed" else None
+            )
+            if ended == "cancelled":
+                await b.pilot.press("escape")
+            await b.until(lambda: not b.explore.asking)
+            await b.press("escape")
+        await b.settle()
+        expected = {
+            "read": ("‹Well›", "unparsed"),
+            "cancelled": ("‹Well›",),
+            "failed": ("the engine died", "what was said is on"),
+        }
+        await b.shows(*expected[ended])
+
+
 async def test_tokens_appear_while_the_answer_is_on_its_way_and_escape_cancels():
     engine = FakeEngine()
     engine.gate = threading.Semaphore(2)

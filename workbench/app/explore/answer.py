@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from workbench.sample import Answer, Token
 
+_FOOT_LINES = 2
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
@@ -56,12 +57,12 @@ class AnswerPanel(Vertical):
     """The answer, its speed, the token under the cursor; earlier answers stand below."""
 
     HELP_TITLE = "Answer"
-    DEFAULT_CSS = """
-    AnswerPanel { height: 1fr; min-height: 3; padding: 0 1; }
-    AnswerPanel #answer-scroll { height: auto; max-height: 1fr; scrollbar-size-vertical: 1; }
-    AnswerPanel TokenText { height: auto; }
-    AnswerPanel #alternatives { height: auto; max-height: 2; color: $text-muted; }
-    AnswerPanel #verdict { height: auto; max-height: 2; }
+    DEFAULT_CSS = f"""
+    AnswerPanel {{ height: 1fr; min-height: 3; padding: 0 1; }}
+    AnswerPanel #answer-scroll {{ height: auto; max-height: 1fr; scrollbar-size-vertical: 1; }}
+    AnswerPanel TokenText {{ height: auto; }}
+    AnswerPanel #alternatives {{ height: auto; max-height: {_FOOT_LINES}; color: $text-muted; }}
+    AnswerPanel #verdict {{ height: auto; max-height: {_FOOT_LINES}; }}
     """
 
     cursor: reactive[int] = reactive(-1, init=False)
@@ -210,6 +211,24 @@ class AnswerPanel(Vertical):
         field = self.query_one(name, Static)
         field.display = bool(text.plain)
         field.update(text)
+        self._fit()
+
+    def on_resize(self) -> None:
+        """Another size leaves another number of lines to the text."""
+        self._fit()
+
+    def _fit(self) -> None:
+        """Leave the lines below a long text their room: what it was read as, why it ended."""
+        size = self.content_size
+        if not size.height:
+            return
+        feet = [self.query_one(name, Static) for name in ("#alternatives", "#verdict")]
+        below = sum(
+            min(_FOOT_LINES, foot.get_content_height(size, size, size.width))
+            for foot in feet
+            if foot.display
+        )
+        self.query_one("#answer-scroll").styles.max_height = max(1, size.height - below)
 
 
 def answer_facts(answer: Answer) -> str:
