@@ -44,6 +44,11 @@ class KeysInOrder(App[int]):
         self._under_way = False
         self._patience: Timer | None = None
 
+    @property
+    def keys_wait(self) -> bool:
+        """Whether keys came that were not handed to anybody yet."""
+        return bool(self._keys)
+
     async def on_event(self, event: events.Event) -> None:
         """Put a key in line; everything else goes its way."""
         if not isinstance(event, events.Key) or event.is_forwarded:

@@ -16,9 +16,9 @@ from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
 from textual.reactive import reactive
-from textual.widgets import Static
 
 from workbench.app.lists.palette import PALETTE
+from workbench.app.widgets.steady import SteadyText
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def probability(logprob: float | None) -> str:
     return f"{p:.2f}" if p >= 0.005 else f"{p:.0e}"
 
 
-class TokenText(Static):
+class TokenText(SteadyText):
     """The tokens as running text; a click puts the cursor on one."""
 
     def on_click(self, event: events.Click) -> None:
@@ -94,8 +94,8 @@ class AnswerPanel(Vertical):
         """Verdict, text, alternatives."""
         with VerticalScroll(id="answer-scroll", can_focus=False):
             yield TokenText("", id="answer-text")
-        yield Static("", id="alternatives")
-        yield Static("", id="verdict")
+        yield SteadyText("", id="alternatives")
+        yield SteadyText("", id="verdict")
 
     # -- content ---------------------------------------------------------------------------
 
@@ -208,7 +208,7 @@ class AnswerPanel(Vertical):
 
     def _put(self, name: str, text: Text) -> None:
         """Show a text; an empty one takes no line."""
-        field = self.query_one(name, Static)
+        field = self.query_one(name, SteadyText)
         field.display = bool(text.plain)
         field.update(text)
         self._fit()
@@ -222,7 +222,7 @@ class AnswerPanel(Vertical):
         size = self.content_size
         if not size.height:
             return
-        feet = [self.query_one(name, Static) for name in ("#alternatives", "#verdict")]
+        feet = [self.query_one(name, SteadyText) for name in ("#alternatives", "#verdict")]
         below = sum(
             min(_FOOT_LINES, foot.get_content_height(size, size, size.width))
             for foot in feet

@@ -7,13 +7,13 @@ from typing import Any
 from rich.color import Color
 from rich.style import Style
 from rich.text import Text
-from textual.widgets import Static
 
 from workbench.app.widgets.frames import Look
+from workbench.app.widgets.steady import SteadyText
 from workbench.text import clean
 
 
-class HeatBar(Static):
+class HeatBar(SteadyText):
     """`heat ▁▂▃▅▇█ ‹False›  HiResCAM · margin · peak left (23, 41)   [ ] 50 %  c turbo`."""
 
     DEFAULT_CSS = """

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from rich.style import Style
 from rich.text import Text
-from textual.widgets import Static
 
 from workbench.app.explore.history_book import Earlier
+from workbench.app.widgets.steady import SteadyText
 from workbench.text import clean
 
 
-class History(Static):
+class History(SteadyText):
     """`▸ 14:02 demo  True. There is …`; a few lines, the count above them."""
 
     DEFAULT_CSS = """

@@ -6,6 +6,8 @@ which the newest request wins (`workbench.app.tasks`).
 
 from __future__ import annotations
 
+import math
+import time
 from typing import TYPE_CHECKING
 
 from textual import on
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from workbench.sample import Sample
 
 _VISIT_S = 1.0  # a sample that was looked at for so long counts as visited
+_HELD_S = 0.15  # a move that follows another so soon is a key held down
+_QUIET_S = 0.06  # and its sample is shown if no other move follows for so long: a key repeats 30/s
 
 
 class Loading(Filtering):
@@ -35,6 +39,7 @@ class Loading(Filtering):
         self._wanted_run: str | None = None
         self._wanted_uid: tuple[str, str | None] | None = None
         self._shown: int | None = None  # the ordinal of the sample in view
+        self._moved_at = -math.inf
         self._wishes: tuple[int, list[Callable[[], None]]] = (-1, [])
 
     # -- the source ------------------------------------------------------------------------
@@ -185,8 +190,15 @@ class Loading(Filtering):
         self.ordinal = ordinal
         if ordinal != self._shown:  # the old picture goes with the move, not with what follows
             self.image.leave(f"reading sample {ordinal + 1:,}")
+        now = time.monotonic()
+        held, self._moved_at = now - self._moved_at < _HELD_S, now
 
         def work(token: Token) -> None:
+            waits = held
+            while waits:
+                if token.wait(_QUIET_S):
+                    return  # the cursor is elsewhere by now
+                waits = self.bench.keys_wait  # so it will be
             try:
                 sample = browser.at(ordinal)
             except WbError as error:

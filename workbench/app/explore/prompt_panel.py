@@ -204,8 +204,10 @@ class PromptPanel(VerticalScroll, can_focus=False):
         text, system, trouble = self._fill(template)
         self._put(text, system, typed=typed)
         said = self.query_one("#prompt-problem", Static)
-        said.update(Text(clean(trouble)))
-        said.display = bool(trouble) and not self._area.edited
+        shown = bool(trouble) and not self._area.edited
+        if shown:
+            said.update(Text(clean(trouble)))
+        said.display = shown
 
     def _put(self, text: str, system: str, *, typed: bool = False) -> None:
         """Fill the two fields; what the user typed only where `typed`."""

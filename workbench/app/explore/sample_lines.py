@@ -6,7 +6,7 @@ missing says its number. Not for what the lines are: see `sample_list`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, ClassVar
 
 from rich.cells import cell_len, set_cell_size
@@ -19,6 +19,8 @@ from textual.strip import Strip
 
 from workbench.app.explore.rows import MARKS, Row, RunView
 from workbench.text import clean
+
+_KEEP_LINES = 2048  # drawn lines that are remembered
 
 
 class SampleLines(ScrollView, can_focus=True):
@@ -33,7 +35,7 @@ class SampleLines(ScrollView, can_focus=True):
         "samples--wrong",
         "samples--doubt",
     }
-    cursor: reactive[int] = reactive(0)
+    cursor: reactive[int] = reactive(0, repaint=False)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -45,6 +47,7 @@ class SampleLines(ScrollView, can_focus=True):
         self.letters: dict[str, str] = {}
         self.tags: Callable[[str], Sequence[str] | None] = lambda uid: None
         self._ground = Style()
+        self._drawn: dict[Hashable, Strip] = {}
 
     @property
     def count(self) -> int:
@@ -58,22 +61,45 @@ class SampleLines(ScrollView, can_focus=True):
     def render_lines(self, crop: Region) -> list[Strip]:
         """The lines in sight; their common ground is found once for all of them."""
         self._ground = self.rich_style
+        if len(self._drawn) > _KEEP_LINES:
+            self._drawn.clear()
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
         """One sample: star, id, text, label, prediction, right or wrong."""
-        return self._line(y + int(self.scroll_offset.y)).apply_style(self._ground)
-
-    def _line(self, line: int) -> Strip:
-        width = self.size.width
+        line = y + int(self.scroll_offset.y)
         ordinal = self.ordinal_at(line)
+        row = None if ordinal is None else self.rows.get(ordinal)
+        if row is None:
+            return self._line(line, ordinal, None).apply_style(self._ground)
+        # As the list scrolls, a line is drawn again and again from the same facts.
+        facts = (
+            row,
+            line == self.cursor,
+            self.has_focus,
+            self.size.width,
+            self.tags(row.uid) is not None,
+            self.run.run_id,
+            self.run.mark(row.uid),
+            self.run.label(row.uid),
+            tuple(self.letters.items()),
+            self._ground,
+            self.app.theme,
+        )
+        drawn = self._drawn.get(facts)
+        if drawn is None:
+            drawn = self._line(line, ordinal, row).apply_style(self._ground)
+            self._drawn[facts] = drawn
+        return drawn
+
+    def _line(self, line: int, ordinal: int | None, row: Row | None) -> Strip:
+        width = self.size.width
         if ordinal is None:
             return self._outside(line, width)
         base = Style()
         if line == self.cursor:
             name = "samples--cursor" if self.has_focus else "samples--cursor-blurred"
             base = self.get_component_rich_style(name)
-        row = self.rows.get(ordinal)
         if row is None:
             dim = base + self.get_component_rich_style("samples--dim", partial=True)
             return Strip([Segment(set_cell_size(f"  {ordinal + 1} …", width), dim)], width)

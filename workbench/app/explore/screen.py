@@ -19,7 +19,6 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.css.query import NoMatches
 from textual.widget import MountError
-from textual.widgets import Static
 
 from workbench.app.explore.going import Going
 from workbench.app.explore.keys import KEYS
@@ -29,6 +28,7 @@ from workbench.app.explore.sample_list import SampleList
 from workbench.app.widgets.footer import BenchFooter
 from workbench.app.widgets.header import BenchHeader
 from workbench.app.widgets.image_view import ImageView
+from workbench.app.widgets.steady import SteadyText
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class ExploreScreen(Going):
             with Vertical(id="side") as side:
                 side.border_title = "Samples"
                 yield SampleList(id="samples")
-                yield Static("", id="counts", markup=False)
+                yield SteadyText("", id="counts", markup=False)
             with Vertical(id="middle"):
                 yield ImageView(self.bench.settings.images, id="image")
             yield Vertical(id="right")
@@ -180,7 +180,7 @@ class ExploreScreen(Going):
         line = f"{len(self.bookmarks)} ★ · {place.foot()}"
         if self.run_view.run_id:
             line += f" · {self.run_view.title}"
-        self.query_one("#counts", Static).update(clean(line, newlines=False))
+        self.query_one("#counts", SteadyText).update(clean(line, newlines=False))
 
     def _place(self, browser: Browser) -> Place:
         samples = self.samples

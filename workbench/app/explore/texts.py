@@ -9,10 +9,10 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 from textual.containers import VerticalScroll
-from textual.widgets import Static
 
 from workbench.app.explore.rows import MARKS, RunView
 from workbench.app.lists.palette import PALETTE
+from workbench.app.widgets.steady import SteadyText
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -30,12 +30,11 @@ class Texts(VerticalScroll, can_focus=False):
 
     DEFAULT_CSS = """
     Texts { height: 28%; min-height: 3; scrollbar-size-vertical: 1; }
-    Texts > Static { height: auto; }
     """
 
     def compose(self):  # noqa: ANN201 - one widget
         """One static text."""
-        yield Static("", id="texts-body")
+        yield SteadyText("", id="texts-body", classes="-fills")
 
     def show(
         self,
@@ -50,7 +49,7 @@ class Texts(VerticalScroll, can_focus=False):
             run: Whose prediction stands beside the label.
             bookmark: (tags, note) where the sample is bookmarked.
         """
-        body = self.query_one("#texts-body", Static)
+        body = self.query_one("#texts-body", SteadyText)
         if sample is None:
             body.update("")
             return

@@ -104,8 +104,8 @@ class ImageView(Widget):
 
     def leave(self, what: str = "") -> None:
         """Another sample is being read: no picture is drawn until called with none, or `show`."""
-        self._away = what
-        self._run_sign()
+        picture, self._away = self._frame, what
+        self._run_sign(whole=self._frame is not picture)
 
     def show_heat(self, maps: Sequence[Any] | None) -> None:
         """Lay heat over: one (h, w) array in 0..1 per image, `None` for none."""
@@ -152,7 +152,7 @@ class ImageView(Widget):
         self._coming = what
         self._run_sign()
 
-    def _run_sign(self) -> None:
+    def _run_sign(self, *, whole: bool = True) -> None:
         """The sign moves while there is something to wait for."""
         busy = bool(self._wait or self._coming or self._away)
         if busy and self._timer is None and self.is_mounted:
@@ -160,10 +160,16 @@ class ImageView(Widget):
         elif not busy and self._timer is not None:
             self._timer.stop()
             self._timer = None
-        self.refresh()
+        if whole:
+            self.refresh()
+        else:
+            self._refresh_sign()
 
     def _spin(self) -> None:
         self._turn += 1
+        self._refresh_sign()
+
+    def _refresh_sign(self) -> None:
         line = 0 if self._frame else self.size.height // 2
         self.refresh(Region(0, line, self.size.width, 1))
 

@@ -1,0 +1,52 @@
+"""A key that is held down: the cursor goes with it, and only where it rests is a sample drawn."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.screen import Screen
+
+from tests.workbench.app.explore_bench import bench
+from workbench.app.widgets.image_view import ImageView
+
+
+async def test_samples_that_held_keys_pass_over_are_not_drawn(monkeypatch):
+    drawn: list[str | None] = []
+    show = ImageView.show
+
+    def noted(self, sample, note=""):
+        drawn.append(sample.uid if sample else None)
+        show(self, sample, note)
+
+    async with bench((120, 40)) as b:
+        monkeypatch.setattr(ImageView, "show", noted)
+        for _ in range(60):
+            key = events.Key("j", "j")
+            key.set_sender(b.app)
+            b.app.post_message(key)
+        await b.until(lambda: b.explore.uid == "demo/test/000060")
+        await b.settle()
+    assert drawn[-1] == "demo/test/000060"
+    assert len(drawn) <= 3, drawn  # the first step, the last, and none of those between
+
+
+async def test_what_is_pressed_after_held_keys_is_meant_for_where_they_led():
+    async with bench((120, 40)) as b:
+        await b.pilot.press(*["j"] * 20, "b")
+        await b.settle()
+        assert list(b.explore.bookmarks) == ["demo/test/000020"]
+
+
+async def test_a_step_lays_nothing_out_anew(monkeypatch):
+    laid_out: list[Screen] = []
+    layout = Screen._refresh_layout
+
+    def noted(self, *args, **kwargs):
+        laid_out.append(self)
+        return layout(self, *args, **kwargs)
+
+    async with bench((160, 44)) as b:
+        await b.press("j", "j")
+        monkeypatch.setattr(Screen, "_refresh_layout", noted)
+        for _ in range(4):
+            await b.press("j")
+    assert not laid_out
