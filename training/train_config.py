@@ -1,26 +1,30 @@
 """What a fine-tuning is: one frozen config from a YAML file; all its faults in one message.
 
 Guarantee: imports no torch; a key that is not known is refused with the nearest one that is, never
-ignored. Not for looking at data or models: names are checked for their form here and for their
-existence when the training is made ready.
+ignored. The docstring of a field is what docs, schema and commented configs say of its key. Not for
+looking at data or models: names are checked for their form here and for their existence when the
+training is made ready.
 """
 
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 
+from pydantic import Field
+
+from training.settings import Flag, Keys, Number, Settings, Text, Texts, Wants, Whole, validate
 from workbench.errors import ModelError, UsageError
 from workbench.models.elsewhere import refuse_weights
 from workbench.models.spec import ModelSpec
 
-SCHEDULERS = ("cosine", "linear", "constant", "constant_with_warmup", "cosine_with_min_lr")
-TARGETS = ("language", "vision", "all")
-INITS = ("gaussian", "orthogonal", "olora", "pissa")
+Scheduler = Literal["cosine", "linear", "constant", "constant_with_warmup", "cosine_with_min_lr"]
+Target = Literal["language", "vision", "all"]
+Init = Literal["", "gaussian", "orthogonal", "olora", "pissa"]
+PartName = Literal["language", "projector", "vision"]
+PARTS: tuple[str, ...] = get_args(PartName)
 METHODS = ("lora", "ia3", "bitfit", "full", "peft")
 # What PEFT has and no training here can use -> why.
 UNUSABLE = {
@@ -29,130 +33,144 @@ UNUSABLE = {
     "prefix_tuning": "PEFT's wrapper drops the positions that images need; a prefix trained "
     "elsewhere can be used (docs/models.md)",
 }
-PARTS = ("language", "projector", "vision")
-OVERLAPS = ("warn", "refuse", "leave_out")
+HINT = "docs/training.md lists the keys; examples/ has whole files"
 
 
-@dataclass(frozen=True)
-class LoraSettings:
-    """The adapter (Hu et al. 2021).
+class LoraSettings(Settings):
+    """The adapter (Hu et al. 2021)."""
 
-    Attributes:
-        r: Rank.
-        alpha: The update is scaled by alpha / r (by alpha / sqrt(r) with `rslora`).
-        dropout: On the adapter's input while training.
-        target_modules: `language` (every linear layer of the language model), `vision` (those of
-            the vision tower and its projector), `all`, or the names of layers.
-        modules_to_save: Layers trained whole beside the adapter, such as `embed_tokens`.
-        init: How it begins: empty (PEFT's own: no change of the base), or one of `INITS`. `pissa`
-            and `olora` take the adapter's start off the base's weights.
-        rslora: Rank-stabilised scaling.
-        dora: Weight-decomposed (Liu et al. 2024); slower.
-    """
+    r: Annotated[Whole, Field(ge=1)] = 16
+    """Rank."""
+    alpha: Annotated[Number, Field(gt=0)] = 32.0
+    """The update is scaled by alpha / r (by alpha / sqrt(r) with `rslora`)."""
+    dropout: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    """On the adapter's input while training."""
+    target_modules: Annotated[
+        Target | tuple[str, ...], Wants("language, vision, all, or a list of layers' names")
+    ] = "language"
+    """`language` (every linear layer of the language model, of a captioner its decoder), `vision`
+    (those of the vision tower and its projector), `all`, or the names of layers."""
+    modules_to_save: Texts = ()
+    """Layers trained whole beside the adapter, such as `embed_tokens`."""
+    init: Annotated[Init, Wants("one of gaussian, orthogonal, olora, pissa, or to be left out")] = (
+        ""
+    )
+    """How it begins: empty (PEFT's own: no change of the base), `gaussian`, `orthogonal`, or
+    `pissa` and `olora`, which take the adapter's start off the base's weights."""
+    rslora: Flag = False
+    """Rank-stabilised scaling."""
+    dora: Flag = False
+    """Weight-decomposed (Liu et al. 2024); slower."""
 
-    r: int = 16
-    alpha: float = 32.0
-    dropout: float = 0.0
-    target_modules: str | tuple[str, ...] = "language"
-    modules_to_save: tuple[str, ...] = ()
-    init: str = ""
-    rslora: bool = False
-    dora: bool = False
 
+class TrainConfig(Settings):
+    """A fine-tuning; the keys of the YAML file."""
 
-@dataclass(frozen=True)
-class TrainConfig:
-    """A fine-tuning; the keys of the YAML file.
+    train: Annotated[
+        Texts, Field(min_length=1, examples=["name what to train on, such as demo/train[:2000]"])
+    ]
+    """`dataset/split` or `dataset/split[:800]`, one or several."""
+    eval: Text = ""
+    """The same, to be evaluated on after each epoch; with `keep: best` it chooses the checkpoint;
+    empty for none."""
+    report: Text = ""
+    """The same, to be reported on afterwards by `wb run-eval`; kept apart, never asked."""
+    overlap: Literal["warn", "refuse", "leave_out"] = "warn"
+    """What to do where `train` holds texts or images of `eval` or `report`, or `eval` of `report`.
+    `leave_out` takes those samples out of the first."""
+    model: Text = "demo"
+    """What to start from: `demo`, a folder in Hugging Face layout, or a hub id."""
+    adapter: Text = ""
+    """A folder or a run, to be trained further."""
+    quantization: Text = "none"
+    """`none`, `4bit` or `8bit`, by bitsandbytes."""
+    dtype: Text = "auto"
+    """`auto` (fp32 on a CPU, the model's own on a GPU), `bf16`, `fp16` or `fp32`."""
+    device: Text = "auto"
+    """`auto`, `cpu`, `cuda`, `cuda:1`, ..."""
+    attention: Text = "sdpa"
+    """The attention kernels: `sdpa`, `eager` or `flash_attention_2`."""
+    revision: Text = ""
+    """Branch, tag or commit of a hub id."""
+    image_min_pixels: Whole = 0
+    """As `--min-pixels`; 0 leaves it to the processor."""
+    image_max_pixels: Whole = 0
+    """As `--max-pixels`; 0 leaves it to the processor."""
+    quant_type: Text = ""
+    """Of 4bit weights: `nf4` (empty means it) or `fp4`."""
+    double_quant: Flag = True
+    """Whether the scales of 4bit weights are quantised as well."""
+    quant_compute_dtype: Text = ""
+    """What 4bit weights are multiplied in; empty is the dtype."""
+    method: Text = "lora"
+    """What trains: `lora`, `ia3`, `bitfit`, `full`, or `peft` for any other of PEFT's."""
+    parts: Annotated[tuple[PartName, ...], Wants("some of language, projector, vision")] = ()
+    """Which of `language`, `projector`, `vision` train; empty: the language model, or what
+    `lora.target_modules` says."""
+    lora: LoraSettings = LoraSettings()
+    """The adapter of `method: lora`."""
+    peft: Keys = {}
+    """Fields of one of PEFT's configs, for `method: peft` (with `peft_type`) and `ia3`."""
+    templates: Texts = ()
+    """A pool of names (`statement/*` is all of them): each sample is asked in one that fits its
+    task, drawn anew each epoch. Empty: what the model is asked in unsaid."""
+    batch_size: Annotated[Whole, Field(ge=1)] = 16
+    """Samples per forward."""
+    gradient_accumulation: Annotated[Whole, Field(ge=1)] = 1
+    """Forwards per step."""
+    learning_rate: Annotated[Number, Field(gt=0, lt=10)] = 2e-4
+    """At its height; 1e-4 is common for LoRA."""
+    scheduler: Scheduler = "cosine"
+    """How the learning rate falls."""
+    warmup: Annotated[Number, Field(ge=0)] = 0.03
+    """Share of the steps (below 1), or steps."""
+    weight_decay: Annotated[Number, Field(ge=0)] = 0.0
+    """AdamW's."""
+    max_grad_norm: Annotated[Number, Field(ge=0)] = 1.0
+    """Gradients are clipped to it; 0 is off."""
+    label_smoothing: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    """Share of the target's mass that is spread over the vocabulary."""
+    epochs: Number = 3.0
+    """Times over the data, unless `max_steps` is given."""
+    max_steps: Annotated[Whole, Field(ge=0)] = 0
+    """Steps in all; 0 leaves it to `epochs`."""
+    max_minutes: Annotated[Number, Field(ge=0)] = 0.0
+    """Stop there whatever is left; 0 is off. The schedule does not know of it."""
+    eval_samples: Annotated[Whole, Field(ge=0)] = 200
+    """Drawn by the seed from `eval`; 0 for all."""
+    eval_batch_size: Annotated[Whole, Field(ge=1)] = 32
+    """Prompts at once when answers are generated."""
+    eval_new_tokens: Annotated[Whole, Field(ge=1)] = 48
+    """Longest answer."""
+    keep: Literal["best", "last"] = "best"
+    """Which adapter the run ends with: `best` by the evaluation (accuracy, BLEU-4 for captions),
+    or `last`."""
+    save_every: Annotated[Whole, Field(ge=0)] = 0
+    """Steps between checkpoints; 0 for once an epoch."""
+    keep_checkpoints: Annotated[Whole, Field(ge=1)] = 2
+    """How many of the newest stay."""
+    log_every: Annotated[Whole, Field(ge=1)] = 10
+    """Steps between figures."""
+    cache_mb: Annotated[Whole, Field(ge=0)] = 1024
+    """Memory for encoded prompts and images; what does not fit is encoded again."""
+    seed: Annotated[Whole, Field(ge=0, lt=2**32)] = 0
+    """Of the order, the draws and the initial weights."""
+    threads: Annotated[Whole, Field(ge=0)] = 0
+    """For torch on a CPU; 0 leaves it as it is."""
+    name: Text = ""
+    """What to call it."""
 
-    Attributes:
-        train: `dataset/split` or `dataset/split[:800]`, one or several.
-        eval: The same, to be evaluated on; empty for none.
-        report: The same, to be reported on afterwards by `wb run-eval`; kept apart, never asked.
-        overlap: What to do where `train` holds texts or images of `eval` or `report`, or `eval`
-            of `report`: one of `OVERLAPS`. `leave_out` takes those samples out of the first.
-        model, adapter, quantization, dtype, device, attention, revision: What to start from. An
-            adapter given is trained further.
-        image_min_pixels, image_max_pixels: As `--min-pixels` and `--max-pixels`; 0 leaves them to
-            the processor.
-        quant_type, double_quant, quant_compute_dtype: As the flags of 4bit weights.
-        method: One of `METHODS`.
-        parts: Which of `PARTS` train; empty: the language model, or what `lora.target_modules`
-            says.
-        lora: See `LoraSettings`.
-        peft: Fields of one of PEFT's configs, for `method: peft` (with `peft_type`) and `ia3`.
-        templates: Names of the pool; each sample is asked in one that fits its task, drawn anew
-            each epoch. Empty: the task's default.
-        batch_size: Samples per forward.
-        gradient_accumulation: Forwards per step.
-        learning_rate: At its height.
-        scheduler: One of `SCHEDULERS`.
-        warmup: Share of the steps (below 1) or steps.
-        weight_decay: AdamW's.
-        max_grad_norm: Gradients are clipped to it; 0 is off.
-        label_smoothing: Share of the target's mass that is spread over the vocabulary.
-        epochs: Times over the data, unless `max_steps` is given.
-        max_steps: Steps in all; 0 leaves it to `epochs`.
-        max_minutes: Stop there whatever is left; 0 is off. The schedule does not know of it.
-        eval_samples: Drawn by the seed from `eval`; 0 for all.
-        eval_batch_size: Prompts at once when answers are generated.
-        eval_new_tokens: Longest answer.
-        keep: `best` (by the evaluation) or `last`: which adapter the run ends with.
-        save_every: Steps between checkpoints; 0 for once an epoch.
-        keep_checkpoints: How many of the newest stay.
-        log_every: Steps between figures.
-        cache_mb: Memory for preprocessed images.
-        seed: Of the order, the draws and the initial weights.
-        threads: For torch on a CPU; 0 leaves it as it is.
-        name: What to call it.
-    """
+    if not TYPE_CHECKING:  # so that type checkers see the fields
 
-    train: tuple[str, ...]
-    eval: str = ""
-    report: str = ""
-    overlap: str = "warn"
-    model: str = "demo"
-    adapter: str = ""
-    quantization: str = "none"
-    dtype: str = "auto"
-    device: str = "auto"
-    attention: str = "sdpa"
-    revision: str = ""
-    image_min_pixels: int = 0
-    image_max_pixels: int = 0
-    quant_type: str = ""
-    double_quant: bool = True
-    quant_compute_dtype: str = ""
-    method: str = "lora"
-    parts: tuple[str, ...] = ()
-    lora: LoraSettings = field(default_factory=LoraSettings)
-    peft: Mapping[str, Any] = field(default_factory=dict)
-    templates: tuple[str, ...] = ()
-    batch_size: int = 16
-    gradient_accumulation: int = 1
-    learning_rate: float = 2e-4
-    scheduler: str = "cosine"
-    warmup: float = 0.03
-    weight_decay: float = 0.0
-    max_grad_norm: float = 1.0
-    label_smoothing: float = 0.0
-    epochs: float = 3.0
-    max_steps: int = 0
-    max_minutes: float = 0.0
-    eval_samples: int = 200
-    eval_batch_size: int = 32
-    eval_new_tokens: int = 48
-    keep: str = "best"
-    save_every: int = 0
-    keep_checkpoints: int = 2
-    log_every: int = 10
-    cache_mb: int = 1024
-    seed: int = 0
-    threads: int = 0
-    name: str = ""
+        def __init__(self, **values: Any) -> None:
+            self._fill(values)
 
-    def __post_init__(self) -> None:
-        if problems := check(self):
-            raise UsageError("; ".join(problems), kind="bad_config", hint=HINT)
+    def _fill(self, values: Mapping[Any, Any], where: str = "") -> None:
+        problems = validate(type(self), values, self)
+        problems += [p for p in check(self) if p not in problems]
+        if problems:
+            text = "; ".join(problems)
+            raise UsageError(f"{where}: {text}" if where else text, kind="bad_config", hint=HINT)
 
     @property
     def spec(self) -> ModelSpec:
@@ -173,32 +191,22 @@ class TrainConfig:
 
     def to_json(self) -> dict[str, Any]:
         """As YAML and JSON hold it."""
-        return _plain(asdict(self))
+        return self.model_dump(mode="json")
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any], where: str = "the config") -> TrainConfig:
+    def from_json(cls, values: Mapping[Any, Any], where: str = "the config") -> Self:
         """From a mapping as YAML gives it.
 
         Raises:
             UsageError: With every unknown key, wrong type and impossible value in one message.
         """
-        problems: list[str] = []
-        kwargs = _coerce(cls, values, "", problems)
-        if "train" not in values:
-            problems.append("'train' is missing: name what to train on, such as demo/train[:2000]")
-            kwargs["train"] = ("-",)
-        elif "train" not in kwargs:
-            kwargs["train"] = ("-",)
         config = object.__new__(cls)
-        for f in fields(cls):
-            object.__setattr__(config, f.name, kwargs.get(f.name, _default(f)))
-        problems += [p for p in check(config) if p not in problems]
-        if problems:
-            raise UsageError(f"{where}: " + "; ".join(problems), kind="bad_config", hint=HINT)
+        config._fill(values, where)
         return config
 
-
-HINT = "docs/training.md lists the keys; examples/ has whole files"
+    def changed(self, **values: Any) -> Self:
+        """A copy with other values, checked as they are when it is read."""
+        return self.from_json(dict(self) | values)
 
 
 def load_config(path: str | Path) -> TrainConfig:
@@ -229,82 +237,10 @@ def load_values(path: str | Path) -> dict[str, Any]:
 
 
 def check(config: TrainConfig) -> list[str]:
-    """Every impossible value, in the words of the keys."""
-    lora = config.lora
-    rules: list[tuple[bool, str, Any, str]] = [
-        (not config.train, "train", config.train, "at least one dataset"),
-        (config.batch_size < 1, "batch_size", config.batch_size, "at least 1"),
-        (
-            config.gradient_accumulation < 1,
-            "gradient_accumulation",
-            config.gradient_accumulation,
-            "at least 1",
-        ),
-        (
-            not 0 < config.learning_rate < 10,
-            "learning_rate",
-            config.learning_rate,
-            "a number above 0 (1e-4 is common for LoRA)",
-        ),
-        (
-            config.scheduler not in SCHEDULERS,
-            "scheduler",
-            config.scheduler,
-            f"one of {', '.join(SCHEDULERS)}",
-        ),
-        (config.warmup < 0, "warmup", config.warmup, "a share below 1, or steps"),
-        (config.weight_decay < 0, "weight_decay", config.weight_decay, "at least 0"),
-        (config.max_grad_norm < 0, "max_grad_norm", config.max_grad_norm, "at least 0"),
-        (
-            not 0 <= config.label_smoothing < 1,
-            "label_smoothing",
-            config.label_smoothing,
-            "from 0 to below 1",
-        ),
-        (
-            not 0 < config.epochs < math.inf and not config.max_steps,
-            "epochs",
-            config.epochs,
-            "above 0",
-        ),
-        (config.max_steps < 0, "max_steps", config.max_steps, "at least 0"),
-        (config.max_minutes < 0, "max_minutes", config.max_minutes, "at least 0"),
-        (config.eval_samples < 0, "eval_samples", config.eval_samples, "at least 0"),
-        (config.eval_batch_size < 1, "eval_batch_size", config.eval_batch_size, "at least 1"),
-        (config.eval_new_tokens < 1, "eval_new_tokens", config.eval_new_tokens, "at least 1"),
-        (config.keep not in ("best", "last"), "keep", config.keep, "best or last"),
-        (config.overlap not in OVERLAPS, "overlap", config.overlap, "warn, refuse or leave_out"),
-        (config.save_every < 0, "save_every", config.save_every, "at least 0"),
-        (config.keep_checkpoints < 1, "keep_checkpoints", config.keep_checkpoints, "at least 1"),
-        (config.log_every < 1, "log_every", config.log_every, "at least 1"),
-        (config.cache_mb < 0, "cache_mb", config.cache_mb, "at least 0"),
-        (config.threads < 0, "threads", config.threads, "at least 0"),
-        (not 0 <= config.seed < 2**32, "seed", config.seed, "from 0 to 2^32 - 1"),
-        (lora.r < 1, "lora.r", lora.r, "at least 1"),
-        (lora.alpha <= 0, "lora.alpha", lora.alpha, "above 0"),
-        (not 0 <= lora.dropout < 1, "lora.dropout", lora.dropout, "from 0 to below 1"),
-        (
-            isinstance(lora.target_modules, str) and lora.target_modules not in TARGETS,
-            "lora.target_modules",
-            lora.target_modules,
-            f"{', '.join(TARGETS)}, or a list of layers' names",
-        ),
-    ]
-    rules += [
-        (
-            bool(set(config.parts) - set(PARTS)),
-            "parts",
-            list(config.parts),
-            f"some of {', '.join(PARTS)}",
-        ),
-        (
-            lora.init not in ("", *INITS),
-            "lora.init",
-            lora.init,
-            f"one of {', '.join(INITS)}, or to be left out",
-        ),
-    ]
-    problems = [f"'{key}' wants {wants}, got {value!r}" for bad, key, value, wants in rules if bad]
+    """Every fault that lies between keys, in their words."""
+    problems = []
+    if config.epochs <= 0 and not config.max_steps:
+        problems.append(f"'epochs' wants above 0, got {config.epochs!r}")
     problems += _method_problems(config)
     try:
         refuse_weights(config.spec, "'model': a fine-tune")
@@ -337,86 +273,3 @@ def _method_problems(config: TrainConfig) -> list[str]:
     if lora.init in ("pissa", "olora") and config.quantization != "none":
         problems.append(f"'lora.init' {lora.init} changes the base, whose weights are quantised")
     return problems
-
-
-def _coerce(
-    cls: type, values: Mapping[str, Any], prefix: str, problems: list[str]
-) -> dict[str, Any]:
-    """Values of the types that the fields have; what cannot be is told and left out."""
-    known = {f.name: f for f in fields(cls)}
-    out: dict[str, Any] = {}
-    for key, value in values.items():
-        if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            meant = f" (did you mean '{prefix}{near[0]}'?)" if near else ""
-            problems.append(f"there is no key '{prefix}{key}'{meant}")
-            continue
-        if key == "lora":
-            if not isinstance(value, Mapping):
-                problems.append(f"'lora' wants keys of its own, got {value!r}")
-                continue
-            inner = _coerce(LoraSettings, value, "lora.", problems)
-            out[key] = LoraSettings(**inner)
-            continue
-        if key == "peft":
-            if not isinstance(value, Mapping):
-                problems.append(f"'peft' wants keys of its own, got {value!r}")
-                continue
-            out[key] = dict(value)
-            continue
-        try:
-            out[key] = _as(str(known[key].type), value)
-        except (TypeError, ValueError):
-            wants = _NAMES.get(str(known[key].type), str(known[key].type))
-            problems.append(f"'{prefix}{key}' wants {wants}, got {value!r}")
-    return out
-
-
-_NAMES = {
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "str": "text",
-    "tuple[str, ...]": "a list of texts",
-    "str | tuple[str, ...]": "a text or a list of texts",
-}
-
-
-def _as(kind: str, value: Any) -> Any:
-    if kind == "bool":
-        if not isinstance(value, bool):
-            raise TypeError
-        return value
-    if kind in ("int", "float"):
-        # YAML 1.1 reads 2e-4 as text, which nobody means.
-        if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-            raise TypeError
-        number = float(value)
-        if kind == "float":
-            return number
-        if number != int(number):
-            raise ValueError
-        return int(number)
-    if kind == "str":
-        if value is None:
-            return ""
-        if not isinstance(value, str):
-            raise TypeError
-        return value
-    if isinstance(value, str):
-        return value if kind.startswith("str |") else (value,)
-    if not isinstance(value, (list, tuple)) or not all(isinstance(v, str) for v in value):
-        raise TypeError
-    return tuple(value)
-
-
-def _default(f: Any) -> Any:
-    from dataclasses import MISSING
-
-    return f.default_factory() if f.default_factory is not MISSING else f.default
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

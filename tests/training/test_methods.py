@@ -128,7 +128,7 @@ def test_all_linear_never_reaches_the_vision_tower_unasked() -> None:
         ),
         ({"method": "full", "quantization": "4bit"}, "which are quantised"),
         ({"lora": LoraSettings(init="pissa"), "quantization": "4bit"}, "weights are quantised"),
-        ({"lora": LoraSettings(init="pisa")}, "'lora.init' wants"),
+        ({"lora": {"init": "pisa"}}, "'lora.init' wants"),
         ({"parts": ("head",)}, "'parts' wants"),
     ],
 )
