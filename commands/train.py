@@ -10,6 +10,7 @@ import click
 from commands.completing import complete_runs
 from commands.mode_option import mode_option
 from commands.printing import echo_json
+from commands.train_shown import part_lines, show_end, show_plan
 
 
 @click.command()
@@ -23,6 +24,14 @@ from commands.printing import echo_json
 )
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a key; repeat.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--list", "listed", is_flag=True, help="The configs that come with wb.")
+@click.option(
+    "--init",
+    default="",
+    metavar="NAME",
+    help="Write one of them to CONFIG (or NAME.yaml), with every key and what it means.",
+)
+@click.option("--schema", is_flag=True, help="Print the JSON schema of a config.")
 @click.option("--detach", is_flag=True, help="As a background job; prints its id.")
 @mode_option
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")
@@ -33,10 +42,15 @@ def command(
     resume: str,
     changes: tuple[str, ...],
     dry_run: bool,
+    listed: bool,
+    init: str,
+    schema: bool,
     detach: bool,
     as_json: bool,
 ) -> None:
     """Fine-tune a model from a config file.
+
+    CONFIG is a file or the name of a config that comes with wb (--list).
 
     LoRA over a frozen base, or the `method` of the config. The run's folder gets curves
     (TensorBoard, history.jsonl), checkpoints and the adapter, which `--adapter RUN` of the other
@@ -45,11 +59,21 @@ def command(
 
     \b
     Example:
-      wb train examples/demo_lora.yaml --dry-run
-      wb train examples/easy_vqa_lora.yaml --detach
-      wb train examples/demo_lora.yaml --set lora.r=8 --set epochs=1
+      wb train demo_lora --dry-run
+      wb train mine.yaml --detach
+      wb train demo_lora --set lora.r=8 --set epochs=1
+      wb train --init nlvr2_qwen2vl_lora mine.yaml
       wb train --resume 01k2
     """
+    if listed or schema or init:
+        from commands.train_files import show_list, show_schema, write_config
+
+        _refuse_two({"--list": listed, "--schema": schema, "--init": init, "--resume": resume})
+        if init:
+            write_config(init, config, as_json)
+        else:
+            show_list(as_json) if listed else show_schema()
+        return
     settings = _settings(config, resume, changes)
     if detach:
         _detach(settings, config, resume, changes, as_json)
@@ -60,7 +84,7 @@ def command(
     from workbench.text import clean
 
     if dry_run:
-        _show_plan(look(settings), as_json)
+        show_plan(look(settings), as_json)
         return
     line = StderrLine()
 
@@ -70,18 +94,25 @@ def command(
 
     def ready(facts: dict[str, Any]) -> None:
         line.end()
-        for row in _part_lines(facts):
+        for row in part_lines(facts):
             click.echo(row, err=True)
 
     try:
-        run = train(settings, on_progress=line, resume=resume, warn=warn, on_ready=ready)
+        run = train(
+            settings,
+            on_progress=line,
+            resume=resume,
+            warn=warn,
+            on_ready=ready,
+            asked={"config": config, "set": list(changes)},
+        )
     finally:
         line.end()
     found = run.metrics()
     if as_json:
         echo_json(found)
     else:
-        _show(found)
+        show_end(found)
     if found.get("state") == "cancelled":
         click.echo(f"cancelled; go on with: wb train --resume {run.id}", err=True)
         ctx.exit(1)
@@ -92,8 +123,8 @@ def _settings(config: str | None, resume: str, changes: tuple[str, ...]) -> Any:
 
     if bool(config) == bool(resume) and not (resume and config):
         raise UsageError(
-            "wb train wants a config file, or --resume RUN",
-            hint="examples/ has configs; docs/training.md lists the keys",
+            "wb train wants a config, or --resume RUN",
+            hint="wb train --list names those that come with wb; docs/training-keys.md: the keys",
         )
     if resume:
         from sessions.runs import Run
@@ -103,35 +134,18 @@ def _settings(config: str | None, resume: str, changes: tuple[str, ...]) -> Any:
         if changes:
             raise UsageError("--set with --resume: the run's config stays as it is")
         return resumed_config(Run.open(resume))
-    from training.train_config import TrainConfig, load_values
+    from training.train_config import load_config
 
     assert config is not None
-    values = load_values(config)
-    for change in changes:
-        _change(values, change)
-    return TrainConfig.from_json(values, config)
+    return load_config(config, changes)
 
 
-def _change(values: dict[str, Any], change: str) -> None:
-    """Apply `KEY=VALUE`, the value read as YAML, the key dotted for what is nested."""
-    import yaml
-
+def _refuse_two(given: dict[str, Any]) -> None:
     from workbench.errors import UsageError
 
-    key, equals, text = change.partition("=")
-    if not equals or not key:
-        raise UsageError(f"--set wants KEY=VALUE, got {change!r}")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UsageError(f"--set {key}: {text!r} is not YAML") from error
-    *parents, last = key.split(".")
-    inner = values
-    for parent in parents:
-        inner = inner.setdefault(parent, {})
-        if not isinstance(inner, dict):
-            raise UsageError(f"--set {key}: {parent} has no keys of its own")
-    inner[last] = value
+    names = [name for name, value in given.items() if value]
+    if len(names) > 1:
+        raise UsageError(f"{' and '.join(names)} do not go together")
 
 
 def _detach(
@@ -139,7 +153,8 @@ def _detach(
 ) -> None:
     from sessions.jobs import start
 
-    words = ["wb", "train", *([str(Path(config).absolute())] if config else [])]
+    named = [str(Path(config).absolute()) if Path(config).exists() else config] if config else []
+    words = ["wb", "train", *named]
     words += [word for change in changes for word in ("--set", change)]
     words += ["--resume", resume] if resume else []
     job = start(words, title=f"train {settings.name or settings.model}")
@@ -148,62 +163,3 @@ def _detach(
     else:
         click.echo(job.id)
         click.echo(f"follow it: wb jobs log -f {job.id}", err=True)
-
-
-def _show_plan(facts: dict[str, Any], as_json: bool) -> None:
-    from workbench.text import clean
-
-    if as_json:
-        echo_json(facts)
-        return
-    skipped = ", ".join(f"{n} {clean(reason)}" for reason, n in facts["skipped"].items())
-    click.echo(f"samples     {facts['samples']}" + (f"  (left out: {skipped})" if skipped else ""))
-    click.echo(f"templates   {clean(', '.join(facts['templates']))}")
-    click.echo(
-        f"trainable   {facts['trainable_parameters']:,} of {facts['parameters']:,} parameters "
-        f"({facts['trainable_share']:.2%})"
-    )
-    for row in _part_lines(facts):
-        click.echo(row)
-    click.echo(
-        f"steps       {facts['steps']} ({facts['steps_per_epoch']} an epoch, "
-        f"{facts['samples_per_step']} samples each)"
-    )
-    click.echo(f"evaluation  {facts['eval_samples']} samples an epoch")
-    for line in facts["warnings"]:
-        click.echo(f"warning: {clean(line)}", err=True)
-
-
-def _part_lines(facts: dict[str, Any]) -> list[str]:
-    """The table of the parts that train, and what they take with gradients and optimizer."""
-    from workbench.models.memory import gigabytes
-
-    cells = [("part", "parameters", "trainable", "%", "memory", "dtype")]
-    for row in facts["parts"]:
-        counts = (f"{row['parameters']:,}", f"{row['trainable']:,}", f"{row['share']:.2%}")
-        cells.append((row["part"], *counts, gigabytes(row["bytes"]), row["dtype"]))
-    wide = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return [
-        "  ".join([c[0].ljust(wide[0]), *(c[i].rjust(wide[i]) for i in range(1, 5)), c[5]])
-        for c in cells
-    ]
-
-
-def _show(found: dict[str, Any]) -> None:
-    from commands.printing import echo_table
-    from commands.run_facts import FIGURE_HEADERS, figure_rows
-    from sessions.estimate import read_estimates
-    from workbench.text import clean
-
-    click.echo(f"run {found['run']}  {clean(found['dataset'])}  {found['state']}")
-    click.echo(
-        f"{found['steps_done']} of {found['steps']} steps, {found['epochs_done']} epochs, "
-        f"{found['trainable_parameters']:,} trainable parameters, {found['seconds']:.0f} s"
-    )
-    echo_table(FIGURE_HEADERS, figure_rows(read_estimates(found)))
-    click.echo(f"saved {clean(found['saved'])}")
-    report = found.get("report")
-    where = f" --dataset '{clean(report)}'" if report else " …"
-    base = f"--model {clean(found['model'])} --adapter {found['run']}"
-    use = f"wb run-eval {base if found['adapter'] else '--model ' + clean(found['saved'])}{where}"
-    click.echo(f"{'report it' if report else 'use it'}: {use}")

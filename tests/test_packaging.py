@@ -37,6 +37,7 @@ def test_the_wheel_carries_what_is_not_python(wheel):
         assert f"{model}/{file}" in names
     assert any(n.endswith(".tcss") for n in names)
     assert any(n.startswith("workbench/prompts/") and n.endswith(".toml") for n in names)
+    assert any(n.startswith("training/configs/") and n.endswith(".yaml") for n in names)
 
 
 def test_every_file_of_the_demo_model_is_at_most_8_mb(wheel):

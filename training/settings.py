@@ -60,7 +60,11 @@ def _as_texts(value: Any) -> Any:
 Whole = Annotated[int, BeforeValidator(_as_whole), Wants("a whole number")]
 Number = Annotated[float, BeforeValidator(_as_number), Wants("a number")]
 Text = Annotated[str, BeforeValidator(_as_text), Wants("text")]
-Texts = Annotated[tuple[str, ...], BeforeValidator(_as_texts), Wants("a list of texts")]
+Texts = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_as_texts, json_schema_input_type=str | tuple[str, ...]),
+    Wants("a list of texts"),
+]
 Flag = Annotated[StrictBool, Wants("true or false")]
 Keys = Annotated[dict[str, Any], Wants("keys of its own")]
 
@@ -98,6 +102,18 @@ def wants(field: FieldInfo) -> str:
     """What a key takes, in words."""
     said = [m.words for m in field.metadata if isinstance(m, Wants)]
     return said[-1] if said else _by_type(field.annotation)
+
+
+def takes(field: FieldInfo) -> str:
+    """What a key takes, its bounds included."""
+    words, bounds = wants(field), _range(field)
+    return f"{words}, {bounds}" if bounds else words
+
+
+def group_of(field: FieldInfo) -> type[Settings] | None:
+    """The model of a key that has keys of its own, else `None`."""
+    kind = field.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, Settings) else None
 
 
 def fields_of(model: type[BaseModel], path: Sequence[Any]) -> tuple[type[BaseModel], str]:

@@ -13,7 +13,7 @@ import json
 import math
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -175,6 +175,7 @@ def train(
     resume: str = "",
     warn: Callable[[str], None] = warnings.warn,
     on_ready: Callable[[dict[str, Any]], None] | None = None,
+    asked: Mapping[str, Any] | None = None,
 ) -> Run:
     """Fine-tune, from the beginning or from a run's last checkpoint.
 
@@ -185,6 +186,7 @@ def train(
         resume: A run's id or folder.
         warn: Told before the first step what `train`, `eval` and `report` share.
         on_ready: Told before the first step what `dry_run` would say.
+        asked: How the config was named, and what was changed in it; kept in the run's record.
 
     Returns:
         The run, `done` or `cancelled`, with `adapter/` and `metrics.json` in its folder.
@@ -201,7 +203,7 @@ def train(
             warn(line)
         if on_ready is not None:
             on_ready(training.facts())
-        run = _open_run(training, resume)
+        run = _open_run(training, resume, asked)
         with run:
             try:
                 with _explained(run):
@@ -222,7 +224,7 @@ def resumed_config(run: Run) -> TrainConfig:
     return TrainConfig.from_json(values, f"run {run.id}")
 
 
-def _open_run(training: Training, resume: str) -> Run:
+def _open_run(training: Training, resume: str, asked: Mapping[str, Any] | None) -> Run:
     config, key = training.config, training.key
     if not resume:
         record = {
@@ -235,6 +237,8 @@ def _open_run(training: Training, resume: str) -> Run:
             "eval": config.eval,
             "facts": training.facts(),
         }
+        if asked:
+            record["asked"] = dict(asked)
         run = Run.create(record, key, "train", total=training.steps)
         _write_yaml(run.path / "config.yaml", config)
         return run

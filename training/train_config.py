@@ -9,12 +9,13 @@ training is made ready.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field
 
+from training.config_file import HINT, load_values
 from training.settings import Flag, Keys, Number, Settings, Text, Texts, Wants, Whole, validate
 from workbench.errors import ModelError, UsageError
 from workbench.models.elsewhere import refuse_weights
@@ -33,7 +34,6 @@ UNUSABLE = {
     "prefix_tuning": "PEFT's wrapper drops the positions that images need; a prefix trained "
     "elsewhere can be used (docs/models.md)",
 }
-HINT = "docs/training.md lists the keys; examples/ has whole files"
 
 
 class LoraSettings(Settings):
@@ -209,31 +209,17 @@ class TrainConfig(Settings):
         return self.from_json(dict(self) | values)
 
 
-def load_config(path: str | Path) -> TrainConfig:
-    """The config of a YAML file. Raises `UsageError` with all of its faults at once."""
-    return TrainConfig.from_json(load_values(path), str(path))
+def load_config(name: str | Path, changes: Sequence[str] = ()) -> TrainConfig:
+    """The config of a YAML file, or the shipped one of that name.
 
+    Args:
+        name: A path, or a name of `wb train --list`.
+        changes: `KEY=VALUE`, over what the file says.
 
-def load_values(path: str | Path) -> dict[str, Any]:
-    """The keys of a YAML file, unchecked. Raises `UsageError` where it is none."""
-    import yaml
-
-    file = Path(path)
-    try:
-        values = yaml.safe_load(file.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"cannot read the config {file}: {error}", hint="give the path of a YAML file"
-        ) from error
-    except yaml.YAMLError as error:
-        raise UsageError(f"{file} is not YAML: {error}", kind="bad_config") from error
-    if not isinstance(values, dict):
-        raise UsageError(
-            f"{file} holds {type(values).__name__}, not keys with values",
-            kind="bad_config",
-            hint=HINT,
-        )
-    return values
+    Raises:
+        UsageError: With all of its faults at once.
+    """
+    return TrainConfig.from_json(load_values(name, changes), str(name))
 
 
 def check(config: TrainConfig) -> list[str]:

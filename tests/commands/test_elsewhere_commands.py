@@ -103,8 +103,7 @@ def test_what_it_cannot_do_is_refused_in_one_message(wb, server, args, words):
 
 
 def test_training_on_it_is_refused(wb, server):
-    config = Path(__file__).parents[2] / "examples" / "demo_lora.yaml"
-    done = wb("train", str(config), "--set", f"model={server.model}")
+    done = wb("train", "demo_lora", "--set", f"model={server.model}")
     assert done.code == 2
     assert "a fine-tune wants the model's weights" in done.err
 

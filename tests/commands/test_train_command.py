@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from commands.main import cli
 from sessions.errors import WbError
 from sessions.runs import list_runs
+from training.train_config import load_config
+from workbench.errors import UsageError
 
 CONFIG = """
 train: demo_vqa/train[:16]
@@ -58,6 +62,7 @@ def test_a_training_ends_with_an_adapter_and_says_how_to_use_it(config):
     (run,) = list_runs()
     assert run.kind == "train"
     assert run.config["config"]["lora"]["r"] == 2
+    assert run.config["asked"] == {"config": config, "set": ["lora.r=2"]}
     assert f"--adapter {run.id}" in result.stdout
     assert [line.split()[0] for line in result.stderr.splitlines() if "float32" in line] == [
         *("language", "projector", "vision")
@@ -68,11 +73,16 @@ def test_a_training_ends_with_an_adapter_and_says_how_to_use_it(config):
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        ([], "config file"),
+        ([], "wants a config"),
         (["/no/such.yaml"], "/no/such.yaml"),
         (["--resume", "zzzz"], "zzzz"),
         (["CONFIG", "--set", "batch_size=0", "--set", "epoch=1"], "did you mean 'epochs'"),
         (["CONFIG", "--set", "nonsense"], "KEY=VALUE"),
+        (["CONFIG", "--set", "base=other.yaml"], "in a file alone"),
+        (["demo_lor"], "did you mean demo_lora?"),
+        (["--init", "demo_lor"], "did you mean demo_lora?"),
+        (["--init", "demo_lora", "CONFIG"], "there already"),
+        (["--list", "--schema"], "--list and --schema do not go together"),
         (["CONFIG", "--set", "train=nothing/train"], "nothing"),
         (["CONFIG", "--set", "model=/no/such/model"], "/no/such/model"),
         (["CONFIG", "--set", "templates=[statement/yes-no]"], "statement/yes-no"),
@@ -111,3 +121,32 @@ def test_detached_it_is_a_job_that_reports_steps_and_its_run(config):
     assert progress is not None
     assert (progress["done"], progress["total"]) == (2, 2)
     assert "loss" in progress["metrics"]
+
+
+def test_a_config_that_comes_with_wb_goes_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    listed = json.loads(wb("train", "--list", "--json").stdout)
+    assert {"name", "about", "model", "train", "eval", "method"} <= set(listed[0])
+    assert "demo_lora" in [row["name"] for row in listed]
+    assert "demo_lora" in wb("train", "--list").stdout
+    small = ("--set", "train=demo/train[:8]", "--set", "eval=", "--set", "device=cpu")
+    result = wb("train", "demo_lora", *small, "--dry-run", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["samples"] == 8
+
+
+def test_a_written_config_is_the_shipped_one_with_every_key_said(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = wb("train", "--init", "demo_lora", "mine.yaml", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout) == {"config": "mine.yaml", "schema": "train.schema.json"}
+    text = (tmp_path / "mine.yaml").read_text()
+    assert text.startswith("# yaml-language-server: $schema=./train.schema.json\n")
+    assert "\n# max_minutes: 0.0\n" in text
+    assert load_config(tmp_path / "mine.yaml") == load_config("demo_lora")
+    schema = json.loads((tmp_path / "train.schema.json").read_text())
+    assert schema == json.loads(wb("train", "--schema").stdout)
+    jsonschema.validate(yaml.safe_load(text), schema)
+    assert isinstance(wb("train", "--init", "demo_lora", "mine.yaml").exception, UsageError)
+    assert wb("train", "--init", "demo_lora").exit_code == 0
+    assert (tmp_path / "demo_lora.yaml").is_file()

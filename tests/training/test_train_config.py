@@ -9,20 +9,11 @@ import pytest
 from training.train_config import LoraSettings, TrainConfig, load_config
 from workbench.errors import UsageError
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-
 
 def write(tmp_path: Path, text: str) -> Path:
     file = tmp_path / "config.yaml"
     file.write_text(text, encoding="utf-8")
     return file
-
-
-@pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*lora*.yaml")), ids=lambda p: p.name)
-def test_the_examples_are_valid(file):
-    config = load_config(file)
-    assert config.train
-    assert config.eval
 
 
 def test_all_faults_come_in_one_message(tmp_path):

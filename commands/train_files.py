@@ -1,0 +1,69 @@
+"""`wb train --list`, `--schema` and `--init`: the configs that come with `wb`, and writing one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from commands.printing import echo_json, echo_table
+
+SCHEMA_NAME = "train.schema.json"
+
+
+def show_list(as_json: bool) -> None:
+    """Print the shipped configs."""
+    from training.config_file import shipped
+    from workbench.text import clean
+
+    configs = [(config, config.to_json()) for config in shipped()]
+    if as_json:
+        echo_json([facts for _, facts in configs])
+        return
+    rows = [(c.name, clean(str(facts["model"])), clean(c.about)) for c, facts in configs]
+    echo_table(("name", "model", "what it is"), rows)
+
+
+def show_schema() -> None:
+    """Print the JSON schema of a config."""
+    click.echo(_schema_text())
+
+
+def write_config(name: str, to: str | None, as_json: bool) -> None:
+    """Write a shipped config with every key and its comment, and the schema beside it.
+
+    Raises:
+        UsageError: No such config, or a file is there already.
+    """
+    from sessions.atomic import atomic_write
+    from training.config_docs import commented
+    from training.config_file import get_shipped, header, load_values
+    from workbench.errors import UsageError
+    from workbench.text import clean
+
+    config = get_shipped(name)
+    path = Path(to or f"{config.name}.yaml")
+    if path.exists():
+        raise UsageError(f"{path} is there already", hint="name another file: --init NAME FILE")
+    schema = path.parent / SCHEMA_NAME
+    if schema.exists() and '"wb train"' not in schema.read_text("utf-8", errors="replace"):
+        raise UsageError(f"{schema} is there already, and no schema of wb train")
+    line = f"# yaml-language-server: $schema=./{SCHEMA_NAME}\n"
+    text = line + commented(load_values(config.path), header(config.path))
+    try:
+        atomic_write(schema, _schema_text() + "\n")
+        atomic_write(path, text)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from error
+    if as_json:
+        echo_json({"config": str(path), "schema": str(schema)})
+        return
+    click.echo(clean(str(path)))
+    click.echo(f"look at it with: wb train {clean(str(path))} --dry-run", err=True)
+
+
+def _schema_text() -> str:
+    from training.config_docs import schema
+
+    return json.dumps(schema(), indent=2, ensure_ascii=False)

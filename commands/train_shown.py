@@ -1,0 +1,70 @@
+"""What `wb train` prints: the plan, the parts that train, the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from commands.printing import echo_json
+
+
+def show_plan(facts: dict[str, Any], as_json: bool) -> None:
+    """What `--dry-run` found."""
+    from workbench.text import clean
+
+    if as_json:
+        echo_json(facts)
+        return
+    skipped = ", ".join(f"{n} {clean(reason)}" for reason, n in facts["skipped"].items())
+    click.echo(f"samples     {facts['samples']}" + (f"  (left out: {skipped})" if skipped else ""))
+    click.echo(f"templates   {clean(', '.join(facts['templates']))}")
+    click.echo(
+        f"trainable   {facts['trainable_parameters']:,} of {facts['parameters']:,} parameters "
+        f"({facts['trainable_share']:.2%})"
+    )
+    for row in part_lines(facts):
+        click.echo(row)
+    click.echo(
+        f"steps       {facts['steps']} ({facts['steps_per_epoch']} an epoch, "
+        f"{facts['samples_per_step']} samples each)"
+    )
+    click.echo(f"evaluation  {facts['eval_samples']} samples an epoch")
+    for line in facts["warnings"]:
+        click.echo(f"warning: {clean(line)}", err=True)
+
+
+def part_lines(facts: dict[str, Any]) -> list[str]:
+    """The table of the parts that train, and what they take with gradients and optimizer."""
+    from workbench.models.memory import gigabytes
+
+    cells = [("part", "parameters", "trainable", "%", "memory", "dtype")]
+    for row in facts["parts"]:
+        counts = (f"{row['parameters']:,}", f"{row['trainable']:,}", f"{row['share']:.2%}")
+        cells.append((row["part"], *counts, gigabytes(row["bytes"]), row["dtype"]))
+    wide = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return [
+        "  ".join([c[0].ljust(wide[0]), *(c[i].rjust(wide[i]) for i in range(1, 5)), c[5]])
+        for c in cells
+    ]
+
+
+def show_end(found: dict[str, Any]) -> None:
+    """What a training came to, and what to do next."""
+    from commands.printing import echo_table
+    from commands.run_facts import FIGURE_HEADERS, figure_rows
+    from sessions.estimate import read_estimates
+    from workbench.text import clean
+
+    click.echo(f"run {found['run']}  {clean(found['dataset'])}  {found['state']}")
+    click.echo(
+        f"{found['steps_done']} of {found['steps']} steps, {found['epochs_done']} epochs, "
+        f"{found['trainable_parameters']:,} trainable parameters, {found['seconds']:.0f} s"
+    )
+    echo_table(FIGURE_HEADERS, figure_rows(read_estimates(found)))
+    click.echo(f"saved {clean(found['saved'])}")
+    report = found.get("report")
+    where = f" --dataset '{clean(report)}'" if report else " …"
+    base = f"--model {clean(found['model'])} --adapter {found['run']}"
+    use = f"wb run-eval {base if found['adapter'] else '--model ' + clean(found['saved'])}{where}"
+    click.echo(f"{'report it' if report else 'use it'}: {use}")
