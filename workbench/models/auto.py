@@ -15,6 +15,7 @@ from workbench.errors import ModelError
 from workbench.models.batch import Batch, ImageSpan
 from workbench.models.decoder import DecoderFamily, Sizes, Spans
 from workbench.models.families import LIMITS
+from workbench.models.pieces import Piece, Pieces
 from workbench.models.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -55,6 +56,19 @@ class AutoFamily(DecoderFamily):
     def spans(self, loaded: LoadedModel, inputs: Mapping[str, Any], sizes: Sizes) -> Spans:
         """None: geometry is left out."""
         return tuple(() for _ in sizes)
+
+    def pieces(self, loaded: LoadedModel, inputs: Mapping[str, Any], sizes: Sizes) -> Pieces:
+        """A picture for each image where the processor makes one, without places of tokens."""
+        pixels = inputs.get("pixel_values")
+        counts = [len(row) for row in sizes]
+        if pixels is None or pixels.ndim != 4 or len(pixels) != sum(counts):
+            return tuple(tuple(() for _ in row) for row in sizes)
+        high, wide = pixels.shape[-2:]
+        each = iter(pixels)
+        return tuple(
+            tuple((Piece(next(each), (0, 0), (), (0, 0, wide, high)),) for _ in row)
+            for row in sizes
+        )
 
     def layers(self, loaded: LoadedModel) -> dict[str, nn.Module]:
         """None: no heatmap can be drawn."""

@@ -16,6 +16,7 @@ import torch
 from workbench.models.batch import Batch, ImageSpan, extend_and_pad
 from workbench.models.chat import answer_ids, check_length, render_chat
 from workbench.models.loading import explained, load_processor, load_weights
+from workbench.models.pieces import Pieces, one_each
 from workbench.models.places import on_image, square
 from workbench.models.prompt import Prompt, adds_start, drop_start, images_of
 from workbench.models.spec import ModelSpec
@@ -145,6 +146,10 @@ class DecoderFamily:
     def spans(self, loaded: LoadedModel, inputs: Mapping[str, Any], sizes: Sizes) -> Spans:
         """For each row its images, given the (width, height) of each."""
         raise NotImplementedError
+
+    def pieces(self, loaded: LoadedModel, inputs: Mapping[str, Any], sizes: Sizes) -> Pieces:
+        """One picture for each image, (n, 3, H, W) in all; see `Family.pieces`."""
+        return one_each(inputs, self.spans(loaded, inputs, sizes))
 
     def layers(self, loaded: LoadedModel) -> dict[str, nn.Module]:
         """See `Family.layers`."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from workbench.models.base import LoadedModel
     from workbench.models.batch import Batch, ImageSpan
+    from workbench.models.pieces import Pieces
     from workbench.models.prompt import Prompt
 
 
@@ -89,6 +90,22 @@ class Family(Protocol):
 
     def image_tokens(self, batch: Batch, row: int) -> list[tuple[tuple[int, ...], tuple[int, int]]]:
         """For each image of a row the columns of its tokens and their grid (h, w)."""
+        ...
+
+    def pieces(
+        self, loaded: LoadedModel, inputs: Mapping[str, Any], sizes: Sequence[Sequence[Any]]
+    ) -> Pieces:
+        """What the vision tower is given of each image: the pictures behind `pixel_values`.
+
+        Args:
+            loaded: The model, or its skeleton.
+            inputs: Of one batch, as `encode` or a collator made them.
+            sizes: For each row the (width, height) of its images.
+
+        Returns:
+            For each row, for each image its pieces: the image itself, or its tiles joined and
+            then the whole of it; no piece where the layout of the pixels is not known.
+        """
         ...
 
     def to_grid(self, values: torch.Tensor, span: ImageSpan, kind: str) -> torch.Tensor:

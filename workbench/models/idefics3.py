@@ -17,6 +17,7 @@ from workbench.errors import ModelError
 from workbench.models.batch import ImageSpan
 from workbench.models.decoder import DecoderFamily, Sizes, Spans, image_columns, tower_layers
 from workbench.models.families import LIMITS
+from workbench.models.pieces import Piece, Pieces, join_pictures
 from workbench.models.places import join_tiles, on_image, square
 
 if TYPE_CHECKING:
@@ -46,6 +47,30 @@ class Idefics3(DecoderFamily):
                 patches = span.patches[1]
             spans.append(tuple(found))
         return tuple(spans)
+
+    def pieces(self, loaded: LoadedModel, inputs: Mapping[str, Any], sizes: Sizes) -> Pieces:
+        """The tiles joined, then the whole image in one; a small image has the whole one alone."""
+        pixels, at, rows = inputs.get("pixel_values"), 0, []
+        # A processor makes a blank row for a prompt without images, joined batches make none.
+        every = pixels is not None and len(pixels) == len(sizes)
+        for spans in self.spans(loaded, inputs, sizes):
+            found, used = [], 0
+            for span in spans:
+                assert pixels is not None  # (rows with images, tiles of a row, 3, H, W)
+                count = span.tiles[0] * span.tiles[1]
+                mosaic = join_pictures(pixels[at, used:], span.tiles)
+                box = (0, 0, mosaic.shape[2], mosaic.shape[1])
+                parts = [Piece(mosaic, span.grid, span.indices, box, span.tiles)]
+                used += count
+                if span.overview:
+                    side, small = math.isqrt(len(span.overview)), pixels[at, used]
+                    box = (0, 0, small.shape[2], small.shape[1])
+                    parts.append(Piece(small, (side, side), span.overview, box, whole=True))
+                    used += 1
+                found.append(tuple(parts))
+            at += every or bool(spans)
+            rows.append(tuple(found))
+        return tuple(rows)
 
     def layers(self, loaded: LoadedModel) -> dict[str, nn.Module]:
         """The patch embedding, the vision blocks, the connector, the language model's layers."""

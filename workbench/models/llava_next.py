@@ -17,6 +17,7 @@ from workbench.models.batch import ImageSpan
 from workbench.models.decoder import DecoderFamily, Sizes, Spans, image_columns
 from workbench.models.families import LIMITS
 from workbench.models.llava import llava_layers, settled, tile_side, without_class_tokens
+from workbench.models.pieces import Piece, Pieces, join_pictures
 from workbench.models.places import Box, crop_centre, join_tiles, on_image, resized_box, square
 from workbench.models.spec import ModelSpec
 
@@ -65,6 +66,37 @@ class LlavaNext(DecoderFamily):
                 columns, patches = columns[small + high * (wide + 1) :], patches + count
             spans.append(tuple(found))
         return tuple(spans)
+
+    def pieces(self, loaded: LoadedModel, inputs: Mapping[str, Any], sizes: Sizes) -> Pieces:
+        """The tiles joined, with tokens where the image lies; then the whole image in one tile."""
+        pixels, image, rows = inputs.get("pixel_values"), 0, []
+        side = tile_side(loaded)
+        for spans in self.spans(loaded, inputs, sizes):
+            found = []
+            for span in spans:
+                assert pixels is not None
+                tiles, image = pixels[image], image + 1
+                mosaic = join_pictures(tiles[1:], span.tiles)
+                cell = mosaic.shape[1] // span.patch_grid[0]
+                top, left = (
+                    (have - want) // 2 * cell
+                    for have, want in zip(span.patch_grid, span.grid, strict=True)
+                )
+                box = (left, top, left + span.grid[1] * cell, top + span.grid[0] * cell)
+                found.append(
+                    (
+                        Piece(mosaic, span.grid, span.indices, box, span.tiles),
+                        Piece(
+                            tiles[0],
+                            (side, side),
+                            span.overview,
+                            (0, 0, tiles.shape[-1], tiles.shape[-2]),
+                            whole=True,
+                        ),
+                    )
+                )
+            rows.append(tuple(found))
+        return tuple(rows)
 
     def layers(self, loaded: LoadedModel) -> dict[str, nn.Module]:
         """The patch embedding, the vision blocks that are used, the projector, the layers."""

@@ -34,11 +34,16 @@ def load_weights(cls: Any, spec: ModelSpec, path: Path, device: torch.device) ->
         cls: A model class or an auto class of transformers.
         spec: Quantisation, dtype, attention, and the devices by name (`Placement.words`).
         path: A folder that `find_model` checked.
-        device: Where prompts go in.
+        device: Where prompts go in; on the meta device no weights are read.
 
     Raises:
         ModelError: Keys or shapes do not fit, no memory, or a setting this machine lacks.
     """
+    if device.type == "meta":
+        from workbench.models.skeleton import without_weights
+
+        with explained(path):
+            return without_weights(cls, spec, path)
     dtype = pick_dtype(spec.dtype, device, path)
     kwargs: dict[str, Any] = {
         "dtype": dtype,

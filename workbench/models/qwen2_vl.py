@@ -17,6 +17,7 @@ from workbench.errors import ImageError, ModelError
 from workbench.models.batch import ImageSpan
 from workbench.models.decoder import DecoderFamily, Sizes, Spans
 from workbench.models.families import LIMITS
+from workbench.models.pieces import Piece, Pieces
 from workbench.models.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -96,6 +97,24 @@ class Qwen2VL(DecoderFamily):
                 used, image, patches = used + count, image + 1, patches + frames * high * wide
             spans.append(tuple(found))
         return tuple(spans)
+
+    def pieces(self, loaded: LoadedModel, inputs: Mapping[str, Any], sizes: Sizes) -> Pieces:
+        """Patches of (colours, frames, side, side) put together; an image's frames are alike."""
+        vision = loaded.base.config.vision_config
+        side = vision.patch_size
+        frames = loaded.processor.image_processor.temporal_patch_size
+        rows = []
+        for spans in self.spans(loaded, inputs, sizes):
+            found = []
+            for span in spans:
+                patches = inputs["pixel_values"][span.patches[0] : span.patches[1]]
+                cells = self.to_grid(patches, span, "patch")  # (h, w, 3 * frames * side * side)
+                cells = cells.reshape(*span.patch_grid, 3, frames, side, side)[:, :, :, 0]
+                high, wide = (n * side for n in span.patch_grid)
+                pixels = cells.permute(2, 0, 3, 1, 4).reshape(3, high, wide)
+                found.append((Piece(pixels, span.grid, span.indices, (0, 0, wide, high)),))
+            rows.append(tuple(found))
+        return tuple(rows)
 
     def layers(self, loaded: LoadedModel) -> dict[str, nn.Module]:
         """The patch embedding, the vision blocks, the merger, the language model's layers."""

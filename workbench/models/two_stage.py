@@ -8,6 +8,7 @@ drawn at the stages alone.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from workbench.errors import ModelError
 from workbench.models.batch import ImageSpan
 from workbench.models.decoder import DecoderFamily, Sizes, Spans, image_columns
 from workbench.models.families import LIMITS
+from workbench.models.pieces import Pieces
 from workbench.models.spec import ModelSpec
 from workbench.models.two_stage_config import MODEL_TYPE, stage_sides
 from workbench.models.two_stage_processor import seen_part
@@ -83,6 +85,16 @@ class TwoStage(DecoderFamily):
                 patches += last * last
             spans.append(tuple(found))
         return tuple(spans)
+
+    def pieces(self, loaded: LoadedModel, inputs: Mapping[str, Any], sizes: Sizes) -> Pieces:
+        """A square for each image; pooled tokens have no place in it."""
+        found = super().pieces(loaded, inputs, sizes)
+        if loaded.base.config.image_tokens != "pooled":
+            return found
+        return tuple(
+            tuple(tuple(replace(piece, grid=(0, 0)) for piece in image) for image in row)
+            for row in found
+        )
 
     def layers(self, loaded: LoadedModel) -> dict[str, nn.Module]:
         """The stem, the stages, and where places are kept the projector and Phi's layers."""
