@@ -34,7 +34,13 @@ _KNOBS = (
 @click.option("--random", is_flag=True, help="Draw --limit samples by --seed from all of them.")
 @click.option("--batch-size", default=0, help="Prompts at once; changes no answer.  [16]")
 @shot_options
-@click.option("--label-scores", is_flag=True, help="Each label's log-likelihood; AUROC of two.")
+@click.option(
+    "--answer",
+    type=click.Choice(["generate", "score", "both"]),
+    default="generate",
+    help="Read answers from text, take the label scored best, or do both.  [generate]",
+)
+@click.option("--label-scores", is_flag=True, help="The same as --answer both.")
 @click.option("--positive", default="", help="The label that AUROC counts as positive.")
 @knob_options()
 @click.option(
@@ -65,7 +71,7 @@ def command(ctx: click.Context, as_json: bool, detach: bool, resume: str, **flag
     \b
     Example:
       wb run-eval --dataset demo --split test --limit 100
-      wb run-eval --dataset demo --split test --shots 2 --label-scores --json
+      wb run-eval --dataset demo --split test --shots 2 --answer both --json
       wb run-eval --resume 01k2
     """
     if detach:
@@ -118,8 +124,12 @@ def _config(ctx: click.Context, resume: str, flags: dict[str, Any]) -> Any:
         return resumed_config(
             Run.open(resume), batch_size=flags["batch_size"], retry_failed=flags["retry_failed"]
         )
-    own = set(flags) - set(MODEL_FLAGS) - set(_KNOBS)
+    if flags["label_scores"] and "answer" in typed and flags["answer"] != "both":
+        raise UsageError(f"--label-scores is --answer both, not --answer {flags['answer']}")
+    answer = "both" if flags["label_scores"] else flags["answer"]
+    own = set(flags) - set(MODEL_FLAGS) - set(_KNOBS) - {"label_scores"}
     values: dict[str, Any] = {name: flags[name] for name in own} | {"seed": flags["seed"]}
+    values["answer"] = answer
     values["batch_size"] = flags["batch_size"] or 16
     values["prefix_cache"] = not values.pop("no_prefix_cache")
     # No alternatives of tokens are kept in a run, so none are worked out.

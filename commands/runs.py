@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,6 +26,7 @@ from commands.run_facts import (
     where,
     who,
 )
+from commands.runs_reliability import reliability
 
 if TYPE_CHECKING:
     from sessions.runs import Run
@@ -97,11 +98,14 @@ def list_(kind: str | None, dataset: str | None, limit: int, as_json: bool) -> N
 @command.command()
 @_run
 @click.option("--errors", is_flag=True, help="The samples that are wrong, unparsed or failed.")
-@click.option("--uids", is_flag=True, help="With --errors: their UIDs alone, for a pipe.")
-@click.option("--limit", default=0, help="With --errors: at most so many.")
+@click.option(
+    "--disagree", is_flag=True, help="The samples whose text and whose scores say two labels."
+)
+@click.option("--uids", is_flag=True, help="Their UIDs alone, for a pipe.  [of --errors]")
+@click.option("--limit", default=0, help="With --errors or --disagree: at most so many.")
 @_json
-def show(run: str, errors: bool, uids: bool, limit: int, as_json: bool) -> None:
-    """Show a run's figures, or its errors.
+def show(run: str, errors: bool, disagree: bool, uids: bool, limit: int, as_json: bool) -> None:
+    """Show a run's figures, its errors, or where its text and its scores disagree.
 
     \b
     Example:
@@ -111,8 +115,14 @@ def show(run: str, errors: bool, uids: bool, limit: int, as_json: bool) -> None:
     from sessions.runs import Run
 
     found = Run.open(run)
-    if errors or uids:
-        _show_errors(found, uids, limit, as_json)
+    if disagree:
+        from training.score_figures import disagrees
+
+        _show_lines([x for x in found.predictions() if disagrees(x)], uids, limit, as_json)
+    elif errors or uids:
+        from sessions.verdict import is_error
+
+        _show_lines([x for x in found.predictions() if is_error(x)], uids, limit, as_json)
     elif as_json:
         echo_json(document(found))
     else:
@@ -248,24 +258,26 @@ def _show(run: Run) -> None:
     if rows := label_rows(body.get("per_label")):
         click.echo("")
         echo_table(LABEL_HEADERS, rows)
+    if body.get("disagree"):
+        click.echo("")
+        _say("disagree", f"{body['disagree']} samples; wb runs show {run.id} --disagree")
 
 
-def _show_errors(run: Run, uids: bool, limit: int, as_json: bool) -> None:
-    from sessions.verdict import is_error, verdict
+def _show_lines(lines: Sequence[Mapping[str, Any]], uids: bool, limit: int, as_json: bool) -> None:
+    from sessions.verdict import verdict
 
-    wrong = [line for line in run.predictions() if is_error(line)]
-    wrong = wrong[:limit] if limit else wrong
+    some = lines[:limit] if limit else lines
     if as_json:
-        echo_json([{"uid": line["uid"], "what": verdict(line), **line} for line in wrong])
+        echo_json([{"uid": line["uid"], "what": verdict(line), **line} for line in some])
     elif uids:
-        for line in wrong:
+        for line in some:
             click.echo(line["uid"])
     else:
         rows = [
             (line["uid"], verdict(line), *target_and_label(line), error_or_text(line)[:200])
-            for line in wrong
+            for line in some
         ]
-        echo_table(("UID", "WHAT", "TARGET", "ANSWER", "TEXT"), rows, empty="no errors")
+        echo_table(("UID", "WHAT", "TARGET", "ANSWER", "TEXT"), rows, empty="no such samples")
 
 
 def _show_comparison(a: Run, b: Run, found: Comparison) -> None:
@@ -324,3 +336,6 @@ def _say(name: str, value: Any) -> None:
     from workbench.text import clean
 
     click.echo(f"{name:<9} {clean(value, newlines=False)}")
+
+
+command.add_command(reliability)

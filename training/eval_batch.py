@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
-from training.eval_lines import answer_line, failed_line
+from training.eval_lines import answer_line, failed_line, no_labels
 from workbench.sample import Answer, Sample
 
 if TYPE_CHECKING:
@@ -42,7 +42,13 @@ def ask_batch(evaluation: Evaluation, samples: Sequence[Sample]) -> list[dict[st
                 continue
             said = answer.label_scores
             scores = {label: said[word] for label, word in words} if said and words else None
-            lines[sample.uid] = answer_line(prompter, sample, answer, share_s=share, scores=scores)
+            by_score = evaluation.config.answer == "score"
+            if by_score and not scores:
+                lines[sample.uid] = failed_line(prompter, sample, no_labels(sample))
+                continue
+            lines[sample.uid] = answer_line(
+                prompter, sample, answer, share_s=share, scores=scores, by_score=by_score
+            )
     return [lines[sample.uid] for sample in samples]
 
 
@@ -59,7 +65,7 @@ def _answers(
         return generate(
             loaded,
             some,
-            evaluation.config.decoding,
+            evaluation.decoding,
             labels=list(words) or None,
             return_errors=True,
             prefixes=evaluation.prefixes,

@@ -11,12 +11,15 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Literal, get_args
 
 from workbench.engine.decoding import Decoding
 from workbench.errors import UsageError
 from workbench.models.spec import ModelSpec
 from workbench.prompts.shots import ShotWish
+
+AnswerBy = Literal["generate", "score", "both"]
+ANSWERS: tuple[AnswerBy, ...] = get_args(AnswerBy)
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,8 @@ class EvalConfig:
         shots_right_in: Draw from those alone that this run got right.
         spare_uids: Step in where an example is the query; set by a resume, not by a flag.
         seed: Of the draw of the shots and of `random`; the decoding has its own.
-        label_scores: Score each label's log-likelihood too.
+        answer: Where answers come from: the text that is generated, the label that is scored best
+            (nothing is generated), or both, the text being the answer.
         positive: The label that AUROC counts as positive; empty: it is told from its word.
         retry_failed: On a resume ask the failed samples again.
         threads: For torch on a CPU; 0 leaves it as it is.
@@ -61,7 +65,7 @@ class EvalConfig:
     shots_right_in: str = ""
     spare_uids: tuple[str, ...] = ()
     seed: int = 0
-    label_scores: bool = False
+    answer: AnswerBy = "generate"
     positive: str = ""
     retry_failed: bool = False
     threads: int = 0
@@ -84,9 +88,18 @@ class EvalConfig:
             right_in=self.shots_right_in,
         )
 
+    @property
+    def label_scores(self) -> bool:
+        """Whether each label's log-likelihood is worked out."""
+        return self.answer != "generate"
+
     def _checks(self) -> list[tuple[bool, str]]:
         return [
             (not self.dataset, "--dataset is missing"),
+            (
+                self.answer not in ANSWERS,
+                f"--answer wants {', '.join(ANSWERS[:-1])} or {ANSWERS[-1]}, got {self.answer!r}",
+            ),
             (self.random and not self.limit, "--random wants --limit: how many are drawn"),
             (self.limit < 0, f"--limit wants a whole number of at least 1, got {self.limit}"),
             (
@@ -100,7 +113,7 @@ class EvalConfig:
         """A flat dict: the model's settings beside the others, `decoding` as a dict."""
         own = {f.name: getattr(self, f.name) for f in fields(self)}
         own |= {"shot_uids": list(self.shot_uids), "spare_uids": list(self.spare_uids)}
-        own |= {"decoding": self.decoding.to_json()}
+        own |= {"decoding": self.decoding.to_json(), "label_scores": self.label_scores}
         del own["spec"]
         return own | self.spec.to_json()
 
@@ -112,6 +125,8 @@ class EvalConfig:
         kwargs = {k: v for k, v in values.items() if k in own}
         for name in ("shot_uids", "spare_uids"):
             kwargs[name] = tuple(kwargs.get(name) or ())
+        if "answer" not in values and values.get("label_scores"):
+            kwargs["answer"] = "both"  # as older runs said it
         if kwargs["shot_uids"]:
             kwargs["shots_from"] = ""  # older runs kept it beside the names
         return cls(
@@ -131,7 +146,7 @@ def run_key(
     split: str,
     revision: str,
     limit: int,
-    label_scores: bool,
+    answer: AnswerBy = "generate",
     drawn: int | None = None,
 ) -> str:
     """Hex sha256 of what the predictions depend on, less the bytes of the pictures.
@@ -145,7 +160,7 @@ def run_key(
         split: Its name, with the part that was asked for.
         revision: Of the data.
         limit: First so many samples, 0 for all.
-        label_scores: Whether labels are scored.
+        answer: Where answers come from.
         drawn: The seed by which `limit` samples were drawn, `None` for the first ones.
     """
     from workbench.prompts import parse as reading
@@ -160,8 +175,10 @@ def run_key(
         "shots": list(shots),
         "decoding": knobs,
         "data": {"dataset": dataset, "split": split, "revision": revision, "limit": limit},
-        "label_scores": label_scores,
+        "label_scores": answer != "generate",
     }
+    if answer == "score":
+        parts["answer"] = answer
     if drawn is not None:
         parts["data"]["drawn"] = drawn
     return _digest(parts)

@@ -13,6 +13,7 @@ from typing import Any
 from sessions.errors import WbError
 from training.consistency import group_of, set_of
 from training.metrics import is_correct
+from training.score_figures import best_label
 from workbench.data.image_ids import ImageIds
 from workbench.errors import DataError
 from workbench.prompts.fewshot import for_query
@@ -69,6 +70,7 @@ def answer_line(
     *,
     share_s: float,
     scores: Mapping[str, float] | None = None,
+    by_score: bool = False,
 ) -> dict[str, Any]:
     """The line of an answered sample.
 
@@ -78,7 +80,10 @@ def answer_line(
         answer: What was said.
         share_s: Its share of its batch's time, in seconds.
         scores: Label -> log-likelihood, where asked for.
+        by_score: The label scored best is the answer; nothing was generated.
     """
+    if by_score and scores:
+        return _scored_line(prompter, sample, answer, scores) | {"share_s": round(share_s, 5)}
     parsed = parse_answer(answer.text, prompter.words(sample))
     return {
         **_head(prompter, sample),
@@ -96,6 +101,27 @@ def answer_line(
     }
 
 
+def _scored_line(
+    prompter: Prompter, sample: Sample, answer: Answer, scores: Mapping[str, float]
+) -> dict[str, Any]:
+    """The line of a sample whose labels were scored; its text is the best one's word."""
+    label = best_label(scores)
+    return {
+        **_head(prompter, sample),
+        "answered_by": "score",
+        "text": prompter.scored_words(sample)[label],
+        "label": label,
+        "explanation": "",
+        "correct": is_correct(prompter.task, label, sample.label, _accepted(sample)),
+        "scores": dict(scores),
+        "error": None,
+        "tokens": 0,
+        "prompt_tokens": answer.prompt_tokens,
+        "finish_reason": "stop",
+        "latency_s": round(answer.timing.total_s, 4),
+    }
+
+
 def failed_line(prompter: Prompter, sample: Sample, error: WbError) -> dict[str, Any]:
     """The line of a sample that could not be asked: it is recorded, not lost."""
     return {
@@ -107,6 +133,11 @@ def failed_line(prompter: Prompter, sample: Sample, error: WbError) -> dict[str,
         "scores": None,
         "error": error.to_json()["error"],
     }
+
+
+def no_labels(sample: Sample) -> DataError:
+    """Why a sample without labels cannot be answered by scores."""
+    return DataError(f"{sample.uid} has no labels to score", kind="no_labels")
 
 
 def _head(prompter: Prompter, sample: Sample) -> dict[str, Any]:

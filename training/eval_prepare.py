@@ -20,6 +20,7 @@ from training.eval_config import EvalConfig, full_key, run_key
 from training.eval_lines import Prompter
 from training.progress import OnProgress, Reporter, telling_load
 from workbench.data.drawn import DrawnSource
+from workbench.engine.decoding import Decoding
 from workbench.engine.servers import check_named, remember
 from workbench.errors import UsageError
 from workbench.models.default_prompt import template_for_source
@@ -73,6 +74,12 @@ class Evaluation:
         return digest.hexdigest() if seen else ""
 
     @property
+    def decoding(self) -> Decoding:
+        """The knobs of each request: where labels are scored alone, one token and no more."""
+        alone = self.config.answer == "score"
+        return Decoding(max_new_tokens=1, top_logprobs=0) if alone else self.config.decoding
+
+    @property
     def shot_images(self) -> list[list[str]]:
         """The ids of each example's pictures."""
         return [self.prompter.images.of(shot) for shot in self.prompter.shots]
@@ -94,7 +101,7 @@ class Evaluation:
             split=self.source.split,
             revision=self.source.revision,
             limit=self.config.limit,
-            label_scores=self.config.label_scores,
+            answer=self.config.answer,
             drawn=self.config.seed if self.config.random else None,
         )
 
@@ -234,15 +241,27 @@ def _total(source: Source, limit: int) -> int:
 
 
 def _check(config: EvalConfig, source: Source, template: Template) -> None:
-    if config.label_scores and not source.labels and not template.labels:
+    if config.label_scores and not _has_labels(source, template):
         raise UsageError(
-            f"--label-scores wants a closed set of labels, which {source.dataset} has not",
+            f"--answer {config.answer} wants a closed set of labels, which {source.dataset} has "
+            "not",
             hint="leave it out, or choose a template that has label words",
         )
     if config.positive and source.labels and config.positive not in source.labels:
         raise UsageError(
             f"--positive {config.positive!r} is none of the labels {', '.join(source.labels)}"
         )
+
+
+def _has_labels(source: Source, template: Template) -> bool:
+    """Whether there is something to score: a closed set, or options of the samples' own."""
+    if source.task == "caption":
+        return False
+    return bool(source.labels or template.labels or _first(source).labels)
+
+
+def _first(source: Source) -> Sample:
+    return next(iter(source.iter()), Sample(f"{source.dataset}/{source.split}/"))
 
 
 def _shots(config: EvalConfig, source: Source) -> tuple[list[Sample], list[Sample]]:

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
-from training.eval_lines import answer_line, failed_line
+from training.eval_lines import answer_line, failed_line, no_labels
 from workbench.engine.protocol import absolute
 from workbench.engine.remote import RemoteEngine
 from workbench.engine.remote_wire import MAX_AT_ONCE
@@ -128,7 +128,7 @@ def _line(
         answer = remote.engine.answer(
             prompter.render(sample),
             remote.spec,
-            config.decoding,
+            evaluation.decoding,
             labels=list(words.values()) or None,
             cancelled=stopped,
         )
@@ -143,7 +143,10 @@ def _line(
         return None
     said = answer.label_scores
     scores = {label: said[word] for label, word in words.items()} if said and words else None
-    line = answer_line(prompter, sample, answer, share_s=0.0, scores=scores)
+    by_score = config.answer == "score"
+    if by_score and not scores:
+        return failed_line(prompter, sample, no_labels(sample))
+    line = answer_line(prompter, sample, answer, share_s=0.0, scores=scores, by_score=by_score)
     fingerprint = answer.server.get("fingerprint")
     return line | ({"fingerprint": fingerprint} if fingerprint else {})
 

@@ -14,6 +14,7 @@ Counting, said once and held everywhere:
   `consistency_answered` leaves failed ones out, as `accuracy_answered` does.
 - Captions have BLEU-4, ROUGE-L and the metrics of `training.text_figures` over the answered ones,
   and no accuracy.
+- Label scores give probabilities and their calibration: `training.score_figures`.
 - Explanations are scored where the data has some and the model gave some: over all answered
   samples (`explanation/cider`) and over those whose label was right (`explanation_right/cider`).
 - A figure of nothing has no value and says why; nothing is not zero.
@@ -31,12 +32,13 @@ from typing import Any
 import numpy as np
 
 from sessions.clusters import clusters_of
-from sessions.compare import accuracy, proportion
+from sessions.compare import accuracy
 from sessions.estimate import Estimate, undefined
 from sessions.verdict import is_right, is_truncated
 from training.consistency import consistency
+from training.score_figures import score_figures
 from training.text_figures import USUAL, TextWish, caption_figures, explanation_figures
-from workbench.scoring.statistics import auroc, bootstrap, mean, ratio
+from workbench.scoring.statistics import bootstrap, mean, ratio
 from workbench.scoring.vqa_text import exact_match, vqa_accuracy
 
 Line = Mapping[str, Any]
@@ -107,7 +109,9 @@ def compute_metrics(
         metrics, extra = _caption_metrics(answered) | caption_figures(answered, wish), {}
     else:
         metrics, extra = _label_metrics(lines, answered, task, labels)
-        metrics |= _score_metrics(answered, labels, positive)
+        scored, beside = score_figures(answered, labels, positive)
+        metrics |= scored
+        extra |= beside
         metrics |= explanation_figures(answered, wish)
     metrics |= _speed(answered)
     return {
@@ -244,30 +248,6 @@ def label_table(lines: Sequence[Line], labels: Sequence[str]) -> dict[str, dict[
             "f1": 2 * hit / (said + wanted) if said + wanted else None,
         }
     return out
-
-
-def _score_metrics(
-    lines: Sequence[Line], labels: Sequence[str], positive: str | None
-) -> dict[str, Estimate]:
-    scored = [line for line in lines if line.get("scores") and line.get("target") is not None]
-    if not scored:
-        return {}
-    right = [max(line["scores"], key=line["scores"].get) == line["target"] for line in scored]
-    clusters = clusters_of(scored)
-    out = {"accuracy_by_scores": proportion(right, clusters)}
-    names = list(labels) or sorted({label for line in scored for label in line["scores"]})
-    if len(names) == 2:
-        truth = positive if positive in names else positive_label(names)
-        other = next(name for name in names if name != truth)
-        margins = [line["scores"][truth] - line["scores"][other] for line in scored]
-        out["auroc"] = auroc(margins, [line["target"] == truth for line in scored], clusters)
-    return out
-
-
-def positive_label(labels: Sequence[str]) -> str:
-    """Which of two labels is the positive one: true, yes, 1, hateful …, else the second."""
-    known = ("true", "yes", "1", "hateful", "offensive", "positive")
-    return next((label for label in labels if label.casefold() in known), labels[-1])
 
 
 def _caption_metrics(answered: Sequence[Line]) -> dict[str, Estimate]:

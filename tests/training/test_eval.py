@@ -74,7 +74,7 @@ def awkward(tmp_path: Path) -> str:
 
 def test_a_run_has_a_line_for_each_sample_and_its_figures():
     seen = []
-    run = evaluate(config(label_scores=True), on_progress=seen.append)
+    run = evaluate(config(answer="both"), on_progress=seen.append)
     lines = run.predictions()
     assert [line["uid"] for line in sorted(lines, key=lambda x: x["uid"])] == [
         f"demo/test/{i:06d}" for i in range(10)
@@ -286,3 +286,26 @@ def test_sigterm_ends_it_cleanly_after_a_batch():
     assert run.state == "cancelled"
     assert run.metrics()["counts"]["total"] == 24
     assert 0 < run.metrics()["counts"]["done"] < 24
+
+
+def test_answers_by_score_are_the_labels_that_are_scored_best_and_nothing_is_generated():
+    both, alone = evaluate(config(answer="both")), evaluate(config(answer="score"))
+    assert both.key != alone.key
+    scores = {line["uid"]: line["scores"] for line in both.predictions()}
+    for line in alone.predictions():
+        assert line["scores"] == pytest.approx(scores[line["uid"]], abs=1e-4)
+        assert line["label"] == max(line["scores"], key=line["scores"].get)
+        assert (line["answered_by"], line["tokens"]) == ("score", 0)
+    by_scores = document(both)["metrics"]["accuracy_by_scores"]["value"]
+    assert document(alone)["metrics"]["accuracy"]["value"] == by_scores
+    assert {"ece", "brier"} <= set(document(alone)["metrics"])
+    assert document(both)["disagree"] == sum(
+        line["label"] != max(line["scores"], key=line["scores"].get) for line in both.predictions()
+    )
+
+
+def test_a_run_of_a_version_that_called_it_label_scores_is_resumed_as_both():
+    run = evaluate(config(answer="both", limit=2))
+    old = {k: v for k, v in run.config.items() if k != "answer"}
+    assert EvalConfig.from_json(old).answer == "both"
+    assert EvalConfig.from_json(old | {"label_scores": False}).answer == "generate"

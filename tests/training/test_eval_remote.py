@@ -114,7 +114,7 @@ def test_a_server_that_goes_away_ends_the_run_before_all_samples_are_failures(se
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({"label_scores": True}, "label scores"),
+        ({"answer": "both"}, "label scores"),
         ({"decoding": Decoding(num_beams=2)}, "num-beams"),
         ({"threads": 2}, "--threads"),
     ],

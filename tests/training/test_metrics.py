@@ -207,3 +207,20 @@ def test_a_caption_is_neither_right_nor_wrong():
     assert is_correct("caption", "a dog", "a dog", ()) is None
     assert is_correct("statement", None, "true", ()) is False
     assert is_correct("question", "a 2", "two", ()) is True
+
+
+def test_where_what_is_said_and_what_is_scored_disagree_is_counted():
+    said = [("true", "true", -1, -2), ("true", "true", -3, -2), ("false", None, -5, -1)]
+    lines = [
+        line(i, target, label, scores={"true": a, "false": b})
+        for i, (target, label, a, b) in enumerate(said)
+    ]
+    document = compute_metrics(lines, task="statement", labels=LABELS)
+    assert document["disagree"] == 2  # one says another label, one none at all
+    assert document["metrics"]["agreement"]["value"] == pytest.approx(1 / 3)
+    # Answers that are the best score cannot disagree with it.
+    by_score = [x | {"answered_by": "score"} for x in lines]
+    document = compute_metrics(by_score, task="statement", labels=LABELS)
+    assert "disagree" not in document and "accuracy_by_scores" not in document["metrics"]
+    assert {"ece", "ece_adaptive", "brier", "auroc"} <= set(document["metrics"])
+    assert sum(one["n"] for one in document["reliability"]) == 3

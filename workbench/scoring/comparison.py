@@ -29,15 +29,17 @@ BOOTSTRAP = "paired bootstrap"
 _SETTINGS = (
     *("dataset", "split", "dataset_revision", "images_digest", "limit", "random", "model"),
     *("adapter", "revision", "quantization", "dtype", "image_min_pixels", "image_max_pixels"),
-    *("template", "template_version", "template_digest", "shot_uids", "label_scores"),
+    *("template", "template_version", "template_digest", "shot_uids", "answer"),
 )
+# What a run of a version before the setting did.
+_BEFORE = {"answer": "generate"}
 _NAMES = {
     "dataset_revision": "data revision",
     "images_digest": "images",
     "template_version": "template version",
     "template_digest": "template wording",
     "shot_uids": "examples",
-    "label_scores": "label scores",
+    "answer": "answers by",
     "identity": "model identity",
 }
 
@@ -128,9 +130,10 @@ def compare_runs(
 def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Difference]:
     """The settings that two configs do not share; of the model's identity only if nothing told."""
     found = [
-        Difference(_NAMES.get(name, name), first.get(name), second.get(name))
+        Difference(_NAMES.get(name, name), a, b)
         for name in _SETTINGS
-        if _plain(first.get(name)) != _plain(second.get(name))
+        for a, b in [(_said(first, name), _said(second, name))]
+        if a != b
     ]
     knobs_a, knobs_b = (config.get("decoding") or {} for config in (first, second))
     found += [
@@ -146,9 +149,11 @@ def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Dif
     return found
 
 
-def _plain(value: Any) -> Any:
-    """Nothing said is nothing said, however a version wrote it."""
-    return value or None
+def _said(config: Mapping[str, Any], name: str) -> Any:
+    """A setting; nothing said is nothing said, however a version wrote it."""
+    if name == "answer" and name not in config and config.get("label_scores"):
+        return "both"
+    return config.get(name) or _BEFORE.get(name)
 
 
 def _task(config: Mapping[str, Any], lines: Sequence[Line]) -> str:

@@ -119,7 +119,7 @@ def test_an_evaluation_there_says_what_one_here_says(there):
 
     def lines(spec: ModelSpec, **more) -> dict[str, dict]:
         config = EvalConfig(
-            *("demo/test", ""), spec, knobs, limit=4, batch_size=2, label_scores=True, **more
+            *("demo/test", ""), spec, knobs, limit=4, batch_size=2, answer="both", **more
         )
         return {line["uid"]: line for line in evaluate(config).predictions()}
 
