@@ -36,7 +36,8 @@ def command() -> None:
     Example:
       wb config list
       wb config set images halfcell
-      wb config set keymap.prompt ctrl+p
+      wb config set keymap.explore.prompt ctrl+o
+      wb config keys
     """
 
 
@@ -68,6 +69,33 @@ def list_(as_json: bool) -> None:
         click.echo(f"ignored: {problem}", err=True)
     for variable in unknown_variables():
         click.echo(f"ignored: {variable} is no setting", err=True)
+
+
+@command.command()
+@_json
+def keys(as_json: bool) -> None:
+    """List the keys of the bench by the id that gives them another.
+
+    \b
+    Example:
+      wb config keys
+      wb config set keymap.explore.bookmark f6
+    """
+    from workbench.app.keymap import bound_keys
+    from workbench.config import load_settings
+
+    own = load_settings(strict=False).keymap
+    rows = [
+        (k.id, own.get(k.id, ",".join(k.keys)), k.does, k.id in own) for k in bound_keys().values()
+    ]
+    if as_json:
+        names = ("id", "keys", "does", "changed")
+        echo_json([dict(zip(names, row, strict=True)) for row in rows])
+    else:
+        echo_table(
+            ("ID", "KEYS", "DOES", ""),
+            [(name, pressed, does, "yours" if mine else "") for name, pressed, does, mine in rows],
+        )
 
 
 @command.command()
@@ -109,6 +137,11 @@ def set_(name: str, value: str) -> None:
 
     from workbench.config import set_setting, variable
 
+    if name.startswith("keymap."):
+        from workbench.app.keymap import check_binding
+        from workbench.config import load_settings
+
+        check_binding(name.partition(".")[2], value, load_settings(strict=False).keymap)
     set_setting(name, value)
     if os.environ.get(variable(name)):
         click.echo(f"note: {variable(name)} is set as well, and wins", err=True)
@@ -151,8 +184,14 @@ def check() -> None:
       wb config check
     """
     from workbench.config import load_settings
+    from workbench.errors import UsageError
 
-    load_settings()
+    keymap = load_settings().keymap
+    if keymap:
+        from workbench.app.keymap import bound_keys, problems_of
+
+        if problems := problems_of(keymap, bound_keys()):
+            raise UsageError("; ".join(problems), hint="see: wb config keys", kind="bad_setting")
     click.echo("all settings are sound", err=True)
 
 

@@ -22,11 +22,11 @@ def test_a_setting_is_written_read_and_taken_out(run_wb):
 
 
 def test_the_list_says_where_each_comes_from(run_wb, monkeypatch):
-    run_wb("config", "set", "keymap.prompt", "ctrl+p")
+    run_wb("config", "set", "keymap.explore.prompt", "ctrl+o")
     monkeypatch.setenv("WB_OPACITY", "0.2")
     listed = {entry["name"]: entry for entry in run_wb("config", "list", "--json").json}
     assert listed["opacity"] == {"name": "opacity", "value": 0.2, "source": "WB_OPACITY"}
-    assert listed["keymap.prompt"]["value"] == "ctrl+p"
+    assert listed["keymap.explore.prompt"]["value"] == "ctrl+o"
     assert listed["model"]["source"] == "default"
 
 
@@ -111,3 +111,52 @@ def test_what_low_rooms_read_in_the_environment_is_put_there(
 
 def test_the_path_is_printed(run_wb, tmp_path):
     assert run_wb("config", "path").out == f"{tmp_path / 'wb' / 'config.toml'}\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "keys", "words"),
+    [
+        ("keymap.prompt", "ctrl+o", "unknown binding keymap.prompt, did you mean"),
+        ("keymap.explore.promt", "ctrl+o", "did you mean keymap.explore.prompt?"),
+        ("keymap.explore.prompt", "ctrl+p", "is taken by the palette"),
+        ("keymap.explore.prompt", "b", "is taken by explore.bookmark"),
+        ("keymap.explore.prompt", "f9", "is taken by app.theme"),
+        ("keymap.list.next", "g", "is taken by explore.heat"),
+        ("keymap.explore.prompt", "f6,hyperspace", "'hyperspace' is no key"),
+    ],
+)
+def test_a_key_that_could_not_work_is_refused_with_its_reason(run_wb, name, keys, words):
+    done = run_wb("config", "set", name, keys)
+    assert done.code == 2
+    assert words in done.err and "wb config keys" in done.err
+    assert run_wb("config", "get", name).code != 0
+
+
+def test_every_key_is_listed_under_an_id_that_set_takes(run_wb):
+    listed = run_wb("config", "keys", "--json").json
+    assert {
+        "id": "explore.heat",
+        "keys": "g",
+        "does": "Grad-CAM of the token",
+        "changed": False,
+    } in (listed)
+    from workbench.app.keymap import bound_keys, problems_of
+
+    bound = bound_keys()
+    assert [entry["id"] for entry in listed] == list(bound)
+    defaults = {name: ",".join(key.keys) for name, key in bound.items()}
+    assert problems_of(defaults, bound) == [], "no two of the bench's own keys hide one another"
+
+
+def test_a_key_given_up_by_one_binding_is_free_for_another(run_wb):
+    assert run_wb("config", "set", "keymap.explore.bookmark", "f6").code == 0
+    assert run_wb("config", "set", "keymap.explore.prompt", "b").code == 0
+    assert run_wb("config", "check").code == 0
+
+
+def test_keys_in_an_edited_file_are_checked(run_wb, tmp_path):
+    file = tmp_path / "wb" / "config.toml"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text('[keymap]\n"explore.promt" = "f6"\n')
+    checked = run_wb("config", "check")
+    assert checked.code == 2 and "explore.promt" in checked.err

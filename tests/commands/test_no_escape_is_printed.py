@@ -95,9 +95,10 @@ LINES: dict[str, list[list[str]]] = {
     "models show": [["demo"], [EVIL]],
     "config check": [[]],
     "config get": [[EVIL], ["model"]],
+    "config keys": [[]],
     "config list": [[]],
     "config path": [[]],
-    "config set": [["model", EVIL], [EVIL, EVIL]],
+    "config set": [["model", EVIL], [EVIL, EVIL], ["keymap." + EVIL, EVIL]],
     "config unset": [["model"], [EVIL]],
     "completion": [["bash"], [EVIL]],
 }  # fmt: skip

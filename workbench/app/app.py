@@ -229,6 +229,18 @@ class WbApp(Services):
         """What is wrong with the settings, once there is a screen to say it on."""
         for problem in self.settings.problems:
             self.notify(problem, title="settings", severity="warning", markup=False, timeout=30)
+        if self.settings.keymap:
+            self.tasks.run("keymap", self._look_at_keymap)
+
+    def _look_at_keymap(self, token: Token) -> None:
+        from workbench.app.keymap import bound_keys, problems_of
+
+        for problem in problems_of(self.settings.keymap, bound_keys()):
+            self.call_soon(
+                lambda said=problem: self.notify(
+                    said, title="settings", severity="warning", markup=False, timeout=30
+                )
+            )
 
     def _remember_theme(self, theme: Any) -> None:
         self.state.theme = theme.name

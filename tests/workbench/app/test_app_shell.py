@@ -110,6 +110,12 @@ async def test_keys_can_be_remapped_by_the_settings():
         assert b.explore.bookmarks
 
 
+async def test_keys_that_mean_nothing_are_told_and_the_bench_opens():
+    home().joinpath("config.toml").write_text('[keymap]\n"explore.bokmark" = "f6"\n')
+    async with bench() as b:
+        await b.shows("explore.bokmark")
+
+
 async def test_a_wrong_setting_is_told_and_the_bench_opens():
     home().joinpath("config.toml").write_text('images = "crayon"\n')
     async with bench() as b:
