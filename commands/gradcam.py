@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from workbench.sample import Answer
 
 _KNOBS = (
-    *("method", "layer", "target", "contrast"),
+    *("method", "layer", "target", "contrast", "head"),
     *("steps", "baseline", "smooth", "window", "stride"),
 )
 
@@ -27,12 +27,13 @@ _KNOBS = (
 @click.argument("text", required=False)
 @click.option("--template", help="A prompt of the pool; without TEXT that of the sample's task.")
 @click.option("--answer", help="Explain this answer; otherwise the model is asked (greedily).")
+@click.option("--head", metavar="LABEL", help="Explain this class of the model's head, no token.")
 @click.option("--token", type=int, default=0, help="Which token of the answer, from 0.")
 @click.option("--all-tokens", is_flag=True, help="Every token of the answer.")
 @click.option("--method", help="elementwise, hirescam, gradcam, integrated, occlusion, ...")
 @click.option("--layer", help="patch.last, patch.embed, merged.last, token.layer0, a*b, a+b, ...")
 @click.option("--target", help="logit, logprob, logodds or margin.")
-@click.option("--contrast", help="The other answer of a margin; else the runner-up.")
+@click.option("--contrast", help="The other answer (or class) of a margin; else the runner-up.")
 @click.option("--steps", type=int, help="Points on the path of --method integrated.")
 @click.option("--baseline", help="The blank image: border, mean, blur, grey (occlusion: local).")
 @click.option("--smooth", type=int, help="Average so many noisy passes.")
@@ -66,6 +67,7 @@ def command(uid: str, text: str | None, as_json: bool, **flags: Any) -> None:
       wb gradcam demo_vqa/test/000003 "Is there a red circle?" --answer yes --contrast no
       wb gradcam demo/test/000012 --all-tokens --json
       wb gradcam demo/test/000012 --method occlusion --baseline border --window 16
+      wb gradcam demo/test/000012 --adapter RUN --head true
     """
     from workbench.errors import UsageError
 
@@ -73,6 +75,11 @@ def command(uid: str, text: str | None, as_json: bool, **flags: Any) -> None:
         _check_out(flags["out"])
     if not 0 <= flags["opacity"] <= 1:
         raise UsageError(f"--opacity wants a number from 0 to 1, got {flags['opacity']}")
+    if flags["head"] is not None and (flags["answer"] or flags["token"] or flags["all_tokens"]):
+        raise UsageError(
+            "--head explains a class, read off the prompt alone: no token of an answer",
+            hint="leave out --answer, --token and --all-tokens",
+        )
     question = _question(uid, text, flags)
     answer, prompt_id, reply = _explain(question, flags)
     replies = reply.get("tokens") or [reply]
@@ -145,6 +152,8 @@ def _explain(
     from workbench.sample import Answer
 
     answer = Answer(flags["answer"]) if flags["answer"] else None
+    if flags["head"] is not None:
+        answer = Answer("")  # none is asked for: the head reads the prompt
     prompt_id = None
     knobs = {name: flags[name] for name in _KNOBS}
     knobs["token"] = "all" if flags["all_tokens"] else flags["token"]
@@ -299,8 +308,7 @@ def _show(
     for note in dict.fromkeys(note for reply in replies for note in reply["notes"]):
         click.echo(note, err=True)
     first = replies[0]
+    what = f"head: {first['head']!r}" if "head" in first else f"answer: {answer.text!r}"
     versus = f" vs {first['contrast']!r}" if first["contrast"] else ""
     where = f" at {first['layer']}" if first["layer"] else ""
-    click.echo(
-        f"{first['method']}{where}, {first['target']}{versus}; answer: {answer.text!r}", err=True
-    )
+    click.echo(f"{first['method']}{where}, {first['target']}{versus}; {what}", err=True)

@@ -213,6 +213,10 @@ def _show(answer: Answer, record: PromptRecord, *, streamed: bool) -> None:
             f"read as {said}" + (f", label {clean(record.target)}" if record.target else "")
         )
     click.echo(" · ".join(facts), err=True)
+    if answer.head:
+        from workbench.models.head_config import head_words
+
+        click.echo(f"head: {clean(head_words(answer.head), newlines=False)}", err=True)
     best = sorted((answer.label_scores or {}).items(), key=lambda item: -item[1])
     for word, score in best:
         click.echo(f"{score:9.3f}  {clean(word, newlines=False)}", err=True)

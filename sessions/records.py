@@ -81,6 +81,8 @@ class PromptRecord(Record):
             "logprob", "top": [[text, logprob], ...]}`. Where asking failed in the middle of it:
             what had come by then, and `error` for the reason.
         label_scores: Total log-likelihood of each label, `None` where not asked for.
+        head: Probability of each class by the model's classification head, `None` where it has
+            none.
         label: The label that the answer was read as, `None` where unparsed or not a label task.
         target: The sample's own label, as it was then.
         timing: Seconds: `{"load_s", "first_token_s", "total_s"}`.
@@ -121,6 +123,7 @@ class PromptRecord(Record):
     finish_reason: str | None = None
     prompt_tokens: int = 0
     label_scores: Json | None = None
+    head: Json | None = None
     label: str | None = None
     target: str | None = None
     timing: Json = field(default_factory=dict)
@@ -164,6 +167,7 @@ class GradcamRecord(Record):
         messages, answer_text, token, token_text: What was explained; `token` counts from 0.
         method, layer, target, contrast: How; `target` and `contrast` are `None` where the token
             itself was.
+        head: The class of the model's head that was explained, `None` where a token was.
         images: Per image `{"grid": [h, w], "peak": [x, y], "size": [W, H], "heat": [[...]]}`,
             peak and size in pixels of the original image; `heat` may be left out.
         others: As in `PromptRecord`.
@@ -188,6 +192,7 @@ class GradcamRecord(Record):
     layer: str = ""
     target: str | None = None
     contrast: str | None = None
+    head: str | None = None
     images: tuple[Json, ...] = ()
     timing: Json = field(default_factory=dict)
     error: Json | None = None

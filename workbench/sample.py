@@ -145,6 +145,8 @@ class Answer:
     Attributes:
         finish_reason: `stop` (end of turn or a stop string), `length`, `cancelled`, `error`.
         prompt_tokens: Length of the prompt, image tokens included.
+        head: Probability of each class by the model's classification head, `None` where it has
+            none.
         counted: New tokens as a server elsewhere counted them, where it gave them in other pieces.
         server: What a server elsewhere said of itself: `model`, `fingerprint`, `kind`.
     """
@@ -155,6 +157,7 @@ class Answer:
     prompt_tokens: int = 0
     timing: Timing = Timing()
     label_scores: Mapping[str, float] | None = None
+    head: Mapping[str, float] | None = None
     counted: int | None = None
     server: Mapping[str, str] = field(default_factory=dict)
 

@@ -64,7 +64,12 @@ def row_of(loaded: LoadedModel, ids: Sequence[int], request: Request) -> Row:
 def score(
     loaded: LoadedModel, state: Prefill, requests: Sequence[Request], rows: Sequence[Row]
 ) -> None:
-    """Label scores for the rows that want them, those with the same words together."""
+    """What the head says of each row, and label scores for those that want them.
+
+    Rows with the same words are scored together.
+    """
+    for row, classes in zip(rows, state.classes or (), strict=state.classes is not None):
+        row.head = classes
     wanting: dict[tuple[str, ...], list[int]] = {}
     for index, request in enumerate(requests):
         if request.labels:

@@ -7,6 +7,7 @@ which branch: `workbench.engine.generation` gives those to `model.generate`.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import inspect
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ from workbench.engine.row import Row
 from workbench.engine.sampling import choose
 from workbench.models.base import LoadedModel
 from workbench.models.batch import Batch
+from workbench.models.head import states_of
 from workbench.sample import Token
 
 if TYPE_CHECKING:
@@ -35,12 +37,15 @@ class Prefill:
         cache: Keys and values, (B, heads, L, width) per layer.
         mask: (B, L) 1 where a token is real.
         positions: (B,) of the next token.
+        classes: Probabilities by label for each row, where the model has a classification head;
+            of a state just read alone.
     """
 
     logits: torch.Tensor
     cache: Any
     mask: torch.Tensor
     positions: torch.Tensor
+    classes: list[dict[str, float]] | None = None
 
 
 @torch.no_grad()
@@ -63,12 +68,17 @@ def prefill(loaded: LoadedModel, batch: Batch, after: Prefill | None = None) -> 
         }
     if "logits_to_keep" in inspect.signature(loaded.base.forward).parameters:
         kwargs["logits_to_keep"] = 1  # the other columns' logits would be B * L * V floats
-    out = loaded.model(**kwargs, use_cache=True)
+    head, classes = loaded.head, None
+    with states_of(loaded.base) if head is not None else contextlib.nullcontext([]) as seen:
+        out = loaded.model(**kwargs, use_cache=True)
+    if head is not None:
+        classes = head.named(head(seen[-1], batch.attention_mask))
     return Prefill(
         logits=out.logits[:, -1].float(),
         cache=out.past_key_values,
         mask=mask,
         positions=following,
+        classes=classes,
     )
 
 

@@ -323,6 +323,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         "prompt_tokens": answer.prompt_tokens,
         "timing": {f.name: getattr(answer.timing, f.name) for f in fields(Timing)},
         "label_scores": dict(answer.label_scores) if answer.label_scores is not None else None,
+        "head": dict(answer.head) if answer.head is not None else None,
     }
 
 
@@ -335,4 +336,5 @@ def read_answer(body: Mapping[str, Any], tokens: Sequence[Token]) -> Answer:
         prompt_tokens=body["prompt_tokens"],
         timing=Timing(**body["timing"]),
         label_scores=body["label_scores"],
+        head=body.get("head"),
     )

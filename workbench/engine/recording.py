@@ -125,6 +125,7 @@ def record_of(
             "finish_reason": answer.finish_reason,
             "prompt_tokens": answer.prompt_tokens,
             "label_scores": dict(answer.label_scores) if answer.label_scores else None,
+            "head": dict(answer.head) if answer.head else None,
             "timing": {
                 "load_s": answer.timing.load_s,
                 "first_token_s": answer.timing.first_token_s,

@@ -231,7 +231,7 @@ class Reader:
         timing = own.get("timing")
         load_s = float(timing.get("load_s") or 0.0) if isinstance(timing, Mapping) else 0.0
         counted = self.usage.get("completion_tokens")
-        scores = own.get("label_scores")
+        scores, head = own.get("label_scores"), own.get("head")
         return Answer(
             text=self.text,
             tokens=tuple(self.tokens),
@@ -239,6 +239,7 @@ class Reader:
             prompt_tokens=_whole(self.usage.get("prompt_tokens")) or 0,
             timing=Timing(load_s, max(0.0, first_s - started_s), now_s - started_s),
             label_scores={str(k): float(v) for k, v in scores.items()} if scores else None,
+            head={str(k): float(v) for k, v in head.items()} if head else None,
             counted=_whole(counted),
             server=dict(self.server),
         )

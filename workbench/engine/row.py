@@ -88,6 +88,7 @@ class Row:
         self.finish: str | None = None
         self.failure: WbError | None = None
         self.label_scores: Mapping[str, float] | None = None
+        self.head: Mapping[str, float] | None = None
         self.load_s = 0.0
         self.tokens: list[Token] = []
         self._cancelled = cancelled or (lambda: False)
@@ -177,4 +178,5 @@ class Row:
             prompt_tokens=len(self._prompt_ids),
             timing=Timing(self.load_s, self._first_s, self._last_s),
             label_scores=self.label_scores,
+            head=self.head,
         )

@@ -19,6 +19,7 @@ from workbench.errors import ModelError
 from workbench.explain.geometry import kind_of
 from workbench.explain.prepare import Prepared
 from workbench.explain.targets import Target
+from workbench.models.head import class_logits
 
 if TYPE_CHECKING:
     from workbench.models.base import LoadedModel
@@ -50,6 +51,15 @@ def next_token_logits(
 ) -> torch.Tensor:
     """(B, keep, V) logits after the last `keep` positions."""
     return loaded.model(**inputs, use_cache=False, logits_to_keep=keep).logits
+
+
+def logits_of(
+    loaded: LoadedModel, inputs: Mapping[str, Any], target: Target, keep: int = 1
+) -> torch.Tensor:
+    """What a target is a number of: (B, keep, V) of tokens, or (B, 1, C) of the head's classes."""
+    if target.head:
+        return class_logits(loaded, dict(inputs)).unsqueeze(1)
+    return next_token_logits(loaded, inputs, keep)
 
 
 @contextmanager
@@ -103,7 +113,7 @@ def capture(
         for name in layers:
             handle = modules[name].register_forward_hook(_holder(held, name, gradients))
             stack.callback(handle.remove)
-        logits = next_token_logits(loaded, inputs, keep=entered - first + 1)[0]
+        logits = logits_of(loaded, inputs, targets[0][1], keep=entered - first + 1)[0]
         settled = [target.settle(logits[token - first]) for token, target in targets]
         scores = [t(logits[token - first]) for (token, _), t in zip(targets, settled, strict=True)]
         grads = [_gradients(score, held, prepared, layers) for score in scores] if gradients else []

@@ -26,6 +26,7 @@ from workbench.explain.prepare import (
 from workbench.explain.result import Explanation, heat_maps
 from workbench.explain.settings import DEFAULT_LAYER, DEFAULT_METHOD, DEFAULT_TARGET, Settings
 from workbench.explain.targets import Target, contrast_token
+from workbench.models.head import wanted_head
 
 if TYPE_CHECKING:
     import torch
@@ -100,13 +101,18 @@ def explain_tokens(
     """Explain several tokens of an answer (all, where `tokens` is `None`) in shared passes.
 
     A language model looks back only, so that one pass over the longest prefix serves all.
-    Each token's maps are normalised over its images; see `explain` for the rest.
+    Each token's maps are normalised over its images; see `explain` for the rest. With a `head` in
+    the settings it is one class of the model's head that is explained, on the prompt alone.
     """
     settings = settings or Settings()
     start = time.monotonic()
-    ids = answer_tokens(loaded, answer_text, answer_ids)
-    chosen = [_index(token, ids) for token in (range(len(ids)) if tokens is None else tokens)]
-    targets = [(token, _target(loaded, ids, token, settings)) for token in chosen]
+    if settings.head is not None:
+        ids, answer_text = (), ""
+        targets = [(0, _class_target(loaded, settings.head, settings))]
+    else:
+        ids = answer_tokens(loaded, answer_text, answer_ids)
+        chosen = [_index(token, ids) for token in (range(len(ids)) if tokens is None else tokens)]
+        targets = [(token, _target(loaded, ids, token, settings)) for token in chosen]
     if settings.method == "occlusion":
         from workbench.explain.occlusion import occlude
 
@@ -161,13 +167,15 @@ def _by_gradient(
 
 def label(explanation: Explanation, loaded: LoadedModel, target: Target) -> Explanation:
     """Fill in the words: the token's text, the contrast's, and a note where nothing is hot."""
-    contrast = None if target.contrast_id is None else loaded.piece(target.contrast_id)
+    contrast = None if target.contrast_id is None else _word(loaded, target, target.contrast_id)
     notes = explanation.notes
     if not any(float(image.grid.max()) > 0 for image in explanation.images):
-        notes += ("nothing in the images speaks for this token at this layer",)
+        what = "class" if target.head else "token"
+        notes += (f"nothing in the images speaks for this {what} at this layer",)
     return replace(
         explanation,
-        token_text=loaded.piece(target.token_id),
+        token_text=_word(loaded, target, target.token_id),
+        head=target.head,
         target=target.kind,
         contrast=contrast,
         notes=notes,
@@ -204,14 +212,32 @@ def _index(token: int, ids: Sequence[int]) -> int:
     return token % len(ids)
 
 
+def _word(loaded: LoadedModel, target: Target, number: int) -> str:
+    """A token's text, or a class's label."""
+    return wanted_head(loaded).labels[number] if target.head else loaded.piece(number)
+
+
+def _class_target(loaded: LoadedModel, label: str, settings: Settings) -> Target:
+    head, other = wanted_head(loaded), settings.contrast
+    _check_contrast(settings)
+    if other == label:
+        raise UsageError(f"--contrast {other!r} is the class that is explained")
+    contrast = None if other is None else head.index(other)
+    return Target(settings.target, head.index(label), contrast, head=True)
+
+
+def _check_contrast(settings: Settings) -> None:
+    if settings.contrast is not None and settings.target != "margin":
+        raise UsageError(
+            f"--contrast goes with --target margin, not {settings.target}",
+            hint="leave one of them out",
+        )
+
+
 def _target(loaded: LoadedModel, ids: Sequence[int], token: int, settings: Settings) -> Target:
     contrast = None
+    _check_contrast(settings)
     if settings.contrast is not None:
-        if settings.target != "margin":
-            raise UsageError(
-                f"--contrast goes with --target margin, not {settings.target}",
-                hint="leave one of them out",
-            )
         from workbench.models.chat import text_ids
 
         contrast = contrast_token(ids, text_ids(loaded, settings.contrast), token)

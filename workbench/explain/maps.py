@@ -15,6 +15,7 @@ from workbench.explain.methods import cam, get_method
 from workbench.explain.prepare import Prepared
 from workbench.explain.settings import Settings
 from workbench.explain.targets import Target
+from workbench.models.head import wanted_head
 
 if TYPE_CHECKING:
     from workbench.models.base import LoadedModel
@@ -89,7 +90,9 @@ def raw_maps(
         cancelled: Asked between passes.
     """
     names, joint = layer_names(loaded, settings.layer)
-    refuse_unread(loaded, names, settings.method)
+    head = wanted_head(loaded) if settings.head is not None else None
+    if head is None or head.config.pooling == "last":
+        refuse_unread(loaded, names, settings.method)
     flat, whole = flat_maps(
         loaded, prepared, names, targets, settings, baseline=baseline, cancelled=cancelled
     )

@@ -48,6 +48,7 @@ def gradcam_record(
         layer=str(reply["layer"]),
         target=reply.get("target"),
         contrast=reply.get("contrast"),
+        head=reply.get("head"),
         images=tuple({k: v for k, v in i.items() if k != "heat"} for i in reply["images"]),
         timing={"total_s": reply.get("seconds", 0.0)},
     )

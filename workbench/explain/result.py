@@ -79,6 +79,8 @@ class Explanation:
         contrast: The other token of a margin, by its text.
         score: The target's value on the whole images.
         answer: The answer's text that was teacher-forced.
+        head: Whether a class of the model's head was explained; `token_text` and `contrast` are
+            then its labels.
         seconds: How long it took, the loading of the model not counted.
         notes: What the reader should know (nothing was positive, several tokens, ...).
     """
@@ -92,6 +94,7 @@ class Explanation:
     contrast: str | None = None
     score: float = 0.0
     answer: str = ""
+    head: bool = False
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
 
@@ -114,6 +117,7 @@ class Explanation:
             "contrast": self.contrast,
             "score": self.score,
             "answer": self.answer,
+            **({"head": self.token_text} if self.head else {}),
             "seconds": round(self.seconds, 4),
             "notes": list(self.notes),
             "hottest": {"image": image, "peak": list(peak)},
@@ -133,6 +137,7 @@ class Explanation:
             contrast=body.get("contrast"),
             score=float(body.get("score", 0.0)),
             answer=str(body.get("answer", "")),
+            head="head" in body,
             seconds=float(body.get("seconds", 0.0)),
             notes=tuple(body.get("notes", ())),
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from workbench.explain.capture import evaluating, next_token_logits
+from workbench.explain.capture import evaluating, logits_of
 from workbench.explain.maps import Stop, check
 from workbench.explain.prepare import encode, with_images
 from workbench.explain.targets import Target
@@ -61,7 +61,7 @@ class Scorer:
             conversations = [with_images(self._messages, pictures) for pictures in chunk]
             with evaluating(self._loaded.model), torch.no_grad():
                 inputs, _ = encode(self._loaded, conversations, self._prefix)
-                logits = next_token_logits(self._loaded, inputs)[:, -1]
+                logits = logits_of(self._loaded, inputs, self.target)[:, -1]
             self.target = self.target.settle(logits[0])
             scores.extend(self.target(logits).tolist())
         return np.asarray(scores)

@@ -27,6 +27,8 @@ class Settings:
         layer: A layer's name; `a+b` is the mean of two layers' maps, `a*b` their product.
         target: `logit`, `logprob`, `logodds` or `margin`.
         contrast: A margin's other answer, as text; `None` is the most probable other token.
+        head: Explain this class of the model's head in the place of a token; `contrast` is then
+            another class, and the target unsaid is the class's logit.
         steps: Points on the path of `integrated`.
         baseline: The blank image that `integrated` starts from, or `occlusion` fills with
             (there also `local`).
@@ -43,6 +45,7 @@ class Settings:
     layer: str = DEFAULT_LAYER
     target: str = DEFAULT_TARGET
     contrast: str | None = None
+    head: str | None = None
     steps: int = 16
     baseline: str = "blur"
     smooth: int = 0
@@ -80,7 +83,9 @@ class Settings:
                 hint=f"the knobs are {', '.join(sorted(known))}",
                 kind="bad_knob",
             )
-        return cls(**{name: value for name, value in knobs.items() if value is not None})
+        said: dict[str, Any] = {} if knobs.get("head") is None else {"target": "logit"}
+        said |= {name: value for name, value in knobs.items() if value is not None}
+        return cls(**said)
 
     def _check_types(self) -> None:
         for spec in fields(self):

@@ -1,14 +1,15 @@
-"""What is explained: one number of the model's next-token logits.
+"""What is explained: one number of the model's next-token logits, or of its head's.
 
 `logit` and `logprob` of the token, `logodds` (log p / (1 - p): the token against all others, with
 a gradient that does not die when the model is sure) and `margin` (its logit less that of one
-other token). All are taken in float32 from the logits of one position.
+other token). All are taken in float32 from the logits of one position. A classification head's
+logits are explained the same way, classes in the place of tokens.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -26,11 +27,13 @@ class Target:
         token_id: The token that is explained.
         contrast_id: The other token of a margin; `None` takes the most probable other token,
             which is settled once on the whole images by `settle`.
+        head: Both are classes of the model's head, not tokens.
     """
 
     kind: str
     token_id: int
     contrast_id: int | None = None
+    head: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in TARGETS:
@@ -44,7 +47,7 @@ class Target:
             return self
         others = logits.detach().float().clone()
         others[self.token_id] = -torch.inf
-        return Target(self.kind, self.token_id, int(others.argmax()))
+        return replace(self, contrast_id=int(others.argmax()))
 
     def __call__(self, logits: torch.Tensor) -> torch.Tensor:
         """The number: logits (..., V) to (...), float32, differentiable."""

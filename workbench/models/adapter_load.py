@@ -22,9 +22,12 @@ from workbench.errors import ModelError
 from workbench.models.adapter_config import read_config, refuse_over, rewrites
 from workbench.models.finite import refuse_nonfinite
 from workbench.models.fitting import refuse_misfit
+from workbench.models.head import Head, read_head
+from workbench.models.head_config import is_head_alone
 from workbench.models.identity import stamp
 from workbench.models.loading import explained
 
+HEAD_ALONE = "HEAD"  # the kind of what holds a classification head and changes no layer
 NAME = "wb"  # must not occur in PEFT's own prefixes (`lora_`, ...)
 # What PEFT leaves on the base; a base without an adapter has none of it.
 _MARKS = ("peft_config", "_hf_peft_config_loaded")
@@ -63,6 +66,7 @@ class LoadedAdapter:
         model: What to call while it is on.
         stamp: Of its files when they were read.
         memory_bytes: Of its own weights.
+        head: The classification head that was trained with it, or that it is alone.
         before_off: What has to be undone first: a merge.
     """
 
@@ -72,6 +76,7 @@ class LoadedAdapter:
     base: Any
     stamp: tuple = ()
     memory_bytes: int = 0
+    head: Head | None = None
     swaps: list[Swap] = field(default_factory=list, repr=False)
     overlays: list[Overlay] = field(default_factory=list, repr=False)
     marks: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -114,6 +119,7 @@ class LoadedAdapter:
     def weigh(self, others: set[int]) -> None:
         """Count its own weights, given the ids of the base's."""
         modules = [swap.injected for swap in self.swaps] or [self.model]
+        modules += [self.head] if self.head is not None else []
         own = {id(t): t for m in modules for t in (*m.parameters(), *m.buffers())}
         tensors = [t for key, t in own.items() if key not in others]
         tensors += [data for _, data in self.overlays]
@@ -132,13 +138,19 @@ def load_adapter(base: Any, path: Path, device: torch.device) -> LoadedAdapter:
         ModelError: A kind that is not supported, no fitting modules, keys or shapes that do not
             fit. The base is then as it was.
     """
+    head = read_head(path, base, device)
+    if head is not None and is_head_alone(path):
+        alone = LoadedAdapter(path, HEAD_ALONE, base, base, stamp(path), head=head)
+        alone.weigh({id(weight) for weight in (*base.parameters(), *base.buffers())})
+        return alone
     config = read_config(path, base)
     refuse_over(path, config, bool(getattr(base, "is_quantized", False)))
     if config.is_prompt_learning:
-        return _load_prefix(base, path, config, device)
+        return _load_prefix(base, path, config, device, head)
     children = _children(base)
     weights = dict(base.named_parameters())
-    adapter = LoadedAdapter(path, str(config.peft_type.value), None, base, stamp(path))
+    kind = str(config.peft_type.value)
+    adapter = LoadedAdapter(path, kind, None, base, stamp(path), head=head)
     try:
         with explained(path), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what it would warn of is checked below, and refused
@@ -308,7 +320,9 @@ def _refuse_rest(path: Path, config: Any, result: Any) -> None:
     _refuse(path, dict.fromkeys(missing, ()), dict.fromkeys(result.unexpected_keys))
 
 
-def _load_prefix(base: Any, path: Path, config: Any, device: torch.device) -> LoadedAdapter:
+def _load_prefix(
+    base: Any, path: Path, config: Any, device: torch.device, head: Head | None
+) -> LoadedAdapter:
     from workbench.models.prefix_tuning import load_prefix
 
     kind = str(config.peft_type.value)
@@ -320,7 +334,7 @@ def _load_prefix(base: Any, path: Path, config: Any, device: torch.device) -> Lo
         with explained(path), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model = load_prefix(base, path, config, device)
-        adapter = LoadedAdapter(path, kind, model, base, stamp(path))
+        adapter = LoadedAdapter(path, kind, model, base, stamp(path), head=head)
         adapter.weigh(set())
         return adapter
     raise ModelError(

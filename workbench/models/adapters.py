@@ -125,6 +125,7 @@ class Adapters:
                 "path": str(adapter.path),
                 "kind": adapter.kind,
                 "memory_bytes": adapter.memory_bytes,
+                "head": list(adapter.head.labels) if adapter.head is not None else [],
                 "active": adapter is self.active,
             }
             for adapter in self._kept.values()

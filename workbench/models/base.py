@@ -24,6 +24,7 @@ from workbench.models.spec import ModelSpec
 if TYPE_CHECKING:
     from workbench.models.adapters import Adapters
     from workbench.models.family import Family
+    from workbench.models.head import Head
     from workbench.models.load_progress import LoadProgress
 
 Progress = Callable[[str, float], None]
@@ -42,6 +43,7 @@ class LoadedModel:
         load_s: Seconds that loading took.
         fits: Rows times columns of the largest batch that is still tried, once one ran out of
             memory.
+        own_head: The classification head that lies in the model's own folder, or that trains.
     """
 
     spec: ModelSpec
@@ -54,6 +56,7 @@ class LoadedModel:
     identity: str = ""
     load_s: float = 0.0
     fits: int | None = None
+    own_head: Head | None = None
     _stamp: tuple = field(default=(), repr=False)
     _pieces: dict[int, str] = field(default_factory=dict, repr=False)
 
@@ -69,6 +72,15 @@ class LoadedModel:
         """What to call: the base, or the active adapter's wrapper around it."""
         active = self.adapters.active
         return self.base if active is None else active.model
+
+    @property
+    def head(self) -> Head | None:
+        """The classification head of the active adapter; without one the model's own.
+
+        A head goes with the weights that it was trained over: an adapter without a head has none.
+        """
+        active = self.adapters.active
+        return self.own_head if active is None else active.head
 
     @cached_property
     def tokenizer(self) -> Any:
@@ -169,6 +181,8 @@ class LoadedModel:
         held = sum(t.numel() * t.element_size() for t in tensors)
         # Layers that an adapter put into the base were counted with it.
         inside = active.memory_bytes if active is not None and active.swaps else 0
+        own = self.own_head.parameters() if self.own_head is not None else ()
+        held += sum(t.numel() * t.element_size() for t in own)
         return held - inside + self.adapters.memory_bytes()
 
 
@@ -228,6 +242,7 @@ def check_spec(spec: ModelSpec) -> tuple[Path, Family]:
 
 
 def _load_base(spec: ModelSpec, path: Path, family: Family, report: LoadProgress) -> LoadedModel:
+    from workbench.models.head import read_head
     from workbench.models.loading import context_length, quiet
     from workbench.models.placement import input_device, plan
 
@@ -249,6 +264,7 @@ def _load_base(spec: ModelSpec, path: Path, family: Family, report: LoadProgress
         context_length=context_length(model.config),
     )
     loaded._stamp = before
+    loaded.own_head = read_head(path, loaded.base, loaded.device)
     _ = loaded.adapters  # which notes what the weights are, before anything is laid over them
     return loaded
 

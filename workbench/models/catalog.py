@@ -15,6 +15,8 @@ from typing import Any
 
 from sessions.errors import WbError
 from workbench.models.families import FAMILIES, LIMITS
+from workbench.models.head_config import CONFIG as HEAD_CONFIG
+from workbench.models.head_config import has_head, is_head_alone, read_head_config
 from workbench.models.locate import (
     DEMO,
     check_weights,
@@ -61,12 +63,14 @@ class AdapterInfo:
         peft_type: `LORA`, ...
         base: The base model that it names.
         bytes: Size of its weights.
+        head: The classes of its classification head, empty where it has none.
     """
 
     name: str
     peft_type: str = ""
     base: str = ""
     bytes: int = 0
+    head: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """A plain dict, `name` first."""
@@ -106,7 +110,7 @@ def describe_anything(name: str) -> dict[str, Any]:
         UnknownName, ModelError: It is neither.
     """
     path = existing_path(name)
-    if path and (path / "adapter_config.json").is_file() and not (path / "config.json").is_file():
+    if path and _is_adapter(path):
         return describe_adapter(name).to_json()
     info = describe(name)
     config = read_config(Path(info.path))
@@ -149,8 +153,17 @@ def list_adapters() -> list[AdapterInfo]:
     """Adapters under the runs' folders, newest last."""
     from sessions.paths import runs_dir
 
-    configs = runs_dir(create=False).glob("**/adapter_config.json")
-    return [describe_adapter(str(path.parent)) for path in sorted(configs, key=_changed)]
+    found: dict[Path, float] = {}
+    for file in ("adapter_config.json", HEAD_CONFIG):
+        for path in runs_dir(create=False).glob(f"**/{file}"):
+            if _is_adapter(path.parent):
+                found.setdefault(path.parent, _changed(path))
+    return [describe_adapter(str(path)) for path in sorted(found, key=lambda path: found[path])]
+
+
+def _is_adapter(path: Path) -> bool:
+    own = (path / "adapter_config.json").is_file() or is_head_alone(path)
+    return own and not (path / "config.json").is_file()
 
 
 def describe_adapter(name: str) -> AdapterInfo:
@@ -159,11 +172,17 @@ def describe_adapter(name: str) -> AdapterInfo:
     config: dict[str, Any] = {}
     with contextlib.suppress(OSError, ValueError):
         config = json.loads((path / "adapter_config.json").read_text(encoding="utf-8"))
+    head = None
+    if has_head(path):
+        with contextlib.suppress(WbError):
+            head = read_head_config(path)
+    base = config.get("base_model_name_or_path") or (head.base if head else "")
     return AdapterInfo(
         name,
-        str(config.get("peft_type", "")),
-        str(config.get("base_model_name_or_path", "")),
+        "HEAD" if is_head_alone(path) else str(config.get("peft_type", "")),
+        str(base),
         _weight(path),
+        head.labels if head else (),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from sessions.errors import WbError
 from workbench.errors import ModelError, UnknownName
 from workbench.models.elsewhere import is_elsewhere, refuse_elsewhere
+from workbench.models.head_config import is_head_alone
 
 DEMO = "demo"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
@@ -173,7 +174,7 @@ def check_weights(path: Path, stem: str) -> list[Path]:
 
     Args:
         path: Folder of a model or an adapter.
-        stem: `model` or `adapter_model`.
+        stem: `model`, `adapter_model` or `head`.
 
     Raises:
         ModelError: A file is missing, or there are only pickles, which are never opened.
@@ -210,7 +211,7 @@ def check_weights(path: Path, stem: str) -> list[Path]:
 
 
 def find_adapter(name: str) -> Path:
-    """The folder of a PEFT adapter, its files checked.
+    """The folder of a PEFT adapter, or of a classification head alone, its files checked.
 
     Args:
         name: A folder that PEFT wrote, a run's folder, or the id of the run that trained it.
@@ -220,6 +221,9 @@ def find_adapter(name: str) -> Path:
         ModelError: No adapter lies there, or it is a pickle.
     """
     path = _adapter_folder(name)
+    if is_head_alone(path):
+        check_weights(path, "head")
+        return path
     if not (path / "adapter_config.json").is_file():
         raise ModelError(
             f"{path} is not an adapter: it has no adapter_config.json",
@@ -243,5 +247,5 @@ def _adapter_folder(name: str) -> Path:
                 hint="give a folder that PEFT wrote, or a run out of: wb models list --adapters",
             ) from error
     inner = path / "adapter"
-    has_own = (path / "adapter_config.json").is_file()
+    has_own = (path / "adapter_config.json").is_file() or is_head_alone(path)
     return (inner if inner.is_dir() and not has_own else path).resolve()

@@ -21,7 +21,10 @@ from typing import Any
 import torch
 
 from workbench.errors import ModelError
+from workbench.models.adapter_load import HEAD_ALONE
 from workbench.models.base import LoadedModel, load_model
+from workbench.models.head import write_head
+from workbench.models.head_config import CONFIG as HEAD_CONFIG
 from workbench.models.identity import is_of_model, model_identity
 from workbench.models.loading import quiet
 from workbench.models.locate import check_weights, find_model
@@ -96,13 +99,17 @@ def _still() -> Iterator[None]:
         yield
 
 
-def _mergeable(loaded: LoadedModel) -> Any:
+def _mergeable(loaded: LoadedModel, into_folder: bool = False) -> Any:
     active = loaded.adapters.active
     why = ""
     if active is None:
         why = "there is no adapter over the model"
     elif loaded.spec.quantization != "none":
         why = f"the weights are {loaded.spec.quantization}, and would round it to their grid"
+    elif active.kind == HEAD_ALONE and into_folder:
+        return active
+    elif active.kind == HEAD_ALONE:
+        why = "a classification head changes no weight of the model"
     elif not active.swaps:
         why = f"an adapter of the kind {active.kind} stands beside the weights, not in them"
     elif not hasattr(active.model, "merge_adapter"):
@@ -194,7 +201,7 @@ def _facts(loaded: LoadedModel, dtype: str) -> dict[str, Any]:
     from sessions.ids import now
     from sessions.version import wb_version
 
-    active = _mergeable(loaded)
+    active = _mergeable(loaded, into_folder=True)
     return {
         "v": 1,
         "made": now(),
@@ -205,15 +212,17 @@ def _facts(loaded: LoadedModel, dtype: str) -> dict[str, Any]:
         "base_identity": model_identity(loaded.path, None, "none", loaded.dtype),
         "adapter": str(active.path),
         "adapter_kind": active.kind,
+        "head": list(active.head.labels) if active.head is not None else [],
         "with_adapter_identity": loaded.identity,
     }
 
 
 def _write(loaded: LoadedModel, folder: Path) -> None:
     """Merge for good and save; what was tied and is no longer is said to be apart."""
-    active = _mergeable(loaded)
+    active = _mergeable(loaded, into_folder=True)
     with _still():
-        model = active.model.merge_and_unload(safe_merge=True)
+        whole = active.kind == HEAD_ALONE
+        model = active.model if whole else active.model.merge_and_unload(safe_merge=True)
     for name in active.marks:
         vars(model).pop(name, None)
     tied = getattr(model.config, "tie_word_embeddings", False)
@@ -223,6 +232,8 @@ def _write(loaded: LoadedModel, folder: Path) -> None:
             config.tie_word_embeddings = False
     with quiet():
         model.save_pretrained(str(folder), safe_serialization=True)
+    if active.head is not None:
+        write_head(active.head, folder)
     for file in folder.glob("*.safetensors"):  # which are written for their owner alone
         shutil.copymode(folder / "config.json", file)
 
@@ -232,6 +243,8 @@ def copy_rest(path: Path, folder: Path) -> None:
     weights = {file.name for file in check_weights(path, "model")}
     for file in sorted(path.iterdir()):
         skip = file.name in weights or file.name.endswith((".safetensors", ".index.json"))
+        # A head was trained over the weights before: it is not of the new ones.
+        skip = skip or file.name == HEAD_CONFIG
         if is_of_model(file) and not skip and not (folder / file.name).exists():
             shutil.copyfile(file, folder / file.name)
 

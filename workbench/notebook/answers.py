@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
+from workbench.models.head_config import head_words
 from workbench.notebook import html
 from workbench.notebook.pictures import images_row
 from workbench.notebook.samples import block_of_code
@@ -91,6 +92,8 @@ class Said(Shown, Answer):
             read = html.badge("unparsed") if record.label is None else html.badge(record.label)
             gold = f", label {html.badge(record.target)}" if record.target is not None else ""
             rows.append(("read as", f"{read}{gold} {html.verdict(self.right)}"))
+        if self.head:
+            rows.append(("head", html.esc(head_words(self.head))))
         if self.label_scores:
             rows.append(("label scores", scores_table(self.label_scores)))
         return rows

@@ -63,6 +63,7 @@ COLUMNS: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "occlusion": (("test_occlusion",), ""),
     "training batches": (("test_training_batches",), ""),
+    "classification head": (("test_classification_head",), ""),
 }
 
 

@@ -12,12 +12,15 @@ import torch
 
 from tests.workbench.models.family_cases import ANSWER, prompts, raw_inputs, relative
 from tests.workbench.models.make_adapters import build_prefix
-from tests.workbench.models.tiny import build_lora
+from tests.workbench.models.tiny import build_head, build_lora
 from workbench.engine.decoding import Decoding
 from workbench.engine.generation import Request, admit, generate, score_labels, stream
 from workbench.engine.live_batch import LiveBatch
+from workbench.engine.prefix import PrefixCache
 from workbench.errors import ModelError
 from workbench.models.base import LoadedModel, load_model
+from workbench.models.batch import IGNORED
+from workbench.models.head import Head, class_logits, states_of, why_blind
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, Token
 
@@ -177,6 +180,51 @@ def test_prefix_tuning(name: str, model: LoadedModel, tmp_path: Path) -> None:
         assert relative(alone[first - 1 : last], bare[row, start - 1 : stop]) > 1e-3
     model.set_adapter(None)
     assert torch.equal(model.model(**batch.inputs).logits, bare)
+
+
+def right_padded(inputs: dict) -> dict:
+    """The same rows with their padding on the other side."""
+    mask = inputs["attention_mask"]
+    spare = (mask == 0).sum(1).tolist()
+    out = dict(inputs)
+    for key, value in inputs.items():
+        if hasattr(value, "ndim") and value.shape[-2:] == mask.shape:
+            rows = [value[..., i, :].roll(-n, -1) for i, n in enumerate(spare)]
+            out[key] = torch.stack(rows, -2)
+    return out
+
+
+@pytest.mark.parametrize("pooling", ["last", "mean", "first"])
+def test_classification_head(name: str, model: LoadedModel, pooling: str, tmp_path: Path) -> None:
+    """Mixed lengths padded left or right as alone, before an answer as without, and generating."""
+    head = build_head(model, tmp_path, pooling=pooling)
+    if pooling == "first" and model.family.causal is not False:
+        assert "sees nothing but itself" in why_blind(model.family, pooling)
+        return
+    assert not why_blind(model.family, pooling)
+    bare = generate(model, prompts(name)[:1], Decoding(max_new_tokens=2))[0]
+    model.set_adapter(str(tmp_path))
+    alone = torch.cat([logits_of_classes(model, head, [c]) for c in prompts(name)])
+    assert relative(alone[:1], alone[1:2]) > 1e-3  # prompts differ
+    batch = model.family.encode(model, prompts(name))
+    assert len(set(batch.lengths)) > 1
+    assert relative(class_logits(model, batch.inputs), alone) < 1e-4
+    assert relative(class_logits(model, right_padded(batch.inputs)), alone) < 1e-4
+    taught = model.family.encode(model, prompts(name), answers=[ANSWER, "yes"] * 2 + ["no"])
+    prompt = taught.attention_mask * (taught.labels() == IGNORED)
+    with states_of(model.base) as seen:
+        model.model(**taught.inputs)
+    assert relative(head(seen[-1], prompt), alone) < 1e-4
+    found = generate(model, prompts(name), Decoding(max_new_tokens=2), prefixes=PrefixCache())
+    expected = head.named(alone)
+    for answer, classes in zip(found, expected, strict=True):
+        assert answer.head == pytest.approx(classes, abs=1e-5)
+    assert bare.head is None and found[0].text == bare.text
+
+
+def logits_of_classes(model: LoadedModel, head: Head, conversations: list) -> torch.Tensor:
+    assert model.head is not None and model.head.labels == head.labels
+    return class_logits(model, model.family.encode(model, conversations).inputs)
 
 
 def smaller(folder: Path, name: str, model: LoadedModel, quantization: str) -> None:

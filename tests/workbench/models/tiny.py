@@ -161,3 +161,14 @@ def build_lora(loaded, folder: Path, seed: int = 1, targets=("q_proj", "v_proj")
     if hasattr(loaded.base, "peft_config"):
         del loaded.base.peft_config
     return folder
+
+
+def build_head(loaded, folder: Path, *, labels=("true", "false", "maybe"), seed: int = 2, **knobs):
+    """A head with weights that matter, saved into a folder that is there; returns it."""
+    from workbench.models.head import Head, width_of, write_head
+    from workbench.models.head_config import HeadConfig
+
+    torch.manual_seed(seed)
+    head = Head(HeadConfig(tuple(labels), width_of(loaded.base), **knobs)).eval()
+    write_head(head, folder)
+    return head

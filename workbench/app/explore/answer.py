@@ -62,6 +62,7 @@ class AnswerPanel(Vertical):
     AnswerPanel #answer-scroll {{ height: auto; max-height: 1fr; scrollbar-size-vertical: 1; }}
     AnswerPanel TokenText {{ height: auto; }}
     AnswerPanel #alternatives {{ height: auto; max-height: {_FOOT_LINES}; color: $text-muted; }}
+    AnswerPanel #head {{ height: auto; max-height: {_FOOT_LINES}; }}
     AnswerPanel #verdict {{ height: auto; max-height: {_FOOT_LINES}; }}
     """
 
@@ -91,10 +92,11 @@ class AnswerPanel(Vertical):
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        """Verdict, text, alternatives."""
+        """Text, alternatives, what the head says, verdict."""
         with VerticalScroll(id="answer-scroll", can_focus=False):
             yield TokenText("", id="answer-text")
         yield SteadyText("", id="alternatives")
+        yield SteadyText("", id="head")
         yield SteadyText("", id="verdict")
 
     # -- content ---------------------------------------------------------------------------
@@ -205,6 +207,7 @@ class AnswerPanel(Vertical):
         token = self.tokens[self.cursor] if 0 <= self.cursor < len(self.tokens) else None
         self._put("#answer-text", text)
         self._put("#alternatives", alternatives(token))
+        self._put("#head", head_line(self.answer))
 
     def _put(self, name: str, text: Text) -> None:
         """Show a text; an empty one takes no line."""
@@ -222,7 +225,8 @@ class AnswerPanel(Vertical):
         size = self.content_size
         if not size.height:
             return
-        feet = [self.query_one(name, SteadyText) for name in ("#alternatives", "#verdict")]
+        names = ("#alternatives", "#head", "#verdict")
+        feet = [self.query_one(name, SteadyText) for name in names]
         below = sum(
             min(_FOOT_LINES, foot.get_content_height(size, size, size.width))
             for foot in feet
@@ -271,6 +275,17 @@ def alternatives(token: Token | None) -> Text:
     for text, logprob in token.top:
         if text != token.text:
             line.append(f"   {_bare(text)} {probability(logprob)}")
+    return line
+
+
+def head_line(answer: Answer | None) -> Text:
+    """What the model's classification head says, where it has one: `head  true 0.93 · …`."""
+    if answer is None or not answer.head:
+        return Text("")
+    from workbench.models.head_config import head_words
+
+    line = Text("head  ", "dim")
+    line.append(clean(head_words(answer.head), newlines=False))
     return line
 
 

@@ -55,6 +55,7 @@ def answer_of(record: Any) -> Answer:
         finish_reason=record.finish_reason or "stop",
         prompt_tokens=record.prompt_tokens,
         timing=Timing(**timing),
+        head={str(k): float(v) for k, v in record.head.items()} if record.head else None,
     )
 
 
