@@ -8,7 +8,11 @@ import click
 
 
 @click.command()
-@click.option("--vision", required=True, help="A ResNet: a folder or a hub id.")
+@click.option(
+    "--vision",
+    required=True,
+    help="A ResNet: a folder, a hub id, or the run of a contrastive training.",
+)
 @click.option("--language", required=True, help="A Phi: a folder or a hub id.")
 @click.option("--out", required=True, type=click.Path(), help="The new folder.")
 @click.option(
@@ -28,10 +32,9 @@ import click
 @click.option(
     "--image-fit",
     type=click.Choice(["stretch", "crop", "pad"]),
-    default="stretch",
-    show_default=True,
+    default=None,
     help="How an oblong image becomes a square: all of it out of shape, its middle, or all of "
-    "it with margins.",
+    "it with margins. Default: as the encoder was trained, else stretch.",
 )
 @click.option("--image-size", type=click.IntRange(1), help="Side in pixels; default the ResNet's.")
 @click.option(
@@ -55,6 +58,7 @@ def compose(out: str, as_json: bool, **knobs: Any) -> None:
     Example:
       wb models compose --vision microsoft/resnet-50 --language microsoft/phi-2 --out my-model
       wb models compose --vision ./resnet --language ./phi --out m --image-tokens pooled
+      wb models compose --vision 01k2 --language microsoft/phi-2 --out my-model
     """
     from pathlib import Path
 
@@ -65,6 +69,7 @@ def compose(out: str, as_json: bool, **knobs: Any) -> None:
     def say(stage: str, share: float) -> None:
         click.echo(f"{stage} ({share:.0%})", err=True)
 
+    knobs["image_fit"] = knobs["image_fit"] or ""
     made = compose(Recipe(**knobs), Path(out), None if as_json else say)
     if as_json:
         echo_json(made)

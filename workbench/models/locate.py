@@ -18,6 +18,7 @@ from workbench.models.elsewhere import is_elsewhere, refuse_elsewhere
 from workbench.models.head_config import is_head_alone
 
 DEMO = "demo"
+ENCODER = "encoder"  # what a contrastive training leaves in its run's folder
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 # What a model needs of a hub repository; weights in pickle form are never fetched.
 _HUB_FILES = ["*.json", "*.safetensors", "*.jinja", "*.txt", "*.model"]
@@ -233,7 +234,38 @@ def find_adapter(name: str) -> Path:
     return path
 
 
+def find_encoder(name: str, revision: str | None = None) -> Path:
+    """The folder of an image encoder: as `find_model`, or what a contrastive training left.
+
+    Args:
+        name: A folder, a hub id, or the id of the run that trained it.
+        revision: Of a hub id.
+
+    Raises:
+        UnknownName, ModelError: As `find_model`.
+    """
+    try:
+        path = _of_run(name, ENCODER)
+    except UnknownName:
+        return find_model(name, revision)
+    read_config(path)
+    check_weights(path, "model")
+    return path
+
+
 def _adapter_folder(name: str) -> Path:
+    try:
+        path = _of_run(name, "adapter")
+    except UnknownName:
+        raise UnknownName(
+            f"there is no adapter {name!r}: neither a folder nor a run",
+            hint="give a folder that PEFT wrote, or a run out of: wb models list --adapters",
+        ) from None
+    return path
+
+
+def _of_run(name: str, inner: str) -> Path:
+    """A folder as it is, or what a run holds under `inner`. Raises `UnknownName`."""
     path = existing_path(name)
     if path is None or not path.is_dir():
         from sessions.errors import NoSuchRecord
@@ -242,10 +274,7 @@ def _adapter_folder(name: str) -> Path:
         try:
             path = Run.open(name).path
         except NoSuchRecord as error:
-            raise UnknownName(
-                f"there is no adapter {name!r}: neither a folder nor a run",
-                hint="give a folder that PEFT wrote, or a run out of: wb models list --adapters",
-            ) from error
-    inner = path / "adapter"
-    has_own = (path / "adapter_config.json").is_file() or is_head_alone(path)
-    return (inner if inner.is_dir() and not has_own else path).resolve()
+            raise UnknownName(f"there is neither a folder nor a run {name!r}") from error
+    own = ("adapter_config.json", "model.safetensors")
+    has_own = any((path / name).is_file() for name in own) or is_head_alone(path)
+    return (path / inner if (path / inner).is_dir() and not has_own else path).resolve()

@@ -16,10 +16,12 @@ from typing import Any
 import torch
 
 from workbench.errors import ModelError, UsageError
+from workbench.models.aligned_model import ALIGNED, load_aligned
 from workbench.models.loading import explained, load_weights, quiet
-from workbench.models.locate import existing_path, find_model, read_config
+from workbench.models.locate import existing_path, find_encoder, find_model, read_config
 from workbench.models.memory import table, weights_bytes
 from workbench.models.new_folder import check_room, disk_explained, fresh_folder, refuse_existing
+from workbench.models.resnets import load_resnet
 from workbench.models.spec import ModelSpec
 from workbench.models.two_stage_config import IMAGE_TOKENS, TwoStageConfig
 from workbench.models.two_stage_model import TwoStageModel
@@ -40,11 +42,13 @@ class Recipe:
     """What is composed, and how.
 
     Attributes:
-        vision: A folder or hub id of a ResNet.
+        vision: A folder or hub id of a ResNet, or the run or folder of a contrastive training,
+            whose whole image encoder is taken.
         language: A folder or hub id of a Phi.
         image_tokens: `grid` or `pooled`; see `TwoStageConfig`.
         pooled_tokens: Tokens of an image where it is pooled.
-        image_fit: `stretch`, `crop` or `pad`; see `workbench.models.two_stage_processor`.
+        image_fit: `stretch`, `crop` or `pad`; see `workbench.models.two_stage_processor`. Empty:
+            as the encoder was trained, else `stretch`.
         image_size: Side in pixels of what the ResNet sees; `None` is its own.
         dtype: The language model is kept in it; `auto` is its own. The rest is kept in fp32.
         seed: Of the weights between the two.
@@ -55,7 +59,7 @@ class Recipe:
     language: str
     image_tokens: str = "grid"
     pooled_tokens: int = 8
-    image_fit: str = "stretch"
+    image_fit: str = ""
     image_size: int | None = None
     dtype: str = "auto"
     seed: int = 0
@@ -65,7 +69,7 @@ class Recipe:
     def __post_init__(self) -> None:
         for flag, value, allowed in (
             ("--image-tokens", self.image_tokens, IMAGE_TOKENS),
-            ("--image-fit", self.image_fit, IMAGE_FITS),
+            ("--image-fit", self.image_fit or IMAGE_FITS[0], IMAGE_FITS),
         ):
             if value not in allowed:
                 raise UsageError(f"{flag} wants one of {', '.join(allowed)}; got {value!r}")
@@ -97,8 +101,10 @@ def compose(recipe: Recipe, out: Path, on_progress: Progress | None = None) -> d
     out = out.expanduser().absolute()
     refuse_existing(out)
     report("find", 0.0)
-    vision = _part(recipe.vision, recipe.vision_revision, "resnet", "--vision")
-    language = _part(recipe.language, recipe.language_revision, "phi", "--language")
+    vision = find_encoder(recipe.vision, recipe.vision_revision)
+    _check_type(recipe.vision, vision, ("resnet", ALIGNED), "--vision")
+    language = find_model(recipe.language, recipe.language_revision)
+    _check_type(recipe.language, language, ("phi",), "--language")
     dtype = _dtype(recipe, language)
     check_room(weights_bytes(vision, dtype="fp32") + weights_bytes(language, dtype=dtype), out)
     with quiet():
@@ -113,6 +119,7 @@ def compose(recipe: Recipe, out: Path, on_progress: Progress | None = None) -> d
         "path": str(out),
         **asdict(recipe),
         "dtype": dtype,
+        "image_fit": recipe.image_fit or _fit_of(vision),
         "image_size": model.config.image_size,
         "tokens_per_image": model.config.image_seq_length,
         "parameters": {p: sum(x.numel() for x in getattr(model, p).parameters()) for p in parts},
@@ -120,17 +127,16 @@ def compose(recipe: Recipe, out: Path, on_progress: Progress | None = None) -> d
     }
 
 
-def _part(name: str, revision: str | None, wanted: str, flag: str) -> Path:
-    path = find_model(name, revision)
+def _check_type(name: str, path: Path, wanted: tuple[str, ...], flag: str) -> None:
     found = read_config(path)["model_type"]
-    if found != wanted:
+    if found not in wanted:
         examples = {"resnet": "microsoft/resnet-50", "phi": "microsoft/phi-2"}
         raise ModelError(
-            f"{flag} {name} is of model_type {found!r}; a two-stage model wants {wanted!r}",
-            hint=f"give a folder or an id such as {examples[wanted]}",
+            f"{flag} {name} is of model_type {found!r}; a two-stage model wants "
+            f"{' or '.join(map(repr, wanted))}",
+            hint=f"give a folder or an id such as {examples[wanted[0]]}",
             kind="wrong_architecture",
         )
-    return path
 
 
 def _dtype(recipe: Recipe, language: Path) -> str:
@@ -143,19 +149,17 @@ def _dtype(recipe: Recipe, language: Path) -> str:
 def _assemble(
     recipe: Recipe, vision: Path, language: Path, dtype: str, report: Progress
 ) -> tuple[Any, Any]:
-    from transformers import AutoImageProcessor, AutoTokenizer, PhiForCausalLM
+    from transformers import AutoTokenizer, PhiForCausalLM
 
     cpu, local = torch.device("cpu"), {"local_files_only": True, "trust_remote_code": False}
-    with explained(vision):
-        own = AutoImageProcessor.from_pretrained(vision, **local)
     with explained(language):
         words = AutoTokenizer.from_pretrained(language, **local)
     report("language", 0.1)
     spec = ModelSpec(recipe.language, dtype=dtype, device="cpu")
     phi: Any = load_weights(PhiForCausalLM, spec, language, cpu)
     report("vision", 0.5)
-    resnet = _resnet(recipe, vision)
-    images, side = fit_images(own, recipe.image_fit, recipe.image_size)
+    aligned, resnet, own = _vision(recipe, vision)
+    images, side = fit_images(own, recipe.image_fit or _fit_of(vision), recipe.image_size)
     _check_size(side, resnet.config)
     token = add_image_token(words, phi)
     _forget_the_rest(recipe, resnet, phi, words)
@@ -165,11 +169,14 @@ def _assemble(
         image_tokens=recipe.image_tokens,
         pooled_tokens=recipe.pooled_tokens,
         image_size=side,
+        shared_size=aligned.config.shared_size if aligned else None,
         image_token_id=token,
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         model = TwoStageModel(config, resnet, phi)
+        if aligned:
+            model.image_encoder.load_state_dict(aligned.image_encoder.state_dict())
         settle(model)
     model.generation_config = phi.generation_config
     model.generation_config.update(eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id)
@@ -190,16 +197,17 @@ def _forget_the_rest(recipe: Recipe, resnet: Any, phi: Any, words: Any) -> None:
         words.init_kwargs.pop(word, None)
 
 
-def _resnet(recipe: Recipe, path: Path) -> Any:
-    """The ResNet without the head that a classifier has."""
-    from transformers import ResNetForImageClassification, ResNetModel
+def _vision(recipe: Recipe, path: Path) -> tuple[Any, Any, Any]:
+    """The aligned model or `None`, the ResNet, and the image processor of a folder."""
+    if read_config(path)["model_type"] == ALIGNED:
+        aligned, own = load_aligned(path)
+        return aligned, aligned.image_encoder.resnet, own
+    resnet, own = load_resnet(str(path))
+    return None, resnet, own
 
-    spec = ModelSpec(recipe.vision, dtype="fp32", device="cpu", attention="eager")
-    named = read_config(path).get("architectures") or ()
-    if "ResNetForImageClassification" not in named:
-        return load_weights(ResNetModel, spec, path, torch.device("cpu"))
-    whole: Any = load_weights(ResNetForImageClassification, spec, path, torch.device("cpu"))
-    return whole.resnet
+
+def _fit_of(vision: Path) -> str:
+    return str(read_config(vision).get("image_fit") or IMAGE_FITS[0])
 
 
 def _check_size(side: int, vision: Any) -> None:

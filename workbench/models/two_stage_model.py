@@ -25,6 +25,7 @@ from transformers import (
 )
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
+from workbench.models.text_features import mean_states, unit
 from workbench.models.two_stage_config import MODEL_TYPE, TwoStageConfig
 
 # What SigLIP begins with (Zhai et al. 2023, section 3): most pairs of a batch are negative.
@@ -45,7 +46,8 @@ class ImageEncoder(nn.Module):
             under a base that is thought to be frozen.
     """
 
-    def __init__(self, config: TwoStageConfig, resnet: ResNetModel | None = None) -> None:
+    def __init__(self, config: Any, resnet: ResNetModel | None = None) -> None:
+        """By `vision_config` and `shared_size` of a config; the ResNet is used where given."""
         super().__init__()
         self.resnet = resnet or ResNetModel(config.vision_config)
         channels = cast(Any, config.vision_config.hidden_sizes)[-1]
@@ -60,8 +62,8 @@ class ImageEncoder(nn.Module):
         return self.align(features.flatten(2).transpose(1, 2))  # (N, C, h, w) -> (N, hw, shared)
 
     def embed(self, pixel_values: Tensor) -> Tensor:
-        """(N, shared) unit vectors, one for each image."""
-        return nn.functional.normalize(self(pixel_values).mean(1), dim=-1)
+        """(N, shared) unit vectors, one for each image; float32 at least."""
+        return unit(self(pixel_values).mean(1))
 
     def pair_logits(self, images: Tensor, texts: Tensor) -> Tensor:
         """SigLIP's logits that image i and text j belong together.
@@ -71,8 +73,8 @@ class ImageEncoder(nn.Module):
             texts: (M, shared) of `TwoStageModel.embed_texts`.
 
         Returns:
-            (N, M): cosine times exp(`logit_scale`) plus `logit_bias`; the loss of stage 1 is the
-            mean of -log sigmoid(z * logit), z = 1 for a pair and -1 for any other.
+            (N, M): cosine times exp(`logit_scale`) plus `logit_bias`; the loss of stage 1 is in
+            `training.contrastive.loss`.
         """
         return images @ texts.to(images).T * self.logit_scale.exp() + self.logit_bias
 
@@ -166,27 +168,13 @@ class TwoStageModel(PreTrainedModel, GenerationMixin):
             last_hidden_state=places, pooler_output=cast(Any, list(tokens))
         )
 
-    @torch.no_grad()
     def embed_texts(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Frozen text features: the mean of the language model's last states.
+        """Frozen text features (M, hidden): `text_features.mean_states` of the language model.
 
-        Args:
-            input_ids: (M, L), padded on either side.
-            attention_mask: (M, L).
-
-        Returns:
-            (M, hidden) float32 unit vectors; stage 1 pulls images to them where `shared_size` is
-            the language model's width, as it is unless set.
+        What images are compared with in stage 1 where `shared_size` is the language model's width;
+        else stage 1 has a projection of its own for them (`aligned_model`).
         """
-        states = self.language_model.model(
-            input_ids=input_ids,
-            attention_mask=attention_mask,
-            position_ids=(attention_mask.cumsum(1) - 1).clamp(min=0),
-            use_cache=False,
-        ).last_hidden_state.float()  # (M, L, hidden)
-        mask = attention_mask.unsqueeze(-1).to(states)
-        mean = (states * mask).sum(1) / mask.sum(1).clamp(min=1)
-        return nn.functional.normalize(mean, dim=-1)
+        return mean_states(self.language_model.model, input_ids, attention_mask)
 
     def forward(
         self,

@@ -69,3 +69,27 @@ def two_stage(folder: Path, seed: int = 0, **recipe: Any) -> Path:
     language = phi(folder.with_name(f"{folder.name}-phi"), seed)
     compose(Recipe(str(vision), str(language), seed=seed, **recipe), folder)
     return folder
+
+
+def aligned(folder: Path, seed: int = 0, shared: int = 24) -> Path:
+    """What a contrastive training leaves: an encoder that is not the one it began as."""
+    from workbench.models.aligned_model import AlignedConfig, AlignedModel
+    from workbench.models.resnets import load_resnet
+    from workbench.models.two_stage_processor import fit_images
+
+    net, own = load_resnet(str(resnet(folder.with_name(f"{folder.name}-resnet"), seed)))
+    processor, side = fit_images(own, "pad", 32)
+    config = AlignedConfig(
+        vision_config=net.config,
+        shared_size=shared,
+        text_size=64,
+        image_size=side,
+        image_fit="pad",
+        text_encoder="phi",
+    )
+    torch.manual_seed(seed)
+    model = AlignedModel(config, net)
+    model.begin(20.0, -7.0)
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder
