@@ -111,6 +111,52 @@ def show(
 
 
 @command.command()
+@click.argument("words", nargs=-1, required=True, metavar="WORD...")
+@click.option("--kind", help="Only this kind: prompt, gradcam, note, bookmark.")
+@click.option("--limit", default=0, help="Only the newest so many.")
+@_json
+def search(words: tuple[str, ...], kind: str | None, limit: int, as_json: bool) -> None:
+    """Search all sessions for records in which every WORD stands; case does not count.
+
+    Prompts, answers, failures, notes, tags, samples, models and templates are looked at. Quote a
+    phrase to have its words side by side.
+
+    \b
+    Example:
+      wb sessions search "left image" teal --kind prompt
+    """
+    from itertools import islice
+
+    from sessions.searching import folded
+    from sessions.searching import search as find
+    from workbench.errors import UsageError
+
+    if not folded(words):
+        raise UsageError("there is no word to search for", hint='such as: "left image" teal')
+    unread: list[tuple[str, str]] = []
+    hits = find(words, kind=kind, on_unread=lambda name, why: unread.append((name, why.message)))
+    found = list(islice(hits, limit or None))
+    tell_damaged("session", unread)
+    if as_json:
+        echo_json([hit.to_json() for hit in found])
+        return
+    rows = [
+        (
+            hit.session,
+            when(hit.record.ts),
+            hit.record.id[-6:],
+            hit.record.kind,
+            getattr(hit.record, "uid", None) or "-",
+            hit.excerpt,
+        )
+        for hit in found
+    ]
+    echo_table(
+        ("SESSION", "WHEN", "ID", "KIND", "UID", "WHERE"), rows, empty="nothing has the words"
+    )
+
+
+@command.command()
 @click.argument("session", required=False, shell_complete=complete_sessions)
 def path(session: str | None) -> None:
     """Print a session's file; without SESSION that of the one that scripts share now.

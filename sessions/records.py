@@ -140,6 +140,17 @@ class PromptRecord(Record):
         return str(self.error.get("message") or "failed") if self.error else ""
 
     @property
+    def asked(self) -> str:
+        """The text of the last user turn, as it was sent."""
+        for message in reversed(self.messages):
+            if message.get("role") == "user":
+                parts = message.get("content") or ()
+                if isinstance(parts, str):
+                    return parts
+                return "\n".join(str(p.get("text", "")) for p in parts if p.get("type") == "text")
+        return ""
+
+    @property
     def cut_short(self) -> bool:
         """Whether the answer was not said to its end: cancelled, or failed in the middle of it."""
         return bool(self.error) or self.finish_reason == "cancelled"

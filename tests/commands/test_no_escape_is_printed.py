@@ -78,6 +78,7 @@ LINES: dict[str, list[list[str]]] = {
     "sessions list": [[]],
     "sessions note": [[EVIL, "--uid", UID]],
     "sessions path": [["2026-01-02"], [EVIL]],
+    "sessions search": [["a"], [EVIL], ["a", "--json"]],
     "sessions show": [["2026-01-02"], ["2026-01-02", "--uid", UID], [EVIL]],
     "sessions rm": [[EVIL], ["2026-01-02"]],
     "data add": [["more", "{evil}"], [EVIL, EVIL], ["more2", "{evil}", "--id", EVIL]],

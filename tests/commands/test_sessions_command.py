@@ -126,3 +126,17 @@ def test_kept_images_are_told_and_cleaned_once_no_session_names_them(run_wb, log
     assert not log.path.exists()
     assert "1 image deleted" in run_wb("sessions", "images", "--clean").out
     assert run_wb("sessions", "rm", "nosuch").code == 2
+
+
+def test_search_finds_records_of_all_sessions_and_prints_where(run_wb):
+    from sessions.records import NoteRecord
+    from sessions.session_log import SessionLog
+
+    SessionLog.open("one").append(NoteRecord(text="the adapter ignores the right image"))
+    SessionLog.open("two").append(NoteRecord(text="fine"))
+    done = run_wb("sessions", "search", "RIGHT image", "adapter")
+    assert done.code == 0 and "one" in done.out and "two" not in done.out
+    [hit] = run_wb("sessions", "search", "fine", "--json").json
+    assert (hit["session"], hit["kind"], hit["excerpt"]) == ("two", "note", "fine")
+    assert run_wb("sessions", "search", "nowhere", "--json").json == []
+    assert run_wb("sessions", "search", "  ").code == 2

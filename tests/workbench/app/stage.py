@@ -318,6 +318,13 @@ async def _(s: Stage) -> None:
     await s.press("enter")
 
 
+@view("sessions-searched", "SessionsScreen")
+async def _(s: Stage) -> None:
+    await VIEWS["sessions"](s)
+    await s.press("slash", *"true")
+    await s.until(lambda: "records in" in s.text() or "record in" in s.text())
+
+
 @view("placeholder", "PlaceholderScreen")
 async def _(s: Stage) -> None:
     from workbench.app.widgets.placeholder import PlaceholderScreen

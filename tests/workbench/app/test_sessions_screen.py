@@ -217,3 +217,53 @@ def test_an_answer_is_cut_where_its_text_ends_and_falls_back_to_words():
     tokens = ({"text": "Yes"}, {"text": " it"}, {"text": " is"}, {"text": "<end>"})
     assert pieces(prompt_record("Yes it is", tokens=tokens)) == ["Yes", " it", " is"]
     assert pieces(prompt_record("Yes it is", tokens=())) == ["Yes", " it", " is"]
+
+
+async def test_a_search_leaves_the_sessions_and_the_records_that_have_every_word():
+    make_session("older", 2)
+    make_session("newer", 5)
+    SessionLog.open("older").append(NoteRecord(text="The teal circle, LEFT of the square"))
+    app = Host(SessionsScreen())
+    async with app.run_test(size=WIDE) as pilot:
+        screen = app.place
+        await until(pilot, lambda: len(screen.entries.keys) == 4)
+        await pilot.press("slash", *"left teal")
+        await until(pilot, lambda: list(screen.table.keys) == ["older"])
+        await until(pilot, lambda: len(screen.entries.keys) == 1)
+        assert "1 record in 1 of 2 sessions" in drawn(app)
+        assert screen.entries.entry.text.startswith("The teal circle")
+        await pilot.press("enter")
+        await until(pilot, lambda: app.focused is screen.table)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.focused is screen.entries)
+        await pilot.press("escape")
+        await until(pilot, lambda: app.focused is screen.table)
+        await pilot.press("escape")
+        await until(pilot, lambda: len(screen.table.keys) == 2)
+        await until(pilot, lambda: len(screen.entries.keys) == 4)
+        assert not screen.query_one("#session-search").display
+
+
+async def test_a_search_that_finds_nothing_says_so_and_takes_esc():
+    make_session("day", 2)
+    app = Host(SessionsScreen())
+    async with app.run_test(size=SMALL) as pilot:
+        screen = app.place
+        await until(pilot, lambda: len(screen.entries.keys) > 0)
+        await pilot.press("slash", *"nowhere")
+        await until(pilot, lambda: "No session has the words" in drawn(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: list(screen.table.keys) == ["day"])
+
+
+async def test_what_is_asked_during_a_search_is_found_too():
+    make_session("day", 1)
+    app = Host(SessionsScreen())
+    async with app.run_test(size=WIDE) as pilot:
+        screen = app.place
+        await until(pilot, lambda: len(screen.entries.keys) > 0)
+        await pilot.press("slash", *"later")
+        await until(pilot, lambda: "No session has the words" in drawn(app))
+        SessionLog.open("day").append(NoteRecord(text="written later"))
+        screen.refresh_sessions()
+        await until(pilot, lambda: list(screen.table.keys) == ["day"])

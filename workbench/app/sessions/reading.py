@@ -96,18 +96,6 @@ def read_entries(line: SessionLine) -> list[Record]:
     return [record for record in reversed(records) if isinstance(record, SHOWN)]
 
 
-def asked(record: PromptRecord) -> str:
-    """The text of the last user turn, as it was sent."""
-    for message in reversed(record.messages):
-        if message.get("role") == "user":
-            parts = message.get("content") or ()
-            if isinstance(parts, str):
-                return parts
-            texts = [str(p.get("text", "")) for p in parts if p.get("type") == "text"]
-            return "\n".join(texts)
-    return ""
-
-
 def who(record: PromptRecord | GradcamRecord) -> str:
     """Model and adapter in a word."""
     model = record.model.rstrip("/").rsplit("/", 1)[-1] or "–"

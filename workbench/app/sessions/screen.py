@@ -13,7 +13,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.message import Message
-from textual.widgets import Static
+from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
 from sessions.records import GradcamRecord, NoteRecord, PromptRecord, Record
@@ -23,7 +23,6 @@ from workbench.app.sessions.deeds import OneReplayed, ReplayEnded, SessionDeeds
 from workbench.app.sessions.reading import (
     SessionIndex,
     SessionLine,
-    asked,
     read_entries,
     who,
 )
@@ -52,18 +51,34 @@ class EntriesRead(Message):
         self.session_id, self.entries = session_id, entries
 
 
+class Searched(Message):
+    """A search is through, or found more.
+
+    Attributes:
+        words: What was typed.
+        hits: Session to the ids of its records that have the words; `None`: nothing is searched.
+        problem: What could not be read, empty where all was.
+    """
+
+    def __init__(self, words: str, hits: dict[str, set[str]] | None, problem: str = "") -> None:
+        super().__init__()
+        self.words, self.hits, self.problem = words, hits, problem
+
+
 class SessionsScreen(SessionDeeds):
     """The place of sessions."""
 
     CSS_PATH = "sessions.tcss"
     HELP = (
         "Left the sessions, right what was asked in the chosen one. Enter opens the sample; r and "
-        "R ask again, of any model: what changed is marked."
+        "R ask again, of any model: what changed is marked. / searches prompts, answers and notes "
+        "of all sessions: every word must be there, case does not count."
     )
     VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-short"), (36, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "replay", "Replay", tooltip="Replay this prompt", id="sessions.replay"),
         Binding("R", "replay_all", "Replay all", id="sessions.replay-all"),
+        Binding("slash", "search", "Search", id="sessions.search", key_display="/"),
         Binding("n", "note", "Note", id="sessions.note"),
         Binding("y", "copy", "Copy", tooltip="Copy the command", id="sessions.copy"),
         Binding("Y", "copy_uid", "Copy UID", id="sessions.copy-uid", show=False),
@@ -75,10 +90,14 @@ class SessionsScreen(SessionDeeds):
         self._index = SessionIndex()
         self._stamp = (0, 0)
         self._listing = False
+        self._sessions: list[SessionLine] = []
+        self._entries: list[Record] = []
+        self._hits: dict[str, set[str]] | None = None
 
     def compose(self) -> ComposeResult:
         """The sessions beside, or over, what was asked or the replay."""
         yield BenchHeader()
+        yield Input(id="session-search", placeholder="/ words…", compact=True)
         with Container(id="sessions-body"):
             table = SessionTable(widget_id="session-table")
             table.border_title = "Sessions"
@@ -125,8 +144,20 @@ class SessionsScreen(SessionDeeds):
     @on(SessionsRead)
     def _sessions_read(self, event: SessionsRead) -> None:
         self._listing = False
-        self.table.show_sessions(event.sessions)
-        self.query_one(BenchHeader).subject = counted(len(event.sessions), "session")
+        if event.sessions != self._sessions and self._hits is not None:
+            self._search(self._words)  # what was asked meanwhile is found too
+        self._sessions = event.sessions
+        self._show_sessions()
+
+    def _show_sessions(self) -> None:
+        hits = self._hits
+        shown = [line for line in self._sessions if hits is None or line.id in hits]
+        self.table.show_sessions(shown, searched=hits is not None)
+        subject = counted(len(self._sessions), "session")
+        if hits is not None:
+            found = counted(sum(len(ids) for ids in hits.values()), "record")
+            subject = f"{found} in {len(shown)} of {subject}"
+        self.query_one(BenchHeader).subject = subject
         known = self.table.sessions.get(self.session.id) if self.session else None
         self.session = known or self.table.session
 
@@ -158,9 +189,72 @@ class SessionsScreen(SessionDeeds):
     @on(EntriesRead)
     def _entries_read(self, event: EntriesRead) -> None:
         if self.session is not None and event.session_id == self.session.id:
-            self.entries.show_entries(event.entries)
-            if not event.entries:
-                self.query_one("#entry-text", Static).update("")
+            self._entries = event.entries
+            self._show_entries()
+
+    def _show_entries(self) -> None:
+        ids = (
+            None if self._hits is None or self.session is None else self._hits.get(self.session.id)
+        )
+        found = [entry for entry in self._entries if ids is None or entry.id in ids]
+        self.entries.show_entries(found, searched=ids is not None)
+        if not found:
+            self.query_one("#entry-text", Static).update("")
+
+    # -- searching ---------------------------------------------------------------------------
+
+    @property
+    def _words(self) -> str:
+        return self.query_one("#session-search", Input).value
+
+    def action_search(self) -> None:
+        """Type words; the lists show where they stand."""
+        field = self.query_one("#session-search", Input)
+        field.display = True
+        field.focus()
+
+    @on(Input.Changed, "#session-search")
+    def _words_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._search(event.value)
+
+    @on(Input.Submitted, "#session-search")
+    def _words_typed(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.table.focus()
+
+    @work(thread=True, group="sessions-search", exclusive=True, exit_on_error=False)
+    def _search(self, words: str) -> None:
+        from sessions.searching import folded, search
+
+        worker, hits, unread = get_current_worker(), {}, []
+        wanted = words.split()
+        if folded(wanted):
+            found = search(
+                wanted,
+                on_unread=lambda name, _: unread.append(name),
+                cancelled=lambda: worker.is_cancelled,
+            )
+            for hit in found:
+                hits.setdefault(hit.session, set()).add(hit.record.id)
+        problem = f"not searched: {', '.join(unread)}" if unread else ""
+        if not worker.is_cancelled:
+            self.post_message(Searched(words, hits if folded(wanted) else None, problem))
+
+    @on(Searched)
+    def _searched(self, event: Searched) -> None:
+        if event.words != self._words:
+            return
+        self._hits = event.hits
+        self._show_sessions()
+        self._show_entries()
+        if event.problem:
+            self.notify(clean(event.problem), severity="warning", markup=False)
+
+    def _end_search(self) -> None:
+        field = self.query_one("#session-search", Input)
+        field.value, field.display = "", False
+        self.table.focus()
 
     @on(RowList.Moved, "#entries")
     def _entry_moved(self) -> None:
@@ -189,14 +283,18 @@ class SessionsScreen(SessionDeeds):
         self.bench.open_uid(event.uid)
 
     def action_back(self) -> None:
-        """One step back: stop a replay, leave it, leave the session."""
+        """One step back: stop a replay, leave it, leave the session, end the search."""
         if self.replay_shown and self.panel.running:
             self.stop_replay()
         elif self.replay_shown:
             self.remove_class("-replay")
             self.entries.focus()
-        else:
+        elif self.focused is not self.query_one("#session-search") and self.has_class("-inside"):
             self.remove_class("-inside")
+            self.table.focus()
+        elif self.query_one("#session-search").display:
+            self._end_search()
+        else:
             self.table.focus()
 
     # -- replay ------------------------------------------------------------------------------
@@ -229,7 +327,7 @@ def whole(entry: Record, palette: Palette) -> Text:
         if entry.sweep:
             cell = ", ".join(f"{name} {value}" for name, value in entry.cell.items())
             text.append(clean(f"of the grid {entry.sweep}: {cell}\n"), palette.dim)
-        text.append(clean(asked(entry)) + "\n", palette.accent)
+        text.append(clean(entry.asked) + "\n", palette.accent)
         text.append(clean(entry.text))
         if entry.error:
             text.append("\n" if entry.text else "")

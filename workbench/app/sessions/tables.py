@@ -12,15 +12,17 @@ from sessions.records import GradcamRecord, NoteRecord, PromptRecord, Record
 from workbench.app.lists.draw import ago, clock, plain
 from workbench.app.lists.palette import PALETTE, Palette
 from workbench.app.lists.row_list import Cell, Column, RowList
-from workbench.app.sessions.reading import SessionLine, asked, who
+from workbench.app.sessions.reading import SessionLine, who
 
-_NONE = (
+_NONE: tuple[str, ...] = (
     "No sessions yet",
     "",
     "p in Explore (1) asks a model about a sample,",
     "wb prompt does it from a script:",
     "both are kept here, word for word",
 )
+
+_NOT_FOUND: tuple[str, ...] = ("No session has the words", "", "Esc shows all of them again")
 
 
 class SessionTable(RowList):
@@ -43,8 +45,17 @@ class SessionTable(RowList):
         """The session under the cursor."""
         return self.sessions.get(self.key or "")
 
-    def show_sessions(self, sessions: Sequence[SessionLine], cursor: str | None = None) -> None:
-        """Replace the sessions; the cursor stays on its session."""
+    def show_sessions(
+        self, sessions: Sequence[SessionLine], cursor: str | None = None, *, searched: bool = False
+    ) -> None:
+        """Replace the sessions; the cursor stays on its session.
+
+        Args:
+            sessions: The newest first.
+            cursor: The session to stand on.
+            searched: They are those that a search found.
+        """
+        self.empty = _NOT_FOUND if searched else _NONE
         self.sessions = {line.id: line for line in sessions}
         self.show(list(self.sessions), lambda i: self._row(sessions[i]), cursor=cursor)
 
@@ -89,16 +100,21 @@ class EntryTable(RowList):
         """The prompts, the oldest first: the order in which they are asked again."""
         return [e for e in reversed(self.entries.values()) if isinstance(e, PromptRecord)]
 
-    def show_entries(self, entries: Sequence[Record], cursor: str | None = None) -> None:
-        """Replace the records; the cursor stays on its record."""
+    def show_entries(
+        self, entries: Sequence[Record], cursor: str | None = None, *, searched: bool = False
+    ) -> None:
+        """Replace the records; the cursor stays on its record.
+
+        Args:
+            entries: The newest first.
+            cursor: The id to stand on.
+            searched: They are those that a search found.
+        """
         # A file edited by hand may hold an id twice, or none.
         self.entries = {entry.id or f"line {i}": entry for i, entry in enumerate(entries)}
         kept = list(self.entries.values())
-        self.empty = (
-            "Nothing asked in this session",
-            "",
-            "n writes a note into it",
-        )
+        nothing = ("Nothing asked in this session", "", "n writes a note into it")
+        self.empty = ("None of its records has the words",) if searched else nothing
         self.show(list(self.entries), lambda i: self._row(kept[i]), cursor=cursor)
 
     def _row(self, entry: Record) -> tuple[Cell, ...]:
@@ -144,4 +160,4 @@ def _answer(entry: PromptRecord, palette: Palette) -> Text:
         return plain(entry.failure, palette.bad)
     if entry.text.strip():
         return plain(" ".join(entry.text[:400].split()))
-    return plain(" ".join(asked(entry)[:400].split()), palette.dim)
+    return plain(" ".join(entry.asked[:400].split()), palette.dim)
