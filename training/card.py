@@ -6,7 +6,7 @@ name. Not for the run's own facts: `metrics.json` has them all.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
@@ -23,12 +23,14 @@ class Card:
         model_class: Of `transformers`, that loads the base; empty where it has none.
         samples: How many are trained on.
         revisions: `dataset/split` -> revision of the data.
+        labels: The classes of the head that is trained, empty where none is.
     """
 
     config: TrainConfig
     model_class: str
     samples: int
     revisions: Mapping[str, str] = field(default_factory=dict)
+    labels: Sequence[str] = ()
 
     def text(self, step: int, evaluation: Mapping[str, Any]) -> str:
         """The card as Markdown.
@@ -51,6 +53,7 @@ class Card:
             self._data(),
             self._figures(evaluation),
             self._use(base),
+            self._head(),
         ]
         return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -67,16 +70,49 @@ class Card:
         )
         revision = f" at revision `{config.revision}`" if config.revision else ""
         held = f", held in {config.quantization}" if config.quantization != "none" else ""
-        if config.method != "lora":
+        if config.method == "head":
+            start = f"a classification head of {len(self.labels)} classes"
+        elif config.method != "lora":
             start = f"{_kind(config)} on its {' and '.join(config.parts or ('language',))} part"
         whole = config.method == "full"
         what = "A model made of" if whole else "An adapter for"
+        what = "A head for" if config.method == "head" else what
         frozen = "All else is as it was" if whole else "The base is frozen"
         return (
             f"{what} `{base}`{revision}{held}: {start}. {frozen}; the loss is on "
-            f"the answer alone. {step} steps of {config.batch_size * config.gradient_accumulation} "
+            f"{self._loss()}. {step} steps of {config.batch_size * config.gradient_accumulation} "
             f"samples, AdamW, learning rate {config.learning_rate:g} ({config.scheduler}), seed "
             f"{config.seed}."
+        )
+
+    def _loss(self) -> str:
+        config = self.config
+        if config.method == "head":
+            return "the class alone"
+        if not config.has_head:
+            return "the answer alone"
+        weight = config.head.weight
+        return f"the answer and its class, {1 - weight:g} * text + {weight:g} * class"
+
+    def _head(self) -> str:
+        """What the head reads, and its arithmetic, for who has no `wb`."""
+        config = self.config
+        if not config.has_head:
+            return ""
+        where = {
+            "last": "[:, -1]` of a prompt without padding",
+            "mean": ".mean(1)` of a prompt without padding",
+            "first": "[:, 0]` of a prompt without padding",
+        }[config.head.pooling or "last"]
+        names = ", ".join(f"`{one_line(label)}`" for label in self.labels)
+        pooled = "state.float()"
+        if config.head.hidden:
+            pooled = f'({pooled} @ head["dense.weight"].T + head["dense.bias"]).tanh()'
+        return (
+            f"## Head\n\nIts classes are {names}. `state` is `hidden_states[-1]{where} that ends "
+            "where the answer begins.\n\n```python\nimport safetensors.torch\n"
+            'head = safetensors.torch.load_file("THIS_FOLDER/head.safetensors")\n'
+            f'logits = {pooled} @ head["out.weight"].T + head["out.bias"]\n```'
         )
 
     def _data(self) -> str:
@@ -110,6 +146,8 @@ class Card:
     def _use(self, base: str) -> str:
         if not self.model_class:
             return "## Use\n\n`transformers` has no class for the base: load it with `wb`."
+        if self.config.method == "head":
+            return ""
         if self.config.method == "full":
             return (
                 "## Use\n\n```python\nimport transformers\n"
@@ -134,6 +172,7 @@ class Card:
 def _kind(config: TrainConfig) -> str:
     """What a method is called in a sentence."""
     named = {"lora": "LoRA", "ia3": "IA3", "bitfit": "BitFit", "full": "full fine-tuning"}
+    named["head"] = "a classification head"
     return named.get(config.method) or str(config.peft.get("peft_type", config.method)).upper()
 
 

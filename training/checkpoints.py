@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from sessions.errors import RecordError
@@ -36,12 +36,31 @@ def last_checkpoint(folder: Path) -> Path | None:
     return whole[-1] if whole else None
 
 
-def complete(path: Path, losses: list[float], keep: int) -> None:
+@contextlib.contextmanager
+def fresh_folder(folder: Path) -> Iterator[Path]:
+    """An empty folder that takes the place of `folder` once what is written into it is on the disk.
+
+    A kill at any moment leaves the old one or the new one, whole.
+    """
+    fresh, old = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
+    for leftover in (fresh, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    yield fresh
+    sync_files(fresh)
+    if folder.exists():
+        folder.rename(old)
+    fresh.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def complete(path: Path, losses: Mapping[str, list[float]], keep: int) -> None:
     """Bring a checkpoint to the disk, mark it as whole, and let the oldest go.
 
     Args:
         path: As `Trainer` wrote it.
-        losses: Of the steps since the last logged one, which the next logged one is a mean of.
+        losses: By name, of the steps since the last logged one, which the next logged one is a
+            mean of.
         keep: How many of the newest stay.
 
     Raises:
@@ -49,7 +68,9 @@ def complete(path: Path, losses: list[float], keep: int) -> None:
     """
     # PEFT's card names a path of this machine; the adapter of the run gets a true one.
     (path / "README.md").unlink(missing_ok=True)
-    (path / LOSSES).write_text(json.dumps({"v": 1, "since_logged": losses}), "utf-8")
+    parts = {name: values for name, values in losses.items() if name != "loss"}
+    since = {"v": 1, "since_logged": losses["loss"]} | ({"parts": parts} if parts else {})
+    (path / LOSSES).write_text(json.dumps(since), "utf-8")
     sync_files(path)
     (path / COMPLETE).write_text("")
     sync_files(path)
@@ -61,15 +82,16 @@ def complete(path: Path, losses: list[float], keep: int) -> None:
             shutil.rmtree(old, ignore_errors=True)
 
 
-def losses_of(path: Path | None) -> list[float]:
-    """What `complete` kept of the losses; empty for a checkpoint of an older version."""
+def losses_of(path: Path | None) -> dict[str, list[float]]:
+    """What `complete` kept of the losses; empty lists for a checkpoint of an older version."""
     if path is None:
-        return []
+        return {"loss": []}
     try:
-        found = json.loads((path / LOSSES).read_text("utf-8"))["since_logged"]
-        return [float(value) for value in found]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
+        found = json.loads((path / LOSSES).read_text("utf-8"))
+        named = {"loss": found["since_logged"], **found.get("parts", {})}
+        return {name: [float(value) for value in values] for name, values in named.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {"loss": []}
 
 
 def sync_files(folder: Path) -> None:

@@ -8,7 +8,7 @@ cannot be encoded (a bad image, a prompt too long) is left out of its batch and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,8 @@ from workbench.sample import ImageRef, Message
 if TYPE_CHECKING:
     from workbench.models.base import LoadedModel
 
+# Which class each row of a batch is of, -100 for none; taken out before the model sees it.
+CLASSES = "class_labels"
 _PAD = {"input_ids": None, "labels": IGNORED}
 
 
@@ -150,8 +152,24 @@ class Collator:
         failed: UID -> why it could not be encoded.
     """
 
-    def __init__(self, loaded: LoadedModel, data: TrainSet, *, cache_mb: int = 1024) -> None:
-        self._loaded, self._data = loaded, data
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        data: TrainSet,
+        *,
+        cache_mb: int = 1024,
+        classes: Mapping[str, int] | None = None,
+    ) -> None:
+        """Nothing encoded yet.
+
+        Args:
+            loaded: The model.
+            data: The samples.
+            cache_mb: Memory for what is encoded.
+            classes: Label -> its class, where a head is trained: batches then say which class
+                each row is of.
+        """
+        self._loaded, self._data, self._classes = loaded, data, classes
         self._budget = cache_mb << 20
         self._examples: dict[Hashable, Example] = {}
         self._images: dict[Hashable, dict[str, torch.Tensor]] = {}
@@ -160,7 +178,9 @@ class Collator:
 
     def __call__(self, batch: Sequence[tuple[int, int]]) -> dict[str, torch.Tensor]:
         """A batch; without those that cannot be encoded."""
-        examples = [e for e in self.examples(batch) if e is not None]
+        found = zip(self.examples(batch), batch, strict=True)
+        usable = [(e, self._class(pair)) for e, pair in found if e is not None]
+        examples = [e for e, _ in usable]
         if not examples:
             # Nothing of it is usable: a batch that teaches nothing keeps the count of steps.
             if self._spare is None:
@@ -171,8 +191,14 @@ class Collator:
                 )
             rows = self._spare.rows
             blank = rows | {"labels": torch.full_like(rows["labels"], IGNORED)}
-            examples = [replace(self._spare, rows=blank)]
-        return join(examples, self._images_of, self._loaded.pad_id)
+            usable, examples = [(self._spare, IGNORED)], [replace(self._spare, rows=blank)]
+        out = join(examples, self._images_of, self._loaded.pad_id)
+        return (
+            out if self._classes is None else out | {CLASSES: torch.tensor([c for _, c in usable])}
+        )
+
+    def _class(self, pair: tuple[int, int]) -> int:
+        return (self._classes or {}).get(self._data.items[pair[1]].label, IGNORED)
 
     def examples(self, batch: Sequence[tuple[int, int]]) -> list[Example | None]:
         """The encoded examples of (epoch, index) pairs, `None` for what cannot be encoded."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from sessions.errors import WbError
 from training.consistency import group_of, set_of
-from training.metrics import is_correct
+from training.right import is_correct
 from training.score_figures import best_label
 from workbench.data.image_ids import ImageIds
 from workbench.errors import DataError
@@ -92,6 +92,7 @@ def answer_line(
         "explanation": parsed.explanation,
         "correct": is_correct(prompter.task, parsed.label, sample.label, _accepted(sample)),
         "scores": dict(scores) if scores is not None else None,
+        **({"head": dict(answer.head)} if answer.head is not None else {}),
         "error": None,
         "tokens": answer.new_tokens,
         "prompt_tokens": answer.prompt_tokens,

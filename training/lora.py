@@ -7,19 +7,19 @@ at all. Not for using an adapter: `workbench.models.adapters` does that.
 from __future__ import annotations
 
 import json
-import shutil
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training.checkpoints import sync_files
+from training.checkpoints import fresh_folder
 from training.parts import choose_layers
 from training.train_config import LoraSettings
 from workbench.errors import ModelError
 
 if TYPE_CHECKING:
     from workbench.models.base import LoadedModel
+    from workbench.models.head import Head
 
 
 def attach_lora(
@@ -79,7 +79,9 @@ def _continue(base: Any, adapter: str, loaded: LoadedModel) -> Any:
     return model
 
 
-def save_adapter(model: Any, folder: Path, base: str, card: str = "") -> None:
+def save_adapter(
+    model: Any, folder: Path, base: str, card: str = "", head: Head | None = None
+) -> None:
     """Write `adapter_config.json` and safetensors into `folder`, taking the place of one there.
 
     Args:
@@ -87,21 +89,31 @@ def save_adapter(model: Any, folder: Path, base: str, card: str = "") -> None:
         folder: Where to.
         base: What the user calls the model under it; PEFT would write a path of this machine.
         card: Its model card, in the place of PEFT's, which names a path too.
+        head: A classification head that was trained with it.
 
     Raises:
         ModelError: A weight is not finite; nothing was written.
     """
     from training.finite import all_finite
+    from training.joint import refuse_not_finite
+    from workbench.models.head import write_head
 
+    refuse_not_finite(head)
     if not all_finite(p for p in model.parameters() if p.requires_grad):
         raise ModelError(
             "the adapter is not saved: it has weights that are not finite",
             hint="train anew with a lower learning_rate",
             kind="diverged",
         )
-    fresh, old = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
-    for leftover in (fresh, old):
-        shutil.rmtree(leftover, ignore_errors=True)
+    with fresh_folder(folder) as fresh:
+        _write(model, fresh, base)
+        if card:
+            (fresh / "README.md").write_text(card, "utf-8")
+        if head is not None:
+            write_head(head, fresh)
+
+
+def _write(model: Any, fresh: Path, base: str) -> None:
     name = model.active_adapter if isinstance(model.active_adapter, str) else "default"
     model.save_pretrained(str(fresh), safe_serialization=True, save_embedding_layers=False)
     inner = fresh / name
@@ -114,10 +126,3 @@ def save_adapter(model: Any, folder: Path, base: str, card: str = "") -> None:
     values = json.loads(config.read_text("utf-8")) | {"base_model_name_or_path": base}
     config.write_text(json.dumps(values, indent=2, sort_keys=True), "utf-8")
     (fresh / "README.md").unlink(missing_ok=True)
-    if card:
-        (fresh / "README.md").write_text(card, "utf-8")
-    sync_files(fresh)
-    if folder.exists():
-        folder.rename(old)
-    fresh.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)

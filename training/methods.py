@@ -88,6 +88,8 @@ def attach(loaded: LoadedModel, config: TrainConfig, planned: Any) -> Any:
         return _bitfit(loaded, parts_of(config))
     if config.method == "full":
         return _full(loaded, parts_of(config))
+    if config.method == "head":
+        return _full(loaded, ())
     base = _prepared(loaded)
     _aim(base, planned, parts_of(config))
     return _wrapped(base, planned)

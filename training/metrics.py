@@ -12,6 +12,8 @@ Counting, said once and held everywhere:
 - Where samples belong to groups (NLVR2: the pairs of one sentence) `consistency` is the share of
   groups that are right throughout; a failed sample makes its group wrong, and
   `consistency_answered` leaves failed ones out, as `accuracy_answered` does.
+- Where the model has a classification head, `head_accuracy` and `text_accuracy` stand side by side,
+  over the same samples and by the same rules: see `training.head_metrics`.
 - Captions have BLEU-4, ROUGE-L and the metrics of `training.text_figures` over the answered ones,
   and no accuracy.
 - Label scores give probabilities and their calibration: `training.score_figures`.
@@ -36,38 +38,17 @@ from sessions.compare import accuracy
 from sessions.estimate import Estimate, undefined
 from sessions.verdict import is_right, is_truncated
 from training.consistency import consistency
+from training.head_metrics import head_metrics
+from training.right import PEOPLE, macro_f1
 from training.score_figures import score_figures
 from training.text_figures import USUAL, TextWish, caption_figures, explanation_figures
 from workbench.scoring.statistics import bootstrap, mean, ratio
-from workbench.scoring.vqa_text import exact_match, vqa_accuracy
+from workbench.scoring.vqa_text import vqa_accuracy
 
 Line = Mapping[str, Any]
 UNPARSED = "unparsed"
 # An open task may have thousands of answers: a matrix of them says nothing.
 MAX_LABELS = 40
-# So many answers are those of people, weighed by `vqa_accuracy`; fewer are all accepted ones.
-PEOPLE = 10
-
-
-def is_correct(
-    task: str, label: str | None, target: str | None, accepted: Sequence[str]
-) -> bool | None:
-    """Whether an answer counts as right; `None` where that cannot be said (no target, a caption).
-
-    Args:
-        task: Of the sample.
-        label: What was read from the answer, `None` for unparsed.
-        target: The sample's label.
-        accepted: All accepted answers; `target` alone where empty.
-    """
-    if task == "caption" or target is None:
-        return None
-    if label is None:
-        return False
-    if task == "question":
-        # People's ten answers are weighed by `vqa_accuracy`; the exact match is of the first.
-        return exact_match(label, [target] if len(accepted) >= PEOPLE else [target, *accepted])
-    return label == target
 
 
 def last_lines(lines: Iterable[Line]) -> list[Line]:
@@ -112,6 +93,7 @@ def compute_metrics(
         scored, beside = score_figures(answered, labels, positive)
         metrics |= scored
         extra |= beside
+        metrics |= head_metrics(lines, task, positive)
         metrics |= explanation_figures(answered, wish)
     metrics |= _speed(answered)
     return {
@@ -180,25 +162,14 @@ def _macro_f1(lines: Sequence[Line], table: Mapping[str, Any]) -> Estimate:
     """The mean F1 of the labels that occur; the others are named as left out."""
     if not lines:
         return undefined()
-    names, place = table["labels"], {label: i for i, label in enumerate(table["labels"])}
-    # Of each sample: wanted, said and right, a column for each label.
-    features = np.zeros((len(lines), 3, len(names)))
-    for i, line in enumerate(lines):
-        target, right = str(line["target"]), is_right(line)
-        said = target if right else str(line.get("label"))
-        features[i, 0, place[target]] = 1
-        if said in place:
-            features[i, 1, place[said]] = 1
-        features[i, 2, place[target]] = right
+    names = table["labels"]
     absent = [label for label, row in zip(names, table["rows"], strict=True) if not sum(row)]
-
-    def score(sums: np.ndarray) -> np.ndarray:  # (R, 3 * labels) -> (R,)
-        wanted, said, right = np.split(sums, 3, axis=1)
-        f1 = 2 * right / np.maximum(wanted + said, 1)
-        return ratio(np.stack([(f1 * (wanted > 0)).sum(axis=1), (wanted > 0).sum(axis=1)], axis=1))
-
-    found = bootstrap(features.reshape(len(lines), -1), score, clusters=clusters_of(lines))
-    return replace(found, definition="mean F1 of the labels that occur", left_out=tuple(absent))
+    targets = [str(line["target"]) for line in lines]
+    said = [
+        t if is_right(line) else line.get("label") for t, line in zip(targets, lines, strict=True)
+    ]
+    found = macro_f1(targets, said, clusters_of(lines))
+    return replace(found, left_out=tuple(absent))
 
 
 def _label_names(lines: Sequence[Line], labels: Sequence[str]) -> list[str]:

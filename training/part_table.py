@@ -19,7 +19,7 @@ class PartRow:
     """One part of a model.
 
     Attributes:
-        part: One of `PARTS`.
+        part: One of `PARTS`, or `head`.
         parameters: All of them, those of an adapter included.
         trainable: Those that train.
         dtype: `float32`, several by commas; `4bit` and `8bit` weights by their own names.
@@ -48,8 +48,8 @@ def part_table(model: Any) -> list[PartRow]:
     Args:
         model: In training form.
     """
-    rows = {part: PartRow(part) for part in PARTS}
-    types: dict[str, dict[str, None]] = {part: {} for part in PARTS}
+    rows = {part: PartRow(part) for part in (*PARTS, "head")}
+    types: dict[str, dict[str, None]] = {part: {} for part in rows}
     for name, parameter in model.named_parameters():
         row = rows[part_of(name)]
         size = parameter.numel() * parameter.element_size()

@@ -27,8 +27,10 @@ _VISION = frozenset(
 
 
 def part_of(name: str) -> str:
-    """Which of `PARTS` a module or a parameter of that name is of."""
+    """Which of `PARTS` a module or a parameter of that name is of; `head` for one over a model."""
     words = set(name.split("."))
+    if "class_head" in words:
+        return "head"
     if words & _PROJECTOR:
         return "projector"
     return "vision" if words & _VISION else "language"

@@ -84,6 +84,7 @@ class Training:
             name if hasattr(transformers, name) else "",
             len(self.data),
             revisions,
+            head.labels if (head := self.loaded.own_head) is not None else (),
         )
 
     @property
@@ -98,6 +99,8 @@ class Training:
                 del settings[name]
         if not settings["lora"]["init"]:
             del settings["lora"]["init"]
+        if not self.config.has_head:
+            settings.pop("head", None)
         parts = {
             "v": 1,
             "config": settings,
@@ -109,6 +112,7 @@ class Training:
 
     def facts(self) -> dict[str, Any]:
         """What `--dry-run` prints."""
+        from training.joint import head_facts
         from training.part_table import part_table
 
         parts = part_table(self.model)
@@ -122,6 +126,7 @@ class Training:
             "parameters": everything,
             "trainable_share": trainable / everything,
             "method": self.config.method,
+            **head_facts(self.loaded.own_head, [item.label for item in self.data.items]),
             "parts": [row.to_json() for row in parts],
             "steps_per_epoch": self.steps_per_epoch,
             "steps": self.steps,
@@ -139,6 +144,7 @@ def prepare(config: TrainConfig, on_progress: OnProgress | None = None) -> Train
     from transformers import set_seed
 
     from training.collate import Collator
+    from training.joint import classes_of, labels_of, put_head, refuse_head
     from training.methods import attach, plan
     from training.train_eval import open_dev
     from workbench.engine.room import make_room
@@ -147,17 +153,24 @@ def prepare(config: TrainConfig, on_progress: OnProgress | None = None) -> Train
     if config.threads:
         torch.set_num_threads(config.threads)
     planned = plan(config)
+    refuse_head(config)
     tell = Reporter(on_progress)
     tell(0, None, "looking at the data", force=True)
     seen = Part(", ".join(config.train)) if config.eval or config.report else None
     data = open_training(config, seen.add if seen else None)
     apart = keep_apart(config, data, seen) if seen else Apart()
+    labels = labels_of(config, data.sources) if config.has_head else ()
     tell(0, None, f"loading {config.model}", force=True)
     make_room(config.spec)
     loaded = load_model(config.spec, telling_load(tell, 0, None, config.model))
     set_seed(config.seed)
     model = attach(loaded, config, planned)
-    collator = Collator(loaded, data, cache_mb=config.cache_mb)
+    # The base's own head was trained over its weights: another training begins without it.
+    loaded.own_head = None
+    if labels:
+        model = put_head(loaded, model, config, labels)
+    classes = classes_of(labels) if labels else None
+    collator = Collator(loaded, data, cache_mb=config.cache_mb, classes=classes)
     dev = open_dev(config, loaded, leave_out=apart.out_of_eval)
     return Training(config, data, loaded, model, collator, dev, apart)
 
@@ -358,7 +371,7 @@ def _trainer(
 
 
 def _headline(figures: dict[str, float]) -> dict[str, float]:
-    names = ("loss", "eval_loss", "eval_accuracy", "eval_bleu4")
+    names = ("loss", "eval_loss", "eval_accuracy", "eval_head_accuracy", "eval_bleu4")
     return {name: figures[name] for name in names if name in figures}
 
 

@@ -26,7 +26,7 @@ Target = Literal["language", "vision", "all"]
 Init = Literal["", "gaussian", "orthogonal", "olora", "pissa"]
 PartName = Literal["language", "projector", "vision"]
 PARTS: tuple[str, ...] = get_args(PartName)
-METHODS = ("lora", "ia3", "bitfit", "full", "peft")
+METHODS = ("lora", "ia3", "bitfit", "full", "peft", "head")
 # What PEFT has and no training here can use -> why.
 UNUSABLE = {
     "prompt_tuning": "it puts vectors before the text, where images are counted by their tokens",
@@ -61,6 +61,27 @@ class LoraSettings(Settings):
     """Rank-stabilised scaling."""
     dora: Flag = False
     """Weight-decomposed (Liu et al. 2024); slower."""
+
+
+class HeadSettings(Settings):
+    """A classification head on the prompt's last hidden states, trained beside the text."""
+
+    pooling: Annotated[
+        Literal["", "last", "mean", "first"], Wants("one of last, mean, first, or to be left out")
+    ] = ""
+    """What it reads of the prompt, before the answer: the hidden state of the `last` token, the
+    `mean` over all, or that of the `first` (where a token sees the whole prompt). Empty: there is
+    no head, or with `method: head` `last`."""
+    labels: Texts = ()
+    """Its classes; empty: the closed set of labels of what is trained on. A sample of another label
+    teaches the text alone."""
+    weight: Annotated[Number, Field(gt=0, le=1)] = 0.5
+    """w of the joint loss, (1 - w) * text + w * class (Camburu et al. 2018); it is 1 with
+    `method: head`."""
+    hidden: Annotated[Whole, Field(ge=0)] = 0
+    """Width of a layer with tanh before the last one; 0 is none."""
+    dropout: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    """Before each of its layers, while training."""
 
 
 class TrainConfig(Settings):
@@ -103,7 +124,8 @@ class TrainConfig(Settings):
     quant_compute_dtype: Text = ""
     """What 4bit weights are multiplied in; empty is the dtype."""
     method: Text = "lora"
-    """What trains: `lora`, `ia3`, `bitfit`, `full`, or `peft` for any other of PEFT's."""
+    """What trains: `lora`, `ia3`, `bitfit`, `full`, `peft` for any other of PEFT's, or `head` for a
+    classification head alone."""
     parts: Annotated[tuple[PartName, ...], Wants("some of language, projector, vision")] = ()
     """Which of `language`, `projector`, `vision` train; empty: the language model, or what
     `lora.target_modules` says."""
@@ -111,6 +133,8 @@ class TrainConfig(Settings):
     """The adapter of `method: lora`."""
     peft: Keys = {}
     """Fields of one of PEFT's configs, for `method: peft` (with `peft_type`) and `ia3`."""
+    head: HeadSettings = HeadSettings()
+    """A classification head beside what `method` trains."""
     templates: Texts = ()
     """A pool of names (`statement/*` is all of them): each sample is asked in one that fits its
     task, drawn anew each epoch. Empty: what the model is asked in unsaid."""
@@ -171,6 +195,16 @@ class TrainConfig(Settings):
         if problems:
             text = "; ".join(problems)
             raise UsageError(f"{where}: {text}" if where else text, kind="bad_config", hint=HINT)
+
+    @property
+    def has_head(self) -> bool:
+        """Whether a classification head is trained."""
+        return self.method == "head" or bool(self.head.pooling)
+
+    @property
+    def head_weight(self) -> float:
+        """W of the joint loss: with the head alone no other part of it trains anything."""
+        return 1.0 if self.method == "head" else self.head.weight
 
     @property
     def spec(self) -> ModelSpec:
@@ -254,6 +288,14 @@ def _method_problems(config: TrainConfig) -> list[str]:
         problems.append("'peft.peft_type' is missing: name one of PEFT's kinds, such as VERA")
     if method == "ia3" and "peft_type" in config.peft:
         problems.append("'peft.peft_type' goes with 'method' peft")
+    if method == "head" and config.parts:
+        problems.append("'parts' says nothing to 'method' head, which trains no part of the model")
+    if not config.has_head and config.head != HeadSettings():
+        problems.append("'head.pooling' is missing: last, mean or first; without it there is none")
+    if 0 < len(config.head.labels) < 2 or len(set(config.head.labels)) < len(config.head.labels):
+        problems.append(
+            f"'head.labels' wants two different labels at least, got {list(config.head.labels)!r}"
+        )
     if config.parts and lora.target_modules in ("vision", "all"):
         problems.append("'parts' and 'lora.target_modules' both say which part: leave one out")
     if lora.init in ("pissa", "olora") and config.quantization != "none":

@@ -38,6 +38,7 @@ class Item:
         ordinal: Its place there.
         size: Images first, then characters: what its length goes by.
         explanations: How many it has.
+        label: Its gold label.
     """
 
     source: int
@@ -45,6 +46,7 @@ class Item:
     uid: str
     size: tuple[int, int]
     explanations: int
+    label: str = ""
 
 
 @dataclass
@@ -138,7 +140,8 @@ def open_training(config: TrainConfig, look: Callable[[Sample], None] | None = N
             size = (len(sample.images), sum(map(len, sample.texts.values())))
             if look is not None:
                 look(sample)
-            data.items.append(Item(number, ordinal, sample.uid, size, len(sample.explanations)))
+            why = len(sample.explanations)
+            data.items.append(Item(number, ordinal, sample.uid, size, why, sample.label or ""))
     if not data.items:
         reasons = ", ".join(f"{n} {reason}" for reason, n in data.skipped.items()) or "empty"
         raise DataError(

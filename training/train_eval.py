@@ -12,17 +12,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training.collate import Collator
+from training.collate import CLASSES, Collator
 from training.eval_batch import ask_batch
 from training.eval_config import EvalConfig
 from training.eval_lines import Prompter
 from training.eval_prepare import Evaluation
+from training.joint import class_loss, classes_of, head_of, with_prompt
 from training.metrics import compute_metrics
 from training.train_config import TrainConfig
 from training.train_data import Item, TrainSet, choose_templates
 from training.trainer import answer_loss, positions_to_score
 from workbench.engine.decoding import Decoding
 from workbench.errors import DataError
+from workbench.models.batch import IGNORED
 from workbench.sample import Sample
 
 if TYPE_CHECKING:
@@ -31,6 +33,12 @@ if TYPE_CHECKING:
 
 # The figure that says which of two adapters is better, the first that there is.
 HEADLINES = ("accuracy", "vqa_accuracy", "bleu4")
+
+
+def headlines(config: TrainConfig) -> tuple[str, ...]:
+    """The same, for a config: where the class alone is trained, it is the head's accuracy."""
+    alone = config.has_head and config.head_weight == 1
+    return ("head_accuracy", *HEADLINES) if alone else HEADLINES
 
 
 @dataclass
@@ -46,16 +54,19 @@ class DevSet:
     def figures(
         self, model: Any, folder: Path, step: int, stop: Callable[[], bool]
     ) -> dict[str, Any]:
-        """`{"loss", "document"}`; the answers go into `folder`. Stopped: no `document`."""
+        """`{"loss", "document"}`, with a head `loss_text` and `loss_class` too.
+
+        The answers go into `folder`. Stopped: an empty `document`.
+        """
         was_training = model.training
         model.eval()
         try:
-            loss = self._loss(model)
+            losses = self._losses(model)
             lines: list[dict[str, Any]] = []
             size = self.config.eval_batch_size
             for start in range(0, len(self.samples), size):
                 if stop():
-                    return {"loss": loss, "document": {}}
+                    return {**losses, "document": {}}
                 lines += ask_batch(self.evaluation, self.samples[start : start + size])
         finally:
             model.train(was_training)
@@ -64,28 +75,38 @@ class DevSet:
         document = compute_metrics(lines, task=source.task, labels=source.labels)
         # Speed beside a training says nothing about the model.
         document["metrics"].pop("tokens_per_s", None)
-        return {"loss": loss, "document": document}
+        return {**losses, "document": document}
 
-    def _loss(self, model: Any) -> float:
+    def _losses(self, model: Any) -> dict[str, float]:
         import torch
 
         from workbench.models.base import LoadedModel
 
         loaded = self.evaluation.loaded
         assert isinstance(loaded, LoadedModel)
-        device, total, count = loaded.device, 0.0, 0
+        device, head = loaded.device, head_of(model) is not None
+        total, count, total_class, with_class = 0.0, 0, 0.0, 0
         with torch.no_grad():
             for start in range(0, self.items, self.config.eval_batch_size):
                 stop = min(start + self.config.eval_batch_size, self.items)
                 inputs = self.collator([(0, i) for i in range(start, stop)])
-                labels = inputs.pop("labels")
+                labels, classes = inputs.pop("labels"), inputs.pop(CLASSES, None)
                 n = int((labels != -100).sum())
                 keep = positions_to_score(labels)
+                inputs = with_prompt(inputs, labels) if head else inputs
                 inputs = {key: value.to(device) for key, value in inputs.items()}
-                logits = model(**inputs, logits_to_keep=keep, use_cache=False).logits[:, -keep:]
-                total += float(answer_loss(logits, labels.to(device), n)) * n
+                out = model(**inputs, logits_to_keep=keep, use_cache=False)
+                total += float(answer_loss(out.logits[:, -keep:], labels.to(device), n)) * n
                 count += n
-        return total / max(count, 1)
+                if head and classes is not None and (k := int((classes != IGNORED).sum())):
+                    total_class += float(class_loss(out.class_logits, classes)) * k
+                    with_class += k
+        text, of_class = total / max(count, 1), total_class / max(with_class, 1)
+        if not head:
+            return {"loss": text}
+        weight = self.config.head_weight
+        both = (1 - weight) * text + weight * of_class
+        return {"loss": both, "loss_text": text} | ({"loss_class": of_class} if with_class else {})
 
     def _write(self, folder: Path, step: int, lines: list[dict[str, Any]]) -> None:
         from sessions.atomic import atomic_write
@@ -127,7 +148,8 @@ def open_dev(
     data = TrainSet([source], [templates], seed=config.seed)
     for sample in usable:
         size = (len(sample.images), 0)
-        data.items.append(Item(0, source.ordinal(sample.uid), sample.uid, size, 1))
+        place = source.ordinal(sample.uid)
+        data.items.append(Item(0, place, sample.uid, size, 1, sample.label or ""))
     decoding = Decoding(max_new_tokens=config.eval_new_tokens, top_logprobs=0)
     evaluation = Evaluation(
         EvalConfig(dataset=config.eval, spec=config.spec, decoding=decoding),
@@ -139,7 +161,8 @@ def open_dev(
     # The words of the prompts are short: they are asked in order of length to pad little.
     usable.sort(key=lambda s: (len(s.images), sum(map(len, s.texts.values()))))
     data.items.sort(key=lambda item: item.uid)
-    collator = Collator(loaded, data, cache_mb=config.cache_mb // 4)
+    classes = classes_of(loaded.own_head.labels) if loaded.own_head is not None else None
+    collator = Collator(loaded, data, cache_mb=config.cache_mb // 4, classes=classes)
     return DevSet(config, evaluation, usable, collator, len(data.items))
 
 

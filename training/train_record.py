@@ -14,8 +14,9 @@ from sessions.json_line import to_line
 from sessions.runs import Run
 from training.card import Card
 from training.checkpoints import writing
+from training.joint import bare, head_of, save_head_alone
 from training.lora import save_adapter
-from training.train_eval import HEADLINES
+from training.train_eval import headlines
 from training.whole import save_model
 
 if TYPE_CHECKING:
@@ -100,14 +101,14 @@ class TrainRecord:
         """
         document = found["document"]
         metrics = document.get("metrics", {})
-        out = {"loss": float(found["loss"])}
+        out = {key: float(value) for key, value in found.items() if key != "document"}
         # A figure of nothing is no figure: it is left out of the log, and decides nothing.
         metrics = {name: row for name, row in metrics.items() if row["value"] is not None}
         out |= {name: float(row["value"]) for name, row in metrics.items() if "/" not in name}
         if not document:
             return out
         out["unparsed"] = float(document["counts"]["unparsed"])
-        name = next((n for n in HEADLINES if n in metrics), "")
+        name = next((n for n in headlines(self.config) if n in metrics), "")
         score = metrics[name]["value"] if name else -out["loss"]
         best = self.best()
         # Of equal scores (accuracies are coarse) the lower loss decides.
@@ -122,11 +123,13 @@ class TrainRecord:
     def _save(self, model: Any, step: int, document: dict[str, Any]) -> None:
         folder = self.saved
         with writing(folder.with_name(f"{folder.name}.new"), self.run.id):
-            card = self._card.text(step, document)
+            card, head = self._card.text(step, document), head_of(model)
             if self.config.method == "full":
-                save_model(self._loaded, folder, card)
+                save_model(self._loaded, folder, card, head)
+            elif self.config.method == "head" and head is not None:
+                save_head_alone(head, folder, card)
             else:
-                save_adapter(model, folder, self.config.model, card)
+                save_adapter(bare(model), folder, self.config.model, card, head)
 
     def best(self) -> dict[str, Any]:
         """The best evaluation so far, `{}` before there is one."""

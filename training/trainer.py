@@ -8,6 +8,7 @@ trained: see `training.train`.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,15 @@ import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from training.checkpoints import complete, writing
-from training.collate import Collator
+from training.collate import CLASSES, Collator
 from training.finite import FiniteWatch
+from training.joint import bare, class_loss, head_of, joint, with_prompt
 from training.train_config import TrainConfig
 from training.train_data import BatchOrder, TrainSet
 from training.whole import load_weights, save_weights
+from workbench.models.batch import IGNORED
+from workbench.models.head import load_weights as load_head
+from workbench.models.head import write_head
 
 # Which samples a batch is made of; taken out again before the model sees it.
 _ITEMS = "items"
@@ -71,7 +76,7 @@ class AnswerTrainer(Trainer):
         config: TrainConfig,
         evaluation: Callable[[], dict[str, float]] | None,
         watch: FiniteWatch,
-        losses: list[float],
+        losses: dict[str, list[float]],
         run: str,
         **kwargs: Any,
     ) -> None:
@@ -83,7 +88,8 @@ class AnswerTrainer(Trainer):
         self._data, self._config, self._evaluation = data, config, evaluation
         self._watch, self._run = watch, run
         # Of the steps since the last logged one, and of the step that is being taken.
-        self.losses, self._step_loss = losses, 0.0
+        self.losses, self._step = losses, defaultdict[str, float](float)
+        self._class_items = 0  # samples of the step that have a class
         # The loss below is a sum over the step's answer tokens: Trainer must not divide again.
         self.model_accepts_loss_kwargs = True
         self.loss_is_scaled_for_ga = True
@@ -104,20 +110,30 @@ class AnswerTrainer(Trainer):
         loss = super().training_step(model, inputs, num_items_in_batch)
         value = float(loss)
         self._watch.loss(value, self.state.global_step + 1, uids)
-        self._step_loss += value
+        self._step["loss"] += value
         if self.accelerator.sync_gradients:
-            self.losses.append(self._step_loss)
-            self._step_loss = 0.0
+            for name, total in self._step.items():
+                self.losses.setdefault(name, []).append(total)
+            self._step.clear()
         return loss
+
+    def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: Any) -> Any:
+        """As `Trainer` does, counting the samples of a step that have a class."""
+        batches, items = super().get_batch_samples(epoch_iterator, num_batches, device)
+        found = [batch[CLASSES] for batch in batches if CLASSES in batch]
+        self._class_items = sum(int((classes != IGNORED).sum()) for classes in found)
+        return batches, items
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """As `Trainer` does, with the loss of every step since the last log.
 
         `Trainer` forgets those before a resume, and its summary at the end divides what is left.
         """
-        if "loss" in logs and self.losses:
-            logs["loss"] = sum(self.losses) / len(self.losses)
-            self.losses.clear()
+        if "loss" in logs:
+            for name, values in self.losses.items():
+                if values:
+                    logs[name] = sum(values) / len(values)
+                    values.clear()
         super().log(logs, start_time)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
@@ -128,16 +144,25 @@ class AnswerTrainer(Trainer):
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         """Adapters as PEFT saves them; of a model without one the weights that train."""
-        if hasattr(self.model, "peft_config"):
+        inner, head, folder = bare(self.model), head_of(self.model), Path(str(output_dir))
+        if hasattr(inner, "peft_config") and head is None:
             super()._save(output_dir, state_dict)
-        else:
-            save_weights(self.model, Path(str(output_dir)))
+        elif hasattr(inner, "peft_config"):
+            inner.save_pretrained(str(folder))
+        elif self._config.method != "head":
+            save_weights(inner, folder)
+        if head is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_head(head, folder)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        if hasattr(self.model, "peft_config"):
-            super()._load_from_checkpoint(resume_from_checkpoint, model)
-        else:
-            load_weights(self.model, Path(resume_from_checkpoint))
+        inner, head = bare(self.model), head_of(self.model)
+        if hasattr(inner, "peft_config"):
+            super()._load_from_checkpoint(resume_from_checkpoint, bare(model or inner))
+        elif self._config.method != "head":
+            load_weights(inner, Path(resume_from_checkpoint))
+        if head is not None:
+            load_head(head, Path(resume_from_checkpoint))
 
     def compute_loss(
         self,
@@ -146,14 +171,21 @@ class AnswerTrainer(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
-        """See `answer_loss`."""
+        """See `answer_loss`; with a head the `joint` loss, its parts kept for the log."""
         inputs = dict(inputs)
-        labels = inputs.pop("labels")
+        labels, classes = inputs.pop("labels"), inputs.pop(CLASSES, None)
         keep = positions_to_score(labels)
+        if classes is not None:
+            inputs = with_prompt(inputs, labels)
         outputs = model(**inputs, logits_to_keep=keep, use_cache=False)
         # A model that knows no `logits_to_keep` gives all positions.
         logits = outputs.logits[:, -keep:]
         loss = answer_loss(logits, labels, num_items_in_batch, self._config.label_smoothing)
+        if classes is not None:
+            of_class = class_loss(outputs.class_logits, classes, self._class_items)
+            self._step["loss_text"] += float(loss.detach())
+            self._step["loss_class"] += float(of_class.detach())
+            loss = joint(loss, of_class, self._config.head_weight)
         return (loss, outputs) if return_outputs else loss
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:

@@ -6,26 +6,28 @@ holds just the weights that train, by the names that they have in memory, and fi
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training.checkpoints import sync_files
+from training.checkpoints import fresh_folder
 from training.finite import all_finite
 from workbench.errors import ModelError
 
 if TYPE_CHECKING:
     from workbench.models.base import LoadedModel
+    from workbench.models.head import Head
 
 WEIGHTS = "trained.safetensors"
 
 
-def save_model(loaded: LoadedModel, folder: Path, card: str = "") -> None:
-    """Write the model with its processor into `folder`, taking the place of one there.
+def save_model(loaded: LoadedModel, folder: Path, card: str = "", head: Head | None = None) -> None:
+    """Write the model, its processor and its head into `folder`, in the place of one there.
 
     Raises:
         ModelError: A weight is not finite; nothing was written.
     """
+    from training.joint import refuse_not_finite
+    from workbench.models.head import write_head
     from workbench.models.loading import quiet
     from workbench.models.merging import copy_rest
 
@@ -35,19 +37,15 @@ def save_model(loaded: LoadedModel, folder: Path, card: str = "") -> None:
             hint="train anew with a lower learning_rate",
             kind="diverged",
         )
-    fresh, old = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
-    for leftover in (fresh, old):
-        shutil.rmtree(leftover, ignore_errors=True)
-    with quiet():
-        loaded.base.save_pretrained(str(fresh), safe_serialization=True)
-    copy_rest(loaded.path, fresh)
-    if card:
-        (fresh / "README.md").write_text(card, "utf-8")
-    sync_files(fresh)
-    if folder.exists():
-        folder.rename(old)
-    fresh.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    refuse_not_finite(head)
+    with fresh_folder(folder) as fresh:
+        with quiet():
+            loaded.base.save_pretrained(str(fresh), safe_serialization=True)
+        copy_rest(loaded.path, fresh)
+        if card:
+            (fresh / "README.md").write_text(card, "utf-8")
+        if head is not None:
+            write_head(head, fresh)
 
 
 def save_weights(model: Any, folder: Path) -> None:

@@ -6,7 +6,8 @@ import random
 
 import pytest
 
-from training.metrics import compute_metrics, is_correct
+from training.metrics import compute_metrics
+from training.right import is_correct
 
 
 def line(uid, target, label, task="statement", **more):

@@ -166,6 +166,7 @@ def test_what_was_killed_goes_on_to_the_same_losses_and_each_step_is_logged_once
         "save_every": 2,
         "log_every": 3,
         "keep": "last",
+        "head": {"pooling": "last", "labels": ["yes", "no"], "dropout": 0.1},
     }
     whole = train(config(**settings))
     killed = child(**settings)
@@ -189,7 +190,7 @@ def test_what_was_killed_goes_on_to_the_same_losses_and_each_step_is_logged_once
     assert len(kinds) == len(set(kinds))
     assert kinds == [(line["step"], "loss" in line) for line in first]
     for mine, theirs in zip(first, second, strict=True):
-        for key in ("loss", "eval_loss", "grad_norm"):
+        for key in ("loss", "loss_text", "loss_class", "eval_loss", "grad_norm"):
             assert (key in mine) == (key in theirs)
             if key in mine:
                 assert theirs[key] == pytest.approx(mine[key], rel=1e-5), (mine, theirs)

@@ -72,6 +72,12 @@ class AdapterInfo:
     bytes: int = 0
     head: tuple[str, ...] = ()
 
+    @property
+    def kind(self) -> str:
+        """`LORA`, `LORA + head`, or `HEAD` for a head alone."""
+        beside = self.head and self.peft_type != "HEAD"
+        return f"{self.peft_type} + head" if beside else self.peft_type
+
     def to_json(self) -> dict[str, Any]:
         """A plain dict, `name` first."""
         return asdict(self)
@@ -127,7 +133,16 @@ def describe_anything(name: str) -> dict[str, Any]:
         "vocabulary": text.get("vocab_size"),
         "memory": _memory(Path(info.path)),
         "not_supported": LIMITS.get(info.family, {}),
+        **_head(Path(info.path)),
     }
+
+
+def _head(path: Path) -> dict[str, str]:
+    """The classes of a model's own head."""
+    with contextlib.suppress(WbError):
+        if has_head(path):
+            return {"head": ", ".join(read_head_config(path).labels)}
+    return {}
 
 
 def _memory(path: Path) -> dict[str, int]:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from workbench.errors import ModelError
+from workbench.errors import ModelError, UnknownName
 from workbench.models.head_config import (
     BLIND_FIRST,
     WEIGHTS,
@@ -66,18 +66,17 @@ class Head(nn.Module):
         """
         weight = self.out.weight
         pooled = pool(states, mask.to(states.device), self.config.pooling)
-        pooled = self.dropout(pooled.to(weight.device, weight.dtype))  # (B, width)
-        if self.dense is not None:
-            pooled = self.dropout(torch.tanh(self.dense(pooled)))
-        return self.out(pooled)
+        with torch.autocast(weight.device.type, enabled=False):
+            pooled = self.dropout(pooled.to(weight.device, weight.dtype))  # (B, width)
+            if self.dense is not None:
+                pooled = self.dropout(torch.tanh(self.dense(pooled)))
+            return self.out(pooled)
 
     def index(self, label: str) -> int:
-        """Where a label stands among the logits. Raises `ModelError` naming all."""
+        """Where a label stands among the logits. Raises `UnknownName` naming all."""
         if label not in self.labels:
-            raise ModelError(
-                f"the head has no class {label!r}",
-                hint=f"its classes are {', '.join(self.labels)}",
-                kind="unknown_label",
+            raise UnknownName(
+                f"the head has no class {label!r}", hint=f"its classes are {', '.join(self.labels)}"
             )
         return self.labels.index(label)
 
