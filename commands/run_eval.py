@@ -41,6 +41,17 @@ _KNOBS = (
     help="Read answers from text, take the label scored best, or do both.  [generate]",
 )
 @click.option("--label-scores", is_flag=True, help="The same as --answer both.")
+@click.option(
+    "--control",
+    type=click.Choice(["blank", "shuffled", "text-only", "image-only"]),
+    help="Grey pictures, another sample's, none, or no text: what a score is made of.",
+)
+@click.option(
+    "--vary",
+    default="",
+    metavar="WHAT",
+    help="Another order of images, options, shots or labels: does the answer stay?",
+)
 @click.option("--positive", default="", help="The label that AUROC counts as positive.")
 @knob_options()
 @click.option(
@@ -129,7 +140,7 @@ def _config(ctx: click.Context, resume: str, flags: dict[str, Any]) -> Any:
     answer = "both" if flags["label_scores"] else flags["answer"]
     own = set(flags) - set(MODEL_FLAGS) - set(_KNOBS) - {"label_scores"}
     values: dict[str, Any] = {name: flags[name] for name in own} | {"seed": flags["seed"]}
-    values["answer"] = answer
+    values |= {"answer": answer, "control": flags["control"] or ""}
     values["batch_size"] = flags["batch_size"] or 16
     values["prefix_cache"] = not values.pop("no_prefix_cache")
     # No alternatives of tokens are kept in a run, so none are worked out.

@@ -134,8 +134,10 @@ def where(run: Run) -> str:
 
 
 def who(run: Run) -> str:
-    """Model and adapter."""
-    return " + ".join(word for word in (named(run, "model"), named(run, "adapter")) if word)
+    """Model and adapter, and how it was asked where that was not as the samples are."""
+    words = " + ".join(word for word in (named(run, "model"), named(run, "adapter")) if word)
+    variant = named(run, "control") or named(run, "vary")
+    return f"{words} ({variant})" if variant else words
 
 
 def progress(run: Run) -> str:
@@ -156,3 +158,12 @@ def error_or_text(line: Mapping[str, Any]) -> str:
     if isinstance(error, Mapping):
         return str(error.get("message", ""))
     return str(error or line.get("text") or "")
+
+
+def say(name: str, value: Any) -> None:
+    """One fact on a line, cleaned."""
+    import click
+
+    from workbench.text import clean
+
+    click.echo(f"{name:<9} {clean(value, newlines=False)}")

@@ -22,15 +22,18 @@ from commands.run_facts import (
     named,
     progress,
     row,
+    say,
     target_and_label,
     where,
     who,
 )
+from commands.runs_compare import compare
+from commands.runs_invariance import invariance
+from commands.runs_ledger import ledger, ledger_of, show_ledger
 from commands.runs_reliability import reliability
 
 if TYPE_CHECKING:
     from sessions.runs import Run
-    from workbench.scoring.comparison import Comparison
 
 _run = click.argument("run", shell_complete=complete_runs)
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -124,7 +127,8 @@ def show(run: str, errors: bool, disagree: bool, uids: bool, limit: int, as_json
 
         _show_lines([x for x in found.predictions() if is_error(x)], uids, limit, as_json)
     elif as_json:
-        echo_json(document(found))
+        told = ledger_of(found)
+        echo_json(document(found) | ({"ledger": told.to_json()} if told else {}))
     else:
         _show(found)
 
@@ -169,45 +173,6 @@ def score(run: str, metrics: str, bertscore_model: str, as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("first", shell_complete=complete_runs)
-@click.argument("second", shell_complete=complete_runs)
-@click.option("--flips", is_flag=True, help="Also the samples that one has right and one wrong.")
-@_json
-def compare(first: str, second: str, flips: bool, as_json: bool) -> None:
-    """Say what differs between two runs, and whether their figures really do.
-
-    Runs are paired by UID. Right and wrong: McNemar's exact test and Newcombe's interval.
-    Captions, and questions with ten people's answers: the run's own figures, by the paired
-    bootstrap. Where samples share an image, a sentence or a set, all of it is over those clusters.
-
-    \b
-    Example:
-      wb runs compare 3f2a9k 8h1m0q --flips
-    """
-    from sessions.runs import Run
-    from workbench.scoring.comparison import compare_runs
-
-    a, b = Run.open(first), Run.open(second)
-    found = compare_runs((a.config, a.predictions()), (b.config, b.predictions()))
-    if as_json:
-        echo_json({"first": a.id, "second": b.id, **found.to_json()})
-        return
-    _show_comparison(a, b, found)
-    if flips:
-        rows = [
-            (
-                f.uid,
-                "fixed" if f.fixed else "broken",
-                *target_and_label(f.before),
-                f.after.get("label"),
-            )
-            for f in found.paired.flips
-        ]
-        click.echo("")
-        echo_table(("UID", "FLIP", "TARGET", "FIRST", "SECOND"), rows, empty="no flips")
-
-
-@command.command()
 @_run
 def path(run: str) -> None:
     """Print a run's folder.
@@ -240,27 +205,30 @@ def rm(runs: tuple[str, ...]) -> None:
 def _show(run: Run) -> None:
     body = document(run)
     counts: Mapping[str, Any] = body["counts"]
-    _say("run", f"{run.id}  {run.kind}  {run.state}" + (f": {run.reason}" if run.reason else ""))
-    _say("data", where(run))
-    _say("model", who(run))
-    _say("folder", run.path)
-    _say("samples", counted_words(counts).replace(" samples", "", 1))
-    _say("seconds", f"{body['seconds']:.1f}")
+    say("run", f"{run.id}  {run.kind}  {run.state}" + (f": {run.reason}" if run.reason else ""))
+    say("data", where(run))
+    say("model", who(run))
+    say("folder", run.path)
+    say("samples", counted_words(counts).replace(" samples", "", 1))
+    say("seconds", f"{body['seconds']:.1f}")
     if body["damage"]:
-        _say("damaged", body["damage"])
+        say("damaged", body["damage"])
     if body["damaged_lines"]:
-        _say("damaged", f"{body['damaged_lines']} lines, see predictions.jsonl.bad")
+        say("damaged", f"{body['damaged_lines']} lines, see predictions.jsonl.bad")
     for note in body.get("notes") or ():
-        _say("note", note)
+        say("note", note)
     if rows := figure_rows(figures(run)):
         click.echo("")
         echo_table(FIGURE_HEADERS, rows)
     if rows := label_rows(body.get("per_label")):
         click.echo("")
         echo_table(LABEL_HEADERS, rows)
+    if told := ledger_of(run):
+        click.echo("")
+        show_ledger(told)
     if body.get("disagree"):
         click.echo("")
-        _say("disagree", f"{body['disagree']} samples; wb runs show {run.id} --disagree")
+        say("disagree", f"{body['disagree']} samples; wb runs show {run.id} --disagree")
 
 
 def _show_lines(lines: Sequence[Mapping[str, Any]], uids: bool, limit: int, as_json: bool) -> None:
@@ -280,62 +248,7 @@ def _show_lines(lines: Sequence[Mapping[str, Any]], uids: bool, limit: int, as_j
         echo_table(("UID", "WHAT", "TARGET", "ANSWER", "TEXT"), rows, empty="no such samples")
 
 
-def _show_comparison(a: Run, b: Run, found: Comparison) -> None:
-    from workbench.scoring.comparison import verdict_words
-
-    echo_table(("", "RUN", "MODEL"), [("first", a.id, who(a)), ("second", b.id, who(b))])
-    click.echo("")
-    rows = [(d.name, _short(d.first), _short(d.second)) for d in found.differences]
-    if rows:
-        echo_table(("DIFFERS", "FIRST", "SECOND"), rows)
-    else:
-        click.echo("no setting differs")
-    click.echo("")
-    paired = found.paired
-    _say("shared", f"{paired.shared} samples, {paired.failed} of them failed in one")
-    if paired.unpaired_a or paired.unpaired_b:
-        _say("alone", f"{paired.unpaired_a} in the first, {paired.unpaired_b} in the second")
-    if paired.n:
-        _say("fixed", f"{paired.only_b} (wrong in the first, right in the second)")
-        _say("broken", f"{paired.only_a}")
-    click.echo("")
-    echo_table(
-        ("METRIC", "FIRST", "SECOND", "CHANGE", "95%", "P", "N", ""),
-        [
-            (
-                change.name,
-                change.first.words(),
-                change.second.words(),
-                change.difference.words(sign="+"),
-                change.difference.interval(4, "+"),
-                _p_words(change.difference.p_value),
-                change.difference.n,
-                change.difference.note,
-            )
-            for change in found.changes
-        ],
-    )
-    click.echo("")
-    for change in found.changes:
-        _say(change.name, f"{verdict_words(change)} ({change.test})")
-
-
-def _p_words(p_value: float | None) -> str:
-    return "" if p_value is None else f"{p_value:.3g}"
-
-
-def _short(value: Any) -> str:
-    """A setting in a cell; a hash, a list of examples by its beginning."""
-    words = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-    if value is None or value == "":
-        return "–"
-    return words if len(words) <= 40 else f"{words[:39]}…"
-
-
-def _say(name: str, value: Any) -> None:
-    from workbench.text import clean
-
-    click.echo(f"{name:<9} {clean(value, newlines=False)}")
-
-
+command.add_command(compare)
+command.add_command(invariance)
+command.add_command(ledger)
 command.add_command(reliability)

@@ -24,6 +24,8 @@ NOT_READING = {
         "bookmark rm",
         "bookmark import",
         "runs rm",
+        "runs invariance",
+        "runs ledger",
         "runs score",
         "jobs cancel",
         "jobs rm",

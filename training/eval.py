@@ -31,6 +31,7 @@ from workbench.scoring.text.registry import unknown
 
 if TYPE_CHECKING:
     from workbench.data.source import Source
+    from workbench.models.base import LoadedModel
 
 __all__ = ["AUTO", "EvalConfig", "document", "evaluate", "prepare", "resumed_config"]
 
@@ -48,6 +49,7 @@ def evaluate(
     cancelled: Callable[[], bool] | None = None,
     *,
     resume: str = "",
+    loaded: LoadedModel | None = None,
 ) -> Run:
     """Evaluate, from the beginning or from where a run was left.
 
@@ -56,6 +58,7 @@ def evaluate(
         on_progress: Told after each batch.
         cancelled: Asked after each batch; so are SIGTERM and SIGINT.
         resume: A run's id or folder, or `auto` for the newest run of the same key, if any.
+        loaded: The model of the config, where it is at hand; loaded here else.
 
     Returns:
         The run, its metrics written; its state is `done` or `cancelled`.
@@ -66,7 +69,7 @@ def evaluate(
         RecordError: Another process is writing the run, or the disk is full.
     """
     with stop_on_signals(cancelled) as stop:
-        evaluation = prepare(config, on_progress)
+        evaluation = prepare(config, on_progress, loaded)
         run = _open_run(evaluation, resume)
         with run:
             return _work(evaluation, run, stop, on_progress)
@@ -132,7 +135,7 @@ def _difference(before: dict[str, Any], after: dict[str, Any]) -> str:
     names = (
         *("dataset", "split", "dataset_revision", "template", "template_version"),
         *("template_digest", "shot_uids", "decoding", "limit", "random", "seed", "label_scores"),
-        *("answer", "identity"),
+        *("answer", "control", "vary", "identity"),
     )
     found = [
         f"{n} {before.get(n)!r}, not {after.get(n)!r}"

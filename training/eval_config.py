@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
 
+from training.controls import CONTROLS
+from training.orders import problem_of
 from workbench.engine.decoding import Decoding
 from workbench.errors import UsageError
 from workbench.models.spec import ModelSpec
@@ -46,6 +48,11 @@ class EvalConfig:
             (nothing is generated), or both, the text being the answer.
         positive: The label that AUROC counts as positive; empty: it is told from its word.
         retry_failed: On a resume ask the failed samples again.
+        control: What is taken from the prompt to see what a score is made of: one of
+            `training.controls.CONTROLS`; empty for nothing.
+        vary: What stands in another order or wording: see `training.orders`; empty for nothing.
+        variant_of: The settings' key of the run that it is a variant of, where it is told; else
+            that of the same settings without `control` and `vary`.
         threads: For torch on a CPU; 0 leaves it as it is.
         prefix_cache: Read what prompts begin with alike once; changes no answer and no key.
     """
@@ -68,6 +75,9 @@ class EvalConfig:
     answer: AnswerBy = "generate"
     positive: str = ""
     retry_failed: bool = False
+    control: str = ""
+    vary: str = ""
+    variant_of: str = ""
     threads: int = 0
     prefix_cache: bool = True
 
@@ -100,6 +110,12 @@ class EvalConfig:
                 self.answer not in ANSWERS,
                 f"--answer wants {', '.join(ANSWERS[:-1])} or {ANSWERS[-1]}, got {self.answer!r}",
             ),
+            (
+                bool(self.control) and self.control not in CONTROLS,
+                f"--control wants one of {', '.join(CONTROLS)}, got {self.control!r}",
+            ),
+            (bool(problem_of(self.vary)), problem_of(self.vary)),
+            (bool(self.control and self.vary), "--control and --vary exclude each other"),
             (self.random and not self.limit, "--random wants --limit: how many are drawn"),
             (self.limit < 0, f"--limit wants a whole number of at least 1, got {self.limit}"),
             (
@@ -148,6 +164,9 @@ def run_key(
     limit: int,
     answer: AnswerBy = "generate",
     drawn: int | None = None,
+    control: str = "",
+    vary: str = "",
+    seed: int = 0,
 ) -> str:
     """Hex sha256 of what the predictions depend on, less the bytes of the pictures.
 
@@ -162,6 +181,9 @@ def run_key(
         limit: First so many samples, 0 for all.
         answer: Where answers come from.
         drawn: The seed by which `limit` samples were drawn, `None` for the first ones.
+        control: What was taken from the prompts.
+        vary: What stood in another order.
+        seed: Of a control that draws.
     """
     from workbench.prompts import parse as reading
 
@@ -179,6 +201,10 @@ def run_key(
     }
     if answer == "score":
         parts["answer"] = answer
+    if control:
+        parts["control"] = [control, seed] if control == "shuffled" else control
+    if vary:
+        parts["vary"] = vary
     if drawn is not None:
         parts["data"]["drawn"] = drawn
     return _digest(parts)

@@ -7,17 +7,18 @@ group, scores, tokens, time), so that metrics never look at the data again.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sessions.errors import WbError
 from training.consistency import group_of, set_of
 from training.right import is_correct
 from training.score_figures import best_label
+from training.variant import PLAIN, Variant
 from workbench.data.image_ids import ImageIds
 from workbench.errors import DataError
 from workbench.prompts.fewshot import for_query
-from workbench.prompts.parse import parse_answer
+from workbench.prompts.parse import Parsed, parse_answer
 from workbench.prompts.pool import Template
 from workbench.sample import Answer, Message, Sample
 
@@ -33,6 +34,7 @@ class Prompter:
         shots: The examples before each question.
         spare: Steps in where a shot is the query itself.
         images: Says which pictures a sample shows.
+        variant: How prompts differ from the plain ones.
     """
 
     template: Template
@@ -41,25 +43,37 @@ class Prompter:
     shots: tuple[Sample, ...] = ()
     spare: tuple[Sample, ...] = ()
     images: ImageIds = field(default_factory=ImageIds, compare=False)
+    variant: Variant = PLAIN
 
     def render(self, sample: Sample) -> tuple[Message, ...]:
         """The messages. Raises `WbError` where the sample cannot be asked."""
         if sample.error is not None:
             raise DataError(sample.error, kind="bad_sample")
         shots = for_query(self.shots, self.spare, sample.uid) if self.shots else ()
-        return self.template.render(sample, shots)
+        changed = self.variant
+        template = changed.template(self.template)
+        return template.render(changed.query(sample), changed.shots(tuple(shots)))
 
-    def words(self, sample: Sample) -> dict[str, str]:
-        """Answer word -> label; empty for an open answer."""
-        return self.template.read_words(sample, self.labels)
+    def read(self, sample: Sample, text: str) -> Parsed:
+        """What an answer says, in the sample's own labels."""
+        parsed = parse_answer(text, self._words(sample))
+        return replace(parsed, label=self.variant.label(sample, parsed.label))
+
+    def _words(self, sample: Sample) -> dict[str, str]:
+        """Answer word -> label as it is called in the prompt; empty for an open answer."""
+        # What stands in the pictures changes no word, and may be unreadable.
+        bare = replace(sample, images=()) if self.variant.label is not PLAIN.label else None
+        shown = self.variant.query(bare) if bare is not None else sample
+        return self.template.read_words(shown, self.labels)
 
     def scored_words(self, sample: Sample) -> dict[str, str]:
         """Label -> the word that is scored for it, spelled as an answer would begin."""
-        words = self.words(sample) or {label: label for label in self.labels or sample.labels}
+        words = self._words(sample) or {label: label for label in self.labels or sample.labels}
         capital = "{Word}" in self.template.answer
         out: dict[str, str] = {}
         for word, label in words.items():
-            out.setdefault(label, word[:1].upper() + word[1:] if capital else word)
+            own = self.variant.label(sample, label) or label
+            out.setdefault(own, word[:1].upper() + word[1:] if capital else word)
         return out
 
 
@@ -84,7 +98,7 @@ def answer_line(
     """
     if by_score and scores:
         return _scored_line(prompter, sample, answer, scores) | {"share_s": round(share_s, 5)}
-    parsed = parse_answer(answer.text, prompter.words(sample))
+    parsed = prompter.read(sample, answer.text)
     return {
         **_head(prompter, sample),
         "text": answer.text,
@@ -153,6 +167,7 @@ def _head(prompter: Prompter, sample: Sample) -> dict[str, Any]:
     for name, value in (("group", group_of(sample)), ("set", set_of(sample))):
         if value:
             head[name] = value
+    head |= prompter.variant.beside(sample)
     if sample.images:
         head["images"] = prompter.images.of(sample)
     return head

@@ -16,9 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
 from sessions.runs import Run
+from training.controls import check_control, control_variant
 from training.eval_config import EvalConfig, full_key, run_key
 from training.eval_lines import Prompter
+from training.orders import check_order, order_variant
 from training.progress import OnProgress, Reporter, telling_load
+from training.variant import Variant
 from workbench.data.drawn import DrawnSource
 from workbench.engine.decoding import Decoding
 from workbench.engine.servers import check_named, remember
@@ -92,6 +95,17 @@ class Evaluation:
     @property
     def settings_key(self) -> str:
         """The key less the bytes of the pictures: all of it in runs of older versions."""
+        return self._settings_key(self.config.control, self.config.vary)
+
+    @property
+    def variant_of(self) -> str:
+        """The settings' key of the run that this one is a variant of, empty for a plain run."""
+        config = self.config
+        if not config.control and not config.vary:
+            return ""
+        return config.variant_of or self._settings_key("", "")
+
+    def _settings_key(self, control: str, vary: str) -> str:
         return run_key(
             identity=self.loaded.identity,
             template=self.prompter.template.to_json(),
@@ -103,6 +117,9 @@ class Evaluation:
             limit=self.config.limit,
             answer=self.config.answer,
             drawn=self.config.seed if self.config.random else None,
+            control=control,
+            vary=vary,
+            seed=self.config.seed,
         )
 
     def record(self) -> dict[str, Any]:
@@ -128,6 +145,7 @@ class Evaluation:
             "drawn": self._drawn(),
             "identity": self.loaded.identity,
             "settings_key": self.settings_key,
+            "variant_of": self.variant_of,
             "shot_images": self.shot_images,
             "images_digest": self.images_digest,
         }
@@ -164,10 +182,37 @@ def resumed_config(run: Run, *, batch_size: int = 0, retry_failed: bool = False)
     return EvalConfig.from_json(values)
 
 
-def prepare(config: EvalConfig, on_progress: OnProgress | None = None) -> Evaluation:
-    """Open the data, load the model, draw the shots. Raises as `evaluate` does."""
+def prepare(
+    config: EvalConfig,
+    on_progress: OnProgress | None = None,
+    loaded: LoadedModel | None = None,
+) -> Evaluation:
+    """Open the data, load the model, draw the shots. Raises as `evaluate` does.
+
+    Args:
+        config: What is evaluated.
+        on_progress: Told while the model loads.
+        loaded: The model of the config, where it is at hand.
+    """
+    source, prompter, total = check_samples(config)
+    if is_elsewhere(config.spec.model):
+        return _prepare_elsewhere(config, source, prompter, total, on_progress)
+    from workbench.engine.prefix import PrefixCache
+
+    if loaded is None:
+        loaded = load_model_of(config, on_progress, total)
+    prefixes = PrefixCache() if config.prefix_cache else None
+    return Evaluation(config, source, loaded, prompter, total, prefixes)
+
+
+def check_samples(config: EvalConfig) -> tuple[Source, Prompter, int]:
+    """The samples, how they are asked and how many: all but the model.
+
+    Raises:
+        UsageError: They cannot be asked so.
+        DataError: They cannot be read.
+    """
     from workbench.data.source import open_source
-    from workbench.engine.room import make_room
 
     source = open_source(config.dataset, config.split or None)
     total = _total(source, config.limit)
@@ -182,22 +227,26 @@ def prepare(config: EvalConfig, on_progress: OnProgress | None = None) -> Evalua
     _check(config, source, template)
     shots, spare = _shots(config, whole)
     prompter = Prompter(template, source.task, tuple(source.labels), tuple(shots), tuple(spare))
+    prompter = replace(prompter, variant=_variant(config, source, prompter, total))
     _try_out(prompter, source, total)
-    if is_elsewhere(config.spec.model):
-        return _prepare_elsewhere(config, source, prompter, total, on_progress)
+    return source, prompter, total
+
+
+def load_model_of(
+    config: EvalConfig, on_progress: OnProgress | None = None, total: int = 0
+) -> LoadedModel:
+    """Load what a config names, in this process. Raises `ModelError`."""
+    from workbench.engine.room import make_room
+    from workbench.models.base import load_model
+
     if config.threads:
         import torch
 
         torch.set_num_threads(config.threads)
     tell = Reporter(on_progress)
     tell(0, total, f"loading {config.spec.model}", force=True)
-    from workbench.engine.prefix import PrefixCache
-    from workbench.models.base import load_model
-
     make_room(config.spec)
-    loaded = load_model(config.spec, telling_load(tell, 0, total, config.spec.model))
-    prefixes = PrefixCache() if config.prefix_cache else None
-    return Evaluation(config, source, loaded, prompter, total, prefixes)
+    return load_model(config.spec, telling_load(tell, 0, total, config.spec.model))
 
 
 def _prepare_elsewhere(
@@ -251,6 +300,15 @@ def _check(config: EvalConfig, source: Source, template: Template) -> None:
         raise UsageError(
             f"--positive {config.positive!r} is none of the labels {', '.join(source.labels)}"
         )
+
+
+def _variant(config: EvalConfig, source: Source, prompter: Prompter, total: int) -> Variant:
+    if config.control:
+        check_control(config.control, source, prompter.template, config.spec)
+        return control_variant(config.control, source, total, config.seed, prompter.images)
+    if config.vary:
+        check_order(config.vary, source, prompter.template, prompter.shots)
+    return order_variant(config.vary)
 
 
 def _has_labels(source: Source, template: Template) -> bool:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from training import controls, orders
 from workbench.engine.decoding import Decoding
 from workbench.errors import UsageError
 
@@ -33,11 +34,21 @@ def notes_of(config: Mapping[str, Any], lines: Sequence[Line]) -> list[str]:
         lines: Of its `predictions.jsonl`.
     """
     return [
+        *_variant(config),
         *_one_label(config, lines),
         *_unseen(config),
         *_idle(config),
         *_unnamed(config, lines),
     ]
+
+
+def _variant(config: Mapping[str, Any]) -> list[str]:
+    """How the samples were asked, where it was not as they are."""
+    control, vary = str(config.get("control") or ""), str(config.get("vary") or "")
+    if control in controls.MEANS:
+        return [f"control {control}: {controls.MEANS[control]}"]
+    means = orders.MEANS.get(vary.partition(":")[0])
+    return [f"{vary}: {means}"] if means else []
 
 
 def _unseen(config: Mapping[str, Any]) -> list[str]:

@@ -57,6 +57,8 @@ LINES: dict[str, list[list[str]]] = {
                   ["{run}", "--disagree"], [EVIL]],
     "runs score": [["{run}"], ["{run}", "--metrics", EVIL], [EVIL]],
     "runs reliability": [["{run}"], [EVIL]],
+    "runs ledger": [["{run}", "--existing"], ["{run}", "--controls", EVIL], [EVIL]],
+    "runs invariance": [["{run}", "--existing"], ["{run}", "--of", EVIL], [EVIL]],
     "runs rm": [[EVIL], ["{other}"]],
     "jobs cancel": [["{job}"], [EVIL]],
     "jobs follow": [["{job}"]],

@@ -16,6 +16,8 @@ from sessions.clusters import clusters_of
 from sessions.compare import Paired, compare_predictions, paired_lines
 from sessions.errors import RecordError
 from sessions.estimate import Estimate
+from sessions.verdict import verdict
+from workbench.scoring.power import Power, power_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +32,7 @@ _SETTINGS = (
     *("dataset", "split", "dataset_revision", "images_digest", "limit", "random", "model"),
     *("adapter", "revision", "quantization", "dtype", "image_min_pixels", "image_max_pixels"),
     *("template", "template_version", "template_digest", "shot_uids", "answer"),
+    *("control", "vary"),
 )
 # What a run of a version before the setting did.
 _BEFORE = {"answer": "generate"}
@@ -81,11 +84,15 @@ class Comparison:
         differences: The settings that differ, the data before the model before the prompt.
         paired: Right and wrong, sample by sample; its `n` is 0 where there is no such thing.
         changes: The runs' figures, the one that they are judged by first.
+        power: How small a difference could be found; `None` where nothing is right or wrong.
+        notes: What there is to know of the result.
     """
 
     differences: tuple[Difference, ...]
     paired: Paired
     changes: tuple[Change, ...]
+    power: Power | None = None
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """What `wb runs compare --json` prints, less the runs' ids."""
@@ -93,6 +100,8 @@ class Comparison:
             "differs": {d.name: [d.first, d.second] for d in self.differences},
             "metrics": [change.to_json() for change in self.changes],
             **self.paired.to_json(),
+            "power": self.power.to_json() if self.power else None,
+            "notes": list(self.notes),
         }
 
 
@@ -124,7 +133,21 @@ def compare_runs(
     # In the order of the UIDs: no interval depends on the order of the lines.
     pairs.sort(key=lambda pair: pair[0])
     changes = _captions(pairs) if tasks[0] == "caption" else _labels(paired, pairs)
-    return Comparison(tuple(differences(config_a, config_b)), paired, tuple(changes))
+    power = power_of(paired, [(a, b) for _, a, b in pairs])
+    told = tuple(differences(config_a, config_b))
+    return Comparison(told, paired, tuple(changes), power, tuple(_notes(paired)))
+
+
+def _notes(paired: Paired) -> list[str]:
+    """Where a difference is one of form: answers that cannot be read."""
+    unread = sum("unparsed" in (verdict(flip.before), verdict(flip.after)) for flip in paired.flips)
+    if not unread:
+        return []
+    n = len(paired.flips)
+    return [
+        f"{unread} of {n} samples that changed sides are unparsed in one run: look at how answers "
+        "are read before at what the models know"
+    ]
 
 
 def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Difference]:

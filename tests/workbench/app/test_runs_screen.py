@@ -318,3 +318,21 @@ async def test_a_figure_of_nothing_is_a_dash_with_its_reason():
         await until(pilot, lambda: screen.run is not None and reading_done(screen))
         text = drawn(app)
         assert "all samples failed" in text and "0.000" not in text and "note: a note" in text
+
+
+async def test_what_a_score_is_made_of_stands_beside_it_where_there_are_controls():
+    run = make_run(20, right=0.8, failed=0, unparsed=0)
+    lines = [line for line in run.predictions() if not line.get("error")]
+    for control in ("text-only", "image-only"):
+        config = {"variant_of": run.key, "control": control, "dataset": "demo", "split": "test"}
+        with Run.create(config, control, total=20) as made:
+            made.append_many(lines)
+            made.set_state("done", total=20)
+    app = Host(RunsScreen())
+    async with app.run_test(size=WIDE) as pilot:
+        screen = app.place
+        await until(pilot, lambda: len(screen.table.keys) == 3)
+        assert "(text-only)" in drawn(app)
+        await pilot.press("end")
+        await until(pilot, lambda: "right answers need" in drawn(app))
+        assert "neither" in drawn(app) and "accuracy text-only" in drawn(app)

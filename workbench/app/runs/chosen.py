@@ -18,7 +18,8 @@ from workbench.app.lists.row_list import RowList
 from workbench.app.runs.confusion import ConfusionMatrix
 from workbench.app.runs.deeds import RunDeeds
 from workbench.app.runs.figures import MetricsPanel, RunHead
-from workbench.app.runs.messages import AnswerRead, PredictionsRead
+from workbench.app.runs.made_of import read_ledger
+from workbench.app.runs.messages import AnswerRead, LedgerRead, PredictionsRead
 from workbench.app.runs.picture import RunPicture
 from workbench.app.runs.reading import PredictionFile, Row, RunSummary, Tally, View
 from workbench.app.runs.sample_table import ViewBar
@@ -50,8 +51,11 @@ class ChosenRun(RunDeeds):
             self.set_reactive(RunDeeds.view, "errors")
             self.samples.clear("Reading…")
             self._clear_answer()
+        if old is None or old.id != run.id:
+            self.query_one(MetricsPanel).ledger = None
         self._draw_figures()
         self._read_predictions(run, self._file, self.view, self._cell)
+        self._read_ledger(run)
 
     def _clear_answer(self) -> None:
         self.query_one("#answer", Static).update("")
@@ -62,7 +66,9 @@ class ChosenRun(RunDeeds):
             self.query_one(RunHead).show(self.run, self._tally)
             self.query_one(MetricsPanel).show(self.run, self._tally)
             self.query_one(ConfusionMatrix).show(self._tally)
+            panel = self.query_one(MetricsPanel)
             lines = max(len(self.run.metrics), 1) + len(self._tally.labels()) + 4
+            lines += 6 if panel.ledger else 0
             self.set_class(lines > 11, "-many-labels")
 
     @work(thread=True, group="runs-detail", exclusive=True, exit_on_error=False)
@@ -84,6 +90,19 @@ class ChosenRun(RunDeeds):
                 self._post_rows(run, file, view, cell, done=False)
         if not worker.is_cancelled:
             self._post_rows(run, file, view, cell, done=True)
+
+    @work(thread=True, group="runs-ledger", exclusive=True, exit_on_error=False)
+    def _read_ledger(self, run: RunSummary) -> None:
+        ledger = read_ledger(run)
+        if not get_current_worker().is_cancelled:
+            self.post_message(LedgerRead(run.id, ledger))
+
+    @on(LedgerRead)
+    def _ledger_read(self, event: LedgerRead) -> None:
+        panel = self.query_one(MetricsPanel)
+        if self.run is not None and event.run_id == self.run.id and event.ledger != panel.ledger:
+            panel.ledger = event.ledger
+            self._draw_figures()
 
     def _post_rows(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.style import Style
 from rich.text import Text
@@ -14,6 +14,9 @@ from workbench.app.lists.draw import ago, fit, interval_bar, number, plain, prog
 from workbench.app.lists.palette import PALETTE, Palette
 from workbench.app.runs.reading import RunSummary, Tally
 from workbench.app.runs.run_table import state_sign
+
+if TYPE_CHECKING:
+    from workbench.scoring.ledger import Ledger
 
 
 class Figures(Static):
@@ -83,7 +86,9 @@ class RunHead(Figures):
 
 
 class MetricsPanel(Figures):
-    """Every metric with its interval, then precision and recall of each label."""
+    """Every metric with its interval, what the score is made of, then each label's figures."""
+
+    ledger: Ledger | None = None
 
     def draw(self, run: RunSummary, tally: Tally) -> None:
         """Draw them at the width there is."""
@@ -94,6 +99,10 @@ class MetricsPanel(Figures):
         if not lines and tally.judged:
             lines.append(metric_line("accuracy so far", tally.accuracy, self._room, palette))
         lines += [plain(f"note: {note}", palette.warn) for note in run.notes]
+        if self.ledger is not None:
+            from workbench.app.runs.made_of import ledger_lines
+
+            lines += ledger_lines(self.ledger, self._room, palette)
         lines += label_lines(tally, palette)
         text = Text("\n", no_wrap=True).join(lines)
         self.update(text if lines else plain("no metrics yet", palette.dim))

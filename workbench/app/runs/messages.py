@@ -10,6 +10,7 @@ from workbench.app.runs.reading import Row, RunSummary, Selection, Tally
 
 if TYPE_CHECKING:
     from workbench.scoring.comparison import Comparison
+    from workbench.scoring.ledger import Ledger
 
 
 class RunsRead(Message):
@@ -29,6 +30,14 @@ class PredictionsRead(Message):
         super().__init__()
         self.run_id, self.rows, self.tally = run_id, rows, tally
         self.selection, self.done = selection, done
+
+
+class LedgerRead(Message):
+    """What a run's score is made of was read; `None` without controls."""
+
+    def __init__(self, run_id: str, ledger: Ledger | None) -> None:
+        super().__init__()
+        self.run_id, self.ledger = run_id, ledger
 
 
 class AnswerRead(Message):

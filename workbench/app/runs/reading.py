@@ -75,7 +75,9 @@ class RunSummary:
         name = Path(self.adapter).name if self.adapter else ""
         if len(name) == 26:  # the id of the run that made it: its end tells it from others
             name = f"…{name[-6:]}"
-        return f"{short_model(self.model)} +{name}" if name else short_model(self.model)
+        who = f"{short_model(self.model)} +{name}" if name else short_model(self.model)
+        variant = self.config.get("control") or self.config.get("vary")
+        return f"{who} ({variant})" if isinstance(variant, str) and variant else who
 
 
 def short_model(model: str) -> str:

@@ -1,0 +1,123 @@
+"""`wb runs invariance`: how often answers change when only the order or the wording did."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from commands.completing import complete_runs
+from commands.printing import echo_json, echo_table
+
+if TYPE_CHECKING:
+    from sessions.estimate import Estimate
+    from sessions.runs import Run
+    from workbench.scoring.invariance import Flips
+
+
+@click.command()
+@click.argument("run", shell_complete=complete_runs)
+@click.option(
+    "--of",
+    "names",
+    default="",
+    metavar="NAMES",
+    help="By commas: images, options, shots, labels, template:NAME, repeat.  [all that fit]",
+)
+@click.option("--circular", is_flag=True, help="Every order of the options, each rotated on.")
+@click.option("--existing", is_flag=True, help="Take the variants that there are; ask nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_context
+def invariance(
+    ctx: click.Context, run: str, names: str, circular: bool, existing: bool, as_json: bool
+) -> None:
+    """Ask a run's samples again in another order or wording, and count the flips.
+
+    Beside each flip rate stands that of `repeat`, where nothing changed but the seed. Each variant
+    is a run of its own: `wb runs compare RUN VARIANT --flips` lists who flipped, and two marked
+    runs in the bench lead to the samples.
+
+    \b
+    Example:
+      wb runs invariance last
+      wb runs invariance last --of images,template:statement/yes-no
+      wb runs invariance last --of options --circular
+    """
+    from sessions.runs import Run
+    from workbench.scoring.invariance import flips_of, right_throughout
+    from workbench.scoring.variants import variants_of
+
+    found = Run.open(run)
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    if existing:
+        runs = {name: made for name, made in variants_of(found).items() if made.config.get("vary")}
+    else:
+        runs = _make(ctx, found, wanted, circular)
+    lines = found.predictions()
+    said = {name: made.predictions() for name, made in runs.items()}
+    told = [flips_of(name, runs[name].id, lines, said[name]) for name in runs]
+    options = [said[name] for name in runs if name.startswith("options")]
+    extra: dict[str, Estimate] = {}
+    if told:
+        extra["right in all"] = right_throughout([lines, *said.values()])
+    if circular and options:
+        extra["circular accuracy"] = right_throughout([lines, *options])
+    if as_json:
+        body: dict[str, Any] = {"run": found.id, "variants": [each.to_json() for each in told]}
+        echo_json(body | {k.replace(" ", "_"): v.to_json() for k, v in extra.items()})
+        return
+    _show(found, told, extra)
+
+
+def _make(ctx: click.Context, run: Run, wanted: list[str], circular: bool) -> dict[str, Run]:
+    from training.eval_variants import make_variants, options_at_most
+    from training.orders import problem_of
+    from training.progress import StderrLine
+    from workbench.errors import UsageError
+    from workbench.text import clean
+
+    names = wanted or ["images", "options", "shots", "labels", "repeat"]
+    for name in names:
+        if not name.startswith("template:") and (problem := problem_of(name)):
+            raise UsageError(problem.replace("--vary", "--of", 1))
+        if name == "template":
+            raise UsageError("--of template wants a name", hint="template:statement/yes-no")
+    if circular:
+        names = [name for name in names if not name.startswith("options")]
+        names += [f"options:{step}" for step in range(1, options_at_most(run))]
+    line = StderrLine()
+    try:
+        made = make_variants(run, list(dict.fromkeys(names)), line, lenient=not wanted)
+    finally:
+        line.end()
+    for name, why in made.refused.items():
+        click.echo(f"without {name}: {clean(why, newlines=False)}", err=True)
+    if made.cancelled:
+        click.echo("cancelled; the same command goes on", err=True)
+        ctx.exit(1)
+    return made.runs
+
+
+def _show(run: Run, told: list[Flips], extra: dict[str, Estimate]) -> None:
+    rows = [
+        (
+            each.name,
+            each.rate.words(3),
+            each.rate.interval(),
+            str(each.rate.n),
+            str(each.fixed),
+            str(each.broken),
+            each.accuracy.words(3),
+            each.difference.words(3, "+"),
+            each.difference.interval(3, "+"),
+            each.run[-6:],
+        )
+        for each in told
+    ]
+    echo_table(
+        ("VARIANT", "FLIPS", "95%", "N", "FIXED", "BROKEN", "ACCURACY", "CHANGE", "95%", "RUN"),
+        rows,
+        empty="no variants",
+    )
+    for name, figure in extra.items():
+        click.echo(f"{name:<18} {figure.words(3)}  {figure.interval()}  n {figure.n}")

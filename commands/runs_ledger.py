@@ -1,0 +1,145 @@
+"""`wb runs ledger`: how many right answers need the image, the text, both or neither."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from commands.completing import complete_runs
+from commands.printing import echo_json, echo_table
+
+if TYPE_CHECKING:
+    from sessions.runs import Run
+    from workbench.scoring.ledger import Ledger
+
+
+@click.command()
+@click.argument("run", shell_complete=complete_runs)
+@click.option(
+    "--controls",
+    default="",
+    metavar="NAMES",
+    help="More of them, by commas: blank, shuffled.  [text-only,image-only]",
+)
+@click.option("--existing", is_flag=True, help="Take the controls that there are; ask nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_context
+def ledger(ctx: click.Context, run: str, controls: str, existing: bool, as_json: bool) -> None:
+    """Say of a run's right answers how many need the image, the text, both or neither.
+
+    Controls that are missing are asked first: the same samples without their pictures, and
+    without their texts. Each is a run of its own and can be resumed.
+
+    \b
+    Example:
+      wb runs ledger last
+      wb runs ledger last --controls shuffled --json
+    """
+    from sessions.runs import Run
+    from workbench.errors import UsageError
+    from workbench.scoring.ledger import ledger as made_of
+    from workbench.scoring.variants import variants_of
+
+    found = Run.open(run)
+    if existing:
+        runs = variants_of(found)
+        if not runs:
+            raise UsageError(
+                f"run {found.id} has no controls",
+                hint="leave --existing out, and they are asked",
+                kind="no_controls",
+            )
+    else:
+        runs = _make(ctx, found, [name.strip() for name in controls.split(",") if name.strip()])
+    told = made_of(found.predictions(), {n: r for n, r in runs.items() if n in _NAMES})
+    if as_json:
+        echo_json({"run": found.id, **told.to_json()})
+    else:
+        show_ledger(told)
+
+
+_NAMES = ("text-only", "blank", "image-only", "shuffled")
+
+
+def _make(ctx: click.Context, run: Run, more: list[str]) -> dict[str, Run]:
+    from training.controls import CONTROLS, text_control
+    from training.eval_prepare import resumed_config
+    from training.eval_variants import make_variants
+    from training.progress import StderrLine
+    from workbench.errors import UsageError
+    from workbench.text import clean
+
+    if unknown := [name for name in more if name not in CONTROLS]:
+        raise UsageError(f"--controls wants some of {', '.join(CONTROLS)}, got {unknown[0]!r}")
+    names = [text_control(resumed_config(run).spec), "image-only", *more]
+    line = StderrLine()
+    try:
+        made = make_variants(run, list(dict.fromkeys(names)), line)
+    finally:
+        line.end()
+    for name, why in made.refused.items():
+        click.echo(f"{name}: {clean(why, newlines=False)}", err=True)
+    if made.cancelled:
+        click.echo("cancelled; the same command goes on", err=True)
+        ctx.exit(1)
+    return made.runs
+
+
+def ledger_of(run: Run) -> Ledger | None:
+    """The ledger of a run from the controls that there are, `None` without."""
+    from sessions.errors import RecordError
+    from workbench.scoring.ledger import ledger_of_run
+
+    try:
+        return ledger_of_run(run)
+    except RecordError:
+        return None  # nothing says what is right
+
+
+def show_ledger(told: Ledger) -> None:
+    """Print a ledger: what right answers need, then how each control did."""
+    from workbench.scoring.ledger import PARTS
+
+    words: dict[str, str] = dict(
+        zip(
+            PARTS,
+            ("wrong without either", "right without the image", "right without the text", "either"),
+            strict=True,
+        )
+    )
+    if told.parts:
+        rows = [
+            (
+                part.name,
+                part.count,
+                part.share.words(3),
+                part.share.interval(),
+                "" if part.luck is None else f"{part.luck:.3f}",
+                words[part.name],
+            )
+            for part in told.parts
+        ]
+        echo_table(("RIGHT ANSWERS NEED", "N", "SHARE", "95%", "BY LUCK", ""), rows)
+        click.echo("")
+    rows = [
+        ("as it is", told.accuracy.words(3), told.accuracy.interval(), "", "", "", ""),
+        *(
+            (
+                control.name,
+                control.accuracy.words(3),
+                control.accuracy.interval(),
+                control.difference.words(3, "+"),
+                control.difference.interval(3, "+"),
+                "" if control.difference.p_value is None else f"{control.difference.p_value:.3g}",
+                control.run[-6:],
+            )
+            for control in told.controls
+        ),
+        ("commonest label", told.commonest.words(3), told.commonest.interval(), "", "", "", ""),
+    ]
+    echo_table(("ASKED", "ACCURACY", "95%", "CHANGE", "95%", "P", "RUN"), rows)
+    if told.left_out:
+        click.echo(f"left out, as they failed or are missing in one: {told.left_out}")
+    if told.missing:
+        click.echo(f"no ledger without the control {' and '.join(told.missing)}")

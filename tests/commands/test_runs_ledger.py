@@ -1,0 +1,58 @@
+"""`wb runs ledger`: what it asks, prints and refuses."""
+
+from __future__ import annotations
+
+import pytest
+
+from sessions.runs import Run
+
+
+def line(i: int, right: bool) -> dict:
+    label = "yes" if right else "no"
+    return {"uid": f"d/t/{i}", "target": "yes", "label": label, "text": label, "correct": right}
+
+
+def made(rights: str, **config) -> Run:
+    head = {"task": "statement", "dataset": "d", "split": "t", "model": "m", **config}
+    with Run.create(head, f"key {rights}", total=len(rights)) as run:
+        run.append_many([line(i, each == "1") for i, each in enumerate(rights)])
+        run.set_state("done", total=len(rights))
+    return run
+
+
+@pytest.fixture
+def run():
+    run = made("11111100", settings_key="own")
+    made("10011100", variant_of="own", control="text-only")
+    made("11000110", variant_of="own", control="image-only")
+    return run
+
+
+def test_the_parts_are_counted_by_hand(run, run_wb):
+    done = run_wb("runs", "ledger", run.id, "--existing", "--json")
+    assert done.code == 0, done.err
+    parts = {name: part["count"] for name, part in done.json["parts"].items()}
+    # Sample by sample: either, image, both, text, text, either.
+    assert parts == {"image and text": 1, "text alone": 2, "image alone": 1, "neither": 2}
+    assert done.json["parts"]["image and text"]["low"] is not None
+    assert done.json["controls"]["text-only"]["difference"]["value"] == pytest.approx(-2 / 8)
+
+
+def test_the_ledger_stands_beside_the_figures_of_a_run_that_has_controls(run, run_wb):
+    assert "RIGHT ANSWERS NEED" in run_wb("runs", "show", run.id).out
+    assert run_wb("runs", "show", run.id, "--json").json["ledger"]["missing"] == []
+    alone = made("10", settings_key="alone")
+    assert "RIGHT ANSWERS NEED" not in run_wb("runs", "show", alone.id).out
+    assert run_wb("runs", "ledger", alone.id, "--existing").code == 2
+
+
+def test_one_control_alone_says_which_is_missing(run_wb):
+    run = made("11", settings_key="half")
+    made("10", variant_of="half", control="text-only")
+    done = run_wb("runs", "ledger", run.id, "--existing")
+    assert "no ledger without the control image-only" in done.out
+
+
+def test_a_control_that_there_is_not_is_refused(run, run_wb):
+    done = run_wb("runs", "ledger", run.id, "--controls", "upside-down")
+    assert done.code == 2 and "upside-down" in done.err
