@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "gradcam": ("gradcam", "Draw where in the image an answer comes from."),
     "run-eval": ("run_eval", "Evaluate a model on a split, as a run that can be resumed."),
     "train": ("train", "Fine-tune a model from a config file."),
+    "ablate": ("ablate", "Train several variants of a training, and compare them."),
     "runs": ("runs", "List, show and compare runs."),
     "jobs": ("jobs", "List, follow, cancel and retry background jobs."),
     "engine": ("engine", "Look after the model process."),

@@ -23,6 +23,8 @@ from sessions.errors import WbError
 from sessions.runs import Run
 from training.card import Card
 from training.checkpoints import cannot_save, last_checkpoint, losses_of, step_of
+from training.inputs import NOT_IN_KEY, inputs_digest
+from training.memory_peak import larger, peak_memory
 from training.overlap import Part
 from training.progress import OnProgress, Reporter, telling_load
 from training.stopping import StopFlag, stop_on_signals
@@ -38,8 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainConfig", "dry_run", "load_config", "resumed_config", "train"]
 
-# Settings that change no result, or only how it is arrived at.
-_NOT_IN_KEY = {"threads", "name", "eval_batch_size", "cache_mb", "keep_checkpoints", "device"}
 # What is kept apart changes a result only where something is left out for it.
 _KEPT_APART = {"report", "overlap"}
 
@@ -90,7 +90,7 @@ class Training:
     @property
     def key(self) -> str:
         """What the adapter depends on, as a hash."""
-        spared = _NOT_IN_KEY | (set() if self.config.overlap == "leave_out" else _KEPT_APART)
+        spared = NOT_IN_KEY | (set() if self.config.overlap == "leave_out" else _KEPT_APART)
         settings = {k: v for k, v in self.config.to_json().items() if k not in spared}
         # What older versions had no key for is left out unsaid: their runs can be resumed.
         usual = TrainConfig(train=("-",)).to_json()
@@ -249,6 +249,7 @@ def _open_run(training: Training, resume: str, asked: Mapping[str, Any] | None) 
             "adapter": config.adapter or None,
             "eval": config.eval,
             "facts": training.facts(),
+            "inputs": inputs_digest(config),
         }
         if asked:
             record["asked"] = dict(asked)
@@ -292,6 +293,9 @@ def _work(training: Training, run: Run, stop: StopFlag, on_progress: OnProgress 
         "failed_samples": training.collator.failed,
         "state": "cancelled" if was_cancelled else "done",
         "key": run.key,
+        "peak_memory": larger(
+            run.metrics().get("peak_memory"), peak_memory(training.loaded.device.type)
+        ),
         "seconds": round(run.seconds, 1),
         "seconds_this_stretch": round(time.monotonic() - began, 1),
     }

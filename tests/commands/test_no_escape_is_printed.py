@@ -50,6 +50,7 @@ LINES: dict[str, list[list[str]]] = {
     "run-eval": [["--dataset", "evil", "--split", "test", "--model", "{model}"],
                  ["--dataset", EVIL, "--split", EVIL, "--model", EVIL]],
     "train": [[EVIL], ["{evil}", "--dry-run"]],
+    "ablate": [[EVIL], ["{evil}", "--dry-run"]],
     "runs compare": [["{run}", "{other}", "--flips"], [EVIL, EVIL]],
     "runs list": [[]],
     "runs path": [["{run}"], [EVIL]],
