@@ -93,6 +93,17 @@ async def test_a_filter_on_an_endless_stream_stops_and_goes_on_at_need():
         assert len(b.explore.samples.matches) > found
 
 
+async def test_how_many_of_a_split_match_is_told_unasked(monkeypatch):
+    monkeypatch.setattr(filtering, "_SEARCH_S", 60)
+    async with bench((160, 44)) as b:
+        b.explore.set_filter("triangle")
+        await b.settle()
+        assert b.explore.samples.exhausted
+        found = len(b.explore.samples.matches)
+        assert found > 200
+        await b.shows(f"1 of {found} match ")
+
+
 async def test_a_filter_that_fits_nothing_says_so(monkeypatch):
     monkeypatch.setattr(filtering, "_SEARCH_S", 60)
     async with bench() as b:

@@ -82,7 +82,9 @@ class Filtering(Marking):
                 found = browser.search(at, fits, want=_STRETCH, budget=64, cancelled=token)
                 left -= max(1, found.next - at)
                 at, count = found.next, count + len(found.rows)
-                enough = (count >= _STRETCH and at > until) or time.monotonic() > end
+                # How many there are is told where it can be known; a stream ends with a screenful.
+                enough = browser.length is None and count >= _STRETCH and at > until
+                enough = enough or time.monotonic() > end
                 go_on = not found.exhausted and left > 0 and not enough
                 if token.cancelled:
                     return
