@@ -20,7 +20,7 @@ class Card:
 
     Attributes:
         config: The training's.
-        model_class: Of `transformers`, that loads the base; empty where it has none.
+        model_class: What loads the base, with its module.
         samples: How many are trained on.
         revisions: `dataset/split` -> revision of the data.
         labels: The classes of the head that is trained, empty where none is.
@@ -44,7 +44,7 @@ class Card:
         head = ["---"]
         if "/" in base:
             head += [f"base_model: {base}"]
-        library = "transformers" if config.method == "full" else "peft"
+        library = "transformers" if config.method in ("full", "adapter") else "peft"
         head += [f"library_name: {library}", "tags:"]
         head += [f"- {config.method}", "- vision-language", "---"]
         parts = ["\n".join(head), f"# {one_line(config.name) or f'{_kind(config)} of {base}'}"]
@@ -144,35 +144,43 @@ class Card:
         return "\n".join(lines)
 
     def _use(self, base: str) -> str:
-        if not self.model_class:
-            return "## Use\n\n`transformers` has no class for the base: load it with `wb`."
+        module, _, name = self.model_class.rpartition(".")
         if self.config.method == "head":
             return ""
         if self.config.method == "full":
-            return (
-                "## Use\n\n```python\nimport transformers\n"
-                f'model = transformers.{self.model_class}.from_pretrained("THIS_FOLDER")\n```'
+            return _code(
+                f"import {module}", f'model = {module}.{name}.from_pretrained("THIS_FOLDER")'
             )
-        where = base
-        note = ""
+        where, note = base, ""
         if base == "demo":
             where = "DEMO"
             note = "\n\n`DEMO` is the folder that `wb models show demo` names."
         elif "/" not in base:
             note = f"\n\n`{base}` is a folder of the base's weights."
+        reader, call = "peft", "peft.PeftModel.from_pretrained"
+        if self.config.method == "adapter":
+            reader = "workbench.models.bottleneck"
+            call = f"{reader}.load_bottleneck"
         return (
-            "## Use\n\n```python\n"
-            f"import peft, transformers\n"
-            f'base = transformers.{self.model_class}.from_pretrained("{where}")\n'
-            'model = peft.PeftModel.from_pretrained(base, "THIS_FOLDER")\n'
-            f"```{note}"
+            _code(
+                f"import {reader}, {module}",
+                f'base = {module}.{name}.from_pretrained("{where}")',
+                f'model = {call}(base, "THIS_FOLDER")',
+            )
+            + note
         )
+
+
+def _code(*lines: str) -> str:
+    return "## Use\n\n```python\n" + "\n".join(lines) + "\n```"
 
 
 def _kind(config: TrainConfig) -> str:
     """What a method is called in a sentence."""
     named = {"lora": "LoRA", "ia3": "IA3", "bitfit": "BitFit", "full": "full fine-tuning"}
     named["head"] = "a classification head"
+    if config.method == "adapter":
+        return f"Bottleneck adapter ({config.adapter_style.title()})"
     return named.get(config.method) or str(config.peft.get("peft_type", config.method)).upper()
 
 

@@ -22,6 +22,15 @@ if TYPE_CHECKING:
     from workbench.models.head import Head
 
 
+def prepared(loaded: LoadedModel) -> Any:
+    """The base to put a method on, made ready for gradients where its weights are quantised."""
+    if loaded.spec.quantization == "none":
+        return loaded.base
+    from peft import prepare_model_for_kbit_training
+
+    return prepare_model_for_kbit_training(loaded.base, use_gradient_checkpointing=False)
+
+
 def attach_lora(
     loaded: LoadedModel, settings: LoraSettings, adapter: str = "", parts: Sequence[str] = ()
 ) -> Any:
@@ -39,11 +48,7 @@ def attach_lora(
     """
     from peft import LoraConfig, get_peft_model
 
-    base = loaded.base
-    if loaded.spec.quantization != "none":
-        from peft import prepare_model_for_kbit_training
-
-        base = prepare_model_for_kbit_training(base, use_gradient_checkpointing=False)
+    base = prepared(loaded)
     if adapter:
         return _continue(base, adapter, loaded)
     layers = choose_layers(base, settings.target_modules, parts)
@@ -84,6 +89,8 @@ def save_adapter(
 ) -> None:
     """Write `adapter_config.json` and safetensors into `folder`, taking the place of one there.
 
+    In the format of the method: PEFT's own, or that of a bottleneck adapter.
+
     Args:
         model: In training form.
         folder: Where to.
@@ -114,6 +121,19 @@ def save_adapter(
 
 
 def _write(model: Any, fresh: Path, base: str) -> None:
+    from workbench.models.bottleneck import bottlenecks, write_bottleneck
+
+    if made := bottlenecks(model):
+        write_bottleneck(made, fresh)
+    else:
+        _write_peft(model, fresh)
+    config = fresh / "adapter_config.json"
+    values = json.loads(config.read_text("utf-8")) | {"base_model_name_or_path": base}
+    config.write_text(json.dumps(values, indent=2, sort_keys=True), "utf-8")
+    (fresh / "README.md").unlink(missing_ok=True)
+
+
+def _write_peft(model: Any, fresh: Path) -> None:
     name = model.active_adapter if isinstance(model.active_adapter, str) else "default"
     model.save_pretrained(str(fresh), safe_serialization=True, save_embedding_layers=False)
     inner = fresh / name
@@ -122,7 +142,3 @@ def _write(model: Any, fresh: Path, base: str) -> None:
         for file in inner.iterdir():
             file.rename(fresh / file.name)
         inner.rmdir()
-    config = fresh / "adapter_config.json"
-    values = json.loads(config.read_text("utf-8")) | {"base_model_name_or_path": base}
-    config.write_text(json.dumps(values, indent=2, sort_keys=True), "utf-8")
-    (fresh / "README.md").unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What a training puts on a model so that it learns: LoRA, IA3, BitFit, any of PEFT's, or none.
+"""What a training puts on a model so that it learns: LoRA, bottlenecks, any of PEFT's, or none.
 
 Guarantee: what cannot work is refused with its reason before anything is loaded, as far as the
 config and the headers of the files tell; only the parts that the config names train, `all-linear`
@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from training.lora import attach_lora
+from training.bottleneck import attach_bottleneck, refuse_no_blocks
+from training.lora import attach_lora, prepared
 from training.parts import PARTS, choose_layers, part_of
 from training.train_config import TrainConfig
 from workbench.errors import UsageError
@@ -58,6 +59,8 @@ def plan(config: TrainConfig) -> Any:
         raise _refused(config, "it trains the base's own weights, which are quantised", "lora")
     if config.method == "bitfit":
         _refuse_no_biases(config)
+    if config.method == "adapter":
+        refuse_no_blocks(config, parts_of(config))
     if planned is not None and _has_conv1d(config) and planned.peft_type.value not in _CONV1D:
         raise _refused(
             config, f"{planned.peft_type.value} knows no layers like GPT-2's (Conv1D)", "lora"
@@ -90,7 +93,9 @@ def attach(loaded: LoadedModel, config: TrainConfig, planned: Any) -> Any:
         return _full(loaded, parts_of(config))
     if config.method == "head":
         return _full(loaded, ())
-    base = _prepared(loaded)
+    if config.method == "adapter":
+        return attach_bottleneck(loaded, config, parts_of(config))
+    base = prepared(loaded)
     _aim(base, planned, parts_of(config))
     return _wrapped(base, planned)
 
@@ -175,14 +180,6 @@ def _refuse_no_biases(config: TrainConfig) -> None:
     if not biases & set(wanted):
         has = f"; it has some in: {', '.join(p for p in PARTS if p in biases)}" if biases else ""
         raise _refused(config, f"no bias is in its {' or '.join(wanted)} part{has}", "ia3")
-
-
-def _prepared(loaded: LoadedModel) -> Any:
-    if loaded.spec.quantization == "none":
-        return loaded.base
-    from peft import prepare_model_for_kbit_training
-
-    return prepare_model_for_kbit_training(loaded.base, use_gradient_checkpointing=False)
 
 
 def _wrapped(base: Any, planned: Any) -> Any:

@@ -29,7 +29,7 @@ from training.overlap import Part
 from training.progress import OnProgress, Reporter, telling_load
 from training.stopping import StopFlag, stop_on_signals
 from training.train_apart import Apart, keep_apart
-from training.train_config import TrainConfig, load_config
+from training.train_config import OF_BOTTLENECKS, TrainConfig, load_config
 from training.train_data import TrainSet, open_training
 from workbench.errors import UsageError
 
@@ -70,9 +70,6 @@ class Training:
     @property
     def card(self) -> Card:
         """What the adapter's card says before there are figures."""
-        import transformers
-
-        name = type(self.loaded.base).__name__
         sources = zip(self.config.train, self.data.sources, strict=True)
         revisions = {wanted: source.revision for wanted, source in sources}
         if self.dev is not None:
@@ -81,7 +78,7 @@ class Training:
             revisions[self.config.report] = self.apart.report.revision
         return Card(
             self.config,
-            name if hasattr(transformers, name) else "",
+            class_of(self.loaded.base),
             len(self.data),
             revisions,
             head.labels if (head := self.loaded.own_head) is not None else (),
@@ -94,7 +91,7 @@ class Training:
         settings = {k: v for k, v in self.config.to_json().items() if k not in spared}
         # What older versions had no key for is left out unsaid: their runs can be resumed.
         usual = TrainConfig(train=("-",)).to_json()
-        for name in ("method", "parts", "peft"):
+        for name in ("method", "parts", "peft", *OF_BOTTLENECKS):
             if settings[name] == usual[name]:
                 del settings[name]
         if not settings["lora"]["init"]:
@@ -136,6 +133,19 @@ class Training:
             "overlaps": [overlap.to_json() for overlap in self.apart.overlaps],
             "identity": self.loaded.identity,
         }
+
+
+def class_of(base: Any) -> str:
+    """Where a base is loaded from without the bench: `transformers.X`, or our own class."""
+    import transformers
+
+    for cls in type(base).__mro__:
+        # Ours may derive from the real one, which reads the same files.
+        if cls.__module__.startswith("transformers.models.") and hasattr(
+            transformers, cls.__name__
+        ):
+            return f"transformers.{cls.__name__}"
+    return f"{type(base).__module__}.{type(base).__name__}"
 
 
 def prepare(config: TrainConfig, on_progress: OnProgress | None = None) -> Training:

@@ -24,9 +24,11 @@ from workbench.models.spec import ModelSpec
 Scheduler = Literal["cosine", "linear", "constant", "constant_with_warmup", "cosine_with_min_lr"]
 Target = Literal["language", "vision", "all"]
 Init = Literal["", "gaussian", "orthogonal", "olora", "pissa"]
+Style = Literal["pfeiffer", "houlsby"]
+Nonlinearity = Literal["relu", "gelu", "silu", "tanh"]
 PartName = Literal["language", "projector", "vision"]
 PARTS: tuple[str, ...] = get_args(PartName)
-METHODS = ("lora", "ia3", "bitfit", "full", "peft", "head")
+METHODS = ("lora", "ia3", "bitfit", "adapter", "full", "peft", "head")
 # What PEFT has and no training here can use -> why.
 UNUSABLE = {
     "prompt_tuning": "it puts vectors before the text, where images are counted by their tokens",
@@ -34,6 +36,8 @@ UNUSABLE = {
     "prefix_tuning": "PEFT's wrapper drops the positions that images need; a prefix trained "
     "elsewhere can be used (docs/models.md)",
 }
+# Keys of `method: adapter` alone.
+OF_BOTTLENECKS = ("adapter_style", "adapter_reduction", "adapter_nonlinearity")
 
 
 class LoraSettings(Settings):
@@ -124,8 +128,8 @@ class TrainConfig(Settings):
     quant_compute_dtype: Text = ""
     """What 4bit weights are multiplied in; empty is the dtype."""
     method: Text = "lora"
-    """What trains: `lora`, `ia3`, `bitfit`, `full`, `peft` for any other of PEFT's, or `head` for a
-    classification head alone."""
+    """What trains: `lora`, `ia3`, `bitfit`, `adapter` (bottlenecks), `full`, `peft` for any other
+    of PEFT's, or `head` for a classification head alone."""
     parts: Annotated[tuple[PartName, ...], Wants("some of language, projector, vision")] = ()
     """Which of `language`, `projector`, `vision` train; empty: the language model, or what
     `lora.target_modules` says."""
@@ -135,6 +139,13 @@ class TrainConfig(Settings):
     """Fields of one of PEFT's configs, for `method: peft` (with `peft_type`) and `ia3`."""
     head: HeadSettings = HeadSettings()
     """A classification head beside what `method` trains."""
+    adapter_style: Style = "pfeiffer"
+    """Of `method: adapter`: after each feed-forward block (`pfeiffer`), or after each attention as
+    well (`houlsby`)."""
+    adapter_reduction: Annotated[Whole, Field(ge=1)] = 16
+    """Of `method: adapter`: what a layer's width is divided by inside."""
+    adapter_nonlinearity: Nonlinearity = "relu"
+    """Of `method: adapter`: what stands between its two layers."""
     templates: Texts = ()
     """A pool of names (`statement/*` is all of them): each sample is asked in one that fits its
     task, drawn anew each epoch. Empty: what the model is asked in unsaid."""
@@ -284,6 +295,9 @@ def _method_problems(config: TrainConfig) -> list[str]:
         problems.append(f"'adapter' is trained further as a LoRA, and 'method' is {method}")
     if config.peft and method not in ("peft", "ia3"):
         problems.append(f"'peft' says nothing to 'method' {method}")
+    for key in () if method == "adapter" else OF_BOTTLENECKS:
+        if getattr(config, key) != TrainConfig.model_fields[key].default:
+            problems.append(f"'{key}' says nothing to 'method' {method}")
     if method == "peft" and "peft_type" not in config.peft:
         problems.append("'peft.peft_type' is missing: name one of PEFT's kinds, such as VERA")
     if method == "ia3" and "peft_type" in config.peft:

@@ -52,7 +52,7 @@ def test_a_model_in_a_folder_is_called_by_the_folders_name():
 
 def test_a_hub_model_is_the_cards_base_and_nothing_evaluated_is_no_figure():
     settings = config(eval="").changed(model="Qwen/Qwen2-VL-2B-Instruct", revision="abc")
-    card = Card(settings, "Qwen2VLForConditionalGeneration", 24).text(3, {})
+    card = Card(settings, "transformers.Qwen2VLForConditionalGeneration", 24).text(3, {})
     assert "base_model: Qwen/Qwen2-VL-2B-Instruct" in card
     assert "at revision `abc`" in card
     assert "None: it was not evaluated" in card

@@ -1,4 +1,4 @@
-"""One PEFT adapter, from its folder to layers over a base: fitting key for key, or refused.
+"""One adapter, from its folder to layers over a base: fitting key for key, or refused.
 
 Guarantee: every weight of the adapter's file has its place and its shape and every place its
 weight, or the adapter is refused with the list and the base is as it was. The base's own weights
@@ -20,6 +20,7 @@ import torch
 
 from workbench.errors import ModelError
 from workbench.models.adapter_config import read_config, refuse_over, rewrites
+from workbench.models.bottleneck_config import KIND, BottleneckConfig, read_bottleneck
 from workbench.models.finite import refuse_nonfinite
 from workbench.models.fitting import refuse_misfit
 from workbench.models.head import Head, read_head
@@ -62,7 +63,7 @@ class LoadedAdapter:
 
     Attributes:
         path: Its folder.
-        kind: PEFT's name of it: `LORA`, `IA3`, ...
+        kind: PEFT's name of it: `LORA`, `IA3`, ...; `BOTTLENECK`.
         model: What to call while it is on.
         stamp: Of its files when they were read.
         memory_bytes: Of its own weights.
@@ -143,6 +144,8 @@ def load_adapter(base: Any, path: Path, device: torch.device) -> LoadedAdapter:
         alone = LoadedAdapter(path, HEAD_ALONE, base, base, stamp(path), head=head)
         alone.weigh({id(weight) for weight in (*base.parameters(), *base.buffers())})
         return alone
+    if (bottleneck := read_bottleneck(path)) is not None:
+        return _load_bottleneck(base, path, bottleneck, head)
     config = read_config(path, base)
     refuse_over(path, config, bool(getattr(base, "is_quantized", False)))
     if config.is_prompt_learning:
@@ -164,6 +167,20 @@ def load_adapter(base: Any, path: Path, device: torch.device) -> LoadedAdapter:
     adapter.weigh({id(weight) for weight in weights.values()})
     thaw(base)
     adapter.model.eval()
+    return adapter
+
+
+def _load_bottleneck(
+    base: Any, path: Path, config: BottleneckConfig, head: Head | None
+) -> LoadedAdapter:
+    from workbench.models.bottleneck import read_onto
+
+    ids = {id(weight) for weight in base.parameters()}
+    children = _children(base)
+    adapter = LoadedAdapter(path, KIND, base, base, stamp(path), head=head)
+    read_onto(base, path, config)
+    _note(adapter, children)
+    adapter.weigh(ids)
     return adapter
 
 

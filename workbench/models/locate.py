@@ -212,7 +212,7 @@ def check_weights(path: Path, stem: str) -> list[Path]:
 
 
 def find_adapter(name: str) -> Path:
-    """The folder of a PEFT adapter, or of a classification head alone, its files checked.
+    """The folder of an adapter, or of a classification head alone, its files checked.
 
     Args:
         name: A folder that PEFT wrote, a run's folder, or the id of the run that trained it.

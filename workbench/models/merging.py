@@ -23,6 +23,7 @@ import torch
 from workbench.errors import ModelError
 from workbench.models.adapter_load import HEAD_ALONE
 from workbench.models.base import LoadedModel, load_model
+from workbench.models.bottleneck_config import KIND
 from workbench.models.head import write_head
 from workbench.models.head_config import CONFIG as HEAD_CONFIG
 from workbench.models.identity import is_of_model, model_identity
@@ -110,6 +111,8 @@ def _mergeable(loaded: LoadedModel, into_folder: bool = False) -> Any:
         return active
     elif active.kind == HEAD_ALONE:
         why = "a classification head changes no weight of the model"
+    elif active.kind == KIND:
+        why = "a bottleneck adapter bends what a layer gives, which fits in no weight"
     elif not active.swaps:
         why = f"an adapter of the kind {active.kind} stands beside the weights, not in them"
     elif not hasattr(active.model, "merge_adapter"):

@@ -20,6 +20,8 @@ from workbench.engine.live_batch import LiveBatch
 from workbench.errors import ModelError
 from workbench.models import adapters as kept
 from workbench.models.base import LoadedModel, load_model
+from workbench.models.bottleneck import put_on, take_off, write_bottleneck
+from workbench.models.bottleneck_config import BottleneckConfig
 from workbench.models.spec import ModelSpec
 
 PROMPT = ask("a red circle", picture(64, 48, 2))
@@ -199,6 +201,24 @@ def test_weights_of_the_base_in_an_adapter_are_laid_over_it_and_taken_off(model,
     assert (logits(model) - plain).abs().max() > 1e-2
     model.set_adapter(None)
     assert torch.equal(logits(model), bare)
+
+
+def test_a_bottleneck_that_fits_in_part_is_refused_with_the_list(model, tmp_path):
+    config = BottleneckConfig(layers=("model.language_model.layers.0.mlp.down_proj",))
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    bare, made = logits(model), put_on(model.base, config)
+    write_bottleneck(made, whole)
+    take_off(model.base, made)
+    model.set_adapter(str(whole))
+    assert torch.equal(logits(model), bare)  # a new one changes nothing
+    cut = copied(whole, tmp_path, lambda t: {k: v for k, v in t.items() if "up.bias" not in k})
+    assert "down_proj.up.bias" in misfit(model, cut)
+    text = (whole / "adapter_config.json").read_text()
+    (whole / "adapter_config.json").write_text(text.replace("layers.0", "layers.7"))
+    assert "no linear layers called model.language_model.layers.7" in misfit(model, whole)
+    (whole / "adapter_config.json").write_text(text.replace("relu", "rule"))
+    assert "nonlinearity is rule" in misfit(model, whole)
 
 
 def test_prompt_tuning_is_refused_with_the_reason(model, tmp_path):
