@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 
-from training.train_config import TrainConfig
+from training.train_config import VIRTUAL, TrainConfig
 
 
 @dataclass(frozen=True)
@@ -161,6 +161,13 @@ class Card:
         if self.config.method == "adapter":
             reader = "workbench.models.bottleneck"
             call = f"{reader}.load_bottleneck"
+        elif self.config.method in VIRTUAL:
+            reader = "workbench.models.virtual_tokens"
+            call = f"{reader}.load_virtual"
+            note += (
+                "\n\nThe files are PEFT's own. `peft.PeftModel` reads them, but leaves positions "
+                "to the model: its logits are the same where that counts them as the training did."
+            )
         return (
             _code(
                 f"import {reader}, {module}",
@@ -179,6 +186,9 @@ def _kind(config: TrainConfig) -> str:
     """What a method is called in a sentence."""
     named = {"lora": "LoRA", "ia3": "IA3", "bitfit": "BitFit", "full": "full fine-tuning"}
     named["head"] = "a classification head"
+    if config.method in VIRTUAL:
+        what = config.method.replace("_", " ").capitalize()
+        return f"{what} of {config.num_virtual_tokens} virtual tokens"
     if config.method == "adapter":
         return f"Bottleneck adapter ({config.adapter_style.title()})"
     return named.get(config.method) or str(config.peft.get("peft_type", config.method)).upper()

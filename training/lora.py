@@ -122,8 +122,11 @@ def save_adapter(
 
 def _write(model: Any, fresh: Path, base: str) -> None:
     from workbench.models.bottleneck import bottlenecks, write_bottleneck
+    from workbench.models.virtual_tokens import Virtual
 
-    if made := bottlenecks(model):
+    if isinstance(model, Virtual):
+        model.write(fresh)
+    elif made := bottlenecks(model):
         write_bottleneck(made, fresh)
     else:
         _write_peft(model, fresh)

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from training.bottleneck import attach_bottleneck, refuse_no_blocks
 from training.lora import attach_lora, prepared
 from training.parts import PARTS, choose_layers, part_of
-from training.train_config import TrainConfig
+from training.train_config import UNUSABLE, VIRTUAL, TrainConfig
+from training.virtual import attach_virtual, refuse_family
 from workbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ def plan(config: TrainConfig) -> Any:
         _refuse_no_biases(config)
     if config.method == "adapter":
         refuse_no_blocks(config, parts_of(config))
+    if config.method in VIRTUAL:
+        refuse_family(config)
     if planned is not None and _has_conv1d(config) and planned.peft_type.value not in _CONV1D:
         raise _refused(
             config, f"{planned.peft_type.value} knows no layers like GPT-2's (Conv1D)", "lora"
@@ -95,6 +98,8 @@ def attach(loaded: LoadedModel, config: TrainConfig, planned: Any) -> Any:
         return _full(loaded, ())
     if config.method == "adapter":
         return attach_bottleneck(loaded, config, parts_of(config))
+    if config.method in VIRTUAL:
+        return attach_virtual(loaded, config)
     base = prepared(loaded)
     _aim(base, planned, parts_of(config))
     return _wrapped(base, planned)
@@ -142,7 +147,10 @@ def read_peft(values: Mapping[str, Any]) -> Any:
         raise UsageError(f"'peft': {error}", kind="bad_config") from error
     why, hint = _NOT_HERE.get(kind, ""), ""
     if made.is_prompt_learning:
-        why = "it puts vectors before the text, where images are counted by their tokens"
+        why = UNUSABLE.get(
+            kind.lower(), "how its vectors are put before the text is not known here"
+        )
+        hint = "take method: prefix_tuning or prompt_tuning"
     elif not why and not hasattr(made, "target_modules"):
         why = "which layers it changes is not in its config"
     elif not why:

@@ -29,7 +29,7 @@ from training.overlap import Part
 from training.progress import OnProgress, Reporter, telling_load
 from training.stopping import StopFlag, stop_on_signals
 from training.train_apart import Apart, keep_apart
-from training.train_config import OF_BOTTLENECKS, TrainConfig, load_config
+from training.train_config import OF_BOTTLENECKS, OF_VIRTUAL, VIRTUAL, TrainConfig, load_config
 from training.train_data import TrainSet, open_training
 from workbench.errors import UsageError
 
@@ -78,7 +78,7 @@ class Training:
             revisions[self.config.report] = self.apart.report.revision
         return Card(
             self.config,
-            class_of(self.loaded.base),
+            class_of(self.loaded.base, self.config.method),
             len(self.data),
             revisions,
             head.labels if (head := self.loaded.own_head) is not None else (),
@@ -91,7 +91,7 @@ class Training:
         settings = {k: v for k, v in self.config.to_json().items() if k not in spared}
         # What older versions had no key for is left out unsaid: their runs can be resumed.
         usual = TrainConfig(train=("-",)).to_json()
-        for name in ("method", "parts", "peft", *OF_BOTTLENECKS):
+        for name in ("method", "parts", "peft", *OF_BOTTLENECKS, *OF_VIRTUAL):
             if settings[name] == usual[name]:
                 del settings[name]
         if not settings["lora"]["init"]:
@@ -135,17 +135,20 @@ class Training:
         }
 
 
-def class_of(base: Any) -> str:
-    """Where a base is loaded from without the bench: `transformers.X`, or our own class."""
+def class_of(base: Any, method: str) -> str:
+    """What loads a base without the bench, with its module: transformers' class, or our own.
+
+    Ours may derive from the real one, which reads the same files; virtual tokens need what it adds.
+    """
     import transformers
 
-    for cls in type(base).__mro__:
-        # Ours may derive from the real one, which reads the same files.
-        if cls.__module__.startswith("transformers.models.") and hasattr(
-            transformers, cls.__name__
-        ):
+    for cls in type(base).__mro__ if method not in VIRTUAL else ():
+        theirs = cls.__module__.startswith("transformers.models.")
+        if theirs and hasattr(transformers, cls.__name__):
             return f"transformers.{cls.__name__}"
-    return f"{type(base).__module__}.{type(base).__name__}"
+    cls = type(base)
+    known = cls.__module__.startswith("transformers.")
+    return f"{'transformers' if known else cls.__module__}.{cls.__name__}"
 
 
 def prepare(config: TrainConfig, on_progress: OnProgress | None = None) -> Training:

@@ -28,16 +28,17 @@ Style = Literal["pfeiffer", "houlsby"]
 Nonlinearity = Literal["relu", "gelu", "silu", "tanh"]
 PartName = Literal["language", "projector", "vision"]
 PARTS: tuple[str, ...] = get_args(PartName)
-METHODS = ("lora", "ia3", "bitfit", "adapter", "full", "peft", "head")
+METHODS = (
+    *("lora", "ia3", "bitfit", "adapter", "prefix_tuning", "prompt_tuning"),
+    *("full", "peft", "head"),
+)
+# Those whose vectors stand before every prompt.
+VIRTUAL = ("prefix_tuning", "prompt_tuning")
 # What PEFT has and no training here can use -> why.
-UNUSABLE = {
-    "prompt_tuning": "it puts vectors before the text, where images are counted by their tokens",
-    "p_tuning": "it puts vectors before the text, where images are counted by their tokens",
-    "prefix_tuning": "PEFT's wrapper drops the positions that images need; a prefix trained "
-    "elsewhere can be used (docs/models.md)",
-}
-# Keys of `method: adapter` alone.
+UNUSABLE = {"p_tuning": "its vectors come out of a network that no prompt is put through here"}
+# Keys of `method: adapter`, and of `VIRTUAL`, alone.
 OF_BOTTLENECKS = ("adapter_style", "adapter_reduction", "adapter_nonlinearity")
+OF_VIRTUAL = ("num_virtual_tokens", "prefix_projection", "virtual_init_text")
 
 
 class LoraSettings(Settings):
@@ -128,8 +129,9 @@ class TrainConfig(Settings):
     quant_compute_dtype: Text = ""
     """What 4bit weights are multiplied in; empty is the dtype."""
     method: Text = "lora"
-    """What trains: `lora`, `ia3`, `bitfit`, `adapter` (bottlenecks), `full`, `peft` for any other
-    of PEFT's, or `head` for a classification head alone."""
+    """What trains: `lora`, `ia3`, `bitfit`, `adapter` (bottlenecks), `prefix_tuning`,
+    `prompt_tuning`, `full`, `peft` for any other of PEFT's, or `head` for a classification head
+    alone."""
     parts: Annotated[tuple[PartName, ...], Wants("some of language, projector, vision")] = ()
     """Which of `language`, `projector`, `vision` train; empty: the language model, or what
     `lora.target_modules` says."""
@@ -146,6 +148,12 @@ class TrainConfig(Settings):
     """Of `method: adapter`: what a layer's width is divided by inside."""
     adapter_nonlinearity: Nonlinearity = "relu"
     """Of `method: adapter`: what stands between its two layers."""
+    num_virtual_tokens: Annotated[Whole, Field(ge=1)] = 20
+    """Of `prefix_tuning` and `prompt_tuning`: how many stand before every prompt."""
+    prefix_projection: Flag = False
+    """Of `prefix_tuning`: whether the prefix comes out of two layers while it is trained."""
+    virtual_init_text: Text = ""
+    """What virtual tokens begin as; empty: words drawn from the vocabulary."""
     templates: Texts = ()
     """A pool of names (`statement/*` is all of them): each sample is asked in one that fits its
     task, drawn anew each epoch. Empty: what the model is asked in unsaid."""
@@ -295,9 +303,15 @@ def _method_problems(config: TrainConfig) -> list[str]:
         problems.append(f"'adapter' is trained further as a LoRA, and 'method' is {method}")
     if config.peft and method not in ("peft", "ia3"):
         problems.append(f"'peft' says nothing to 'method' {method}")
-    for key in () if method == "adapter" else OF_BOTTLENECKS:
+    unread = () if method == "adapter" else OF_BOTTLENECKS
+    unread += () if method in VIRTUAL else OF_VIRTUAL
+    for key in unread:
         if getattr(config, key) != TrainConfig.model_fields[key].default:
             problems.append(f"'{key}' says nothing to 'method' {method}")
+    if method == "prompt_tuning" and config.prefix_projection:
+        problems.append("'prefix_projection' says nothing to 'method' prompt_tuning")
+    if method in VIRTUAL and config.parts:
+        problems.append(f"'parts' says nothing to 'method' {method}: its vectors are of no part")
     if method == "peft" and "peft_type" not in config.peft:
         problems.append("'peft.peft_type' is missing: name one of PEFT's kinds, such as VERA")
     if method == "ia3" and "peft_type" in config.peft:

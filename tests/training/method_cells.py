@@ -33,12 +33,29 @@ METHODS: dict[str, dict[str, Any]] = {
         "adapter_nonlinearity": "gelu",
         "parts": ("language", "vision"),
     },
+    "prefix": {"method": "prefix_tuning", "num_virtual_tokens": 5},
+    "projected": {
+        "method": "prefix_tuning",
+        "num_virtual_tokens": 4,
+        "prefix_projection": True,
+    },
+    "prompt": {"method": "prompt_tuning", "num_virtual_tokens": 5},
     "full": {"method": "full"},
     "vera": {"method": "peft", "peft": VERA},
 }
 # What cannot be written into the base's weights, by the words of the refusal.
 UNMERGED = {"pfeiffer": "fits in no weight", "houlsby": "fits in no weight"}
-RATES = {"full": 3e-3, "pissa": 3e-3}
+UNMERGED |= dict.fromkeys(("prefix", "projected", "prompt"), "stands beside the weights")
+# What cannot be trained together is refused before the base is loaded.
+REFUSED = {("prefix", "paligemma"), ("projected", "paligemma")}
+# Where PEFT's own wrapper loses what a prompt needs: positions of images, the types of a prompt's
+# tokens, or the ids that say where images stand.
+PEFT_DIFFERS = {
+    *(("prefix", "qwen2_vl"), ("prefix", "qwen2_5_vl")),
+    *(("prompt", "qwen2_vl"), ("prompt", "qwen2_5_vl")),
+    *(("prompt", "paligemma"), ("prompt", "two_stage")),
+}
+RATES = {"full": 3e-3, "pissa": 3e-3, "prefix": 0.3, "prompt": 0.1}
 STEPS = 6
 
 

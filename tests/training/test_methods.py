@@ -44,8 +44,14 @@ def test_all_linear_never_reaches_the_vision_tower_unasked() -> None:
     ("values", "words"),
     [
         ({"method": "lroa"}, "did you mean 'lora'"),
-        ({"method": "prompt_tuning"}, "before the text"),
-        ({"method": "prefix_tuning"}, "positions"),
+        (
+            {"method": "p_tuning"},
+            "p_tuning is not trained here: its vectors come out of a",
+        ),
+        ({"num_virtual_tokens": 4}, "'num_virtual_tokens' says nothing to 'method' lora"),
+        ({"method": "prefix_tuning", "num_virtual_tokens": 0}, "'num_virtual_tokens' wants"),
+        ({"method": "prompt_tuning", "prefix_projection": True}, "'prefix_projection' says noth"),
+        ({"method": "prompt_tuning", "parts": ("language",)}, "its vectors are of no part"),
         ({"method": "ia3", "lora": LoraSettings(r=2)}, "'lora' says nothing"),
         ({"method": "full", "adapter": "some"}, "'adapter' is trained further as a LoRA"),
         ({"method": "peft"}, "'peft.peft_type' is missing"),
@@ -55,7 +61,8 @@ def test_all_linear_never_reaches_the_vision_tower_unasked() -> None:
             {"method": "peft", "peft": {"peft_type": "LOHA", "alhpa": 2}},
             "did you mean 'peft.alpha'",
         ),
-        ({"method": "peft", "peft": {"peft_type": "P_TUNING"}}, "before the text"),
+        ({"method": "peft", "peft": {"peft_type": "P_TUNING"}}, "out of a network"),
+        ({"method": "peft", "peft": {"peft_type": "PREFIX_TUNING"}}, "not trained here"),
         ({"method": "peft", "peft": {"peft_type": "ADALORA", "total_step": 9}}, "between the st"),
         ({"adapter_style": "houlsby"}, "'adapter_style' says nothing to 'method' lora"),
         ({"method": "adapter", "adapter_style": "houlsbi"}, "'adapter_style' wants"),
@@ -99,14 +106,14 @@ def test_a_kind_that_knows_no_conv1d_is_refused_for_a_captioner(tmp_path: Path) 
     plan(TrainConfig(train=("-",), model=str(made), parts=("vision",), **settings))
 
 
-@pytest.mark.parametrize("method", ["adapter"])
+@pytest.mark.parametrize("method", ["adapter", "prompt_tuning"])
 def test_it_is_trained_over_4bit_weights(method: str) -> None:
     run = train(TrainConfig(**DEMO, method=method, quantization="4bit", max_steps=1, batch_size=2))
     adapter = load_model(ModelSpec(adapter=run.id, quantization="4bit", device="cpu"))
     assert adapter.adapters.active is not None
 
 
-@pytest.mark.parametrize("method", ["full", "adapter", "ia3"])
+@pytest.mark.parametrize("method", ["full", "adapter", "prefix_tuning"])
 def test_a_run_ends_with_what_a_command_takes_and_goes_on_after_a_stop(method: str) -> None:
     config = TrainConfig(
         **DEMO,

@@ -157,6 +157,8 @@ def _places(layer: str, tensor: torch.Tensor, prepared: Prepared) -> np.ndarray:
     """The rows of a layer's output that lie on images: (n, C) float32."""
     if kind_of(layer) == "token":  # (1, T, C)
         columns = [column for span in prepared.spans for column in span.columns]
+        # An adapter's virtual tokens stand before the prompt's.
+        tensor = tensor[:, -prepared.inputs["input_ids"].shape[1] :]
         tensor = tensor[0].index_select(0, torch.tensor(columns, device=tensor.device))
     elif tensor.ndim == 4:  # a convolution's: (tiles, C, h, w)
         tensor = tensor.permute(0, 2, 3, 1).flatten(0, 2)

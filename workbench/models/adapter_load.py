@@ -18,7 +18,6 @@ from typing import Any
 
 import torch
 
-from workbench.errors import ModelError
 from workbench.models.adapter_config import read_config, refuse_over, rewrites
 from workbench.models.bottleneck_config import KIND, BottleneckConfig, read_bottleneck
 from workbench.models.finite import refuse_nonfinite
@@ -29,12 +28,12 @@ from workbench.models.identity import stamp
 from workbench.models.loading import explained
 
 HEAD_ALONE = "HEAD"  # the kind of what holds a classification head and changes no layer
+# Kinds that stand before the prompt, as vectors: see `workbench.models.virtual_tokens`.
+VIRTUAL = ("PREFIX_TUNING", "PROMPT_TUNING")
 NAME = "wb"  # must not occur in PEFT's own prefixes (`lora_`, ...)
 # What PEFT leaves on the base; a base without an adapter has none of it.
 _MARKS = ("peft_config", "_hf_peft_config_loaded")
 _PREFIX = "base_model.model."
-# Kinds that put trained vectors before the embeddings of the text.
-_PROMPTS = {"PROMPT_TUNING", "P_TUNING", "MULTITASK_PROMPT_TUNING", "CPT"}
 
 
 Overlay = tuple[torch.nn.Parameter, torch.Tensor]
@@ -83,6 +82,11 @@ class LoadedAdapter:
     marks: dict[str, Any] = field(default_factory=dict, repr=False)
     before_off: Callable[[], None] | None = field(default=None, repr=False)
     _laid: bool = field(default=False, repr=False)
+
+    @property
+    def virtual_tokens(self) -> int:
+        """How many it puts before every prompt."""
+        return self.model.count if self.kind in VIRTUAL else 0
 
     def on(self) -> None:
         """Put it over a base that carries none."""
@@ -149,7 +153,7 @@ def load_adapter(base: Any, path: Path, device: torch.device) -> LoadedAdapter:
     config = read_config(path, base)
     refuse_over(path, config, bool(getattr(base, "is_quantized", False)))
     if config.is_prompt_learning:
-        return _load_prefix(base, path, config, device, head)
+        return _load_virtual(base, path, config, device, head)
     children = _children(base)
     weights = dict(base.named_parameters())
     kind = str(config.peft_type.value)
@@ -337,28 +341,15 @@ def _refuse_rest(path: Path, config: Any, result: Any) -> None:
     _refuse(path, dict.fromkeys(missing, ()), dict.fromkeys(result.unexpected_keys))
 
 
-def _load_prefix(
+def _load_virtual(
     base: Any, path: Path, config: Any, device: torch.device, head: Head | None
 ) -> LoadedAdapter:
-    from workbench.models.prefix_tuning import load_prefix
+    from workbench.models.virtual_tokens import read_virtual
 
-    kind = str(config.peft_type.value)
-    if kind in _PROMPTS:
-        why = "it puts vectors before the text, where images are counted by their tokens"
-    elif kind != "PREFIX_TUNING":
-        why = "how it is read is not known here"
-    else:
-        with explained(path), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            model = load_prefix(base, path, config, device)
-        adapter = LoadedAdapter(path, kind, model, base, stamp(path), head=head)
-        adapter.weigh(set())
-        return adapter
-    raise ModelError(
-        f"the adapter {path} is of the kind {kind}, which is not supported: {why}",
-        hint="adapters that change layers (LoRA, IA3, OFT, ...) and prefix tuning are",
-        kind="unsupported",
-    )
+    model = read_virtual(base, path, config, device)
+    adapter = LoadedAdapter(path, model.kind, model, base, stamp(path), head=head)
+    adapter.weigh(set())
+    return adapter
 
 
 def thaw(base: Any) -> None:

@@ -112,6 +112,15 @@ class Adapters:
         while len(self._kept) > MOST:
             del self._kept[next(iter(self._kept))]  # never the one that is on: it was used last
 
+    def teach(self, path: Path, model: Any) -> None:
+        """Let answers be asked of virtual tokens that are in training, beside the layers.
+
+        Args:
+            path: A folder that is there, in the place of the adapter's.
+            model: A `Virtual`.
+        """
+        self.active = LoadedAdapter(path, model.kind, model, self._base, stamp(path))
+
     def memory_bytes(self) -> int:
         """Bytes of all that are kept."""
         return sum(adapter.memory_bytes for adapter in self._kept.values())

@@ -82,6 +82,12 @@ class LoadedModel:
         active = self.adapters.active
         return self.own_head if active is None else active.head
 
+    @property
+    def virtual_tokens(self) -> int:
+        """How many an adapter puts before every prompt."""
+        active = self.adapters.active
+        return active.virtual_tokens if active is not None else 0
+
     @cached_property
     def tokenizer(self) -> Any:
         """The processor's tokenizer."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from transformers import VisionEncoderDecoderModel
-from transformers.cache_utils import DynamicCache, DynamicLayer
+from transformers.cache_utils import DynamicCache, DynamicLayer, EncoderDecoderCache
 
 from workbench.errors import ModelError
 from workbench.models.batch import Batch, ImageSpan
@@ -40,15 +40,40 @@ class _Layer(DynamicLayer):
 class _Cache(DynamicCache):
     """The decoder's keys and values, with what the encoder saw: (B, P, hidden)."""
 
-    def __init__(self, seen: torch.Tensor) -> None:
+    def __init__(self, seen: torch.Tensor, begun: Any = None) -> None:
+        """Begin empty, or with the virtual tokens of an adapter."""
         super().__init__()
         self.layer_class_to_replicate = _Layer
+        if begun is not None:
+            self.layers = begun.layers
+            self.layer_class_to_replicate = begun.layer_class_to_replicate
         self.seen = seen
 
     def batch_select_indices(self, indices: torch.Tensor) -> None:
         """Keep these rows, of both."""
         super().batch_select_indices(indices)
         self.seen = self.seen[indices]
+
+
+class _Passing(DynamicCache):
+    """Of what the encoder saw no keys are kept: a forward that is run again makes them again."""
+
+    def update(self, key_states: Any, value_states: Any, *_: Any, **__: Any) -> Any:
+        """What came."""
+        return key_states, value_states
+
+
+class _Never(dict):
+    """No layer has its keys of what the encoder saw."""
+
+    def __setitem__(self, layer: int, updated: bool) -> None:
+        """Forget it."""
+
+
+def _both(cache: Any) -> EncoderDecoderCache:
+    both = EncoderDecoderCache(cache, _Passing())
+    both.is_updated = _Never()
+    return both
 
 
 class Captioner(VisionEncoderDecoderModel):
@@ -70,15 +95,17 @@ class Captioner(VisionEncoderDecoderModel):
         if input_ids is None:
             return run(pixel_values, past_key_values=past_key_values, use_cache=use_cache, **kwargs)
         cache, encoder = past_key_values, cast(Any, self.encoder)
-        seen = cache.seen if cache is not None else encoder(pixel_values).last_hidden_state
-        if cache is None and use_cache:
-            cache = _Cache(seen)
+        seen = getattr(cache, "seen", None)
+        if seen is None:
+            seen = encoder(pixel_values).last_hidden_state
+            if cache is not None or use_cache:
+                cache = _Cache(seen, cache)
         out = run(
             encoder_outputs=(seen,),
             decoder_input_ids=input_ids,
             decoder_attention_mask=attention_mask,
             decoder_position_ids=position_ids,
-            past_key_values=cache,
+            past_key_values=None if cache is None else _both(cache),
             use_cache=bool(use_cache),
             **kwargs,
         )

@@ -145,10 +145,11 @@ def check_length(loaded: LoadedModel, length: int, new: int = 0) -> None:
     Raises:
         PromptTooLong: It names both lengths.
     """
-    context = loaded.context_length
-    if context is None or length + new <= context:
+    context, virtual = loaded.context_length, loaded.virtual_tokens
+    if context is None or virtual + length + new <= context:
         return
     asked = f" and {new} new ones were asked for" if new else ""
+    asked += f" behind an adapter's {virtual} virtual ones" if virtual else ""
     raise PromptTooLong(
         f"the prompt has {length} tokens{asked}; the model reads {context}",
         hint="use fewer --shots, smaller images, a shorter text"

@@ -44,7 +44,6 @@ LIMITS: dict[str, dict[str, str]] = {
         "shared prefix": "its prompt is one image and a few words, with nothing to share",
         "image tokens": "images are read by cross-attention",
         "token layers": "heat is taken at the encoder",
-        "prefix tuning": "what an image says is not in the cache of keys",
         "joining a batch": "what a row sees is not in the cache of keys; it waits for the next",
     },
     "two_stage": {

@@ -65,6 +65,7 @@ class Head(nn.Module):
             (B, C) float32, on the head's device.
         """
         weight = self.out.weight
+        states = states[:, -mask.shape[1] :]  # an adapter's virtual tokens stand before them
         pooled = pool(states, mask.to(states.device), self.config.pooling)
         with torch.autocast(weight.device.type, enabled=False):
             pooled = self.dropout(pooled.to(weight.device, weight.dtype))  # (B, width)

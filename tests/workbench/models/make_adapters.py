@@ -60,10 +60,26 @@ def build_adapter(base: Any, config: Any, folder: Path, seed: int = 1) -> Path:
 
 def build_prefix(base: Any, folder: Path, seed: int = 1, tokens: int = 5) -> Path:
     """A prefix of virtual tokens, as PEFT trains it for a causal language model."""
-    from peft import PrefixTuningConfig, get_peft_model
+    from peft import PrefixTuningConfig
+
+    config = PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=tokens)
+    # PEFT knows a captioner's decoder alone.
+    base = base.decoder if getattr(base.config, "is_encoder_decoder", False) else base
+    return _build(base, config, folder, seed)
+
+
+def build_prompt(base: Any, folder: Path, seed: int = 1, tokens: int = 5) -> Path:
+    """Embeddings of virtual tokens, as PEFT trains them for a causal language model."""
+    from peft import PromptTuningConfig
+
+    config = PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=tokens)
+    return _build(base, config, folder, seed)
+
+
+def _build(base: Any, config: Any, folder: Path, seed: int) -> Path:
+    from peft import get_peft_model
 
     torch.manual_seed(seed)
-    config = PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=tokens)
     wrapped = get_peft_model(copy.deepcopy(base), config)
     with torch.no_grad():
         for parameter in wrapped.prompt_encoder.parameters():

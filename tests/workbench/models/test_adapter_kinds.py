@@ -11,13 +11,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.workbench.models.make_adapters import build_adapter, build_prefix, configs
+from tests.workbench.models.make_adapters import build_adapter, build_prefix, build_prompt, configs
 from tests.workbench.models.make_families import FAMILIES
 from tests.workbench.models.tiny import ask, mixed_conversations, picture
 from workbench.engine.decoding import Decoding
 from workbench.engine.generation import Request, admit, generate, score_labels
 from workbench.engine.live_batch import LiveBatch
-from workbench.errors import ModelError
+from workbench.errors import ModelError, PromptTooLong
 from workbench.models import adapters as kept
 from workbench.models.base import LoadedModel, load_model
 from workbench.models.bottleneck import put_on, take_off, write_bottleneck
@@ -46,6 +46,7 @@ def folders(loaded: LoadedModel, tmp_path_factory: pytest.TempPathFactory) -> di
     root = tmp_path_factory.mktemp("kinds")
     loaded.set_adapter(None)
     made = {k: build_adapter(loaded.base, c, root / k) for k, c in configs().items()}
+    made["prompt"] = build_prompt(loaded.base, root / "prompt")
     return made | {"prefix": build_prefix(loaded.base, root / "prefix")}
 
 
@@ -221,14 +222,32 @@ def test_a_bottleneck_that_fits_in_part_is_refused_with_the_list(model, tmp_path
     assert "nonlinearity is rule" in misfit(model, whole)
 
 
-def test_prompt_tuning_is_refused_with_the_reason(model, tmp_path):
-    from peft import PromptTuningConfig, get_peft_model
+def test_p_tuning_is_refused_with_the_reason(model, tmp_path):
+    from peft import PromptEncoderConfig, get_peft_model
 
-    config = PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=4)
+    config = PromptEncoderConfig(task_type="CAUSAL_LM", num_virtual_tokens=4)
     get_peft_model(copy.deepcopy(model.base), config).save_pretrained(str(tmp_path / "prompt"))
-    with pytest.raises(ModelError, match="PROMPT_TUNING") as caught:
+    with pytest.raises(ModelError, match="P_TUNING") as caught:
         model.set_adapter(str(tmp_path / "prompt"))
-    assert caught.value.kind == "unsupported" and "counted by their tokens" in caught.value.message
+    assert caught.value.kind == "unsupported" and "before the text" in caught.value.message
+
+
+def test_an_adapters_virtual_tokens_take_room_of_the_context(model, folders, monkeypatch):
+    batch = model.family.encode(model, [PROMPT])
+    monkeypatch.setattr(model, "context_length", batch.lengths[0] + 2)
+    generate(model, [PROMPT], Decoding(max_new_tokens=1))
+    for kind in ("prefix", "prompt"):
+        model.set_adapter(str(folders[kind]))
+        with pytest.raises(PromptTooLong, match="an adapter's 5 virtual ones"):
+            generate(model, [PROMPT], Decoding(max_new_tokens=1))
+
+
+def test_heat_lies_on_the_image_behind_trained_embeddings(model, folders):
+    from workbench.explain.explain import explain
+
+    model.set_adapter(str(folders["prompt"]))
+    found = explain(model, PROMPT, "true", layer="token.layer0", method="gradcam")
+    assert found.images[0].size == (64, 48) and found.images[0].grid.max() > 0
 
 
 def test_a_prefix_has_the_logits_of_pefts_own_wrapper_on_text(model, folders):
@@ -262,8 +281,9 @@ def test_a_prefix_has_the_logits_of_pefts_own_wrapper_on_images(tmp_path):
     assert torch.allclose(logits(model, ask("one", picture(40, 40, 1))), theirs, atol=1e-5)
 
 
-def test_under_a_prefix_answers_do_not_depend_on_the_batch(model, folders):
-    model.set_adapter(str(folders["prefix"]))
+@pytest.mark.parametrize("kind", ["prefix", "prompt"])
+def test_under_virtual_tokens_answers_do_not_depend_on_the_batch(model, folders, kind):
+    model.set_adapter(str(folders[kind]))
     conversations = mixed_conversations()[:4]
     batch = model.family.encode(model, conversations, answers=["true"] * 4)
     with torch.no_grad():
@@ -285,8 +305,10 @@ def test_under_a_prefix_answers_do_not_depend_on_the_batch(model, folders):
         )
 
 
-def test_under_a_prefix_steps_have_the_logits_of_one_forward_and_no_row_joins(model, folders):
-    model.set_adapter(str(folders["prefix"]))
+@pytest.mark.parametrize("kind", ["prefix", "prompt"])
+def test_under_virtual_tokens_steps_have_the_logits_of_one_forward(model, folders, kind):
+    """And no row joins, whose padding would be before them."""
+    model.set_adapter(str(folders[kind]))
     live = LiveBatch(model)
     rows = admit(live, [Request(c, Decoding(max_new_tokens=4)) for c in mixed_conversations()[:3]])
     assert not live.open
@@ -314,9 +336,3 @@ def test_beams_under_a_prefix_and_a_prefix_of_another_shape_are_refused(model, f
         folders["prefix"], tmp_path, lambda t: {k: v[:, :64].contiguous() for k, v in t.items()}
     )
     assert "prompt_embeddings: [5, 64] for [5, 256]" in misfit(model, short)
-
-
-def test_a_captioner_refuses_a_prefix_with_the_reason(tmp_path, folders):
-    model = load_model(ModelSpec(str(FAMILIES["captioner"](tmp_path / "c")), device="cpu"))
-    with pytest.raises(ModelError, match="a cache of keys"):
-        model.set_adapter(str(folders["prefix"]))
