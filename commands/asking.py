@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MODEL_FLAGS = (
     *("model", "adapter", "quantization", "dtype", "device", "attention", "revision"),
     *("image_min_pixels", "image_max_pixels"),
-    *("quant_type", "double_quant", "quant_compute_dtype"),
+    *("quantize_parts", "quant_type", "double_quant", "quant_compute_dtype"),
 )
 KNOBS = (
     *("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "num_beams"),
@@ -97,6 +97,11 @@ def _further_options() -> list[Decorator]:
             help="Larger images are scaled down to this area (Qwen2-VL, Qwen2.5-VL).",
         ),
         click.option(
+            "--quantize-parts",
+            type=click.Choice(["language", "vision", "all"]),
+            help="Which weights are quantised; vision has the projector with it.  [language]",
+        ),
+        click.option(
             "--quant-type", type=click.Choice(["nf4", "fp4"]), help="Of 4bit weights.  [nf4]"
         ),
         click.option(
@@ -153,8 +158,10 @@ def model_values(flags: dict[str, Any]) -> dict[str, Any]:
     """The model's flags; settings about 4bit weights count only where weights are 4bit."""
     values = {name: flags[name] for name in MODEL_FLAGS}
     context = click.get_current_context(silent=True)
-    if context is not None and values["quantization"] != "4bit":
-        for name in ("quant_type", "double_quant", "quant_compute_dtype"):
+    held = values["quantization"]
+    if context is not None and held != "4bit":
+        of_all = ("quantize_parts",) if held in (None, "none") else ()
+        for name in ("quant_type", "double_quant", "quant_compute_dtype", *of_all):
             if context.get_parameter_source(name) is click.core.ParameterSource.DEFAULT_MAP:
                 values[name] = None
     return values

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from training.lora import prepared
-from training.parts import PARTS, part_of
+from training.parts import PARTS
 from training.train_config import TrainConfig
 from workbench.errors import UsageError
 from workbench.models.bottleneck_config import BottleneckConfig, places
+from workbench.models.parts import part_of
 
 if TYPE_CHECKING:
     from workbench.models.base import LoadedModel

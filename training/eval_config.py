@@ -17,7 +17,7 @@ from training.controls import CONTROLS
 from training.orders import problem_of
 from workbench.engine.decoding import Decoding
 from workbench.errors import UsageError
-from workbench.models.spec import ModelSpec
+from workbench.models.spec import ModelSpec, as_recorded
 from workbench.prompts.shots import ShotWish
 
 AnswerBy = Literal["generate", "score", "both"]
@@ -147,7 +147,7 @@ class EvalConfig:
             kwargs["shots_from"] = ""  # older runs kept it beside the names
         return cls(
             **kwargs,
-            spec=ModelSpec(**{k: v for k, v in values.items() if k in spec}),
+            spec=ModelSpec(**as_recorded({k: v for k, v in values.items() if k in spec})),
             decoding=Decoding.from_json(values.get("decoding") or {}),
         )
 

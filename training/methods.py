@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from training.bottleneck import attach_bottleneck, refuse_no_blocks
 from training.lora import attach_lora, prepared
-from training.parts import PARTS, choose_layers, part_of
+from training.parts import PARTS, choose_layers
 from training.train_config import UNUSABLE, VIRTUAL, TrainConfig
 from training.virtual import attach_virtual, refuse_family
 from workbench.errors import UsageError
+from workbench.models.parts import part_of
 
 if TYPE_CHECKING:
     from workbench.models.base import LoadedModel

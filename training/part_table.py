@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from training.parts import PARTS, part_of
+from training.parts import PARTS
+from workbench.models.parts import part_of
 
 # Of each trained weight: its gradient and AdamW's two moments, all of its own type.
 _TRAINED = 3

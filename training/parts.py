@@ -1,6 +1,6 @@
-"""The parts of a vision-language model, by the names of its modules: what a config lets train.
+"""The linear layers of a vision-language model, part by part: what a config lets train.
 
-Guarantee: torch-free until a model is looked at; every parameter is of exactly one part.
+Guarantee: torch-free until a model is looked at.
 """
 
 from __future__ import annotations
@@ -10,30 +10,7 @@ from typing import Any
 
 from training.train_config import PARTS
 from workbench.errors import UsageError
-
-# How the parts are called in `transformers` and in our two-stage models.
-_PROJECTOR = frozenset(
-    {
-        *("multi_modal_projector", "connector", "merger", "image_newline"),
-        *("enc_to_dec_proj", "image_projector"),
-    }
-)
-_VISION = frozenset(
-    {
-        *("visual", "vision_tower", "vision_model", "vision", "vision_encoder"),
-        *("encoder", "image_encoder"),
-    }
-)
-
-
-def part_of(name: str) -> str:
-    """Which of `PARTS` a module or a parameter of that name is of; `head` for one over a model."""
-    words = set(name.split("."))
-    if "class_head" in words:
-        return "head"
-    if words & _PROJECTOR:
-        return "projector"
-    return "vision" if words & _VISION else "language"
+from workbench.models.parts import part_of
 
 
 def linear_layers(model: Any) -> dict[str, str]:

@@ -32,6 +32,7 @@ from training.train_apart import Apart, keep_apart
 from training.train_config import OF_BOTTLENECKS, OF_VIRTUAL, VIRTUAL, TrainConfig, load_config
 from training.train_data import TrainSet, open_training
 from workbench.errors import UsageError
+from workbench.models.spec import as_recorded
 
 if TYPE_CHECKING:
     from training.collate import Collator
@@ -94,6 +95,7 @@ class Training:
         for name in ("method", "parts", "peft", *OF_BOTTLENECKS, *OF_VIRTUAL):
             if settings[name] == usual[name]:
                 del settings[name]
+        del settings["quantize_parts"]  # the model's identity has it
         if not settings["lora"]["init"]:
             del settings["lora"]["init"]
         if not self.config.has_head:
@@ -247,7 +249,7 @@ def resumed_config(run: Run) -> TrainConfig:
         raise UsageError(
             f"run {run.id} is no training that can be resumed", hint="see: wb runs list"
         )
-    return TrainConfig.from_json(values, f"run {run.id}")
+    return TrainConfig.from_json(as_recorded(values), f"run {run.id}")
 
 
 def _open_run(training: Training, resume: str, asked: Mapping[str, Any] | None) -> Run:

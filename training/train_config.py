@@ -122,6 +122,9 @@ class TrainConfig(Settings):
     """As `--min-pixels`; 0 leaves it to the processor."""
     image_max_pixels: Whole = 0
     """As `--max-pixels`; 0 leaves it to the processor."""
+    quantize_parts: Text = ""
+    """Which weights are quantised: `language` (empty means it), `vision` (with the projector) or
+    `all`."""
     quant_type: Text = ""
     """Of 4bit weights: `nf4` (empty means it) or `fp4`."""
     double_quant: Flag = True
@@ -237,6 +240,7 @@ class TrainConfig(Settings):
             revision=self.revision or None,
             image_min_pixels=self.image_min_pixels or None,
             image_max_pixels=self.image_max_pixels or None,
+            quantize_parts=self.quantize_parts or None,
             quant_type=self.quant_type or None,
             double_quant=None if self.double_quant else False,
             quant_compute_dtype=self.quant_compute_dtype or None,

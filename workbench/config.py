@@ -36,6 +36,9 @@ KNOBS: dict[str, Knob] = {
     "attention": choice("sdpa", ("sdpa", "eager", "flash_attention_2"), "Attention kernels."),
     "image_min_pixels": whole(None, 1, 2**40, "Smaller images are enlarged for the model."),
     "image_max_pixels": whole(None, 1, 2**40, "Larger images are scaled down for the model."),
+    "quantize_parts": choice(
+        None, ("language", "vision", "all"), "Which weights are quantised; language unless said."
+    ),
     "quant_type": choice(None, ("nf4", "fp4"), "Of 4bit weights; nf4 unless said."),
     "double_quant": flag(None, "Quantise the scales of 4bit weights too; yes unless said."),
     "quant_compute_dtype": choice(
@@ -105,6 +108,7 @@ class Settings:
     attention: str = KNOBS["attention"].default
     image_min_pixels: int | None = KNOBS["image_min_pixels"].default
     image_max_pixels: int | None = KNOBS["image_max_pixels"].default
+    quantize_parts: str | None = KNOBS["quantize_parts"].default
     quant_type: str | None = KNOBS["quant_type"].default
     double_quant: bool | None = KNOBS["double_quant"].default
     quant_compute_dtype: str | None = KNOBS["quant_compute_dtype"].default

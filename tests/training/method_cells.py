@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from workbench.models.spec import ModelSpec
 VERA = {"peft_type": "VERA", "r": 16}
 METHODS: dict[str, dict[str, Any]] = {
     "lora": {"method": "lora", "lora": LoraSettings(r=4, rslora=True)},
+    "qlora": {"method": "lora", "lora": LoraSettings(r=4), "quantization": "4bit"},
     "dora": {"method": "lora", "lora": LoraSettings(r=4, dora=True)},
     "pissa": {"method": "lora", "lora": LoraSettings(r=4, init="pissa")},
     "ia3": {"method": "ia3"},
@@ -45,6 +46,7 @@ METHODS: dict[str, dict[str, Any]] = {
 }
 # What cannot be written into the base's weights, by the words of the refusal.
 UNMERGED = {"pfeiffer": "fits in no weight", "houlsby": "fits in no weight"}
+UNMERGED["qlora"] = "the weights are 4bit"
 UNMERGED |= dict.fromkeys(("prefix", "projected", "prompt"), "stands beside the weights")
 # What cannot be trained together is refused before the base is loaded.
 REFUSED = {("prefix", "paligemma"), ("projected", "paligemma")}
@@ -95,7 +97,7 @@ class Cell:
         """A base loaded anew, with what was saved."""
         if self.method == "full":
             return load_model(ModelSpec(str(self.out), device="cpu"))
-        return load_model(ModelSpec(str(self.folder), adapter=str(self.out), device="cpu"))
+        return load_model(replace(self.config.spec, adapter=str(self.out)))
 
     def loss(self) -> torch.Tensor:
         logits = self.model(**self.batch.inputs, use_cache=False).logits

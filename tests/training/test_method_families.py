@@ -25,13 +25,13 @@ from tests.training.method_cells import (
 from tests.workbench.models.conftest import folder, name  # noqa: F401  (fixtures)
 from tests.workbench.models.family_cases import prompts
 from training.card import Card
-from training.parts import part_of
 from training.train import class_of
 from training.train_config import VIRTUAL
 from workbench.engine.decoding import Decoding
 from workbench.engine.generation import generate
 from workbench.errors import ModelError
 from workbench.models.merging import merge
+from workbench.models.parts import part_of
 
 
 @pytest.fixture(scope="module", params=METHODS)
@@ -131,6 +131,8 @@ def test_the_cards_lines_load_it_without_the_bench(cell: Cell) -> None:
     names: dict = {}
     exec(lines, names)
     assert isinstance(names["model"], torch.nn.Module)
+    if cell.method == "qlora":
+        return  # over the base in full precision
     inputs = dict(cell.batch.inputs)
     if cell.family == "captioner" and cell.config.method not in VIRTUAL:
         inputs["decoder_input_ids"] = inputs.pop("input_ids")
@@ -157,3 +159,11 @@ def test_plain_peft_reads_virtual_tokens_where_it_counts_as_the_training_did(cel
         found = PeftModel.from_pretrained(base, str(cell.out)).eval()(**inputs).logits
     ours = logits(cell.fresh.model, one)
     torch.testing.assert_close(found[:, -ours.shape[1] :], ours, rtol=1e-5, atol=1e-5)
+
+
+def test_the_language_model_alone_is_quantised_under_qlora(cell: Cell) -> None:
+    if cell.method != "qlora":
+        return
+    named = cell.loaded.base.named_parameters()
+    small = {part_of(n) for n, p in named if type(p).__name__ == "Params4bit"}
+    assert small == {"language"}

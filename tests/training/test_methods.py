@@ -12,11 +12,12 @@ from safetensors.torch import load_file
 
 from tests.workbench.models.make_families import FAMILIES
 from training.methods import attach, plan
-from training.parts import linear_layers, part_of
+from training.parts import linear_layers
 from training.train import resumed_config, train
 from training.train_config import LoraSettings, TrainConfig
 from workbench.errors import UsageError
 from workbench.models.base import load_model
+from workbench.models.parts import part_of
 from workbench.models.spec import ModelSpec
 
 DEMO = {"train": ("demo_vqa/train[:8]",), "device": "cpu", "threads": 1}
@@ -143,3 +144,20 @@ def test_a_run_ends_with_what_a_command_takes_and_goes_on_after_a_stop(method: s
         load_model(ModelSpec(str(folders[0]), device="cpu"))
     else:
         load_model(ModelSpec(adapter=whole.id, device="cpu"))
+
+
+def test_the_page_shows_every_method_and_family_and_no_failure() -> None:
+    from tests.training import method_cells, method_matrix
+
+    page = method_matrix.PAGE.read_text("utf-8")
+    page = page.split(method_matrix.START)[1].split(method_matrix.END)[0]
+    lines = [line.strip("|").split("|") for line in page.splitlines() if line.startswith("|")]
+    rows = {row[0].strip(): [cell.strip() for cell in row[1:]] for row in lines}
+    assert rows.pop("") == [*FAMILIES]
+    rows.pop("---")
+    assert [*rows] == [*method_cells.METHODS]
+    for method, cells in rows.items():
+        for family, cell in zip(FAMILIES, cells, strict=True):
+            assert cell.startswith("no" if (method, family) in method_cells.REFUSED else "yes")
+    assert method_matrix.Results().passed == {}  # what has not run is not green
+    assert "FAILS" in method_matrix.table(method_matrix.Results())

@@ -178,12 +178,12 @@ class WbApp(Services):
 
     def _restored_spec(self) -> ModelSpec:
         """The model of last time, else that of the settings."""
-        from workbench.models.spec import FURTHER, ModelSpec
+        from workbench.models.spec import FURTHER, ModelSpec, as_recorded
 
         saved = self.state.place("app").get("model")
         if isinstance(saved, dict):
             with contextlib.suppress(WbError, TypeError):
-                return ModelSpec.from_json(saved)
+                return ModelSpec.from_json(as_recorded(saved))
         chosen = self.settings
         with contextlib.suppress(WbError):
             return ModelSpec(
@@ -347,7 +347,12 @@ def model_title(spec: ModelSpec) -> str:
         parts = [spec.model.rstrip("/").split("/")[-1]]
     if spec.quantization != "none":
         parts.append(spec.quantization)
-    parts += [f"{flag_of(name)[2:]} {value}" for name, value in spec.further.items()]
+    knobs = dict(spec.further)
+    if spec.quantize_parts in (None, "language"):
+        knobs.pop("quantize_parts", None)
+    else:
+        knobs["quantize_parts"] = spec.quantize_parts
+    parts += [f"{flag_of(name)[2:]} {value}" for name, value in knobs.items()]
     if spec.adapter:
         words = spec.adapter.rstrip("/").split("/")
         # A training run keeps its adapter in a folder of that name: the run's id says more.

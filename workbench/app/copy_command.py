@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 _SPEC_FLAGS = (
     *("adapter", "quantization", "dtype", "device", "revision", "attention"),
-    *("image_min_pixels", "image_max_pixels", "quant_type", "quant_compute_dtype"),
+    *(
+        "image_min_pixels",
+        "image_max_pixels",
+        "quantize_parts",
+        "quant_type",
+        "quant_compute_dtype",
+    ),
 )
 
 
@@ -34,7 +40,8 @@ def model_flags(spec: ModelSpec) -> list[str]:
     flags = ["--model", spec.model]
     for name in _SPEC_FLAGS:
         value = getattr(spec, name)
-        if value != getattr(plain, name):
+        usual = "language" if name == "quantize_parts" else getattr(plain, name)
+        if value is not None and value != usual:
             flags += [flag_of(name), str(value)]
     return flags + (["--no-double-quant"] if spec.double_quant is False else [])
 

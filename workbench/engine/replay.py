@@ -19,7 +19,7 @@ from workbench.engine.differing import changed, pieces_of_both
 from workbench.engine.finding import MessageFinder
 from workbench.engine.servers import check_named
 from workbench.errors import DataError
-from workbench.models.spec import ModelSpec
+from workbench.models.spec import ModelSpec, as_recorded
 from workbench.sample import Answer, Sample
 
 if TYPE_CHECKING:
@@ -99,16 +99,18 @@ class Replayed:
 def spec_of(record: PromptRecord) -> ModelSpec:
     """The model that answered a record, wherever it ran. Raises `UsageError` for no valid one."""
     return ModelSpec.from_json(
-        {
-            **record.further,
-            "model": record.model or "demo",
-            "adapter": record.adapter,
-            "quantization": record.quantization,
-            "dtype": record.dtype,
-            "attention": record.attention or "sdpa",
-            # `ask` records where a model ran; only what was asked for by name is asked for again.
-            "revision": record.revision,
-        }
+        as_recorded(
+            {
+                **record.further,
+                "model": record.model or "demo",
+                "adapter": record.adapter,
+                "quantization": record.quantization,
+                "dtype": record.dtype,
+                "attention": record.attention or "sdpa",
+                # `ask` records where a model ran; only what was asked for by name is asked again.
+                "revision": record.revision,
+            }
+        )
     )
 
 
@@ -231,8 +233,9 @@ def _changes(old: PromptRecord, new: PromptRecord) -> tuple[str, ...]:
         "data": (old.dataset_revision, new.dataset_revision),
         "attention": (old.attention, new.attention),
     }
+    knobs = [as_recorded({"quantization": r.quantization, **r.further}) for r in (old, new)]
     for name in sorted({*old.further, *new.further}):
-        facts[name] = (old.further.get(name, "default"), new.further.get(name, "default"))
+        facts[name] = (knobs[0].get(name, "default"), knobs[1].get(name, "default"))
     then = {"dtype": old.dtype, "device": old.device, "wb": old.wb_version} | dict(old.environment)
     now = {"dtype": new.dtype, "device": new.device, "wb": new.wb_version} | dict(new.environment)
     if not {"dtype"} <= old.environment.keys() & new.environment.keys():

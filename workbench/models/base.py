@@ -291,6 +291,13 @@ def _refuse_nonfinite(loaded: LoadedModel) -> None:
 
 
 def _refuse_knobs(spec: ModelSpec, family: Family) -> None:
+    why = family.limits.get("quantized vision")
+    if why and spec.quantize_parts == "vision":
+        raise ModelError(
+            f"--quantize-parts vision means nothing to {family.name}: {why}",
+            hint="leave it out: the language model is quantised",
+            kind="unsupported",
+        )
     why = family.limits.get("image pixels")
     if why and (spec.image_min_pixels is not None or spec.image_max_pixels is not None):
         raise ModelError(

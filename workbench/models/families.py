@@ -48,6 +48,7 @@ LIMITS: dict[str, dict[str, str]] = {
     },
     "two_stage": {
         "image pixels": "its processor makes a square of one size out of every image",
+        "quantized vision": "its encoder and its projector are kept whole",
     },
     "auto": {
         "image pixels": "how its processor chooses a size is not known here",

@@ -11,6 +11,7 @@ import torch
 
 from workbench.errors import ModelError
 from workbench.models.fitting import needless, refuse_misfit
+from workbench.models.parts import left_whole
 from workbench.models.placement import loading_arguments
 from workbench.models.spec import ModelSpec
 
@@ -151,11 +152,13 @@ def watched(report: Callable[[float], None], sizes: Mapping[str, int]) -> Iterat
 def _quantization(spec: ModelSpec, dtype: torch.dtype | str) -> Any:
     from transformers import BitsAndBytesConfig
 
+    whole = left_whole(spec.quantize_parts or "all")
     if spec.quantization == "8bit":
-        return BitsAndBytesConfig(load_in_8bit=True)
+        return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=whole)
     compute = torch.bfloat16 if isinstance(dtype, str) else dtype
     return BitsAndBytesConfig(
         load_in_4bit=True,
+        llm_int8_skip_modules=whole,
         bnb_4bit_quant_type=spec.quant_type or "nf4",
         bnb_4bit_use_double_quant=spec.double_quant is not False,
         bnb_4bit_compute_dtype=_DTYPES.get(spec.quant_compute_dtype or "", compute),

@@ -16,6 +16,7 @@ from typing import Any
 
 from workbench.errors import ModelError
 from workbench.models.locate import check_weights
+from workbench.models.parts import is_quantized
 from workbench.models.spec import ModelSpec
 
 _BYTES = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "BF16": 2, "F16": 2, "I16": 2, "U16": 2}
@@ -30,13 +31,16 @@ _WHOLE = (
 )
 
 
-def weights_bytes(path: Path, quantization: str = "none", dtype: str = "auto") -> int:
+def weights_bytes(
+    path: Path, quantization: str = "none", dtype: str = "auto", parts: str = "language"
+) -> int:
     """Bytes that the weights of a model's folder take once they are loaded.
 
     Args:
         path: A folder that `find_model` checked.
         quantization: `none`, `4bit` or `8bit`.
         dtype: `auto` is the checkpoint's own.
+        parts: Which are quantised, one of `QUANTIZE_PARTS`.
 
     Raises:
         ModelError: A file is no safetensors.
@@ -46,7 +50,9 @@ def weights_bytes(path: Path, quantization: str = "none", dtype: str = "auto") -
         count, stored = math.prod(facts["shape"]), _BYTES.get(facts["dtype"], 1)
         size = _DTYPES.get(dtype, stored)
         linear = len(facts["shape"]) == 2 and not any(word in name.lower() for word in _WHOLE)
-        total += count * (_QUANTIZED.get(quantization, size) if linear else size)
+        if linear and is_quantized(name, parts):
+            size = _QUANTIZED.get(quantization, size)
+        total += count * size
     return round(total)
 
 
@@ -88,12 +94,14 @@ def gigabytes(count: float) -> str:
 
 
 def table(path: Path) -> dict[str, int]:
-    """Bytes of the weights under each `--dtype` and `--quantization`."""
+    """Bytes of the weights under each `--dtype`, `--quantization` and `--quantize-parts`."""
     return {
         "fp32": weights_bytes(path, dtype="fp32"),
         "bf16": weights_bytes(path, dtype="bf16"),
         "8bit": weights_bytes(path, "8bit", "bf16"),
         "4bit": weights_bytes(path, "4bit", "bf16"),
+        "8bit, all parts": weights_bytes(path, "8bit", "bf16", "all"),
+        "4bit, all parts": weights_bytes(path, "4bit", "bf16", "all"),
     }
 
 
@@ -113,7 +121,7 @@ def free_bytes(device: Any) -> int | None:
 def needed_bytes(path: Path, spec: ModelSpec, device: Any) -> int:
     """The bytes that the weights will take on a device of that type."""
     dtype = "fp32" if spec.dtype == "auto" and device.type == "cpu" else spec.dtype
-    return weights_bytes(path, spec.quantization, dtype)
+    return weights_bytes(path, spec.quantization, dtype, spec.quantize_parts or "all")
 
 
 def check_memory(path: Path, spec: ModelSpec, device: Any) -> int:

@@ -7,7 +7,6 @@ it is what the loaded model would be given. Not for answers: a forward fails.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,8 +35,7 @@ def load_skeleton(spec: ModelSpec) -> LoadedModel:
         UnknownName: No such model.
         ModelError: It is none, or has no processor.
     """
-    bare = replace(spec, adapter=None, quantization="none", attention="sdpa")
-    bare = replace(bare, quant_type=None, double_quant=None, quant_compute_dtype=None)
+    bare = spec.but(adapter=None, quantization="none", attention="sdpa")
     path, family = check_spec(bare)
     with quiet():
         model, processor = family.load(bare, path, NOWHERE)

@@ -16,9 +16,12 @@ QUANTIZATIONS = ("none", "4bit", "8bit")
 DTYPES = ("auto", "bf16", "fp16", "fp32")
 ATTENTIONS = ("sdpa", "eager", "flash_attention_2")
 QUANT_TYPES = ("nf4", "fp4")
+# Which weights are quantised: the language model's linear layers, those of the vision tower and its
+# projector, or both. Until there was the choice, it was all.
+QUANTIZE_PARTS = ("language", "vision", "all")
 _OF_4BIT = ("quant_type", "double_quant", "quant_compute_dtype")
 # Knobs that are no one's default and that records keep only where they are used.
-FURTHER = ("image_min_pixels", "image_max_pixels", *_OF_4BIT)
+FURTHER = ("image_min_pixels", "image_max_pixels", "quantize_parts", *_OF_4BIT)
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class ModelSpec:
         attention: The attention kernels.
         image_min_pixels, image_max_pixels: Images are scaled until their area lies between them,
             by families whose processor does so; `None` is the processor's own.
+        quantize_parts: One of `QUANTIZE_PARTS`; `None` becomes `language` where any are quantised.
         quant_type: `nf4` or `fp4`, of 4bit; `None` is nf4.
         double_quant: Whether 4bit's scales are quantised as well; `None` is yes.
         quant_compute_dtype: What 4bit weights are multiplied in; `None` is the dtype.
@@ -50,6 +54,7 @@ class ModelSpec:
     attention: str = "sdpa"
     image_min_pixels: int | None = None
     image_max_pixels: int | None = None
+    quantize_parts: str | None = None
     quant_type: str | None = None
     double_quant: bool | None = None
     quant_compute_dtype: str | None = None
@@ -81,6 +86,20 @@ class ModelSpec:
             raise UsageError(f"--min-pixels {low} is above --max-pixels {high}", kind="bad_knob")
 
     def _check_quantization(self) -> None:
+        parts, quantized = self.quantize_parts, self.quantization != "none"
+        if parts is not None and parts not in QUANTIZE_PARTS:
+            raise UsageError(
+                f"--quantize-parts wants one of {', '.join(QUANTIZE_PARTS)}; got {parts!r}",
+                kind="bad_knob",
+            )
+        if parts is not None and not quantized:
+            raise UsageError(
+                "--quantize-parts is about quantised weights, and --quantization is none",
+                hint="give --quantization 4bit or 8bit, or leave it out",
+                kind="bad_knob",
+            )
+        if quantized and parts is None:
+            object.__setattr__(self, "quantize_parts", QUANTIZE_PARTS[0])
         words = {
             "quant_type": ("--quant-type", QUANT_TYPES),
             "double_quant": ("--double-quant", (True, False)),
@@ -110,8 +129,13 @@ class ModelSpec:
 
     @property
     def further(self) -> dict[str, Any]:
-        """The knobs of `FURTHER` that were turned: what records and identities add."""
+        """The knobs of `FURTHER` that were turned: what identities add.
+
+        All parts quantised adds nothing: that is what it was before there was the choice.
+        """
         values = {name: getattr(self, name) for name in FURTHER}
+        if self.quantize_parts == "all":
+            del values["quantize_parts"]
         return {name: value for name, value in values.items() if value is not None}
 
     @property
@@ -125,8 +149,11 @@ class ModelSpec:
         Raises:
             UsageError: What was changed cannot be meant.
         """
-        if changes.get("quantization", self.quantization) != "4bit":
+        held = changes.get("quantization", self.quantization)
+        if held != "4bit":
             changes = dict.fromkeys(_OF_4BIT) | changes
+        if held == "none":
+            changes = {"quantize_parts": None} | changes
         return replace(self, **changes)
 
     def to_json(self) -> dict[str, Any]:
@@ -143,6 +170,16 @@ class ModelSpec:
                 hint=f"they are {', '.join(sorted(known))}",
             )
         return cls(**values)
+
+
+def as_recorded(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a model that a record holds, as `ModelSpec` takes them now.
+
+    Records of versions without `quantize_parts` meant all of them.
+    """
+    if (values.get("quantization") or "none") == "none":
+        return dict(values)
+    return {**values, "quantize_parts": values.get("quantize_parts") or "all"}
 
 
 def typed_spec(text: str, like: ModelSpec) -> ModelSpec:

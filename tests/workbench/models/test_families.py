@@ -21,6 +21,7 @@ from workbench.errors import ModelError
 from workbench.models.base import LoadedModel, load_model
 from workbench.models.batch import IGNORED
 from workbench.models.head import Head, class_logits, states_of, why_blind
+from workbench.models.parts import part_of
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, Token
 
@@ -228,11 +229,28 @@ def logits_of_classes(model: LoadedModel, head: Head, conversations: list) -> to
 
 
 def smaller(folder: Path, name: str, model: LoadedModel, quantization: str) -> None:
-    loaded = load_model(ModelSpec(str(folder), device="cpu", quantization=quantization))
-    assert loaded.memory_bytes() < 0.8 * model.memory_bytes()
+    spec = ModelSpec(str(folder), device="cpu", quantization=quantization)
+    loaded, whole = load_model(spec), load_model(spec.but(quantize_parts="all"))
+    assert quantized_parts(loaded) == {"language"}
+    seeing = {p for p in quantized_parts(whole) if p != "language"}
+    assert bool(seeing) == (name != "two_stage")
+    assert whole.memory_bytes() < 0.8 * model.memory_bytes()
+    assert whole.memory_bytes() <= loaded.memory_bytes() < model.memory_bytes()
     answers = generate(loaded, prompts(name)[:2], Decoding(max_new_tokens=3))
     assert all(len(answer.tokens) == 3 for answer in answers)
-    assert loaded.identity != model.identity
+    assert len({loaded.identity, whole.identity, model.identity}) == 3
+    kept = {n: p for n, p in loaded.base.named_parameters() if part_of(n) != "language"}
+    own = dict(model.base.named_parameters())
+    assert kept and all(torch.equal(own[n], p) for n, p in kept.items())
+
+
+def quantized_parts(loaded: LoadedModel) -> set[str]:
+    """The parts that have quantised weights."""
+    return {
+        part_of(name)
+        for name, parameter in loaded.base.named_parameters()
+        if type(parameter).__name__ in ("Params4bit", "Int8Params")
+    }
 
 
 def test_4bit(name: str, folder: Path, model: LoadedModel) -> None:

@@ -12,7 +12,9 @@ from tests.workbench.models.tiny import ask, picture
 from workbench.errors import ImageError, ModelError, UsageError
 from workbench.models.base import LoadedModel, load_model
 from workbench.models.families import LIMITS
-from workbench.models.spec import ModelSpec, typed_spec
+from workbench.models.identity import model_identity
+from workbench.models.parts import part_of
+from workbench.models.spec import ModelSpec, as_recorded, typed_spec
 
 
 def spec(folder, **knobs) -> ModelSpec:
@@ -203,3 +205,29 @@ def test_details_of_4bit_go_with_it():
     )
     with pytest.raises(UsageError):
         like.but(quantization="none", quant_type="fp4")
+
+
+def test_an_older_records_4bit_is_that_of_all_parts_and_has_its_identity(tiny_folder):
+    old = ModelSpec.from_json(as_recorded({"model": str(tiny_folder), "quantization": "4bit"}))
+    assert old.quantize_parts == "all" and old.further == {}
+    now = ModelSpec(str(tiny_folder), quantization="4bit")
+    assert now.further == {"quantize_parts": "language"}
+    assert ModelSpec.from_json(as_recorded(now.to_json())) == now
+    assert now.but(quantization="none").quantize_parts is None
+    for knobs in (("none", "all"), ("8bit", "text")):
+        with pytest.raises(UsageError, match="--quantize-parts"):
+            ModelSpec(quantization=knobs[0], quantize_parts=knobs[1])
+    # As it was hashed before there was the choice.
+    assert model_identity(tiny_folder, None, "4bit", "float32", old.further) == model_identity(
+        tiny_folder, None, "4bit", "float32"
+    )
+
+
+def test_vision_alone_is_quantised_where_it_has_linear_layers(tiny_folder, tmp_path):
+    seen = load_model(spec(tiny_folder, quantization="8bit", quantize_parts="vision"))
+    kinds = {n: type(p).__name__ for n, p in seen.base.named_parameters()}
+    small = {part_of(n) for n, kind in kinds.items() if kind == "Int8Params"}
+    assert small == {"vision", "projector"}
+    two = FAMILIES["two_stage"](tmp_path / "two")
+    with pytest.raises(ModelError, match="kept whole"):
+        load_model(spec(two, quantization="8bit", quantize_parts="vision"))

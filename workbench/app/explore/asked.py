@@ -85,13 +85,14 @@ def messages_of(record: Any, sample: Sample) -> tuple[Message, ...] | None:
 def asked_of(record: Any, messages: tuple[Message, ...], present: ModelSpec) -> Asked:
     """What an earlier record asked; what it does not hold is taken from `present`."""
     from workbench.engine.decoding import Decoding
-    from workbench.models.spec import FURTHER
+    from workbench.models.spec import FURTHER, as_recorded
 
+    knobs = as_recorded({"quantization": record.quantization, **record.further})
     spec = present.but(
         model=record.model,
         adapter=record.adapter,
         quantization=record.quantization,
-        **{name: record.further.get(name) for name in FURTHER},
+        **{name: knobs.get(name) for name in FURTHER},
     )
     try:
         decoding = Decoding.from_json(record.decoding)
