@@ -78,6 +78,8 @@ def list_(kind: str | None, dataset: str | None, limit: int, as_json: bool) -> N
     if as_json:
         echo_json([row(run) for run in found])
         return
+    from workbench.scoring.telling_apart import told_apart
+
     rows = [
         (
             short_id(run.id),
@@ -85,14 +87,15 @@ def list_(kind: str | None, dataset: str | None, limit: int, as_json: bool) -> N
             run.state,
             where(run),
             who(run),
+            differs,
             progress(run),
             main_words(run),
             ago(run.created),
         )
-        for run in found
+        for run, differs in zip(found, told_apart([(r.kind, r.config) for r in found]), strict=True)
     ]
     echo_table(
-        ("RUN", "KIND", "STATE", "DATA", "MODEL", "DONE", "RESULT", "AGE"),
+        ("RUN", "KIND", "STATE", "DATA", "MODEL", "DIFFERS", "DONE", "RESULT", "AGE"),
         rows,
         empty="no runs; wb run-eval --dataset demo --split test --limit 100",
     )

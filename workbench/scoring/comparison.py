@@ -36,7 +36,7 @@ _SETTINGS = (
 )
 # What a run of a version before the setting did.
 _BEFORE = {"answer": "generate"}
-_NAMES = {
+SETTING_NAMES = {
     "dataset_revision": "data revision",
     "images_digest": "images",
     "template_version": "template version",
@@ -153,7 +153,7 @@ def _notes(paired: Paired) -> list[str]:
 def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Difference]:
     """The settings that two configs do not share; of the model's identity only if nothing told."""
     found = [
-        Difference(_NAMES.get(name, name), a, b)
+        Difference(SETTING_NAMES.get(name, name), a, b)
         for name in _SETTINGS
         for a, b in [(_said(first, name), _said(second, name))]
         if a != b
@@ -168,7 +168,7 @@ def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Dif
     if not names & {"model", "adapter", "revision", "quantization", "dtype"}:
         a, b = first.get("identity"), second.get("identity")
         if a and b and a != b:  # the same name, other weights
-            found.append(Difference(_NAMES["identity"], a, b))
+            found.append(Difference(SETTING_NAMES["identity"], a, b))
     return found
 
 

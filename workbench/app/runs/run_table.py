@@ -12,6 +12,7 @@ from workbench.app.lists.draw import ago, fit, interval_bar, number, plain, prog
 from workbench.app.lists.palette import PALETTE, Palette
 from workbench.app.lists.row_list import Cell, Column, RowList
 from workbench.app.runs.reading import RunSummary
+from workbench.scoring.telling_apart import told_apart
 
 COLUMNS = (
     Column("", 2),
@@ -52,6 +53,7 @@ class RunTable(RowList):
     def __init__(self, *, widget_id: str | None = None) -> None:
         super().__init__(COLUMNS, empty=EMPTY, widget_id=widget_id)
         self.runs: dict[str, RunSummary] = {}
+        self.differs: dict[str, str] = {}
         self.marked: list[str] = []
 
     @property
@@ -61,6 +63,9 @@ class RunTable(RowList):
 
     def show_runs(self, runs: Sequence[RunSummary], cursor: str | None = None) -> None:
         """Replace the runs; the cursor stays on its run."""
+        if list(self.runs.values()) != list(runs):
+            words = told_apart([(run.kind, run.config) for run in runs])
+            self.differs = {run.id: said for run, said in zip(runs, words, strict=True)}
         self.runs = {run.id: run for run in runs}
         self.marked = [m for m in self.marked if m in self.runs]
         self.show(list(self.runs), lambda i: self._row(runs[i]), cursor=cursor)
@@ -85,12 +90,18 @@ class RunTable(RowList):
         return (
             Text.assemble(mark, state_sign(run.state, palette)),
             plain(run.where),
-            plain(run.who, palette.dim if run.kind == "train" else ""),
+            self._who(run, palette),
             lambda width: score(run, width, palette),
             count(run.unparsed, palette.warn, palette),
             count(run.failed, palette.bad, palette),
             Text(ago(run.created, time.time()), style=palette.dim),
         )
+
+    def _who(self, run: RunSummary, palette: Palette) -> Text:
+        """The model, and how this run differs from others of its data and model."""
+        who = plain(run.who, palette.dim if run.kind == "train" else "")
+        differs = self.differs.get(run.id)
+        return who.append_text(plain(f"  {differs}", palette.dim)) if differs else who
 
 
 def count(value: int, style: Style, palette: Palette) -> Text:
