@@ -48,13 +48,14 @@ def command(
     detach: bool,
     as_json: bool,
 ) -> None:
-    """Fine-tune a model from a config file.
+    """Train a model from a config file.
 
     CONFIG is a file or the name of a config that comes with wb (--list).
 
     LoRA over a frozen base, or the `method` of the config. The run's folder gets curves
     (TensorBoard, history.jsonl), checkpoints and the adapter, which `--adapter RUN` of the other
-    commands takes at once. What trains, part by part, is told before the first step.
+    commands takes at once. `task: contrastive` aligns an image encoder to a frozen text encoder
+    instead, and leaves `encoder/`. What trains, part by part, is told before the first step.
     SIGTERM saves a checkpoint first.
 
     \b
@@ -134,7 +135,7 @@ def _settings(config: str | None, resume: str, changes: tuple[str, ...]) -> Any:
         if changes:
             raise UsageError("--set with --resume: the run's config stays as it is")
         return resumed_config(Run.open(resume))
-    from training.train_config import load_config
+    from training.tasks import load_config
 
     assert config is not None
     return load_config(config, changes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -27,7 +28,9 @@ def show_list(as_json: bool) -> None:
 
 def show_schema() -> None:
     """Print the JSON schema of a config."""
-    click.echo(_schema_text())
+    from training.train_config import TrainConfig
+
+    click.echo(_schema_text(TrainConfig))
 
 
 def write_config(name: str, to: str | None, as_json: bool) -> None:
@@ -37,22 +40,25 @@ def write_config(name: str, to: str | None, as_json: bool) -> None:
         UsageError: No such config, or a file is there already.
     """
     from sessions.atomic import atomic_write
-    from training.config_docs import commented
+    from training.config_docs import commented, model_of
     from training.config_file import get_shipped, header, load_values
     from workbench.errors import UsageError
     from workbench.text import clean
 
     config = get_shipped(name)
+    values = load_values(config.path)
     path = Path(to or f"{config.name}.yaml")
     if path.exists():
         raise UsageError(f"{path} is there already", hint="name another file: --init NAME FILE")
-    schema = path.parent / SCHEMA_NAME
+    # The keys of two tasks differ, and so do the schemas beside them.
+    named = f"{task}.schema.json" if (task := values.get("task")) else SCHEMA_NAME
+    schema = path.parent / named
     if schema.exists() and '"wb train"' not in schema.read_text("utf-8", errors="replace"):
         raise UsageError(f"{schema} is there already, and no schema of wb train")
-    line = f"# yaml-language-server: $schema=./{SCHEMA_NAME}\n"
-    text = line + commented(load_values(config.path), header(config.path))
+    line = f"# yaml-language-server: $schema=./{named}\n"
+    text = line + commented(values, header(config.path))
     try:
-        atomic_write(schema, _schema_text() + "\n")
+        atomic_write(schema, _schema_text(model_of(values)) + "\n")
         atomic_write(path, text)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
@@ -63,7 +69,7 @@ def write_config(name: str, to: str | None, as_json: bool) -> None:
     click.echo(f"look at it with: wb train {clean(str(path))} --dry-run", err=True)
 
 
-def _schema_text() -> str:
+def _schema_text(model: Any) -> str:
     from training.config_docs import schema
 
-    return json.dumps(schema(), indent=2, ensure_ascii=False)
+    return json.dumps(schema(model), indent=2, ensure_ascii=False)

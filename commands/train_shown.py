@@ -18,7 +18,10 @@ def show_plan(facts: dict[str, Any], as_json: bool) -> None:
         return
     skipped = ", ".join(f"{n} {clean(reason)}" for reason, n in facts["skipped"].items())
     click.echo(f"samples     {facts['samples']}" + (f"  (left out: {skipped})" if skipped else ""))
-    click.echo(f"templates   {clean(', '.join(facts['templates']))}")
+    if "texts" in facts:
+        click.echo(f"texts       {facts['texts']}, {facts['negatives']} in a step")
+    else:
+        click.echo(f"templates   {clean(', '.join(facts['templates']))}")
     click.echo(
         f"trainable   {facts['trainable_parameters']:,} of {facts['parameters']:,} parameters "
         f"({facts['trainable_share']:.2%})"
@@ -63,6 +66,10 @@ def show_end(found: dict[str, Any]) -> None:
     )
     echo_table(FIGURE_HEADERS, figure_rows(read_estimates(found)))
     click.echo(f"saved {clean(found['saved'])}")
+    if found.get("task") == "contrastive":
+        use = f"wb models compose --vision {found['run']} --language PHI --out FOLDER"
+        click.echo(f"use it: {use}, or `encoder: {found['run']}` in a config")
+        return
     report = found.get("report")
     where = f" --dataset '{clean(report)}'" if report else " …"
     base = f"--model {clean(found['model'])} --adapter {found['run']}"

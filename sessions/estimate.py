@@ -17,6 +17,7 @@ NONE = "–"
 """What stands where a figure is not defined."""
 MAIN = (
     *("accuracy", "vqa_accuracy", "exact_match", "f1", "auroc", "bleu4", "rouge_l"),
+    "recall_1",
     *("eval_accuracy", "eval_loss", "loss"),
 )
 """What a run is judged by: the first that it has."""

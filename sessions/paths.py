@@ -64,6 +64,11 @@ def cache_dir(*, create: bool = True) -> Path:
     return _inside("cache", create)
 
 
+def models_dir(*, create: bool = True) -> Path:
+    """Models that were made here: a folder each, which `--model` takes by its name."""
+    return _inside("models", create)
+
+
 def locks_dir(*, create: bool = True) -> Path:
     """Lock files of this host: GPUs are per host, the home may be shared between hosts."""
     return _inside(f"locks/{os.uname().nodename}", create)

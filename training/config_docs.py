@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from training.contrastive.config import ContrastiveConfig
 from training.settings import Settings, group_of, takes
 from training.train_config import TrainConfig
 
@@ -27,7 +28,14 @@ they are meant together: [training.md](training.md). Beside them stands `base: o
 | key | takes | default | meaning |
 |---|---|---|---|
 """
+_CONTRASTIVE = """
+## Of a contrastive training
 
+`task: contrastive` aligns an image encoder to a frozen text encoder: [two-stage.md](two-stage.md).
+
+| key | takes | default | meaning |
+|---|---|---|---|
+"""
 
 # Pydantic's words for bounds on a value that is made fit first -> JSON schema's.
 _BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum", "le": "maximum"}
@@ -48,23 +56,32 @@ def about(field: FieldInfo) -> str:
 
 def markdown() -> str:
     """`docs/training-keys.md`."""
+    return _HEAD + _rows(TrainConfig) + _CONTRASTIVE + _rows(ContrastiveConfig)
+
+
+def _rows(model: type[BaseModel]) -> str:
     rows = []
-    for key, field in keys():
+    for key, field in keys(model):
         default = "" if group_of(field) else _shown(field)
-        rows.append(f"| `{key}` | {takes(field)} | {default} | {about(field)} |")
-    return _HEAD + "\n".join(rows) + "\n"
+        rows.append(f"| `{key}` | {takes(field)} | {default} | {about(field)} |\n")
+    return "".join(rows)
 
 
-def schema() -> dict[str, Any]:
+def model_of(values: Mapping[str, Any]) -> type[Settings]:
+    """What describes the keys of a config, by its `task`."""
+    return ContrastiveConfig if values.get("task") == "contrastive" else TrainConfig
+
+
+def schema(model: type[BaseModel] = TrainConfig) -> dict[str, Any]:
     """The JSON schema of a config file, `base` included."""
-    found = TrainConfig.model_json_schema()
+    found = model.model_json_schema()
     found["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     found["title"] = "wb train"
     base = "Another config, relative to this file, that this one is laid over."
     found["properties"] = {"base": {"type": "string", "description": base}} | found["properties"]
     # A file over a base need not say it.
     found.pop("required", None)
-    for group in (found, *found["$defs"].values()):
+    for group in (found, *found.get("$defs", {}).values()):
         for name, facts in group["properties"].items():
             group["properties"][name] = {_BOUNDS.get(key, key): facts[key] for key in facts}
     return found
@@ -78,7 +95,7 @@ def commented(values: Mapping[str, Any], header: str = "") -> str:
         header: A comment to begin with, `#` and all.
     """
     lines = [*header.splitlines(), ""] if header else []
-    lines += _commented(TrainConfig, values, "")
+    lines += _commented(model_of(values), values, "")
     return "\n".join(lines) + "\n"
 
 

@@ -32,6 +32,8 @@ class Shipped:
         """A plain dict, with what it trains from and on."""
         values = load_values(self.path)
         keys = {key: values.get(key) for key in ("model", "train", "eval", "report")}
+        if (task := values.get("task")) is not None:  # another one than a fine-tuning
+            return asdict(self) | keys | {"model": values.get("encoder"), "method": task}
         return asdict(self) | keys | {"method": values.get("method", "lora")}
 
 

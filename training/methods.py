@@ -12,10 +12,11 @@ import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.bottleneck import attach_bottleneck, refuse_no_blocks
-from training.lora import attach_lora, prepared
+from training.lora import attach_lora, prepared, save_adapter
 from training.parts import PARTS, choose_layers
 from training.train_config import UNUSABLE, VIRTUAL, TrainConfig
 from training.virtual import attach_virtual, refuse_family
@@ -23,6 +24,7 @@ from workbench.errors import UsageError
 from workbench.models.parts import part_of
 
 if TYPE_CHECKING:
+    from training.train_record import Product
     from workbench.models.base import LoadedModel
 
 # Fields of PEFT's configs that are not the user's to set.
@@ -104,6 +106,25 @@ def attach(loaded: LoadedModel, config: TrainConfig, planned: Any) -> Any:
     base = prepared(loaded)
     _aim(base, planned, parts_of(config))
     return _wrapped(base, planned)
+
+
+def product(loaded: LoadedModel, config: TrainConfig) -> Product:
+    """What a training's run will hold: an adapter or a head, or a whole model (`full`)."""
+    from training.joint import bare, head_of, save_head_alone
+    from training.train_eval import headlines
+    from training.train_record import Product
+    from training.whole import save_model
+
+    def write(model: Any, folder: Path, card: str) -> None:
+        head = head_of(model)
+        if config.method == "full":
+            save_model(loaded, folder, card, head)
+        elif config.method == "head" and head is not None:
+            save_head_alone(head, folder, card)
+        else:
+            save_adapter(bare(model), folder, config.model, card, head)
+
+    return Product("model" if config.method == "full" else "adapter", write, headlines(config))
 
 
 def read_peft(values: Mapping[str, Any]) -> Any:

@@ -16,18 +16,20 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sessions.atomic import write_json
 from sessions.errors import WbError
 from sessions.runs import Run
 from training.card import Card
-from training.checkpoints import cannot_save, last_checkpoint, losses_of, step_of
+from training.checkpoints import last_checkpoint, losses_of, step_of
+from training.composing import composed
+from training.failing import explained, write_down
 from training.inputs import NOT_IN_KEY, inputs_digest
 from training.memory_peak import larger, peak_memory
 from training.overlap import Part
 from training.progress import OnProgress, Reporter, telling_load
 from training.stopping import StopFlag, stop_on_signals
+from training.tasks import AnyConfig, read_config
 from training.train_apart import Apart, keep_apart
 from training.train_config import OF_BOTTLENECKS, OF_VIRTUAL, VIRTUAL, TrainConfig, load_config
 from training.train_data import TrainSet, open_training
@@ -36,11 +38,13 @@ from workbench.models.spec import as_recorded
 
 if TYPE_CHECKING:
     from training.collate import Collator
+    from training.contrastive.ready import Alignment
     from training.train_eval import DevSet
     from workbench.models.base import LoadedModel
 
 __all__ = ["TrainConfig", "dry_run", "load_config", "resumed_config", "train"]
 
+AnyTraining: TypeAlias = "Training | Alignment"
 # What is kept apart changes a result only where something is left out for it.
 _KEPT_APART = {"report", "overlap"}
 
@@ -92,7 +96,8 @@ class Training:
         settings = {k: v for k, v in self.config.to_json().items() if k not in spared}
         # What older versions had no key for is left out unsaid: their runs can be resumed.
         usual = TrainConfig(train=("-",)).to_json()
-        for name in ("method", "parts", "peft", *OF_BOTTLENECKS, *OF_VIRTUAL):
+        composing = ("encoder", "image_tokens", "pooled_tokens")
+        for name in ("method", "parts", "peft", *OF_BOTTLENECKS, *OF_VIRTUAL, *composing):
             if settings[name] == usual[name]:
                 del settings[name]
         del settings["quantize_parts"]  # the model's identity has it
@@ -108,6 +113,27 @@ class Training:
             "templates": [[t.digest for t in pool] for pool in self.data.templates],
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def device(self) -> Any:
+        """Where it trains."""
+        return self.loaded.device
+
+    @property
+    def inputs(self) -> str:
+        """What it starts from, as a hash."""
+        return inputs_digest(self.config)
+
+    @property
+    def product(self) -> Any:
+        """What the run will hold."""
+        from training.methods import product
+
+        return product(self.loaded, self.config)
+
+    def trainer(self, *given: Any) -> Any:
+        """The `Trainer` for a run, its record, a stop flag, a listener and a checkpoint."""
+        return _trainer(self, *given)
 
     def facts(self) -> dict[str, Any]:
         """What `--dry-run` prints."""
@@ -190,13 +216,22 @@ def prepare(config: TrainConfig, on_progress: OnProgress | None = None) -> Train
     return Training(config, data, loaded, model, collator, dev, apart)
 
 
-def dry_run(config: TrainConfig) -> dict[str, Any]:
+def dry_run(config: AnyConfig) -> dict[str, Any]:
     """What a training would do: parameters, samples, steps. Writes nothing."""
-    return prepare(config).facts()
+    return _prepared(config).facts()
+
+
+def _prepared(config: AnyConfig, on_progress: OnProgress | None = None) -> AnyTraining:
+    """The training of a config, whatever its task. Raises as `train` does."""
+    if isinstance(config, TrainConfig):
+        return prepare(composed(config, on_progress), on_progress)
+    from training.contrastive import ready
+
+    return ready.prepare(config, on_progress)
 
 
 def train(
-    config: TrainConfig,
+    config: AnyConfig,
     on_progress: OnProgress | None = None,
     cancelled: Callable[[], bool] | None = None,
     *,
@@ -226,7 +261,7 @@ def train(
         RecordError: Another process is writing the run, or the disk is full.
     """
     with stop_on_signals(cancelled) as stop:
-        training = prepare(config, on_progress)
+        training = _prepared(config, on_progress)
         for line in training.apart.warnings:
             warn(line)
         if on_ready is not None:
@@ -234,25 +269,25 @@ def train(
         run = _open_run(training, resume, asked)
         with run:
             try:
-                with _explained(run):
+                with explained(run):
                     return _work(training, run, stop, on_progress)
             except BaseException as error:
                 with contextlib.suppress(WbError, OSError):
-                    _write_down(run, error)
+                    write_down(run, error)
                 raise
 
 
-def resumed_config(run: Run) -> TrainConfig:
+def resumed_config(run: Run) -> AnyConfig:
     """The config of a training. Raises `UsageError` where the run is none."""
     values = run.config.get("config")
     if run.kind != "train" or not isinstance(values, dict):
         raise UsageError(
             f"run {run.id} is no training that can be resumed", hint="see: wb runs list"
         )
-    return TrainConfig.from_json(as_recorded(values), f"run {run.id}")
+    return read_config(values if "task" in values else as_recorded(values), f"run {run.id}")
 
 
-def _open_run(training: Training, resume: str, asked: Mapping[str, Any] | None) -> Run:
+def _open_run(training: AnyTraining, resume: str, asked: Mapping[str, Any] | None) -> Run:
     config, key = training.config, training.key
     if not resume:
         record = {
@@ -261,10 +296,10 @@ def _open_run(training: Training, resume: str, asked: Mapping[str, Any] | None) 
             "dataset": ", ".join(config.train),
             "split": "",
             "model": config.model,
-            "adapter": config.adapter or None,
+            "adapter": getattr(config, "adapter", "") or None,
             "eval": config.eval,
             "facts": training.facts(),
-            "inputs": inputs_digest(config),
+            "inputs": training.inputs,
         }
         if asked:
             record["asked"] = dict(asked)
@@ -282,7 +317,7 @@ def _open_run(training: Training, resume: str, asked: Mapping[str, Any] | None) 
     return run
 
 
-def _write_yaml(path: Path, config: TrainConfig) -> None:
+def _write_yaml(path: Path, config: AnyConfig) -> None:
     import yaml
 
     from sessions.atomic import atomic_write
@@ -290,15 +325,15 @@ def _write_yaml(path: Path, config: TrainConfig) -> None:
     atomic_write(path, yaml.safe_dump(config.to_json(), sort_keys=False, allow_unicode=True))
 
 
-def _work(training: Training, run: Run, stop: StopFlag, on_progress: OnProgress | None) -> Run:
+def _work(training: AnyTraining, run: Run, stop: StopFlag, on_progress: OnProgress | None) -> Run:
     from training.train_record import TrainRecord
 
     config = training.config
     checkpoint = last_checkpoint(run.path / "checkpoints")
     done = step_of(checkpoint) if checkpoint else 0
-    record = TrainRecord(run, config, training.card, training.loaded, done)
+    record = TrainRecord(run, config, training.card, training.product, done)
     began = time.monotonic()
-    trainer = _trainer(training, run, record, stop, on_progress, checkpoint)
+    trainer = training.trainer(run, record, stop, on_progress, checkpoint)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     step = trainer.state.global_step
     was_cancelled = stop() and step < training.steps
@@ -308,9 +343,7 @@ def _work(training: Training, run: Run, stop: StopFlag, on_progress: OnProgress 
         "failed_samples": training.collator.failed,
         "state": "cancelled" if was_cancelled else "done",
         "key": run.key,
-        "peak_memory": larger(
-            run.metrics().get("peak_memory"), peak_memory(training.loaded.device.type)
-        ),
+        "peak_memory": larger(run.metrics().get("peak_memory"), peak_memory(training.device.type)),
         "seconds": round(run.seconds, 1),
         "seconds_this_stretch": round(time.monotonic() - began, 1),
     }
@@ -392,35 +425,3 @@ def _trainer(
 def _headline(figures: dict[str, float]) -> dict[str, float]:
     names = ("loss", "eval_loss", "eval_accuracy", "eval_head_accuracy", "eval_bleu4")
     return {name: figures[name] for name in names if name in figures}
-
-
-def _write_down(run: Run, error: BaseException) -> None:
-    """Why the run failed; the samples of a step that diverged, all of them."""
-    from training.finite import Diverged
-
-    if isinstance(error, Diverged):
-        facts = {"v": 1, "message": error.message, "step": error.step, "uids": error.uids}
-        write_json(run.path / "diverged.json", facts)
-    run.set_state("failed", reason=str(error)[:500])
-
-
-@contextlib.contextmanager
-def _explained(run: Run) -> Any:
-    """Out of memory or of disk, in words that say what to do."""
-    from workbench.engine.generation import out_of_memory_explained
-    from workbench.errors import ModelError
-
-    try:
-        with out_of_memory_explained():
-            yield
-    except OSError as error:
-        # The curves and the answers of the dev set; data that cannot be read is told apart before.
-        raise cannot_save(Path(error.filename or run.path), run.id, error) from error
-    except ModelError as error:
-        if error.kind != "out_of_memory":
-            raise
-        raise ModelError(
-            "out of memory while training",
-            hint="use a smaller batch_size with more gradient_accumulation, or quantization: 4bit",
-            kind="out_of_memory",
-        ) from error

@@ -106,6 +106,14 @@ class TrainConfig(Settings):
     `leave_out` takes those samples out of the first."""
     model: Text = "demo"
     """What to start from: `demo`, a folder in Hugging Face layout, or a hub id."""
+    encoder: Text = ""
+    """An image encoder, the run (by id or `name`) or folder of a contrastive training, or a ResNet:
+    `model` is then a Phi, and the two are composed into one model first. Train its projector by
+    `lora.modules_to_save: [image_projector]`."""
+    image_tokens: Literal["grid", "pooled"] = "grid"
+    """With `encoder`: a token for each place of an image, or its embedding in `pooled_tokens`."""
+    pooled_tokens: Annotated[Whole, Field(ge=1)] = 8
+    """With `image_tokens: pooled`: tokens of an image."""
     adapter: Text = ""
     """A folder or a run, to be trained further."""
     quantization: Text = "none"
@@ -285,6 +293,8 @@ def check(config: TrainConfig) -> list[str]:
     if config.epochs <= 0 and not config.max_steps:
         problems.append(f"'epochs' wants above 0, got {config.epochs!r}")
     problems += _method_problems(config)
+    if config.encoder and config.adapter:
+        problems.append("'adapter' is of a model that is there already: leave 'encoder' out")
     try:
         refuse_weights(config.spec, "'model': a fine-tune")
     except (UsageError, ModelError) as error:

@@ -6,22 +6,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from sessions.atomic import append_line, atomic_write, read_json, read_lines, write_json
 from sessions.json_line import to_line
 from sessions.runs import Run
-from training.card import Card
 from training.checkpoints import writing
-from training.joint import bare, head_of, save_head_alone
-from training.lora import save_adapter
-from training.train_eval import headlines
-from training.whole import save_model
-
-if TYPE_CHECKING:
-    from training.train_config import TrainConfig
-    from workbench.models.base import LoadedModel
 
 # `Trainer`'s summary at the end is of one stretch alone; `metrics.json` has the whole.
 _SKIP = frozenset(
@@ -36,6 +29,53 @@ _SKIP = frozenset(
 )
 
 
+@dataclass(frozen=True)
+class Product:
+    """What a training makes, and what writes it.
+
+    Attributes:
+        name: Of its folder in the run's: `adapter`, `model` or `encoder`.
+        write: Called with the model, the folder and the text of its card.
+        headlines: The figure that says which of two is better, the first that there is.
+    """
+
+    name: str
+    write: Callable[[Any, Path, str], None]
+    headlines: tuple[str, ...]
+
+
+class Recorded(Protocol):
+    """What a record takes of a training's config."""
+
+    @property
+    def train(self) -> tuple[str, ...]:
+        """What is trained on."""
+        ...
+
+    @property
+    def eval(self) -> str:
+        """What is evaluated on."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """What it starts from."""
+        ...
+
+    @property
+    def keep(self) -> str:
+        """`best` or `last`."""
+        ...
+
+
+class CardText(Protocol):
+    """A model card that is written when its figures are known."""
+
+    def text(self, step: int, evaluation: Mapping[str, Any]) -> str:
+        """See `training.card.Card`."""
+        ...
+
+
 class TrainRecord:
     """Writes as the training goes.
 
@@ -44,10 +84,10 @@ class TrainRecord:
     """
 
     def __init__(
-        self, run: Run, config: TrainConfig, card: Card, loaded: LoadedModel, done: int = 0
+        self, run: Run, config: Recorded, card: CardText, product: Product, done: int = 0
     ) -> None:
-        """Open the record of a training of `loaded` that goes on after `done` steps."""
-        self._loaded = loaded
+        """Open the record of a training of `product` that goes on after `done` steps."""
+        self._product = product
         self.run, self.config, self._card, self._done = run, config, card, done
         self.latest: dict[str, float] = {}
         self._writer: Any = None
@@ -66,8 +106,8 @@ class TrainRecord:
 
     @property
     def saved(self) -> Path:
-        """Where what was trained goes: an adapter, or a whole model."""
-        return self.run.path / ("model" if self.config.method == "full" else "adapter")
+        """Where what was trained goes."""
+        return self.run.path / self._product.name
 
     def was_evaluated(self, step: int) -> bool:
         """Whether an earlier stretch evaluated after this step."""
@@ -107,8 +147,9 @@ class TrainRecord:
         out |= {name: float(row["value"]) for name, row in metrics.items() if "/" not in name}
         if not document:
             return out
-        out["unparsed"] = float(document["counts"]["unparsed"])
-        name = next((n for n in headlines(self.config) if n in metrics), "")
+        if "unparsed" in document["counts"]:
+            out["unparsed"] = float(document["counts"]["unparsed"])
+        name = next((n for n in self._product.headlines if n in metrics), "")
         score = metrics[name]["value"] if name else -out["loss"]
         best = self.best()
         # Of equal scores (accuracies are coarse) the lower loss decides.
@@ -123,13 +164,7 @@ class TrainRecord:
     def _save(self, model: Any, step: int, document: dict[str, Any]) -> None:
         folder = self.saved
         with writing(folder.with_name(f"{folder.name}.new"), self.run.id):
-            card, head = self._card.text(step, document), head_of(model)
-            if self.config.method == "full":
-                save_model(self._loaded, folder, card, head)
-            elif self.config.method == "head" and head is not None:
-                save_head_alone(head, folder, card)
-            else:
-                save_adapter(bare(model), folder, self.config.model, card, head)
+            self._product.write(model, folder, self._card.text(step, document))
 
     def best(self) -> dict[str, Any]:
         """The best evaluation so far, `{}` before there is one."""
@@ -150,10 +185,10 @@ class TrainRecord:
             "dataset": ", ".join(self.config.train),
             "split": "",
             "model": self.config.model,
-            "adapter": "" if self.config.method == "full" else str(self.saved),
+            "adapter": str(self.saved) if self._product.name == "adapter" else "",
             "saved": str(self.saved),
             "eval": self.config.eval,
-            "report": self.config.report,
+            "report": getattr(self.config, "report", ""),
             "metrics": best.get("metrics", {}),
             "best": {key: best[key] for key in ("step", "name", "score", "loss") if key in best},
             "last": self.latest,

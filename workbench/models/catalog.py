@@ -23,6 +23,7 @@ from workbench.models.locate import (
     existing_path,
     find_adapter,
     find_model,
+    own_model,
     read_config,
 )
 
@@ -33,7 +34,7 @@ class ModelInfo:
 
     Attributes:
         name: What to give as `--model`.
-        where: `built in`, `hub cache` or `folder`.
+        where: `built in`, `made here`, `hub cache` or `folder`.
         path: Its folder.
         model_type: Of its config.
         family: Which file of ours serves it; `auto` where none does by name.
@@ -84,8 +85,9 @@ class AdapterInfo:
 
 
 def list_models() -> list[ModelInfo]:
-    """The demo model and the vision-language models in the hub's cache."""
+    """The demo model, those made here, and the vision-language models in the hub's cache."""
     found = [describe(DEMO)]
+    found += [_info(path.name, "made here", path) for path in made_here()]
     for repo in sorted(hub_cache().glob("models--*")):
         name = repo.name.removeprefix("models--").replace("--", "/")
         for snapshot in sorted((repo / "snapshots").glob("*/"), key=_changed)[-1:]:
@@ -93,6 +95,14 @@ def list_models() -> list[ModelInfo]:
             if info.model_type and not info.problem:
                 found.append(info)
     return found
+
+
+def made_here() -> list[Path]:
+    """The models in `models/` of the home, oldest first."""
+    from sessions.paths import models_dir
+
+    folders = models_dir(create=False).glob("*/config.json")
+    return sorted((f.parent for f in folders if not f.parent.name.startswith(".")), key=_changed)
 
 
 def describe(name: str) -> ModelInfo:
@@ -106,7 +116,9 @@ def describe(name: str) -> ModelInfo:
 
         return _info(DEMO, "built in", MODEL_DIR)
     path = find_model(name)
-    return _info(name, "hub cache" if existing_path(name) is None else "folder", path)
+    made = existing_path(name) is None and own_model(name) is not None
+    where = "made here" if made else "hub cache" if existing_path(name) is None else "folder"
+    return _info(name, where, path)
 
 
 def describe_anything(name: str) -> dict[str, Any]:

@@ -64,12 +64,24 @@ def _locate(name: str, revision: str | None) -> Path:
         raise ModelError(
             f"model {name!r} is a file, not a folder", hint="give the folder that holds it"
         )
+    if (own := own_model(name)) is not None:
+        return own
     if name.startswith(("/", ".", "~")) or not _HUB_ID.fullmatch(name):
         raise UnknownName(
             f"there is no model {name!r}",
             hint="`demo`, a folder with config.json, or a hub id such as Qwen/Qwen2-VL-2B-Instruct",
         )
     return _from_hub(name, revision)
+
+
+def own_model(name: str) -> Path | None:
+    """The folder of a model that was made here (`models/` of the home), `None` where it is none."""
+    from sessions.paths import models_dir
+
+    if not _HUB_ID.fullmatch(name) or "/" in name:
+        return None
+    path = models_dir(create=False) / name
+    return path.resolve() if path.is_dir() else None
 
 
 def _from_hub(name: str, revision: str | None) -> Path:
@@ -238,14 +250,16 @@ def find_encoder(name: str, revision: str | None = None) -> Path:
     """The folder of an image encoder: as `find_model`, or what a contrastive training left.
 
     Args:
-        name: A folder, a hub id, or the id of the run that trained it.
+        name: A folder, a hub id, or the run that trained it, by its id or by the `name` of its
+            config (the newest that has an encoder).
         revision: Of a hub id.
 
     Raises:
         UnknownName, ModelError: As `find_model`.
     """
+    path = _named_run(name)
     try:
-        path = _of_run(name, ENCODER)
+        path = path or _of_run(name, ENCODER)
     except UnknownName:
         return find_model(name, revision)
     read_config(path)
@@ -262,6 +276,18 @@ def _adapter_folder(name: str) -> Path:
             hint="give a folder that PEFT wrote, or a run out of: wb models list --adapters",
         ) from None
     return path
+
+
+def _named_run(name: str) -> Path | None:
+    """The encoder of the newest run that was named so; a folder of that name goes first."""
+    from sessions.runs import list_runs
+
+    if existing_path(name) is not None:
+        return None
+    for run in list_runs():
+        if run.kind == "train" and run.config.get("name") == name and (run.path / ENCODER).is_dir():
+            return (run.path / ENCODER).resolve()
+    return None
 
 
 def _of_run(name: str, inner: str) -> Path:

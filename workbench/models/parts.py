@@ -9,7 +9,7 @@ from __future__ import annotations
 _PROJECTOR = frozenset(
     {
         *("multi_modal_projector", "connector", "merger", "image_newline"),
-        *("enc_to_dec_proj", "image_projector"),
+        *("enc_to_dec_proj", "image_projector", "text_projection"),
     }
 )
 _VISION = frozenset(

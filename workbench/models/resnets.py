@@ -55,7 +55,8 @@ def resnet_config(name: str, width: float = 1.0) -> Any:
     layer, channels, depths = RESNETS[name]
     sizes = [max(8, round(c * width / 8) * 8) for c in channels]
     stem = max(8, round(64 * width / 8) * 8)
-    return ResNetConfig(
+    made: Any = ResNetConfig
+    return made(
         embedding_size=stem, hidden_sizes=sizes, depths=depths, layer_type=layer, num_labels=0
     )
 

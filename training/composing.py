@@ -1,0 +1,62 @@
+"""Stage two's model: an image encoder and a Phi composed before the training, and found again.
+
+Guarantee: the same encoder, language model and settings are composed once; the folder appears whole
+or not at all, under `models/` of the home, and `--model` takes it by its name. Not for training it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+
+from training.progress import OnProgress, Reporter
+from training.train_config import TrainConfig
+
+
+def composed(config: TrainConfig, on_progress: OnProgress | None = None) -> TrainConfig:
+    """The config with the composed model in the place of its `encoder` and language model.
+
+    Args:
+        config: As it is where it names no `encoder`.
+        on_progress: Told what is done.
+
+    Raises:
+        UnknownName, ModelError: A part is not there, is no ResNet or Phi, or there is no room.
+    """
+    if not config.encoder:
+        return config
+    from sessions.paths import models_dir
+    from workbench.models.identity import model_identity
+    from workbench.models.locate import find_encoder, find_model
+    from workbench.models.two_stage_build import Recipe, compose
+
+    vision = find_encoder(config.encoder)
+    language = find_model(config.model, config.revision or None)
+    recipe = Recipe(
+        vision=str(vision),
+        language=config.model,
+        image_tokens=config.image_tokens,
+        pooled_tokens=config.pooled_tokens,
+        dtype=config.dtype,
+        seed=config.seed,
+        language_revision=config.revision or None,
+    )
+    parts = [
+        model_identity(vision, None, "none", ""),
+        model_identity(language, None, "none", ""),
+        [recipe.image_tokens, recipe.pooled_tokens, recipe.dtype, recipe.seed],
+    ]
+    key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    words = [_word(config.encoder), _word(config.model), key[:8]]
+    name = "-".join(word for word in words if word)
+    folder = models_dir() / name
+    if not (folder / "config.json").is_file():
+        tell = Reporter(on_progress)
+        compose(recipe, folder, lambda stage, _: tell(0, None, f"composing {name}, {stage}"))
+    return config.changed(encoder="", model=name, revision="")
+
+
+def _word(name: str) -> str:
+    """The last part of a name, fit for a folder's."""
+    return re.sub(r"[^A-Za-z0-9.]+", "-", name.rstrip("/").rpartition("/")[2]).strip("-.")[:40]

@@ -1,0 +1,176 @@
+"""What a contrastive training is: one frozen config from a YAML file with `task: contrastive`.
+
+Guarantee: imports no torch; every fault of a file in one message. Not for looking at data or
+models: names are checked for their form here and for their existence when the training is made
+ready.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import Field
+
+from training.settings import Flag, Number, Settings, Text, Texts, Whole, validate
+from training.train_config import Scheduler
+from workbench.errors import UsageError
+
+HINT = "docs/training-keys.md lists the keys; wb train cifar10_siglip is a whole one"
+
+
+class ContrastiveConfig(Settings):
+    """A contrastive training; the keys of the YAML file."""
+
+    task: Literal["contrastive"] = "contrastive"
+    """What is trained."""
+    train: Annotated[
+        Texts, Field(min_length=1, examples=["name what to train on, such as cifar10/train"])
+    ]
+    """`dataset/split` or `dataset/split[:800]`, one or several."""
+    eval: Text = ""
+    """The same, one: recall and zero-shot accuracy are measured on it after each epoch."""
+    captions: Literal["auto", "references", "candidates", "caption", "label"] = "auto"
+    """Where the captions of a sample are: its `references` (all captions of a caption dataset),
+    its `candidates` (the columns of a CSV of models' captions), its text `caption`, or its `label`
+    in the words of `class_prompts`. `auto`: the first of candidates, references of a caption
+    dataset, and `caption` that it has."""
+    class_prompts: Texts = ("a photo of a {label}.",)
+    """What a class is called where its accuracy is measured; the mean of several is taken."""
+    encoder: Text = "resnet50"
+    """The image encoder: `resnet18`, `resnet34`, `resnet50` or `resnet101` from scratch, a folder
+    or hub id of a ResNet, or a `.safetensors` file of torchvision's names."""
+    encoder_revision: Text = ""
+    """Branch, tag or commit of a hub id."""
+    width: Annotated[Number, Field(gt=0, le=4)] = 1.0
+    """Channels of an encoder from scratch, as a share of the published ones."""
+    learn_norms: Flag = True
+    """Whether batch norms learn and keep statistics; `false` for small batches over a ResNet that
+    was trained."""
+    text_encoder: Text = "microsoft/phi-2"
+    """The frozen text encoder: a folder or hub id of a Phi."""
+    text_revision: Text = ""
+    """Branch, tag or commit of a hub id."""
+    text_dtype: Text = "auto"
+    """What the text encoder is held in: `auto`, `bf16`, `fp16` or `fp32`."""
+    text_quantization: Text = "none"
+    """`none`, `4bit` or `8bit`, of the text encoder."""
+    text_batch_size: Annotated[Whole, Field(ge=1)] = 64
+    """Texts at once in the text encoder."""
+    text_tokens: Annotated[Whole, Field(ge=1)] = 64
+    """A caption is cut off there."""
+    shared_size: Annotated[Whole, Field(ge=1)] = 512
+    """Width of the space that images and texts are projected into."""
+    image_size: Annotated[Whole, Field(ge=32)] = 224
+    """Side in pixels of the square that the ResNet sees; a multiple of 32."""
+    image_fit: Literal["stretch", "crop", "pad"] = "stretch"
+    """How an oblong image becomes a square; see docs/models.md."""
+    augment: Literal["none", "shift", "shift_flip"] = "shift"
+    """`shift`: each image moved by up to an eighth of its side, drawn anew each epoch.
+    `shift_flip`: mirrored half of the time as well, where no caption says left or right."""
+    loss: Literal["sigmoid", "softmax"] = "sigmoid"
+    """SigLIP's, each pair by itself, or CLIP's."""
+    temperature: Annotated[Number, Field(gt=0)] = 10.0
+    """What cosines are multiplied by before the first step; it is learned."""
+    bias: Number = -10.0
+    """What is added to them before the first step; it is learned (a softmax is blind to it)."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """What the encoder computes in; weights and losses stay in fp32."""
+    device: Text = "auto"
+    """`auto`, `cpu`, `cuda`, `cuda:1`, ..."""
+    batch_size: Annotated[Whole, Field(ge=2)] = 128
+    """Images at once in the encoder."""
+    gradient_accumulation: Annotated[Whole, Field(ge=1)] = 1
+    """Parts of a step. Every image is still held against every text of the whole step."""
+    optimizer: Text = "adamw_torch"
+    """By its name in `transformers`."""
+    learning_rate: Annotated[Number, Field(gt=0, lt=10)] = 1e-3
+    """At its height."""
+    scheduler: Scheduler = "cosine"
+    """How the learning rate falls."""
+    warmup: Annotated[Number, Field(ge=0)] = 0.1
+    """Share of the steps (below 1), or steps."""
+    weight_decay: Annotated[Number, Field(ge=0)] = 0.05
+    """AdamW's; of biases, norms, temperature and bias none."""
+    max_grad_norm: Annotated[Number, Field(ge=0)] = 1.0
+    """Gradients are clipped to it; 0 is off."""
+    epochs: Annotated[Number, Field(gt=0)] = 30.0
+    """Times over the data, unless `max_steps` is given."""
+    max_steps: Annotated[Whole, Field(ge=0)] = 0
+    """Steps in all; 0 leaves it to `epochs`."""
+    max_minutes: Annotated[Number, Field(ge=0)] = 0.0
+    """Stop there whatever is left; 0 is off."""
+    eval_samples: Annotated[Whole, Field(ge=0)] = 1000
+    """Images drawn by the seed from `eval`; 0 for all."""
+    keep: Literal["best", "last"] = "best"
+    """Which encoder the run ends with: `best` by the mean recall at 1, or `last`."""
+    save_every: Annotated[Whole, Field(ge=0)] = 0
+    """Steps between checkpoints; 0 for once an epoch."""
+    keep_checkpoints: Annotated[Whole, Field(ge=1)] = 2
+    """How many of the newest stay."""
+    log_every: Annotated[Whole, Field(ge=1)] = 10
+    """Steps between figures."""
+    cache_mb: Annotated[Whole, Field(ge=0)] = 1024
+    """Memory for decoded images; what does not fit is decoded again."""
+    seed: Annotated[Whole, Field(ge=0, lt=2**32)] = 0
+    """Of the order, the captions drawn, the shifts and the weights."""
+    threads: Annotated[Whole, Field(ge=0)] = 0
+    """For torch on a CPU; 0 leaves it as it is."""
+    name: Text = ""
+    """What to call it."""
+
+    if not TYPE_CHECKING:  # so that type checkers see the fields
+
+        def __init__(self, **values: Any) -> None:
+            self._fill(values)
+
+    def _fill(self, values: Mapping[Any, Any], where: str = "") -> None:
+        problems = validate(type(self), values, self)
+        problems += [p for p in check(self) if p not in problems]
+        if problems:
+            text = "; ".join(problems)
+            raise UsageError(f"{where}: {text}" if where else text, kind="bad_config", hint=HINT)
+
+    @property
+    def model(self) -> str:
+        """What the run is listed under."""
+        return self.encoder
+
+    @property
+    def step_size(self) -> int:
+        """Images of a step: each is held against the texts of all of them."""
+        return self.batch_size * self.gradient_accumulation
+
+    def to_json(self) -> dict[str, Any]:
+        """As YAML and JSON hold it."""
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def from_json(cls, values: Mapping[Any, Any], where: str = "the config") -> Self:
+        """From a mapping as YAML gives it.
+
+        Raises:
+            UsageError: With every unknown key, wrong type and impossible value in one message.
+        """
+        config = object.__new__(cls)
+        config._fill(values, where)
+        return config
+
+
+def check(config: ContrastiveConfig) -> list[str]:
+    """Every fault that lies between keys, in their words."""
+    problems = []
+    if config.image_size % 32:
+        near = max(1, round(config.image_size / 32)) * 32
+        problems.append(
+            f"'image_size' wants a multiple of 32, got {config.image_size} (near: {near})"
+        )
+    if bad := [p for p in config.class_prompts if "{label}" not in p]:
+        problems.append(f"'class_prompts' wants {{label}} in each, got {bad[0]!r}")
+    for key, value, allowed in (
+        ("text_dtype", config.text_dtype, ("auto", "bf16", "fp16", "fp32")),
+        ("text_quantization", config.text_quantization, ("none", "4bit", "8bit")),
+    ):
+        if value not in allowed:
+            problems.append(f"'{key}' wants one of {', '.join(allowed)}, got {value!r}")
+    return problems
