@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bookmark": ("bookmark", "Keep UIDs with tags and notes; cycle through them."),
     "gradcam": ("gradcam", "Draw where in the image an answer comes from."),
     "run-eval": ("run_eval", "Evaluate a model on a split, as a run that can be resumed."),
+    "infer": ("infer", "Caption a folder of images, or a split, into a file."),
     "train": ("train", "Fine-tune a model from a config file."),
     "ablate": ("ablate", "Train several variants of a training, and compare them."),
     "runs": ("runs", "List, show and compare runs."),

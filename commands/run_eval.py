@@ -12,7 +12,7 @@ from commands.mode_option import mode_option
 from commands.printing import echo_json
 from commands.shots import shot_options
 
-_KNOBS = (
+KNOBS = (
     *("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "num_beams"),
     *("max_new_tokens", "stop", "seed"),
 )
@@ -138,13 +138,13 @@ def _config(ctx: click.Context, resume: str, flags: dict[str, Any]) -> Any:
     if flags["label_scores"] and "answer" in typed and flags["answer"] != "both":
         raise UsageError(f"--label-scores is --answer both, not --answer {flags['answer']}")
     answer = "both" if flags["label_scores"] else flags["answer"]
-    own = set(flags) - set(MODEL_FLAGS) - set(_KNOBS) - {"label_scores"}
+    own = set(flags) - set(MODEL_FLAGS) - set(KNOBS) - {"label_scores"}
     values: dict[str, Any] = {name: flags[name] for name in own} | {"seed": flags["seed"]}
     values |= {"answer": answer, "control": flags["control"] or ""}
     values["batch_size"] = flags["batch_size"] or 16
     values["prefix_cache"] = not values.pop("no_prefix_cache")
     # No alternatives of tokens are kept in a run, so none are worked out.
-    knobs = {name: flags[name] for name in _KNOBS} | {"top_logprobs": 0}
+    knobs = {name: flags[name] for name in KNOBS} | {"top_logprobs": 0}
     return EvalConfig(**values, spec=spec_from(flags), decoding=Decoding.from_json(knobs))
 
 
@@ -159,7 +159,7 @@ def _detach(ctx: click.Context, as_json: bool, resume: str, flags: dict[str, Any
 
     # A flag that makes no sense is told here, not in the job's log.
     config = _config(ctx, resume, flags)
-    argv = ["wb", "run-eval", *_typed(ctx)]
+    argv = ["wb", "run-eval", *typed(ctx)]
     job = start(argv, title=f"eval {config.dataset}/{config.split or '-'} {config.spec.model}")
     if as_json:
         echo_json({"job": job.id})
@@ -168,7 +168,7 @@ def _detach(ctx: click.Context, as_json: bool, resume: str, flags: dict[str, Any
         click.echo(f"follow it: wb jobs log -f {job.id}", err=True)
 
 
-def _typed(ctx: click.Context) -> list[str]:
+def typed(ctx: click.Context) -> list[str]:
     """The options that were typed, once more as words, without --detach and --json."""
     words: list[str] = []
     for option in ctx.command.params:

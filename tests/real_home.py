@@ -19,7 +19,7 @@ import click
 # These ask, load, write or wait; whatever else a command group has is read by.
 NOT_READING = {
     *("prompt", "prompts try", "replay", "gradcam", "run-eval", "train", "completion"),
-    "ablate",
+    *("ablate", "infer"),
     *(
         "bookmark add",
         "bookmark rm",

@@ -55,6 +55,8 @@ class EvalConfig:
             that of the same settings without `control` and `vary`.
         threads: For torch on a CPU; 0 leaves it as it is.
         prefix_cache: Read what prompts begin with alike once; changes no answer and no key.
+        folder: Ask about the images of this folder, which is no dataset; nothing is judged.
+        captions: Have images captioned: of a dataset of another task no label is looked at.
     """
 
     dataset: str
@@ -80,6 +82,8 @@ class EvalConfig:
     variant_of: str = ""
     threads: int = 0
     prefix_cache: bool = True
+    folder: str = ""
+    captions: bool = False
 
     def __post_init__(self) -> None:
         problems = [text for bad, text in self._checks() if bad] + self.shot_wish.problems()
@@ -105,7 +109,7 @@ class EvalConfig:
 
     def _checks(self) -> list[tuple[bool, str]]:
         return [
-            (not self.dataset, "--dataset is missing"),
+            (not self.dataset and not self.folder, "--dataset is missing"),
             (
                 self.answer not in ANSWERS,
                 f"--answer wants {', '.join(ANSWERS[:-1])} or {ANSWERS[-1]}, got {self.answer!r}",

@@ -205,6 +205,17 @@ def prepare(
     return Evaluation(config, source, loaded, prompter, total, prefixes)
 
 
+def open_asked(config: EvalConfig) -> Source:
+    """What is asked about, before any is drawn. Raises as `open_source` and `open_folder` do."""
+    from workbench.data.images_alone import Unjudged, open_folder
+    from workbench.data.source import open_source
+
+    if config.folder:
+        return open_folder(config.folder)
+    source = open_source(config.dataset, config.split or None)
+    return Unjudged(source) if config.captions and source.task != "caption" else source
+
+
 def check_samples(config: EvalConfig) -> tuple[Source, Prompter, int]:
     """The samples, how they are asked and how many: all but the model.
 
@@ -212,9 +223,7 @@ def check_samples(config: EvalConfig) -> tuple[Source, Prompter, int]:
         UsageError: They cannot be asked so.
         DataError: They cannot be read.
     """
-    from workbench.data.source import open_source
-
-    source = open_source(config.dataset, config.split or None)
+    source = open_asked(config)
     total = _total(source, config.limit)
     whole = source
     if config.random:

@@ -50,6 +50,8 @@ LINES: dict[str, list[list[str]]] = {
     "run-eval": [["--dataset", "evil", "--split", "test", "--model", "{model}"],
                  ["--dataset", EVIL, "--split", EVIL, "--model", EVIL]],
     "train": [[EVIL], ["{evil}", "--dry-run"]],
+    "infer": [["evil/test", "--model", "{model}", "--out", "{out}/captions.json"],
+              [EVIL, "--out", "{out}/captions.csv"]],
     "ablate": [[EVIL], ["{evil}", "--dry-run"]],
     "runs compare": [["{run}", "{other}", "--flips"], [EVIL, EVIL]],
     "runs list": [[]],

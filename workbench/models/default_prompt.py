@@ -44,6 +44,11 @@ def template_for_source(spec: ModelSpec, source: Source) -> Template:
     return _own(spec, source.task, True) or default_for(source)
 
 
+def caption_template(spec: ModelSpec) -> Template:
+    """The template that a model is asked for a caption in, whatever the task of the data."""
+    return _own(spec, "caption", True) or default_template("caption")
+
+
 def family_of(spec: ModelSpec, *, fetch: bool = True) -> str:
     """Which file of ours serves a model, empty where none does by name or nothing is known."""
     return FAMILIES.get(str(_config(spec, fetch).get("model_type")), ("",))[0]

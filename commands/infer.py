@@ -1,0 +1,170 @@
+"""`wb infer`: caption a folder of images, or a split, into a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from commands.asking import knob_options, model_options, spec_from
+from commands.completing import complete_splits, complete_templates
+from commands.mode_option import mode_option
+from commands.printing import echo_json
+from commands.run_eval import KNOBS, typed
+
+if TYPE_CHECKING:
+    from training.eval_config import EvalConfig
+
+_MOST_TOLD = 10
+
+
+@click.command()
+@click.argument("what", metavar="FOLDER|DATASET/SPLIT", shell_complete=complete_splits)
+@click.option("--out", required=True, type=click.Path(dir_okay=False), help="The file to write.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["map", "list", "jsonl", "csv"]),
+    help="map is {image: caption}; else by the ending of --out.",
+)
+@model_options()
+@click.option(
+    "--template",
+    default="",
+    help="A prompt of the pool; else the model's own for captions.",
+    shell_complete=complete_templates,
+)
+@click.option("--limit", default=0, help="Only the first so many images.")
+@click.option("--batch-size", default=16, help="Images at once; changes no caption.  [16]")
+@knob_options()
+@click.option("--retry-failed", is_flag=True, help="Ask about images that failed before again.")
+@click.option("--threads", default=0, help="CPU threads; 0 leaves it to torch.")
+@click.option("--detach", is_flag=True, help="As a background job; prints its id.")
+@mode_option
+@click.option("--json", "as_json", is_flag=True, help="Print counts and failures as JSON.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    what: str,
+    out: str,
+    form: str | None,
+    detach: bool,
+    as_json: bool,
+    **flags: Any,
+) -> None:
+    """Caption every image of a folder (with those below), or of a split, into a file.
+
+    An image that cannot be read is counted and named with its reason, and ends nothing. Killed at
+    any moment, the same command goes on where it was; the file is written whole at the end. The
+    captions are a run too: `wb runs show` has each one's tokens and time.
+
+    \b
+    Example:
+      wb infer photos --out captions.json
+      wb infer photos --model nlpconnect/vit-gpt2-image-captioning --num-beams 4 --out c.jsonl
+      wb infer demo/test[:20] --adapter RUN --out captions.csv
+    """
+    config = _config(what, out, flags)
+    if detach:
+        _detach(ctx, what, out, as_json)
+        return
+    from sessions.atomic import atomic_write
+    from training.infer import captions_of, format_of, infer, text_of, twins
+    from training.progress import StderrLine
+
+    line = StderrLine()
+    try:
+        run = infer(config, on_progress=line)
+    finally:
+        line.end()
+    if run.state == "cancelled":
+        click.echo("cancelled; the same command goes on", err=True)
+        ctx.exit(1)
+    captions, wanted = captions_of(run), format_of(out, form or "")
+    atomic_write(Path(out).absolute(), text_of(captions, wanted))
+    failed = [caption for caption in captions if caption.caption is None]
+    facts = {
+        "run": run.id,
+        "out": str(Path(out).absolute()),
+        "format": wanted,
+        "images": len(captions),
+        "captioned": len(captions) - len(failed),
+        "failed": [{"image": c.image, "uid": c.uid, "error": c.error} for c in failed],
+        "keys": "uid" if wanted == "map" and twins(captions) else "image",
+    }
+    if as_json:
+        echo_json(facts)
+    _tell(facts)
+    if captions and len(failed) == len(captions):
+        ctx.exit(1)
+
+
+def _tell(facts: dict[str, Any]) -> None:
+    """Counts and failures on stderr; the captions are in the file."""
+    from workbench.text import clean, counted
+
+    for entry in facts["failed"][:_MOST_TOLD]:
+        said = f"{entry['image']}: {entry['error']}"
+        click.echo(f"failed: {clean(said, newlines=False)}", err=True)
+    if (more := len(facts["failed"]) - _MOST_TOLD) > 0:
+        click.echo(f"failed: {more} more; see: wb runs show {facts['run']} --errors", err=True)
+    if facts["keys"] == "uid":
+        click.echo("note: several samples show the same image: the keys are their UIDs", err=True)
+    words = f"{counted(facts['captioned'], 'caption')}, {len(facts['failed'])} failed"
+    click.echo(f"{words}, run {facts['run']}, written to {clean(facts['out'])}", err=True)
+
+
+def _config(what: str, out: str, flags: dict[str, Any]) -> EvalConfig:
+    """Of what is to be captioned; what cannot be written is told before a model is loaded."""
+    from training.eval_config import EvalConfig
+    from workbench.engine.decoding import Decoding
+    from workbench.errors import UsageError
+
+    if not Path(out).absolute().parent.is_dir():
+        raise UsageError(f"--out {out}: there is no such folder", hint="make it first")
+    knobs = {name: flags[name] for name in KNOBS} | {"top_logprobs": 0}
+    names = ("template", "limit", "batch_size", "retry_failed", "threads", "seed")
+    return EvalConfig(
+        **_place(what),
+        **{name: flags[name] for name in names},
+        spec=spec_from(flags),
+        decoding=Decoding.from_json(knobs),
+    )
+
+
+def _place(what: str) -> dict[str, str]:
+    """`{"dataset"}` or `{"folder"}`. Raises `UsageError` where it could be both."""
+    from workbench.data.registry import find_dataset
+    from workbench.errors import UnknownName, UsageError
+
+    path = Path(what).expanduser()
+    try:
+        find_dataset(what.partition("/")[0])
+        known = not what.startswith((".", "/", "~"))
+    except (UnknownName, UsageError):
+        known = False
+    if path.is_dir() and known:
+        raise UsageError(f"{what} is a folder and a dataset", hint=f"write ./{what} for the folder")
+    if path.is_file():
+        raise UsageError(f"{what} is a file", hint=f"one image is asked about by: wb prompt {what}")
+    if path.is_dir():
+        return {"dataset": "", "folder": str(path.absolute())}
+    return {"dataset": what}
+
+
+def _detach(ctx: click.Context, what: str, out: str, as_json: bool) -> None:
+    from sessions.jobs import start
+
+    # What is a path is said whole: it holds wherever the job runs.
+    place = str(Path(what).expanduser().absolute()) if Path(what).expanduser().is_dir() else what
+    given = [word if word != out else str(Path(out).absolute()) for word in typed(ctx)]
+    job = start(["wb", "infer", place, *given], title=f"infer {what}")
+    if as_json:
+        echo_json({"job": job.id})
+    else:
+        click.echo(job.id)
+        click.echo(f"follow it: wb jobs log -f {job.id}", err=True)
+
+
+command.params = [param for param in command.params if param.name != "top_logprobs"]
