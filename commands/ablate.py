@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("config", type=click.Path())
+@click.argument("config", required=False, type=click.Path())
 @click.option(
     "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a key, for all variants."
 )
 @click.option("--out", type=click.Path(), help="Write table and plots into this folder too.")
+@click.option("--list", "listed", is_flag=True, help="Name the ablations that come with wb.")
 @click.option("--dry-run", is_flag=True, help="List the trials and which are done; train nothing.")
 @click.option("--detach", is_flag=True, help="As a background job; prints its id.")
 @mode_option
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(
     ctx: click.Context,
-    config: str,
+    config: str | None,
     changes: tuple[str, ...],
     out: str | None,
+    listed: bool,
     dry_run: bool,
     detach: bool,
     as_json: bool,
@@ -50,7 +52,13 @@ def command(
       wb ablate demo_lora --set 'ablation.methods=[lora, full]' --set 'ablation.seeds=[0, 1, 2]'
     """
     from training.ablation_config import load_ablation
+    from workbench.errors import UsageError
 
+    if listed:
+        _list(as_json)
+        return
+    if not config:
+        raise UsageError("wb ablate wants a config", hint="wb ablate --list names some")
     ablation = load_ablation(config, changes)
     if detach:
         _detach(ablation, config, changes, out, as_json)
@@ -87,6 +95,21 @@ def command(
         click.echo("cancelled; the same command goes on", err=True)
     if states != {"done"}:
         ctx.exit(1)
+
+
+def _list(as_json: bool) -> None:
+    from commands.printing import echo_table
+    from training.ablation_config import SHIPPED
+    from training.config_file import header
+
+    rows = [
+        {"name": path.stem, "about": header(path).partition("\n")[0].removeprefix("# ")}
+        for path in sorted(SHIPPED.glob("*.yaml"))
+    ]
+    if as_json:
+        echo_json(rows)
+    else:
+        echo_table(["NAME", "ABOUT"], [list(row.values()) for row in rows])
 
 
 def _show(found: Any, folder: Path) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from training.config_file import find_config, load_values, merge
+from training.config_file import change, find_config, load_values, merge
 from training.train_config import TrainConfig
 from workbench.errors import UsageError
 
@@ -103,6 +103,9 @@ def load_ablation(name: str | Path, changes: Sequence[str] = ()) -> Ablation:
         raise UsageError(f"{name}: " + "; ".join(problems), kind="bad_config", hint=_HINT)
     called = check_name(str(values.get("name") or path.stem), "comparison")
     made = {variant: _over(values, changed, path.parent) for variant, changed in variants.items()}
+    for body, text in itertools.product(made.values(), changes):
+        if not text.startswith("ablation"):
+            change(body, text)  # what is typed goes before what a variant says
     trials = tuple(_trials(called, made, seeds))
     return Ablation(called, variants, seeds, tuple(metrics), trials)
 
@@ -113,11 +116,6 @@ def find_ablation(name: str | Path) -> Path:
     if not Path(name).exists() and len(Path(name).parts) == 1 and shipped.is_file():
         return shipped
     return find_config(name)
-
-
-def shipped_ablations() -> list[str]:
-    """Their names."""
-    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
 
 
 def _over(values: Mapping[str, Any], changed: Mapping[str, Any], beside: Path) -> dict[str, Any]:

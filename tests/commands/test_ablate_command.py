@@ -51,3 +51,9 @@ def test_a_job_is_started_by_an_absolute_path(tmp_path: Path, run_wb, monkeypatc
     monkeypatch.chdir(tmp_path)
     assert run_wb("ablate", "some.yaml", "--set", "epochs=2", "--detach").out == "j1\n"
     assert started == [["wb", "ablate", str(tmp_path / "some.yaml"), "--set", "epochs=2"]]
+
+
+def test_the_shipped_ones_are_listed_and_none_is_refused(run_wb):
+    assert "easy_vqa" in [row["name"] for row in run_wb("ablate", "--list", "--json").json]
+    refused = run_wb("ablate")
+    assert refused.code == 2 and "--list" in refused.err

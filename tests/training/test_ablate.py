@@ -14,7 +14,7 @@ from PIL import Image
 
 from sessions.runs import Run, list_runs
 from training.ablate import Outcome, ablate, ablation_folder, look
-from training.ablation_config import Ablation, load_ablation
+from training.ablation_config import SHIPPED, Ablation, load_ablation
 from training.ablation_figures import compare, over_seeds
 from training.ablation_report import markdown, size, to_json, write_report
 from training.ablation_trial import find_training
@@ -71,6 +71,16 @@ def test_variants_take_files_beside_and_nested_keys(tmp_path: Path) -> None:
     assert [(t.config.lora.r, t.config.lora.alpha) for t in found.trials] == [(2, 4), (8, 4)]
     changed = load_ablation(tmp_path / "some.yaml", ["lora.alpha=1", "epochs=2"])
     assert {(t.config.lora.alpha, t.config.epochs) for t in changed.trials} == {(1, 2)}
+
+
+def test_shipped_ablations_can_be_meant_and_what_is_typed_wins() -> None:
+    names = [path.stem for path in sorted(SHIPPED.glob("*.yaml"))]
+    assert "easy_vqa" in names
+    for name in names:
+        found = load_ablation(name, ["model=demo", "epochs=7", "ablation.seeds=[5]"])
+        seen = {(t.config.model, t.config.epochs, t.seed) for t in found.trials}
+        assert seen == {("demo", 7.0, 5)}
+        assert len({t.config.method for t in found.trials}) == len(found.variants)
 
 
 @pytest.mark.parametrize(
