@@ -14,6 +14,7 @@ from sessions.runs import Run
 from sessions.uid_cache import UidCache
 from tests.workbench.app.explore_bench import SIZES, bench
 from workbench.app.explore import filtering
+from workbench.app.explore.rows import Filter, Row, RunView
 from workbench.data.demo_source import DemoSource
 
 
@@ -335,3 +336,25 @@ async def test_the_bench_says_how_far_the_index_of_a_table_is(monkeypatch, tmp_p
         assert said[0] == "opening mine/test"
         assert said[1] == "indexing mine/test: 10 of 30 rows"
         assert said[-1] == ""
+
+
+async def test_a_filter_that_can_fit_nothing_says_why():
+    async with bench((160, 44)) as b:
+        b.explore.set_filter("is:wrnog")
+        await b.settle()
+        await b.shows("is:wrnog is none of", "is:wrong", "is:starred")
+        b.explore.set_filter("is:wrong")
+        await b.settle()
+        await b.shows("asks for a run beside")
+        b.explore.set_filter("")
+        await b.settle()
+        await b.shows("1/1,000")
+
+
+def test_quotes_keep_the_words_of_a_filter_together():
+    row = Row(0, "d/s/1", label="not sure", brief="a red circle")
+    fits = [
+        Filter(text).matches(row, RunView(), lambda uid: None)
+        for text in ('label:"not sure"', '"red circle"', '"circle red"', '"red cir', "label:not")
+    ]
+    assert fits == [True, True, False, True, False]

@@ -21,6 +21,7 @@ class Place:
         match: The place among the matches, from 0; `None` where it is none of them.
         matches: How many were found.
         more: The search did not come to the end of the split.
+        problem: Why the filter can fit nothing.
     """
 
     uid: str = ""
@@ -30,6 +31,7 @@ class Place:
     match: int | None = None
     matches: int = 0
     more: bool = False
+    problem: str = ""
 
     @property
     def position(self) -> str:
@@ -44,6 +46,8 @@ class Place:
 
     def foot(self) -> str:
         """`3/1,000`, or `3 of 12 match` while a filter is on."""
+        if self.problem:
+            return self.problem
         if not self.filter:
             return self.position
         return self.found if self.match is None else f"{self.match + 1:,} of {self.found}"

@@ -5,6 +5,7 @@ Guarantee: rows are light: no image bytes, so that a hundred thousand of them ca
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -108,12 +109,18 @@ def short_labels(labels: Sequence[str]) -> dict[str, str]:
     return letters if len(set(letters.values())) == len(labels) else {}
 
 
+# What `is:` asks of a run, and of samples.
+_OF_RUNS = ("wrong", "right", "failed", "unparsed")
+_OF_SAMPLES = ("starred", "broken", "bookmarked", "star")
+
+
 @dataclass(frozen=True)
 class Filter:
     """What the user typed to narrow the list.
 
     Words must all occur in the UID, the text or the label; `is:wrong`, `is:right`, `is:failed`,
-    `is:unparsed`, `is:starred`, `is:broken`, `label:X`, `said:X` and `tag:X` ask for more.
+    `is:unparsed`, `is:starred`, `is:broken`, `label:X`, `said:X` and `tag:X` ask for more. Quotes
+    keep words together: `label:"not sure"`.
     """
 
     text: str = ""
@@ -121,7 +128,25 @@ class Filter:
     @property
     def words(self) -> list[str]:
         """The words, lower-case."""
-        return self.text.casefold().split()
+        text = self.text.casefold()
+        try:
+            return shlex.split(text) if '"' in text else text.split()
+        except ValueError:  # the second quote is not typed yet
+            return text.replace('"', " ").split()
+
+    def problem(self, run: RunView) -> str:
+        """Why a word of it can fit nothing, empty where each can.
+
+        Args:
+            run: The predictions beside the list.
+        """
+        for word in self.words:
+            key, _, value = word.partition(":")
+            if key == "is" and value and value not in (*_OF_RUNS, *_OF_SAMPLES):
+                return f"{word} is none of is:{' is:'.join((*_OF_RUNS, *_OF_SAMPLES[:2]))}"
+            if value and (key == "said" or (key == "is" and value in _OF_RUNS)) and not run.run_id:
+                return f"{word} asks for a run beside the list: u chooses one"
+        return ""
 
     def matches(self, row: Row, run: RunView, tags: Callable[[str], Sequence[str] | None]) -> bool:
         """Whether a row stays in the list.
@@ -138,7 +163,7 @@ class Filter:
     ) -> bool:
         key, _, value = word.partition(":")
         if value and key == "is":
-            if value in ("starred", "bookmarked", "star"):
+            if value in _OF_SAMPLES and value != "broken":
                 return tags(row.uid) is not None
             if value == "broken":
                 return row.error is not None

@@ -177,10 +177,12 @@ class ExploreScreen(Going):
         whole = f"{source.dataset}/{source.split} · {length}"
         folded = self.list_is_folded and self.ordinal is not None
         self.query_one(BenchHeader).subject = place.header() if folded else whole
-        line = f"{len(self.bookmarks)} ★ · {place.foot()}"
-        if self.run_view.run_id:
+        line = place.problem or f"{len(self.bookmarks)} ★ · {place.foot()}"
+        if self.run_view.run_id and not place.problem:
             line += f" · {self.run_view.title}"
-        self.query_one("#counts", SteadyText).update(clean(line, newlines=False))
+        counts = self.query_one("#counts", SteadyText)
+        counts.set_class(bool(place.problem), "-problem")
+        counts.update(clean(line, newlines=False))
 
     def _place(self, browser: Browser) -> Place:
         samples = self.samples
@@ -190,7 +192,8 @@ class ExploreScreen(Going):
             return Place(uid, self.ordinal, browser.length)
         at = samples.cursor if samples.ordinal == self.ordinal is not None else None
         count, more = len(samples.matches), not samples.exhausted
-        return Place(uid, self.ordinal, browser.length, self.filter.text, at, count, more)
+        problem = self.filter.problem(self.run_view)
+        return Place(uid, self.ordinal, browser.length, self.filter.text, at, count, more, problem)
 
     def on_resize(self) -> None:
         """Where the list folds away, the header says where one is."""
