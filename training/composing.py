@@ -22,15 +22,19 @@ def composed(config: TrainConfig, on_progress: OnProgress | None = None) -> Trai
         on_progress: Told what is done.
 
     Raises:
-        UnknownName, ModelError: A part is not there, is no ResNet or Phi, or there is no room.
+        UnknownName, ModelError: A dataset or a part is not there, a part is no ResNet or Phi, or
+            there is no room.
     """
     if not config.encoder:
         return config
     from sessions.paths import models_dir
+    from workbench.data.source import open_source
     from workbench.models.identity import model_identity
     from workbench.models.locate import find_encoder, find_model
     from workbench.models.two_stage_build import Recipe, compose
 
+    for data in filter(None, (*config.train, config.eval, config.report)):
+        open_source(data)  # a wrong name is told before anything is read or written
     vision = find_encoder(config.encoder)
     language = find_model(config.model, config.revision or None)
     recipe = Recipe(

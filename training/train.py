@@ -217,7 +217,7 @@ def prepare(config: TrainConfig, on_progress: OnProgress | None = None) -> Train
 
 
 def dry_run(config: AnyConfig) -> dict[str, Any]:
-    """What a training would do: parameters, samples, steps. Writes nothing."""
+    """What a training would do: parameters, samples, steps. Writes no run."""
     return _prepared(config).facts()
 
 
