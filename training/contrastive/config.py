@@ -82,8 +82,8 @@ class ContrastiveConfig(Settings):
     """Images at once in the encoder."""
     gradient_accumulation: Annotated[Whole, Field(ge=1)] = 1
     """Parts of a step. Every image is still held against every text of the whole step."""
-    optimizer: Text = "adamw_torch"
-    """By its name in `transformers`."""
+    optimizer: Literal["adamw", "adamw_8bit", "adafactor", "sgd"] = "adamw"
+    """`adamw`; `adamw_8bit` keeps its moments in 8 bits, `adafactor` next to none, `sgd` none."""
     learning_rate: Annotated[Number, Field(gt=0, lt=10)] = 1e-3
     """At its height."""
     scheduler: Scheduler = "cosine"

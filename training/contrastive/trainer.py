@@ -23,6 +23,7 @@ from training.contrastive.loss import cut, take_step
 from training.finite import FiniteWatch
 
 _WEIGHTS = "aligned.safetensors"
+_OPTIMIZERS = {"adamw": "adamw_torch", "adamw_8bit": "adamw_bnb_8bit"}  # others bear their names
 
 
 class ContrastiveTrainer(Trainer):
@@ -171,7 +172,7 @@ def arguments(config: ContrastiveConfig, folder: Path, *, steps: int, on_cpu: bo
         gradient_accumulation_steps=1,
         # A smaller last batch would have fewer negatives: what it holds comes in other epochs.
         dataloader_drop_last=True,
-        optim=config.optimizer,
+        optim=_OPTIMIZERS.get(config.optimizer, config.optimizer),
         learning_rate=config.learning_rate,
         lr_scheduler_type=config.scheduler,
         lr_scheduler_kwargs={"min_lr_rate": 0.1}
