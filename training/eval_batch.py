@@ -71,6 +71,10 @@ def _answers(
             prefixes=evaluation.prefixes,
         )
 
+    if evaluation.answerer is not None and not words:
+        answers = evaluation.answerer(conversations)
+        if answers is not None:
+            return list(answers)
     try:
         return ask(conversations)
     except WbError:

@@ -8,7 +8,7 @@ identity) goes into the run's config, so that a resume asks exactly the same. No
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
@@ -31,13 +31,15 @@ from workbench.models.elsewhere import is_elsewhere
 from workbench.prompts.pool import Template, get_template
 from workbench.prompts.preview import unseen_of
 from workbench.prompts.shots import choose_shots
-from workbench.sample import Sample
+from workbench.sample import Answer, Conversation, Sample
 
 if TYPE_CHECKING:
     from training.eval_remote import RemoteModel
     from workbench.data.source import Source
     from workbench.engine.prefix import PrefixCache
     from workbench.models.base import LoadedModel
+
+Answerer = Callable[[Sequence[Conversation]], list[Answer] | None]
 
 
 @dataclass
@@ -47,6 +49,7 @@ class Evaluation:
     Attributes:
         prefixes: What prompts begin with alike and the model has read: the examples, most of all.
             `None` reads each prompt whole, as a model wants whose weights change.
+        answerer: Answers a batch in the engine's place, or says `None` where it cannot.
     """
 
     config: EvalConfig
@@ -55,6 +58,7 @@ class Evaluation:
     prompter: Prompter
     total: int
     prefixes: PrefixCache | None = None
+    answerer: Answerer | None = None
 
     @property
     def key(self) -> str:

@@ -326,6 +326,7 @@ def _write_yaml(path: Path, config: AnyConfig) -> None:
 
 
 def _work(training: AnyTraining, run: Run, stop: StopFlag, on_progress: OnProgress | None) -> Run:
+    from training.seq2seq import name_of
     from training.train_record import TrainRecord
 
     config = training.config
@@ -343,6 +344,7 @@ def _work(training: AnyTraining, run: Run, stop: StopFlag, on_progress: OnProgre
         "failed_samples": training.collator.failed,
         "state": "cancelled" if was_cancelled else "done",
         "key": run.key,
+        "trainer": name_of(trainer),
         "peak_memory": larger(run.metrics().get("peak_memory"), peak_memory(training.device.type)),
         "seconds": round(run.seconds, 1),
         "seconds_this_stretch": round(time.monotonic() - began, 1),
@@ -367,6 +369,7 @@ def _trainer(
     from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
     from training.finite import FiniteWatch
+    from training.seq2seq import Seq2SeqAnswerTrainer, is_seq2seq
     from training.trainer import AnswerTrainer, Hooks, arguments
 
     config, dev = training.config, training.dev
@@ -398,7 +401,8 @@ def _trainer(
         return record.evaluated(training.model, step, found)
 
     watch = FiniteWatch(run.path / "checkpoints", config.learning_rate)
-    trainer = AnswerTrainer(
+    seq2seq = is_seq2seq(config)
+    trainer = (Seq2SeqAnswerTrainer if seq2seq else AnswerTrainer)(
         data=training.data,
         collator=training.collator,
         config=config,
@@ -413,10 +417,13 @@ def _trainer(
             steps=training.steps,
             on_cpu=device.type == "cpu",
             bf16=device.type != "cpu" and training.loaded.base.dtype == torch.bfloat16,
+            seq2seq=seq2seq,
         ),
         eval_dataset=[] if dev else None,
         callbacks=[watch, hooks],
     )
+    if dev and isinstance(trainer, Seq2SeqAnswerTrainer):
+        dev.evaluation.answerer = trainer.answerer(training.loaded, config.eval_new_tokens)
     trainer.remove_callback(PrinterCallback)
     trainer.remove_callback(ProgressCallback)
     return trainer

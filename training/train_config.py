@@ -168,6 +168,11 @@ class TrainConfig(Settings):
     templates: Texts = ()
     """A pool of names (`statement/*` is all of them): each sample is asked in one that fits its
     task, drawn anew each epoch. Empty: what the model is asked in unsaid."""
+    trainer: Literal["auto", "answer", "seq2seq"] = "auto"
+    """Who answers the dev set's prompts while training: `answer` (the engine, as `wb run-eval`),
+    `seq2seq` (`transformers.Seq2SeqTrainer` with `predict_with_generate`), or `auto`: `seq2seq` for
+    captioners, where neither virtual tokens nor a head are trained. Steps and checkpoints are the
+    same."""
     batch_size: Annotated[Whole, Field(ge=1)] = 16
     """Samples per forward."""
     gradient_accumulation: Annotated[Whole, Field(ge=1)] = 1
@@ -326,6 +331,9 @@ def _method_problems(config: TrainConfig) -> list[str]:
         problems.append("'prefix_projection' says nothing to 'method' prompt_tuning")
     if method in VIRTUAL and config.parts:
         problems.append(f"'parts' says nothing to 'method' {method}: its vectors are of no part")
+    if config.trainer == "seq2seq" and (method in VIRTUAL or config.has_head):
+        what = "classifies nothing" if config.has_head else "supplies no virtual tokens"
+        problems.append(f"'trainer' seq2seq answers by generate alone, which {what}: take auto")
     if method == "peft" and "peft_type" not in config.peft:
         problems.append("'peft.peft_type' is missing: name one of PEFT's kinds, such as VERA")
     if method == "ia3" and "peft_type" in config.peft:

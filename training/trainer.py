@@ -10,11 +10,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import (
+    Seq2SeqTrainingArguments,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+)
 
 from training.checkpoints import complete, writing
 from training.collate import CLASSES, Collator
@@ -212,7 +218,15 @@ class _Indices(torch.utils.data.Dataset):
         return self._length
 
 
-def arguments(config: TrainConfig, folder: Path, *, steps: int, on_cpu: bool, bf16: bool) -> Any:
+def arguments(
+    config: TrainConfig,
+    folder: Path,
+    *,
+    steps: int,
+    on_cpu: bool,
+    bf16: bool,
+    seq2seq: bool = False,
+) -> Any:
     """The `TrainingArguments` of a config.
 
     Args:
@@ -221,8 +235,13 @@ def arguments(config: TrainConfig, folder: Path, *, steps: int, on_cpu: bool, bf
         steps: In all.
         on_cpu: Keep off a GPU that there may be.
         bf16: Compute in bfloat16.
+        seq2seq: For `Seq2SeqTrainer`, with `predict_with_generate`.
     """
-    return TrainingArguments(
+    if seq2seq:
+        kind: Any = partial(Seq2SeqTrainingArguments, predict_with_generate=True)
+    else:
+        kind = TrainingArguments
+    return kind(
         output_dir=str(folder),
         per_device_train_batch_size=config.batch_size,
         gradient_accumulation_steps=config.gradient_accumulation,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from commands.prompt import command
 from commands.prompt_question import read_wanted
 from tests.workbench.models.make_families import captioner
+from training.seq2seq import is_seq2seq
 from training.train import train
 from training.train_config import LoraSettings, TrainConfig
 from workbench.data.adding import add_dataset
@@ -149,3 +151,66 @@ def by_command(*words: str) -> Question:
     with context:
         flags = dict(context.params)
         return read_wanted(flags.pop("what"), flags).question(flags)
+
+
+def seq2seq_config(data: str, folder: str, **more: Any) -> TrainConfig:
+    values: dict[str, Any] = {
+        "train": (data,),
+        "eval": data,
+        "model": folder,
+        "batch_size": 3,
+        "max_steps": 4,
+        "learning_rate": 5e-3,
+        "device": "cpu",
+        "threads": 1,
+        "keep": "last",
+        "eval_new_tokens": 8,
+        "log_every": 1,
+    }
+    return TrainConfig(**values | more)
+
+
+def test_seq2seq_trainer_answers_as_the_engine_does_and_trains_the_same(folder, data):
+    runs = [train(seq2seq_config(data, folder, trainer=kind)) for kind in ("auto", "answer")]
+    weights = [load_file(run.path / "adapter" / "adapter_model.safetensors") for run in runs]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    said = [
+        [
+            (line["uid"], line["text"], line["tokens"], line["finish_reason"])
+            for file in sorted((run.path / "eval").glob("*.jsonl"))
+            for line in map(json.loads, file.read_text().splitlines())
+        ]
+        for run in runs
+    ]
+    assert len(said[0]) == 12 and said[0] == said[1]
+    assert runs[0].metrics()["trainer"] == "Seq2SeqTrainer"
+    assert runs[1].metrics()["trainer"] == "Trainer"
+    assert runs[0].key == runs[1].key
+
+
+def test_a_batch_that_generate_cannot_take_is_asked_by_the_engine(folder, data, tmp_path):
+    (tmp_path / "1.png").write_bytes(b"no picture")
+    run = train(seq2seq_config(data, folder, max_steps=1))
+    (file,) = (run.path / "eval").glob("*.jsonl")
+    lines = {x["uid"]: x for x in map(json.loads, file.read_text().splitlines())}
+    assert [uid for uid, line in lines.items() if line["error"]] == [f"{data}/1"]
+    assert lines[f"{data}/0"]["error"] is None and lines[f"{data}/0"]["tokens"] > 0
+
+
+def test_seq2seq_trainer_is_an_option_for_the_rest():
+    shared = {"train": ("demo_vqa/train[:4]",), "eval": "demo_vqa/dev", "eval_samples": 6}
+    config = {**shared, "batch_size": 4, "max_steps": 1, "device": "cpu", "eval_new_tokens": 4}
+    texts = []
+    for kind in ("seq2seq", "auto"):
+        run = train(TrainConfig(**config, threads=1, trainer=kind))
+        (file,) = (run.path / "eval").glob("*.jsonl")
+        texts.append([json.loads(line)["text"] for line in file.read_text().splitlines()])
+        assert run.metrics()["trainer"] == {"seq2seq": "Seq2SeqTrainer", "auto": "Trainer"}[kind]
+    assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize("more", [{"method": "prefix_tuning"}, {"head": {"pooling": "last"}}])
+def test_what_generate_cannot_supply_is_answered_by_the_engine(folder, data, more):
+    assert not is_seq2seq(seq2seq_config(data, folder, **more))
+    with pytest.raises(UsageError, match="'trainer' seq2seq answers by generate alone"):
+        seq2seq_config(data, folder, **more, trainer="seq2seq")
