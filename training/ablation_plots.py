@@ -57,6 +57,7 @@ def metric_against_parameters(found: Comparison) -> Figure:
 def curves(found: Comparison) -> Figure:
     """Training loss, and the dev set's loss and figure, over steps."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     panels = [name for name in _panels(found) if _has(found, name)] or ["loss"]
     figure = Figure(figsize=(4.2 * len(panels), 3.6), layout="constrained")
@@ -67,6 +68,8 @@ def curves(found: Comparison) -> Figure:
         axes.set(xlabel="step", title=_TITLES.get(name, name.replace("eval_", "dev ")))
         if "loss" in name:
             axes.set_yscale("log")
+        axes.set_xlim(left=0)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
         axes.grid(alpha=0.25, which="both")
     row[0].legend(frameon=False)
     return figure
