@@ -52,12 +52,13 @@ def composed(config: TrainConfig, on_progress: OnProgress | None = None) -> Trai
         [recipe.image_tokens, recipe.pooled_tokens, recipe.dtype, recipe.seed],
     ]
     key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    there = [f.parent for f in models_dir().glob(f"*-{key[:8]}/config.json")]
+    if there:  # whatever its parts were called then
+        return config.changed(encoder="", model=there[0].name, revision="")
     words = [_word(config.encoder), _word(config.model), key[:8]]
     name = "-".join(word for word in words if word)
-    folder = models_dir() / name
-    if not (folder / "config.json").is_file():
-        tell = Reporter(on_progress)
-        compose(recipe, folder, lambda stage, _: tell(0, None, f"composing {name}, {stage}"))
+    tell = Reporter(on_progress)
+    compose(recipe, models_dir() / name, lambda at, _: tell(0, None, f"composing {name}, {at}"))
     return config.changed(encoder="", model=name, revision="")
 
 
