@@ -31,6 +31,7 @@ from commands.runs_compare import compare
 from commands.runs_invariance import invariance
 from commands.runs_ledger import ledger, ledger_of, show_ledger
 from commands.runs_reliability import reliability
+from commands.runs_report import report
 
 if TYPE_CHECKING:
     from sessions.runs import Run
@@ -255,3 +256,4 @@ command.add_command(compare)
 command.add_command(invariance)
 command.add_command(ledger)
 command.add_command(reliability)
+command.add_command(report)

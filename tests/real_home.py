@@ -27,6 +27,7 @@ NOT_READING = {
         "runs rm",
         "runs invariance",
         "runs ledger",
+        "runs report",
         "runs score",
         "jobs cancel",
         "jobs rm",

@@ -62,6 +62,7 @@ LINES: dict[str, list[list[str]]] = {
     "runs reliability": [["{run}"], [EVIL]],
     "runs ledger": [["{run}", "--existing"], ["{run}", "--controls", EVIL], [EVIL]],
     "runs invariance": [["{run}", "--existing"], ["{run}", "--of", EVIL], [EVIL]],
+    "runs report": [["{run}", "--out", "{out}/r.html"], ["{run}", "--out", EVIL], [EVIL]],
     "runs rm": [[EVIL], ["{other}"]],
     "jobs cancel": [["{job}"], [EVIL]],
     "jobs follow": [["{job}"]],
