@@ -42,6 +42,11 @@ KNOBS = (
 )
 @click.option("--label-scores", is_flag=True, help="The same as --answer both.")
 @click.option(
+    "--samples",
+    default=1,
+    help="Answers to each sample, by --temperature and the next seeds; the majority's counts.",
+)
+@click.option(
     "--control",
     type=click.Choice(["blank", "shuffled", "text-only", "image-only"]),
     help="Grey pictures, another sample's, none, or no text: what a score is made of.",

@@ -28,6 +28,7 @@ from commands.run_facts import (
     who,
 )
 from commands.runs_compare import compare
+from commands.runs_export import export
 from commands.runs_invariance import invariance
 from commands.runs_ledger import ledger, ledger_of, show_ledger
 from commands.runs_reliability import reliability
@@ -253,6 +254,7 @@ def _show_lines(lines: Sequence[Mapping[str, Any]], uids: bool, limit: int, as_j
 
 
 command.add_command(compare)
+command.add_command(export)
 command.add_command(invariance)
 command.add_command(ledger)
 command.add_command(reliability)

@@ -26,6 +26,7 @@ NOT_READING = {
         "bookmark import",
         "runs rm",
         "runs invariance",
+        "runs export",
         "runs ledger",
         "runs report",
         "runs score",

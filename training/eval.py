@@ -135,7 +135,7 @@ def _difference(before: dict[str, Any], after: dict[str, Any]) -> str:
     names = (
         *("dataset", "split", "dataset_revision", "template", "template_version"),
         *("template_digest", "shot_uids", "decoding", "limit", "random", "seed", "label_scores"),
-        *("answer", "control", "vary", "identity"),
+        *("answer", "samples", "control", "vary", "identity"),
     )
     found = [
         f"{n} {before.get(n)!r}, not {after.get(n)!r}"

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
 from training.eval_lines import answer_line, failed_line, no_labels
+from training.votes import voted
+from workbench.engine.decoding import Decoding
 from workbench.sample import Answer, Sample
 
 if TYPE_CHECKING:
@@ -34,38 +36,50 @@ def ask_batch(evaluation: Evaluation, samples: Sequence[Sample]) -> list[dict[st
         groups.setdefault(tuple(words.items()), []).append((sample, messages))
     for words, members in groups.items():
         started = time.perf_counter()
-        answers = _answers(evaluation, [m for _, m in members], [word for _, word in words])
-        share = (time.perf_counter() - started) / len(members)
-        for (sample, _), answer in zip(members, answers, strict=True):
-            if isinstance(answer, WbError):
-                lines[sample.uid] = failed_line(prompter, sample, answer)
-                continue
-            said = answer.label_scores
-            scores = {label: said[word] for label, word in words} if said and words else None
-            by_score = evaluation.config.answer == "score"
-            if by_score and not scores:
-                lines[sample.uid] = failed_line(prompter, sample, no_labels(sample))
-                continue
-            lines[sample.uid] = answer_line(
-                prompter, sample, answer, share_s=share, scores=scores, by_score=by_score
-            )
+        knobs = evaluation.decodings
+        asked = [(messages, each) for _, messages in members for each in knobs]
+        answers = _answers(evaluation, asked, [word for _, word in words])
+        share = (time.perf_counter() - started) / len(asked)
+        for place, (sample, _) in enumerate(members):
+            own = answers[place * len(knobs) : (place + 1) * len(knobs)]
+            told = [_line(evaluation, sample, answer, words, share) for answer in own]
+            lines[sample.uid] = voted(told) if len(told) > 1 else told[0]
     return [lines[sample.uid] for sample in samples]
 
 
+def _line(
+    evaluation: Evaluation,
+    sample: Sample,
+    answer: Answer | WbError,
+    words: Sequence[tuple[str, str]],
+    share: float,
+) -> dict[str, Any]:
+    prompter = evaluation.prompter
+    if isinstance(answer, WbError):
+        return failed_line(prompter, sample, answer)
+    said = answer.label_scores
+    scores = {label: said[word] for label, word in words} if said and words else None
+    by_score = evaluation.config.answer == "score"
+    if by_score and not scores:
+        return failed_line(prompter, sample, no_labels(sample))
+    return answer_line(prompter, sample, answer, share_s=share, scores=scores, by_score=by_score)
+
+
 def _answers(
-    evaluation: Evaluation, conversations: Sequence[Any], words: Sequence[str]
+    evaluation: Evaluation, asked: Sequence[tuple[Any, Decoding]], words: Sequence[str]
 ) -> list[Answer | WbError]:
+    """An answer for each conversation with its knobs."""
     from workbench.engine.generation import generate
     from workbench.models.base import LoadedModel
 
     loaded = evaluation.loaded
     assert isinstance(loaded, LoadedModel)
 
-    def ask(some: Sequence[Any]) -> list[Answer | WbError]:
+    def ask(some: Sequence[tuple[Any, Decoding]]) -> list[Answer | WbError]:
         return generate(
             loaded,
-            some,
-            evaluation.decoding,
+            [conversation for conversation, _ in some],
+            [knobs for _, knobs in some],
             labels=list(words) or None,
             return_errors=True,
             prefixes=evaluation.prefixes,
@@ -76,15 +90,15 @@ def _answers(
         if answers is not None:
             return list(answers)
     try:
-        return ask(conversations)
+        return ask(asked)
     except WbError:
         raise
     except Exception:
         # A defect, met by one member at least: the others are asked alone.
         out: list[Answer | WbError] = []
-        for conversation in conversations:
+        for one in asked:
             try:
-                out += ask([conversation])
+                out += ask([one])
             except WbError:
                 raise
             except Exception as error:

@@ -48,6 +48,7 @@ class EvalConfig:
             (nothing is generated), or both, the text being the answer.
         positive: The label that AUROC counts as positive; empty: it is told from its word.
         retry_failed: On a resume ask the failed samples again.
+        samples: Answers to each sample, each by the next seed; the majority's is its answer.
         control: What is taken from the prompt to see what a score is made of: one of
             `training.controls.CONTROLS`; empty for nothing.
         vary: What stands in another order or wording: see `training.orders`; empty for nothing.
@@ -77,6 +78,7 @@ class EvalConfig:
     answer: AnswerBy = "generate"
     positive: str = ""
     retry_failed: bool = False
+    samples: int = 1
     control: str = ""
     vary: str = ""
     variant_of: str = ""
@@ -113,6 +115,11 @@ class EvalConfig:
             (
                 self.answer not in ANSWERS,
                 f"--answer wants {', '.join(ANSWERS[:-1])} or {ANSWERS[-1]}, got {self.answer!r}",
+            ),
+            (self.samples < 1, f"--samples wants a whole number of at least 1, got {self.samples}"),
+            (
+                self.samples > 1 and (self.decoding.temperature <= 0 or self.answer == "score"),
+                "--samples wants answers that are drawn: --temperature above 0, not --answer score",
             ),
             (
                 bool(self.control) and self.control not in CONTROLS,
@@ -171,6 +178,7 @@ def run_key(
     control: str = "",
     vary: str = "",
     seed: int = 0,
+    samples: int = 1,
 ) -> str:
     """Hex sha256 of what the predictions depend on, less the bytes of the pictures.
 
@@ -188,6 +196,7 @@ def run_key(
         control: What was taken from the prompts.
         vary: What stood in another order.
         seed: Of a control that draws.
+        samples: Answers to each sample.
     """
     from workbench.prompts import parse as reading
 
@@ -209,6 +218,8 @@ def run_key(
         parts["control"] = [control, seed] if control == "shuffled" else control
     if vary:
         parts["vary"] = vary
+    if samples > 1:
+        parts["samples"] = samples
     if drawn is not None:
         parts["data"]["drawn"] = drawn
     return _digest(parts)

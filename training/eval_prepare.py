@@ -81,10 +81,12 @@ class Evaluation:
         return digest.hexdigest() if seen else ""
 
     @property
-    def decoding(self) -> Decoding:
-        """The knobs of each request: where labels are scored alone, one token and no more."""
-        alone = self.config.answer == "score"
-        return Decoding(max_new_tokens=1, top_logprobs=0) if alone else self.config.decoding
+    def decodings(self) -> list[Decoding]:
+        """The knobs of each answer to a sample; where labels are scored alone, of one token."""
+        knobs = self.config.decoding
+        if self.config.answer == "score":
+            return [Decoding(max_new_tokens=1, top_logprobs=0)]
+        return [replace(knobs, seed=knobs.seed + i) for i in range(self.config.samples)]
 
     @property
     def shot_images(self) -> list[list[str]]:
@@ -124,6 +126,7 @@ class Evaluation:
             control=control,
             vary=vary,
             seed=self.config.seed,
+            samples=self.config.samples,
         )
 
     def record(self) -> dict[str, Any]:
@@ -308,6 +311,10 @@ def _check(config: EvalConfig, source: Source, template: Template) -> None:
             f"--answer {config.answer} wants a closed set of labels, which {source.dataset} has "
             "not",
             hint="leave it out, or choose a template that has label words",
+        )
+    if config.samples > 1 and source.task == "caption":
+        raise UsageError(
+            "--samples: captions have no label that answers could vote on", hint="leave it out"
         )
     if config.positive and source.labels and config.positive not in source.labels:
         raise UsageError(

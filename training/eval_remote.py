@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
 from training.eval_lines import answer_line, failed_line, no_labels
+from training.votes import voted
 from workbench.engine.protocol import absolute
 from workbench.engine.remote import RemoteEngine
 from workbench.engine.remote_wire import MAX_AT_ONCE
@@ -26,6 +27,7 @@ from workbench.sample import Sample
 if TYPE_CHECKING:
     from training.eval_config import EvalConfig
     from training.eval_prepare import Evaluation
+    from workbench.engine.decoding import Decoding
 
 # The next sample would fail the same way.
 _FATAL = frozenset({"remote_unauthorized", "remote_redirect", "remote_quota"})
@@ -122,13 +124,29 @@ def _line(
     evaluation: Evaluation, remote: RemoteModel, sample: Sample, stopped: Callable[[], bool]
 ) -> Line | None:
     """One sample's line; `None` where it was broken off. Raises what concerns every sample."""
+    told: list[Line] = []
+    for knobs in evaluation.decodings:
+        line = _one(evaluation, remote, sample, knobs, stopped)
+        if line is None:
+            return None
+        told.append(line)
+    return voted(told) if len(told) > 1 else told[0]
+
+
+def _one(
+    evaluation: Evaluation,
+    remote: RemoteModel,
+    sample: Sample,
+    knobs: Decoding,
+    stopped: Callable[[], bool],
+) -> Line | None:
     prompter, config = evaluation.prompter, evaluation.config
     try:
         words = prompter.scored_words(sample) if config.label_scores else {}
         answer = remote.engine.answer(
             prompter.render(sample),
             remote.spec,
-            evaluation.decoding,
+            knobs,
             labels=list(words.values()) or None,
             cancelled=stopped,
         )

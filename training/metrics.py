@@ -42,6 +42,7 @@ from training.head_metrics import head_metrics
 from training.right import PEOPLE, macro_f1
 from training.score_figures import score_figures
 from training.text_figures import USUAL, TextWish, caption_figures, explanation_figures
+from training.votes import vote_figures
 from workbench.scoring.statistics import bootstrap, mean, ratio
 from workbench.scoring.vqa_text import vqa_accuracy
 
@@ -90,6 +91,7 @@ def compute_metrics(
         metrics, extra = _caption_metrics(answered) | caption_figures(answered, wish), {}
     else:
         metrics, extra = _label_metrics(lines, answered, task, labels)
+        metrics |= vote_figures(lines)
         scored, beside = score_figures(answered, labels, positive)
         metrics |= scored
         extra |= beside

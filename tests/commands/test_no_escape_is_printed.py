@@ -63,6 +63,7 @@ LINES: dict[str, list[list[str]]] = {
     "runs ledger": [["{run}", "--existing"], ["{run}", "--controls", EVIL], [EVIL]],
     "runs invariance": [["{run}", "--existing"], ["{run}", "--of", EVIL], [EVIL]],
     "runs report": [["{run}", "--out", "{out}/r.html"], ["{run}", "--out", EVIL], [EVIL]],
+    "runs export": [["{run}"], ["{run}", "{out}/x.csv"], ["{run}", "--columns", EVIL], [EVIL]],
     "runs rm": [[EVIL], ["{other}"]],
     "jobs cancel": [["{job}"], [EVIL]],
     "jobs follow": [["{job}"]],

@@ -1,0 +1,54 @@
+"""`wb runs export`: CSV, COCO results and lmms-eval's samples."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from sessions.runs import Run
+
+
+@pytest.fixture
+def run():
+    lines = [
+        {"uid": "demo/test/000001", "target": "True", "label": "False", "text": "=1+1"},
+        {"uid": "demo/test/000000", "target": "True", "label": "True", "text": "True. It is."},
+        {"uid": "demo/test/000002", "target": "True", "label": None, "text": ""},
+    ]
+    with Run.create({"task": "statement", "dataset": "demo"}, "k", total=3) as run:
+        for line in lines:
+            error = {"kind": "x", "message": "no image"} if line["label"] is None else None
+            right = line["label"] == line["target"]
+            run.append(line | {"error": error, "correct": right, "explanation": ""})
+        run.set_state("done", total=3)
+    return run
+
+
+def test_a_table_has_a_row_for_each_sample_and_no_formula(run, run_wb, tmp_path):
+    out = tmp_path / "a.csv"
+    assert run_wb("runs", "export", run.id, str(out)).code == 0
+    rows = list(csv.DictReader(io.StringIO(out.read_text())))
+    assert [row["uid"][-1] for row in rows] == ["0", "1", "2"]
+    assert rows[1]["text"] == "'=1+1" and rows[2]["error"] == "no image"
+
+
+def test_columns_may_be_texts_of_the_samples(run, run_wb):
+    done = run_wb("runs", "export", run.id, "--columns", "img_path,sentence,label")
+    rows = list(csv.DictReader(io.StringIO(done.out)))
+    assert all(row["img_path"] and row["sentence"] for row in rows)
+    done = run_wb("runs", "export", run.id, "--columns", "hypothesis")
+    assert done.code == 2 and "sentence" in done.err
+    assert run_wb("runs", "export", run.id, "--columns", "uid", "--format", "coco").code == 2
+
+
+def test_other_harnesses_get_their_own_keys(run, run_wb):
+    coco = json.loads(run_wb("runs", "export", run.id, "--format", "coco").out)
+    assert coco == [{"image_id": 0, "caption": "True"}, {"image_id": 1, "caption": "False"}]
+    lines = run_wb("runs", "export", run.id, "--format", "lmms-eval").out.splitlines()
+    first = json.loads(lines[0])
+    assert first["doc_id"] == 0 and first["resps"] == [["True. It is."]]
+    assert first["filtered_resps"] == ["True"] and first["accuracy"] == 1.0
+    assert len(lines) == 3

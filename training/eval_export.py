@@ -1,0 +1,117 @@
+"""A run's answers in the forms that other tools read: CSV, COCO results, lmms-eval's samples.
+
+Guarantee: one entry for each sample, in the order of the UIDs, failed ones too (COCO results have
+answers alone); cells that a spreadsheet would run get an apostrophe before them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sessions.csv_table import csv_text
+from sessions.runs import Run
+from sessions.uid import Uid
+from workbench.errors import UsageError
+from workbench.sample import Sample
+
+FORMATS = ("csv", "coco", "lmms-eval")
+COLUMNS = ("uid", "target", "label", "correct", "text", "explanation", "error")
+# Of a line; every other column is a text of the sample, or `img_path`.
+_OF_LINE = frozenset({*COLUMNS, "kind", "group", "tokens", "finish_reason"})
+
+Line = Mapping[str, Any]
+
+
+def export(run: Run, form: str, columns: Sequence[str] = ()) -> str:
+    """The text of the file.
+
+    Args:
+        run: An evaluation.
+        form: One of `FORMATS`.
+        columns: Of a CSV: keys of a line, `img_path`, or roles of the samples' texts
+            (`hypothesis`); `COLUMNS` where not given.
+
+    Raises:
+        UsageError: The run is no evaluation; the columns are not for this form; no sample has
+            such a text.
+        WbError: The dataset, which columns ask for, is not at hand.
+    """
+    if run.kind != "eval":
+        raise UsageError(f"run {run.id} is no evaluation", hint="see: wb runs list --kind eval")
+    lines = sorted(run.predictions(), key=lambda line: str(line["uid"]))
+    if form != "csv" and columns:
+        raise UsageError(f"--columns is for csv, not {form}")
+    if form == "csv":
+        return _csv(lines, tuple(columns) or COLUMNS)
+    if form == "coco":
+        found = [
+            {"image_id": _number(line), "caption": str(line.get("label") or line.get("text") or "")}
+            for line in lines
+            if not line.get("error")
+        ]
+        return json.dumps(found, ensure_ascii=False, indent=1) + "\n"
+    return "".join(
+        json.dumps(_lmms(place, line), ensure_ascii=False) + "\n"
+        for place, line in enumerate(lines)
+    )
+
+
+def _number(line: Line) -> int | str:
+    """COCO's image ids are whole numbers; other data keep the id that they have."""
+    native = Uid.parse(str(line["uid"])).native
+    return int(native) if native.isdecimal() else native
+
+
+def _lmms(place: int, line: Line) -> dict[str, Any]:
+    text = str(line.get("text") or "")
+    right = line.get("correct")
+    return {
+        "doc_id": place,
+        "doc": {"uid": line["uid"]},
+        "target": line.get("target"),
+        "resps": [[text]],
+        "filtered_resps": [line.get("label") if line.get("label") is not None else text],
+        "accuracy": None if right is None else float(right),
+    }
+
+
+def _csv(lines: Sequence[Line], columns: Sequence[str]) -> str:
+    beside = [column for column in columns if column not in _OF_LINE]
+    samples = {str(line["uid"]): _sample(str(line["uid"])) for line in lines} if beside else {}
+    for column in beside:
+        known = {role for sample in samples.values() if sample for role in sample.texts}
+        if column != "img_path" and column not in known:
+            raise UsageError(
+                f"--columns: no sample has {column!r}",
+                hint=f"there are {', '.join(sorted(_OF_LINE | known | {'img_path'}))}",
+            )
+    rows = [
+        [_value(line, samples.get(str(line["uid"])), column) for column in columns]
+        for line in lines
+    ]
+    return csv_text(columns, rows)
+
+
+def _sample(uid: str) -> Sample | None:
+    from workbench.data.source import get_sample
+    from workbench.errors import UnknownName
+
+    try:
+        return get_sample(uid)
+    except UnknownName:
+        return None  # the data changed: its line has no text
+
+
+def _value(line: Line, sample: Sample | None, column: str) -> Any:
+    if column == "error":
+        error = line.get("error")
+        return str(error.get("message", "")) if isinstance(error, Mapping) else ""
+    if column in _OF_LINE:
+        return line.get(column)
+    if sample is None:
+        return ""
+    if column == "img_path":
+        return ";".join(str(ref.path or ref.name) for ref in sample.images)
+    return sample.texts.get(column, "")
