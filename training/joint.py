@@ -180,6 +180,8 @@ def put_head(loaded: LoadedModel, model: Any, config: TrainConfig, labels: Seque
     if config.adapter:
         _go_on(head, config.adapter)
     loaded.own_head = head.to(loaded.device)
+    if loaded.adapters.active is not None:  # virtual tokens in training are asked by themselves
+        loaded.adapters.active.head = head
     return WithHead(model, head, loaded.base)
 
 

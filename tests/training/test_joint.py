@@ -17,6 +17,7 @@ from training.eval_config import EvalConfig
 from training.head_metrics import head_metrics
 from training.joint import class_loss, refuse_not_finite
 from training.train import dry_run, resumed_config, train
+from training.train_config import load_config
 from workbench.demo.paths import MODEL_DIR
 from workbench.engine.decoding import Decoding
 from workbench.errors import ModelError, UsageError
@@ -83,10 +84,9 @@ def test_a_head_learns_beside_the_text_and_is_used_by_the_runs_id(tmp_path):
     )
 
 
-@pytest.mark.parametrize("method", ["lora", "head"])
-def test_a_cancelled_training_goes_on_to_the_head_of_an_uninterrupted_one(method):
+def test_a_cancelled_training_goes_on_to_the_head_of_an_uninterrupted_one():
     head = {"pooling": "mean", "dropout": 0.2, "hidden": 8}
-    settings = config(method=method, head=head, **STATEMENTS | {"eval": ""}, keep="last")
+    settings = config(method="head", head=head, **STATEMENTS | {"eval": ""}, keep="last")
     whole = train(settings)
     cut = train(settings, cancelled=lambda: steps_of_the_running() >= 2)
     assert cut.state == "cancelled" and 2 <= cut.metrics()["steps_done"] < 6
@@ -124,6 +124,18 @@ def test_a_head_alone_leaves_nothing_but_itself_and_the_base_as_it_was():
     assert under.head is not None and bare.head is None
     others = dict(under.base.named_parameters())
     assert all(torch.equal(p, others[name]) for name, p in bare.base.named_parameters())
+
+
+def test_a_head_beside_virtual_tokens_says_the_same_in_training_and_when_it_is_used():
+    run = train(config(**STATEMENTS, method="prompt_tuning", head={"pooling": "mean"}, max_steps=1))
+    said = lines(run, 1)[0]
+    from workbench.data.source import get_sample
+    from workbench.prompts.pool import default_template
+
+    sample = get_sample(said["uid"])
+    asked = default_template(sample.task, sample).render(sample)
+    loaded = load_model(ModelSpec(adapter=run.id, device="cpu"))
+    assert classify(loaded, [asked])[0] == pytest.approx(said["head"], abs=1e-4)
 
 
 def test_a_fully_trained_model_has_its_head_in_its_folder():
@@ -173,6 +185,30 @@ def test_data_without_a_closed_set_wants_its_labels_named(odd):  # noqa: F811
     labels = ["red green blue", "something else"]
     facts = dry_run(config(train=(odd, "demo/train[:3]"), eval="", head=HEAD | {"labels": labels}))
     assert facts["head"]["labels"] == labels and facts["head"]["without_a_class"] == 3
+
+
+def test_the_shipped_recipe_of_e_snli_ve_has_its_three_classes_and_its_explanations(tmp_path):
+    from PIL import Image
+
+    from workbench.data.adding import add
+
+    (tmp_path / "data").mkdir()
+    (tmp_path / "flickr30k_images").mkdir()
+    Image.new("RGB", (40, 30), "red").save(tmp_path / "flickr30k_images" / "1.jpg")
+    head = ",pairID,Flickr30kID,explanation,hypothesis,gold_label\n"
+    for split, number in (("train", 0), ("dev", 3), ("test", 6)):
+        rows = "".join(
+            f"{i},1.jpg#{number + i}r1c,1.jpg,Red is {i}.,It is {number + i}.,{label}\n"
+            for i, label in enumerate(("contradiction", "neutral", "entailment"))
+        )
+        (tmp_path / "data" / f"esnlive_{split}.csv").write_text(head + rows)
+    add("esnlive", tmp_path)
+    recipe = load_config("esnlive_qwen2vl_multitask")
+    small = recipe.changed(model="demo", image_max_pixels=0, device="cpu", threads=1, max_steps=1)
+    facts = dry_run(small)
+    assert facts["head"]["labels"] == ["contradiction", "neutral", "entailment"]
+    assert facts["head"]["without_a_class"] == 0 and facts["samples"] == 3
+    assert facts["eval_samples"] == 3
 
 
 def test_a_head_that_is_not_finite_is_not_saved():

@@ -58,13 +58,14 @@ class Head(nn.Module):
         """Logits of the classes.
 
         Args:
-            states: (B, L, width) the last hidden states, on any device and of any dtype.
-            mask: (B, L) 1 at the tokens of the prompt: neither padding nor answer.
+            states: (B, L or more, width) the last hidden states, on any device and of any dtype.
+            mask: (B, L) of the last L columns, 1 at the prompt: neither at padding nor answer.
 
         Returns:
             (B, C) float32, on the head's device.
         """
         weight = self.out.weight
+        states = states[:, -mask.shape[1] :]  # a tuned prompt's vectors stand before all columns
         states = states[:, -mask.shape[1] :]  # an adapter's virtual tokens stand before them
         pooled = pool(states, mask.to(states.device), self.config.pooling)
         with torch.autocast(weight.device.type, enabled=False):

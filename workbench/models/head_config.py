@@ -86,7 +86,9 @@ def head_words(probabilities: Mapping[str, float], most: int = 5) -> str:
         probabilities: By label.
         most: How many are named.
     """
-    best = sorted(probabilities.items(), key=lambda pair: -pair[1])
+    # A record may hold anything: what is no number is not shown.
+    known = [(n, p) for n, p in probabilities.items() if isinstance(p, (int, float))]
+    best = sorted(known, key=lambda pair: -pair[1])
     words = " · ".join(f"{label} {p:.2f}" for label, p in best[:most])
     return words + (f" · {len(best) - most} more" if len(best) > most else "")
 

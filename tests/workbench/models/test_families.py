@@ -13,14 +13,14 @@ import torch
 from tests.workbench.models.family_cases import ANSWER, prompts, raw_inputs, relative
 from tests.workbench.models.make_adapters import build_prefix
 from tests.workbench.models.tiny import build_head, build_lora
+from training.joint import WithHead, with_prompt
 from workbench.engine.decoding import Decoding
 from workbench.engine.generation import Request, admit, generate, score_labels, stream
 from workbench.engine.live_batch import LiveBatch
 from workbench.engine.prefix import PrefixCache
 from workbench.errors import ModelError
 from workbench.models.base import LoadedModel, load_model
-from workbench.models.batch import IGNORED
-from workbench.models.head import Head, class_logits, states_of, why_blind
+from workbench.models.head import Head, class_logits, why_blind
 from workbench.models.parts import part_of
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, Token
@@ -212,10 +212,9 @@ def test_classification_head(name: str, model: LoadedModel, pooling: str, tmp_pa
     assert relative(class_logits(model, batch.inputs), alone) < 1e-4
     assert relative(class_logits(model, right_padded(batch.inputs)), alone) < 1e-4
     taught = model.family.encode(model, prompts(name), answers=[ANSWER, "yes"] * 2 + ["no"])
-    prompt = taught.attention_mask * (taught.labels() == IGNORED)
-    with states_of(model.base) as seen:
-        model.model(**taught.inputs)
-    assert relative(head(seen[-1], prompt), alone) < 1e-4
+    inputs = with_prompt(taught.inputs, taught.labels())
+    trained = WithHead(model.model, head, model.base)(**inputs, use_cache=False)
+    assert relative(trained.class_logits, alone) < 1e-4
     found = generate(model, prompts(name), Decoding(max_new_tokens=2), prefixes=PrefixCache())
     expected = head.named(alone)
     for answer, classes in zip(found, expected, strict=True):

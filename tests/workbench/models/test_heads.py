@@ -22,7 +22,8 @@ from workbench.explain.request import explain_request
 from workbench.explain.result import Explanation
 from workbench.models.base import LoadedModel, load_model
 from workbench.models.catalog import describe_adapter
-from workbench.models.head import class_logits, classify, pool, wanted_head
+from workbench.models.head import Head, class_logits, classify, pool, wanted_head
+from workbench.models.head_config import HeadConfig
 from workbench.models.locate import find_adapter
 from workbench.models.merging import merge, merge_to_folder
 from workbench.models.spec import ModelSpec
@@ -69,6 +70,13 @@ def test_pooling_reads_the_tokens_of_the_mask_alone(how: str) -> None:
     wanted = {"last": (states[0, 2], states[1, 3]), "first": (states[0, 1], states[1, 0])}
     wanted["mean"] = (states[0, 1:3].mean(0), states[1].mean(0))
     assert torch.equal(pool(states, mask, how), torch.stack(wanted[how]))
+
+
+def test_a_head_reads_no_vectors_that_stand_before_a_prompt() -> None:
+    head = Head(HeadConfig(("a", "b"), 3, pooling="mean"))
+    states, mask = torch.randn(2, 5, 3), torch.tensor([[0, 0, 1, 1, 1], [1, 1, 1, 1, 1]])
+    wider = torch.cat([torch.randn(2, 4, 3), states], 1)
+    assert torch.equal(head(wider, mask), head(states, mask))
 
 
 def test_a_swap_of_adapters_takes_each_head_with_its_own(model: LoadedModel, folders) -> None:

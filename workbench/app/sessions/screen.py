@@ -30,6 +30,7 @@ from workbench.app.sessions.replay_panel import ReplayPanel
 from workbench.app.sessions.tables import EntryTable, SessionTable
 from workbench.app.widgets.footer import BenchFooter
 from workbench.app.widgets.header import BenchHeader
+from workbench.models.head_config import head_words
 from workbench.text import clean, counted
 
 REFRESH_S = 2.0  # how often the sessions are looked at again while somebody looks at them
@@ -336,10 +337,13 @@ def whole(entry: Record, palette: Palette) -> Text:
             text.append(f"\nread as {clean(entry.label, newlines=False)}", palette.dim)
         if entry.target is not None:
             text.append(f" · target {clean(entry.target, newlines=False)}", palette.dim)
+        if entry.head:
+            said = clean(head_words(entry.head), newlines=False)
+            text.append(f"\nhead {said}", palette.dim)
     elif isinstance(entry, GradcamRecord):
         text.append(f"{clean(entry.uid, newlines=False)}  ", palette.strong)
         text.append(f"{clean(entry.method)} at {clean(entry.layer)}\n", palette.dim)
-        text.append(clean(entry.answer_text))
+        text.append(clean(f"class {entry.head}" if entry.head else entry.answer_text))
     elif isinstance(entry, NoteRecord):
         text.append(clean(entry.text))
     return text
