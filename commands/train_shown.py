@@ -33,8 +33,41 @@ def show_plan(facts: dict[str, Any], as_json: bool) -> None:
         f"{facts['samples_per_step']} samples each)"
     )
     click.echo(f"evaluation  {facts['eval_samples']} samples an epoch")
+    for line in _need_lines(facts):
+        click.echo(line)
     for line in facts["warnings"]:
         click.echo(f"warning: {clean(line)}", err=True)
+
+
+def _need_lines(facts: dict[str, Any]) -> list[str]:
+    """What the training takes, in memory and time, as far as it was measured."""
+    from workbench.models.memory import gigabytes
+
+    if "memory" not in facts:
+        return []
+    memory, seconds = facts["memory"], facts["time"]["seconds"]
+    if memory["total"] is None:
+        return [
+            "memory      out of memory in a step: take a smaller batch_size, "
+            "activation_checkpointing or on_oom: halve"
+        ]
+    kinds = ("weights", "gradients", "optimizer", "activations")
+    parts = ", ".join(f"{kind} {gigabytes(memory[kind])}" for kind in kinds)
+    free = ""
+    if memory["free"] is not None:
+        short = "" if memory["fits"] else ": NOT ENOUGH"
+        free = f" ({gigabytes(memory['free'])} free on {memory['device']}{short})"
+    return [
+        f"memory      {gigabytes(memory['total'])}: {parts}{free}",
+        f"time        about {_span(seconds)}, {facts['time']['seconds_per_step']:.2g} s a step, "
+        "without evaluation",
+    ]
+
+
+def _span(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def part_lines(facts: dict[str, Any]) -> list[str]:

@@ -13,6 +13,15 @@ from typing import Any
 
 from training.train_config import VIRTUAL, TrainConfig
 
+_OPTIMIZERS = {
+    "adamw": "AdamW",
+    "adamw_8bit": "8-bit AdamW",
+    "paged_adamw_8bit": "paged 8-bit AdamW",
+    "paged_adamw_32bit": "paged AdamW",
+    "adafactor": "Adafactor",
+    "sgd": "SGD",
+}
+
 
 @dataclass(frozen=True)
 class Card:
@@ -81,8 +90,8 @@ class Card:
         return (
             f"{what} `{base}`{revision}{held}: {start}. {frozen}; the loss is on "
             f"{self._loss()}. {step} steps of {config.batch_size * config.gradient_accumulation} "
-            f"samples, AdamW, learning rate {config.learning_rate:g} ({config.scheduler}), seed "
-            f"{config.seed}."
+            f"samples, {_OPTIMIZERS[config.optimizer]}, learning rate {config.learning_rate:g} "
+            f"({config.scheduler}), seed {config.seed}."
         )
 
     def _loss(self) -> str:

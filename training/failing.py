@@ -38,6 +38,7 @@ def explained(run: Run) -> Any:
             raise
         raise ModelError(
             "out of memory while training",
-            hint="use a smaller batch_size with more gradient_accumulation, or quantization: 4bit",
+            hint="use on_oom: halve, a smaller batch_size with more gradient_accumulation, "
+            "activation_checkpointing, or quantization: 4bit",
             kind="out_of_memory",
         ) from error

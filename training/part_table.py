@@ -8,11 +8,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from training.optimizers import state_bytes
 from training.parts import PARTS
 from workbench.models.parts import part_of
-
-# Of each trained weight: its gradient and AdamW's two moments, all of its own type.
-_TRAINED = 3
 
 
 @dataclass
@@ -43,11 +41,12 @@ class PartRow:
         return asdict(self) | {"share": self.share}
 
 
-def part_table(model: Any) -> list[PartRow]:
+def part_table(model: Any, optimizer: str = "adamw") -> list[PartRow]:
     """A row for each part that the model has.
 
     Args:
         model: In training form.
+        optimizer: Key of the one whose state is counted beside the gradients.
     """
     rows = {part: PartRow(part) for part in (*PARTS, "head")}
     types: dict[str, dict[str, None]] = {part: {} for part in rows}
@@ -60,7 +59,7 @@ def part_table(model: Any) -> list[PartRow]:
         row.bytes += size
         if parameter.requires_grad:
             row.trainable += count
-            row.bytes += _TRAINED * size
+            row.bytes += size + state_bytes(optimizer, parameter.numel(), parameter.element_size())
         kind = {"Params4bit": "4bit", "Int8Params": "8bit"}.get(type(parameter).__name__)
         types[row.part][kind or str(parameter.dtype).removeprefix("torch.")] = None
     for part, row in rows.items():

@@ -14,6 +14,10 @@ from contextlib import contextmanager
 from types import FrameType
 
 
+class Enough(Exception):
+    """A training that goes on finds that its evaluations were enough already."""
+
+
 class StopFlag:
     """Whether to stop; callable, so that it fits wherever a `cancelled` is wanted."""
 

@@ -31,7 +31,7 @@ from training.progress import OnProgress, Reporter, telling_load
 from training.stopping import StopFlag, stop_on_signals
 from training.tasks import AnyConfig, read_config
 from training.train_apart import Apart, keep_apart
-from training.train_config import OF_BOTTLENECKS, OF_VIRTUAL, VIRTUAL, TrainConfig, load_config
+from training.train_config import VIRTUAL, TrainConfig, load_config, without_later
 from training.train_data import TrainSet, open_training
 from workbench.errors import UsageError
 from workbench.models.spec import as_recorded
@@ -94,17 +94,8 @@ class Training:
         """What the adapter depends on, as a hash."""
         spared = NOT_IN_KEY | (set() if self.config.overlap == "leave_out" else _KEPT_APART)
         settings = {k: v for k, v in self.config.to_json().items() if k not in spared}
-        # What older versions had no key for is left out unsaid: their runs can be resumed.
-        usual = TrainConfig(train=("-",)).to_json()
-        composing = ("encoder", "image_tokens", "pooled_tokens")
-        for name in ("method", "parts", "peft", *OF_BOTTLENECKS, *OF_VIRTUAL, *composing):
-            if settings[name] == usual[name]:
-                del settings[name]
-        del settings["quantize_parts"]  # the model's identity has it
-        if not settings["lora"]["init"]:
-            del settings["lora"]["init"]
-        if not self.config.has_head:
-            settings.pop("head", None)
+        settings = without_later(settings)
+        settings.pop("quantize_parts", None)  # the model's identity has it
         parts = {
             "v": 1,
             "config": settings,
@@ -138,9 +129,10 @@ class Training:
     def facts(self) -> dict[str, Any]:
         """What `--dry-run` prints."""
         from training.joint import head_facts
+        from training.optimizers import choose_optimizer
         from training.part_table import part_table
 
-        parts = part_table(self.model)
+        parts = part_table(self.model, choose_optimizer(self.config))
         trainable = sum(row.trainable for row in parts)
         everything = sum(row.parameters for row in parts)
         return {
@@ -187,6 +179,7 @@ def prepare(config: TrainConfig, on_progress: OnProgress | None = None) -> Train
     from training.collate import Collator
     from training.joint import classes_of, labels_of, put_head, refuse_head
     from training.methods import attach, plan
+    from training.optimizers import choose_optimizer
     from training.train_eval import open_dev
     from workbench.engine.room import make_room
     from workbench.models.base import load_model
@@ -195,6 +188,7 @@ def prepare(config: TrainConfig, on_progress: OnProgress | None = None) -> Train
         torch.set_num_threads(config.threads)
     planned = plan(config)
     refuse_head(config)
+    choose_optimizer(config)
     tell = Reporter(on_progress)
     tell(0, None, "looking at the data", force=True)
     seen = Part(", ".join(config.train)) if config.eval or config.report else None
@@ -217,8 +211,14 @@ def prepare(config: TrainConfig, on_progress: OnProgress | None = None) -> Train
 
 
 def dry_run(config: AnyConfig) -> dict[str, Any]:
-    """What a training would do: parameters, samples, steps. Writes no run."""
-    return _prepared(config).facts()
+    """What a training would do and take: parameters, samples, steps, memory, time.
+
+    Of a fine-tuning a few batches go forward and backward; no weight is changed, no run written.
+    """
+    from training.measure import measure
+
+    training = _prepared(config)
+    return training.facts() | (measure(training) if isinstance(training, Training) else {})
 
 
 def _prepared(config: AnyConfig, on_progress: OnProgress | None = None) -> AnyTraining:
@@ -270,7 +270,7 @@ def train(
         with run:
             try:
                 with explained(run):
-                    return _work(training, run, stop, on_progress)
+                    return _work(training, run, stop, on_progress, warn)
             except BaseException as error:
                 with contextlib.suppress(WbError, OSError):
                     write_down(run, error)
@@ -325,8 +325,15 @@ def _write_yaml(path: Path, config: AnyConfig) -> None:
     atomic_write(path, yaml.safe_dump(config.to_json(), sort_keys=False, allow_unicode=True))
 
 
-def _work(training: AnyTraining, run: Run, stop: StopFlag, on_progress: OnProgress | None) -> Run:
+def _work(
+    training: AnyTraining,
+    run: Run,
+    stop: StopFlag,
+    on_progress: OnProgress | None,
+    warn: Callable[[str], None],
+) -> Run:
     from training.seq2seq import name_of
+    from training.stopping import Enough
     from training.train_record import TrainRecord
 
     config = training.config
@@ -334,8 +341,11 @@ def _work(training: AnyTraining, run: Run, stop: StopFlag, on_progress: OnProgre
     done = step_of(checkpoint) if checkpoint else 0
     record = TrainRecord(run, config, training.card, training.product, done)
     began = time.monotonic()
+    record.warn = warn
     trainer = training.trainer(run, record, stop, on_progress, checkpoint)
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    # A stretch that ended between the last evaluation and the end of the run has no step to take.
+    with contextlib.suppress(Enough):
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     step = trainer.state.global_step
     was_cancelled = stop() and step < training.steps
     facts = training.facts() | {
@@ -343,6 +353,8 @@ def _work(training: AnyTraining, run: Run, stop: StopFlag, on_progress: OnProgre
         "epochs_done": round(float(trainer.state.epoch or 0.0), 3),
         "failed_samples": training.collator.failed,
         "state": "cancelled" if was_cancelled else "done",
+        "stopped_early": record.enough and not was_cancelled,
+        "out_of_memory": record.out_of_memory(),
         "key": run.key,
         "trainer": name_of(trainer),
         "peak_memory": larger(run.metrics().get("peak_memory"), peak_memory(training.device.type)),
@@ -370,6 +382,7 @@ def _trainer(
 
     from training.finite import FiniteWatch
     from training.seq2seq import Seq2SeqAnswerTrainer, is_seq2seq
+    from training.stopping import Enough
     from training.trainer import AnswerTrainer, Hooks, arguments
 
     config, dev = training.config, training.dev
@@ -384,6 +397,15 @@ def _trainer(
         at_an_end = bool(done) and done % training.steps_per_epoch == 0
         if dev and at_an_end and not record.was_evaluated(done):
             trainer.evaluate()
+        if record.enough:
+            raise Enough
+
+    def halved(step: int, pieces: int, size: int) -> None:
+        record.halved(step, pieces, size)
+        record.warn(
+            f"out of memory in step {step}: its batches of {config.batch_size} are taken as "
+            f"{pieces} of {size} from here on; the loss is that of the whole step"
+        )
 
     hooks = Hooks(
         on_begin=evaluate_what_was_cut,
@@ -391,6 +413,7 @@ def _trainer(
         on_step=lambda step, total: tell(step, total, "training", _headline(record.latest)),
         stop=stop,
         out_of_time=lambda: time.monotonic() >= deadline,
+        enough=lambda: record.enough,
     )
 
     def evaluation() -> dict[str, float]:
@@ -410,6 +433,8 @@ def _trainer(
         watch=watch,
         losses=losses_of(checkpoint),
         run=run.id,
+        pieces=record.out_of_memory()[-1]["pieces"] if record.out_of_memory() else 1,
+        on_halved=halved if config.on_oom == "halve" else None,
         model=training.model,
         args=arguments(
             config,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field
 
+from training.best import refuse_unknown
 from training.config_file import HINT, load_values
 from training.settings import Flag, Keys, Number, Settings, Text, Texts, Wants, Whole, validate
 from workbench.errors import ModelError, UsageError
@@ -22,6 +23,9 @@ from workbench.models.elsewhere import refuse_weights
 from workbench.models.spec import ModelSpec
 
 Scheduler = Literal["cosine", "linear", "constant", "constant_with_warmup", "cosine_with_min_lr"]
+Optimizer = Literal[
+    "adamw", "adamw_8bit", "paged_adamw_8bit", "paged_adamw_32bit", "adafactor", "sgd"
+]
 Target = Literal["language", "vision", "all"]
 Init = Literal["", "gaussian", "orthogonal", "olora", "pissa"]
 Style = Literal["pfeiffer", "houlsby"]
@@ -87,6 +91,15 @@ class HeadSettings(Settings):
     """Width of a layer with tanh before the last one; 0 is none."""
     dropout: Annotated[Number, Field(ge=0, lt=1)] = 0.0
     """Before each of its layers, while training."""
+
+
+class EarlyStopping(Settings):
+    """When to stop before the end."""
+
+    patience: Annotated[Whole, Field(ge=0)] = 0
+    """Evaluations in a row that may gain too little before the training ends; 0 is off."""
+    min_delta: Annotated[Number, Field(ge=0)] = 0.0
+    """What an evaluation has to gain over the best before it, in the figure of `best_by`."""
 
 
 class TrainConfig(Settings):
@@ -177,14 +190,25 @@ class TrainConfig(Settings):
     """Samples per forward."""
     gradient_accumulation: Annotated[Whole, Field(ge=1)] = 1
     """Forwards per step."""
+    on_oom: Literal["stop", "halve"] = "stop"
+    """Out of memory: `stop` ends the training, `halve` takes the step again in halves (twice the
+    forwards of half the samples, equal gradients) and goes on so."""
+    activation_checkpointing: Flag = False
+    """Keep the activations of whole layers alone and compute the others again in the backward pass:
+    less memory, about a third more time, equal gradients."""
     learning_rate: Annotated[Number, Field(gt=0, lt=10)] = 2e-4
     """At its height; 1e-4 is common for LoRA."""
+    optimizer: Optimizer = "adamw"
+    """`adamw`; the 8-bit ones keep its moments in 8 bits, and the paged ones let CUDA move them out
+    of a GPU that is full; `adafactor` keeps next to none, `sgd` none."""
+    optimizer_fallback: Flag = False
+    """Without a GPU, take the unpaged form of a paged optimizer instead of refusing it."""
     scheduler: Scheduler = "cosine"
     """How the learning rate falls."""
     warmup: Annotated[Number, Field(ge=0)] = 0.03
     """Share of the steps (below 1), or steps."""
     weight_decay: Annotated[Number, Field(ge=0)] = 0.0
-    """AdamW's."""
+    """The optimizer's; decoupled from the gradient in the AdamW ones."""
     max_grad_norm: Annotated[Number, Field(ge=0)] = 1.0
     """Gradients are clipped to it; 0 is off."""
     label_smoothing: Annotated[Number, Field(ge=0, lt=1)] = 0.0
@@ -202,8 +226,13 @@ class TrainConfig(Settings):
     eval_new_tokens: Annotated[Whole, Field(ge=1)] = 48
     """Longest answer."""
     keep: Literal["best", "last"] = "best"
-    """Which adapter the run ends with: `best` by the evaluation (accuracy, BLEU-4 for captions),
-    or `last`."""
+    """Which adapter the run ends with: `best` by the evaluation (`best_by`), or `last`."""
+    best_by: Text = ""
+    """The figure of the evaluation that says which is best, and what `early_stopping` counts by:
+    `cider`, `macro_f1`, `loss`, `explanation/cider`, ... (of a loss, less is better). Empty:
+    accuracy, or BLEU-4 for captions. Of equal ones the lower loss is the better."""
+    early_stopping: EarlyStopping = EarlyStopping()
+    """When to stop before the end."""
     save_every: Annotated[Whole, Field(ge=0)] = 0
     """Steps between checkpoints; 0 for once an epoch."""
     keep_checkpoints: Annotated[Whole, Field(ge=1)] = 2
@@ -292,11 +321,45 @@ def load_config(name: str | Path, changes: Sequence[str] = ()) -> TrainConfig:
     return TrainConfig.from_json(load_values(name, changes), str(name))
 
 
+# The keys that a run's key has always been made of.
+_FIRST = frozenset(
+    {
+        *("train", "eval", "report", "overlap", "model", "adapter", "quantization", "dtype"),
+        *("device", "attention", "revision", "image_min_pixels", "image_max_pixels"),
+        *("quant_type", "double_quant", "quant_compute_dtype", "lora", "templates"),
+        *("batch_size", "gradient_accumulation", "learning_rate", "scheduler", "warmup"),
+        *("weight_decay", "max_grad_norm", "label_smoothing", "epochs", "max_steps"),
+        *("max_minutes", "eval_samples", "eval_batch_size", "eval_new_tokens", "keep"),
+        *("save_every", "keep_checkpoints", "log_every", "cache_mb", "seed", "threads", "name"),
+    }
+)
+_FIRST_LORA = frozenset(
+    {"r", "alpha", "dropout", "target_modules", "modules_to_save", "rslora", "dora"}
+)
+
+
+def without_later(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A config's values without the keys that came later and are as usual.
+
+    A run's key is made of them, so that the runs of older versions can be resumed.
+    """
+    usual = TrainConfig(train=("-",)).to_json()
+    out = {k: v for k, v in values.items() if k in _FIRST or v != usual[k]}
+    lora = usual["lora"]
+    out["lora"] = {k: v for k, v in out["lora"].items() if k in _FIRST_LORA or v != lora[k]}
+    return out
+
+
 def check(config: TrainConfig) -> list[str]:
     """Every fault that lies between keys, in their words."""
     problems = []
     if config.epochs <= 0 and not config.max_steps:
         problems.append(f"'epochs' wants above 0, got {config.epochs!r}")
+    if problem := refuse_unknown(config.best_by):
+        problems.append(problem)
+    for key, given in (("best_by", config.best_by), ("early_stopping", config.early_stopping)):
+        if given and given != EarlyStopping() and not config.eval:
+            problems.append(f"'{key}' wants 'eval': what to evaluate on")
     problems += _method_problems(config)
     if config.encoder and config.adapter:
         problems.append("'adapter' is of a model that is there already: leave 'encoder' out")

@@ -156,10 +156,11 @@ def choose_templates(
 ) -> list[list[Template]]:
     """For each source the named templates of its task, or what the model is asked in unsaid.
 
-    A name may have stars: `statement/*` draws from all of them.
+    A name may have stars: `statement/*` draws from all of them whose texts a source has.
     """
     found = {name: find_templates(name) for name in names}
     pool = list({(t.name, t.version): t for some in found.values() for t in some}.values())
+    named = {t.name for name in names if not set(name) & set("*?") for t in found[name]}
     tasks = {source.task for source in sources}
     strangers = [name for name, some in found.items() if not {t.task for t in some} & tasks]
     if strangers:
@@ -168,10 +169,22 @@ def choose_templates(
             f"(they are: {', '.join(sorted(tasks))})",
             kind="bad_config",
         )
-    return [
-        [t for t in pool if t.task == source.task] or [template_for_source(spec, source)]
-        for source in sources
-    ]
+    out = []
+    for source in sources:
+        mine = [t for t in pool if t.task == source.task]
+        texts = _texts_of(source) if any(t.slots and t.name not in named for t in mine) else None
+        fit = [t for t in mine if t.name in named or texts is None or texts.issuperset(t.slots)]
+        out.append(fit or [template_for_source(spec, source)])
+    return out
+
+
+def _texts_of(source: Source) -> set[str] | None:
+    """The texts that samples of a source have, by the first that can be read."""
+    for ordinal in range(3 if source.length is None else min(3, source.length)):
+        sample = source.at(ordinal)
+        if sample.error is None:
+            return set(sample.texts)
+    return None
 
 
 def _unusable(sample: Sample, templates: Sequence[Template]) -> str:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, Protocol
 from sessions.atomic import append_line, atomic_write, read_json, read_lines, write_json
 from sessions.json_line import to_line
 from sessions.runs import Run
+from training.best import evaluations_without_gain, headline, is_better
 from training.checkpoints import writing
 
 # `Trainer`'s summary at the end is of one stretch alone; `metrics.json` has the whole.
@@ -81,6 +83,7 @@ class TrainRecord:
 
     Attributes:
         latest: The newest figures by name.
+        warn: Told what a user should know while it goes.
     """
 
     def __init__(
@@ -89,6 +92,10 @@ class TrainRecord:
         """Open the record of a training of `product` that goes on after `done` steps."""
         self._product = product
         self.run, self.config, self._card, self._done = run, config, card, done
+        # Not every task lets its config say how an evaluation decides.
+        self._best_by: str = getattr(config, "best_by", "")
+        self._stopping: Any = getattr(config, "early_stopping", None)
+        self.warn: Callable[[str], None] = warnings.warn
         self.latest: dict[str, float] = {}
         self._writer: Any = None
         self._forget()
@@ -100,7 +107,9 @@ class TrainRecord:
         kept = [line for line in lines if int(line.get("step") or 0) <= self._done]
         if len(kept) < len(lines):
             atomic_write(path, b"".join(to_line(line) for line in kept))
-        self._evaluated = {line["step"] for line in kept if "eval_loss" in line}
+        whole = [line for line in kept if _is_whole(line)]
+        self._evaluated = {line["step"] for line in whole}
+        self._scores = [self._score(_of_evaluation(line))[1] for line in whole]
         for line in kept:
             self.latest |= {k: v for k, v in line.items() if k not in ("v", "step", "epoch")}
 
@@ -112,6 +121,17 @@ class TrainRecord:
     def was_evaluated(self, step: int) -> bool:
         """Whether an earlier stretch evaluated after this step."""
         return step in self._evaluated
+
+    def _score(self, figures: Mapping[str, float]) -> tuple[str, float | None]:
+        return headline(self._best_by, self._product.headlines, figures)
+
+    @property
+    def enough(self) -> bool:
+        """Whether the last evaluations gained too little for another one."""
+        if self._stopping is None:
+            return False
+        since = evaluations_without_gain(self._scores, self._stopping.min_delta)
+        return 0 < self._stopping.patience <= since
 
     def figures(self, step: int, epoch: float, figures: dict[str, float]) -> None:
         """Keep one report: loss, learning rate, evaluation."""
@@ -149,13 +169,13 @@ class TrainRecord:
             return out
         if "unparsed" in document["counts"]:
             out["unparsed"] = float(document["counts"]["unparsed"])
-        name = next((n for n in self._product.headlines if n in metrics), "")
-        score = metrics[name]["value"] if name else -out["loss"]
+        if self._best_by in metrics:
+            out[self._best_by] = float(metrics[self._best_by]["value"])
+        name, score = self._score(out)
+        self._scores.append(score)
+        entry = {"step": step, "name": name, "score": score, "loss": out["loss"]}
         best = self.best()
-        # Of equal scores (accuracies are coarse) the lower loss decides.
-        better = not best or (score, -out["loss"]) > (best["score"], -best["loss"])
-        if better or best["step"] >= step:
-            entry = {"step": step, "name": name or "loss", "score": score, "loss": out["loss"]}
+        if is_better(entry, best) or best["step"] >= step:
             if self.config.keep == "best":
                 self._save(model, step, document)
             write_json(self.run.path / "best.json", {"v": 1, **entry, **document})
@@ -165,6 +185,16 @@ class TrainRecord:
         folder = self.saved
         with writing(folder.with_name(f"{folder.name}.new"), self.run.id):
             self._product.write(model, folder, self._card.text(step, document))
+
+    def halved(self, step: int, pieces: int, size: int) -> None:
+        """Keep that memory ran out in a step, and how batches are cut since."""
+        found = {"step": step, "pieces": pieces, "batch_size": size}
+        events = [*self.out_of_memory(), found]
+        write_json(self.run.path / "out_of_memory.json", {"v": 1, "events": events})
+
+    def out_of_memory(self) -> list[dict[str, int]]:
+        """Where memory ran out, in all stretches; the last says how batches are cut."""
+        return (read_json(self.run.path / "out_of_memory.json") or {}).get("events", [])
 
     def best(self) -> dict[str, Any]:
         """The best evaluation so far, `{}` before there is one."""
@@ -200,3 +230,13 @@ class TrainRecord:
         }
         self.run.write_metrics(document)
         return document
+
+
+def _is_whole(line: Mapping[str, Any]) -> bool:
+    """Whether a line is of an evaluation that was not cancelled, which has its losses alone."""
+    return any(k.startswith("eval_") and not k.startswith("eval_loss") for k in line)
+
+
+def _of_evaluation(line: Mapping[str, Any]) -> dict[str, float]:
+    """The figures of an evaluation as they were named before they were logged."""
+    return {k.removeprefix("eval_"): float(v) for k, v in line.items() if k.startswith("eval_")}

@@ -9,7 +9,7 @@ trained: see `training.train`.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,9 @@ from transformers import (
 from training.checkpoints import complete, writing
 from training.collate import CLASSES, Collator
 from training.finite import FiniteWatch
+from training.halving import Halving
 from training.joint import bare, class_loss, head_of, joint, with_prompt
+from training.optimizers import choose_optimizer, trainer_name
 from training.train_config import TrainConfig
 from training.train_data import BatchOrder, TrainSet
 from training.whole import load_weights, save_weights
@@ -84,11 +86,12 @@ class AnswerTrainer(Trainer):
         watch: FiniteWatch,
         losses: dict[str, list[float]],
         run: str,
+        pieces: int = 1,
+        on_halved: Callable[[int, int, int], None] | None = None,
         **kwargs: Any,
     ) -> None:
-        def collate(batch: list[tuple[int, int]]) -> dict[str, torch.Tensor]:
-            items = torch.tensor([index for _, index in batch])
-            return collator(batch) | {_ITEMS: items}
+        def collate(batch: Sequence[tuple[int, int]]) -> dict[str, torch.Tensor]:
+            return collator(batch) | {_ITEMS: torch.tensor([*batch])}
 
         super().__init__(train_dataset=_Indices(len(data)), data_collator=collate, **kwargs)
         self._data, self._config, self._evaluation = data, config, evaluation
@@ -96,6 +99,9 @@ class AnswerTrainer(Trainer):
         # Of the steps since the last logged one, and of the step that is being taken.
         self.losses, self._step = losses, defaultdict[str, float](float)
         self._class_items = 0  # samples of the step that have a class
+        self._on_halved = on_halved
+        halving = Halving(collate, self._forget_step, self._tell_halved, pieces)
+        self._halving = halving if on_halved is not None else None
         # The loss below is a sum over the step's answer tokens: Trainer must not divide again.
         self.model_accepts_loss_kwargs = True
         self.loss_is_scaled_for_ga = True
@@ -111,17 +117,42 @@ class AnswerTrainer(Trainer):
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
         """One forward and backward; a loss that is not finite ends the training."""
-        inputs = dict(inputs)
-        uids = [self._data.items[i].uid for i in inputs.pop(_ITEMS).tolist()]
-        loss = super().training_step(model, inputs, num_items_in_batch)
-        value = float(loss)
-        self._watch.loss(value, self.state.global_step + 1, uids)
-        self._step["loss"] += value
+
+        def once(inputs: dict[str, Any]) -> torch.Tensor:
+            return self._once(model, inputs, num_items_in_batch)
+
+        if self._halving is None:
+            loss = once(inputs)
+        else:
+            pairs = [(epoch, index) for epoch, index in inputs[_ITEMS].tolist()]
+            loss = self._halving.take(pairs, inputs, once)
+            if self.accelerator.sync_gradients:
+                self._halving.step_ends()
         if self.accelerator.sync_gradients:
             for name, total in self._step.items():
                 self.losses.setdefault(name, []).append(total)
             self._step.clear()
         return loss
+
+    def _once(
+        self, model: Any, inputs: dict[str, Any], count: torch.Tensor | int | None
+    ) -> torch.Tensor:
+        inputs = dict(inputs)
+        uids = [self._data.items[i].uid for _, i in inputs.pop(_ITEMS).tolist()]
+        loss = super().training_step(model, inputs, count)
+        value = float(loss)
+        self._watch.loss(value, self.state.global_step + 1, uids)
+        self._step["loss"] += value
+        return loss
+
+    def _forget_step(self) -> None:
+        assert self.model is not None
+        self.model.zero_grad()
+        self._step.clear()
+
+    def _tell_halved(self, pieces: int, size: int) -> None:
+        assert self._on_halved is not None
+        self._on_halved(self.state.global_step + 1, pieces, size)
 
     def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: Any) -> Any:
         """As `Trainer` does, counting the samples of a step that have a class."""
@@ -245,6 +276,10 @@ def arguments(
         output_dir=str(folder),
         per_device_train_batch_size=config.batch_size,
         gradient_accumulation_steps=config.gradient_accumulation,
+        gradient_checkpointing=config.activation_checkpointing,
+        # The other way finds no gradient where a frozen layer comes first.
+        gradient_checkpointing_kwargs={"use_reentrant": False},
+        optim=trainer_name(choose_optimizer(config)),
         learning_rate=config.learning_rate,
         lr_scheduler_type=config.scheduler,
         lr_scheduler_kwargs={"min_lr_rate": 0.1}
@@ -287,6 +322,7 @@ class Hooks(TrainerCallback):
         on_step: Called with (step, total).
         stop: Asked after each step: stop, after saving a checkpoint?
         out_of_time: Asked after each step: stop, as if it were the end?
+        enough: Asked after each evaluation: stop, since there is no gain?
     """
 
     def __init__(
@@ -297,9 +333,10 @@ class Hooks(TrainerCallback):
         on_step: Callable[[int, int], None],
         stop: Callable[[], bool],
         out_of_time: Callable[[], bool],
+        enough: Callable[[], bool] = lambda: False,
     ) -> None:
         self.on_begin, self.on_figures, self.on_step = on_begin, on_figures, on_step
-        self.stop, self.out_of_time = stop, out_of_time
+        self.stop, self.out_of_time, self.enough = stop, out_of_time, enough
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """A checkpoint's weights are in the model."""
@@ -316,10 +353,18 @@ class Hooks(TrainerCallback):
             control.should_save = control.should_training_stop = True
         return control
 
+    def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
+        """The checkpoint of this step is saved still."""
+        if self.enough():
+            control.should_training_stop = True
+        return control
+
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
-        """A cancelled epoch is not evaluated, nor saved twice."""
+        """A cancelled epoch is not evaluated (a resume does that), nor saved twice."""
         if self.stop():
-            control.should_evaluate = control.should_save = False
+            # A wish to stop that came since the step ended has saved nothing yet.
+            control.should_save = not control.should_training_stop
+            control.should_evaluate, control.should_training_stop = False, True
         return control
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
