@@ -57,7 +57,9 @@ PEFT_DIFFERS = {
     *(("prompt", "qwen2_vl"), ("prompt", "qwen2_5_vl")),
     *(("prompt", "paligemma"), ("prompt", "two_stage")),
 }
-RATES = {"full": 3e-3, "pissa": 3e-3, "prefix": 0.3, "prompt": 0.1}
+# AdamW's, so that six steps teach something; 3e-2 for the others.
+RATES = dict.fromkeys(("lora", "qlora", "dora"), 5e-3) | dict.fromkeys(("full", "pissa"), 3e-3)
+RATES |= {"ia3": 0.1, "vera": 0.1, "prefix": 0.3, "prompt": 0.1}
 STEPS = 6
 
 
