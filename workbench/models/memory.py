@@ -135,6 +135,8 @@ def check_memory(path: Path, spec: ModelSpec, device: Any) -> int:
         return needed
     ways = {"--dtype bf16": ("none", "bf16"), "--quantization 4bit": ("4bit", "bf16")}
     fitting = [way for way, knobs in ways.items() if weights_bytes(path, *knobs) <= free]
+    if not fitting and weights_bytes(path, "4bit", "bf16", "all") <= free:
+        fitting = ["--quantization 4bit --quantize-parts all"]
     raise ModelError(
         f"the weights in {path} take {needed / 1e9:.2g} GB on {device}, of which "
         f"{free / 1e9:.2g} GB are free",

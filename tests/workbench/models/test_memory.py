@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,10 @@ from workbench.models.spec import ModelSpec
 )
 def test_the_estimate_is_near_what_the_loaded_model_holds(tiny_folder, quantization, dtype):
     spec = ModelSpec(str(tiny_folder), device="cpu", quantization=quantization, dtype=dtype)
-    held = load_model(spec).memory_bytes()
-    assert memory.weights_bytes(tiny_folder, quantization, dtype) == pytest.approx(held, rel=0.15)
+    for parts in ("language", "all") if quantization != "none" else (None,):
+        held = load_model(replace(spec, quantize_parts=parts)).memory_bytes()
+        needed = memory.weights_bytes(tiny_folder, quantization, dtype, parts or "all")
+        assert needed == pytest.approx(held, rel=0.05)
 
 
 def test_a_full_precision_model_is_counted_to_the_byte_but_for_buffers(
@@ -69,3 +72,4 @@ def test_a_header_that_is_none_is_called_damaged(tmp_path):
 def test_a_model_is_described_with_the_memory_it_takes(tiny_folder):
     takes = describe_anything(str(tiny_folder))["memory"]
     assert takes["fp32"] == 2 * takes["bf16"] > takes["8bit"] > takes["4bit"] > 0
+    assert takes["4bit"] > takes["4bit, all parts"] < takes["8bit, all parts"] < takes["8bit"]
