@@ -55,6 +55,8 @@ def plan(config: TrainConfig) -> Any:
         UsageError: The method cannot be used so; the reason is in the message.
     """
     planned = None
+    if config.method == "lora" and config.adapter:
+        _refuse_kind(config)
     if config.method == "ia3":
         planned = read_peft({"peft_type": "IA3", **config.peft})
     elif config.method == "peft":
@@ -192,6 +194,20 @@ def _refused(config: TrainConfig, why: str, other: str) -> UsageError:
         hint=f"take another method, such as {other}",
         kind="unsupported",
     )
+
+
+def _refuse_kind(config: TrainConfig) -> None:
+    from workbench.models.adapter_load import VIRTUAL as BEFORE
+    from workbench.models.bottleneck_config import KIND
+    from workbench.models.catalog import describe_adapter
+
+    kind = describe_adapter(config.adapter).peft_type
+    if kind in (KIND, *BEFORE):
+        raise UsageError(
+            f"'adapter' {config.adapter} is of the kind {kind}, which is not trained further",
+            hint="leave 'adapter' out, or give a LoRA; a training that was cut goes on by --resume",
+            kind="unsupported",
+        )
 
 
 def _has_conv1d(config: TrainConfig) -> bool:

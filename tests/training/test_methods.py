@@ -143,6 +143,8 @@ def test_a_run_ends_with_what_a_command_takes_and_goes_on_after_a_stop(method: s
     if method == "full":
         load_model(ModelSpec(str(folders[0]), device="cpu"))
     else:
+        with pytest.raises(UsageError, match="not trained further"):
+            plan(TrainConfig(**DEMO, adapter=whole.id))
         load_model(ModelSpec(adapter=whole.id, device="cpu"))
 
 

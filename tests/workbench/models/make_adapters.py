@@ -68,6 +68,23 @@ def build_prefix(base: Any, folder: Path, seed: int = 1, tokens: int = 5) -> Pat
     return _build(base, config, folder, seed)
 
 
+def build_bottleneck(base: Any, folder: Path, seed: int = 1) -> Path:
+    """Bottlenecks in a language model whose weights matter."""
+    from workbench.models.bottleneck import put_on, take_off, write_bottleneck
+    from workbench.models.bottleneck_config import BottleneckConfig, places
+
+    torch.manual_seed(seed)
+    layers = places((n for n, _ in base.named_modules() if "language" in n), "houlsby")
+    made = put_on(base, BottleneckConfig("houlsby", 8, "gelu", tuple(layers)))
+    with torch.no_grad():
+        for bottleneck in made.values():
+            bottleneck.up.weight.normal_(0, 0.1)
+    folder.mkdir()
+    write_bottleneck(made, folder)
+    take_off(base, made)
+    return folder
+
+
 def build_prompt(base: Any, folder: Path, seed: int = 1, tokens: int = 5) -> Path:
     """Embeddings of virtual tokens, as PEFT trains them for a causal language model."""
     from peft import PromptTuningConfig

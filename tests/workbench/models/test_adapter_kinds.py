@@ -11,7 +11,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.workbench.models.make_adapters import build_adapter, build_prefix, build_prompt, configs
+from tests.workbench.models.make_adapters import (
+    build_adapter,
+    build_bottleneck,
+    build_prefix,
+    build_prompt,
+    configs,
+)
 from tests.workbench.models.make_families import FAMILIES
 from tests.workbench.models.tiny import ask, mixed_conversations, picture
 from workbench.engine.decoding import Decoding
@@ -46,6 +52,7 @@ def folders(loaded: LoadedModel, tmp_path_factory: pytest.TempPathFactory) -> di
     root = tmp_path_factory.mktemp("kinds")
     loaded.set_adapter(None)
     made = {k: build_adapter(loaded.base, c, root / k) for k, c in configs().items()}
+    made["bottleneck"] = build_bottleneck(loaded.base, root / "bottleneck")
     made["prompt"] = build_prompt(loaded.base, root / "prompt")
     return made | {"prefix": build_prefix(loaded.base, root / "prefix")}
 
@@ -85,13 +92,13 @@ def test_a_kind_answers_as_peft_itself_and_leaves_the_base_as_it_was(model, fold
 def test_several_kinds_are_kept_and_switched_without_reading_a_file_again(
     model, folders, monkeypatch
 ):
-    chosen = ("lora", "ia3", "prefix", "saved", None, "bias")
+    chosen = ("lora", "ia3", "prefix", "prompt", "bottleneck", None, "bias")
     first = {}
     for kind in chosen:
         model.set_adapter(str(folders[kind]) if kind else None)
         first[kind] = (logits(model), model.identity)
     monkeypatch.setattr(kept, "load_adapter", lambda *a: pytest.fail("read again"))
-    for kind in ("bias", None, "prefix", "lora", "saved", "prefix", "ia3", "lora", None):
+    for kind in ("bias", None, "prefix", "lora", "bottleneck", "prompt", "ia3", "lora", None):
         model.set_adapter(str(folders[kind]) if kind else None)
         assert torch.equal(logits(model), first[kind][0])
         assert model.identity == first[kind][1]

@@ -123,7 +123,9 @@ def test_the_details_of_4bit_reach_bitsandbytes_and_the_identity(tiny_folder):
 
 def test_what_is_usual_is_the_same_model_said_or_not():
     said = ModelSpec(quantization="4bit", quant_type="nf4", double_quant=True)
-    assert said == ModelSpec(quantization="4bit") and said.further == {}
+    assert said == ModelSpec(quantization="4bit", quantize_parts="language")
+    assert said == ModelSpec(quantization="4bit")
+    assert said.but(quantize_parts="all").further == {}
 
 
 @pytest.mark.parametrize("quantization", ["none", "8bit"])
