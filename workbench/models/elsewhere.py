@@ -113,7 +113,10 @@ def settled(spec: ModelSpec) -> ModelSpec:
     given = [
         f"--{f.name.replace('image_', '').replace('_', '-')} {value}"
         for f in fields(spec)
-        if f.name != "model" and (value := getattr(spec, f.name)) != f.default
+        if f.name != "model"
+        and (value := getattr(spec, f.name)) != f.default
+        # It goes with any quantisation, unsaid.
+        and (f.name, value) != ("quantize_parts", "language")
     ]
     if given:
         raise UsageError(
