@@ -86,7 +86,7 @@ def _answers(
         )
 
     if evaluation.answerer is not None and not words:
-        answers = evaluation.answerer(conversations)
+        answers = evaluation.answerer([conversation for conversation, _ in asked])
         if answers is not None:
             return list(answers)
     try:

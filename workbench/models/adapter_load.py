@@ -67,7 +67,6 @@ class LoadedAdapter:
         stamp: Of its files when they were read.
         memory_bytes: Of its own weights.
         head: The classification head that was trained with it, or that it is alone.
-        taught: Whether it is in training, as virtual tokens beside the layers are.
         before_off: What has to be undone first: a merge.
     """
 
@@ -77,7 +76,6 @@ class LoadedAdapter:
     base: Any
     stamp: tuple = ()
     memory_bytes: int = 0
-    taught: bool = False
     head: Head | None = None
     swaps: list[Swap] = field(default_factory=list, repr=False)
     overlays: list[Overlay] = field(default_factory=list, repr=False)

@@ -119,7 +119,7 @@ class Adapters:
             path: A folder that is there, in the place of the adapter's.
             model: A `Virtual`.
         """
-        self.active = LoadedAdapter(path, model.kind, model, self._base, stamp(path), taught=True)
+        self.active = LoadedAdapter(path, model.kind, model, self._base, stamp(path))
 
     def memory_bytes(self) -> int:
         """Bytes of all that are kept."""

@@ -80,7 +80,7 @@ class LoadedModel:
         A head goes with the weights that it was trained over: an adapter without a head has none.
         """
         active = self.adapters.active
-        return self.own_head if active is None or active.taught else active.head
+        return self.own_head if active is None else active.head
 
     @property
     def virtual_tokens(self) -> int:

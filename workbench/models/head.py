@@ -66,7 +66,6 @@ class Head(nn.Module):
         """
         weight = self.out.weight
         states = states[:, -mask.shape[1] :]  # a tuned prompt's vectors stand before all columns
-        states = states[:, -mask.shape[1] :]  # an adapter's virtual tokens stand before them
         pooled = pool(states, mask.to(states.device), self.config.pooling)
         with torch.autocast(weight.device.type, enabled=False):
             pooled = self.dropout(pooled.to(weight.device, weight.dtype))  # (B, width)
