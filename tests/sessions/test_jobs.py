@@ -39,6 +39,11 @@ def bash(script: str, **options) -> Job:
     return start(["bash", "-c", script], title="t", **options)
 
 
+def held(gate: Path) -> str:
+    """What a script waits by until a file is there: the test is never too late for it."""
+    return f"until [ -e {gate} ]; do sleep 0.02; done"
+
+
 def until(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
     end = time.monotonic() + timeout_s
     while not condition():
@@ -143,28 +148,34 @@ def test_cancelling_what_has_ended_changes_nothing():
     assert job.cancel() == "done"
 
 
-def test_a_supervisor_that_dies_takes_nothing_with_it():
-    job = running(bash("sleep 0.5; exit 4"))
+def test_a_supervisor_that_dies_takes_nothing_with_it(tmp_path):
+    gate = tmp_path / "gate"
+    job = running(bash(f"{held(gate)}; exit 4"))
     kill(job, "supervisor")
     assert job.state == "running"
+    gate.touch()
     assert job.wait(60) == "failed"
     assert job.result and job.result["exit_code"] == 4
 
 
-def test_a_job_whose_wrapper_dies_runs_on_and_ends_as_failed_with_the_reason():
-    job = running(bash("sleep 0.5; echo end"))
+def test_a_job_whose_wrapper_dies_runs_on_and_ends_as_failed_with_the_reason(tmp_path):
+    gate = tmp_path / "gate"
+    job = running(bash(f"{held(gate)}; echo end"))
     kill(job, "wrapper")
     assert job.state == "running"
+    gate.touch()
     assert job.wait(60) == "failed"
     assert job.result and "wrapper was killed by signal 9" in job.result["message"]
     assert list(job.follow_log()) == ["end"]
 
 
-def test_a_job_is_not_called_lost_while_its_supervisor_may_still_tell_its_end():
-    job = running(bash("sleep 0.3"))
+def test_a_job_is_not_called_lost_while_its_supervisor_may_still_tell_its_end(tmp_path):
+    gate = tmp_path / "gate"
+    job = running(bash(held(gate)))
     supervisor, process = job.folder.identity("supervisor"), job.folder.identity("process")
     assert send(supervisor, signal.SIGSTOP, group=False)
     kill(job, "wrapper")
+    gate.touch()
     until(lambda: not is_alive(process))
     until(lambda: not job.folder.is_alive())
     assert job.state == "running"
@@ -222,13 +233,14 @@ def test_cancelling_does_not_harm_a_stranger_with_the_jobs_old_number():
 
 
 def test_jobs_that_want_one_gpu_queue_for_it_in_order_and_see_only_it(tmp_path):
-    trace = tmp_path / "trace"
-    script = f'echo "begin $CUDA_VISIBLE_DEVICES" >> {trace}; sleep 0.3; echo end >> {trace}'
+    trace, gate = tmp_path / "trace", tmp_path / "gate"
+    script = f'echo "begin $CUDA_VISIBLE_DEVICES" >> {trace}; {held(gate)}; echo end >> {trace}'
     first, second = bash(script, gpus=[7]), bash(script, gpus=["7"])
     until(lambda: "waiting for GPU 7" in second.log_path.read_text())
     assert second.state == "queued"
     other = bash("true", gpus=[8])
     assert other.wait(60) == "done"
+    gate.touch()
     assert (first.wait(60), second.wait(60)) == ("done", "done")
     assert trace.read_text().split("\n")[:-1] == ["begin 7", "end", "begin 7", "end"]
 
