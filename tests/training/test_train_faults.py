@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -23,23 +22,34 @@ from workbench.errors import ModelError
 from workbench.models.base import load_model
 from workbench.models.spec import ModelSpec
 
-# Ends before its time in a process of its own: at a signal, or where a file grows too large.
+# Ends before its time in a process of its own: where a file grows too large, or by a kill -9 as
+# soon as it has a checkpoint. It kills itself: somebody else may come when it is done.
 CHILD = """
-import resource, signal, sys
+import os, resource, signal, sys, threading, time
 from tests.training.test_train import config
+from training.checkpoints import last_checkpoint
 from training.train import resumed_config, train
-from sessions.runs import Run
+from sessions.runs import Run, list_runs
 limit, resume = int(sys.argv[1]), sys.argv[2]
 if limit:
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+def kill_at_a_checkpoint(others):
+    while not any(last_checkpoint(r.path / "checkpoints") for r in list_runs() if r.id != others):
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGKILL)
+if sys.argv[4]:
+    threading.Thread(target=kill_at_a_checkpoint, args=(sys.argv[4],), daemon=True).start()
 settings = resumed_config(Run.open(resume)) if resume else config(**eval(sys.argv[3]))
 train(settings, resume=resume)
 """
 
 
-def child(limit: int = 0, resume: str = "", **settings) -> subprocess.Popen[str]:
+def child(
+    limit: int = 0, resume: str = "", killed_beside: str = "", **settings
+) -> subprocess.Popen[str]:
+    """Train in a process; `killed_beside`: the id of the run that is not its own."""
     return subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(limit), resume, repr(settings)],
+        [sys.executable, "-c", CHILD, str(limit), resume, repr(settings), killed_beside],
         cwd=Path(__file__).parents[2],
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
         stderr=subprocess.PIPE,
@@ -169,19 +179,9 @@ def test_what_was_killed_goes_on_to_the_same_losses_and_each_step_is_logged_once
         "head": {"pooling": "last", "labels": ["yes", "no"], "dropout": 0.1},
     }
     whole = train(config(**settings))
-    killed = child(**settings)
-
-    def its_checkpoints() -> list[Path | None]:
-        others = [run for run in list_runs() if run.id != whole.id]
-        return [last_checkpoint(run.path / "checkpoints") for run in others]
-
-    try:
-        while not any(its_checkpoints()) and killed.poll() is None:
-            time.sleep(0.02)
-    finally:
-        os.kill(killed.pid, signal.SIGKILL)
-        killed.communicate()
-    assert any(its_checkpoints())
+    killed = child(killed_beside=whole.id, **settings)
+    _, err = killed.communicate(timeout=120)
+    assert killed.returncode == -signal.SIGKILL, err
     [run] = [run for run in list_runs() if run.id != whole.id]
     resumed = train(resumed_config(run), resume=run.id)
     assert resumed.state == "done"
