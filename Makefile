@@ -7,10 +7,10 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.made
 
 .DEFAULT_GOAL := help
-.PHONY: help env bench test check format clean
+.PHONY: help env bench test test-fast check format clean
 
 help: ## Show what can be made
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -28,6 +28,10 @@ bench: $(STAMP) ## Open the bench on the embedded demo
 
 test: $(STAMP) ## Pass every test, offline, on a CPU
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-fast: $(STAMP) ## Pass the tests that open no bench, train nothing and are not slow
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" \
+		--ignore=tests/workbench/app --ignore=tests/training
 
 check: $(STAMP) ## Lint, types, and the ladder of imports
 	$(BIN)/ruff check .
