@@ -27,9 +27,11 @@ async def look():
         for key in sys.argv[1]:
             await pilot.press(key)
             await pilot.pause(0.1)
-        strips = app.screen._compositor.render_strips()
-        drawn = "".join(strip.text for strip in strips)
-        assert "Explore" in drawn and "Sessions" in drawn, drawn
+        drawn = ""
+        while not ("Explore" in drawn and "Sessions" in drawn):  # as long as the machine takes
+            await pilot.pause(0.05)
+            strips = app.screen._compositor.render_strips()
+            drawn = "".join(strip.text for strip in strips)
 
 asyncio.run(look())
 print(json.dumps(sorted(sys.modules)), file=sys.stderr)
