@@ -145,8 +145,10 @@ def _do(
     tell: Callable[[str, Mapping[str, float]], None],
 ) -> Outcome:
     file = make_private(folder / "trials") / f"{_safe(trial.variant)}-{trial.seed}.json"
-    write_json(file, trial.config.to_json())
     result = file.with_suffix(".result")
+    if (whole := _whole(trial, read_json(result) or {})) is not None:
+        return whole
+    write_json(file, trial.config.to_json())
     result.unlink(missing_ok=True)
     tell("", {})
     died = perform(file, stop, tell)
@@ -155,6 +157,25 @@ def _do(
     state = str(found.get("state") or ("cancelled" if stop() else "failed"))
     reason = str(error.get("message") or "") or (died if state == "failed" else "")
     return Outcome(trial, state, _run(found.get("run")), _run(found.get("evaluation")), reason)
+
+
+def _whole(trial: Trial, found: Mapping[str, Any]) -> Outcome | None:
+    """What an earlier time left of a trial, where it is all there and of the same data."""
+    from sessions.errors import WbError
+    from workbench.data.source import open_source
+
+    config = trial.config
+    run = find_training(config) if found.get("state") == "done" else None
+    if run is None or run.id != found.get("run") or run.state != "done":
+        return None
+    if not config.report:
+        return Outcome(trial, "done", run)
+    try:
+        evaluation = Run.open(str(found.get("evaluation")))
+        same = evaluation.config.get("dataset_revision") == open_source(config.report).revision
+    except WbError:
+        return None
+    return Outcome(trial, "done", run, evaluation) if same and evaluation.metrics() else None
 
 
 def in_child(file: Path, stop: StopFlag, tell: Callable[[str, Mapping[str, float]], None]) -> str:

@@ -50,14 +50,14 @@ def metric_against_parameters(found: Comparison) -> Figure:
     axes.margins(x=0.12)
     axes.set(xlabel="trainable parameters", ylabel=f"{name} on {_plain(found.evaluated_on)}")
     axes.grid(alpha=0.25)
-    axes.legend(frameon=False)
+    _legend(figure, axes)
     return figure
 
 
 def curves(found: Comparison) -> Figure:
     """Training loss, and the dev set's loss and figure, over steps."""
     from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
     panels = [name for name in _panels(found) if _has(found, name)] or ["loss"]
     figure = Figure(figsize=(4.2 * len(panels), 3.6), layout="constrained")
@@ -68,11 +68,22 @@ def curves(found: Comparison) -> Figure:
         axes.set(xlabel="step", title=_TITLES.get(name, name.replace("eval_", "dev ")))
         if "loss" in name:
             axes.set_yscale("log")
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_minor_formatter(NullFormatter())
         axes.set_xlim(left=0)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
         axes.grid(alpha=0.25, which="both")
-    row[0].legend(frameon=False)
+    _legend(figure, row[-1])
     return figure
+
+
+def _legend(figure: Figure, axes: Any) -> None:
+    """Below the panels, where it hides nothing."""
+    handles, names = axes.get_legend_handles_labels()
+    if handles:
+        columns = min(len(names), max(1, int(figure.get_figwidth() // 1.5)))
+        figure.legend(handles, names, loc="outside lower center", ncols=columns, frameon=False)
 
 
 _TITLES = {"loss": "training loss", "eval_loss": "dev loss"}

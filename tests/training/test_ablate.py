@@ -48,6 +48,10 @@ def here(file: Path, stop: Any, tell: Callable[..., None]) -> str:
     return ""
 
 
+def never(file: Path, stop: Any, tell: Callable[..., None]) -> str:
+    raise AssertionError(f"{file} is done")
+
+
 # -- the file ------------------------------------------------------------------------------------
 
 
@@ -113,7 +117,7 @@ def test_trials_are_trained_once_compared_and_written(tmp_path: Path) -> None:
     outcomes = ablate(wanted, perform=here)
     assert [o.state for o in outcomes] == ["done"] * 2
     assert sorted(run.kind for run in list_runs()) == ["eval"] * 2 + ["train"] * 2
-    again = ablate(wanted, perform=here)
+    again = ablate(wanted, perform=never)
     assert [o.run and o.run.id for o in again] == [o.run and o.run.id for o in outcomes]
     assert len(list_runs()) == 4
 
