@@ -55,7 +55,7 @@ def test_captions_are_taken_from_where_the_config_says() -> None:
 
 
 def test_the_same_words_are_one_text_that_belongs_to_each_of_its_images(tmp_path: Path) -> None:
-    config = ContrastiveConfig(train=(captioned(tmp_path, 6),))
+    config = ContrastiveConfig(train=(captioned(tmp_path / "p", 6),))
     pairs = open_pairs(config.train, config)
     assert len(pairs) == 6 and len(pairs.texts) == 3 * 3 + 2 * 6
     assert [len(item.captions) for item in pairs.items] == [5] * 6
@@ -71,7 +71,7 @@ def test_the_same_words_are_one_text_that_belongs_to_each_of_its_images(tmp_path
 
 
 def test_data_without_captions_is_refused_with_the_reason(tmp_path: Path) -> None:
-    config = ContrastiveConfig(train=(captioned(tmp_path, 3),), captions="caption")
+    config = ContrastiveConfig(train=(captioned(tmp_path / "p", 3),), captions="caption")
     with pytest.raises(DataError, match="3 without a caption"):
         open_pairs(config.train, config)
 
@@ -82,9 +82,9 @@ def test_kept_bytes_are_what_the_processor_gives(tmp_path: Path, fit: str) -> No
 
     from workbench.models.two_stage_processor import fit_images
 
-    config = ContrastiveConfig(train=(captioned(tmp_path, 3),))
+    config = ContrastiveConfig(train=(captioned(tmp_path / "p", 3),))
     noise = Image.effect_noise((50, 34), 80).convert("RGB")
-    noise.save(next((tmp_path / "train").rglob("0.png")))
+    noise.save(next((tmp_path / "p" / "train").rglob("0.png")))
     pairs = open_pairs(config.train, config)
     processor, _ = fit_images(ConvNextImageProcessor(), fit, 32)
     pixels = Pixels(pairs, processor, cache_mb=1)
@@ -116,8 +116,8 @@ def test_a_step_leaves_out_what_cannot_be_decoded_and_keeps_the_rest_in_order(
 
     from workbench.models.two_stage_processor import fit_images
 
-    config = ContrastiveConfig(train=(captioned(tmp_path, 6),))
-    next((tmp_path / "train").rglob("4.png")).write_bytes(b"no picture")
+    config = ContrastiveConfig(train=(captioned(tmp_path / "p", 6),))
+    next((tmp_path / "p" / "train").rglob("4.png")).write_bytes(b"no picture")
     pairs = open_pairs(config.train, config)
     processor, _ = fit_images(ConvNextImageProcessor(), "stretch", 32)
     collate = PairCollator(pairs, Pixels(pairs, processor, 1), "shift", set())
