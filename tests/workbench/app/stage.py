@@ -45,16 +45,13 @@ from workbench.errors import EngineError
 View = Callable[["Stage"], Awaitable[None]]
 VIEWS: dict[str, View] = {}
 SHOWS: dict[str, str] = {}  # which class of screen a view ends on
-AFTER: dict[str, str] = {}  # the view that a view goes on from
 
 
-def view(name: str, shows: str, after: str = "") -> Callable[[View], View]:
-    """Name the way to a screen or dialog, the class that it is of, and where the way begins."""
+def view(name: str, shows: str) -> Callable[[View], View]:
+    """Name the way to a screen or dialog, and the class that it is of."""
 
     def keep(function: View) -> View:
         VIEWS[name], SHOWS[name] = function, shows
-        if after:
-            AFTER[name] = after
         return function
 
     return keep
@@ -83,30 +80,18 @@ class Stage:
 
     def __init__(self, app: WbApp, pilot: Any) -> None:
         self.app, self.pilot = app, pilot
-        self._at: str | None = None  # the view that is open
-        self._over: dict[str, int] = {}  # how many screens lay over one another in each view
 
     async def open(self, name: str) -> None:
-        """Go to a view, from the one that is open where its way leads on from there."""
-        before = AFTER.get(name)
-        if before and self._at != before:
-            await self.open(before)
+        """Go to a view."""
         await VIEWS[name](self)
         await self.quiet()
-        self._at, self._over[name] = name, len(self.app.screen_stack)
         assert type(self.app.screen).__name__ == SHOWS[name]
 
     async def back(self) -> None:
-        """Away with what lies over the first screen of a place, which it has not changed."""
+        """Away with the dialogs over the first screen, which they have not changed."""
         while len(self.app.screen_stack) > 1:
             self.app.pop_screen()
             await self.pilot.pause()
-        while self._at is not None and self._over[self._at] > 1:
-            self._at = AFTER.get(self._at)
-        await self.stay()
-
-    async def stay(self) -> None:
-        """Leave the view open, as it was before it was looked at in other themes."""
         self.app.clear_notifications()
         self.app.theme = "textual-dark"
         await self.quiet()
@@ -288,13 +273,15 @@ async def _(s: Stage) -> None:
     await s.idle()
 
 
-@view("runs-inside", "RunsScreen", after="runs")
+@view("runs-inside", "RunsScreen")
 async def _(s: Stage) -> None:
+    await VIEWS["runs"](s)
     await s.press("home", "down", "a")
 
 
-@view("runs-compare", "RunsScreen", after="runs")
+@view("runs-compare", "RunsScreen")
 async def _(s: Stage) -> None:
+    await VIEWS["runs"](s)
     await s.press("home", "space", "down", "space")
     panel: Any = s.app.screen.query_one("#compare")
     await s.until(lambda: panel.paired is not None)
@@ -315,8 +302,9 @@ async def _(s: Stage) -> None:
     await s.until(lambda: "2026-01-02" in s.text())
 
 
-@view("sessions-inside", "SessionsScreen", after="sessions")
+@view("sessions-inside", "SessionsScreen")
 async def _(s: Stage) -> None:
+    await VIEWS["sessions"](s)
     await s.press("enter")
 
 
@@ -380,21 +368,24 @@ async def _(s: Stage) -> None:
     s.app.push_screen(DataForm("Cache", line, "data cache", "It is 2.1 GB."))
 
 
-@view("sweep-answers", "SweepScreen", after="sweep")
+@view("sweep-answers", "SweepScreen")
 async def _(s: Stage) -> None:
+    await VIEWS["sweep"](s)
     s.app.screen.query_one("#sweep-temperature").value = "0, 0.7"  # type: ignore[attr-defined]
     await s.press("f5")
     await s.until(lambda: "2 of 2" in s.text())
 
 
-@view("whole-answer", "WholeAnswer", after="sweep-answers")
+@view("whole-answer", "WholeAnswer")
 async def _(s: Stage) -> None:
+    await VIEWS["sweep-answers"](s)
     s.app.screen.query_one("#answers").focus()
     await s.press("enter")
 
 
-@view("side-by-side", "SideBySide", after="beside")
+@view("side-by-side", "SideBySide")
 async def _(s: Stage) -> None:
+    await VIEWS["beside"](s)
     await s.press(*"my", "slash", *"model", "enter")
     await s.until(lambda: "≠" in s.text() or "the same" in s.text())
 
@@ -402,33 +393,39 @@ async def _(s: Stage) -> None:
 # -- dialogs of the other places -----------------------------------------------------------
 
 
-@view("delete-run", "Ask", after="runs")
+@view("delete-run", "Ask")
 async def _(s: Stage) -> None:
+    await VIEWS["runs"](s)
     await s.press("home", "x")
 
 
-@view("bookmark-errors", "AskLine", after="runs-inside")
+@view("bookmark-errors", "AskLine")
 async def _(s: Stage) -> None:
+    await VIEWS["runs-inside"](s)
     await s.press("b")
 
 
-@view("new-job", "NewJob", after="jobs")
+@view("new-job", "NewJob")
 async def _(s: Stage) -> None:
+    await VIEWS["jobs"](s)
     await s.press("n")
 
 
-@view("note", "AskLine", after="sessions-inside")
+@view("note", "AskLine")
 async def _(s: Stage) -> None:
+    await VIEWS["sessions-inside"](s)
     await s.press("n")
 
 
-@view("replay-model", "Picker", after="sessions-inside")
+@view("replay-model", "Picker")
 async def _(s: Stage) -> None:
+    await VIEWS["sessions-inside"](s)
     await s.press("R")
 
 
-@view("replay", "SessionsScreen", after="replay-model")
+@view("replay", "SessionsScreen")
 async def _(s: Stage) -> None:
+    await VIEWS["replay-model"](s)
     await s.press("enter")
     await s.until(lambda: "5 of 5" in s.text())
     table: Any = s.app.screen.query_one("#session-table")
