@@ -11,7 +11,6 @@ from typing import Any
 from textual import events
 from textual.widgets import TextArea
 
-from tests.workbench.app.rest import rest
 from workbench.app.app import WbApp
 from workbench.app.explore.screen import ExploreScreen
 from workbench.sample import Answer, Timing, Token
@@ -129,15 +128,22 @@ class Bench:
         assert isinstance(screen, ExploreScreen)
         return screen
 
-    async def settle(self) -> None:
-        """Wait until the bench is at rest and the screen stays as it is."""
-        before = ""
-        while True:
-            await rest(self.pilot, lambda: self.explore.built)
-            now = self.text()
-            if now == before:
-                return
-            before = now
+    async def settle(self, timeout: float = 60) -> None:
+        """Wait until no worker runs (but the one that only waits) and the screen is quiet."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + timeout
+        quiet, before = 0, ""
+        while loop.time() < until:
+            await self.pilot.pause(0.02)
+            with self.app.tasks._lock:
+                lanes = set(self.app.tasks._running) - {"visit"}
+            quiet = 0 if lanes or not self.explore.built else quiet + 1
+            if quiet >= 2:
+                now = self.text()
+                if now == before:
+                    return
+                before = now
+        raise AssertionError(f"still at work: {self.app.tasks._running}")
 
     async def until(self, holds: Callable[[], Any], timeout: float = 30) -> None:
         """Wait until something holds."""

@@ -35,7 +35,6 @@ from tests.workbench.app.make_records import (
     predictions,
     training_progress,
 )
-from tests.workbench.app.rest import rest
 from workbench.app.app import WbApp
 from workbench.app.engine_service import EngineState
 from workbench.app.explore import filtering
@@ -110,8 +109,16 @@ class Stage:
             await self.pilot.pause(0.02)
 
     async def idle(self) -> None:
-        """Wait until the bench is at rest."""
-        await rest(self.pilot)
+        """Wait until no worker runs."""
+        loop = asyncio.get_running_loop()
+        end, calm = loop.time() + 30, 0
+        while calm < 2:
+            assert loop.time() < end, f"still at work: {self.app.tasks._running}"
+            await self.pilot.pause(0.02)
+            with self.app.tasks._lock:
+                lanes = set(self.app.tasks._running) - {"visit"}
+            busy = lanes or any(not w.is_finished for w in self.app.workers if not _follows(w))
+            calm = 0 if busy else calm + 1
 
     async def quiet(self) -> None:
         """Wait until no worker runs and the screen stays as it is."""
@@ -139,6 +146,11 @@ class Stage:
     def text(self) -> str:
         """The screen as text, a line per row."""
         return "\n".join("".join(s.text for s in line).rstrip() for line in self.segments()) + "\n"
+
+
+def _follows(worker: Any) -> bool:
+    """Whether it is one of those that wait for files to change as long as their place is open."""
+    return worker.group in ("runs", "jobs", "sessions", "log", "follow")
 
 
 def freeze(monkeypatch: Any) -> None:

@@ -17,7 +17,7 @@ async def test_ask_explain_lose_the_engine_and_start_it_again():
         async with bench((120, 40)) as b:
             await b.pilot.press("enter")
             await b.until(lambda: b.explore.answer.answer is not None, timeout=120)
-            await b.settle()
+            await b.settle(60)
             engine = b.app.engine().client()
             pids.add(engine.pid)
             assert b.app.engine_state.phase == "ready" and b.app.engine_state.memory_bytes
@@ -27,7 +27,7 @@ async def test_ask_explain_lose_the_engine_and_start_it_again():
             await b.pilot.press("g")
             await b.until(lambda: b.explore.image.hot, timeout=60)
             assert [len(i["grid"]) for i in b.explore.heat["images"]] == [2, 2]
-            await b.settle()
+            await b.settle(60)
 
             os.kill(engine.pid, signal.SIGKILL)
             await b.pilot.press("j")
