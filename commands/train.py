@@ -32,6 +32,17 @@ from commands.train_shown import part_lines, show_end, show_plan
     help="Write one of them to CONFIG (or NAME.yaml), with every key and what it means.",
 )
 @click.option("--schema", is_flag=True, help="Print the JSON schema of a config.")
+@click.option(
+    "--show-batch",
+    "shown",
+    type=int,
+    is_flag=False,
+    flag_value=4,
+    metavar="[N]",
+    help="Show the first N samples as the model will see them, and train nothing.  [4]",
+)
+@click.option("--html", "page", default="", metavar="FILE", help="With it: a page of them.")
+@click.option("--pictures", default="", metavar="DIR", help="With it: their pictures, as PNG.")
 @click.option("--detach", is_flag=True, help="As a background job; prints its id.")
 @mode_option
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")
@@ -45,6 +56,9 @@ def command(
     listed: bool,
     init: str,
     schema: bool,
+    shown: int | None,
+    page: str,
+    pictures: str,
     detach: bool,
     as_json: bool,
 ) -> None:
@@ -61,6 +75,7 @@ def command(
     \b
     Example:
       wb train demo_lora --dry-run
+      wb train demo_lora --show-batch --html batch.html
       wb train mine.yaml --detach
       wb train demo_lora --set lora.r=8 --set epochs=1
       wb train --init nlvr2_qwen2vl_lora mine.yaml
@@ -76,6 +91,15 @@ def command(
             show_list(as_json) if listed else show_schema()
         return
     settings = _settings(config, resume, changes)
+    if shown is not None:
+        from commands.train_batch import show
+
+        show(settings, shown, page=page, pictures=pictures, as_json=as_json)
+        return
+    if page or pictures:
+        from workbench.errors import UsageError
+
+        raise UsageError("--html and --pictures go with --show-batch")
     if detach:
         _detach(settings, config, resume, changes, as_json)
         return

@@ -33,6 +33,7 @@ class Card:
         samples: How many are trained on.
         revisions: `dataset/split` -> revision of the data.
         labels: The classes of the head that is trained, empty where none is.
+        failed: UID -> why it could not be used; grows as the training goes.
     """
 
     config: TrainConfig
@@ -40,6 +41,7 @@ class Card:
     samples: int
     revisions: Mapping[str, str] = field(default_factory=dict)
     labels: Sequence[str] = ()
+    failed: Mapping[str, str] = field(default_factory=dict)
 
     def text(self, step: int, evaluation: Mapping[str, Any]) -> str:
         """The card as Markdown.
@@ -132,7 +134,11 @@ class Card:
             if name
         ]
         rows += [("to be reported on", name) for name in (self.config.report,) if name]
-        lines = ["## Data", "", f"{self.samples} samples were trained on.", ""]
+        left_out = len(self.failed)
+        used = f"{self.samples - left_out} samples were trained on."
+        if left_out:
+            used += f" {left_out} more were left out: too long, or not to be read."
+        lines = ["## Data", "", used, ""]
         lines += ["| | dataset | revision |", "|---|---|---|"]
         for what, name in rows:
             lines.append(f"| {what} | `{name}` | `{self.revisions.get(name) or 'not known'}` |")

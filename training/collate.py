@@ -2,8 +2,9 @@
 
 Guarantee: a batch holds just what `Family.encode` would have given for its samples together, left-
 padded, with labels on the answer and its end of turn alone (a test compares them). Encoded
-examples are kept within a budget of memory; what does not fit is encoded again. A sample that
-cannot be encoded (a bad image, a prompt too long) is left out of its batch and recorded.
+examples are kept within a budget of memory; what does not fit is encoded again. Nothing is ever
+cut: a sample that cannot be encoded whole (a bad image, too many tokens) is left out of its batch
+and recorded.
 """
 
 from __future__ import annotations
@@ -158,18 +159,22 @@ class Collator:
         data: TrainSet,
         *,
         cache_mb: int = 1024,
+        max_length: int = 0,
         classes: Mapping[str, int] | None = None,
     ) -> None:
         """Nothing encoded yet.
 
         Args:
-            loaded: The model.
+            loaded: The model; its skeleton will do.
             data: The samples.
             cache_mb: Memory for what is encoded.
+            max_length: Most tokens of a prompt with its answer, image tokens included; 0 leaves
+                it to the model's context.
             classes: Label -> its class, where a head is trained: batches then say which class
                 each row is of.
         """
         self._loaded, self._data, self._classes = loaded, data, classes
+        self._most = max_length
         self._budget = cache_mb << 20
         self._examples: dict[Hashable, Example] = {}
         self._images: dict[Hashable, dict[str, torch.Tensor]] = {}
@@ -183,15 +188,9 @@ class Collator:
         examples = [e for e, _ in usable]
         if not examples:
             # Nothing of it is usable: a batch that teaches nothing keeps the count of steps.
-            if self._spare is None:
-                raise DataError(
-                    "none of the first samples can be used: "
-                    + "; ".join(list(self.failed.values())[:3]),
-                    hint="see them: wb inspect UID",
-                )
-            rows = self._spare.rows
-            blank = rows | {"labels": torch.full_like(rows["labels"], IGNORED)}
-            usable, examples = [(self._spare, IGNORED)], [replace(self._spare, rows=blank)]
+            spare = self._any()
+            blank = spare.rows | {"labels": torch.full_like(spare.rows["labels"], IGNORED)}
+            usable, examples = [(spare, IGNORED)], [replace(spare, rows=blank)]
         out = join(examples, self._images_of, self._loaded.pad_id)
         return (
             out if self._classes is None else out | {CLASSES: torch.tensor([c for _, c in usable])}
@@ -199,6 +198,20 @@ class Collator:
 
     def _class(self, pair: tuple[int, int]) -> int:
         return (self._classes or {}).get(self._data.items[pair[1]].label, IGNORED)
+
+    def _any(self) -> Example:
+        """An example that can be used, looked for where there was none yet."""
+        for index in range(len(self._data)):
+            if self._spare is not None:
+                return self._spare
+            self._spare = self.examples([(0, index)])[0]
+        if self._spare is not None:
+            return self._spare
+        first = "; ".join(f"{uid}: {why}" for uid, why in list(self.failed.items())[:3])
+        raise DataError(
+            f"none of {len(self._data)} samples can be used: {first}",
+            hint="see one: wb inspect UID",
+        )
 
     def examples(self, batch: Sequence[tuple[int, int]]) -> list[Example | None]:
         """The encoded examples of (epoch, index) pairs, `None` for what cannot be encoded."""
@@ -231,7 +244,14 @@ class Collator:
                 ready.append((key, *self._data.conversation(index, epoch), uid))
             except WbError as error:
                 self.failed[uid] = error.message
+        uids = {key: uid for key, _, _, uid in ready}
         for key, example in self._encode_together(ready).items():
+            if example and self._most and example.length > self._most:
+                self.failed[uids[key]] = (
+                    f"too long: {example.length} tokens with its answer, 'max_length' is "
+                    f"{self._most}"
+                )
+                example = None
             out[key] = self._keep(key, example) if example else None
         return out
 

@@ -15,7 +15,10 @@ from training.train_config import TrainConfig
 
 # Settings that change no result, or only how it is arrived at.
 NOT_IN_KEY = frozenset(
-    {"threads", "name", "eval_batch_size", "cache_mb", "keep_checkpoints", "device", "trainer"}
+    {
+        *("threads", "name", "eval_batch_size", "cache_mb", "keep_checkpoints", "device"),
+        *("trainer", "eval_at_start", "eval_metrics", "bertscore_model", "tensorboard"),
+    }
 )
 
 

@@ -26,13 +26,12 @@ from training.composing import composed
 from training.failing import explained, write_down
 from training.inputs import NOT_IN_KEY, inputs_digest
 from training.memory_peak import larger, peak_memory
-from training.overlap import Part
 from training.progress import OnProgress, Reporter, telling_load
 from training.stopping import StopFlag, stop_on_signals
 from training.tasks import AnyConfig, read_config
-from training.train_apart import Apart, keep_apart
+from training.train_apart import Apart, open_apart
 from training.train_config import VIRTUAL, TrainConfig, load_config, without_later
-from training.train_data import TrainSet, open_training
+from training.train_data import TrainSet
 from workbench.errors import UsageError
 from workbench.models.spec import as_recorded
 
@@ -87,6 +86,7 @@ class Training:
             len(self.data),
             revisions,
             head.labels if (head := self.loaded.own_head) is not None else (),
+            self.collator.failed,
         )
 
     @property
@@ -191,9 +191,7 @@ def prepare(config: TrainConfig, on_progress: OnProgress | None = None) -> Train
     choose_optimizer(config)
     tell = Reporter(on_progress)
     tell(0, None, "looking at the data", force=True)
-    seen = Part(", ".join(config.train)) if config.eval or config.report else None
-    data = open_training(config, seen.add if seen else None)
-    apart = keep_apart(config, data, seen) if seen else Apart()
+    data, apart = open_apart(config)
     labels = labels_of(config, data.sources) if config.has_head else ()
     tell(0, None, f"loading {config.model}", force=True)
     make_room(config.spec)
@@ -204,8 +202,13 @@ def prepare(config: TrainConfig, on_progress: OnProgress | None = None) -> Train
     loaded.own_head = None
     if labels:
         model = put_head(loaded, model, config, labels)
-    classes = classes_of(labels) if labels else None
-    collator = Collator(loaded, data, cache_mb=config.cache_mb, classes=classes)
+    collator = Collator(
+        loaded,
+        data,
+        cache_mb=config.cache_mb,
+        max_length=config.max_length,
+        classes=classes_of(labels) if labels else None,
+    )
     dev = open_dev(config, loaded, leave_out=apart.out_of_eval)
     return Training(config, data, loaded, model, collator, dev, apart)
 
@@ -332,6 +335,7 @@ def _work(
     on_progress: OnProgress | None,
     warn: Callable[[str], None],
 ) -> Run:
+    from training.left_out import LeftOut
     from training.seq2seq import name_of
     from training.stopping import Enough
     from training.train_record import TrainRecord
@@ -339,7 +343,12 @@ def _work(
     config = training.config
     checkpoint = last_checkpoint(run.path / "checkpoints")
     done = step_of(checkpoint) if checkpoint else 0
-    record = TrainRecord(run, config, training.card, training.product, done)
+    failed, source = {"train": training.collator.failed}, None
+    if isinstance(training, Training) and training.dev is not None:
+        failed["eval"] = training.dev.collator.failed
+        source = training.dev.evaluation.source
+    left_out = LeftOut(run.path, failed)
+    record = TrainRecord(run, config, training.card, training.product, done, left_out, source)
     began = time.monotonic()
     record.warn = warn
     trainer = training.trainer(run, record, stop, on_progress, checkpoint)
@@ -352,6 +361,8 @@ def _work(
         "steps_done": step,
         "epochs_done": round(float(trainer.state.epoch or 0.0), 3),
         "failed_samples": training.collator.failed,
+        "left_out": {name: len(found) for name, found in failed.items()},
+        "notes": left_out.notes(),
         "state": "cancelled" if was_cancelled else "done",
         "stopped_early": record.enough and not was_cancelled,
         "out_of_memory": record.out_of_memory(),
@@ -362,6 +373,8 @@ def _work(
         "seconds_this_stretch": round(time.monotonic() - began, 1),
     }
     record.finish(training.model, facts)
+    for note in left_out.notes():
+        warn(note)
     run.set_state(facts["state"], total=training.steps, reason=stop.reason if was_cancelled else "")
     Reporter(on_progress, start=step)(
         step, training.steps, "trained", _headline(record.latest), force=True
@@ -394,8 +407,8 @@ def _trainer(
 
     def evaluate_what_was_cut() -> None:
         # A cancel at the end of an epoch saves its checkpoint and evaluates nothing.
-        at_an_end = bool(done) and done % training.steps_per_epoch == 0
-        if dev and at_an_end and not record.was_evaluated(done):
+        due = done % training.steps_per_epoch == 0 if done else config.eval_at_start
+        if dev and due and not record.was_evaluated(done):
             trainer.evaluate()
         if record.enough:
             raise Enough

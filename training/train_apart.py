@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from training.overlap import Overlap, Part, compare, part_of
 from training.train_config import TrainConfig
-from training.train_data import TrainSet
+from training.train_data import TrainSet, open_training
 from workbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -39,6 +39,13 @@ class Apart:
     out_of_eval: frozenset[str] = frozenset()
     report: Source | None = None
     warnings: list[str] = field(default_factory=list)
+
+
+def open_apart(config: TrainConfig) -> tuple[TrainSet, Apart]:
+    """The samples of a training, and what it keeps apart. Raises as both do."""
+    seen = Part(", ".join(config.train)) if config.eval or config.report else None
+    data = open_training(config, seen.add if seen else None)
+    return data, keep_apart(config, data, seen) if seen else Apart()
 
 
 def keep_apart(config: TrainConfig, data: TrainSet, train: Part) -> Apart:

@@ -181,6 +181,9 @@ class TrainConfig(Settings):
     templates: Texts = ()
     """A pool of names (`statement/*` is all of them): each sample is asked in one that fits its
     task, drawn anew each epoch. Empty: what the model is asked in unsaid."""
+    max_length: Annotated[Whole, Field(ge=0)] = 0
+    """Most tokens of a prompt with its answer, image tokens included: a longer sample is left out
+    whole. 0 leaves it to the model's context."""
     trainer: Literal["auto", "answer", "seq2seq"] = "auto"
     """Who answers the dev set's prompts while training: `answer` (the engine, as `wb run-eval`),
     `seq2seq` (`transformers.Seq2SeqTrainer` with `predict_with_generate`), or `auto`: `seq2seq` for
@@ -219,6 +222,15 @@ class TrainConfig(Settings):
     """Steps in all; 0 leaves it to `epochs`."""
     max_minutes: Annotated[Number, Field(ge=0)] = 0.0
     """Stop there whatever is left; 0 is off. The schedule does not know of it."""
+    eval_at_start: Flag = False
+    """Evaluate before the first step too: what the model can do untrained, by the same samples."""
+    eval_metrics: Texts = ()
+    """Text metrics of the evaluation: `coco_bleu`, `coco_rouge_l`, `cider`, `meteor`, `distinct`,
+    `bertscore`, `evaluate:NAME`; empty: all but the last two."""
+    bertscore_model: Text = ""
+    """A folder or a cached hub id for `bertscore`; empty: roberta-large."""
+    tensorboard: Flag = True
+    """Whether curves and a few answers go to `tensorboard/` in the run's folder."""
     eval_samples: Annotated[Whole, Field(ge=0)] = 200
     """Drawn by the seed from `eval`; 0 for all."""
     eval_batch_size: Annotated[Whole, Field(ge=1)] = 32
@@ -360,6 +372,13 @@ def check(config: TrainConfig) -> list[str]:
     for key, given in (("best_by", config.best_by), ("early_stopping", config.early_stopping)):
         if given and given != EarlyStopping() and not config.eval:
             problems.append(f"'{key}' wants 'eval': what to evaluate on")
+    if config.eval_at_start and not config.eval:
+        problems.append("'eval_at_start' wants an 'eval' to evaluate on")
+    if config.eval_metrics:
+        from workbench.scoring.text.registry import unknown
+
+        if wrong := unknown(config.eval_metrics):
+            problems.append(f"'eval_metrics': {wrong}")
     problems += _method_problems(config)
     if config.encoder and config.adapter:
         problems.append("'adapter' is of a model that is there already: leave 'encoder' out")

@@ -19,6 +19,7 @@ from training.eval_lines import Prompter
 from training.eval_prepare import Evaluation
 from training.joint import class_loss, classes_of, head_of, with_prompt
 from training.metrics import compute_metrics
+from training.text_figures import USUAL, TextWish
 from training.train_config import TrainConfig
 from training.train_data import Item, TrainSet, choose_templates
 from training.trainer import answer_loss, positions_to_score
@@ -72,7 +73,8 @@ class DevSet:
             model.train(was_training)
         self._write(folder, step, lines)
         source = self.evaluation.source
-        document = compute_metrics(lines, task=source.task, labels=source.labels)
+        wish = TextWish(self.config.eval_metrics or USUAL.metrics, self.config.bertscore_model)
+        document = compute_metrics(lines, task=source.task, labels=source.labels, wish=wish)
         # Speed beside a training says nothing about the model.
         document["metrics"].pop("tokens_per_s", None)
         return {**losses, "document": document}

@@ -10,13 +10,18 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sessions.atomic import append_line, atomic_write, read_json, read_lines, write_json
 from sessions.json_line import to_line
 from sessions.runs import Run
 from training.best import evaluations_without_gain, headline, is_better
 from training.checkpoints import writing
+from training.curves import Curves
+from training.left_out import LeftOut
+
+if TYPE_CHECKING:
+    from workbench.data.source import Source
 
 # `Trainer`'s summary at the end is of one stretch alone; `metrics.json` has the whole.
 _SKIP = frozenset(
@@ -78,6 +83,11 @@ class CardText(Protocol):
         ...
 
 
+def _is_drawn(name: str) -> bool:
+    """Figures by kind of question are in `best.json` alone; those of explanations are curves."""
+    return "/" not in name or name.startswith("explanation")
+
+
 class TrainRecord:
     """Writes as the training goes.
 
@@ -87,20 +97,37 @@ class TrainRecord:
     """
 
     def __init__(
-        self, run: Run, config: Recorded, card: CardText, product: Product, done: int = 0
+        self,
+        run: Run,
+        config: Recorded,
+        card: CardText,
+        product: Product,
+        done: int = 0,
+        left_out: LeftOut | None = None,
+        source: Source | None = None,
     ) -> None:
-        """Open the record of a training of `product` that goes on after `done` steps."""
-        self._product = product
+        """Open the record of a training.
+
+        Args:
+            run: Its run.
+            config: Its config.
+            card: What is known before there are figures.
+            product: What it makes.
+            done: Steps of earlier stretches that are kept.
+            left_out: The samples that cannot be used.
+            source: Of what it is evaluated on.
+        """
+        self._product, self._left_out = product, left_out or LeftOut(run.path, {})
         self.run, self.config, self._card, self._done = run, config, card, done
         # Not every task lets its config say how an evaluation decides.
         self._best_by: str = getattr(config, "best_by", "")
         self._stopping: Any = getattr(config, "early_stopping", None)
         self.warn: Callable[[str], None] = warnings.warn
         self.latest: dict[str, float] = {}
-        self._writer: Any = None
-        self._forget()
+        drawn = getattr(config, "tensorboard", True)
+        self._curves = Curves(run.path, self._forget(), source, drawn)
 
-    def _forget(self) -> None:
+    def _forget(self) -> list[dict[str, Any]]:
         """What a killed stretch logged after its last checkpoint will be logged again."""
         path = self.run.path / "history.jsonl"
         lines, _ = read_lines(path)
@@ -109,9 +136,10 @@ class TrainRecord:
             atomic_write(path, b"".join(to_line(line) for line in kept))
         whole = [line for line in kept if _is_whole(line)]
         self._evaluated = {line["step"] for line in whole}
-        self._scores = [self._score(_of_evaluation(line))[1] for line in whole]
+        self._scores = [self._score(_of_evaluation(line))[1] for line in whole if line["step"]]
         for line in kept:
             self.latest |= {k: v for k, v in line.items() if k not in ("v", "step", "epoch")}
+        return kept
 
     @property
     def saved(self) -> Path:
@@ -139,19 +167,11 @@ class TrainRecord:
         if not own:
             return
         self.latest |= own
+        self._left_out.keep()
         append_line(
             self.run.path / "history.jsonl", {"v": 1, "step": step, "epoch": round(epoch, 4), **own}
         )
-        if self._writer is None:
-            from torch.utils.tensorboard import SummaryWriter
-
-            folder = str(self.run.path / "tensorboard")
-            self._writer = SummaryWriter(folder, purge_step=self._done + 1 if self._done else None)
-        for name, value in own.items():
-            group = (
-                name.replace("eval_", "eval/", 1) if name.startswith("eval_") else f"train/{name}"
-            )
-            self._writer.add_scalar(group, value, step)
+        self._curves.figures(step, own)
 
     def evaluated(self, model: Any, step: int, found: dict[str, Any]) -> dict[str, float]:
         """Keep an evaluation, and the adapter where it is the best so far.
@@ -164,11 +184,16 @@ class TrainRecord:
         out = {key: float(value) for key, value in found.items() if key != "document"}
         # A figure of nothing is no figure: it is left out of the log, and decides nothing.
         metrics = {name: row for name, row in metrics.items() if row["value"] is not None}
-        out |= {name: float(row["value"]) for name, row in metrics.items() if "/" not in name}
+        out |= {name: float(row["value"]) for name, row in metrics.items() if _is_drawn(name)}
         if not document:
             return out
+        self._curves.samples(step)
         if "unparsed" in document["counts"]:
             out["unparsed"] = float(document["counts"]["unparsed"])
+        if not step:
+            # What the model could do before is no training's best.
+            write_json(self.run.path / "start.json", {"v": 1, "loss": out["loss"], **document})
+            return out
         if self._best_by in metrics:
             out[self._best_by] = float(metrics[self._best_by]["value"])
         name, score = self._score(out)
@@ -202,12 +227,12 @@ class TrainRecord:
 
     def finish(self, model: Any, facts: dict[str, Any]) -> dict[str, Any]:
         """Save the adapter where that is due, write `metrics.json`, close the curves."""
+        self._left_out.keep()
         best = self.best()
         if self.config.keep == "last" or not best or not self.saved.is_dir():
             taken = facts["steps_done"]
             self._save(model, taken, best if best.get("step") == taken else {})
-        if self._writer is not None:
-            self._writer.close()
+        self._curves.close()
         document = {
             "run": self.run.id,
             "path": str(self.run.path),
@@ -221,6 +246,7 @@ class TrainRecord:
             "report": getattr(self.config, "report", ""),
             "metrics": best.get("metrics", {}),
             "best": {key: best[key] for key in ("step", "name", "score", "loss") if key in best},
+            "start": read_json(self.run.path / "start.json") or None,
             "last": self.latest,
             "confusion": best.get("confusion"),
             "per_label": best.get("per_label"),

@@ -49,7 +49,7 @@ LINES: dict[str, list[list[str]]] = {
     "gradcam": [[ONE, "--out", "{out}/h.png"], [UID, EVIL], [EVIL]],
     "run-eval": [["--dataset", "evil", "--split", "test", "--model", "{model}"],
                  ["--dataset", EVIL, "--split", EVIL, "--model", EVIL]],
-    "train": [[EVIL], ["{evil}", "--dry-run"]],
+    "train": [[EVIL], ["{evil}", "--dry-run"], ["{evil}", "--show-batch"]],
     "infer": [["evil/test", "--model", "{model}", "--out", "{out}/captions.json"],
               [EVIL, "--out", "{out}/captions.csv"]],
     "ablate": [[EVIL], ["{evil}", "--dry-run"]],

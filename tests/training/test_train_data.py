@@ -205,3 +205,28 @@ def test_rows_are_padded_on_the_left(demo):
     for row, example in enumerate(examples):
         assert int(out["attention_mask"][row].sum()) == example.length
         assert (out["input_ids"][row, : -example.length] == demo.pad_id).all()
+
+
+def test_a_sample_over_the_limit_is_left_out_whole_and_its_tokens_are_counted(demo):
+    data = opened("demo_vqa/train[:6]")
+    pairs = [(0, i) for i in range(6)]
+    lengths = [e.length for e in Collator(demo, data).examples(pairs) if e]
+    limit = sorted(lengths)[2]
+    collator = Collator(demo, data, max_length=limit)
+    batch = collator(pairs)
+    kept = [n for n in lengths if n <= limit]
+    assert batch["attention_mask"].sum(1).tolist() == kept
+    too_long = [item.uid for item, n in zip(data.items, lengths, strict=True) if n > limit]
+    assert list(collator.failed) == too_long
+    assert all(f"'max_length' is {limit}" in why for why in collator.failed.values())
+
+
+def test_first_samples_that_cannot_be_used_do_not_end_a_training(demo):
+    data = opened("demo_vqa/train[:6]")
+    pairs = [(0, i) for i in range(6)]
+    lengths = [e.length for e in Collator(demo, data).examples(pairs) if e]
+    longest = lengths.index(max(lengths))
+    blank = Collator(demo, data, max_length=max(lengths) - 1)([(0, longest)])
+    assert set(blank["labels"].flatten().tolist()) == {-100}
+    with pytest.raises(DataError, match="none of 6 samples can be used: .*too long"):
+        Collator(demo, data, max_length=3)(pairs)

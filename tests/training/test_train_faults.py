@@ -198,6 +198,74 @@ def test_what_was_killed_goes_on_to_the_same_losses_and_each_step_is_logged_once
         torch.testing.assert_close(tensor, weights(resumed)[key], rtol=1e-4, atol=1e-6)
 
 
+def curves(run) -> dict[str, list[tuple[int, float]]]:
+    """What TensorBoard reads of a run, every file as it lies there."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    read = EventAccumulator(str(run.path / "tensorboard"), purge_orphaned_data=False)
+    read.Reload()
+    return {
+        tag: [(event.step, event.value) for event in read.Scalars(tag)]
+        for tag in read.Tags()["scalars"]
+    }
+
+
+def test_after_a_resume_tensorboard_draws_each_step_once_as_the_history_has_it():
+    settings = config(epochs=2.0, eval_at_start=True)
+    cut = train(settings, cancelled=lambda: steps_logged() >= 3)
+    done = cut.metrics()["steps_done"]
+    # As a kill leaves it: a step after the checkpoint, here and in the curves.
+    with (cut.path / "history.jsonl").open("a") as stream:
+        stream.write(json.dumps({"v": 1, "step": done + 1, "loss": 99.0}) + "\n")
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(str(cut.path / "tensorboard")) as torn:
+        torn.add_scalar("train/loss", 99.0, done + 1)
+    run = train(resumed_config(cut), resume=cut.id)
+    lines = history(run)
+    assert len({line["step"] for line in lines if "loss" in line}) == 6
+    for tag, name in (
+        ("train/loss", "loss"),
+        ("eval/loss", "eval_loss"),
+        ("train/grad_norm", "grad_norm"),
+    ):
+        wanted = [
+            (line["step"], pytest.approx(line[name], rel=1e-5)) for line in lines if name in line
+        ]
+        assert curves(run)[tag] == wanted
+        assert wanted
+
+
+def test_the_start_is_evaluated_by_the_same_samples_and_changes_no_step():
+    plain, started = train(config()), train(config(eval_at_start=True))
+    assert [line for line in history(started) if line["step"]] == history(plain)
+    first = history(started)[0]
+    assert (first["step"], "eval_accuracy" in first) == (0, True)
+    found = started.metrics()
+    assert found["start"]["loss"] == first["eval_loss"]
+    assert found["start"]["metrics"]["accuracy"]["n"] == found["metrics"]["accuracy"]["n"]
+    assert found["best"]["step"] > 0
+    names = {file.name for file in (started.path / "eval").iterdir()}
+    assert names == {"00000000.jsonl", "00000003.jsonl", "00000006.jsonl"}
+
+
+def test_a_few_samples_are_shown_with_their_images_after_each_evaluation():
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run = train(config(epochs=2.0))
+    read = EventAccumulator(str(run.path / "tensorboard"))
+    read.Reload()
+    pictures = read.Tags()["images"]
+    assert len(pictures) == 4
+    assert all([event.step for event in read.Images(tag)] == [3, 6] for tag in pictures)
+    texts = [tag for tag in read.Tags()["tensors"] if tag.startswith("samples/")]
+    assert len(texts) == 4
+    said = read.Tensors(texts[0])[0].tensor_proto.string_val[0].decode()
+    assert [row.split(":")[0].strip() for row in said.splitlines()] == ["wanted", "read as", "said"]
+    off = train(config(eval="", tensorboard=False, max_steps=1))
+    assert not (off.path / "tensorboard").exists()
+
+
 def test_what_was_logged_after_the_last_checkpoint_is_logged_anew():
     settings = config(eval="", save_every=0, epochs=2.0, keep="last")
     cut = train(settings, cancelled=lambda: steps_logged() >= 2)
