@@ -38,6 +38,7 @@ from tests.workbench.app.make_records import (
 from workbench.app.app import WbApp
 from workbench.app.engine_service import EngineState
 from workbench.app.explore import filtering
+from workbench.app.jobs.batch_view import Asking, BatchView
 from workbench.app.lists import draw
 from workbench.errors import EngineError
 
@@ -421,6 +422,37 @@ async def _(s: Stage) -> None:
 async def _(s: Stage) -> None:
     await VIEWS["jobs"](s)
     await s.press("n")
+
+
+class SeenBatch(Asking):
+    """What `wb train --show-batch` would say, without a child."""
+
+    def __call__(self, folder: str) -> tuple[dict[str, Any], str]:
+        from PIL import Image
+
+        file = Path(folder) / "000-00.png"
+        Image.new("RGB", (64, 64), (200, 60, 20)).save(file)
+        picture = {"size": [64, 64], "grid": [4, 4], "png": str(file)}
+        texts = ["<pad>"] * 3 + ["Is it "] + ["<image>"] * 16 + [" red?\n", "Yes.", "<end>"]
+        kinds = ["padding"] * 3 + ["prompt"] + ["image"] * 16 + ["prompt", "answer", "answer"]
+        row = {
+            "uid": "demo/train/000007",
+            "template": "statement/true-false",
+            "texts": texts,
+            "kinds": kinds,
+            "loss_share": 0.25,
+            "images": [{"size": [120, 90], "tokens": 16, "pictures": [picture]}],
+            "counts": {"loss": 2, "image": 16, "prompt": 2, "padding": 3},
+        }
+        return {"rows": [row, row], "refused": {"demo/train/000009": "too long: 3000 tokens"}}, ""
+
+
+@view("batch", "BatchView")
+async def _(s: Stage) -> None:
+    await VIEWS["new-job"](s)
+    s.app.push_screen(BatchView(SeenBatch(())))
+    await s.idle()
+    await s.until(lambda: "1 of 2" in s.text())
 
 
 @view("note", "AskLine")

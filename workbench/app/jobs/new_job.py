@@ -96,6 +96,7 @@ class NewJob(ModalScreen["list[str] | None"]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Leave", id="new-job.leave"),
         Binding("ctrl+s", "start", "Start", id="new-job.start"),
+        Binding("ctrl+b", "see", "See the batch", id="new-job.see"),
         Binding("up", "app.focus_previous", "Field above", id="new-job.up", show=False),
         Binding("down", "app.focus_next", "Field below", id="new-job.down", show=False),
     ]
@@ -123,7 +124,9 @@ class NewJob(ModalScreen["list[str] | None"]):
             yield Input(self._line or "wb ", id="line", placeholder="wb run-eval --dataset …")
             yield Static("", id="verdict", markup=False)
             yield Static(
-                "↑↓ fields · Enter checks and starts · Esc leaves", classes="keys", markup=False
+                "↑↓ fields · Enter checks and starts · Ctrl-B what a training sees · Esc leaves",
+                classes="keys",
+                markup=False,
             )
 
     def on_mount(self) -> None:
@@ -177,6 +180,20 @@ class NewJob(ModalScreen["list[str] | None"]):
         line = self.query_one("#line", Input).value
         self._starting = line
         self._check(line, 0.0)
+
+    def action_see(self) -> None:
+        """Look at the batches that the training of the line would see; nothing starts."""
+        from workbench.app.jobs.batch_view import Asking, BatchView
+
+        try:
+            argv = split_line(self.query_one("#line", Input).value)
+        except WbError as error:
+            self._say(error.message, good=False)
+            return
+        if argv[0] != "train" or len(argv) < 2:
+            self._say("only wb train CONFIG has batches to see", good=False)
+            return
+        self.app.push_screen(BatchView(Asking(argv)))
 
     def _check(self, line: str, wait_s: float) -> None:
         try:
