@@ -26,11 +26,14 @@ env: $(STAMP) ## Make the environment (.venv)
 bench: $(STAMP) ## Open the bench on the embedded demo
 	@$(BIN)/wb
 
+# Three workers on two cores: a good third of a worker's time is waiting for other processes.
+WORKERS ?= 3
+
 test: $(STAMP) ## Pass every test, offline, on a CPU
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 test-fast: $(STAMP) ## Pass the tests that open no bench, train nothing and are not slow
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow" \
 		--ignore=tests/workbench/app --ignore=tests/training
 
 check: $(STAMP) ## Lint, types, and the ladder of imports

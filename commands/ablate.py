@@ -36,7 +36,7 @@ def command(
     detach: bool,
     as_json: bool,
 ) -> None:
-    """Train several variants of a training, each with every seed, and compare them.
+    """Train several variants of a training, and compare them.
 
     CONFIG is a training's YAML file with what is varied under `ablation`: `methods`, `variants`
     or `grid`, and `seeds`; or the name of one that comes with wb. Each trial is an ordinary run.

@@ -53,7 +53,7 @@ def command(
     as_json: bool,
     **flags: Any,
 ) -> None:
-    """Caption every image of a folder (with those below), or of a split, into a file.
+    """Caption every image of a folder, or of a split, into a file.
 
     An image that cannot be read is counted and named with its reason, and ends nothing. Killed at
     any moment, the same command goes on where it was; the file is written whole at the end. The

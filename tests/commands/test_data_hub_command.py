@@ -107,7 +107,7 @@ def test_a_detached_evaluation_is_told_the_mode_too(monkeypatch):
     from commands import run_eval
 
     seen: list[str] = []
-    monkeypatch.setattr(run_eval, "_detach", lambda ctx, *_: seen.extend(run_eval._typed(ctx)))
+    monkeypatch.setattr(run_eval, "_detach", lambda ctx, *_: seen.extend(run_eval.typed(ctx)))
     monkeypatch.setattr("workbench.data.hub_state._wish", None)
     words = ["--dataset", "demo", "--mode", "cached", "--detach"]
     with click.Context(run_eval.command):

@@ -79,10 +79,10 @@ class Explanation:
         contrast: The other token of a margin, by its text.
         score: The target's value on the whole images.
         answer: The answer's text that was teacher-forced.
-        head: Whether a class of the model's head was explained; `token_text` and `contrast` are
-            then its labels.
         seconds: How long it took, the loading of the model not counted.
         notes: What the reader should know (nothing was positive, several tokens, ...).
+        head: Whether a class of the model's head was explained; `token_text` and `contrast` are
+            then its labels.
     """
 
     method: str
@@ -94,9 +94,9 @@ class Explanation:
     contrast: str | None = None
     score: float = 0.0
     answer: str = ""
-    head: bool = False
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
+    head: bool = False
 
     @property
     def hottest(self) -> tuple[int, tuple[int, int]]:

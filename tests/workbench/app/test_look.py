@@ -116,14 +116,13 @@ async def see_in_themes(stage: Stage, name: str) -> dict[str, object]:
 
 
 def themes_of(name: str) -> list[str]:
-    """Light and two more, others for each view.
+    """Light and one more, another for each view.
 
     With `WB_ALL_THEMES=1` every view is seen in every theme, which takes minutes.
     """
     others = [theme for theme in BUILTIN_THEMES if theme not in ("textual-dark", "textual-light")]
     if not os.environ.get("WB_ALL_THEMES"):
-        at = list(VIEWS).index(name) * 2
-        others = [others[(at + step) % len(others)] for step in range(2)]
+        others = [others[list(VIEWS).index(name) % len(others)]]
     return ["textual-light", *others]
 
 
