@@ -153,11 +153,13 @@ def trial(name: str, kills: int, seed: int) -> dict[str, Any]:
 def main() -> None:
     """Print a JSON document for each variant."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("variants", nargs="*", default=list(VARIANTS), choices=list(VARIANTS))
+    parser.add_argument("variants", nargs="*", metavar="VARIANT", help=", ".join(VARIANTS))
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    for name in asked.variants:
+    for name in asked.variants or VARIANTS:
+        if name not in VARIANTS:
+            parser.error(f"there is no variant {name!r}; they are {', '.join(VARIANTS)}")
         print(json.dumps(trial(name, asked.kills, asked.seed)), flush=True)
 
 
