@@ -26,8 +26,8 @@ env: $(STAMP) ## Make the environment (.venv)
 bench: $(STAMP) ## Open the bench on the embedded demo
 	@$(BIN)/wb
 
-# Three workers on two cores: a good third of a worker's time is waiting for other processes.
-WORKERS ?= 3
+# Four workers on two cores: about half of a worker's time is waiting for other processes.
+WORKERS ?= 4
 
 test: $(STAMP) ## Pass every test, offline, on a CPU
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile

@@ -36,6 +36,29 @@ def screens() -> set[type[Screen]]:
     return {cls for cls in found if not any(issubclass(o, cls) and o is not cls for o in found)}
 
 
+def hostile_batch() -> Screen:
+    """A batch whose every text is hostile."""
+    from workbench.app.jobs.batch_view import Asking, BatchView
+
+    kinds = ["prompt", "image", "answer", "padding"]
+    counts = dict.fromkeys(["loss", "image", "prompt", "padding"], 1)
+    row = {
+        "uid": EVIL,
+        "template": EVIL,
+        "images": [],
+        "counts": counts,
+        "loss_share": 1.0,
+        "texts": [EVIL] * len(kinds),
+        "kinds": kinds,
+    }
+
+    class Hostile(Asking):
+        def __call__(self, folder):
+            return {"rows": [row], "refused": {EVIL: EVIL}}, ""
+
+    return BatchView(Hostile(()))
+
+
 def by_hand() -> list[Screen]:
     """Modals with hostile words, whatever key would open them."""
     from sessions.records import PromptRecord
@@ -63,6 +86,7 @@ def by_hand() -> list[Screen]:
         PlaceholderScreen(EVIL),
         WholeAnswer(Tile({EVIL: EVIL}, text=EVIL, record=filled(PromptRecord))),
         WholeAnswer(Tile({EVIL: EVIL}, problem=EVIL)),
+        hostile_batch(),
     ]
 
 
