@@ -2,7 +2,8 @@
 
 `python -P -m commands.parse_only run-eval --dataset demo …` prints what is wrong, if anything.
 Guarantee: parses with the commands themselves, so that it cannot disagree with them; runs none.
-Not for values that only the work can judge (a dataset that does not exist, a damaged file).
+The config of a training is read too: its faults are known before there is a job. Not for values
+that only the work can judge (a dataset that does not exist, a damaged file).
 """
 
 from __future__ import annotations
@@ -44,7 +45,23 @@ def _parse(command: click.Command, name: str, argv: list[str], parent: click.Con
     return _parse(sub, found or "", words, context) if sub is not None else ""
 
 
+def problem_of_config(argv: Sequence[str]) -> str:
+    """What is wrong with the config that `train …` names, empty where nothing is."""
+    from commands.train import command, settings_of
+
+    if argv[0] != "train":
+        return ""
+    given = command.make_context("train", list(argv[1:])).params
+    if given["listed"] or given["schema"] or given["init"]:
+        return "this only prints: there is nothing to do as a job"
+    try:
+        settings_of(given["config"], given["resume"], given["changes"])
+    except WbError as error:
+        return f"{error.message}; {error.hint}" if error.hint else error.message
+    return ""
+
+
 if __name__ == "__main__":
-    wrong = problem_of(sys.argv[1:])
+    wrong = problem_of(sys.argv[1:]) or problem_of_config(sys.argv[1:])
     click.echo(wrong)
     sys.exit(2 if wrong else 0)

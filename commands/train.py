@@ -90,7 +90,7 @@ def command(
         else:
             show_list(as_json) if listed else show_schema()
         return
-    settings = _settings(config, resume, changes)
+    settings = settings_of(config, resume, changes)
     if shown is not None:
         from commands.train_batch import show
 
@@ -143,7 +143,8 @@ def command(
         ctx.exit(1)
 
 
-def _settings(config: str | None, resume: str, changes: tuple[str, ...]) -> Any:
+def settings_of(config: str | None, resume: str, changes: tuple[str, ...]) -> Any:
+    """The config that is meant. Raises `UsageError` with all of its faults, `NoSuchRecord`."""
     from workbench.errors import UsageError
 
     if bool(config) == bool(resume) and not (resume and config):

@@ -107,3 +107,12 @@ def test_a_recipe_leaves_out_what_is_empty_and_quotes_what_needs_it():
     values = [default for _, _, default in found.fields]
     assert fill(found, values) == "wb run-eval --dataset 'my data' --split dev --model demo"
     assert title_of(["run-eval", "--dataset", "demo", "--limit", "9"]) == "run-eval demo 9"
+
+
+def test_a_training_that_could_not_start_is_told_in_the_form(tmp_path):
+    assert "wants a config" in check_words(["train"])
+    assert "nothing.yaml" in check_words(["train", str(tmp_path / "nothing.yaml")])
+    (tmp_path / "bad.yaml").write_text("train: demo/train\nepohcs: 1\n")
+    assert "epochs" in check_words(["train", str(tmp_path / "bad.yaml")])
+    assert "only prints" in check_words(["train", "--list"])
+    assert check_words(["train", "demo_lora", "--set", "epochs=1"]) == ""
