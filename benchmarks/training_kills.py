@@ -1,6 +1,6 @@
 """Kill a training ten times with SIGKILL at random steps; hold its curves to an undisturbed one.
 
-    python -m benchmarks.training_kills lora joint --kills 10
+    python -m benchmarks.training_kills lora joint siglip --kills 10
 
 For each variant one training runs through, and one with the same config is killed and resumed
 again and again. Printed: how often it was killed and at which steps, whether every step stands
@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,48 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "joint": {"head": {"pooling": "last", "weight": 0.5}},
     "templates": {"templates": ["statement/*"], "gradient_accumulation": 2, "epochs": 6},
 }
+# A contrastive training has another config altogether, and its own data and text encoder.
+SIGLIP: dict[str, Any] = {
+    "task": "contrastive",
+    "train": "cifar10/train",
+    "eval": "cifar10/train[:12]",
+    "encoder": "resnet18",
+    "width": 0.125,
+    "shared_size": 16,
+    "image_size": 32,
+    "batch_size": 4,
+    "gradient_accumulation": 2,
+    "learning_rate": 3e-3,
+    "warmup": 0.0,
+    "epochs": 12,
+    "save_every": 4,
+    "log_every": 1,
+    "threads": 1,
+    "device": "cpu",
+}
 FIGURES = ("loss", "grad_norm", "learning_rate", "eval_loss", "eval_accuracy")
+
+
+def made_ready(name: str, homes: Sequence[Path]) -> dict[str, Any]:
+    """The config of a variant; what it trains on is added to each home."""
+    if name != "siglip":
+        return COMMON | VARIANTS[name]
+    from tests.training.contrastive.tiny_pairs import captioned
+    from tests.workbench.models.make_two_stage import phi
+
+    for home in homes:
+        os.environ["WB_HOME"] = str(home / "home")
+        captioned(homes[0].parent / "pictures")
+    return SIGLIP | {"text_encoder": str(phi(homes[0].parent / "phi"))}
+
+
+def trained(run: Path) -> Path:
+    """The file of what was trained."""
+    return next(
+        path
+        for path in (run / "adapter/adapter_model.safetensors", run / "encoder/model.safetensors")
+        if path.is_file()
+    )
 
 
 def start(home: Path, *words: str) -> subprocess.Popen[bytes]:
@@ -108,8 +150,10 @@ def compare(whole: Path, cut: Path) -> dict[str, Any]:
             if name in a and name in b:
                 worst = max(worst, abs(a[name] - b[name]) / max(abs(a[name]), 1e-12))
     runs = [run for run in (the_run(whole), the_run(cut)) if run is not None]
-    weights = [load_file(run / "adapter" / "adapter_model.safetensors") for run in runs]
-    apart = max(float((weights[0][key] - weights[1][key]).abs().max()) for key in weights[0])
+    weights = [load_file(trained(run)) for run in runs]
+    apart = max(
+        float((weights[0][key].float() - weights[1][key].float()).abs().max()) for key in weights[0]
+    )
     steps = drawn(runs[1])
     return {
         "each_step_once": same_steps,
@@ -130,7 +174,7 @@ def trial(name: str, kills: int, seed: int) -> dict[str, Any]:
         whole.mkdir()
         cut.mkdir()
         config = Path(folder) / "config.yaml"
-        config.write_text(yaml.safe_dump(COMMON | VARIANTS[name]))
+        config.write_text(yaml.safe_dump(made_ready(name, (whole, cut))))
         if start(whole, str(config)).wait():
             raise SystemExit((whole / "log.txt").read_text())
         last, at = history(whole)[-1]["step"], []
@@ -153,13 +197,14 @@ def trial(name: str, kills: int, seed: int) -> dict[str, Any]:
 def main() -> None:
     """Print a JSON document for each variant."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("variants", nargs="*", metavar="VARIANT", help=", ".join(VARIANTS))
+    known = (*VARIANTS, "siglip")
+    parser.add_argument("variants", nargs="*", metavar="VARIANT", help=", ".join(known))
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    for name in asked.variants or VARIANTS:
-        if name not in VARIANTS:
-            parser.error(f"there is no variant {name!r}; they are {', '.join(VARIANTS)}")
+    for name in asked.variants or known:
+        if name not in known:
+            parser.error(f"there is no variant {name!r}; they are {', '.join(known)}")
         print(json.dumps(trial(name, asked.kills, asked.seed)), flush=True)
 
 
