@@ -217,6 +217,7 @@ def test_a_template_without_end_is_told_and_cancelled_and_others_are_served(
         started = time.monotonic()
         assert list(engine.chat(ask("one"), spec, SHORT))[-1].text
         assert time.monotonic() - started < 20
-        assert engine.status()["doing"] is None
+        while engine.status()["doing"] is not None:
+            assert time.monotonic() - started < 60
     finally:
         engine.stop()
