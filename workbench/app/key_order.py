@@ -46,8 +46,13 @@ class KeysInOrder(App[int]):
 
     @property
     def keys_wait(self) -> bool:
-        """Whether keys came that were not handed to anybody yet."""
+        """Whether keys came that were handed to nobody yet."""
         return bool(self._keys)
+
+    @property
+    def keys_under_way(self) -> bool:
+        """Whether keys came that are not done yet."""
+        return bool(self._keys) or self._under_way
 
     async def on_event(self, event: events.Event) -> None:
         """Put a key in line; everything else goes its way."""

@@ -26,7 +26,7 @@ async def test_samples_that_held_keys_pass_over_are_not_drawn(monkeypatch):
         await b.until(lambda: b.explore.uid == "demo/test/000060")
         await b.settle()
     assert drawn[-1] == "demo/test/000060"
-    assert len(drawn) < 20, drawn  # on a starved machine keys come apart, and some are seen
+    assert len(drawn) <= 3, drawn  # the first step, the last, and none of those between
 
 
 async def test_what_is_pressed_after_held_keys_is_meant_for_where_they_led():

@@ -191,14 +191,15 @@ class Loading(Filtering):
         if ordinal != self._shown:  # the old picture goes with the move, not with what follows
             self.image.leave(f"reading sample {ordinal + 1:,}")
         now = time.monotonic()
-        held, self._moved_at = now - self._moved_at < _HELD_S, now
+        # On a busy machine keys that come apart are done apart: that others wait says it too.
+        held, self._moved_at = self.bench.keys_wait or now - self._moved_at < _HELD_S, now
 
         def work(token: Token) -> None:
             waits = held
             while waits:
                 if token.wait(_QUIET_S):
                     return  # the cursor is elsewhere by now
-                waits = self.bench.keys_wait  # so it will be
+                waits = self.bench.keys_under_way  # so it will be
             try:
                 sample = browser.at(ordinal)
             except WbError as error:
