@@ -109,13 +109,25 @@ def test_a_cell_of_a_notebook_keeps_what_was_said(engine, monkeypatch):
     assert "it broke off" in drawn[-1] and "on record" in drawn[-1]
 
 
-async def test_the_bench_keeps_it_and_names_the_key_that_starts_the_engine_again(engine):
+async def test_the_bench_keeps_it_and_names_the_key_that_starts_the_engine_again(
+    engine, monkeypatch
+):
+    chat = Engine.chat
+
+    def killed_at_the_first_token(self, *args, **kwargs):
+        # Where tokens come in: the screen may be drawn after the last of them.
+        alive = True
+        for event in chat(self, *args, **kwargs):
+            yield event
+            if alive and isinstance(event, Token):
+                os.kill(engine.pid, signal.SIGKILL)
+                alive = False
+
+    monkeypatch.setattr(Engine, "chat", killed_at_the_first_token)
     set_setting("keymap.app.engine", "f7")
     async with bench((160, 44), knobs=LONG.to_json()) as b:
         await b.pilot.press("enter")
-        await b.until(lambda: b.explore.answer.tokens, timeout=120)
-        os.kill(engine.pid, signal.SIGKILL)
-        await b.until(lambda: not b.explore.asking)
+        await b.until(lambda: b.explore.answer.tokens and not b.explore.asking, timeout=120)
         await b.settle()
         await b.press("escape")
         assert key_that_restarts(b.explore.query_one(BenchHeader)) == "F7"
