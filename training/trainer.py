@@ -22,6 +22,7 @@ from transformers import (
     TrainingArguments,
 )
 
+from training.arguments import shared_arguments
 from training.checkpoints import complete, writing
 from training.collate import CLASSES, Collator
 from training.finite import FiniteWatch
@@ -273,43 +274,14 @@ def arguments(
     else:
         kind = TrainingArguments
     return kind(
-        output_dir=str(folder),
+        **shared_arguments(config, folder, steps=steps, on_cpu=on_cpu),
         per_device_train_batch_size=config.batch_size,
         gradient_accumulation_steps=config.gradient_accumulation,
         gradient_checkpointing=config.activation_checkpointing,
         # The other way finds no gradient where a frozen layer comes first.
         gradient_checkpointing_kwargs={"use_reentrant": False},
         optim=trainer_name(choose_optimizer(config)),
-        learning_rate=config.learning_rate,
-        lr_scheduler_type=config.scheduler,
-        lr_scheduler_kwargs={"min_lr_rate": 0.1}
-        if config.scheduler == "cosine_with_min_lr"
-        else None,
-        warmup_steps=config.warmup,
-        weight_decay=config.weight_decay,
-        max_grad_norm=config.max_grad_norm,
-        num_train_epochs=config.epochs,
-        max_steps=config.max_steps or -1,
-        logging_strategy="steps",
-        logging_steps=config.log_every,
-        logging_first_step=True,
-        save_strategy="steps" if config.save_every else "epoch",
-        save_steps=config.save_every or steps,
-        # `checkpoints.complete` lets the old ones go, once the new one is whole.
-        save_total_limit=None,
-        # It would replace a loss that is not finite by the mean of those before it.
-        logging_nan_inf_filter=False,
-        eval_strategy="epoch" if config.eval else "no",
-        seed=config.seed,
-        data_seed=config.seed,
-        use_cpu=on_cpu,
         bf16=bf16,
-        remove_unused_columns=False,
-        dataloader_num_workers=0,
-        dataloader_pin_memory=False,
-        report_to=[],
-        disable_tqdm=True,
-        log_level="error",
     )
 
 

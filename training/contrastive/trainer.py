@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import Trainer, TrainingArguments
 
+from training.arguments import shared_arguments
 from training.checkpoints import complete, writing
 from training.contrastive.config import ContrastiveConfig
 from training.contrastive.data import EpochOrder, Normaliser, PairCollator, Pairs
@@ -166,41 +167,12 @@ def arguments(config: ContrastiveConfig, folder: Path, *, steps: int, on_cpu: bo
         on_cpu: Keep off a GPU that there may be.
     """
     return TrainingArguments(
-        output_dir=str(folder),
+        **shared_arguments(config, folder, steps=steps, on_cpu=on_cpu),
         # A batch is a whole step; its parts are the trainer's own business.
         per_device_train_batch_size=config.step_size,
         gradient_accumulation_steps=1,
         # A smaller last batch would have fewer negatives: what it holds comes in other epochs.
         dataloader_drop_last=True,
         optim=_OPTIMIZERS.get(config.optimizer, config.optimizer),
-        learning_rate=config.learning_rate,
-        lr_scheduler_type=config.scheduler,
-        lr_scheduler_kwargs={"min_lr_rate": 0.1}
-        if config.scheduler == "cosine_with_min_lr"
-        else None,
-        warmup_steps=config.warmup,
-        weight_decay=config.weight_decay,
-        max_grad_norm=config.max_grad_norm,
-        num_train_epochs=config.epochs,
-        max_steps=config.max_steps or -1,
-        logging_strategy="steps",
-        logging_steps=config.log_every,
-        logging_first_step=True,
-        save_strategy="steps" if config.save_every else "epoch",
-        save_steps=config.save_every or steps,
-        # `checkpoints.complete` lets the old ones go, once the new one is whole.
-        save_total_limit=None,
-        # It would replace a loss that is not finite by the mean of those before it.
-        logging_nan_inf_filter=False,
-        eval_strategy="epoch" if config.eval else "no",
-        seed=config.seed,
-        data_seed=config.seed,
-        use_cpu=on_cpu,
         bf16=config.precision == "bf16",
-        remove_unused_columns=False,
-        dataloader_num_workers=0,
-        dataloader_pin_memory=False,
-        report_to=[],
-        disable_tqdm=True,
-        log_level="error",
     )
