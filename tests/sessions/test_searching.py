@@ -9,6 +9,7 @@ import pytest
 from sessions.records import BookmarkRecord, GradcamRecord, NoteRecord, PromptRecord
 from sessions.searching import folded, found_in, search
 from sessions.session_log import SessionLog
+from sessions.words import words_of
 
 ASKED = ({"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "How many?"}]},)
 
@@ -65,3 +66,16 @@ def test_a_search_that_is_cancelled_ends_between_sessions():
     for hit in search(["note"], cancelled=lambda: bool(seen)):
         seen.append(hit.session)
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ('"left image" teal', ["left image", "teal"]),
+        ("it's", ["it's"]),
+        ('"left ima', ["left", "ima"]),
+        ("  ", []),
+    ],
+)
+def test_quotes_keep_typed_words_together_also_before_they_are_closed(typed, words):
+    assert words_of(typed) == words

@@ -5,7 +5,6 @@ Guarantee: rows are light: no image bytes, so that a hundred thousand of them ca
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.style import Style
 
 from sessions.verdict import Verdict
+from sessions.words import words_of
 from workbench.app.lists.palette import PALETTE
 from workbench.text import clean
 
@@ -128,11 +128,7 @@ class Filter:
     @property
     def words(self) -> list[str]:
         """The words, lower-case."""
-        text = self.text.casefold()
-        try:
-            return shlex.split(text) if '"' in text else text.split()
-        except ValueError:  # the second quote is not typed yet
-            return text.replace('"', " ").split()
+        return words_of(self.text.casefold())
 
     def problem(self, run: RunView) -> str:
         """Why a word of it can fit nothing, empty where each can.

@@ -227,9 +227,10 @@ class SessionsScreen(SessionDeeds):
     @work(thread=True, group="sessions-search", exclusive=True, exit_on_error=False)
     def _search(self, words: str) -> None:
         from sessions.searching import folded, search
+        from sessions.words import words_of
 
         worker, hits, unread = get_current_worker(), {}, []
-        wanted = words.split()
+        wanted = words_of(words)
         if folded(wanted):
             found = search(
                 wanted,
