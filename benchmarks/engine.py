@@ -29,10 +29,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from workbench.engine.client import Engine
-    from workbench.engine.decoding import Decoding
+    from workbench.inference.decoding import Decoding
     from workbench.models.spec import ModelSpec
     from workbench.sample import Answer, Message
+    from workbench.serving.client import Engine
 
 ROOT = Path(__file__).resolve().parents[1]
 AT_ONCE = 8
@@ -113,7 +113,7 @@ def tell(figures: dict[str, Any]) -> None:
 
 def time_prompts(args: argparse.Namespace) -> dict[str, float]:
     """Medians, in seconds, of `wb prompt` without an engine and with one."""
-    from workbench.engine.client import Engine
+    from workbench.serving.client import Engine
 
     found: dict[str, list[float]] = {"first": [], "of it loading": [], "second": []}
     for _ in range(args.starts):
@@ -146,9 +146,9 @@ def time_tokens(args: argparse.Namespace) -> dict[str, float]:
     """Median tokens/s of each contestant over its rounds, after one that warms up."""
     import torch
 
-    from workbench.engine.client import Engine
     from workbench.models.base import load_model
     from workbench.models.spec import ModelSpec
+    from workbench.serving.client import Engine
 
     torch.set_num_threads(args.threads)
     spec = ModelSpec(args.model, device=args.device, dtype=args.dtype)
@@ -188,7 +188,7 @@ def eight_prompts() -> list[Prompt]:
 
 def long_answer(engine: Engine, messages: Prompt, spec: ModelSpec, tokens: int) -> Decoding:
     """Knobs by which the answer has all of `tokens`: the first seed that meets no end of turn."""
-    from workbench.engine.decoding import Decoding
+    from workbench.inference.decoding import Decoding
 
     for seed in range(100):
         knobs = Decoding(temperature=HOT, max_new_tokens=tokens, seed=seed)
@@ -214,7 +214,7 @@ def bare(loaded: Any, prompts: Sequence[Prompt], tokens: int) -> int:
 
 def streamed(loaded: Any, messages: Prompt, knobs: Decoding) -> int:
     """Our own loop in this process."""
-    from workbench.engine.generation import stream
+    from workbench.inference.generate import stream
     from workbench.sample import Answer
 
     return sum(not isinstance(e, Answer) for e in stream(loaded, tuple(messages), knobs))

@@ -33,10 +33,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from workbench.engine.client import Engine
     from workbench.models.base import LoadedModel
     from workbench.models.spec import ModelSpec
     from workbench.sample import Sample
+    from workbench.serving.client import Engine
 
 IMAGES = 2
 
@@ -175,8 +175,8 @@ def asked(
     loaded: LoadedModel, prompts: Sequence[Any], size: int, scores: bool, reuse: bool
 ) -> list[str]:
     """The answers in batches of `size`."""
-    from workbench.engine.decoding import Decoding
-    from workbench.engine.generation import PrefixCache, generate
+    from workbench.inference.decoding import Decoding
+    from workbench.inference.generate import PrefixCache, generate
 
     prefixes = PrefixCache() if reuse else None
     knobs = Decoding(top_logprobs=0)
@@ -195,9 +195,9 @@ def asked(
 
 def through_engine(args: argparse.Namespace, home: Path) -> dict[str, dict[str, float]]:
     """Over the sockets of two engines, one of which reads every prompt whole."""
-    from workbench.engine.client import Engine
     from workbench.errors import EngineError
     from workbench.models.spec import ModelSpec
+    from workbench.serving.client import Engine
 
     spec = ModelSpec(args.model, device=args.device, dtype=args.dtype)
     engines: dict[bool, Engine] = {}
@@ -238,7 +238,7 @@ def cpu_seconds(pid: int) -> float:
 
 def sent(engine: Engine, spec: ModelSpec, prompts: Sequence[Any], clients: int) -> list[str]:
     """The answers to all prompts, so many clients at a time."""
-    from workbench.engine.decoding import Decoding
+    from workbench.inference.decoding import Decoding
     from workbench.sample import Answer
 
     texts: dict[int, str] = {}

@@ -134,7 +134,7 @@ def measure(photos: Path, size: int, epochs: float, second: float) -> dict[str, 
     from training.train import train
     from training.train_config import TrainConfig
     from workbench.data.adding import add
-    from workbench.engine.decoding import Decoding
+    from workbench.inference.decoding import Decoding
     from workbench.models.spec import ModelSpec
 
     root, phi = home() / "photos", home() / "random-phi"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from workbench.engine.decoding import Decoding
+    from workbench.inference.decoding import Decoding
     from workbench.models.spec import ModelSpec
 
 MODEL_FLAGS = (
@@ -135,8 +135,8 @@ def knob_options() -> Decorator:
 
 def spec_from(flags: dict[str, Any]) -> ModelSpec:
     """The model that was asked for, folders by their whole path, so that it can be replayed."""
-    from workbench.engine.protocol import absolute
     from workbench.models.spec import ModelSpec
+    from workbench.serving.protocol import absolute
 
     spec = absolute(ModelSpec(**model_values(flags)))
     note_server(spec)
@@ -145,7 +145,7 @@ def spec_from(flags: dict[str, Any]) -> ModelSpec:
 
 def note_server(spec: ModelSpec) -> None:
     """Remember a server that was typed, and warn where it would get the key in the clear."""
-    from workbench.engine.servers import remember, warning
+    from workbench.serving.remote.known_servers import remember, warning
 
     remember(spec.model)
     if said := warning(spec.model):
@@ -169,7 +169,7 @@ def model_values(flags: dict[str, Any]) -> dict[str, Any]:
 
 def decoding_from(flags: dict[str, Any]) -> Decoding:
     """The knobs that were asked for. Raises `UsageError` naming all that are wrong."""
-    from workbench.engine.decoding import Decoding
+    from workbench.inference.decoding import Decoding
 
     decoding = Decoding.from_json({name: flags[name] for name in KNOBS})
     tell_idle(decoding)
@@ -206,7 +206,7 @@ def interruptible() -> Iterator[Callable[[], bool]]:
 
 def tell_loading() -> Callable[[str, float], None]:
     """Says on a terminal's stderr what a load is at; elsewhere only that nothing gets on."""
-    from workbench.engine.protocol import STILL
+    from workbench.serving.protocol import STILL
     from workbench.terminal import redraw
 
     terminal = sys.stderr.isatty()

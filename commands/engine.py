@@ -63,8 +63,8 @@ def start(
       wb engine start --idle-minutes 120
     """
     from commands.asking import tell_loading
-    from workbench.engine.client import Engine
     from workbench.models.spec import ModelSpec
+    from workbench.serving.client import Engine
 
     if no_prefix_cache:
         os.environ["WB_PREFIX_CACHE_MB"] = "0"  # the engine's process inherits it
@@ -86,9 +86,9 @@ def stop(force: bool) -> None:
     Example:
       wb engine stop
     """
-    from workbench.engine import process
-    from workbench.engine.client import Engine
     from workbench.errors import EngineError
+    from workbench.serving import process
+    from workbench.serving.client import Engine
 
     try:
         wait_s = _FORCE_S if force else _ANSWER_S
@@ -118,8 +118,8 @@ def restart(
     Example:
       wb engine restart
     """
-    from workbench.engine.client import Engine
     from workbench.errors import EngineError
+    from workbench.serving.client import Engine
 
     if no_prefix_cache:
         os.environ["WB_PREFIX_CACHE_MB"] = "0"
@@ -138,8 +138,8 @@ def status(as_json: bool) -> None:
     Example:
       wb engine status --json
     """
-    from workbench.engine.client import Engine
     from workbench.errors import EngineError
+    from workbench.serving.client import Engine
 
     try:
         with Engine.connect(start=False, wait_s=_ANSWER_S) as engine:
@@ -165,7 +165,7 @@ def log(lines: int, follow: bool) -> None:
     Example:
       wb engine log --follow
     """
-    from workbench.engine import process
+    from workbench.serving import process
     from workbench.text import clean
 
     for line in process.log_tail(lines):
@@ -186,8 +186,8 @@ def log(lines: int, follow: bool) -> None:
 
 def _kill() -> None:
     """End an engine that holds the lock and does not answer."""
-    from workbench.engine import process
     from workbench.errors import EngineError
+    from workbench.serving import process
 
     pid = process.lock_owner()
     if pid is None:

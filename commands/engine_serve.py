@@ -32,11 +32,11 @@ def serve(port: int, host: str, token_file: Path | None) -> None:
     """
     import asyncio
 
-    from workbench.engine import front
-    from workbench.engine.client import Engine
-    from workbench.engine.loopback import listen, url_of
-    from workbench.engine.token import new_token, token_from
     from workbench.errors import UsageError
+    from workbench.serving import gateway
+    from workbench.serving.client import Engine
+    from workbench.serving.gateway_token import new_token, token_from
+    from workbench.serving.loopback import listen, url_of
 
     if not 0 <= port <= 65535:
         raise UsageError(f"--port {port} is none", hint="1 to 65535, or 0 for a free one")
@@ -50,4 +50,4 @@ def serve(port: int, host: str, token_file: Path | None) -> None:
         where = f"in {token_file}" if token_file else token
         click.echo(f"token: {where}\nCtrl-C ends it; the engine stays", err=True)
 
-    asyncio.run(front.serve(listener, token, ready))
+    asyncio.run(gateway.serve(listener, token, ready))

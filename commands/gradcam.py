@@ -13,7 +13,7 @@ from commands.printing import PICTURES
 if TYPE_CHECKING:
     from PIL import Image
 
-    from workbench.engine.ask import Question
+    from workbench.playground.ask import Question
     from workbench.sample import Answer
 
 _KNOBS = (
@@ -115,12 +115,12 @@ def _check_out(path: str) -> None:
 def _question(uid: str, text: str | None, flags: dict[str, Any]) -> Question:
     from sessions.uid import Uid
     from workbench.data.source import open_source
-    from workbench.engine.ask import question_of
-    from workbench.engine.decoding import Decoding
     from workbench.errors import DataError, UsageError
+    from workbench.inference.decoding import Decoding
     from workbench.models.default_prompt import template_for
     from workbench.models.elsewhere import refuse_weights
     from workbench.models.spec import ModelSpec
+    from workbench.playground.ask import question_of
     from workbench.prompts.pool import get_template
 
     refuse_weights(ModelSpec(flags["model"]), "Grad-CAM")
@@ -159,7 +159,7 @@ def _explain(
     knobs["token"] = "all" if flags["all_tokens"] else flags["token"]
     if flags["local"]:
         return _explain_here(question, answer, knobs)
-    from workbench.engine.client import Engine
+    from workbench.serving.client import Engine
 
     with Engine.connect(start=True) as engine:
         if answer is None:
@@ -178,8 +178,8 @@ def _explain(
 def _explain_here(
     question: Question, answer: Answer | None, knobs: dict[str, Any]
 ) -> tuple[Answer, str | None, dict[str, Any]]:
-    from workbench.engine.generation import generate
     from workbench.explain.request import explain_request
+    from workbench.inference.generate import generate
     from workbench.models.base import load_model
 
     loaded = load_model(question.spec, _progress)
@@ -196,7 +196,7 @@ def _explain_here(
 def _ask(engine: Any, question: Question, *, record: bool) -> tuple[Answer, str | None]:
     from sessions.records import PromptRecord
     from sessions.session_log import current_session
-    from workbench.engine.ask import ask
+    from workbench.playground.ask import ask
     from workbench.sample import Answer
 
     answer, prompt_id = Answer(""), None
@@ -216,8 +216,8 @@ def _progress(stage: str, share: float) -> None:
 
 def _record(question: Question, prompt_id: str | None, replies: list[dict[str, Any]]) -> None:
     from sessions.session_log import current_session
-    from workbench.engine.recording import message_json
     from workbench.explain.record import gradcam_record
+    from workbench.playground.record import message_json
 
     known = {
         ref: (sample.uid, index)

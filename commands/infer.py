@@ -118,8 +118,8 @@ def _tell(facts: dict[str, Any]) -> None:
 def _config(what: str, out: str, flags: dict[str, Any]) -> EvalConfig:
     """Of what is to be captioned; what cannot be written is told before a model is loaded."""
     from training.eval_config import EvalConfig
-    from workbench.engine.decoding import Decoding
     from workbench.errors import UsageError
+    from workbench.inference.decoding import Decoding
 
     if not Path(out).absolute().parent.is_dir():
         raise UsageError(f"--out {out}: there is no such folder", hint="make it first")

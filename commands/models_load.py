@@ -44,9 +44,9 @@ def load(adapters: tuple[str, ...], as_json: bool, **flags: Any) -> None:
       wb models load ./my-model --quantization 4bit --adapter nlvr=runs/a/adapter --adapter b=01k2
     """
     from commands.printing import echo_json
-    from workbench.engine.client import Engine
     from workbench.errors import Cancelled
     from workbench.models.spec import ModelSpec
+    from workbench.serving.client import Engine
 
     spec = ModelSpec(**model_values(flags | {"adapter": None}))
     wishes = [_wish(text) for text in adapters]

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from sessions.errors import WbError
     from sessions.records import PromptRecord
     from sessions.session_log import SessionLog
-    from workbench.engine.ask import Question
-    from workbench.engine.client import Engine
     from workbench.models.spec import ModelSpec
+    from workbench.playground.ask import Question
     from workbench.sample import Answer
+    from workbench.serving.client import Engine
 
 
 @click.command()
@@ -67,7 +67,7 @@ def command(what: tuple[str, ...], as_json: bool, **flags: Any) -> None:
       wb prompt demo/test/000012 --temperature 0,0.7,1 --template "statement/*"
       wb prompt demo/test/000012 --adapter none,runs/lora/adapter --label-scores
     """
-    from workbench.engine.recording import pin_images
+    from workbench.playground.record import pin_images
 
     flags["adapter"] = None if flags["adapter"] == "none" else flags["adapter"]
     wanted = read_wanted(what, flags)
@@ -111,15 +111,15 @@ def _session() -> SessionLog:
 
 
 def _connect(specs: list[ModelSpec]) -> Engine:
-    from workbench.engine.client import Engine
+    from workbench.serving.client import Engine
 
     return Engine.connect(start=True, specs=specs)
 
 
 def _next(question: Question, record: PromptRecord, turn: str) -> Question:
     """The next turn, after what was answered."""
-    from workbench.engine.ask import follow_up
     from workbench.errors import UsageError
+    from workbench.playground.ask import follow_up
 
     if not turn.strip():
         raise UsageError("--turn is empty", hint="say what to ask next")
@@ -137,7 +137,7 @@ def _ask(
     """The answer, its record, and why it is not on record where it is not."""
     from sessions.errors import WbError
     from sessions.records import PromptRecord
-    from workbench.engine.ask import ask
+    from workbench.playground.ask import ask
     from workbench.sample import Answer, Token
     from workbench.text import clean
 
@@ -233,8 +233,8 @@ def _grid(
     as_json: bool,
 ) -> None:
     """Ask all combinations; what was answered is printed also where it was cut short."""
-    from workbench.engine.sweep import plan
     from workbench.errors import EngineError, UsageError
+    from workbench.playground.sweep import plan
 
     for name in ("turns", "stream"):
         if flags[name]:

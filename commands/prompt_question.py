@@ -20,8 +20,8 @@ from commands.shots import shot_wish
 
 if TYPE_CHECKING:
     from workbench.data.source import Source
-    from workbench.engine.ask import Question
-    from workbench.engine.finding import MessageFinder
+    from workbench.playground.ask import Question
+    from workbench.playground.record_images import MessageFinder
     from workbench.sample import ImageRef, Message, Sample
 
 _PICTURES = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".avif"}
@@ -88,9 +88,9 @@ class Wanted:
     def _about_sample(self, flags: dict[str, Any]) -> Question:
         from dataclasses import replace
 
-        from workbench.engine.ask import draw_shots, question_of
         from workbench.errors import UsageError
         from workbench.models.default_prompt import template_for
+        from workbench.playground.ask import draw_shots, question_of
         from workbench.prompts.pool import get_template
 
         spec, decoding = spec_from(flags), decoding_from(flags)
@@ -124,8 +124,8 @@ class Wanted:
         return question
 
     def _about_images(self, flags: dict[str, Any]) -> Question:
-        from workbench.engine.ask import Question
         from workbench.errors import UsageError
+        from workbench.playground.ask import Question
         from workbench.prompts.template import free_prompt
 
         if not (self.turns or (self.text or "").strip() or (self.images and self.text == "")):
@@ -240,8 +240,8 @@ def _stdin_text() -> str:
 
 def _read_messages(name: str) -> Wanted:
     """A conversation: a JSON list of `{"role", "content"}`, or an object that holds `messages`."""
-    from workbench.engine.finding import MessageFinder
     from workbench.errors import UsageError
+    from workbench.playground.record_images import MessageFinder
 
     what = "stdin" if name == "-" else name
     try:

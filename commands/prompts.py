@@ -146,8 +146,8 @@ def _tried(
     template: Template, sample: Sample, shots: tuple[Sample, ...], answer: str | None
 ) -> tuple[dict[str, Any], tuple[Message, ...]]:
     """What a template makes of a sample; one that does not fit it says why and stops no other."""
-    from workbench.engine.recording import message_json
     from workbench.errors import UsageError
+    from workbench.playground.record import message_json
     from workbench.prompts.parse import parse_answer
 
     words = template.read_words(sample)

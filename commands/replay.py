@@ -13,8 +13,8 @@ from commands.completing import complete_sessions
 if TYPE_CHECKING:
     from sessions.records import PromptRecord
     from sessions.session_log import SessionLog
-    from workbench.engine.replay import Replayed
     from workbench.models.spec import ModelSpec
+    from workbench.playground.replay import Replayed
 
 
 @click.command()
@@ -49,7 +49,7 @@ def command(
       wb replay last --only 01k2q --out tried-again
     """
     from sessions.session_log import SessionLog, find_session
-    from workbench.engine.replay import summary
+    from workbench.playground.replay import summary
 
     asked = find_session(session)
     records = _records(asked, only)
@@ -90,9 +90,9 @@ def _records(log: SessionLog, only: tuple[str, ...]) -> list[PromptRecord]:
 def _replay(
     records: list[PromptRecord], flags: dict[str, Any], log: SessionLog | None, *, tell: bool
 ) -> list[Replayed]:
-    from workbench.engine.client import Engine
-    from workbench.engine.replay import replay
     from workbench.errors import EngineError
+    from workbench.playground.replay import replay
+    from workbench.serving.client import Engine
 
     done: list[Replayed] = []
     specs = [_settle(record, flags) for record in records]
@@ -115,8 +115,8 @@ def _settle(record: PromptRecord, flags: dict[str, str | None]) -> ModelSpec:
     """The model that answered then, with what the flags say in its place."""
     from dataclasses import replace
 
-    from workbench.engine.protocol import absolute
-    from workbench.engine.replay import spec_of
+    from workbench.playground.replay import spec_of
+    from workbench.serving.protocol import absolute
 
     spec = spec_of(record)
     given: dict[str, Any] = {
@@ -133,7 +133,7 @@ def _settle(record: PromptRecord, flags: dict[str, str | None]) -> ModelSpec:
 
 
 def _tell(one: Replayed) -> None:
-    from workbench.engine.differing import marked, pieces_of_both
+    from workbench.playground.answer_diff import marked, pieces_of_both
     from workbench.text import clean
 
     name = clean(one.old.uid or one.old.id, newlines=False)

@@ -122,8 +122,8 @@ def _config(ctx: click.Context, resume: str, flags: dict[str, Any]) -> Any:
     """The config from the flags, or from the run to resume with what flags say beside it."""
     from commands.asking import spec_from
     from training.eval_config import EvalConfig
-    from workbench.engine.decoding import Decoding
     from workbench.errors import UsageError
+    from workbench.inference.decoding import Decoding
 
     typed = {name for name in flags if _said(ctx, name)}
     if resume and resume != "auto" and "dataset" not in typed:

@@ -14,7 +14,7 @@ import click
 
 if TYPE_CHECKING:
     from sessions.records import PromptRecord
-    from workbench.engine.sweep import Cell, Sweep
+    from workbench.playground.sweep import Cell, Sweep
 
 # In this order they stand in a table; the last runs fastest.
 SWEPT = (
@@ -179,7 +179,7 @@ def ask_grid(
 ) -> Iterator[tuple[Cell, PromptRecord]]:
     """The records as they come, told on stderr meanwhile."""
     from sessions.records import PromptRecord
-    from workbench.engine.sweep import run
+    from workbench.playground.sweep import run
 
     teller = Teller(sweep)
     try:

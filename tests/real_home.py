@@ -78,7 +78,7 @@ def build_home(path: Path, outside: Path) -> Home:
     from workbench.data.adding import add_dataset
     from workbench.data.hub_state import remember
     from workbench.data.source import open_source
-    from workbench.engine.servers import remember as remember_server
+    from workbench.serving.remote.known_servers import remember as remember_server
 
     outside.mkdir(parents=True)
     buffer = io.BytesIO()

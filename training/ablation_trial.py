@@ -72,7 +72,7 @@ def do_trial(config: TrainConfig) -> dict[str, Any]:
 def _evaluate(run: Run, config: TrainConfig) -> Run:
     from training.eval import AUTO, evaluate
     from training.eval_config import EvalConfig
-    from workbench.engine.decoding import Decoding
+    from workbench.inference.decoding import Decoding
 
     return evaluate(
         EvalConfig(

@@ -214,7 +214,7 @@ def _batches(evaluation: Evaluation, done: set[str]) -> Iterator[list[Sample]]:
 
 
 def _cut(loaded: Any, window: list[Sample], size: int) -> Iterator[list[Sample]]:
-    from workbench.engine.capacity import sample_length
+    from workbench.inference.capacity import sample_length
 
     # By length with image tokens; the examples before them are the same for all.
     order = sorted(window, key=lambda sample: sample_length(loaded, sample))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sessions.errors import WbError
 from training.eval_lines import answer_line, failed_line, no_labels
 from training.votes import voted
-from workbench.engine.decoding import Decoding
+from workbench.inference.decoding import Decoding
 from workbench.sample import Answer, Sample
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _answers(
     evaluation: Evaluation, asked: Sequence[tuple[Any, Decoding]], words: Sequence[str]
 ) -> list[Answer | WbError]:
     """An answer for each conversation with its knobs."""
-    from workbench.engine.generation import generate
+    from workbench.inference.generate import generate
     from workbench.models.base import LoadedModel
 
     loaded = evaluation.loaded

@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from training.eval_config import EvalConfig
-from workbench.engine.decoding import Decoding
+from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec, flag_of
 
 # Said by other flags, or by a resume alone.

@@ -15,8 +15,8 @@ from typing import Any, Literal, get_args
 
 from training.controls import CONTROLS
 from training.orders import problem_of
-from workbench.engine.decoding import Decoding
 from workbench.errors import UsageError
+from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec, as_recorded
 from workbench.prompts.shots import ShotWish
 

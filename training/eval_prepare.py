@@ -23,20 +23,20 @@ from training.orders import check_order, order_variant
 from training.progress import OnProgress, Reporter, telling_load
 from training.variant import Variant
 from workbench.data.drawn import DrawnSource
-from workbench.engine.decoding import Decoding
-from workbench.engine.servers import check_named, remember
 from workbench.errors import UsageError
+from workbench.inference.decoding import Decoding
 from workbench.models.default_prompt import template_for_source
 from workbench.models.elsewhere import is_elsewhere
 from workbench.prompts.pool import Template, get_template
 from workbench.prompts.preview import unseen_of
 from workbench.prompts.shots import choose_shots
 from workbench.sample import Answer, Conversation, Sample
+from workbench.serving.remote.known_servers import check_named, remember
 
 if TYPE_CHECKING:
     from training.eval_remote import RemoteModel
     from workbench.data.source import Source
-    from workbench.engine.prefix import PrefixCache
+    from workbench.inference.prefix_cache import PrefixCache
     from workbench.models.base import LoadedModel
 
 Answerer = Callable[[Sequence[Conversation]], list[Answer] | None]
@@ -204,7 +204,7 @@ def prepare(
     source, prompter, total = check_samples(config)
     if is_elsewhere(config.spec.model):
         return _prepare_elsewhere(config, source, prompter, total, on_progress)
-    from workbench.engine.prefix import PrefixCache
+    from workbench.inference.prefix_cache import PrefixCache
 
     if loaded is None:
         loaded = load_model_of(config, on_progress, total)
@@ -252,8 +252,8 @@ def load_model_of(
     config: EvalConfig, on_progress: OnProgress | None = None, total: int = 0
 ) -> LoadedModel:
     """Load what a config names, in this process. Raises `ModelError`."""
-    from workbench.engine.room import make_room
     from workbench.models.base import load_model
+    from workbench.serving.release_gpu import make_room
 
     if config.threads:
         import torch

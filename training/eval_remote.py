@@ -17,17 +17,17 @@ from typing import TYPE_CHECKING, Any
 from sessions.errors import WbError
 from training.eval_lines import answer_line, failed_line, no_labels
 from training.votes import voted
-from workbench.engine.protocol import absolute
-from workbench.engine.remote import RemoteEngine
-from workbench.engine.remote_wire import MAX_AT_ONCE
 from workbench.errors import EngineError, UnknownName, UsageError
 from workbench.models.spec import ModelSpec
 from workbench.sample import Sample
+from workbench.serving.protocol import absolute
+from workbench.serving.remote.client import RemoteEngine
+from workbench.serving.remote.http_client import MAX_AT_ONCE
 
 if TYPE_CHECKING:
     from training.eval_config import EvalConfig
     from training.eval_prepare import Evaluation
-    from workbench.engine.decoding import Decoding
+    from workbench.inference.decoding import Decoding
 
 # The next sample would fail the same way.
 _FATAL = frozenset({"remote_unauthorized", "remote_redirect", "remote_quota"})

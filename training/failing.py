@@ -24,8 +24,8 @@ def write_down(run: Run, error: BaseException) -> None:
 @contextlib.contextmanager
 def explained(run: Run) -> Any:
     """Out of memory or of disk, in words that say what to do."""
-    from workbench.engine.generation import out_of_memory_explained
     from workbench.errors import ModelError
+    from workbench.inference.generate import out_of_memory_explained
 
     try:
         with out_of_memory_explained():

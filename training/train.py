@@ -181,8 +181,8 @@ def prepare(config: TrainConfig, on_progress: OnProgress | None = None) -> Train
     from training.methods import attach, plan
     from training.optimizers import choose_optimizer
     from training.train_eval import open_dev
-    from workbench.engine.room import make_room
     from workbench.models.base import load_model
+    from workbench.serving.release_gpu import make_room
 
     if config.threads:
         torch.set_num_threads(config.threads)

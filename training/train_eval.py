@@ -23,8 +23,8 @@ from training.text_figures import USUAL, TextWish
 from training.train_config import TrainConfig
 from training.train_data import Item, TrainSet, choose_templates
 from training.trainer import answer_loss, positions_to_score
-from workbench.engine.decoding import Decoding
 from workbench.errors import DataError
+from workbench.inference.decoding import Decoding
 from workbench.models.batch import IGNORED
 from workbench.sample import Sample
 

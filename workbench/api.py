@@ -26,9 +26,9 @@ from workbench.notebook.showing import Beside, Shown
 
 if TYPE_CHECKING:
     from sessions.session_log import SessionLog
-    from workbench.engine.ask import Question
     from workbench.notebook.grids import Grid
     from workbench.notebook.maps import Map, Maps
+    from workbench.playground.ask import Question
     from workbench.sample import Sample
 
 

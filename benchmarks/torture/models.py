@@ -145,7 +145,7 @@ def _short(body: bytes) -> str:
 
 
 def _socket(home: Path) -> Path:
-    code = "from workbench.engine.process import socket_path; print(socket_path())"
+    code = "from workbench.serving.process import socket_path; print(socket_path())"
     env = {**os.environ, "WB_HOME": str(home)}
     found = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=True

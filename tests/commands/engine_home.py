@@ -18,7 +18,7 @@ def engine_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield home
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WB_HOME", str(home))
-        from workbench.engine import process
+        from workbench.serving import process
 
         if pid := process.lock_owner():
             with contextlib.suppress(ProcessLookupError):

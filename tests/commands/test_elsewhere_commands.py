@@ -28,7 +28,7 @@ def server(monkeypatch):
 @pytest.fixture
 def wb(run_wb, tmp_path):
     """A command; afterwards no engine runs, and the key is nowhere in the home."""
-    from workbench.engine import process
+    from workbench.serving import process
 
     yield run_wb
     assert not process.is_running()
@@ -124,10 +124,10 @@ def test_a_foreign_session_is_not_sent_to_its_server_before_it_is_named(wb, serv
 def test_a_key_in_the_clear_is_warned_of(run_wb, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")  # nobody is asked
-    from workbench.engine import remote_wire
+    from workbench.serving.remote import http_client
 
-    once = remote_wire.Patience(attempts=1)
-    monkeypatch.setattr("workbench.engine.remote.patience", lambda: once)
+    once = http_client.Patience(attempts=1)
+    monkeypatch.setattr("workbench.serving.remote.client.patience", lambda: once)
     done = run_wb("prompt", UID, "--model", "openai:http://lab.example#q")
     assert done.code == 1
     assert "warning:" in done.err and "unencrypted" in done.err

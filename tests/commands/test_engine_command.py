@@ -8,8 +8,8 @@ import signal
 
 import pytest
 
-from workbench.engine import process
-from workbench.engine.connection import Connection
+from workbench.serving import process
+from workbench.serving.connection import Connection
 
 
 @pytest.fixture

@@ -135,7 +135,7 @@ def test_the_help_imports_no_torch():
 
 
 def test_the_engine_explains_the_answer_that_it_gave():
-    from workbench.engine.client import Engine
+    from workbench.serving.client import Engine
 
     engine = Engine.connect(wait_s=60, idle_minutes=5)
     try:

@@ -154,7 +154,7 @@ class Connected(HostileEngine):
         pass
 
     def elsewhere(self) -> Any:
-        from workbench.engine.remote import RemoteEngine
+        from workbench.serving.remote.client import RemoteEngine
 
         return RemoteEngine()
 
@@ -214,8 +214,8 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     from sessions.jobs import job_ids
     from sessions.paths import home
     from sessions.runs import list_runs
-    from workbench.engine import process
-    from workbench.engine.client import Engine
+    from workbench.serving import process
+    from workbench.serving.client import Engine
 
     monkeypatch.setenv("OPENAI_API_KEY", "")
     monkeypatch.setattr(Engine, "connect", lambda *a, **k: Connected())

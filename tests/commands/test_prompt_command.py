@@ -334,7 +334,7 @@ def test_a_control_sequence_in_an_answer_does_not_reach_the_terminal(ask, monkey
     ],
 )
 def test_what_cannot_be_meant_ends_with_one_message_and_no_engine(run_wb, args, words):
-    from workbench.engine import process
+    from workbench.serving import process
 
     done = run_wb("prompt", *args)
     assert done.code in (1, 2)
@@ -402,7 +402,7 @@ def test_ctrl_c_ends_the_answer_within_a_token_and_keeps_what_was_said(ask, home
 
 
 def test_an_engine_that_is_killed_leaves_the_start_of_the_answer_on_record(ask, home):  # noqa: F811
-    from workbench.engine import process
+    from workbench.serving import process
 
     ask("warm up")
     argv = [sys.executable, "-m", "commands.main", "prompt", "x", "--temperature", "90"]

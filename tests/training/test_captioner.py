@@ -19,14 +19,14 @@ from training.train import train
 from training.train_config import LoraSettings, TrainConfig
 from workbench.data.adding import add_dataset
 from workbench.data.source import get_sample
-from workbench.engine.ask import Question
-from workbench.engine.decoding import Decoding
-from workbench.engine.generation import generate
 from workbench.errors import UsageError
+from workbench.inference.decoding import Decoding
+from workbench.inference.generate import generate
 from workbench.models.base import load_model
 from workbench.models.default_prompt import template_for
 from workbench.models.merging import merge
 from workbench.models.spec import ModelSpec
+from workbench.playground.ask import Question
 
 CAPTIONS = ("a red circle", "the blue square on green", "two yes")
 

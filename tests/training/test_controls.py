@@ -10,8 +10,8 @@ from training.eval import evaluate
 from training.eval_config import EvalConfig
 from training.eval_prepare import check_samples
 from training.eval_variants import make_variants
-from workbench.engine.decoding import Decoding
 from workbench.errors import UsageError
+from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec
 from workbench.scoring.ledger import ledger_of_run
 

@@ -17,8 +17,8 @@ from PIL import Image
 from sessions.runs import Run, list_runs
 from training.eval import document, evaluate, resumed_config
 from training.eval_config import EvalConfig
-from workbench.engine.decoding import Decoding
 from workbench.errors import UsageError
+from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec
 
 SHORT = Decoding(max_new_tokens=4)
@@ -212,16 +212,16 @@ def test_contradictory_settings_are_told_in_one_message():
 
 
 def test_a_defect_in_one_sample_is_recorded_and_a_defect_in_all_stops_the_run(monkeypatch):
-    from workbench.engine import generation
+    from workbench.inference import generate
 
-    real = generation.generate
+    real = generate.generate
 
     def breaks(loaded, conversations, *args, **kwargs):
         if any("red" in c[-1].text for c in conversations):
             raise RuntimeError("unforeseen")
         return real(loaded, conversations, *args, **kwargs)
 
-    monkeypatch.setattr(generation, "generate", breaks)
+    monkeypatch.setattr(generate, "generate", breaks)
     run = evaluate(config(limit=12))
     kinds = [(line["error"] or {}).get("kind") for line in run.predictions()]
     assert "crash" in kinds
@@ -231,7 +231,7 @@ def test_a_defect_in_one_sample_is_recorded_and_a_defect_in_all_stops_the_run(mo
     def always(*args, **kwargs):
         raise RuntimeError("unforeseen")
 
-    monkeypatch.setattr(generation, "generate", always)
+    monkeypatch.setattr(generate, "generate", always)
     with pytest.raises(Exception, match="in a row failed"):
         evaluate(config(limit=60))
     assert list_runs()[0].state == "failed"

@@ -15,8 +15,8 @@ from training.eval import document, evaluate, resumed_config
 from training.eval_config import EvalConfig
 from training.eval_prepare import prepare
 from workbench.data.image_ids import ImageIds
-from workbench.engine.decoding import Decoding
 from workbench.errors import UsageError
+from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec
 from workbench.sample import ImageRef
 

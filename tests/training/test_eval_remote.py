@@ -12,10 +12,10 @@ from sessions.runs import Run
 from tests.openai_server import OpenAIServer, Status
 from training.eval import document, evaluate, resumed_config
 from training.eval_config import EvalConfig
-from workbench.engine import remote_wire
-from workbench.engine.decoding import Decoding
 from workbench.errors import EngineError, UnknownName, UsageError
+from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec
+from workbench.serving.remote import http_client
 
 
 def said(body: dict) -> str:
@@ -27,8 +27,8 @@ def said(body: dict) -> str:
 @pytest.fixture
 def server(monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    hasty = remote_wire.Patience(attempts=3, first_s=0.001, longest_s=0.01)
-    monkeypatch.setattr("workbench.engine.remote.patience", lambda: hasty)
+    hasty = http_client.Patience(attempts=3, first_s=0.001, longest_s=0.01)
+    monkeypatch.setattr("workbench.serving.remote.client.patience", lambda: hasty)
     with OpenAIServer(text=said) as server:
         yield server
 

@@ -8,8 +8,8 @@ from sessions.runs import Run
 from sessions.uid_cache import UidCache
 from training.eval import evaluate, resumed_config
 from training.eval_config import EvalConfig
-from workbench.engine.decoding import Decoding
 from workbench.errors import UsageError
+from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec
 
 

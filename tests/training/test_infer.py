@@ -15,8 +15,8 @@ from training.eval_config import EvalConfig
 from training.infer import Caption, captions_of, format_of, infer, text_of
 from workbench.data.images_alone import Unjudged, open_folder
 from workbench.data.source import open_source
-from workbench.engine.decoding import Decoding
 from workbench.errors import DataError
+from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec
 
 

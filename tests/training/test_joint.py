@@ -19,8 +19,8 @@ from training.joint import class_loss, refuse_not_finite
 from training.train import dry_run, resumed_config, train
 from training.train_config import load_config
 from workbench.demo.paths import MODEL_DIR
-from workbench.engine.decoding import Decoding
 from workbench.errors import ModelError, UsageError
+from workbench.inference.decoding import Decoding
 from workbench.models.base import load_model
 from workbench.models.head import Head, classify, wanted_head
 from workbench.models.head_config import HeadConfig

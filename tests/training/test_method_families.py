@@ -27,9 +27,9 @@ from tests.workbench.models.family_cases import prompts
 from training.card import Card
 from training.train import class_of
 from training.train_config import VIRTUAL
-from workbench.engine.decoding import Decoding
-from workbench.engine.generation import generate
 from workbench.errors import ModelError
+from workbench.inference.decoding import Decoding
+from workbench.inference.generate import generate
 from workbench.models.merging import merge
 from workbench.models.parts import part_of
 

@@ -11,7 +11,7 @@ from training.eval_prepare import check_samples
 from training.eval_variants import make_variants, options_at_most, variant_config
 from training.orders import order_variant, rotated
 from workbench.data.adding import add_dataset
-from workbench.engine.decoding import Decoding
+from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec
 from workbench.sample import Sample
 

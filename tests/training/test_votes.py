@@ -9,8 +9,8 @@ import pytest
 from training.eval import document, evaluate
 from training.eval_config import EvalConfig
 from training.votes import pass_at, vote_figures, voted
-from workbench.engine.decoding import Decoding
 from workbench.errors import UsageError
+from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec
 
 WARM = Decoding(max_new_tokens=3, temperature=1.5, seed=4)

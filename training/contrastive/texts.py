@@ -139,10 +139,10 @@ class _Language:
 
         from transformers import AutoTokenizer, PhiForCausalLM
 
-        from workbench.engine.room import make_room
         from workbench.models.loading import explained, load_weights, quiet
         from workbench.models.placement import plan
         from workbench.models.spec import ModelSpec
+        from workbench.serving.release_gpu import make_room
 
         path = encoder.path
         spec = ModelSpec(

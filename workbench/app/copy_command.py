@@ -12,7 +12,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from workbench.engine.decoding import Decoding
+    from workbench.inference.decoding import Decoding
     from workbench.models.spec import ModelSpec
 
 _SPEC_FLAGS = (

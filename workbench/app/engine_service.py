@@ -17,8 +17,8 @@ from sessions.errors import WbError
 from workbench.models.elsewhere import is_elsewhere
 
 if TYPE_CHECKING:
-    from workbench.engine.client import Engine
     from workbench.models.spec import ModelSpec
+    from workbench.serving.client import Engine
 
 Phase = Literal["off", "starting", "loading", "ready", "busy", "died"]
 
@@ -67,13 +67,13 @@ class EngineService:
         with self._lock:
             if self._engine is None and specs and all(is_elsewhere(s.model) for s in specs):
                 if self._elsewhere is None:
-                    from workbench.engine.client import Engine
+                    from workbench.serving.client import Engine
 
                     self._elsewhere = Engine()
                 return self._elsewhere
             if self._engine is None:
                 self.set_state("starting")
-                from workbench.engine.client import Engine
+                from workbench.serving.client import Engine
 
                 try:
                     self._engine = Engine.connect(start=True, wait_s=60)
@@ -111,7 +111,7 @@ class EngineService:
         """See whether an engine is running already, without starting one. Blocks; never raises."""
         if self._engine is not None or self.state.phase != "off":
             return
-        from workbench.engine.client import Engine
+        from workbench.serving.client import Engine
 
         with contextlib.suppress(WbError):
             engine = Engine.connect(start=False, wait_s=2)

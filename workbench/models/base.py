@@ -2,7 +2,7 @@
 
 Guarantee: a folder is loaded whole or not at all (missing weights, keys that do not fit an adapter
 and pickles are refused by name), no code from it is run, and swapping adapters never reloads the
-base. Not for generating: `workbench.engine.generation` does that for every family alike.
+base. Not for generating: `workbench.inference.generate` does that for every family alike.
 """
 
 from __future__ import annotations

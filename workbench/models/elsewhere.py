@@ -1,7 +1,7 @@
 """A model behind an OpenAI-compatible server: `openai:URL#NAME`, read and refused in one place.
 
 Guarantee: torch-free, no network. A name holds no key and no password; what such a model cannot
-be asked here is refused by name, never ignored. Not for asking it: `workbench.engine.remote`.
+be asked here is refused by name, never ignored. `workbench.serving.remote` asks it.
 """
 
 from __future__ import annotations

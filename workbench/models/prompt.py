@@ -1,7 +1,7 @@
 """A prompt as text and pictures, before a processor has seen it; or the rest of one.
 
 Guarantee: the rest of a prompt gives the tokens that it has inside the whole, without those that a
-tokenizer puts before every text. Where a prompt may be cut is told by `workbench.engine.cuts`.
+tokenizer puts before every text. Where a prompt may be cut: `workbench.inference.prefix_split`.
 """
 
 from __future__ import annotations

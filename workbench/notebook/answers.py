@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sessions.errors import WbError
     from sessions.records import PromptRecord
     from sessions.session_log import SessionLog
-    from workbench.engine.ask import Question
+    from workbench.playground.ask import Question
 
 _MOST_TOKENS = 400
 
@@ -224,8 +224,8 @@ def say(question: Question, log: SessionLog | None, *, stream: bool = True) -> S
     """
     from sessions.errors import WbError
     from sessions.records import PromptRecord
-    from workbench.engine.ask import ask
-    from workbench.engine.client import Engine
+    from workbench.playground.ask import ask
+    from workbench.serving.client import Engine
 
     live = Live(stream)
     tokens: list[Token] = []

@@ -1,6 +1,6 @@
 """A sweep that shows itself: the same question with every combination of some values.
 
-Guarantee: the grid, its records and their order are those of `workbench.engine.sweep`, as for
+Guarantee: the grid, its records and their order are those of `workbench.playground.sweep`, as for
 `wb prompt --temperature 0,0.7 --template a,b`; a cell that cannot be asked says why in its place.
 """
 
@@ -19,8 +19,8 @@ from workbench.text import clean, counted
 if TYPE_CHECKING:
     from sessions.errors import WbError
     from sessions.session_log import SessionLog
-    from workbench.engine.ask import Question
-    from workbench.engine.sweep import Sweep
+    from workbench.playground.ask import Question
+    from workbench.playground.sweep import Sweep
 
 # These take several values of themselves, so a list is one value.
 _ONE_VALUE = {"stop", "shots"}
@@ -121,8 +121,8 @@ def ask_all(
     """
     from sessions.errors import WbError
     from sessions.records import PromptRecord
-    from workbench.engine.client import Engine
-    from workbench.engine.sweep import plan, run
+    from workbench.playground.sweep import plan, run
+    from workbench.serving.client import Engine
 
     sweep = plan(axes, build)
     answers: dict[int, Answer] = {}

@@ -182,9 +182,9 @@ def explain(
         KeyboardInterrupt: The cell was interrupted; the engine has stopped.
         WbError: As the engine raises: a family that cannot be explained says so.
     """
-    from workbench.engine.client import Engine
     from workbench.errors import Cancelled, UsageError
     from workbench.models.elsewhere import refuse_weights
+    from workbench.serving.client import Engine
 
     question = said.question
     if question is None:

@@ -1,6 +1,6 @@
 """Sessions and their replays: what was asked, asked again, answer beside answer.
 
-Guarantee: what is asked and how it is compared is `workbench.engine.replay`, as for `wb replay`
+Guarantee: what is asked and how it is compared is `workbench.playground.replay`, as for `wb replay`
 and the bench; a prompt that fails is part of the result, an engine that dies ends it.
 """
 
@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace as with_values
 from typing import TYPE_CHECKING, Any, overload
 
-from workbench.engine.differing import aligned, pieces_of_both
-from workbench.engine.replay import Replayed, replay, spec_of, summary
-from workbench.engine.servers import remember
 from workbench.errors import EngineError, UnknownName, UsageError
 from workbench.notebook import html
 from workbench.notebook.showing import Live, Shown, interruptible
+from workbench.playground.answer_diff import aligned, pieces_of_both
+from workbench.playground.replay import Replayed, replay, spec_of, summary
+from workbench.serving.remote.known_servers import remember
 from workbench.text import clean, counted
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ def replay_session(
         EngineError: The engine is gone.
         KeyboardInterrupt: The cell was interrupted; what was asked again so far stays drawn.
     """
-    from workbench.engine.client import Engine
+    from workbench.serving.client import Engine
 
     records = _chosen(log, only)
     live, done = Live(), []
@@ -243,7 +243,7 @@ def _chosen(log: SessionLog, only: Sequence[str]) -> list[PromptRecord]:
 
 def settled(record: PromptRecord, words: Mapping[str, Any]) -> ModelSpec:
     """The model that answered then, with what is said now in its place."""
-    from workbench.engine.protocol import absolute
+    from workbench.serving.protocol import absolute
 
     spec = spec_of(record)
     given = {name: value for name, value in words.items() if value is not None}

@@ -13,15 +13,15 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.engine.decoding import Decoding
 from workbench.errors import DataError, UsageError
+from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec
 from workbench.notebook.answers import Said
 from workbench.sample import ImageRef, Sample
 from workbench.text import clean
 
 if TYPE_CHECKING:
-    from workbench.engine.ask import Question
+    from workbench.playground.ask import Question
 
 MODEL = tuple(f.name for f in fields(ModelSpec))
 KNOBS = tuple(f.name for f in fields(Decoding))
@@ -39,7 +39,7 @@ def chosen_settings() -> dict[str, Any]:
 
 def spec_from(words: Mapping[str, Any]) -> ModelSpec:
     """The model that is meant; `adapter="none"` takes off one that the settings name."""
-    from workbench.engine.protocol import absolute
+    from workbench.serving.protocol import absolute
 
     given = _said(words, MODEL)
     if given.get("adapter") == "none":
@@ -51,7 +51,7 @@ def named(spec: ModelSpec) -> ModelSpec:
     """The same; where it is a server's, it may from now on be asked on a record's word."""
     import warnings
 
-    from workbench.engine.servers import remember, warning
+    from workbench.serving.remote.known_servers import remember, warning
 
     remember(spec.model)
     if said := warning(spec.model):
@@ -137,8 +137,8 @@ def _of_sample(
 ) -> Question:
     from sessions.uid import Uid
     from workbench.data.source import open_source
-    from workbench.engine.ask import draw_shots, question_of
     from workbench.models.default_prompt import template_for
+    from workbench.playground.ask import draw_shots, question_of
     from workbench.prompts.pool import get_template
 
     if sample.error:
@@ -176,8 +176,8 @@ def _next_turn(
     words: Mapping[str, Any],
 ) -> Question:
     """What was said so far and another question, of the same model by the same knobs."""
-    from workbench.engine.ask import follow_up
-    from workbench.engine.protocol import absolute
+    from workbench.playground.ask import follow_up
+    from workbench.serving.protocol import absolute
 
     if said.question is None or said.record is None:
         raise UsageError("this answer does not know its question", hint="give what ask gave")
@@ -221,7 +221,7 @@ def _of_images(
     system: str | None,
     words: Mapping[str, Any],
 ) -> Question:
-    from workbench.engine.ask import Question
+    from workbench.playground.ask import Question
     from workbench.prompts.template import free_prompt
 
     if template or _wish(words):

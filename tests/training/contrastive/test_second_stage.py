@@ -18,10 +18,10 @@ from training.eval import evaluate
 from training.eval_config import EvalConfig
 from training.train import train
 from training.train_config import LoraSettings, TrainConfig
-from workbench.engine.decoding import Decoding
-from workbench.engine.generation import generate
 from workbench.errors import UnknownName, UsageError
 from workbench.explain.explain import explain
+from workbench.inference.decoding import Decoding
+from workbench.inference.generate import generate
 from workbench.models.aligned_model import load_aligned
 from workbench.models.base import load_model
 from workbench.models.catalog import describe, list_models

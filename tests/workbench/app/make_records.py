@@ -162,9 +162,9 @@ class Parrot:
 def ask_demo(log, count=4, says="True. There it is."):
     """Prompts about demo samples, asked of a `Parrot` and recorded as the bench records them."""
     from workbench.data.source import open_source
-    from workbench.engine.ask import ask, question_of
-    from workbench.engine.decoding import Decoding
+    from workbench.inference.decoding import Decoding
     from workbench.models.spec import ModelSpec
+    from workbench.playground.ask import ask, question_of
     from workbench.prompts.pool import default_template
 
     source = open_source("demo/test")

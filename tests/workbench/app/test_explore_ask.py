@@ -235,7 +235,7 @@ async def test_an_engine_that_dies_can_be_started_again_and_nothing_is_lost(monk
         await b.press("enter", "escape")
         assert b.app.engine_state.phase == "died"
         fresh = FakeEngine()
-        from workbench.engine.client import Engine
+        from workbench.serving.client import Engine
 
         monkeypatch.setattr(Engine, "connect", classmethod(lambda cls, **_: fresh))
         await b.press("f8")

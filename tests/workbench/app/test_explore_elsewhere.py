@@ -8,7 +8,7 @@ from sessions.records import PromptRecord
 from sessions.session_log import current_session
 from tests.openai_server import OpenAIServer
 from tests.workbench.app.explore_bench import bench
-from workbench.engine import process
+from workbench.serving import process
 
 KEYS = {":": "colon", "/": "slash", ".": "full_stop", "#": "number_sign"}
 

@@ -15,8 +15,8 @@ from workbench.app.explore.side_by_side import SideBySide
 from workbench.app.explore.sweep import SweepScreen
 from workbench.app.explore.sweep_axes import form_values, grid_argv, read_form
 from workbench.app.explore.sweep_form import WholeAnswer
-from workbench.engine.decoding import Decoding
 from workbench.errors import ModelError
+from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, Timing, Token
 

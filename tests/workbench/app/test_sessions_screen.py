@@ -12,9 +12,9 @@ from workbench.app.sessions.replaying import side_by_side
 from workbench.app.sessions.screen import SessionsScreen
 from workbench.app.widgets.picker import Picker
 from workbench.app.widgets.text_panel import ErrorPanel
-from workbench.engine.differing import pieces
-from workbench.engine.replay import Replayed
 from workbench.errors import EngineError
+from workbench.playground.answer_diff import pieces
+from workbench.playground.replay import Replayed
 
 WIDE = (200, 60)
 SMALL = (80, 24)

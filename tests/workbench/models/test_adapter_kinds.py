@@ -20,10 +20,10 @@ from tests.workbench.models.make_adapters import (
 )
 from tests.workbench.models.make_families import FAMILIES
 from tests.workbench.models.tiny import ask, mixed_conversations, picture
-from workbench.engine.decoding import Decoding
-from workbench.engine.generation import Request, admit, generate, score_labels
-from workbench.engine.live_batch import LiveBatch
 from workbench.errors import ModelError, PromptTooLong
+from workbench.inference.batch import LiveBatch
+from workbench.inference.decoding import Decoding
+from workbench.inference.generate import Request, admit, generate, score_labels
 from workbench.models import adapters as kept
 from workbench.models.base import LoadedModel, load_model
 from workbench.models.bottleneck import put_on, take_off, write_bottleneck

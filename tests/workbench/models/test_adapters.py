@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from tests.workbench.models.tiny import ask, build_lora, picture
-from workbench.engine.decoding import Decoding
-from workbench.engine.generation import generate
 from workbench.errors import ModelError, UnknownName
+from workbench.inference.decoding import Decoding
+from workbench.inference.generate import generate
 from workbench.models.base import LoadedModel, load_model
 from workbench.models.spec import ModelSpec
 

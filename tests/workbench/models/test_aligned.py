@@ -11,9 +11,9 @@ import torch
 from sessions.runs import Run
 from tests.workbench.models.make_two_stage import aligned, phi
 from tests.workbench.models.tiny import ask, picture
-from workbench.engine.decoding import Decoding
-from workbench.engine.generation import generate
 from workbench.errors import ModelError, UnknownName
+from workbench.inference.decoding import Decoding
+from workbench.inference.generate import generate
 from workbench.models.aligned_model import load_aligned
 from workbench.models.base import load_model
 from workbench.models.locate import find_encoder

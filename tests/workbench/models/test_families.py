@@ -14,11 +14,11 @@ from tests.workbench.models.family_cases import ANSWER, prompts, raw_inputs, rel
 from tests.workbench.models.make_adapters import build_prefix
 from tests.workbench.models.tiny import build_head, build_lora
 from training.joint import WithHead, with_prompt
-from workbench.engine.decoding import Decoding
-from workbench.engine.generation import Request, admit, generate, score_labels, stream
-from workbench.engine.live_batch import LiveBatch
-from workbench.engine.prefix import PrefixCache
 from workbench.errors import ModelError
+from workbench.inference.batch import LiveBatch
+from workbench.inference.decoding import Decoding
+from workbench.inference.generate import Request, admit, generate, score_labels, stream
+from workbench.inference.prefix_cache import PrefixCache
 from workbench.models.base import LoadedModel, load_model
 from workbench.models.head import Head, class_logits, why_blind
 from workbench.models.parts import part_of

@@ -11,9 +11,9 @@ import torch
 
 from tests.workbench.models.make_families import captioner, idefics3, llava, paligemma
 from tests.workbench.models.tiny import ask, picture
-from workbench.engine.decoding import Decoding
-from workbench.engine.generation import generate
 from workbench.errors import ModelError
+from workbench.inference.decoding import Decoding
+from workbench.inference.generate import generate
 from workbench.models.base import LoadedModel, load_model
 from workbench.models.catalog import describe_anything
 from workbench.models.families import FAMILIES, LIMITS, family_for

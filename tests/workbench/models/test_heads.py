@@ -13,13 +13,12 @@ import torch
 from pytorch_grad_cam.utils.image import scale_cam_image
 
 from tests.workbench.models.tiny import ask, build_head, build_lora, picture
-from workbench.engine.decoding import Decoding
-from workbench.engine.generation import generate
-from workbench.engine.protocol import answer_json, read_answer
 from workbench.errors import ModelError, UnknownName, UsageError
 from workbench.explain.explain import Settings, explain, explain_tokens
 from workbench.explain.request import explain_request
 from workbench.explain.result import Explanation
+from workbench.inference.decoding import Decoding
+from workbench.inference.generate import generate
 from workbench.models.base import LoadedModel, load_model
 from workbench.models.catalog import describe_adapter
 from workbench.models.head import Head, class_logits, classify, pool, wanted_head
@@ -27,6 +26,7 @@ from workbench.models.head_config import HeadConfig
 from workbench.models.locate import find_adapter
 from workbench.models.merging import merge, merge_to_folder
 from workbench.models.spec import ModelSpec
+from workbench.serving.protocol import answer_json, read_answer
 
 PROMPT = ask("is there a circle", picture(64, 64, 3))
 

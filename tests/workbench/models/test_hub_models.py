@@ -17,8 +17,8 @@ import pytest
 
 from tests.hub_server import Hub
 from tests.workbench.models.tiny import ask, picture
-from workbench.engine.decoding import Decoding
-from workbench.engine.generation import generate
+from workbench.inference.decoding import Decoding
+from workbench.inference.generate import generate
 from workbench.models.base import LoadedModel, load_model
 from workbench.models.locate import _explain_hub
 from workbench.models.spec import ModelSpec

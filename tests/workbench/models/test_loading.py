@@ -13,9 +13,9 @@ import torch
 
 from tests.workbench.models.make_families import vip_llava
 from tests.workbench.models.tiny import ask, build_qwen2_vl, picture
-from workbench.engine.decoding import Decoding
-from workbench.engine.generation import generate
 from workbench.errors import ModelError, UnknownName, UsageError
+from workbench.inference.decoding import Decoding
+from workbench.inference.generate import generate
 from workbench.models.base import load_model
 from workbench.models.catalog import describe_anything, list_models
 from workbench.models.spec import ModelSpec

@@ -14,9 +14,9 @@ import torch
 
 from tests.workbench.models.make_adapters import build_adapter
 from tests.workbench.models.tiny import ask, mixed_conversations, picture
-from workbench.engine.decoding import Decoding
-from workbench.engine.generation import generate, score_labels
 from workbench.errors import ModelError, UsageError
+from workbench.inference.decoding import Decoding
+from workbench.inference.generate import generate, score_labels
 from workbench.models import loading, memory, placement
 from workbench.models.base import LoadedModel, load_model
 from workbench.models.placement import candidates, gpu_ids, loading_arguments, plan, wanted_gpus

@@ -6,10 +6,10 @@ import pytest
 
 from tests.workbench.models.family_cases import ONE_TURN, prompts, relative
 from tests.workbench.models.tiny import ask, picture
-from workbench.engine.decoding import Decoding
-from workbench.engine.generation import PrefixCache, Request, admit, generate, score_labels
-from workbench.engine.live_batch import LiveBatch
-from workbench.engine.reading import read
+from workbench.inference.batch import LiveBatch
+from workbench.inference.decoding import Decoding
+from workbench.inference.generate import PrefixCache, Request, admit, generate, score_labels
+from workbench.inference.prefill import read
 from workbench.models.base import LoadedModel
 from workbench.models.families import FAMILIES, LIMITS
 from workbench.sample import Conversation, Message

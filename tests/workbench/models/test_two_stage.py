@@ -13,9 +13,9 @@ from torch.nn import functional
 from tests.workbench.models.family_cases import relative
 from tests.workbench.models.make_two_stage import SIDE, code_gen_tokenizer, two_stage
 from tests.workbench.models.tiny import ask, picture
-from workbench.engine.decoding import Decoding
-from workbench.engine.generation import generate
 from workbench.explain.explain import Settings, explain
+from workbench.inference.decoding import Decoding
+from workbench.inference.generate import generate
 from workbench.models.base import LoadedModel, load_model
 from workbench.models.chat import render_chat, text_ids
 from workbench.models.spec import ModelSpec

@@ -16,9 +16,9 @@ from sessions.locks import HeldLock
 from tests.hub_server import Hub
 from tests.workbench.models.make_two_stage import SIDE, code_gen_tokenizer, phi, resnet
 from tests.workbench.models.tiny import ask, picture
-from workbench.engine.decoding import Decoding
-from workbench.engine.generation import generate
 from workbench.errors import ModelError, UsageError
+from workbench.inference.decoding import Decoding
+from workbench.inference.generate import generate
 from workbench.models import new_folder
 from workbench.models.base import load_model
 from workbench.models.catalog import describe_anything

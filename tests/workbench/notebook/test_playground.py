@@ -23,7 +23,7 @@ wb.ask("demo/test/000012", "Talk.", temperature=100.0, seed=3, max_new_tokens=15
 """
 AFTER = """
 last = wb.session().prompts[-1]
-from workbench.engine.client import Engine
+from workbench.serving.client import Engine
 with Engine.connect(start=False) as engine:
     serving = engine.status()["serving"]
 print(last.finish_reason, 0 < len(last.tokens) < 1500, serving, wb.ask(last.uid).right)

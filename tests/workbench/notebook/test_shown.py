@@ -17,8 +17,6 @@ from sessions.runs import Run
 from sessions.session_log import SessionLog
 from tests.workbench.notebook.things import HOSTILE, hostile_sample, png, said
 from workbench import api
-from workbench.engine.replay import Replayed, first_difference
-from workbench.engine.sweep import Cell, Sweep
 from workbench.errors import UnknownName
 from workbench.explain.result import HeatMap
 from workbench.notebook.answers import tokens_html
@@ -28,6 +26,8 @@ from workbench.notebook.maps import Map, Maps
 from workbench.notebook.pictures import MOST_PIXELS, data_url
 from workbench.notebook.replays import Replays, settled
 from workbench.notebook.samples import Dataset, shown_sample
+from workbench.playground.replay import Replayed, first_difference
+from workbench.playground.sweep import Cell, Sweep
 from workbench.sample import ImageRef, Sample, Token
 
 

@@ -7,11 +7,11 @@ import re
 
 from PIL import Image
 
-from workbench.engine.ask import question_of
-from workbench.engine.decoding import Decoding
-from workbench.engine.recording import record_of
+from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec
 from workbench.notebook.answers import Said
+from workbench.playground.ask import question_of
+from workbench.playground.record import record_of
 from workbench.sample import Answer, ImageRef, Sample, Token
 
 HOSTILE = "<script>alert('1')</script>\x1b[31m\u202e\" onload=x $\\href{a}{b}$"

@@ -25,12 +25,12 @@ from textual.strip import Strip
 from workbench.app.explore.sweep_axes import LABELS
 from workbench.app.lists.draw import SPINNER, fit, plain
 from workbench.app.lists.palette import PALETTE
-from workbench.engine.differing import aligned, words_of
+from workbench.playground.answer_diff import aligned, words_of
 from workbench.text import clean
 
 if TYPE_CHECKING:
     from sessions.records import PromptRecord
-    from workbench.engine.ask import Question
+    from workbench.playground.ask import Question
 
 HEIGHTS = (4, 6, 9, 14)  # lines of a tile, caption and facts included
 _NARROWEST = 26

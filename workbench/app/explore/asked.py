@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sessions.errors import WbError
 
 if TYPE_CHECKING:
-    from workbench.engine.decoding import Decoding
+    from workbench.inference.decoding import Decoding
     from workbench.models.spec import ModelSpec
     from workbench.sample import Answer, Message, Sample
 
@@ -84,7 +84,7 @@ def messages_of(record: Any, sample: Sample) -> tuple[Message, ...] | None:
 
 def asked_of(record: Any, messages: tuple[Message, ...], present: ModelSpec) -> Asked:
     """What an earlier record asked; what it does not hold is taken from `present`."""
-    from workbench.engine.decoding import Decoding
+    from workbench.inference.decoding import Decoding
     from workbench.models.spec import FURTHER, as_recorded
 
     knobs = as_recorded({"quantization": record.quantization, **record.further})

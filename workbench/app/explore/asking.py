@@ -20,15 +20,15 @@ from workbench.app.explore.prompting import Prompting
 from workbench.app.explore.stream import Stream
 from workbench.app.lists.palette import PALETTE
 from workbench.app.widgets.footer import key_that_restarts
-from workbench.engine.protocol import STILL
 from workbench.errors import Cancelled, EngineError, UsageError
+from workbench.serving.protocol import STILL
 from workbench.text import clean
 
 if TYPE_CHECKING:
     from sessions.records import PromptRecord
     from workbench.app.explore.prompt_panel import PromptPanel
     from workbench.app.tasks import Token
-    from workbench.engine.ask import Question
+    from workbench.playground.ask import Question
     from workbench.sample import Answer
 
 _REDRAW_S = 0.05
@@ -78,7 +78,7 @@ class Asking(Prompting):
         self._begin("asking")
 
         def work(token: Token) -> None:
-            from workbench.engine.ask import draw_shots, question_of
+            from workbench.playground.ask import draw_shots, question_of
 
             template, wish = draft.template, draft.wish
             examples = draw_shots(source, 0, 0, sample, wish) if wish else ()
@@ -132,7 +132,7 @@ class Asking(Prompting):
     def _converse(self, token: Token, question: Question, asked: Asked) -> None:
         """In the lane: stream the answer and put it on record."""
         from sessions.session_log import current_session
-        from workbench.engine.ask import ask
+        from workbench.playground.ask import ask
         from workbench.sample import Answer
         from workbench.sample import Token as AnswerToken
 

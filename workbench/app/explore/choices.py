@@ -39,7 +39,7 @@ def typed_model(text: str, present: Any) -> Any:
 def server_warning(spec: Any) -> str:
     """Why a server's model is worth a second thought; mostly empty."""
     from sessions.errors import WbError
-    from workbench.engine.servers import warning
+    from workbench.serving.remote.known_servers import warning
     from workbench.text import clean
 
     try:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sessions.errors import WbError
     from workbench.app.app import WbApp
     from workbench.app.tasks import Token
-    from workbench.engine.sweep import Cell, Event, Sweep
+    from workbench.playground.sweep import Cell, Event, Sweep
 
 _REDRAW_S = 0.05
 Heard = list[tuple["Cell", "Event"]]
@@ -68,7 +68,7 @@ class GridAsker:
         service = self._bench.engine()
         try:
             from sessions.session_log import current_session
-            from workbench.engine.sweep import run
+            from workbench.playground.sweep import run
 
             sweep = make()
             self._bench.call_soon(self._planned, sweep)

@@ -16,8 +16,8 @@ from textual.containers import Container, Horizontal
 from textual.message import Message
 from textual.widgets import Input, Label, Static
 
-from workbench.engine.decoding import Decoding
 from workbench.errors import UsageError
+from workbench.inference.decoding import Decoding
 
 # name -> (label, what it does)
 KNOBS: dict[str, tuple[str, str]] = {

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from workbench.app.tasks import Token
     from workbench.app.widgets.choice import Choice
     from workbench.data.source import Source
-    from workbench.engine.ask import Question
     from workbench.models.spec import ModelSpec
+    from workbench.playground.ask import Question
     from workbench.prompts.shots import ShotWish
     from workbench.sample import Sample
 
@@ -225,7 +225,7 @@ def ask_about(
     Raises:
         WbError: As `question_of` and `draw_shots`.
     """
-    from workbench.engine.ask import draw_shots, question_of
+    from workbench.playground.ask import draw_shots, question_of
     from workbench.prompts.pool import get_template
     from workbench.prompts.shots import ShotWish
 

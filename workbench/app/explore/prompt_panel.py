@@ -22,8 +22,8 @@ from sessions.errors import WbError
 from workbench.app.explore.filled import FilledInput, PromptText
 from workbench.app.explore.knobs import Knobs
 from workbench.app.explore.shot_field import ABOUT, read_shots
-from workbench.engine.decoding import Decoding
 from workbench.errors import UsageError
+from workbench.inference.decoding import Decoding
 from workbench.text import clean
 
 if TYPE_CHECKING:

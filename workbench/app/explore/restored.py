@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def decoding_of(saved: Any, settings: Settings) -> Any:
     """The knobs of last time, else those of the settings."""
-    from workbench.engine.decoding import Decoding
+    from workbench.inference.decoding import Decoding
 
     if isinstance(saved, dict):
         with contextlib.suppress(WbError, TypeError):

@@ -213,7 +213,7 @@ class ExploreScreen(Going):
         yield "Show the hints again", "", self._show_hints
 
     def _reset_knobs(self) -> None:
-        from workbench.engine.decoding import Decoding
+        from workbench.inference.decoding import Decoding
 
         if self.built:
             self.panel.knobs.set_decoding(Decoding())

@@ -30,9 +30,9 @@ from workbench.text import clean
 if TYPE_CHECKING:
     from sessions.records import PromptRecord
     from workbench.app.app import WbApp
-    from workbench.engine.ask import Question
-    from workbench.engine.sweep import Sweep
     from workbench.models.spec import ModelSpec
+    from workbench.playground.ask import Question
+    from workbench.playground.sweep import Sweep
     from workbench.sample import Sample
 
 
@@ -142,8 +142,8 @@ class SideBySide(Screen[Chosen]):
 
     def _plan(self) -> Sweep:
         """In the lane: the two questions."""
-        from workbench.engine.protocol import absolute
-        from workbench.engine.sweep import pair
+        from workbench.playground.sweep import pair
+        from workbench.serving.protocol import absolute
 
         sides = [absolute(spec) for spec in self.specs]
         return pair([self._build(spec) for spec in sides])
@@ -203,7 +203,7 @@ class SideBySide(Screen[Chosen]):
 
     def _marked(self) -> tuple[Text, Text]:
         """Both answers; what differs is marked once both are whole."""
-        from workbench.engine.differing import aligned, pieces_of_both
+        from workbench.playground.answer_diff import aligned, pieces_of_both
 
         palette = PALETTE
         first, second = self.records
@@ -221,7 +221,7 @@ class SideBySide(Screen[Chosen]):
 
     def _outcome(self) -> Text:
         """Where they part, how much differs, and what was read from each."""
-        from workbench.engine.differing import changed, pieces_of_both
+        from workbench.playground.answer_diff import changed, pieces_of_both
 
         first, second = self.records
         if first is None or second is None:

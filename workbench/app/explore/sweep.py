@@ -31,8 +31,8 @@ from workbench.text import clean
 if TYPE_CHECKING:
     from sessions.records import PromptRecord
     from workbench.app.app import WbApp
-    from workbench.engine.ask import Question
-    from workbench.engine.sweep import Sweep
+    from workbench.playground.ask import Question
+    from workbench.playground.sweep import Sweep
     from workbench.sample import Sample
 
 
@@ -176,7 +176,7 @@ class SweepScreen(Screen[Chosen]):
         typed = form.typed
 
         def make() -> Sweep:
-            from workbench.engine.sweep import plan
+            from workbench.playground.sweep import plan
 
             return plan(typed.axes, lambda cell: self.prompt.build(typed.values(cell)))
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
 from workbench.app.explore.knobs import KNOBS, read_knob, show_knob
-from workbench.engine.decoding import Decoding
 from workbench.errors import UsageError
+from workbench.inference.decoding import Decoding
 
 if TYPE_CHECKING:
     from workbench.models.spec import ModelSpec
@@ -78,7 +78,7 @@ def read_form(
             axes[name] = values
     found = Typed(single, axes, problems)
     if not problems:
-        from workbench.engine.sweep import combinations
+        from workbench.playground.sweep import combinations
 
         try:
             combinations(axes)
@@ -146,7 +146,7 @@ def form_values(
 
 def spec_of(values: Mapping[str, Any], present: ModelSpec) -> ModelSpec:
     """The model of a cell; what the form does not say is as it is now."""
-    from workbench.engine.protocol import absolute
+    from workbench.serving.protocol import absolute
 
     revision = present.revision if values["model"] == present.model else None
     return absolute(

@@ -24,8 +24,8 @@ from workbench.app.sessions.replay_panel import ReplayPanel
 from workbench.app.sessions.replaying import typed_spec
 from workbench.app.sessions.tables import EntryTable, SessionTable
 from workbench.app.widgets.picker import Choice, Picker
-from workbench.engine.replay import Replayed, replay, spec_of
 from workbench.errors import EngineError
+from workbench.playground.replay import Replayed, replay, spec_of
 
 if TYPE_CHECKING:
     from sessions.session_log import SessionLog

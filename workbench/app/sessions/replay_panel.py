@@ -19,7 +19,7 @@ from workbench.app.lists.palette import PALETTE, Palette
 from workbench.app.lists.row_list import Cell, Column, RowList
 from workbench.app.sessions.reading import who
 from workbench.app.sessions.replaying import side_by_side
-from workbench.engine.replay import Replayed, summary
+from workbench.playground.replay import Replayed, summary
 from workbench.text import clean
 
 

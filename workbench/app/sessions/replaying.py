@@ -1,6 +1,6 @@
 """Two answers side by side, what differs marked token by token; no widget in here.
 
-Not for asking: `workbench.engine.replay` does that, for the bench and for `wb replay` alike.
+Not for asking: `workbench.playground.replay` does that, for the bench and for `wb replay` alike.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 from rich.style import Style
 from rich.text import Text
 
-from workbench.engine.differing import aligned, pieces_of_both
+from workbench.playground.answer_diff import aligned, pieces_of_both
 from workbench.text import clean
 
 if TYPE_CHECKING:
-    from workbench.engine.replay import Replayed
     from workbench.models.spec import ModelSpec
+    from workbench.playground.replay import Replayed
 
 
 def typed_spec(text: str) -> ModelSpec:
     """`MODEL` or `MODEL +ADAPTER` as typed. Raises `UsageError` where it is empty."""
-    from workbench.engine.servers import remember
     from workbench.models.spec import ModelSpec
+    from workbench.serving.remote.known_servers import remember
 
     model, _, adapter = (part.strip() for part in text.partition(" +"))
     remember(model)

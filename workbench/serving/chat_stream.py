@@ -1,0 +1,94 @@
+"""Answers in OpenAI's words: whole, or as the server-sent events of a stream.
+
+Guarantee: pure; what is said of a stream so far decides what the next event holds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from workbench.sample import Answer, Token
+from workbench.serving.protocol import ChatRequest, answer_json, token_json
+from workbench.serving.worker import Event, Progress
+
+WAITING = ": waiting\n\n"
+
+
+def sse(body: dict[str, Any]) -> str:
+    """One server-sent event."""
+    return f"data: {json.dumps(body, ensure_ascii=False)}\n\n"
+
+
+class Told:
+    """What a streamed chat has said so far, and the next of it as server-sent events."""
+
+    def __init__(self, wanted: ChatRequest, head: dict[str, Any]) -> None:
+        self.head = head
+        self.answers: list[Answer] = []
+        self._wanted = wanted
+        self._shown: dict[int, str] = {}
+
+    def begin(self, index: int) -> str:
+        """Whose turn it is."""
+        self._shown[index] = ""
+        return sse(self._chunk(index, {"role": "assistant", "content": ""}))
+
+    def event(
+        self, index: int, event: Event, visible: str, fingerprint: Callable[[], str | None]
+    ) -> str:
+        """One event of the worker; `visible` is the text of the answer up to it."""
+        if isinstance(event, Progress):
+            return self.progress(event)
+        shown = self._shown[index]
+        if isinstance(event, Token):
+            entry = {"content": [token_json(event)]} if self._wanted.logprobs else None
+            self._shown[index] = visible
+            return sse(self._chunk(index, {"content": visible[len(shown) :]}, logprobs=entry))
+        if not isinstance(event, Answer):
+            return ""
+        self.answers.append(event)
+        rest = event.text[len(shown) :]
+        more: dict[str, Any] = {"finish_reason": _finish(event)}
+        if self._wanted.logprobs and self._wanted.decodings[index].num_beams > 1:
+            more["logprobs"] = {"content": [token_json(t) for t in event.tokens]}
+        last = self._chunk(index, {"content": rest} if rest else {}, **more)
+        last |= {"system_fingerprint": fingerprint()}
+        return sse(last | {"wb": {"answer": answer_json(event), "index": index}})
+
+    def progress(self, event: Progress) -> str:
+        """How far a load is, or that nothing gets on, for those who asked to be told."""
+        told = {"progress": {"stage": event.stage, "share": event.share}}
+        # Other clients look into `choices[0]` of whatever comes.
+        body = self.head | {"choices": [], "wb": told}
+        return sse(body) if self._wanted.progress else WAITING
+
+    def _chunk(self, index: int, delta: dict[str, Any], **more: Any) -> dict[str, Any]:
+        choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": None}
+        return self.head | {"choices": [choice | more]}
+
+
+def choice(index: int, answer: Answer, wanted: ChatRequest) -> dict[str, Any]:
+    """One choice of a completion that is not streamed."""
+    return {
+        "index": index,
+        "message": {"role": "assistant", "content": answer.text, "refusal": None},
+        "logprobs": {"content": [token_json(t) for t in answer.tokens]}
+        if wanted.logprobs
+        else None,
+        "finish_reason": _finish(answer),
+        "wb": answer_json(answer),
+    }
+
+
+def _finish(answer: Answer) -> str:
+    # OpenAI has no word for an answer that its own client broke off.
+    return answer.finish_reason if answer.finish_reason in ("stop", "length") else "stop"
+
+
+def usage(answers: list[Answer]) -> dict[str, int]:
+    """Tokens of the prompt, and of all answers to it."""
+    prompt = answers[0].prompt_tokens if answers else 0
+    new = sum(len(answer.tokens) for answer in answers)
+    return {"prompt_tokens": prompt, "completion_tokens": new, "total_tokens": prompt + new}

@@ -1,0 +1,420 @@
+"""The one thread that touches the model: a queue of tickets, served in the order they came.
+
+Guarantee: none starves. Chat requests for the model at hand join the running batch at its next
+token, in the order of the queue; the first one that cannot join (another model, an explanation,
+beams) closes the door until it has been served. A failure belongs to its ticket and leaves the
+thread alive; one outside of any ticket's own work (no memory, a module that cannot be imported)
+answers all that were under way, and the model is loaded anew; where even that fails all are told
+and `on_death` is called. Work that does not get on is told by `stalled`. Not for HTTP: `server`
+puts tickets in and hands their events on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sessions.errors import WbError
+from workbench.errors import Cancelled, EngineError
+from workbench.inference.decoding import Decoding
+from workbench.models.activity import at, doing, given_up_by, progressed
+from workbench.models.spec import ModelSpec
+from workbench.sample import Answer, Message, Token
+
+if TYPE_CHECKING:
+    from workbench.inference.prefix_cache import PrefixCache
+    from workbench.models.base import LoadedModel
+
+_WORK = {"chat": "answering", "explain": "explaining an answer", "load": "reading adapters"}
+MAX_ROWS = 32  # decoded together; more would make each one's tokens come slowly
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A stage of loading and the share done, 0 to 1."""
+
+    stage: str
+    share: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a request that is no chat gave: JSON."""
+
+    body: dict[str, Any]
+
+
+Event = Progress | Token | Answer | Result | WbError
+
+
+@dataclass
+class Ticket:
+    """One request in the queue.
+
+    Attributes:
+        id: Names it for cancelling.
+        kind: `chat`, `load`, `explain` or `release`.
+        emit: Takes its events, in the worker's thread; the last is an `Answer`, `Result` or
+            `WbError`. For a chat, `visible` of its row is told with each token.
+        body: The request of an `explain`; of a `load` the `adapters` to keep beside it.
+        identity: Of the model that answered, once it has.
+        told: Tokens that `emit` has taken.
+        columns: Of its prompt and the answer that may follow; 0 until that is asked for.
+    """
+
+    id: str
+    kind: str
+    emit: Callable[[Event, str], None]
+    spec: ModelSpec = field(default_factory=ModelSpec)
+    messages: tuple[Message, ...] = ()
+    decoding: Decoding = field(default_factory=Decoding)
+    labels: tuple[str, ...] = ()
+    body: Mapping[str, Any] = field(default_factory=dict)
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    started: float = field(default_factory=time.perf_counter)
+    load_s: float = 0.0
+    identity: str = ""
+    told: int = 0
+    columns: int = 0
+
+    def asked_to_end(self) -> bool:
+        """Whether it was cancelled; who asks got on with it."""
+        progressed()
+        return self.cancelled.is_set()
+
+    @property
+    def joins(self) -> bool:
+        """Whether it can be decoded together with others."""
+        return self.kind == "chat" and self.decoding.num_beams == 1
+
+
+class Worker(threading.Thread):
+    """Serves tickets until `stop`."""
+
+    def __init__(self, on_death: Callable[[], object] = lambda: None) -> None:
+        """Begin without a model.
+
+        Args:
+            on_death: Called, in this thread, when it cannot go on; everyone has been told.
+        """
+        super().__init__(name="model", daemon=True)
+        self._on_death = on_death
+        self._open: dict[int, Ticket] = {}  # taken out of the queue and not answered yet
+        self._queue: deque[Ticket] = deque()
+        self._arrived = threading.Condition()
+        self._stopping = False
+        self._loaded: LoadedModel | None = None
+        self._prefixes: PrefixCache | None = None
+        self.loading: ModelSpec | None = None
+        self.served = 0
+        self.tokens = 0
+        self.last_active = time.monotonic()
+
+    # -- from other threads ----------------------------------------------------------------
+
+    def submit(self, ticket: Ticket) -> None:
+        """Put a ticket at the end of the queue."""
+        with self._arrived:
+            if not self._stopping:
+                self.last_active = time.monotonic()
+                self._queue.append(ticket)
+                self._arrived.notify()
+                return
+        ticket.emit(EngineError("the engine is stopping"), "")
+
+    def stop(self) -> None:
+        """Refuse what waits and end after the step under way."""
+        with self._arrived:
+            self._stopping = True
+            waiting, self._queue = list(self._queue), deque()
+            self._arrived.notify()
+        for ticket in waiting:
+            ticket.emit(EngineError("the engine is stopping"), "")
+
+    @property
+    def serving(self) -> int:
+        """Tickets taken out of the queue and not answered yet."""
+        return len(self._open)
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything waits or is being served."""
+        return bool(self._queue) or self.serving > 0
+
+    def at(self) -> tuple[str, float] | None:
+        """What the thread is at, and seconds without progress; `None` where it idles."""
+        return at(self.ident)
+
+    def status(self) -> dict[str, Any]:
+        """What it holds and does."""
+        loaded = self._loaded
+        state = "loading" if self.loading else "busy" if self.busy else "idle"
+        return {
+            "state": state if loaded or self.loading or self.busy else "empty",
+            "model": _model_status(loaded) if loaded else None,
+            "loading": self.loading.to_json() if self.loading else None,
+            "memory_bytes": loaded.memory_bytes() if loaded else 0,
+            "queue": len(self._queue),
+            "serving": self.serving,
+            "doing": {"what": now[0], "silent_s": now[1]} if (now := self.at()) else None,
+            "served": self.served,
+            "tokens": self.tokens,
+            "prefix_cache": self._prefixes.status() if self._prefixes else _no_prefixes(),
+        }
+
+    # -- the thread ------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Serve until told to stop."""
+        try:
+            given_up_by(self._given_up)
+            self._warm_up()
+            while (ticket := self._next()) is not None:
+                try:
+                    self._serve(ticket)
+                except BaseException as error:  # the queue goes on, whatever it is
+                    self._start_over(error)
+                finally:
+                    self.last_active = time.monotonic()
+        except BaseException as error:
+            self._die(error)
+
+    def _warm_up(self) -> None:
+        """Import what the first request should not pay these seconds for."""
+        with contextlib.suppress(Exception), doing("importing torch and transformers"):
+            import workbench.models.qwen2_vl  # noqa: F401
+
+    def _given_up(self) -> bool:
+        """Whether nobody waits any more for what is under way."""
+        under_way = list(self._open.values())
+        return bool(under_way) and all(ticket.cancelled.is_set() for ticket in under_way)
+
+    def _start_over(self, error: BaseException) -> None:
+        """Tell those under way why they have no answer, and drop the model."""
+        failure = _broke(error, "ask again: the model is loaded anew; see: wb engine log")
+        self._answer_all(list(self._open.values()), failure)
+        self.loading = None
+        self._unload()
+
+    def _die(self, error: BaseException) -> None:
+        """Tell everyone, and whoever runs this thread."""
+        with self._arrived:
+            self._stopping = True
+            waiting, self._queue = list(self._queue), deque()
+        try:
+            failure = _broke(error, "ask again: a new engine is started; see: wb engine log")
+            self._answer_all([*self._open.values(), *waiting], failure)
+        finally:
+            self._on_death()
+
+    def _answer_all(self, tickets: Sequence[Ticket], failure: WbError) -> None:
+        self._open.clear()
+        for ticket in tickets:
+            with contextlib.suppress(Exception):
+                ticket.emit(failure, "")
+
+    def _next(self) -> Ticket | None:
+        with self._arrived:
+            while not self._queue and not self._stopping:
+                self._arrived.wait()
+            if self._stopping:
+                return None
+            return self._taken(self._queue.popleft())
+
+    def _taken(self, ticket: Ticket) -> Ticket:
+        self._open[id(ticket)] = ticket
+        return ticket
+
+    # -- what tickets that are decoded together ask of it (`together.Queue`) ------------------
+
+    def take(
+        self, loaded: LoadedModel, fits: Callable[[Sequence[Ticket], Ticket], bool]
+    ) -> list[Ticket]:
+        """Tickets off the head of the queue that can join now, up to the first that cannot."""
+        found: list[Ticket] = []
+        with self._arrived:
+            while (
+                self._queue
+                and self.serving < MAX_ROWS
+                and self._queue[0].joins
+                and self._queue[0].spec == loaded.spec
+                and not self._stopping
+                and fits(found, self._queue[0])
+            ):
+                found.append(self._taken(self._queue.popleft()))
+        return found
+
+    def put_back(self, tickets: Sequence[Ticket]) -> None:
+        """Serve these before all others, in their order."""
+        with self._arrived:
+            for ticket in tickets:
+                self._open.pop(id(ticket), None)
+            if not self._stopping:
+                self._queue.extendleft(reversed(tickets))
+                return
+        for ticket in tickets:
+            ticket.emit(EngineError("the engine is stopping"), "")
+
+    def tell(self, ticket: Ticket, token: Token, visible: str) -> None:
+        """Hand a token on."""
+        self.tokens += 1
+        progressed()
+        ticket.emit(token, visible)
+
+    def finish(self, ticket: Ticket, event: Event, visible: str = "") -> None:
+        """Hand the last event of a ticket on."""
+        self.served += 1
+        self._open.pop(id(ticket), None)
+        ticket.identity = self._loaded.identity if self._loaded is not None else ""
+        ticket.emit(event, visible)
+
+    def _serve(self, ticket: Ticket) -> None:
+        try:
+            if ticket.cancelled.is_set():
+                raise Cancelled("cancelled before it was served")
+            if ticket.kind == "release":
+                self._unload()
+                self.finish(ticket, Result({"released": True}))
+                return
+            with doing(f"loading {ticket.spec.model}"):
+                loaded = self._ensure(ticket)
+            with doing(_WORK[ticket.kind]):
+                if ticket.joins:
+                    from workbench.inference.prefix_cache import PrefixCache
+                    from workbench.serving.scheduler import Together
+
+                    self._prefixes = self._prefixes or PrefixCache()
+                    Together(self, loaded, self._prefixes).run(ticket)
+                else:
+                    self.finish(ticket, self._alone(loaded, ticket))
+        except WbError as error:
+            self.finish(ticket, error)
+        except Exception as error:
+            from workbench.serving.scheduler import as_failure
+
+            self.finish(ticket, as_failure(error))
+
+    def _alone(self, loaded: LoadedModel, ticket: Ticket) -> Event:
+        if ticket.kind == "load":
+            for wish in ticket.body.get("adapters", ()):
+                loaded.keep_adapter(wish["path"], wish.get("name", ""))
+            return Result({"model": _model_status(loaded)})
+        if ticket.kind == "explain":
+            from workbench.explain.request import explain_request
+
+            body = {**ticket.body, "messages": ticket.messages}
+            return Result(explain_request(loaded, body, cancelled=ticket.asked_to_end))
+        from workbench.inference.beams import search
+        from workbench.serving.scheduler import request_of
+
+        answer = search(loaded, request_of(ticket))
+        self.tokens += len(answer.tokens)
+        return answer
+
+    # -- the model -------------------------------------------------------------------------
+
+    def _ensure(self, ticket: Ticket) -> LoadedModel:
+        """The model that a ticket asks for, loaded or swapped to where it is not at hand."""
+        spec = ticket.spec
+        if self._loaded is not None and self._loaded.base_stale:
+            self._unload()
+        if self._loaded is not None and self._loaded.spec == spec and not self._loaded.stale:
+            return self._loaded
+        started = time.perf_counter()
+        self.loading = spec
+        try:
+            if self._loaded is None or not self._swapped(ticket):
+                self._loaded = self._read(ticket)
+        finally:
+            self.loading = None
+        ticket.load_s = time.perf_counter() - started
+        return self._loaded
+
+    def _swapped(self, ticket: Ticket) -> bool:
+        """Whether the model at hand now carries the adapter that is asked for."""
+        from workbench.models.adapters import BaseChanged
+
+        if self._loaded is None or self._loaded.spec.base != ticket.spec.base:
+            return False
+        ticket.emit(Progress("adapter", 0.5), "")
+        try:
+            self._loaded.set_adapter(ticket.spec.adapter)
+        except BaseChanged as error:
+            # Perhaps the adapter before did it: whoever asks next is answered by a clean base.
+            print(f"the model is loaded anew: {error.message}", flush=True)  # noqa: T201
+            ticket.emit(Progress("anew: an adapter changed the model's own weights", 0.0), "")
+            return False
+        return True
+
+    def _read(self, ticket: Ticket) -> LoadedModel:
+        from workbench.models.base import check_spec, load_model
+
+        ticket.emit(Progress("find", 0.0), "")
+        check_spec(ticket.spec)  # what is refused anyway costs nobody the model at hand
+        self._unload()  # two models need not fit together
+
+        def tell(stage: str, share: float) -> None:
+            progressed(f"loading {ticket.spec.model}: {stage}")
+            ticket.emit(Progress(stage, share), "")
+
+        return load_model(ticket.spec, tell, ticket.asked_to_end)
+
+    def _unload(self) -> None:
+        if self._loaded is None:
+            return
+        import gc
+
+        import torch
+
+        self._loaded = None
+        if self._prefixes is not None:
+            self._prefixes.clear()
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+def _broke(error: BaseException, hint: str) -> EngineError:
+    """What took the thread out of its work, in one line; its traceback goes to the log."""
+    with contextlib.suppress(Exception):
+        traceback.print_exception(error)
+    first = (str(error).strip().splitlines() or [""])[0]
+    name = type(error).__name__
+    return EngineError(
+        f"the engine's work broke off: {f'{name}: {first}' if first else name}"[:500],
+        hint=hint,
+        kind="engine_broke",
+    )
+
+
+def _no_prefixes() -> dict[str, Any]:
+    """As `PrefixCache.status()`, before any prompt was read and without torch."""
+    off = os.environ.get("WB_PREFIX_CACHE_MB") == "0"
+    counts = dict.fromkeys(("entries", "bytes", "hits", "misses", "tokens_saved"), 0)
+    return {**counts, "max_bytes": 0 if off else None, "off": "it is turned off" if off else ""}
+
+
+def _model_status(loaded: LoadedModel) -> dict[str, Any]:
+    from workbench.models.placement import gpu_ids
+
+    return {
+        **loaded.spec.to_json(),
+        "dtype": loaded.dtype,
+        "device": ",".join(map(str, loaded.devices)),
+        "gpus": gpu_ids(loaded.devices),
+        "identity": loaded.identity,
+        "family": loaded.family.name,
+        "limits": dict(loaded.family.limits),
+        "context_length": loaded.context_length,
+        "memory_bytes": loaded.memory_bytes(),
+        "load_s": loaded.load_s,
+        "path": str(loaded.path),
+        "adapters": loaded.adapters.to_json(),
+    }
