@@ -14,7 +14,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from training.progress import Progress
+from workbench.progress import Progress
 
 
 def resident() -> dict[str, float]:

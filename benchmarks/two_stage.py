@@ -128,14 +128,14 @@ def measure(photos: Path, size: int, epochs: float, second: float) -> dict[str, 
     from sessions.estimate import read_estimates
     from sessions.paths import home
     from training.contrastive.config import ContrastiveConfig
-    from training.eval import evaluate
-    from training.eval_config import EvalConfig
-    from training.progress import StderrLine
     from training.train import train
     from training.train_config import TrainConfig
     from workbench.data.adding import add
+    from workbench.evaluation.config import EvalConfig
+    from workbench.evaluation.runner import evaluate
     from workbench.inference.decoding import Decoding
     from workbench.models.spec import ModelSpec
+    from workbench.progress import StderrLine
 
     root, phi = home() / "photos", home() / "random-phi"
     lay_out(photos, root)

@@ -69,7 +69,7 @@ def command(
     from training.ablate import ablate, ablation_folder
     from training.ablation_figures import compare
     from training.ablation_report import to_json, write_report
-    from training.progress import StderrLine
+    from workbench.progress import StderrLine
     from workbench.text import clean
 
     line = StderrLine()

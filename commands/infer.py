@@ -14,7 +14,7 @@ from commands.printing import echo_json
 from commands.run_eval import KNOBS, typed
 
 if TYPE_CHECKING:
-    from training.eval_config import EvalConfig
+    from workbench.evaluation.config import EvalConfig
 
 _MOST_TOLD = 10
 
@@ -70,8 +70,8 @@ def command(
         _detach(ctx, what, out, as_json)
         return
     from sessions.atomic import atomic_write
-    from training.infer import captions_of, format_of, infer, text_of, twins
-    from training.progress import StderrLine
+    from workbench.evaluation.infer import captions_of, format_of, infer, text_of, twins
+    from workbench.progress import StderrLine
 
     line = StderrLine()
     try:
@@ -117,8 +117,8 @@ def _tell(facts: dict[str, Any]) -> None:
 
 def _config(what: str, out: str, flags: dict[str, Any]) -> EvalConfig:
     """Of what is to be captioned; what cannot be written is told before a model is loaded."""
-    from training.eval_config import EvalConfig
     from workbench.errors import UsageError
+    from workbench.evaluation.config import EvalConfig
     from workbench.inference.decoding import Decoding
 
     if not Path(out).absolute().parent.is_dir():

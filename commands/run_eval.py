@@ -93,8 +93,8 @@ def command(ctx: click.Context, as_json: bool, detach: bool, resume: str, **flag
     if detach:
         _detach(ctx, as_json, resume, flags)
         return
-    from training.eval import document, evaluate
-    from training.progress import StderrLine
+    from workbench.evaluation.runner import document, evaluate
+    from workbench.progress import StderrLine
     from workbench.text import clean
 
     config = _config(ctx, resume, flags)
@@ -121,14 +121,14 @@ def command(ctx: click.Context, as_json: bool, detach: bool, resume: str, **flag
 def _config(ctx: click.Context, resume: str, flags: dict[str, Any]) -> Any:
     """The config from the flags, or from the run to resume with what flags say beside it."""
     from commands.asking import spec_from
-    from training.eval_config import EvalConfig
     from workbench.errors import UsageError
+    from workbench.evaluation.config import EvalConfig
     from workbench.inference.decoding import Decoding
 
     typed = {name for name in flags if _said(ctx, name)}
     if resume and resume != "auto" and "dataset" not in typed:
         from sessions.runs import Run
-        from training.eval_prepare import resumed_config
+        from workbench.evaluation.prepare import resumed_config
 
         known = {"batch_size", "retry_failed", "threads"}
         if typed - known:

@@ -80,7 +80,7 @@ def list_(kind: str | None, dataset: str | None, limit: int, as_json: bool) -> N
     if as_json:
         echo_json([row(run) for run in found])
         return
-    from workbench.scoring.telling_apart import told_apart
+    from workbench.evaluation.telling_apart import told_apart
 
     rows = [
         (
@@ -124,7 +124,7 @@ def show(run: str, errors: bool, disagree: bool, uids: bool, limit: int, as_json
 
     found = Run.open(run)
     if disagree:
-        from training.score_figures import disagrees
+        from workbench.evaluation.metrics.label_scores import disagrees
 
         _show_lines([x for x in found.predictions() if disagrees(x)], uids, limit, as_json)
     elif errors or uids:
@@ -165,8 +165,8 @@ def score(run: str, metrics: str, bertscore_model: str, as_json: bool) -> None:
       wb runs score last --metrics cider,meteor,bertscore --bertscore-model ./roberta-large
     """
     from sessions.runs import Run
-    from training.eval import rescore
-    from training.text_figures import USUAL, TextWish
+    from workbench.evaluation.metrics.texts import USUAL, TextWish
+    from workbench.evaluation.runner import rescore
 
     wanted = tuple(name.strip() for name in metrics.split(",") if name.strip())
     found = Run.open(run)

@@ -12,7 +12,7 @@ from commands.run_facts import say, target_and_label, who
 
 if TYPE_CHECKING:
     from sessions.runs import Run
-    from workbench.scoring.comparison import Change, Comparison
+    from workbench.evaluation.comparison import Change, Comparison
 
 
 @click.command()
@@ -37,7 +37,7 @@ def compare(first: str, second: str, more: tuple[str, ...], flips: bool, as_json
       wb runs compare 3f2a9k 8h1m0q 01k2zz
     """
     from sessions.runs import Run
-    from workbench.scoring.comparison import compare_runs
+    from workbench.evaluation.comparison import compare_runs
 
     a, others = Run.open(first), [Run.open(name) for name in (second, *more)]
     lines = a.predictions()
@@ -69,7 +69,7 @@ def _show_flips(found: Comparison) -> None:
 
 def _many(a: Run, others: list[Run], found: list[Comparison], as_json: bool) -> None:
     """Each run against the first, by the figure that they are judged by."""
-    from workbench.scoring.power import holm
+    from workbench.evaluation.power import holm
 
     changes: list[Change] = [comparison.changes[0] for comparison in found]
     adjusted = holm([change.difference.p_value for change in changes])
@@ -108,7 +108,7 @@ def _many(a: Run, others: list[Run], found: list[Comparison], as_json: bool) -> 
 
 
 def _show_comparison(a: Run, b: Run, found: Comparison) -> None:
-    from workbench.scoring.comparison import verdict_words
+    from workbench.evaluation.comparison import verdict_words
 
     echo_table(("", "RUN", "MODEL"), [("first", a.id, who(a)), ("second", b.id, who(b))])
     click.echo("")
@@ -146,7 +146,7 @@ def _show_comparison(a: Run, b: Run, found: Comparison) -> None:
     for change in found.changes:
         say(change.name, f"{verdict_words(change)} ({change.test})")
     if found.power is not None:
-        from workbench.scoring.power import power_words
+        from workbench.evaluation.power import power_words
 
         say("power", power_words(found.power))
     for note in found.notes:

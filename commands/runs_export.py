@@ -37,7 +37,7 @@ def export(run: str, file: Path | None, form: str, columns: str) -> None:
     """
     from sessions.atomic import atomic_write
     from sessions.runs import Run
-    from training.eval_export import export as exported
+    from workbench.evaluation.export import export as exported
     from workbench.text import clean
 
     names = [name.strip() for name in columns.split(",") if name.strip()]

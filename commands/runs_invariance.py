@@ -12,7 +12,7 @@ from commands.printing import echo_json, echo_table
 if TYPE_CHECKING:
     from sessions.estimate import Estimate
     from sessions.runs import Run
-    from workbench.scoring.invariance import Flips
+    from workbench.evaluation.invariance import Flips
 
 
 @click.command()
@@ -44,8 +44,8 @@ def invariance(
       wb runs invariance last --of options --circular
     """
     from sessions.runs import Run
-    from workbench.scoring.invariance import flips_of, right_throughout
-    from workbench.scoring.variants import variants_of
+    from workbench.evaluation.invariance import flips_of, right_throughout
+    from workbench.evaluation.variants import variants_of
 
     found = Run.open(run)
     wanted = [name.strip() for name in names.split(",") if name.strip()]
@@ -70,10 +70,10 @@ def invariance(
 
 
 def _make(ctx: click.Context, run: Run, wanted: list[str], circular: bool) -> dict[str, Run]:
-    from training.eval_variants import make_variants, options_at_most
-    from training.orders import problem_of
-    from training.progress import StderrLine
     from workbench.errors import UsageError
+    from workbench.evaluation.orders import problem_of
+    from workbench.evaluation.run_variants import make_variants, options_at_most
+    from workbench.progress import StderrLine
     from workbench.text import clean
 
     names = wanted or ["images", "options", "shots", "labels", "repeat"]

@@ -11,7 +11,7 @@ from commands.printing import echo_json, echo_table
 
 if TYPE_CHECKING:
     from sessions.runs import Run
-    from workbench.scoring.ledger import Ledger
+    from workbench.evaluation.ledger import Ledger
 
 
 @click.command()
@@ -38,8 +38,8 @@ def ledger(ctx: click.Context, run: str, controls: str, existing: bool, as_json:
     """
     from sessions.runs import Run
     from workbench.errors import UsageError
-    from workbench.scoring.ledger import ledger as made_of
-    from workbench.scoring.variants import variants_of
+    from workbench.evaluation.ledger import ledger as made_of
+    from workbench.evaluation.variants import variants_of
 
     found = Run.open(run)
     if existing:
@@ -63,11 +63,11 @@ _NAMES = ("text-only", "blank", "image-only", "shuffled")
 
 
 def _make(ctx: click.Context, run: Run, more: list[str]) -> dict[str, Run]:
-    from training.controls import CONTROLS, text_control
-    from training.eval_prepare import resumed_config
-    from training.eval_variants import make_variants
-    from training.progress import StderrLine
     from workbench.errors import UsageError
+    from workbench.evaluation.controls import CONTROLS, text_control
+    from workbench.evaluation.prepare import resumed_config
+    from workbench.evaluation.run_variants import make_variants
+    from workbench.progress import StderrLine
     from workbench.text import clean
 
     if unknown := [name for name in more if name not in CONTROLS]:
@@ -89,7 +89,7 @@ def _make(ctx: click.Context, run: Run, more: list[str]) -> dict[str, Run]:
 def ledger_of(run: Run) -> Ledger | None:
     """The ledger of a run from the controls that there are, `None` without."""
     from sessions.errors import RecordError
-    from workbench.scoring.ledger import ledger_of_run
+    from workbench.evaluation.ledger import ledger_of_run
 
     try:
         return ledger_of_run(run)
@@ -99,7 +99,7 @@ def ledger_of(run: Run) -> Ledger | None:
 
 def show_ledger(told: Ledger) -> None:
     """Print a ledger: what right answers need, then how each control did."""
-    from workbench.scoring.ledger import PARTS
+    from workbench.evaluation.ledger import PARTS
 
     words: dict[str, str] = dict(
         zip(

@@ -28,12 +28,12 @@ def reliability(run: str, bins: int, adaptive: bool, out: Path | None, as_json: 
     """
     from sessions.runs import Run
     from workbench.errors import UsageError
-    from workbench.scoring.reliability_plot import reliability_lines, reliability_png
+    from workbench.evaluation.reliability_plot import reliability_lines, reliability_png
     from workbench.text import clean
 
     if not 1 <= bins <= 100:
         raise UsageError(f"--bins wants 1 to 100, got {bins}")
-    from training.score_figures import calibration
+    from workbench.evaluation.metrics.label_scores import calibration
 
     found = Run.open(run)
     told = calibration(found.predictions(), bins=bins, adaptive=adaptive)

@@ -33,8 +33,8 @@ def report(runs: tuple[str, ...], out: Path, errors: int) -> None:
     """
     from sessions.atomic import atomic_write
     from sessions.runs import Run
-    from training.eval_report import gather
     from workbench.errors import UsageError
+    from workbench.evaluation.report import gather
     from workbench.text import clean
 
     ending = out.suffix.lower()
@@ -44,8 +44,8 @@ def report(runs: tuple[str, ...], out: Path, errors: int) -> None:
         raise UsageError(f"--errors wants a whole number of at least 0, got {errors}")
     found = gather([Run.open(name) for name in runs], most_errors=errors)
     if ending == ".md":
-        from training.eval_report_markdown import to_markdown as write
+        from workbench.evaluation.report_markdown import to_markdown as write
     else:
-        from training.eval_report_html import to_html as write
+        from workbench.evaluation.report_html import to_html as write
     atomic_write(out, write(found))
     click.echo(clean(str(out), newlines=False))

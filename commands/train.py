@@ -103,9 +103,9 @@ def command(
     if detach:
         _detach(settings, config, resume, changes, as_json)
         return
-    from training.progress import StderrLine
     from training.train import dry_run as look
     from training.train import train
+    from workbench.progress import StderrLine
     from workbench.text import clean
 
     if dry_run:

@@ -4,7 +4,7 @@ For: the bench, commands and reports, which all say the same because they all as
 Guarantee: standard library only; every figure is of the samples that both runs have and that can
 be right or wrong (a sample that failed in one of them counts as wrong there, and as failed in
 `Paired.failed`). Where samples come in clusters (see `sessions.clusters`) the interval and the
-test are of clusters. Not for other metrics: see `workbench.scoring.comparison`.
+test are of clusters. Not for other metrics: see `workbench.evaluation.comparison`.
 """
 
 from __future__ import annotations

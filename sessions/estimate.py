@@ -3,7 +3,7 @@
 Guarantee: standard library only; nothing is not zero. A figure of no samples has the value `None`
 and a reason; in words it is "–", in JSON `null`. What older versions wrote is read the same way,
 a zero of no samples included. Not for computing figures: see `sessions.intervals` and
-`workbench.scoring`.
+`workbench.evaluation`.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ from sessions.paths import home, make_private
 from sessions.runs import Run
 from training.ablation_config import Ablation, Trial
 from training.ablation_trial import find_training
-from training.progress import OnProgress, Reporter
-from training.stopping import StopFlag, stop_on_signals
+from workbench.progress import OnProgress, Reporter
+from workbench.stopping import StopFlag, stop_on_signals
 
 _LOOK_S = 0.2
 _TAIL = 2_000

@@ -70,8 +70,8 @@ def do_trial(config: TrainConfig) -> dict[str, Any]:
 
 
 def _evaluate(run: Run, config: TrainConfig) -> Run:
-    from training.eval import AUTO, evaluate
-    from training.eval_config import EvalConfig
+    from workbench.evaluation.config import EvalConfig
+    from workbench.evaluation.runner import AUTO, evaluate
     from workbench.inference.decoding import Decoding
 
     return evaluate(

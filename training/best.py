@@ -2,7 +2,7 @@
 
 Guarantee: torch-free; a figure that is undefined decides nothing and is no zero; the same history
 gives the same decision, so that a resumed training stops where a whole one does. Not for making
-figures: see `training.metrics`.
+figures: see `workbench.evaluation.metrics.of_run`.
 """
 
 from __future__ import annotations

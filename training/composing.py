@@ -10,8 +10,8 @@ import hashlib
 import json
 import re
 
-from training.progress import OnProgress, Reporter
 from training.train_config import TrainConfig
+from workbench.progress import OnProgress, Reporter
 
 
 def composed(config: TrainConfig, on_progress: OnProgress | None = None) -> TrainConfig:

@@ -25,7 +25,7 @@ from training.trainer import AnswerTrainer
 from workbench.sample import Answer, Conversation, Timing, Token
 
 if TYPE_CHECKING:
-    from training.eval_prepare import Answerer
+    from workbench.evaluation.prepare import Answerer
     from workbench.models.base import LoadedModel
 
 

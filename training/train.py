@@ -26,14 +26,14 @@ from training.composing import composed
 from training.failing import explained, write_down
 from training.inputs import NOT_IN_KEY, inputs_digest
 from training.memory_peak import larger, peak_memory
-from training.progress import OnProgress, Reporter, telling_load
-from training.stopping import StopFlag, stop_on_signals
 from training.tasks import AnyConfig, read_config
 from training.train_apart import Apart, open_apart
 from training.train_config import VIRTUAL, TrainConfig, load_config, without_later
 from training.train_data import TrainSet
 from workbench.errors import UsageError
 from workbench.models.spec import as_recorded
+from workbench.progress import OnProgress, Reporter, telling_load
+from workbench.stopping import StopFlag, stop_on_signals
 
 if TYPE_CHECKING:
     from training.collate import Collator
@@ -337,8 +337,8 @@ def _work(
 ) -> Run:
     from training.left_out import LeftOut
     from training.seq2seq import name_of
-    from training.stopping import Enough
     from training.train_record import TrainRecord
+    from workbench.stopping import Enough
 
     config = training.config
     checkpoint = last_checkpoint(run.path / "checkpoints")
@@ -395,8 +395,8 @@ def _trainer(
 
     from training.finite import FiniteWatch
     from training.seq2seq import Seq2SeqAnswerTrainer, is_seq2seq
-    from training.stopping import Enough
     from training.trainer import AnswerTrainer, Hooks, arguments
+    from workbench.stopping import Enough
 
     config, dev = training.config, training.dev
     done = step_of(checkpoint) if checkpoint else 0

@@ -375,7 +375,7 @@ def check(config: TrainConfig) -> list[str]:
     if config.eval_at_start and not config.eval:
         problems.append("'eval_at_start' wants an 'eval' to evaluate on")
     if config.eval_metrics:
-        from workbench.scoring.text.registry import unknown
+        from workbench.evaluation.metrics.text.registry import unknown
 
         if wrong := unknown(config.eval_metrics):
             problems.append(f"'eval_metrics': {wrong}")

@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.collate import CLASSES, Collator
-from training.eval_batch import ask_batch
-from training.eval_config import EvalConfig
-from training.eval_lines import Prompter
-from training.eval_prepare import Evaluation
 from training.joint import class_loss, classes_of, head_of, with_prompt
-from training.metrics import compute_metrics
-from training.text_figures import USUAL, TextWish
 from training.train_config import TrainConfig
 from training.train_data import Item, TrainSet, choose_templates
 from training.trainer import answer_loss, positions_to_score
 from workbench.errors import DataError
+from workbench.evaluation.batch import ask_batch
+from workbench.evaluation.config import EvalConfig
+from workbench.evaluation.lines import Prompter
+from workbench.evaluation.metrics.of_run import compute_metrics
+from workbench.evaluation.metrics.texts import USUAL, TextWish
+from workbench.evaluation.prepare import Evaluation
 from workbench.inference.decoding import Decoding
 from workbench.models.batch import IGNORED
 from workbench.sample import Sample

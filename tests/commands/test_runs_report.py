@@ -8,7 +8,7 @@ import shlex
 import pytest
 
 from sessions.runs import Run
-from training.eval_command import command_of
+from workbench.evaluation.command import command_of
 
 EVIL = '<script>alert(1)</script>|<img src=x onerror="x()">\x1b[31m$x$'
 
@@ -51,7 +51,7 @@ def test_the_page_holds_everything_and_nothing_in_it_acts(run, run_wb, tmp_path)
 
 
 def test_the_worst_errors_come_by_confidence_then_unparsed_then_failed(run):
-    from training.eval_report import gather
+    from workbench.evaluation.report import gather
 
     (told,) = gather([run]).runs
     assert [(case.uid, case.what) for case in told.worst] == [

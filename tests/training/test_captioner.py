@@ -115,8 +115,8 @@ def test_an_empty_beginning_is_the_default_of_captioners_alone(folder, data):
 
 
 def test_command_notebook_and_evaluation_take_the_captioners_default(folder, data):
-    from training.eval_config import EvalConfig
-    from training.eval_prepare import prepare
+    from workbench.evaluation.config import EvalConfig
+    from workbench.evaluation.prepare import prepare
     from workbench.notebook.settling import question
 
     spec, uid = ModelSpec(folder, device="cpu"), f"{data}/0"

@@ -12,14 +12,14 @@ from safetensors.torch import load_file
 from sessions.runs import Run
 from tests.training.test_train import config, history, odd, steps_of_the_running  # noqa: F401
 from tests.workbench.models.tiny import build_head, build_lora
-from training.eval import document, evaluate
-from training.eval_config import EvalConfig
-from training.head_metrics import head_metrics
 from training.joint import class_loss, refuse_not_finite
 from training.train import dry_run, resumed_config, train
 from training.train_config import load_config
 from workbench.demo.paths import MODEL_DIR
 from workbench.errors import ModelError, UsageError
+from workbench.evaluation.config import EvalConfig
+from workbench.evaluation.metrics.head import head_metrics
+from workbench.evaluation.runner import document, evaluate
 from workbench.inference.decoding import Decoding
 from workbench.models.base import load_model
 from workbench.models.head import Head, classify, wanted_head

@@ -22,10 +22,10 @@ from training.contrastive.card import EncoderCard
 from training.contrastive.config import ContrastiveConfig
 from training.contrastive.data import Pairs, open_pairs
 from training.contrastive.texts import TextEncoder, text_features
-from training.progress import OnProgress, Reporter
-from training.stopping import StopFlag
 from training.train_apart import Apart
 from workbench.errors import UsageError
+from workbench.progress import OnProgress, Reporter
+from workbench.stopping import StopFlag
 
 # Settings that change no result.
 _NOT_IN_KEY = {"threads", "name", "cache_mb", "keep_checkpoints", "device", "text_batch_size"}

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from sessions.estimate import Estimate
-from workbench.scoring.statistics import mean
+from workbench.evaluation.statistics import mean
 
 KS = (1, 5, 10)
 

@@ -17,8 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from training.progress import Reporter
 from workbench.errors import ModelError
+from workbench.progress import Reporter
 
 _VERSION = 1  # of how features are made
 _SHARD = 2048

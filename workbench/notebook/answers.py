@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
+from workbench import markup
+from workbench.images.in_html import images_row
 from workbench.models.head_config import head_words
-from workbench.notebook import html
-from workbench.notebook.pictures import images_row
 from workbench.notebook.samples import block_of_code
 from workbench.notebook.showing import Live, Shown, interruptible
 from workbench.sample import Answer, Token
@@ -67,14 +67,14 @@ class Said(Shown, Answer):
         images = [ref for m in question.messages for ref in m.images] if question else []
         words = question.messages[-1].text if question and question.messages else ""
         return (
-            html.heading(self.uid or "answer", self._who())
+            markup.heading(self.uid or "answer", self._who())
             + images_row(images, width=200)
-            + html.block(html.muted(html.prose(words)))
-            + html.block(tokens_html(self.tokens, self.text), "font-size:1.1em")
-            + html.facts(self._facts())
-            + html.block(html.muted(html.esc(" · ".join(self._figures()))))
-            + html.folded("tokens", tokens_table(self.tokens))
-            + html.folded("the whole prompt", self._prompt())
+            + markup.block(markup.muted(markup.prose(words)))
+            + markup.block(tokens_html(self.tokens, self.text), "font-size:1.1em")
+            + markup.facts(self._facts())
+            + markup.block(markup.muted(markup.esc(" · ".join(self._figures()))))
+            + markup.folded("tokens", tokens_table(self.tokens))
+            + markup.folded("the whole prompt", self._prompt())
         )
 
     def _who(self) -> str:
@@ -82,18 +82,18 @@ class Said(Shown, Answer):
         if record is None:
             return ""
         name = record.model + (f" + {record.adapter}" if record.adapter else "")
-        return html.esc(name, 200)
+        return markup.esc(name, 200)
 
     def _facts(self) -> list[tuple[str, str]]:
         record = self.record
         rows: list[tuple[str, str]] = []
         judged = self.right is not None or (record is not None and record.label is not None)
         if judged and record is not None:
-            read = html.badge("unparsed") if record.label is None else html.badge(record.label)
-            gold = f", label {html.badge(record.target)}" if record.target is not None else ""
-            rows.append(("read as", f"{read}{gold} {html.verdict(self.right)}"))
+            read = markup.badge("unparsed") if record.label is None else markup.badge(record.label)
+            gold = f", label {markup.badge(record.target)}" if record.target is not None else ""
+            rows.append(("read as", f"{read}{gold} {markup.verdict(self.right)}"))
         if self.head:
-            rows.append(("head", html.esc(head_words(self.head))))
+            rows.append(("head", markup.esc(head_words(self.head))))
         if self.label_scores:
             rows.append(("label scores", scores_table(self.label_scores)))
         return rows
@@ -135,7 +135,7 @@ def tokens_html(tokens: Sequence[Token], text: str = "") -> str:
     """
     joined = "".join(token.text for token in tokens)
     if not tokens or len(tokens) > _MOST_TOKENS or (text and not joined.startswith(text)):
-        return html.prose(text or joined)
+        return markup.prose(text or joined)
     parts, left = [], len(text) or len(joined)
     for token in tokens:
         if left <= 0:  # the end of the turn is a token and no text
@@ -144,8 +144,8 @@ def tokens_html(tokens: Sequence[Token], text: str = "") -> str:
         left -= len(token.text)
         doubt = 1 - math.exp(token.logprob) if token.logprob is not None else 0.0
         tint = f"background:rgba(255,149,0,{min(max(doubt, 0), 1) * 0.75:.2f})"
-        tip = f' title="{html.esc(_tip(token), 400)}"' if token.logprob is not None else ""
-        parts.append(f'<span{tip} style="{tint};border-radius:.2em">{html.esc(shown)}</span>')
+        tip = f' title="{markup.esc(_tip(token), 400)}"' if token.logprob is not None else ""
+        parts.append(f'<span{tip} style="{tint};border-radius:.2em">{markup.esc(shown)}</span>')
     style = "white-space:pre-wrap;overflow-wrap:anywhere"
     return f'<span style="{style}">{"".join(parts)}</span>'
 
@@ -168,17 +168,19 @@ def tokens_table(tokens: Sequence[Token]) -> str:
         rows.append(
             (
                 str(number),
-                f"<code>{html.esc(repr(token.text), 60)}</code>",
-                "" if logprob is None else f"{html.bar(math.exp(logprob))} {math.exp(logprob):.3f}",
+                f"<code>{markup.esc(repr(token.text), 60)}</code>",
+                ""
+                if logprob is None
+                else f"{markup.bar(math.exp(logprob))} {math.exp(logprob):.3f}",
                 "" if logprob is None else f"{logprob:.3f}",
-                html.muted(
-                    " ".join(f"{html.esc(repr(t), 40)} {math.exp(v):.3f}" for t, v in others)
+                markup.muted(
+                    " ".join(f"{markup.esc(repr(t), 40)} {math.exp(v):.3f}" for t, v in others)
                 ),
             )
         )
     more = len(tokens) - _MOST_TOKENS
-    table = html.table(("", "token", "probability", "logprob", "or else"), rows)
-    return table + (html.muted(f"and {more} more") if more > 0 else "")
+    table = markup.table(("", "token", "probability", "logprob", "or else"), rows)
+    return table + (markup.muted(f"and {more} more") if more > 0 else "")
 
 
 def scores_table(scores: Mapping[str, float]) -> str:
@@ -188,10 +190,10 @@ def scores_table(scores: Mapping[str, float]) -> str:
     weights = [math.exp(score - best) for _, score in pairs]
     total = sum(weights)
     rows = [
-        (html.esc(word, 80), f"{score:.3f}", f"{html.bar(w / total)} {w / total:.3f}")
+        (markup.esc(word, 80), f"{score:.3f}", f"{markup.bar(w / total)} {w / total:.3f}")
         for (word, score), w in zip(pairs, weights, strict=True)
     ]
-    return html.table(("label", "log-likelihood", "share"), rows)
+    return markup.table(("label", "log-likelihood", "share"), rows)
 
 
 def told(
@@ -234,7 +236,7 @@ def say(question: Question, log: SessionLog | None, *, stream: bool = True) -> S
     so_far = f"this was said so far, and {kept}"
 
     def tell(stage: str, share: float) -> None:
-        live.draw(lambda: html.muted(f"loading: {html.esc(stage, 80)} {share:.0%}"))
+        live.draw(lambda: markup.muted(f"loading: {markup.esc(stage, 80)} {share:.0%}"))
 
     with Engine.connect(start=True, specs=[question.spec]) as engine, interruptible() as pressed:
         try:
@@ -243,7 +245,7 @@ def say(question: Question, log: SessionLog | None, *, stream: bool = True) -> S
             ):
                 if isinstance(event, Token):
                     tokens.append(event)
-                    live.draw(lambda: html.block(tokens_html(tokens)), now=len(tokens) == 1)
+                    live.draw(lambda: markup.block(tokens_html(tokens)), now=len(tokens) == 1)
                 elif isinstance(event, Answer):
                     answer = event
                 elif isinstance(event, PromptRecord):
@@ -251,7 +253,9 @@ def say(question: Question, log: SessionLog | None, *, stream: bool = True) -> S
         except WbError:
             if tokens:
                 words = f"it broke off: {so_far}"
-                drawn = html.block(tokens_html(tokens)) + html.block(html.badge(words, html.BAD))
+                drawn = markup.block(tokens_html(tokens)) + markup.block(
+                    markup.badge(words, markup.BAD)
+                )
                 live.draw(lambda: drawn, now=True)
             else:
                 live.clear()
@@ -262,7 +266,9 @@ def say(question: Question, log: SessionLog | None, *, stream: bool = True) -> S
         said = told(answer, question, record, log)
         if pressed():
             words = f"interrupted: {so_far}"
-            live.draw(lambda: said._html() + html.block(html.badge(words, html.BAD)), now=True)
+            live.draw(
+                lambda: said._html() + markup.block(markup.badge(words, markup.BAD)), now=True
+            )
         else:
             live.clear()
     return said

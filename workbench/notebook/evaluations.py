@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from sessions.errors import RecordError
 from sessions.estimate import Estimate, read_estimates
 from sessions.verdict import is_error
+from workbench import markup
 from workbench.errors import UsageError
-from workbench.notebook import html
 from workbench.notebook.marks import read_sample
 from workbench.notebook.samples import Gallery
 from workbench.notebook.showing import Live, Shown, interruptible
@@ -117,17 +117,17 @@ class Evaluation(Shown):
 
     def _html(self) -> str:
         if self._run is None and self.job is not None and not self.job.run_id:
-            return html.heading("evaluation", self.job.state)
+            return markup.heading("evaluation", self.job.state)
         run, config, counts = self.run, self.run.config, self.counts
         who = " + ".join(str(config[k]) for k in ("model", "adapter") if config.get(k))
         rows = [
             (
-                html.esc(name, 80),
+                markup.esc(name, 80),
                 figure.words(),
                 figure.interval(),
                 _interval(figure),
                 str(figure.n or ""),
-                html.esc(figure.note, 80),
+                markup.esc(figure.note, 80),
             )
             for name, figure in self._figures.items()
         ]
@@ -138,12 +138,12 @@ class Evaluation(Shown):
             f"{run.seconds:.1f} s · run {run.id}"
         )
         title = f"{config.get('dataset')}/{config.get('split')}"
-        table = html.table(("metric", "value", "95% interval", "", "n", ""), rows) if rows else ""
+        table = markup.table(("metric", "value", "95% interval", "", "n", ""), rows) if rows else ""
         return (
-            html.heading(title, f"{html.esc(who, 200)} {html.badge(run.state)}")
+            markup.heading(title, f"{markup.esc(who, 200)} {markup.badge(run.state)}")
             + table
-            + html.block(html.muted(html.esc(words)))
-            + "".join(html.block(html.esc(note, 400)) for note in self.notes)
+            + markup.block(markup.muted(markup.esc(words)))
+            + "".join(markup.block(markup.esc(note, 400)) for note in self.notes)
         )
 
     def _plain(self) -> str:
@@ -164,7 +164,7 @@ def _interval(figure: Estimate) -> str:
     if value is None or low is None or high is None or not (0 <= low <= high <= 1):
         return ""
     left, wide, at = low * 100, (high - low) * 100, value * 100
-    span = f"left:{left:.1f}%;width:{wide:.1f}%;height:.5em;top:.25em;background:{html.BAR}"
+    span = f"left:{left:.1f}%;width:{wide:.1f}%;height:.5em;top:.25em;background:{markup.BAR}"
     tick = f"left:calc({at:.1f}% - 1px);width:2px;height:1em;top:0;background:currentColor"
     inner = "".join(
         f'<span style="position:absolute;display:block;{look}"></span>' for look in (span, tick)
@@ -178,7 +178,7 @@ def _progress(job: Job) -> str:
     done, total = told.get("done") or 0, told.get("total") or 0
     share = done / total if total else 0.0
     words = f"{done:,} of {total:,}" if total else str(told.get("message") or job.state)
-    return f"{html.bar(share, 16)} {html.muted(html.esc(words, 200))}"
+    return f"{markup.bar(share, 16)} {markup.muted(markup.esc(words, 200))}"
 
 
 def _failure(job: Job) -> RecordError | UsageError:

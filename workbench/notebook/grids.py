@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
-from workbench.notebook import html
+from workbench import markup
+from workbench.images.in_html import images_row
 from workbench.notebook.answers import Said, tokens_html, told, warn
-from workbench.notebook.pictures import images_row
 from workbench.notebook.showing import Live, Shown, interruptible
 from workbench.sample import Answer
 from workbench.text import clean, counted
@@ -60,23 +60,23 @@ class Grid(Shown, Sequence[Said]):
         read = ["read as"] if any(words for words, _ in cells.values()) else []
         rows = [
             (
-                *(html.esc(cell.values[axis], 200) for axis in axes),
+                *(markup.esc(cell.values[axis], 200) for axis in axes),
                 *cells[cell.number][0 if read else 1 :],
             )
             for cell in self.sweep.cells
         ]
-        head = html.heading(first.uid or "sweep" if first else "sweep", self._counted())
-        return head + images_row(images, width=140) + html.table([*axes, *read, "answer"], rows)
+        head = markup.heading(first.uid or "sweep" if first else "sweep", self._counted())
+        return head + images_row(images, width=140) + markup.table([*axes, *read, "answer"], rows)
 
     def _cell(self, number: int) -> tuple[str, str]:
         if number in self.errors:
-            return html.badge("failed", html.BAD), html.esc(self.errors[number].message, 400)
+            return markup.badge("failed", markup.BAD), markup.esc(self.errors[number].message, 400)
         said = self._answers.get(number)
         if said is None:
-            return html.badge("not asked"), ""
+            return markup.badge("not asked"), ""
         judged = said.label is not None or said.right is not None
-        read = html.badge(said.label or "unparsed") if judged else ""
-        return f"{read} {html.verdict(said.right)}".strip(), tokens_html(said.tokens, said.text)
+        read = markup.badge(said.label or "unparsed") if judged else ""
+        return f"{read} {markup.verdict(said.right)}".strip(), tokens_html(said.tokens, said.text)
 
     def _counted(self) -> str:
         words = f"{len(self)} of {counted(len(self.sweep.cells), 'cell')}"

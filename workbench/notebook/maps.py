@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from workbench import markup
 from workbench.explain.colormaps import DEFAULT_COLORMAP, colour
 from workbench.explain.overlay import DEFAULT_OPACITY, overlay
 from workbench.explain.result import Explanation, HeatMap
-from workbench.notebook import html
+from workbench.images.in_html import enough, img
 from workbench.notebook.answers import Said
-from workbench.notebook.pictures import enough, img
 from workbench.notebook.showing import Live, Shown, interruptible
 from workbench.sample import ImageRef
 from workbench.text import clean
@@ -51,22 +51,22 @@ class Map(Shown, Explanation):
     def _html(self) -> str:
         figures = [self._figure(number) for number in range(len(self.images))]
         return (
-            html.heading(self.uid or "map", f"token {self.token} {_quoted(self.token_text)}")
-            + html.row(figures)
-            + html.block(legend(self.colormap))
-            + html.facts(
+            markup.heading(self.uid or "map", f"token {self.token} {_quoted(self.token_text)}")
+            + markup.row(figures)
+            + markup.block(legend(self.colormap))
+            + markup.facts(
                 [
                     ("method", self._method()),
-                    ("answer", html.prose(self.answer)),
-                    ("note", html.esc("; ".join(self.notes))),
+                    ("answer", markup.prose(self.answer)),
+                    ("note", markup.esc("; ".join(self.notes))),
                 ]
             )
         )
 
     def _method(self) -> str:
-        where = f" at {html.badge(self.layer)}" if self.layer else ""
+        where = f" at {markup.badge(self.layer)}" if self.layer else ""
         versus = f" against {_quoted(self.contrast)}" if self.contrast else ""
-        return f"{html.badge(self.method)}{where}, {html.esc(self.target)}{versus}"
+        return f"{markup.badge(self.method)}{where}, {markup.esc(self.target)}{versus}"
 
     def _figure(self, number: int, width: int = 280) -> str:
         """One image with its heat, a ring at the peak, and the figures beneath."""
@@ -78,10 +78,10 @@ class Map(Shown, Explanation):
         try:
             picture = self._painted(number, enough(width))
         except (ImageError, IndexError) as error:
-            return html.block(html.badge(f"no image: {error}", html.BAD))
+            return markup.block(markup.badge(f"no image: {error}", markup.BAD))
         ring = _ring(heat) if top > 0 else ""
         drawn = img(picture, width=width, alt=f"heat over {words}", over=ring)
-        return f"<div>{drawn}{html.muted(html.esc(words))}</div>"
+        return f"<div>{drawn}{markup.muted(markup.esc(words))}</div>"
 
     def _painted(self, number: int, side: int) -> Image.Image:
         """Heat over an image, large enough to show it: a small one is enlarged first."""
@@ -120,20 +120,20 @@ class Maps(Shown, Sequence[Map]):
     def _html(self) -> str:
         rows = [
             (
-                html.muted(str(one.token)),
+                markup.muted(str(one.token)),
                 f"<b>{_quoted(one.token_text)}</b>",
-                html.row(one._figure(n, 150) for n in range(len(one.images))),
+                markup.row(one._figure(n, 150) for n in range(len(one.images))),
             )
             for one in self._maps[:_MOST_MAPS]
         ]
         if not rows:
-            return html.block("no maps")
+            return markup.block("no maps")
         first = self._maps[0]
         return (
-            html.heading(first.uid or "maps", f"{len(self)} tokens")
-            + html.table(("", "token", "heat"), rows)
-            + html.block(legend(first.colormap))
-            + html.facts([("method", first._method()), ("answer", html.prose(first.answer))])
+            markup.heading(first.uid or "maps", f"{len(self)} tokens")
+            + markup.table(("", "token", "heat"), rows)
+            + markup.block(legend(first.colormap))
+            + markup.facts([("method", first._method()), ("answer", markup.prose(first.answer))])
         )
 
     def _plain(self) -> str:
@@ -159,11 +159,11 @@ def legend(colormap: str) -> str:
         f'background:linear-gradient(to right,{colours})"></span>'
     )
     words = "over all images of the prompt; the ring is the peak"
-    return f"{html.muted('0')}{strip}{html.muted('1')} {html.muted(words)}"
+    return f"{markup.muted('0')}{strip}{markup.muted('1')} {markup.muted(words)}"
 
 
 def _quoted(text: str | None) -> str:
-    return html.esc(repr(text), 80)
+    return markup.esc(repr(text), 80)
 
 
 def explain(
@@ -193,7 +193,7 @@ def explain(
     live = Live()
 
     def tell(stage: str, share: float) -> None:
-        live.draw(lambda: html.muted(f"{html.esc(stage, 80)} {share:.0%}"))
+        live.draw(lambda: markup.muted(f"{markup.esc(stage, 80)} {share:.0%}"))
 
     with Engine.connect(start=True) as engine, interruptible() as pressed:
         try:

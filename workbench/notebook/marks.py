@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from sessions.errors import WbError
-from workbench.notebook import html
+from workbench import markup
 from workbench.notebook.samples import ShownSample, shown_sample
 from workbench.notebook.showing import Shown
 from workbench.sample import Sample
@@ -84,17 +84,17 @@ class Bookmarks(Shown):
         marks = self.list()
         rows = [
             (
-                html.name(mark.uid),
-                " ".join(html.badge(tag) for tag in mark.tags),
-                html.esc(mark.note, 300),
+                markup.name(mark.uid),
+                " ".join(markup.badge(tag) for tag in mark.tags),
+                markup.esc(mark.note, 300),
             )
             for mark in marks[:_MOST_ROWS]
         ]
         more = len(marks) - _MOST_ROWS
         return (
-            html.heading(counted(len(marks), "bookmark"), html.esc(self._filter()))
-            + (html.table(("UID", "tags", "note"), rows) if rows else "")
-            + (html.block(html.muted(f"and {more:,} more")) if more > 0 else "")
+            markup.heading(counted(len(marks), "bookmark"), markup.esc(self._filter()))
+            + (markup.table(("UID", "tags", "note"), rows) if rows else "")
+            + (markup.block(markup.muted(f"and {more:,} more")) if more > 0 else "")
         )
 
     def _plain(self) -> str:

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace as with_values
 from typing import TYPE_CHECKING, Any, overload
 
+from workbench import markup
 from workbench.errors import EngineError, UnknownName, UsageError
-from workbench.notebook import html
 from workbench.notebook.showing import Live, Shown, interruptible
 from workbench.playground.answer_diff import aligned, pieces_of_both
 from workbench.playground.replay import Replayed, replay, spec_of, summary
@@ -62,15 +62,15 @@ class Session(Shown, Sequence["Record"]):
         records = self.log.records()
         rows = [
             (
-                html.muted(html.name(record.ts[:19].replace("T", " "))),
-                html.badge(record.kind),
-                html.name(getattr(record, "uid", None) or ""),
-                html.prose(_said(record)),
+                markup.muted(markup.name(record.ts[:19].replace("T", " "))),
+                markup.badge(record.kind),
+                markup.name(getattr(record, "uid", None) or ""),
+                markup.prose(_said(record)),
             )
             for record in records[-_MOST_ROWS:]
         ]
-        head = html.heading(f"session {self.id}", counted(len(records), "record"))
-        return head + (html.table(("when", "what", "sample", ""), rows) if rows else "")
+        head = markup.heading(f"session {self.id}", counted(len(records), "record"))
+        return head + (markup.table(("when", "what", "sample", ""), rows) if rows else "")
 
     def _plain(self) -> str:
         return clean(f"session {self.id} · {counted(len(self), 'record')}", newlines=False)
@@ -119,9 +119,9 @@ class Replays(Shown, Sequence[Replayed]):
         rows = [_row(one) for one in self._done[:_MOST_ROWS]]
         more = len(self) - _MOST_ROWS
         return (
-            html.heading(f"replay of {self.session}", html.esc(self._counted()))
-            + html.table(("", "sample", "then", "now", "label", "differs"), rows)
-            + (html.block(html.muted(f"and {more:,} more")) if more > 0 else "")
+            markup.heading(f"replay of {self.session}", markup.esc(self._counted()))
+            + markup.table(("", "sample", "then", "now", "label", "differs"), rows)
+            + (markup.block(markup.muted(f"and {more:,} more")) if more > 0 else "")
         )
 
     def _counted(self) -> str:
@@ -145,25 +145,27 @@ class Replays(Shown, Sequence[Replayed]):
 
 def _row(one: Replayed) -> tuple[str, ...]:
     """The cells of one pair: what differs is marked in both answers."""
-    name = html.name(one.old.uid or one.old.id)
+    name = markup.name(one.old.uid or one.old.id)
     if one.new is None:
         why = one.error.message if one.error else "failed"
-        failed = html.badge("failed", html.BAD)
-        return failed, name, html.prose(one.old.text), html.esc(why, 400), "", ""
-    mark = html.badge("= same", html.GOOD) if one.same else html.badge("≠ changed", html.BAD)
+        failed = markup.badge("failed", markup.BAD)
+        return failed, name, markup.prose(one.old.text), markup.esc(why, 400), "", ""
+    mark = (
+        markup.badge("= same", markup.GOOD) if one.same else markup.badge("≠ changed", markup.BAD)
+    )
     then, now = differing(one)
     labels = _label(one.old.label, one.old.target)
     if one.label_changed:
         labels += f" → {_label(one.new.label, one.old.target)}"
     place = f"token {one.difference.position}; " if one.difference else ""
-    return mark, name, then, now, labels, html.esc(place + "; ".join(one.environment), 400)
+    return mark, name, then, now, labels, markup.esc(place + "; ".join(one.environment), 400)
 
 
 def _label(label: str | None, target: str | None) -> str:
     if label is None:
-        return html.badge("unparsed") if target is not None else ""
-    tint = {} if target is None else {"tint": html.GOOD if label == target else html.BAD}
-    return html.badge(label, **tint)
+        return markup.badge("unparsed") if target is not None else ""
+    tint = {} if target is None else {"tint": markup.GOOD if label == target else markup.BAD}
+    return markup.badge(label, **tint)
 
 
 def differing(one: Replayed) -> tuple[str, str]:
@@ -171,14 +173,14 @@ def differing(one: Replayed) -> tuple[str, str]:
     assert one.new is not None
     then, now = "", ""
     for same, before, after in aligned(*pieces_of_both(one.old, one.new)):
-        then += html.prose(before) if same else _tinted(before, html.BAD)
-        now += html.prose(after) if same else _tinted(after, html.GOOD)
+        then += markup.prose(before) if same else _tinted(before, markup.BAD)
+        now += markup.prose(after) if same else _tinted(after, markup.GOOD)
     return then, now
 
 
 def _tinted(text: str, tint: str) -> str:
     return (
-        f'<mark style="background:{tint};color:inherit">{html.prose(text)}</mark>' if text else ""
+        f'<mark style="background:{tint};color:inherit">{markup.prose(text)}</mark>' if text else ""
     )
 
 
@@ -207,7 +209,7 @@ def replay_session(
         try:
             for record, spec in zip(records, specs, strict=True):
                 at = len(done)
-                live.draw(lambda at=at: html.muted(f"{at} of {len(records)} asked again"))
+                live.draw(lambda at=at: markup.muted(f"{at} of {len(records)} asked again"))
                 one = replay(engine, record, spec, log=out, cancelled=pressed)
                 if isinstance(one.error, EngineError):
                     raise one.error  # the others would fail in the same way

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, overload
 
-from workbench.notebook import html
-from workbench.notebook.pictures import images_row
+from workbench import markup
+from workbench.images.in_html import images_row
 from workbench.notebook.showing import Shown
 from workbench.sample import Sample, Task
 from workbench.text import clean, counted
@@ -37,22 +37,22 @@ class ShownSample(Shown, Sample):
     revision: str | None = None
 
     def _html(self) -> str:
-        rows = [(role, html.prose(text)) for role, text in self.texts.items()]
+        rows = [(role, markup.prose(text)) for role, text in self.texts.items()]
         if self.label is not None:
-            rows.append(("label", html.badge(self.label)))
-        rows += [("reference", html.prose(t)) for t in self.references if t != self.label]
-        rows += [("explanation", html.prose(text)) for text in self.explanations]
+            rows.append(("label", markup.badge(self.label)))
+        rows += [("reference", markup.prose(t)) for t in self.references if t != self.label]
+        rows += [("explanation", markup.prose(text)) for text in self.explanations]
         if self.error:
-            rows.append(("error", html.badge("cannot be read", html.BAD) + f" {self._why()}"))
+            rows.append(("error", markup.badge("cannot be read", markup.BAD) + f" {self._why()}"))
         return (
-            html.heading(self.uid, html.esc(self.task))
+            markup.heading(self.uid, markup.esc(self.task))
             + images_row(self.images, width=260)
-            + html.facts(rows)
-            + html.folded("metadata", self._metadata())
+            + markup.facts(rows)
+            + markup.folded("metadata", self._metadata())
         )
 
     def _why(self) -> str:
-        return html.esc(self.error, 600)
+        return markup.esc(self.error, 600)
 
     def _metadata(self) -> str:
         if not self.metadata:
@@ -66,10 +66,10 @@ class ShownSample(Shown, Sample):
         each = max(40, (width - 8 * max(len(self.images) - 1, 0)) // max(len(self.images), 1))
         return (
             images_row(self.images[:4], width=each, height=width)
-            + html.block(html.esc(words, 140))
-            + (html.badge(self.label) if self.label is not None else "")
-            + (html.badge("cannot be read", html.BAD) if self.error else "")
-            + html.block(html.muted(html.esc(self.uid, 120)), "overflow-wrap:anywhere")
+            + markup.block(markup.esc(words, 140))
+            + (markup.badge(self.label) if self.label is not None else "")
+            + (markup.badge("cannot be read", markup.BAD) if self.error else "")
+            + markup.block(markup.muted(markup.esc(self.uid, 120)), "overflow-wrap:anywhere")
         )
 
     def _plain(self) -> str:
@@ -83,7 +83,7 @@ class ShownSample(Shown, Sample):
 def block_of_code(text: str) -> str:
     """Preformatted text, wrapped; at most a screenful of it."""
     style = "white-space:pre-wrap;overflow-wrap:anywhere;background:transparent;margin:.3em 0"
-    return f'<pre style="{style}">{html.esc(text)}</pre>'
+    return f'<pre style="{style}">{markup.esc(text)}</pre>'
 
 
 def shown_sample(sample: Sample, revision: str | None = None) -> ShownSample:
@@ -117,12 +117,12 @@ class Gallery(Shown, Sequence[ShownSample]):
         return len(self._samples)
 
     def _html(self) -> str:
-        cards = (html.card(one.card(), _CARD) for one in self._samples[:MOST_CARDS])
+        cards = (markup.card(one.card(), _CARD) for one in self._samples[:MOST_CARDS])
         more = len(self) - MOST_CARDS
         return (
-            html.heading(self.title or counted(len(self), "sample"))
-            + html.row(cards, ".5em")
-            + (html.block(html.muted(f"and {more:,} more")) if more > 0 else "")
+            markup.heading(self.title or counted(len(self), "sample"))
+            + markup.row(cards, ".5em")
+            + (markup.block(markup.muted(f"and {more:,} more")) if more > 0 else "")
         )
 
     def _plain(self) -> str:
@@ -252,14 +252,14 @@ class Dataset(Shown):
         first = list(islice(self.iter(), 4))
         length = "endless" if self.length is None else counted(self.length, "sample")
         rows = [
-            ("samples", html.esc(length)),
-            ("task", html.esc(self.task)),
-            ("labels", " ".join(html.badge(label) for label in self.labels[:20])),
-            ("revision", html.esc(self.revision, 80)),
+            ("samples", markup.esc(length)),
+            ("task", markup.esc(self.task)),
+            ("labels", " ".join(markup.badge(label) for label in self.labels[:20])),
+            ("revision", markup.esc(self.revision, 80)),
         ]
-        cards = (html.card(one.card(), _CARD) for one in first)
-        title = html.heading(f"{self.dataset}/{self.split}")
-        return title + html.facts(rows) + html.row(cards, ".5em")
+        cards = (markup.card(one.card(), _CARD) for one in first)
+        title = markup.heading(f"{self.dataset}/{self.split}")
+        return title + markup.facts(rows) + markup.row(cards, ".5em")
 
     def _plain(self) -> str:
         length = "endless" if self.length is None else counted(self.length, "sample")

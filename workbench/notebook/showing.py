@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from workbench.notebook import html
+from workbench import markup
 
 # A notebook's server drops messages that come too fast; an eye sees no more than this.
 _EVERY_S = 0.05
@@ -33,7 +33,7 @@ class Shown:
         raise NotImplementedError
 
     def _repr_html_(self) -> str:
-        return html.page(self._html())
+        return markup.page(self._html())
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return {"text/html": self._repr_html_(), "text/plain": self._plain()}
@@ -54,7 +54,7 @@ class Beside(Shown):
 
     def _html(self) -> str:
         each = "flex:1 1 22rem;max-width:100%"
-        return html.row(html.card(thing._html(), each) for thing in self.things)
+        return markup.row(markup.card(thing._html(), each) for thing in self.things)
 
     def _plain(self) -> str:
         return "\n".join(thing._plain() for thing in self.things)
@@ -85,7 +85,7 @@ class Live:
         if not self._on or not (now or time.monotonic() - self._drawn_at >= _EVERY_S):
             return
         self._drawn_at = time.monotonic()
-        self._put({"text/html": html.page(make()), "text/plain": ""})
+        self._put({"text/html": markup.page(make()), "text/plain": ""})
 
     def clear(self) -> None:
         """Take it away again."""

@@ -18,7 +18,7 @@ The rule, in order:
 Letters of options whose texts are known have a reading of their own: `parse_options`.
 
 Not for open answers' scoring: without labels the first line is the answer as it stands, and
-`training.metrics` normalises it.
+`workbench.evaluation.metrics.of_run` normalises it.
 """
 
 from __future__ import annotations

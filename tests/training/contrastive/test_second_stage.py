@@ -14,11 +14,11 @@ from sessions.runs import Run
 from tests.training.contrastive.tiny_pairs import captioned
 from tests.workbench.models.make_two_stage import phi
 from training.composing import composed
-from training.eval import evaluate
-from training.eval_config import EvalConfig
 from training.train import train
 from training.train_config import LoraSettings, TrainConfig
 from workbench.errors import UnknownName, UsageError
+from workbench.evaluation.config import EvalConfig
+from workbench.evaluation.runner import evaluate
 from workbench.explain.explain import explain
 from workbench.inference.decoding import Decoding
 from workbench.inference.generate import generate

@@ -11,8 +11,8 @@ from click.testing import CliRunner
 
 from commands.data import command
 from tests.workbench.data.tables import mine, picture, samples
-from training.eval_lines import Prompter, answer_line
 from workbench.data.source import open_source
+from workbench.evaluation.lines import Prompter, answer_line
 from workbench.prompts.pool import default_for, default_template
 from workbench.sample import Answer
 

@@ -19,11 +19,11 @@ from tests.workbench.notebook.things import HOSTILE, hostile_sample, png, said
 from workbench import api
 from workbench.errors import UnknownName
 from workbench.explain.result import HeatMap
+from workbench.images.in_html import MOST_PIXELS, data_url
 from workbench.notebook.answers import tokens_html
 from workbench.notebook.evaluations import Evaluation
 from workbench.notebook.grids import Grid
 from workbench.notebook.maps import Map, Maps
-from workbench.notebook.pictures import MOST_PIXELS, data_url
 from workbench.notebook.replays import Replays, settled
 from workbench.notebook.samples import Dataset, shown_sample
 from workbench.playground.replay import Replayed, first_difference

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.workbench.data.tables import mine, samples
-from training.notes import notes_of
 from workbench.data.source import open_source
 from workbench.data.understood import understand
+from workbench.evaluation.notes import notes_of
 from workbench.prompts.pool import default_for, get_template
 from workbench.prompts.preview import preview, unseen_of
 

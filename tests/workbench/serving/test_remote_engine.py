@@ -112,8 +112,8 @@ def test_cancelling_here_stops_the_generation_there(engine, there):
 
 
 def test_an_evaluation_there_says_what_one_here_says(there):
-    from training.eval import evaluate
-    from training.eval_config import EvalConfig
+    from workbench.evaluation.config import EvalConfig
+    from workbench.evaluation.runner import evaluate
 
     knobs = Decoding(max_new_tokens=12, top_logprobs=0)
 

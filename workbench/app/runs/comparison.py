@@ -24,7 +24,7 @@ from workbench.text import clean
 if TYPE_CHECKING:
     from sessions.compare import Flip, Paired
     from sessions.estimate import Estimate
-    from workbench.scoring.comparison import Change, Comparison
+    from workbench.evaluation.comparison import Change, Comparison
 
 Side = Literal["all", "fixed", "broken"]
 COLUMNS = (
@@ -190,7 +190,7 @@ class ComparePanel(Vertical):
         return [*lines, plain(f"and {more} more", palette.dim)] if more > 0 else lines
 
     def _change(self, change: Change, palette: Palette) -> list[Text]:
-        from workbench.scoring.comparison import verdict_words
+        from workbench.evaluation.comparison import verdict_words
 
         bar, lines = max(8, min(40, self.size.width - 50)), []
         for sign, figure, style in (

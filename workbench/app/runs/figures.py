@@ -16,7 +16,7 @@ from workbench.app.runs.reading import RunSummary, Tally
 from workbench.app.runs.run_table import state_sign
 
 if TYPE_CHECKING:
-    from workbench.scoring.ledger import Ledger
+    from workbench.evaluation.ledger import Ledger
 
 
 class Figures(Static):

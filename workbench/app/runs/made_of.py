@@ -13,7 +13,7 @@ from workbench.app.lists.draw import plain
 from workbench.app.lists.palette import Palette
 from workbench.app.runs.figures import metric_line
 from workbench.app.runs.reading import RunSummary
-from workbench.scoring.ledger import Ledger, ledger_of_run
+from workbench.evaluation.ledger import Ledger, ledger_of_run
 
 
 def read_ledger(run: RunSummary) -> Ledger | None:

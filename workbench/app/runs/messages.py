@@ -9,8 +9,8 @@ from textual.message import Message
 from workbench.app.runs.reading import Row, RunSummary, Selection, Tally
 
 if TYPE_CHECKING:
-    from workbench.scoring.comparison import Comparison
-    from workbench.scoring.ledger import Ledger
+    from workbench.evaluation.comparison import Comparison
+    from workbench.evaluation.ledger import Ledger
 
 
 class RunsRead(Message):

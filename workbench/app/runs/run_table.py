@@ -12,7 +12,7 @@ from workbench.app.lists.draw import ago, fit, interval_bar, number, plain, prog
 from workbench.app.lists.palette import PALETTE, Palette
 from workbench.app.lists.row_list import Cell, Column, RowList
 from workbench.app.runs.reading import RunSummary
-from workbench.scoring.telling_apart import told_apart
+from workbench.evaluation.telling_apart import told_apart
 
 COLUMNS = (
     Column("", 2),

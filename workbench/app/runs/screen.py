@@ -210,7 +210,7 @@ class RunsScreen(ChosenRun):
 
     @work(thread=True, group="runs-compare", exclusive=True, exit_on_error=False)
     def _compare(self, a: RunSummary, b: RunSummary) -> None:
-        from workbench.scoring.comparison import compare_runs
+        from workbench.evaluation.comparison import compare_runs
 
         try:
             found = compare_runs(*((r.config, slim(r.predictions)) for r in (a, b)))

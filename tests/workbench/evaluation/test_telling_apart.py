@@ -1,0 +1,50 @@
+"""What a list of runs says to tell those apart that look alike."""
+
+from __future__ import annotations
+
+import pytest
+
+from workbench.evaluation.telling_apart import told_apart
+
+RUN = {"dataset": "demo", "split": "test", "model": "demo", "template": "a", "limit": 100}
+
+
+def config(**changes):
+    return {**RUN, "decoding": {"temperature": 0.0, "seed": 0}, "identity": "x", **changes}
+
+
+@pytest.mark.parametrize(
+    ("second", "first_says", "second_says"),
+    [
+        ({"template": "b"}, "a", "b"),
+        ({"limit": 0}, "limit 100", "all samples"),
+        ({"decoding": {"temperature": 0.7, "seed": 0}}, "temperature 0", "temperature 0.7"),
+        ({"random": True}, "no random", "random"),
+        ({"quantization": "4bit"}, "no quantization", "quantization 4bit"),
+        ({"seed": 3, "decoding": {"temperature": 0.0, "seed": 3}}, "no seed", "seed 3"),
+    ],
+)
+def test_runs_of_one_name_say_in_what_they_differ(second, first_says, second_says):
+    assert told_apart([("eval", config()), ("eval", config(**second))]) == [first_says, second_says]
+
+
+def test_what_follows_from_other_settings_or_says_only_how_fast_is_not_said():
+    other = config(identity="y", template_digest="z", batch_size=1, threads=2)
+    assert told_apart([("eval", config()), ("eval", other)]) == ["", ""]
+
+
+def test_runs_of_other_names_are_told_apart_by_these():
+    runs = [config(), config(model="m", template="b"), config(adapter="n", limit=5)]
+    assert told_apart([("eval", run) for run in runs]) == ["", "", ""]
+    assert told_apart([("eval", config()), ("train", config(limit=1))]) == ["", ""]
+
+
+def test_trainings_say_the_keys_of_their_config():
+    runs = [{"train": ["demo/train"], "model": "demo", "method": "lora", "lora": {"r": r}}
+            for r in (4, 16)]  # fmt: skip
+    assert told_apart([("train", run) for run in runs]) == ["lora.r 4", "lora.r 16"]
+
+
+def test_many_differences_are_cut():
+    other = config(template="b", limit=1, shots=4, dtype="bf16", answer="score", revision="r")
+    assert told_apart([("eval", config()), ("eval", other)])[1].endswith("…")

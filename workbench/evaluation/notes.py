@@ -1,0 +1,87 @@
+"""What there is to know of a run's figures, in words: said beside them, never instead of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from workbench.errors import UsageError
+from workbench.evaluation import controls, orders
+from workbench.inference.decoding import Decoding
+
+Line = Mapping[str, Any]
+
+
+def all_failed(lines: Sequence[Line]) -> str:
+    """Why a run has no answer at all: its commonest error; empty where it has one."""
+    errors = [line["error"] for line in lines if line.get("error")]
+    if not errors or len(errors) < len(lines):
+        return ""
+    kind, count = Counter(str(error.get("kind")) for error in errors).most_common(1)[0]
+    first = next(error for error in errors if str(error.get("kind")) == kind)
+    return (
+        f"all {len(lines)} samples failed; the commonest error, {count} times ({kind}): "
+        f"{first.get('message', '')}"
+    )
+
+
+def notes_of(config: Mapping[str, Any], lines: Sequence[Line]) -> list[str]:
+    """Notes of a run.
+
+    Args:
+        config: As its `config.json` holds it.
+        lines: Of its `predictions.jsonl`.
+    """
+    return [
+        *_variant(config),
+        *_one_label(config, lines),
+        *_unseen(config),
+        *_idle(config),
+        *_unnamed(config, lines),
+    ]
+
+
+def _variant(config: Mapping[str, Any]) -> list[str]:
+    """How the samples were asked, where it was not as they are."""
+    control, vary = str(config.get("control") or ""), str(config.get("vary") or "")
+    if control in controls.MEANS:
+        return [f"control {control}: {controls.MEANS[control]}"]
+    means = orders.MEANS.get(vary.partition(":")[0])
+    return [f"{vary}: {means}"] if means else []
+
+
+def _unseen(config: Mapping[str, Any]) -> list[str]:
+    """Texts of the samples that the prompt leaves out; older runs do not say."""
+    roles = config.get("texts_unseen")
+    if not isinstance(roles, list) or not roles:
+        return []
+    names = ", ".join(repr(str(role)) for role in roles)
+    return [f"the prompt ({config.get('template')}) does not show the text {names} of a sample"]
+
+
+def _one_label(config: Mapping[str, Any], lines: Sequence[Line]) -> list[str]:
+    targets = {str(line["target"]) for line in lines if line.get("target") is not None}
+    if config.get("task") in ("question", "caption") or len(targets) != 1 or len(lines) < 2:
+        return []
+    words = f"{len(lines)} samples hold one label alone ({targets.pop()})"
+    limit, part = config.get("limit"), "[" in str(config.get("split"))
+    if config.get("random") or not (limit or part):
+        return [f"all {words}"]
+    offer = f"--random --limit {limit or len(lines)} --seed {config.get('seed') or 0}"
+    return [f"the first {words}: the data may be sorted; draw from all of them with {offer}"]
+
+
+def _idle(config: Mapping[str, Any]) -> list[str]:
+    try:
+        return list(Decoding.from_json(config.get("decoding") or {}).idle.values())
+    except (UsageError, TypeError):
+        return []  # knobs of another version
+
+
+def _unnamed(config: Mapping[str, Any], lines: Sequence[Line]) -> list[str]:
+    """Answers of a version that did not record their pictures, in a run that does."""
+    old = sum(not line.get("error") and "images" not in line for line in lines)
+    if not config.get("images_digest") or not old:
+        return []
+    return [f"{old} answers do not say which pictures they are of: an older version made them"]

@@ -1,0 +1,118 @@
+"""A report as Markdown: the same tables without pictures, for a repository or an issue.
+
+Guarantee: what data and models said stands as text: cells are cleaned, on one line, and the
+characters that Markdown or HTML would act on are escaped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from sessions.estimate import NONE
+from workbench.evaluation.report import Report, RunReport
+from workbench.text import clean
+
+_ACTS = re.compile(r"([\\`*_\[\]{}()#+!|<>~$&])")
+MOST = 300
+
+
+def text_of(value: object) -> str:
+    """A text as Markdown shows it: nothing in it acts."""
+    words = clean(value, newlines=False)
+    return _ACTS.sub(r"\\\1", words if len(words) <= MOST else f"{words[:MOST]}…")
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    out = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    out += ["| " + " | ".join(map(text_of, row)) + " |" for row in rows]
+    return "\n".join(out)
+
+
+def to_markdown(report: Report) -> str:
+    """The whole document."""
+    parts = ["# Evaluation", f"Made {report.made} by `wb runs report`."]
+    if report.compared or report.not_compared:
+        parts.append("## Comparison")
+        rows = [
+            (
+                one.run[-6:],
+                change.name,
+                change.first.words(3),
+                change.second.words(3),
+                change.difference.words(3, "+"),
+                change.difference.interval(3, "+"),
+                "" if change.difference.p_value is None else f"{change.difference.p_value:.3g}",
+                "" if place or one.p_holm is None else f"{one.p_holm:.3g}",
+                change.difference.n,
+            )
+            for one in report.compared
+            for place, change in enumerate(one.comparison.changes)
+        ]
+        head = ("run", "figure", "first", "its", "change", "95%", "p", "p (Holm)", "n")
+        parts.append(_table(head, rows))
+        parts += [f"- {text_of(words)}" for one in report.compared for words in one.words]
+        parts += [f"- not compared: {text_of(words)}" for words in report.not_compared]
+    for run in report.runs:
+        parts += _run(run)
+    return "\n\n".join(parts) + "\n"
+
+
+def _run(run: RunReport) -> list[str]:
+    known = dict(run.facts)
+    parts = [f"## {text_of(known['model'])} on {text_of(known['data'])}"]
+    parts.append(_table(("", ""), run.facts))
+    figures = [
+        (name, one.words(), one.interval(), one.n or "", one.note)
+        for name, one in run.figures.items()
+    ]
+    parts += ["### Figures", _table(("figure", "value", "95%", "n", ""), figures)]
+    if told := run.ledger:
+        parts.append("### What the score is made of")
+        if told.parts:
+            rows = [
+                (p.name, p.count, p.share.words(3), p.share.interval(), _number(p.luck))
+                for p in told.parts
+            ]
+            parts.append(_table(("right answers need", "n", "share", "95%", "by luck"), rows))
+        asked = [("as it is", told.accuracy), *((c.name, c.accuracy) for c in told.controls)]
+        asked.append(("commonest label", told.commonest))
+        rows = [(name, one.words(3), one.interval()) for name, one in asked]
+        parts.append(_table(("asked", "accuracy", "95%"), rows))
+    if run.confusion:
+        columns = [text_of(column) for column in run.confusion["columns"]]
+        rows = [
+            (label, *counts)
+            for label, counts in zip(run.confusion["labels"], run.confusion["rows"], strict=False)
+        ]
+        parts += ["### Confusion", _table(("target ↓ answer →", *columns), rows)]
+    if run.reliability:
+        rows = [
+            (
+                f"{b['low']:.2f} – {b['high']:.2f}",
+                b["n"],
+                _number(b["confidence"]),
+                _number(b["accuracy"]),
+            )
+            for b in run.reliability
+            if b["n"]
+        ]
+        parts.append("### Reliability")
+        parts.append(_table(("confidence", "n", "mean confidence", "accuracy"), rows))
+    if run.worst:
+        rows = [
+            (c.uid, c.what, c.target, c.label, _number(c.confidence), c.text) for c in run.worst
+        ]
+        parts.append("### The worst errors")
+        parts.append(_table(("sample", "", "target", "answer", "confidence", "text"), rows))
+    if run.skipped:
+        parts.append("### Skipped and to know")
+        parts.append("\n".join(f"- {text_of(words)}" for words in run.skipped))
+    parts += ["### To make it again", "\n".join(f"    {x}" for x in clean(run.command).split("\n"))]
+    parts.append(_table(("setting", ""), run.settings))
+    parts.append(_table(("version", ""), run.versions.items()))
+    return parts
+
+
+def _number(value: float | None) -> str:
+    return NONE if value is None else f"{value:.3f}"

@@ -1,0 +1,322 @@
+"""Evaluate a model on a split: a run folder that fills as it goes, killed and resumed at will.
+
+Guarantee: every sample of the split ends with exactly one line, failed ones too; a batch of which
+one member fails loses no other; the lines do not depend on the batch size; the figures are made of
+the lines alone. Not for comparing runs (`sessions.compare`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from sessions.errors import WbError
+from sessions.runs import Run, find_run_by_key
+from workbench.errors import UsageError
+from workbench.evaluation.batch import ask_batch
+from workbench.evaluation.config import EvalConfig
+from workbench.evaluation.metrics.of_run import compute_metrics
+from workbench.evaluation.metrics.text.registry import unknown
+from workbench.evaluation.metrics.texts import USUAL, TextWish
+from workbench.evaluation.notes import all_failed, notes_of
+from workbench.evaluation.prepare import Evaluation, prepare, resumed_config
+from workbench.evaluation.remote import RemoteModel, ask_elsewhere, down, is_down
+from workbench.models.elsewhere import is_elsewhere
+from workbench.progress import OnProgress, Reporter
+from workbench.sample import Sample
+from workbench.stopping import StopFlag, stop_on_signals
+
+if TYPE_CHECKING:
+    from workbench.data.source import Source
+    from workbench.models.base import LoadedModel
+
+__all__ = ["AUTO", "EvalConfig", "document", "evaluate", "prepare", "resumed_config"]
+
+AUTO = "auto"
+# Prompts of like length go together; a window of so many batches is looked at for that.
+_WINDOW = 8
+# So many samples in a row that end in an error nobody foresaw, or without an answer from a server:
+# it is not the samples' fault.
+_CRASHES = 20
+
+
+def evaluate(
+    config: EvalConfig,
+    on_progress: OnProgress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    *,
+    resume: str = "",
+    loaded: LoadedModel | None = None,
+) -> Run:
+    """Evaluate, from the beginning or from where a run was left.
+
+    Args:
+        config: What is evaluated; with `resume` what of it the run does not say (batch size).
+        on_progress: Told after each batch.
+        cancelled: Asked after each batch; so are SIGTERM and SIGINT.
+        resume: A run's id or folder, or `auto` for the newest run of the same key, if any.
+        loaded: The model of the config, where it is at hand; loaded here else.
+
+    Returns:
+        The run, its metrics written; its state is `done` or `cancelled`.
+
+    Raises:
+        UsageError: The config or the dataset cannot be meant, or does not fit the run to resume.
+        ModelError: The model cannot be loaded or used.
+        RecordError: Another process is writing the run, or the disk is full.
+    """
+    with stop_on_signals(cancelled) as stop:
+        evaluation = prepare(config, on_progress, loaded)
+        run = _open_run(evaluation, resume)
+        with run:
+            return _work(evaluation, run, stop, on_progress)
+
+
+def _open_run(evaluation: Evaluation, resume: str) -> Run:
+    key, total = evaluation.key, evaluation.total
+    if resume == AUTO:
+        found = find_run_by_key(key, kind="eval")
+        if found is None:
+            return Run.create(evaluation.record(), key, "eval", total=total)
+        resume = found.id
+    if not resume:
+        return Run.create(evaluation.record(), key, "eval", total=total)
+    run = Run.open(resume)
+    if run.config.get("settings_key", run.key) != evaluation.settings_key:
+        raise UsageError(
+            f"run {run.id} was made with {_difference(run.config, evaluation.record())}",
+            hint="give the same settings, or leave --resume out to start a new run",
+            kind="other_run",
+        )
+    _refuse_changed(evaluation, run)
+    run.resume(total=total)
+    if run.key != key:  # what failed was mended, or it is a run of an older version
+        record = evaluation.record()
+        run.rekey(
+            key, {name: record[name] for name in ("settings_key", "images_digest", "shot_images")}
+        )
+    return run
+
+
+def _refuse_changed(evaluation: Evaluation, run: Run) -> None:
+    """Refuse where the pictures behind a run's answers are others now, by UID.
+
+    Lines of older versions do not say which pictures they were of: see the notes of the figures.
+    """
+    if run.config.get("images_digest") == evaluation.images_digest:
+        return
+    was = {
+        line["uid"]: line["images"]
+        for line in run.predictions()
+        if not line.get("error") and "images" in line
+    }
+    samples = islice(evaluation.source.iter(), evaluation.total) if was else ()
+    changed = [
+        sample.uid
+        for sample in samples
+        if sample.uid in was and was[sample.uid] != evaluation.prompter.images.of(sample)
+    ]
+    now = evaluation.shot_images
+    if not changed and run.config.get("shot_images", now) == now:
+        return
+    names = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
+    what = f"of {len(changed)} answered samples: {names}" if changed else "of its examples"
+    raise UsageError(
+        f"since run {run.id} was made, pictures changed {what}",
+        hint="put the old pictures back, or leave --resume out to start a new run",
+        kind="data_changed",
+    )
+
+
+def _difference(before: dict[str, Any], after: dict[str, Any]) -> str:
+    names = (
+        *("dataset", "split", "dataset_revision", "template", "template_version"),
+        *("template_digest", "shot_uids", "decoding", "limit", "random", "seed", "label_scores"),
+        *("answer", "samples", "control", "vary", "identity"),
+    )
+    found = [
+        f"{n} {before.get(n)!r}, not {after.get(n)!r}"
+        for n in names
+        if (before.get(n) or None) != (after.get(n) or None)
+    ]
+    return "; ".join(found) or "other settings"
+
+
+def _work(evaluation: Evaluation, run: Run, stop: StopFlag, on_progress: OnProgress | None) -> Run:
+    config, total = evaluation.config, evaluation.total
+    done = run.done_uids(errors=not config.retry_failed)
+    reporter = Reporter(on_progress, start=len(done))
+    message = f"{evaluation.source.dataset}/{evaluation.source.split}"
+    count, crashes = len(done), 0
+    try:
+        reporter(count, total, message, force=True)
+        for lines in _answered(evaluation, done, stop):
+            crashes = _count_crashes(lines, crashes)
+            run.append_many(lines)
+            count += len(lines)
+            reporter(count, total, message)
+        _finish(evaluation, run, "cancelled" if stop() and count < total else "done", stop.reason)
+        reporter(count, total, message, _headline(run), force=True)
+    except BaseException as error:
+        with contextlib.suppress(WbError):
+            run.set_state("failed", reason=str(error)[:500])
+        raise
+    finally:
+        if isinstance(evaluation.loaded, RemoteModel):
+            evaluation.loaded.engine.close()
+    return run
+
+
+def _answered(
+    evaluation: Evaluation, done: set[str], stop: StopFlag
+) -> Iterator[list[dict[str, Any]]]:
+    """Lines as they are ready, until all are or `stop` says so."""
+    if isinstance(evaluation.loaded, RemoteModel):
+        yield from ask_elsewhere(
+            evaluation, _pending(evaluation.source, evaluation.total, done), stop
+        )
+        return
+    for samples in _batches(evaluation, done):
+        if stop():
+            return
+        yield ask_batch(evaluation, samples)
+
+
+def _count_crashes(lines: Sequence[dict[str, Any]], crashes: int) -> int:
+    for line in lines:
+        crashed = (line["error"] or {}).get("kind") == "crash"
+        crashes = crashes + 1 if crashed or is_down(line) else 0
+        if crashes >= _CRASHES and not crashed:
+            raise down(line["error"])
+        if crashes >= _CRASHES:
+            raise WbError(
+                f"{crashes} samples in a row failed in a way that was not foreseen: "
+                f"{line['error']['message']}",
+                hint="this is a defect; the run's predictions.jsonl names the samples",
+                kind="crash",
+            )
+    return crashes
+
+
+def _batches(evaluation: Evaluation, done: set[str]) -> Iterator[list[Sample]]:
+    """Pending samples in batches; within a window those of like length go together."""
+    size = evaluation.config.batch_size
+    window: list[Sample] = []
+    for sample in _pending(evaluation.source, evaluation.total, done):
+        window.append(sample)
+        if len(window) == size * _WINDOW:
+            yield from _cut(evaluation.loaded, window, size)
+            window = []
+    yield from _cut(evaluation.loaded, window, size)
+
+
+def _cut(loaded: Any, window: list[Sample], size: int) -> Iterator[list[Sample]]:
+    from workbench.inference.capacity import sample_length
+
+    # By length with image tokens; the examples before them are the same for all.
+    order = sorted(window, key=lambda sample: sample_length(loaded, sample))
+    for start in range(0, len(order), size):
+        yield order[start : start + size]
+
+
+def _pending(source: Source, total: int, done: set[str]) -> Iterator[Sample]:
+    """The first `total` samples without those that are done; what was done is not read again."""
+    start = 0
+    while start < total and done and source.uid_at(start) in done:
+        start += 1
+    if start >= total:
+        return
+    for ordinal, sample in enumerate(source.iter(start), start):
+        if ordinal >= total:
+            return
+        if sample.uid not in done:
+            yield sample
+
+
+def _finish(evaluation: Evaluation, run: Run, state: Any, reason: str) -> None:
+    run.tidy()
+    evaluation.prompter.images.save()
+    failure = all_failed(run.predictions()) if state == "done" else ""
+    state, reason = ("failed", failure) if failure else (state, reason)
+    run.write_metrics(document(run, total=evaluation.total, state=state))
+    run.set_state(state, total=evaluation.total, reason="" if state == "done" else reason)
+
+
+def rescore(run: Run, wish: TextWish) -> dict[str, Any]:
+    """Make a run's figures again from its `predictions.jsonl`, and keep them.
+
+    Args:
+        run: An evaluation.
+        wish: Which text metrics captions and explanations get beside the usual figures.
+
+    Returns:
+        What `metrics.json` holds from now on.
+
+    Raises:
+        UsageError: The run is no evaluation, or a name is no metric.
+        RecordError: Another process is writing the run, or it cannot be written.
+    """
+    if run.kind != "eval" or not run.config:
+        raise UsageError(f"run {run.id} is no evaluation", hint="see: wb runs list --kind eval")
+    if problem := unknown(wish.metrics):
+        raise UsageError(problem)
+    try:
+        found = document(run, wish=wish)
+        run.write_metrics(found)
+    finally:
+        run.close()
+    return found
+
+
+def document(
+    run: Run, *, total: int | None = None, state: str = "", wish: TextWish = USUAL
+) -> dict[str, Any]:
+    """What `metrics.json` holds and `--json` prints, from the run's own files alone.
+
+    Args:
+        run: An evaluation.
+        total: Samples that there were to be; as the run says where not given.
+        state: How it ends; as the run says where not given.
+        wish: Which text metrics captions and explanations get.
+    """
+    config = run.config
+    figures = compute_metrics(
+        run.predictions(),
+        task=str(config.get("task", "other")),
+        labels=tuple(config.get("labels") or ()),
+        positive=config.get("positive") or None,
+        wish=wish,
+    )
+    figures["counts"]["total"] = run.progress()[1] if total is None else total
+    return {
+        "run": run.id,
+        "path": str(run.path),
+        "dataset": config.get("dataset"),
+        "split": config.get("split"),
+        "model": config.get("model"),
+        "adapter": config.get("adapter"),
+        "template": f"{config.get('template')}@{config.get('template_version')}",
+        "state": state or run.state,
+        "key": run.key,
+        **figures,
+        "notes": notes_of(config, run.predictions()),
+        **_served_by(run),
+        "seconds": round(run.seconds, 3),
+    }
+
+
+def _served_by(run: Run) -> dict[str, Any]:
+    """How many samples each fingerprint of a server answered: more than one is worth knowing."""
+    if not is_elsewhere(str(run.config.get("model") or "")):
+        return {}
+    found = Counter(str(line.get("fingerprint") or "unknown") for line in run.predictions())
+    return {"fingerprints": dict(found)}
+
+
+def _headline(run: Run) -> dict[str, float]:
+    metrics = run.metrics().get("metrics", {})
+    names = [n for n in ("accuracy", "vqa_accuracy", "bleu4", "rouge_l") if n in metrics]
+    return {name: metrics[name]["value"] for name in names if metrics[name]["value"] is not None}

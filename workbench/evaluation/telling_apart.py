@@ -1,0 +1,81 @@
+"""What tells runs of one dataset and model apart, in a few words: `temperature 0.7 · limit 100`.
+
+Guarantee: a setting is named only where runs that look alike differ in it, so that a list stays
+short; what is computed from other settings (digests, identities) is never named.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from workbench.evaluation.comparison import SETTING_NAMES
+
+# Said by the list itself.
+_SHOWN = {"dataset", "split", "train", "model", "adapter", "name", "control", "vary"}
+# Follows from other settings, or says how fast and not what.
+_SILENT = {
+    *("identity", "settings_key", "images_digest", "template_digest", "texts_unseen", "drawn"),
+    *("labels", "shot_images", "shot_uids", "spare_uids", "dataset_revision", "task", "threads"),
+    *("prefix_cache", "batch_size", "cache_mb", "eval_batch_size", "label_scores", "variant_of"),
+    *("retry_failed", "decoding.top_logprobs", "asked", "log_every", "keep_checkpoints"),
+}
+_MOST = 4
+
+
+def told_apart(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
+    """For each run the settings in which it differs from others of its name; empty for none.
+
+    Args:
+        runs: (kind, config) of each, in any order.
+    """
+    flat = [_flat(config) for _, config in runs]
+    groups: dict[Any, list[int]] = defaultdict(list)
+    for number, (kind, config) in enumerate(runs):
+        groups[(kind, *(_key(config.get(name)) for name in sorted(_SHOWN)))].append(number)
+    words = [""] * len(runs)
+    for members in groups.values():
+        names = dict.fromkeys(name for number in members for name in flat[number])
+        varied = [name for name in names if len({_key(flat[n].get(name)) for n in members}) > 1]
+        # A seed that decoding took over from the run is one difference, not two.
+        if "seed" in varied:
+            varied = [name for name in varied if name != "decoding.seed"]
+        for number in members:
+            said = [_said(name, flat[number].get(name)) for name in varied[:_MOST]]
+            words[number] = " · ".join([*said, "…"] if len(varied) > _MOST else said)
+    return words
+
+
+def _said(name: str, value: Any) -> str:
+    name = name.removeprefix("decoding.")
+    name = SETTING_NAMES.get(name, name)
+    if name == "template":  # its value says what it is
+        return str(value or "the task's template")
+    if name == "limit":
+        return f"limit {value}" if value else "all samples"
+    if isinstance(value, bool):
+        return name if value else f"not {name}"
+    if value in (None, "", [], ()):
+        return f"no {name}"
+    if isinstance(value, (list, tuple)):
+        return f"{name} {', '.join(map(str, value[:3]))}{'…' if len(value) > 3 else ''}"
+    return f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+
+
+def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for key, value in config.items():
+        name = f"{prefix}{key}"
+        if name in _SILENT or name in _SHOWN:
+            continue
+        if isinstance(value, Mapping):
+            out |= _flat(value, f"{name}.")
+        else:
+            out[name] = value
+    return out
+
+
+def _key(value: Any) -> str:
+    """What was not said is as what was said to be none."""
+    return "" if value in (None, "", 0, False, [], ()) else repr(value)
