@@ -64,7 +64,7 @@ def disk_mb() -> float:
 
 def measure(spec: str, mode: str) -> dict[str, Any]:
     """The figures of one mode, in milliseconds unless they say otherwise."""
-    from workbench.data.hub_state import remember
+    from workbench.data.hub.state import remember
     from workbench.data.permutation import permutation
     from workbench.data.source import open_source
 
@@ -182,7 +182,7 @@ class Bench:
     def hub(self, name: str, folder: Path, ids: Path) -> list[dict[str, Any]]:
         """The repository, streamed and cached."""
         from workbench.data.adding import add
-        from workbench.data.hub_cache import cache_dataset
+        from workbench.data.hub.cache import cache_dataset
 
         layout, options = LAYOUTS[name], self.options
         known = json.loads(ids.read_text()) if ids.exists() else ()

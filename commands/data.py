@@ -149,7 +149,7 @@ def add(
     """
     from workbench.data.adding import add as add_table
     from workbench.data.describing import try_samples
-    from workbench.data.mapping import TableMapping
+    from workbench.data.tables.mapping import TableMapping
     from workbench.data.understood import Understood, check_images, understand
     from workbench.prompts.preview import preview
     from workbench.text import clean

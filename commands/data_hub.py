@@ -35,7 +35,7 @@ def cache(
       wb data cache nlvr2 --to /scratch/nlvr2 --split dev
       wb data cache nlvr2 --split train --limit 1000
     """
-    from workbench.data.hub_cache import cache_dataset
+    from workbench.data.hub.cache import cache_dataset
     from workbench.text import clean
 
     bar = Bar()
@@ -71,9 +71,9 @@ def verify(ctx: click.Context, dataset: str, as_json: bool) -> None:
     Example:
       wb data verify nlvr2
     """
-    from workbench.data.hub_cache import hub_mapping
-    from workbench.data.hub_state import folder_of
-    from workbench.data.manifest import read_manifest, verify
+    from workbench.data.hub.cache import hub_mapping
+    from workbench.data.hub.manifest import read_manifest, verify
+    from workbench.data.hub.state import folder_of
     from workbench.text import clean
 
     hub_mapping(dataset)
@@ -112,8 +112,8 @@ def mode(dataset: str, mode: str | None) -> None:
       wb data mode nlvr2
       wb data mode nlvr2 cached
     """
-    from workbench.data.hub_cache import hub_mapping
-    from workbench.data.hub_state import mode_of, remember
+    from workbench.data.hub.cache import hub_mapping
+    from workbench.data.hub.state import mode_of, remember
 
     hub_mapping(dataset)
     if mode is not None:

@@ -118,7 +118,7 @@ def _question(uid: str, text: str | None, flags: dict[str, Any]) -> Question:
     from workbench.errors import DataError, UsageError
     from workbench.inference.decoding import Decoding
     from workbench.models.default_prompt import template_for
-    from workbench.models.elsewhere import refuse_weights
+    from workbench.models.remote_model import refuse_weights
     from workbench.models.spec import ModelSpec
     from workbench.playground.ask import question_of
     from workbench.prompts.pool import get_template

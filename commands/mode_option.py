@@ -23,7 +23,7 @@ def mode_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def _wish(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
     # A mode of the settings is only a default, which what is remembered goes before.
     typed = ctx.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE
-    from workbench.data.hub_state import wish_mode
+    from workbench.data.hub.state import wish_mode
 
     wish_mode(value if typed else None)
     ctx.meta[str(param.name)] = value  # for a command that starts itself again as a job

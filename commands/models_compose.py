@@ -63,7 +63,7 @@ def compose(out: str, as_json: bool, **knobs: Any) -> None:
     from pathlib import Path
 
     from commands.printing import echo_json
-    from workbench.models.two_stage_build import Recipe, compose
+    from workbench.models.two_stage.build import Recipe, compose
     from workbench.text import clean
 
     def say(stage: str, share: float) -> None:

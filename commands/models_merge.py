@@ -35,7 +35,7 @@ def merge(
 
     from commands.asking import interruptible, tell_loading
     from commands.printing import echo_json
-    from workbench.models.merging import merge_to_folder
+    from workbench.models.adapters.merging import merge_to_folder
     from workbench.text import clean
 
     tell = tell_loading()

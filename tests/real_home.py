@@ -76,7 +76,7 @@ def build_home(path: Path, outside: Path) -> Home:
     from workbench.app.state import BenchState
     from workbench.config import set_setting
     from workbench.data.adding import add_dataset
-    from workbench.data.hub_state import remember
+    from workbench.data.hub.state import remember
     from workbench.data.source import open_source
     from workbench.serving.remote.known_servers import remember as remember_server
 

@@ -82,7 +82,7 @@ def load_ablation(name: str | Path, changes: Sequence[str] = ()) -> Ablation:
     Raises:
         UsageError: With every fault of every variant at once.
     """
-    from workbench.data.mapping import check_name
+    from workbench.data.tables.mapping import check_name
 
     path = find_ablation(name)
     values = load_values(path, changes)

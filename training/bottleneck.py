@@ -1,7 +1,7 @@
 """Bottleneck adapters in a training: which layers they stand behind, and put on.
 
 Guarantee: a part of a model that has no such layers is refused by the names in its files, before
-anything is loaded. Not for the layers themselves: `workbench.models.bottleneck`.
+anything is loaded. Not for the layers themselves: `workbench.models.adapters.bottleneck`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from training.lora import prepared
 from training.parts import PARTS
 from training.train_config import TrainConfig
 from workbench.errors import UsageError
-from workbench.models.bottleneck_config import BottleneckConfig, places
+from workbench.models.adapters.bottleneck_config import BottleneckConfig, places
 from workbench.models.parts import part_of
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def attach_bottleneck(loaded: LoadedModel, config: TrainConfig, parts: Sequence[
     Raises:
         UsageError: No layer is meant.
     """
-    from workbench.models.bottleneck import put_on
+    from workbench.models.adapters.bottleneck import put_on
 
     base = prepared(loaded)
     found = places((name for name, _ in base.named_modules()), config.adapter_style)

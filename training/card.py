@@ -174,10 +174,10 @@ class Card:
             note = f"\n\n`{base}` is a folder of the base's weights."
         reader, call = "peft", "peft.PeftModel.from_pretrained"
         if self.config.method == "adapter":
-            reader = "workbench.models.bottleneck"
+            reader = "workbench.models.adapters.bottleneck"
             call = f"{reader}.load_bottleneck"
         elif self.config.method in VIRTUAL:
-            reader = "workbench.models.virtual_tokens"
+            reader = "workbench.models.adapters.virtual_tokens"
             call = f"{reader}.load_virtual"
             note += (
                 "\n\nThe files are PEFT's own. `peft.PeftModel` reads them, but leaves positions "

@@ -31,7 +31,7 @@ def composed(config: TrainConfig, on_progress: OnProgress | None = None) -> Trai
     from workbench.data.source import open_source
     from workbench.models.identity import model_identity
     from workbench.models.locate import find_encoder, find_model
-    from workbench.models.two_stage_build import Recipe, compose
+    from workbench.models.two_stage.build import Recipe, compose
 
     for data in filter(None, (*config.train, config.eval, config.report)):
         open_source(data)  # a wrong name is told before anything is read or written

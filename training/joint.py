@@ -115,7 +115,7 @@ def refuse_head(config: TrainConfig) -> None:
             to go on with has, and that would be left behind.
         UnknownName, ModelError: No such model or adapter.
     """
-    from workbench.models.families import family_for
+    from workbench.models.families.registry import family_for
     from workbench.models.locate import find_adapter, find_model, read_config
 
     if config.adapter and not config.has_head and has_head(find_adapter(config.adapter)):

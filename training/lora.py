@@ -1,7 +1,7 @@
 """LoRA over a loaded model: which layers, put on, and saved so that `--adapter` takes it at once.
 
 Guarantee: the base's weights are frozen and never written; an adapter folder appears whole or not
-at all. Not for using an adapter: `workbench.models.adapters` does that.
+at all. Not for using an adapter: `workbench.models.adapters.kept` does that.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def attach_lora(
 
 
 def _continue(base: Any, adapter: str, loaded: LoadedModel) -> Any:
-    from workbench.models.adapters import attach
+    from workbench.models.adapters.kept import attach
     from workbench.models.locate import find_adapter
 
     model = attach(base, find_adapter(adapter), loaded.device)
@@ -121,8 +121,8 @@ def save_adapter(
 
 
 def _write(model: Any, fresh: Path, base: str) -> None:
-    from workbench.models.bottleneck import bottlenecks, write_bottleneck
-    from workbench.models.virtual_tokens import Virtual
+    from workbench.models.adapters.bottleneck import bottlenecks, write_bottleneck
+    from workbench.models.adapters.virtual_tokens import Virtual
 
     if isinstance(model, Virtual):
         model.write(fresh)

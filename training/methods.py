@@ -138,7 +138,7 @@ def read_peft(values: Mapping[str, Any]) -> Any:
     """
     from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 
-    from workbench.models.adapter_config import why_unserved
+    from workbench.models.adapters.config import why_unserved
 
     kinds = {kind.value: cls for kind, cls in PEFT_TYPE_TO_CONFIG_MAPPING.items()}
     kind = str(values.get("peft_type", "")).upper()
@@ -197,8 +197,8 @@ def _refused(config: TrainConfig, why: str, other: str) -> UsageError:
 
 
 def _refuse_kind(config: TrainConfig) -> None:
-    from workbench.models.adapter_load import VIRTUAL as BEFORE
-    from workbench.models.bottleneck_config import KIND
+    from workbench.models.adapters.bottleneck_config import KIND
+    from workbench.models.adapters.load import VIRTUAL as BEFORE
     from workbench.models.catalog import describe_adapter
 
     kind = describe_adapter(config.adapter).peft_type

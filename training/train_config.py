@@ -19,7 +19,7 @@ from training.best import refuse_unknown
 from training.config_file import HINT, load_values
 from training.settings import Flag, Keys, Number, Settings, Text, Texts, Wants, Whole, validate
 from workbench.errors import ModelError, UsageError
-from workbench.models.elsewhere import refuse_weights
+from workbench.models.remote_model import refuse_weights
 from workbench.models.spec import ModelSpec
 
 Scheduler = Literal["cosine", "linear", "constant", "constant_with_warmup", "cosine_with_min_lr"]

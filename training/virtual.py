@@ -1,7 +1,7 @@
 """Prefix tuning and prompt tuning in a training: how the vectors begin, and put on.
 
 Guarantee: a family that cannot go on from a prefix is refused before anything is loaded; what is
-saved is PEFT's own format. Not for the forward: `workbench.models.virtual_tokens`.
+saved is PEFT's own format. Not for the forward: `workbench.models.adapters.virtual_tokens`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def refuse_family(config: TrainConfig) -> None:
     """Refuse a family that has no place for a prefix. Raises `UsageError` with the reason."""
     from workbench.models.default_prompt import family_of
-    from workbench.models.families import LIMITS
+    from workbench.models.families.registry import LIMITS
 
     if config.method != "prefix_tuning":
         return
@@ -54,8 +54,8 @@ def attach_virtual(loaded: LoadedModel, config: TrainConfig) -> Any:
 def _prefix(loaded: LoadedModel, base: Any, config: TrainConfig) -> Any:
     from peft import PrefixTuningConfig
 
-    from workbench.models.prefix_tuning import Prefixed, Projected
-    from workbench.models.virtual_tokens import Table
+    from workbench.models.adapters.prefix_tuning import Prefixed, Projected
+    from workbench.models.adapters.virtual_tokens import Table
 
     layers, heads, head = Prefixed.shape(base)
     about = PrefixTuningConfig(
@@ -78,8 +78,8 @@ def _prefix(loaded: LoadedModel, base: Any, config: TrainConfig) -> Any:
 def _prompt(loaded: LoadedModel, base: Any, config: TrainConfig) -> Any:
     from peft import PromptTuningConfig
 
-    from workbench.models.prompt_tuning import Prompted, embedding_of
-    from workbench.models.virtual_tokens import Table, decoder_config
+    from workbench.models.adapters.prompt_tuning import Prompted, embedding_of
+    from workbench.models.adapters.virtual_tokens import Table, decoder_config
 
     text = decoder_config(base)
     about = PromptTuningConfig(

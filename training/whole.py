@@ -27,9 +27,9 @@ def save_model(loaded: LoadedModel, folder: Path, card: str = "", head: Head | N
         ModelError: A weight is not finite; nothing was written.
     """
     from training.joint import refuse_not_finite
+    from workbench.models.adapters.merging import copy_rest
     from workbench.models.head import write_head
     from workbench.models.loading import quiet
-    from workbench.models.merging import copy_rest
 
     if not all_finite(p for p in loaded.base.parameters() if p.requires_grad):
         raise ModelError(

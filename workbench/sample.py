@@ -38,7 +38,7 @@ class ImageRef:
 
     def read(self) -> bytes:
         """The encoded bytes. Raises `ImageError` where they cannot be had."""
-        from workbench.data.images import read_bytes
+        from workbench.images.decode import read_bytes
 
         return read_bytes(self)
 
@@ -47,7 +47,7 @@ class ImageRef:
 
         Raises `ImageError` for what is missing, empty, truncated, too large or no image.
         """
-        from workbench.data.images import load_image
+        from workbench.images.decode import load_image
 
         return load_image(self)
 

@@ -10,15 +10,15 @@ from tests.workbench.data.hub_data import REPO, files, forget
 @pytest.fixture
 def pairs(hub, monkeypatch, run_wb):
     """The hub with a repository, added as `pairs`."""
-    from workbench.data import hub_http, hub_state
+    from workbench.data.hub import http_requests, state
 
-    monkeypatch.setattr(hub_http, "pause", lambda seconds: None)
+    monkeypatch.setattr(http_requests, "pause", lambda seconds: None)
     forget(hub)
-    hub_state.wish_mode(None)
+    state.wish_mode(None)
     hub.commit(REPO, files(train=100, weight=20_000))
     assert run_wb("data", "add", "pairs", f"hub:{REPO}").code == 0
     yield hub
-    hub_state.wish_mode(None)
+    state.wish_mode(None)
 
 
 def test_adding_says_what_it_took(hub, run_wb):
@@ -108,7 +108,7 @@ def test_a_detached_evaluation_is_told_the_mode_too(monkeypatch):
 
     seen: list[str] = []
     monkeypatch.setattr(run_eval, "_detach", lambda ctx, *_: seen.extend(run_eval.typed(ctx)))
-    monkeypatch.setattr("workbench.data.hub_state._wish", None)
+    monkeypatch.setattr("workbench.data.hub.state._wish", None)
     words = ["--dataset", "demo", "--mode", "cached", "--detach"]
     with click.Context(run_eval.command):
         run_eval.command.main(words, standalone_mode=False)

@@ -22,9 +22,9 @@ from workbench.data.source import get_sample
 from workbench.errors import UsageError
 from workbench.inference.decoding import Decoding
 from workbench.inference.generate import generate
+from workbench.models.adapters.merging import merge
 from workbench.models.base import load_model
 from workbench.models.default_prompt import template_for
-from workbench.models.merging import merge
 from workbench.models.spec import ModelSpec
 from workbench.playground.ask import Question
 

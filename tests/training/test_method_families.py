@@ -30,7 +30,7 @@ from training.train_config import VIRTUAL
 from workbench.errors import ModelError
 from workbench.inference.decoding import Decoding
 from workbench.inference.generate import generate
-from workbench.models.merging import merge
+from workbench.models.adapters.merging import merge
 from workbench.models.parts import part_of
 
 

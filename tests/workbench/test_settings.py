@@ -162,8 +162,8 @@ def test_exporting_does_not_override_what_is_in_the_environment(monkeypatch):
 
 
 def test_the_knobs_and_the_settings_are_the_same_and_agree_with_the_rooms():
-    from workbench.data.images import MAX_PIXELS
     from workbench.explain.colormaps import COLORMAPS, DEFAULT_COLORMAP
+    from workbench.images.decode import MAX_PIXELS
     from workbench.models import spec
 
     assert set(Settings().to_json()) == set(KNOBS) | {"keymap"}

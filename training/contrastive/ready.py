@@ -244,10 +244,10 @@ def prepare(config: ContrastiveConfig, on_progress: OnProgress | None = None) ->
     import torch
     from transformers import set_seed
 
-    from workbench.models.aligned_model import AlignedConfig, AlignedModel
     from workbench.models.placement import candidates
-    from workbench.models.resnets import load_resnet
-    from workbench.models.two_stage_processor import fit_images
+    from workbench.models.two_stage.aligned_model import AlignedConfig, AlignedModel
+    from workbench.models.two_stage.processor import fit_images
+    from workbench.models.two_stage.resnets import load_resnet
 
     if config.threads:
         torch.set_num_threads(config.threads)
@@ -309,7 +309,7 @@ def _encoder_identity(config: ContrastiveConfig) -> str:
     """Hash of the weights that an encoder starts from; empty where they are drawn."""
     from workbench.models.identity import hash_file, model_identity
     from workbench.models.locate import existing_path, find_model
-    from workbench.models.resnets import RESNETS
+    from workbench.models.two_stage.resnets import RESNETS
 
     if config.encoder in RESNETS:
         return ""

@@ -168,7 +168,7 @@ class _Language:
 
     def features(self, texts: Sequence[str], told: Any) -> Tensor:
         """(M, hidden) on the CPU; texts of like length are read together, which pads little."""
-        from workbench.models.text_features import mean_states
+        from workbench.models.two_stage.text_features import mean_states
 
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
         out: Tensor | None = None

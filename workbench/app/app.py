@@ -337,7 +337,7 @@ class WbApp(Services):
 
 def model_title(spec: ModelSpec) -> str:
     """`demo 4bit +nlvr1`, `qwen@lab:8000`: a model as a person names it."""
-    from workbench.models.elsewhere import is_elsewhere
+    from workbench.models.remote_model import is_elsewhere
     from workbench.models.spec import flag_of
 
     place, _, name = spec.model.partition("#")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from sessions.errors import WbError
-from workbench.models.elsewhere import is_elsewhere
+from workbench.models.remote_model import is_elsewhere
 
 if TYPE_CHECKING:
     from workbench.models.spec import ModelSpec

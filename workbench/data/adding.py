@@ -14,15 +14,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.data.filling import Wishes, fill
-from workbench.data.filters import parse_filter
-from workbench.data.folders import find_splits, passed_over
-from workbench.data.known.joined import JoinedFile
-from workbench.data.mapping import SplitFile, TableMapping, check_name, mapping_path, save_mapping
+from workbench.data.layouts.joined import JoinedFile
 from workbench.data.naming import named_file
 from workbench.data.presets import apply_preset, fitting_presets, gathers_captions, implied_preset
 from workbench.data.registry import DatasetInfo
-from workbench.data.table import TableSource, info_of
+from workbench.data.tables.filters import parse_filter
+from workbench.data.tables.folders import find_splits, passed_over
+from workbench.data.tables.mapping import (
+    SplitFile,
+    TableMapping,
+    check_name,
+    mapping_path,
+    save_mapping,
+)
+from workbench.data.tables.mapping_options import Wishes, fill
+from workbench.data.tables.table import TableSource, info_of
 from workbench.errors import DataError, UnknownName, UsageError
 
 _SHARD = re.compile(r"^(.+?)[-_.]\d{3,}(?:-of-\d+)?$")
@@ -110,7 +116,7 @@ def _add(
 ) -> Added:
     files = [file] if isinstance(file, (str, Path)) else list(file)
     if any(str(one).startswith("hub:") for one in files):
-        from workbench.data.hub_adding import add_hub
+        from workbench.data.hub.adding import add_hub
 
         return add_hub(name, files, wishes)
     files, wishes = _by_preset(name, like, files, wishes)
@@ -179,9 +185,9 @@ def _by_preset(
 def remove_dataset(name: str) -> Path:
     """Forget an added dataset; its files stay. Returns the mapping's path. Raises `UnknownName`."""
     from workbench.data.demo_source import demo_datasets
-    from workbench.data.index import index_path
     from workbench.data.registry import find_dataset
-    from workbench.data.table import TableDataset
+    from workbench.data.tables.index import index_path
+    from workbench.data.tables.table import TableDataset
 
     if name in demo_datasets():
         raise UsageError(f"{name} is shipped with wb and cannot be removed")
@@ -204,7 +210,7 @@ def remove_dataset(name: str) -> Path:
 def _one_at_a_time(name: str) -> Iterator[None]:
     """Nobody else adds a dataset of this name meanwhile. Raises `UsageError` where someone does."""
     from sessions.locks import HeldLock
-    from workbench.data.mapping import datasets_dir
+    from workbench.data.tables.mapping import datasets_dir
 
     path = datasets_dir(create=True) / f".{name}.lock"
     try:
@@ -325,7 +331,7 @@ def _count(mapping: TableMapping) -> tuple[TableMapping, int]:
 
 def _note(mapping: TableMapping) -> TableMapping:
     """Say beside each split of a known layout what belongs to no sample, and what is not there."""
-    from workbench.data.known.joined import missing_images
+    from workbench.data.layouts.joined import missing_images
 
     files = []
     for part in mapping.files:

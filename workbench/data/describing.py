@@ -8,7 +8,7 @@ from sessions.redact import redacted
 from workbench.data.permutation import draw
 from workbench.data.registry import DatasetInfo, find_dataset
 from workbench.data.source import open_source
-from workbench.data.table import TableDataset
+from workbench.data.tables.table import TableDataset
 from workbench.data.understood import Prompt, Understood, understand
 from workbench.errors import DataError, ImageError, UnknownName
 
@@ -23,7 +23,7 @@ def describe_dataset(name: str) -> dict[str, Any]:
     dataset = find_dataset(name)
     body = dataset.info().to_json()
     if body["kind"] == "hub":  # its splits are not opened, which could fetch much
-        from workbench.data.hub import hub_details
+        from workbench.data.hub.dataset import hub_details
 
         return body | hub_details(name)
     details: dict[str, dict[str, Any]] = {}

@@ -15,9 +15,9 @@ from typing import Any
 from sessions.csv_table import csv_text
 from sessions.redact import redacted, without_secrets
 from sessions.uid import Uid
-from workbench.data.columns import jsonable
-from workbench.data.images import facts, source_of
+from workbench.data.tables.columns import jsonable
 from workbench.errors import DataError, ImageError
+from workbench.images.decode import facts, source_of
 from workbench.sample import ImageRef, Sample
 from workbench.text import json_escaped
 

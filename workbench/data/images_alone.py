@@ -13,9 +13,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from workbench.data.mapping import SplitFile, TableMapping
 from workbench.data.source import Source
-from workbench.data.table import TableSource
+from workbench.data.tables.mapping import SplitFile, TableMapping
+from workbench.data.tables.table import TableSource
 from workbench.errors import DataError
 from workbench.sample import Sample, Task
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from workbench.data.mapping import check_name
+from workbench.data.tables.mapping import check_name
 from workbench.errors import DataError
 
 

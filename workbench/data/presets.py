@@ -1,7 +1,7 @@
 """Known layouts by name: `wb data add nlvr1 FOLDER`, `wb data add mine FOLDER --like nlvr1`.
 
 Each is a TOML file in `presets/` with the wishes that `wb data add` would take, its licence and
-its traps. The files of its splits stand there too, or a recipe (`workbench.data.known`) looks for
+its traps. The files of its splits stand there too, or a recipe (`workbench.data.layouts`) looks for
 them and joins them. What the user gives goes before.
 """
 
@@ -113,7 +113,7 @@ def gathers_captions(files: Sequence[str | Path], wishes: dict[str, Any]) -> boo
 
     Nothing was said of their rows then. Raises `DataError` for a list of COCO results.
     """
-    from workbench.data.known.caption_rows import form_of, refuse_results
+    from workbench.data.layouts.caption_rows import form_of, refuse_results
 
     if _ABOUT_ROWS & set(_said(wishes)):
         return False
@@ -124,8 +124,8 @@ def gathers_captions(files: Sequence[str | Path], wishes: dict[str, Any]) -> boo
 
 def fitting_presets(folder: Path) -> list[str]:
     """The known layouts whose files a folder holds, by name; a folder without tables has none."""
-    from workbench.data.known.base import Given
-    from workbench.data.known.places import tables_in
+    from workbench.data.layouts.base import Given
+    from workbench.data.layouts.places import tables_in
 
     if not tables_in(Given(folder)):
         return []
@@ -148,7 +148,7 @@ def _apply_recipe(
     preset: Preset, files: Sequence[str | Path], wishes: dict[str, Any]
 ) -> tuple[list[str], dict[str, Any]]:
     """Let the recipe look for the files of each split."""
-    from workbench.data.known.base import Given, get_recipe
+    from workbench.data.layouts.base import Given, get_recipe
 
     said = _said(wishes)
     named = [named_file(file) for file in files]

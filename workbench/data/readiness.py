@@ -94,7 +94,7 @@ def readiness(name: str) -> Readiness:
 
 def not_added() -> list[Readiness]:
     """The known layouts under whose name nothing was added, and what adding them takes."""
-    from workbench.data.hub_known import REPOS
+    from workbench.data.hub.known import REPOS
     from workbench.data.presets import list_presets
 
     there, found = set(dataset_names()), []
@@ -122,7 +122,7 @@ def not_added() -> list[Readiness]:
 
 
 def _of_files(info: DatasetInfo) -> Readiness:
-    from workbench.data.mapping import load_mapping, mapping_path
+    from workbench.data.tables.mapping import load_mapping, mapping_path
 
     mapping = load_mapping(mapping_path(info.name))
     paths = list(dict.fromkeys(part.path for part in mapping.files))
@@ -143,8 +143,8 @@ def _of_files(info: DatasetInfo) -> Readiness:
 
 
 def _of_hub(info: DatasetInfo) -> Readiness:
-    from workbench.data.hub import hub_details
-    from workbench.data.hub_env import is_offline
+    from workbench.data.hub.dataset import hub_details
+    from workbench.data.hub.environment import is_offline
 
     details = hub_details(info.name)
     cached = {name: int(d["cached"] or 0) for name, d in details["split_details"].items()}

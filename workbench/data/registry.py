@@ -66,7 +66,7 @@ class Dataset(Protocol):
 def providers() -> dict[str, Dataset]:
     """Every dataset by name; a shipped name cannot be taken by a user's own."""
     from workbench.data.demo_source import demo_datasets
-    from workbench.data.table import table_datasets
+    from workbench.data.tables.table import table_datasets
 
     return {**table_datasets(), **demo_datasets()}
 
@@ -80,7 +80,7 @@ def list_datasets() -> list[DatasetInfo]:
 def find_dataset(name: str) -> Dataset:
     """The provider of that name. Raises `UnknownName`, with the nearest names."""
     from workbench.data.demo_source import demo_datasets
-    from workbench.data.table import TableDataset, has_table
+    from workbench.data.tables.table import TableDataset, has_table
 
     shipped = demo_datasets()
     if name in shipped:

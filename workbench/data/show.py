@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from workbench.data.export import json_text
-from workbench.data.graphics import PROTOCOLS, Protocol, cell_pixels, choose, picture_lines
-from workbench.data.halfcell import HalfcellImage
-from workbench.data.images import thumbnail
 from workbench.errors import ImageError
+from workbench.images.decode import thumbnail
+from workbench.images.terminal.halfcell import HalfcellImage
+from workbench.images.terminal.inline import PROTOCOLS, Protocol, cell_pixels, choose, picture_lines
 from workbench.text import clean
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sessions.redact import redacted, without_secrets
-from workbench.data.mapping import TableMapping
 from workbench.data.progress import counted
 from workbench.data.source import Source
-from workbench.data.table import TableSource
+from workbench.data.tables.mapping import TableMapping
+from workbench.data.tables.table import TableSource
 from workbench.errors import DataError
 from workbench.sample import ImageRef, Sample
 

@@ -27,7 +27,7 @@ from workbench.data.image_ids import ImageIds
 from workbench.errors import DataError, UsageError
 from workbench.evaluation.variant import PLAIN, Shots, Variant
 from workbench.models.default_prompt import family_of
-from workbench.models.families import LIMITS
+from workbench.models.families.registry import LIMITS
 from workbench.models.spec import ModelSpec
 from workbench.prompts.template import Template
 from workbench.sample import ImageRef, Sample

@@ -16,7 +16,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from workbench.data.options import LETTERS
+from workbench.data.tables.options import LETTERS
 from workbench.errors import UsageError
 from workbench.evaluation.variant import PLAIN, Shots, Variant
 from workbench.prompts.template import Template

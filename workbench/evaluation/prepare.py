@@ -25,7 +25,7 @@ from workbench.evaluation.orders import check_order, order_variant
 from workbench.evaluation.variant import Variant
 from workbench.inference.decoding import Decoding
 from workbench.models.default_prompt import template_for_source
-from workbench.models.elsewhere import is_elsewhere
+from workbench.models.remote_model import is_elsewhere
 from workbench.progress import OnProgress, Reporter, telling_load
 from workbench.prompts.pool import Template, get_template
 from workbench.prompts.preview import unseen_of

@@ -17,7 +17,7 @@ from workbench.errors import UsageError
 from workbench.evaluation.prepare import Evaluation, check_samples, load_model_of, resumed_config
 from workbench.evaluation.runner import AUTO, evaluate
 from workbench.evaluation.variants import name_of, variants_of
-from workbench.models.elsewhere import is_elsewhere
+from workbench.models.remote_model import is_elsewhere
 from workbench.progress import OnProgress
 
 if TYPE_CHECKING:

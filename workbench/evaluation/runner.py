@@ -24,7 +24,7 @@ from workbench.evaluation.metrics.texts import USUAL, TextWish
 from workbench.evaluation.notes import all_failed, notes_of
 from workbench.evaluation.prepare import Evaluation, prepare, resumed_config
 from workbench.evaluation.remote import RemoteModel, ask_elsewhere, down, is_down
-from workbench.models.elsewhere import is_elsewhere
+from workbench.models.remote_model import is_elsewhere
 from workbench.progress import OnProgress, Reporter
 from workbench.sample import Sample
 from workbench.stopping import StopFlag, stop_on_signals

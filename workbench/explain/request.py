@@ -115,7 +115,7 @@ def _message(body: Mapping[str, Any]) -> Message:
 
 
 def _part(part: Any) -> str | ImageRef:
-    from workbench.data.images import data_url_bytes
+    from workbench.images.decode import data_url_bytes
 
     if isinstance(part, str):
         return part

@@ -72,8 +72,8 @@ def enough(width: int) -> int:
 
 def shown(ref: ImageRef, *, width: int, height: int = 0, alt: str = "") -> str:
     """An image of a sample as HTML; where it cannot be had, why."""
-    from workbench.data.images import thumbnail
     from workbench.errors import ImageError
+    from workbench.images.decode import thumbnail
 
     try:
         picture = thumbnail(ref, (enough(width), enough(height or width)))

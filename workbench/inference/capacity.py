@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from sessions.errors import WbError
-from workbench.data.images import facts
 from workbench.errors import ModelError
+from workbench.images.decode import facts
 from workbench.models.prompt import images_of, text_ids
 
 if TYPE_CHECKING:

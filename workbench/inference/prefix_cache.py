@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from workbench.inference.batch import Prefill, can_merge
-from workbench.models.decoder import takes_positions
+from workbench.models.families.decoder import takes_positions
 from workbench.models.memory import free_bytes
 
 if TYPE_CHECKING:

@@ -129,7 +129,7 @@ def _pinned(image: ImageRef) -> ImageRef:
     """The image with its bytes in hand: what is hashed is what is read."""
     if image.data is not None:
         return image
-    from workbench.data.images import name_of
+    from workbench.images.decode import name_of
 
     return replace(image, data=image.read(), path=None, url=None, name=name_of(image))
 

@@ -22,8 +22,8 @@ from workbench.models.locate import find_adapter, find_model, read_config
 from workbench.models.spec import ModelSpec
 
 if TYPE_CHECKING:
-    from workbench.models.adapters import Adapters
-    from workbench.models.family import Family
+    from workbench.models.adapters.kept import Adapters
+    from workbench.models.families.family import Family
     from workbench.models.head import Head
     from workbench.models.load_progress import LoadProgress
 
@@ -63,7 +63,7 @@ class LoadedModel:
     @cached_property
     def adapters(self) -> Adapters:
         """The adapters that are kept over the base."""
-        from workbench.models.adapters import Adapters
+        from workbench.models.adapters.kept import Adapters
 
         return Adapters(self.base, self.device)
 
@@ -234,7 +234,7 @@ def check_spec(spec: ModelSpec) -> tuple[Path, Family]:
         UnknownName: No such model or adapter.
         ModelError: It is none, no device of that name, or knobs and kernels that it cannot have.
     """
-    from workbench.models.families import family_for
+    from workbench.models.families.registry import family_for
     from workbench.models.loading import check_attention
     from workbench.models.placement import candidates
 

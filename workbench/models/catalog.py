@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sessions.errors import WbError
-from workbench.models.families import FAMILIES, LIMITS
+from workbench.models.families.registry import FAMILIES, LIMITS
 from workbench.models.head_config import CONFIG as HEAD_CONFIG
 from workbench.models.head_config import has_head, is_head_alone, read_head_config
 from workbench.models.locate import (

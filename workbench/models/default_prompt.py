@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
-from workbench.models.elsewhere import is_elsewhere
-from workbench.models.families import DEFAULT_TEMPLATES, FAMILIES
+from workbench.models.families.registry import DEFAULT_TEMPLATES, FAMILIES
 from workbench.models.locate import DEMO, existing_path, read_config
+from workbench.models.remote_model import is_elsewhere
 from workbench.prompts.pool import default_for, default_template, shipped_template
 
 if TYPE_CHECKING:

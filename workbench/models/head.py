@@ -32,7 +32,7 @@ from workbench.models.head_config import (
 
 if TYPE_CHECKING:
     from workbench.models.base import LoadedModel
-    from workbench.models.family import Family
+    from workbench.models.families.family import Family
     from workbench.sample import Conversation
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from sessions.errors import WbError
 from workbench.errors import ModelError, UnknownName
-from workbench.models.elsewhere import is_elsewhere, refuse_elsewhere
 from workbench.models.head_config import is_head_alone
+from workbench.models.remote_model import is_elsewhere, refuse_elsewhere
 
 DEMO = "demo"
 ENCODER = "encoder"  # what a contrastive training leaves in its run's folder

@@ -87,7 +87,7 @@ class Map(Shown, Explanation):
         """Heat over an image, large enough to show it: a small one is enlarged first."""
         from PIL import Image
 
-        from workbench.data.images import thumbnail
+        from workbench.images.decode import thumbnail
 
         picture = thumbnail(self.refs[number], (side, side))
         times = max(1, side // max(picture.size))
@@ -183,7 +183,7 @@ def explain(
         WbError: As the engine raises: a family that cannot be explained says so.
     """
     from workbench.errors import Cancelled, UsageError
-    from workbench.models.elsewhere import refuse_weights
+    from workbench.models.remote_model import refuse_weights
     from workbench.serving.client import Engine
 
     question = said.question

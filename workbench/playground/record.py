@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sessions.errors import RecordError, WbError
 from sessions.records import PromptRecord
-from workbench.models.elsewhere import is_elsewhere
+from workbench.models.remote_model import is_elsewhere
 from workbench.sample import Answer, ImageRef, Message, Sample, Token
 
 if TYPE_CHECKING:

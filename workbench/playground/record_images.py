@@ -79,7 +79,7 @@ class MessageFinder:
             raise UsageError(f"{self._what} has an image_url without a url")
         name = str(part.get("name") or "")
         if url.startswith("data:"):
-            from workbench.data.images import data_url_bytes
+            from workbench.images.decode import data_url_bytes
 
             return ImageRef(data=data_url_bytes(url), name=name)
         if "://" in url and not url.startswith("file://"):

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.inference.decoding import Decoding
-from workbench.models.elsewhere import is_elsewhere, refuse_weights
+from workbench.models.remote_model import is_elsewhere, refuse_weights
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, Message, Timing, Token
 from workbench.serving.connection import Cancelled, Connection, OnProgress

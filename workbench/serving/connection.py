@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from sessions.errors import WbError
 from workbench import errors as wb_errors
 from workbench.errors import EngineError
-from workbench.models.elsewhere import is_elsewhere
+from workbench.models.remote_model import is_elsewhere
 from workbench.serving import process
 from workbench.serving.protocol import PROTOCOL
 

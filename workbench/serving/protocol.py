@@ -17,7 +17,7 @@ from sessions.errors import WbError
 from workbench.errors import ImageError, UsageError
 from workbench.inference.decoding import Decoding, check_labels
 from workbench.knobs import RANGES
-from workbench.models.elsewhere import is_elsewhere, settled
+from workbench.models.remote_model import is_elsewhere, settled
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, ImageRef, Message, Timing, Token
 
@@ -155,7 +155,7 @@ def read_messages(body: Any) -> tuple[Message, ...]:
     if count > MAX_IMAGES:
         raise UsageError(f"{count} images; at most {MAX_IMAGES} are read", kind="bad_request")
     if count:
-        from workbench.data.images import check_together
+        from workbench.images.decode import check_together
 
         check_together([image for message in messages for image in message.images])
     if messages[-1].role == "assistant":
@@ -211,7 +211,7 @@ def _part(part: Any, where: str) -> str | ImageRef:
                 f"{where} has an image that is no data URL: {str(url)[:60]!r}",
                 hint="the engine fetches nothing: send data:image/png;base64,...",
             )
-        from workbench.data.images import data_url_bytes
+        from workbench.images.decode import data_url_bytes
 
         return ImageRef(data=data_url_bytes(url), name=str(part.get("name") or ""))
     raise UsageError(f"{where} has a part of type {kind!r}", kind="bad_request")

@@ -189,7 +189,7 @@ class Worker(threading.Thread):
     def _warm_up(self) -> None:
         """Import what the first request should not pay these seconds for."""
         with contextlib.suppress(Exception), doing("importing torch and transformers"):
-            import workbench.models.qwen2_vl  # noqa: F401
+            import workbench.models.families.qwen2_vl  # noqa: F401
 
     def _given_up(self) -> bool:
         """Whether nobody waits any more for what is under way."""
@@ -339,7 +339,7 @@ class Worker(threading.Thread):
 
     def _swapped(self, ticket: Ticket) -> bool:
         """Whether the model at hand now carries the adapter that is asked for."""
-        from workbench.models.adapters import BaseChanged
+        from workbench.models.adapters.kept import BaseChanged
 
         if self._loaded is None or self._loaded.spec.base != ticket.spec.base:
             return False

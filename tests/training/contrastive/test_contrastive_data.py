@@ -80,7 +80,7 @@ def test_data_without_captions_is_refused_with_the_reason(tmp_path: Path) -> Non
 def test_kept_bytes_are_what_the_processor_gives(tmp_path: Path, fit: str) -> None:
     from transformers import ConvNextImageProcessor
 
-    from workbench.models.two_stage_processor import fit_images
+    from workbench.models.two_stage.processor import fit_images
 
     config = ContrastiveConfig(train=(captioned(tmp_path / "p", 3),))
     noise = Image.effect_noise((50, 34), 80).convert("RGB")
@@ -114,7 +114,7 @@ def test_a_step_leaves_out_what_cannot_be_decoded_and_keeps_the_rest_in_order(
 ) -> None:
     from transformers import ConvNextImageProcessor
 
-    from workbench.models.two_stage_processor import fit_images
+    from workbench.models.two_stage.processor import fit_images
 
     config = ContrastiveConfig(train=(captioned(tmp_path / "p", 6),))
     next((tmp_path / "p" / "train").rglob("4.png")).write_bytes(b"no picture")

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from training.contrastive.loss import cut, loss_of, norms_at_rest, take_step
-from workbench.models.aligned_model import AlignedConfig, AlignedModel
+from workbench.models.two_stage.aligned_model import AlignedConfig, AlignedModel
 
 
 def pairs(seed: int = 0, n: int = 6, m: int = 7) -> tuple[torch.Tensor, torch.Tensor]:

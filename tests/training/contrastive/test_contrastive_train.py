@@ -19,7 +19,7 @@ from training.contrastive.config import ContrastiveConfig
 from training.tasks import load_config, read_config
 from training.train import dry_run, resumed_config, train
 from workbench.errors import ModelError, UsageError
-from workbench.models.aligned_model import load_aligned
+from workbench.models.two_stage.aligned_model import load_aligned
 
 
 @pytest.fixture(scope="module")

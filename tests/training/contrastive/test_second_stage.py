@@ -22,10 +22,10 @@ from workbench.evaluation.runner import evaluate
 from workbench.explain.explain import explain
 from workbench.inference.decoding import Decoding
 from workbench.inference.generate import generate
-from workbench.models.aligned_model import load_aligned
 from workbench.models.base import load_model
 from workbench.models.catalog import describe, list_models
 from workbench.models.spec import ModelSpec
+from workbench.models.two_stage.aligned_model import load_aligned
 from workbench.prompts.pool import get_template
 
 HERE = Path(__file__).parent

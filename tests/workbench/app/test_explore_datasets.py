@@ -12,9 +12,9 @@ from textual.widgets import Input, OptionList, Static
 from tests.workbench.app.explore_bench import SIZES, Bench, bench
 from workbench.app.explore.data_picker import DataForm, DataPicker
 from workbench.app.widgets.text_panel import ErrorPanel
-from workbench.data.hub_repo import parse_ref
-from workbench.data.hub_state import mode_of
-from workbench.data.mapping import SplitFile, TableMapping, datasets_dir, save_mapping
+from workbench.data.hub.repository import parse_ref
+from workbench.data.hub.state import mode_of
+from workbench.data.tables.mapping import SplitFile, TableMapping, datasets_dir, save_mapping
 
 
 def hub_set(name: str = "pairs") -> None:

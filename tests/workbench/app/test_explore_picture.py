@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from tests.workbench.app.explore_bench import Bench, bench
-from workbench.data import images
 from workbench.data.adding import add
+from workbench.images import decode
 
 RED, GREEN, BLUE = (200, 0, 0), (0, 150, 0), (0, 0, 200)
 COLOURS = {"red": RED, "green": GREEN, "blue": BLUE}
@@ -39,8 +39,8 @@ class Gate:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         self.open, self.reached = threading.Event(), threading.Event()
-        self._decode, self._name = images.decode, name
-        monkeypatch.setattr(images, "decode", self)
+        self._decode, self._name = decode.decode, name
+        monkeypatch.setattr(decode, "decode", self)
 
     def __call__(self, data: bytes, name: str = "image", **options) -> Image.Image:
         if self._name in name:
@@ -123,9 +123,9 @@ async def test_a_picture_in_decoding_is_decoded_once_though_the_terminal_is_resi
     pictures, gate, monkeypatch
 ):
     decoded = []
-    through = images.decode
+    through = decode.decode
     monkeypatch.setattr(
-        images, "decode", lambda d, n="", **o: decoded.append(n) or through(d, n, **o)
+        decode, "decode", lambda d, n="", **o: decoded.append(n) or through(d, n, **o)
     )
     async with bench((120, 40), dataset="mine/mine") as b:
         await b.pilot.press("j")

@@ -23,13 +23,13 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def fast_hub(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Hub:
     """The hub, without pauses between tries, and with nothing known from other tests."""
-    from workbench.data import hub_http, hub_repo, hub_send, hub_state
+    from workbench.data.hub import http_requests, repository, send, state
     from workbench.data.readers import parquet
 
     parquet._footers.forget()
-    hub_http._forget()
-    hub_repo._seen.clear()
-    hub_state.wish_mode(None)
-    monkeypatch.setattr(hub_http, "pause", lambda seconds: None)
-    monkeypatch.setattr(hub_send, "TIMEOUT_S", 60.0)  # a test may stand still for long
+    http_requests._forget()
+    repository._seen.clear()
+    state.wish_mode(None)
+    monkeypatch.setattr(http_requests, "pause", lambda seconds: None)
+    monkeypatch.setattr(send, "TIMEOUT_S", 60.0)  # a test may stand still for long
     return hub

@@ -262,7 +262,7 @@ PICKLES: tuple[Case, ...] = (
 
 def try_image(path: Path) -> str:
     """Decode it as a sample's picture is, and describe it."""
-    from workbench.data.images import facts, load_image, thumbnail
+    from workbench.images.decode import facts, load_image, thumbnail
     from workbench.sample import ImageRef
 
     ref = ImageRef(path=path)
@@ -286,7 +286,7 @@ def try_table(path: Path) -> str:
 
 def try_pickle(path: Path) -> str:
     """Read it as a batch of CIFAR-10."""
-    from workbench.data.known.pickled import read_batch
+    from workbench.data.layouts.pickled import read_batch
 
     read_batch(path)
     return "ok"

@@ -86,13 +86,13 @@ def add_pairs(hub: Hub, **sizes: int) -> str:
 
 def forget(hub: Hub) -> None:
     """As a new process would begin: nothing known of the hub but what is on disk."""
-    from workbench.data import hub_blocks, hub_http, hub_repo
+    from workbench.data.hub import blocks, http_requests, repository
     from workbench.data.readers import parquet
 
     parquet._footers.forget()
-    hub_http._forget()
-    hub_blocks._forget()
-    hub_repo._seen.clear()
+    http_requests._forget()
+    blocks._forget()
+    repository._seen.clear()
     hub.asked.clear()
 
 

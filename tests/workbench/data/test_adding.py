@@ -9,12 +9,12 @@ import pytest
 
 from tests.workbench.data.tables import write_lines, write_pictures
 from workbench.data.adding import add, add_dataset, remove_dataset
-from workbench.data.guessing import guess_task, order_labels
-from workbench.data.mapping import load_mapping, mapping_path
-from workbench.data.objects import detect, nlvr1_objects, plain_boxes
 from workbench.data.presets import get_preset, list_presets
 from workbench.data.registry import dataset_info, list_datasets
 from workbench.data.source import get_sample, open_source
+from workbench.data.tables.guessing import guess_task, order_labels
+from workbench.data.tables.mapping import load_mapping, mapping_path
+from workbench.data.tables.objects import detect, nlvr1_objects, plain_boxes
 from workbench.errors import DataError, UnknownName, UsageError
 
 SHARED = Path(__file__).parents[3].parent / "shared" / "data"

@@ -48,7 +48,7 @@ def test_every_option_of_add_and_every_preset_is_described():
 def test_the_mapping_that_the_page_shows_can_be_read(tmp_path: Path):
     import tomllib
 
-    from workbench.data.mapping import VERSION, mapping_of
+    from workbench.data.tables.mapping import VERSION, mapping_of
 
     block = re.search(r"^```toml\n(.*?)^```", (DOCS / "datasets.md").read_text(), re.S | re.M)
     assert block

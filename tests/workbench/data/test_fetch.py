@@ -14,9 +14,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from PIL import Image
 
-from workbench.data import fetch
-from workbench.data.fetch import decoded, fetch_image, is_public, public_addresses
 from workbench.errors import ImageError
+from workbench.images import fetch
+from workbench.images.fetch import decoded, fetch_image, is_public, public_addresses
 from workbench.sample import ImageRef
 
 

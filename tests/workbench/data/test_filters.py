@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workbench.data.filters import parse_filter
+from workbench.data.tables.filters import parse_filter
 from workbench.errors import UsageError
 
 ROW = {

@@ -16,11 +16,12 @@ from click.testing import CliRunner
 from PIL import Image, ImageChops
 
 from commands import inspect, printing
-from workbench.data import graphics, show
-from workbench.data.graphics import choose, detect, picture_lines
-from workbench.data.images import thumbnail
+from workbench.data import show
 from workbench.data.source import open_source
 from workbench.errors import UsageError
+from workbench.images.decode import thumbnail
+from workbench.images.terminal import inline
+from workbench.images.terminal.inline import choose, detect, picture_lines
 
 KITTY = re.compile(r"\x1b_G([^;]*);([^\x1b]*)\x1b\\")
 ITERM2 = re.compile(r"\x1b\]1337;File=([^:]*):([^\x1b\x07]*)(?:\x07|\x1b\\)")
@@ -50,7 +51,7 @@ def test_the_protocol_is_told_by_the_environment_alone(env, wanted):
 
 
 def test_without_term_image_auto_draws_half_cells_and_a_name_says_how_to_have_it(monkeypatch):
-    monkeypatch.setattr(graphics, "installed", lambda: False)
+    monkeypatch.setattr(inline, "installed", lambda: False)
     assert choose("auto", {"TERM": "xterm-kitty"}) is None
     with pytest.raises(UsageError) as caught:
         choose("kitty", {})

@@ -9,7 +9,12 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from workbench.data.halfcell import HalfcellImage, fit, halfcell_segments, render_halfcells
+from workbench.images.terminal.halfcell import (
+    HalfcellImage,
+    fit,
+    halfcell_segments,
+    render_halfcells,
+)
 
 
 def test_each_cell_holds_the_pixel_above_and_the_one_below():

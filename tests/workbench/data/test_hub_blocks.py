@@ -12,11 +12,11 @@ import pytest
 
 from tests.hub_server import Hub
 from tests.workbench.data.hub_data import add_pairs
-from workbench.data import hub_blocks, hub_http
-from workbench.data.hub_blocks import BLOCK, Blocks, sweep
-from workbench.data.hub_env import HubError, Remote
-from workbench.data.hub_ranges import Fetching, in_parallel, merge
-from workbench.data.hub_repo import get_listing
+from workbench.data.hub import blocks, http_requests
+from workbench.data.hub.blocks import BLOCK, Blocks, sweep
+from workbench.data.hub.environment import HubError, Remote
+from workbench.data.hub.ranges import Fetching, in_parallel, merge
+from workbench.data.hub.repository import get_listing
 
 BODY = b"".join(bytes([n]) * BLOCK for n in range(9)) + b"end"
 
@@ -48,7 +48,7 @@ def test_a_stretch_is_one_request_and_then_none(fast_hub, remote):
 
 
 def test_memory_is_bounded(fast_hub, remote, monkeypatch):
-    monkeypatch.setattr(hub_blocks, "MEMORY", 4 * BLOCK)
+    monkeypatch.setattr(blocks, "MEMORY", 4 * BLOCK)
     store = Blocks()
     for at in range(0, len(BODY), BLOCK):
         store.read(remote, at, min(at + BLOCK, len(BODY)))
@@ -118,7 +118,7 @@ def test_what_is_read_ahead_is_there_when_it_is_wanted(fast_hub, remote):
 
 
 def test_a_jump_asks_only_for_what_is_not_being_read_ahead(fast_hub, remote):
-    hub_http.read_range(remote, 0, 1)  # the redirect is known
+    http_requests.read_range(remote, 0, 1)  # the redirect is known
     fast_hub.asked.clear()
     hold, store, found = threading.Event(), Blocks(), []
     fast_hub.fault("/cdn/", hold=hold)
@@ -136,7 +136,7 @@ def test_a_jump_asks_only_for_what_is_not_being_read_ahead(fast_hub, remote):
 
 
 def test_a_failure_while_reading_ahead_is_told_to_who_needs_it(fast_hub, remote, monkeypatch):
-    monkeypatch.setattr(hub_blocks, "IDLE_S", 0.01)
+    monkeypatch.setattr(blocks, "IDLE_S", 0.01)
     failing = fast_hub.fault("resolve", status=404, times=2)
     store = Blocks()
     store.ahead(remote, 0, 5)
@@ -150,7 +150,7 @@ def test_a_failure_while_reading_ahead_is_told_to_who_needs_it(fast_hub, remote,
 
 
 def test_the_thread_that_reads_ahead_ends_when_it_is_idle(fast_hub, remote, monkeypatch):
-    monkeypatch.setattr(hub_blocks, "IDLE_S", 0.01)
+    monkeypatch.setattr(blocks, "IDLE_S", 0.01)
     store = Blocks()
     store.ahead(remote, 0, 10)
     thread = store._thread
@@ -190,7 +190,7 @@ def test_work_in_parallel_keeps_its_order_and_its_first_error():
 
 EXIT = """
 import sys
-from workbench.data.hub_state import remember
+from workbench.data.hub.state import remember
 from workbench.data.source import open_source
 remember("pairs", mode="streamed")
 held = []
@@ -232,8 +232,8 @@ def test_fifty_half_read_streams_do_not_keep_a_process_from_ending(fast_hub):
 def test_an_exit_while_the_hub_is_silent_does_not_wait(fast_hub):
     add_pairs(fast_hub, weight=20_000, train=120)
     code = """
-from workbench.data.hub_blocks import blocks
-from workbench.data.hub_repo import get_listing
+from workbench.data.hub.blocks import blocks
+from workbench.data.hub.repository import get_listing
 remote = get_listing("someone/pairs").remote("data/train-00001-of-00002.parquet")
 blocks().ahead(remote, 0, remote.size)
 print("asked", flush=True)

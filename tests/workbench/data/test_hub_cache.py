@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from tests.workbench.data.hub_data import REPO, add_pairs, drop_blocks, files, forget
-from workbench.data import hub_checks
-from workbench.data.hub_cache import cache_dataset
-from workbench.data.hub_env import HubError
-from workbench.data.hub_parts import Part, join, subtract, total
-from workbench.data.hub_state import folder_of
-from workbench.data.manifest import load_manifest, read_manifest, verify
+from workbench.data.hub import checks
+from workbench.data.hub.cache import cache_dataset
+from workbench.data.hub.environment import HubError
+from workbench.data.hub.manifest import load_manifest, read_manifest, verify
+from workbench.data.hub.parts import Part, join, subtract, total
+from workbench.data.hub.state import folder_of
 from workbench.data.source import open_source
 from workbench.errors import DataError, UnknownName, UsageError
 
@@ -136,7 +136,7 @@ from workbench.data import hub_parts
 hub_parts.STEP = 64 * 1024
 from workbench.data import hub_download
 hub_download.STEP, hub_download.STRETCH, hub_download.WORKERS = 64 * 1024, 256 * 1024, 2
-from workbench.data.hub_cache import cache_dataset
+from workbench.data.hub.cache import cache_dataset
 fetch, far, lock, left = hub_download.iter_range, [], threading.Lock(), int(sys.argv[1])
 def until_far(*given):
     global left
@@ -201,7 +201,7 @@ def test_space_is_checked_before_anything_is_fetched(fast_hub, monkeypatch):
     add_pairs(fast_hub)
     forget(fast_hub)
     full = shutil.disk_usage(".")._replace(free=1000)
-    monkeypatch.setattr(hub_checks.shutil, "disk_usage", lambda _: full)
+    monkeypatch.setattr(checks.shutil, "disk_usage", lambda _: full)
     with pytest.raises(DataError, match="are to be fetched") as caught:
         cache_dataset("pairs")
     assert "--to" in caught.value.hint
@@ -209,10 +209,10 @@ def test_space_is_checked_before_anything_is_fetched(fast_hub, monkeypatch):
 
 
 def test_a_full_disk_is_one_message_and_what_arrived_is_kept(fast_hub, monkeypatch):
-    from workbench.data import hub_parts
+    from workbench.data.hub import parts
 
     add_pairs(fast_hub)
-    monkeypatch.setattr(hub_parts.os, "pwrite", lambda *_: _raise(OSError(28, "No space left")))
+    monkeypatch.setattr(parts.os, "pwrite", lambda *_: _raise(OSError(28, "No space left")))
     with pytest.raises(DataError, match="No space left") as caught:
         cache_dataset("pairs")
     assert "--to" in caught.value.hint
@@ -262,8 +262,8 @@ def test_a_path_that_leads_out_of_the_folder_is_refused(fast_hub, path):
     add_pairs(fast_hub)
     fast_hub.commit(REPO, {"README.md": b"---\n---\n", path: files()[DEV]})
     forget(fast_hub)
-    from workbench.data.hub_checks import check_remote
-    from workbench.data.hub_env import Remote
+    from workbench.data.hub.checks import check_remote
+    from workbench.data.hub.environment import Remote
 
     with pytest.raises(DataError, match="leads out of the folder"):
         check_remote(Remote(REPO, "c", path, 1, "e" * 40))

@@ -19,8 +19,8 @@ from tests.workbench.data.hub_data import (
     row,
 )
 from workbench.data.adding import add
-from workbench.data.hub_cache import cache_dataset
-from workbench.data.hub_state import mode_of, remember, wish_mode
+from workbench.data.hub.cache import cache_dataset
+from workbench.data.hub.state import mode_of, remember, wish_mode
 from workbench.data.permutation import permutation
 from workbench.data.registry import dataset_info
 from workbench.data.source import get_sample, open_source

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workbench.data.hub_repo import (
+from workbench.data.hub.repository import (
     Listing,
     Ref,
     _place,

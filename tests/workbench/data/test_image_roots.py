@@ -11,8 +11,8 @@ from tests.workbench.data.tables import picture
 from workbench.data.adding import add
 from workbench.data.describing import describe_dataset
 from workbench.data.export import export_sample
-from workbench.data.mapping import load_mapping, mapping_path
 from workbench.data.source import get_sample, open_source
+from workbench.data.tables.mapping import load_mapping, mapping_path
 from workbench.errors import ImageError
 
 COLOURS = {"train": "red", "test": "green"}

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from workbench.data.images import data_url_bytes, facts, load_image, thumbnail
 from workbench.errors import ImageError
+from workbench.images.decode import data_url_bytes, facts, load_image, thumbnail
 from workbench.sample import ImageRef
 
 SHARED = Path(__file__).parents[3].parent / "shared" / "data" / "photos"
@@ -98,7 +98,7 @@ def test_a_picture_just_over_the_cap_is_refused_and_can_be_allowed(monkeypatch):
 
 
 def test_too_many_bytes_are_refused_without_reading_them(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr("workbench.data.images.MAX_BYTES", 1000)
+    monkeypatch.setattr("workbench.images.decode.MAX_BYTES", 1000)
     path = tmp_path / "a.png"
     with path.open("wb") as file:
         file.truncate(10**9)  # sparse: reading it would be felt
@@ -197,7 +197,7 @@ def test_damaged_exif_does_not_spoil_the_picture_nor_print_a_warning():
     data = encoded(noise(), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff garbage")
     assert loaded(data).size == (40, 30)
     code = (
-        "import sys; from workbench.data.images import load_image, facts;"
+        "import sys; from workbench.images.decode import load_image, facts;"
         "from workbench.sample import ImageRef; ref = ImageRef(data=sys.stdin.buffer.read());"
         "load_image(ref); facts(ref)"
     )
@@ -253,7 +253,7 @@ def test_the_shared_photographs_load_and_the_damaged_one_is_named():
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "L", "CMYK", "1"])
 def test_a_picture_converted_in_bands_is_the_one_converted_at_once(monkeypatch, mode):
-    import workbench.data.images as images
+    import workbench.images.decode as images
 
     noise = Image.effect_noise((37, 53), 90)
     picture = Image.merge("RGBA", (noise, noise.rotate(90), noise, noise)).convert(mode)

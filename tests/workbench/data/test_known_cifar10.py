@@ -13,7 +13,7 @@ import pytest
 
 from tests.workbench.data.tables import write_pictures
 from workbench.data.adding import add
-from workbench.data.known.pickled import read_batch
+from workbench.data.layouts.pickled import read_batch
 from workbench.data.source import get_sample, open_source
 from workbench.errors import DataError, UsageError
 
@@ -238,7 +238,7 @@ def test_the_reader_imports_and_calls_nothing(tmp_path: Path):
     code = f"""
 import sys
 from pathlib import Path
-from workbench.data.known.pickled import read_batch
+from workbench.data.layouts.pickled import read_batch
 found = read_batch(Path({str(tmp_path / "test_batch")!r}))
 assert "numpy" not in sys.modules
 import json; print(json.dumps(found["labels"]))

@@ -12,12 +12,12 @@ import pytest
 from sessions.paths import cache_dir
 from tests.workbench.data.tables import write_pictures
 from workbench.data.adding import add, remove_dataset
-from workbench.data.known import vqa
-from workbench.data.known.base import Given
-from workbench.data.known.joined import JoinedFile
-from workbench.data.known.places import find_image, image_root
-from workbench.data.mapping import SplitFile, load_mapping, mapping_path
+from workbench.data.layouts import vqa
+from workbench.data.layouts.base import Given
+from workbench.data.layouts.joined import JoinedFile
+from workbench.data.layouts.places import find_image, image_root
 from workbench.data.source import get_sample, open_source
+from workbench.data.tables.mapping import SplitFile, load_mapping, mapping_path
 from workbench.errors import DataError
 
 

@@ -12,8 +12,8 @@ from PIL import Image
 
 from tests.workbench.data.tables import write_lines, write_pictures
 from workbench.data.adding import add
-from workbench.data.objects import nlvr1_objects
 from workbench.data.source import get_sample, open_source
+from workbench.data.tables.objects import nlvr1_objects
 
 BLUE, GREY = (0, 153, 255), (200, 200, 200)
 

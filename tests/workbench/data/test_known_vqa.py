@@ -9,7 +9,7 @@ import pytest
 
 from tests.workbench.data.tables import write_pictures
 from workbench.data.adding import add
-from workbench.data.known.vqa import label_of
+from workbench.data.layouts.vqa import label_of
 from workbench.data.source import get_sample, open_source
 from workbench.errors import DataError
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from tests.workbench.data.hub_data import add_pairs
 from tests.workbench.data.tables import write_lines
 from workbench.data.adding import add
-from workbench.data.hub_cache import cache_dataset
-from workbench.data.hub_state import remember
-from workbench.data.mapping import datasets_dir
+from workbench.data.hub.cache import cache_dataset
+from workbench.data.hub.state import remember
 from workbench.data.readiness import dataset_names, not_added, readiness
+from workbench.data.tables.mapping import datasets_dir
 
 
 def table(tmp_path: Path, name: str = "mine") -> Path:

@@ -141,8 +141,8 @@ def test_importing_the_room_imports_nothing_heavy():
 
     code = (
         "import sys; from workbench.data.source import open_source;"
-        "from workbench.data.registry import list_datasets; import workbench.data.table;"
-        "import workbench.data.images, workbench.data.halfcell, workbench.data.adding;"
+        "from workbench.data.registry import list_datasets; import workbench.data.tables.table;"
+        "import workbench.images.decode, workbench.images.terminal.halfcell, workbench.data.adding;"
         "heavy = {'torch', 'transformers', 'datasets', 'pyarrow', 'httpx', 'numpy', 'pandas'};"
         "print(sorted(heavy & set(sys.modules)))"
     )

@@ -16,7 +16,7 @@ from tests.workbench.data.tables import (
 )
 from workbench.data.adding import add
 from workbench.data.source import get_sample, open_source
-from workbench.data.table import TableSource
+from workbench.data.tables.table import TableSource
 from workbench.errors import DataError, UnknownName
 
 

@@ -18,7 +18,7 @@ from tests.workbench.data.tables import (
 )
 from workbench.data.adding import add
 from workbench.data.source import get_sample, open_source
-from workbench.data.table import TableSource
+from workbench.data.tables.table import TableSource
 from workbench.errors import DataError
 
 
@@ -72,7 +72,7 @@ def test_a_row_that_was_swapped_for_another_is_told_by_its_id(folder: Path):
 
 
 def test_a_damaged_index_is_built_anew(folder: Path):
-    from workbench.data.index import index_path
+    from workbench.data.tables.index import index_path
 
     mine(folder, CSV, **WISHES)
     path = index_path("mine", "rows")

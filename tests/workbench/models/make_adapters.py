@@ -70,8 +70,8 @@ def build_prefix(base: Any, folder: Path, seed: int = 1, tokens: int = 5) -> Pat
 
 def build_bottleneck(base: Any, folder: Path, seed: int = 1) -> Path:
     """Bottlenecks in a language model whose weights matter."""
-    from workbench.models.bottleneck import put_on, take_off, write_bottleneck
-    from workbench.models.bottleneck_config import BottleneckConfig, places
+    from workbench.models.adapters.bottleneck import put_on, take_off, write_bottleneck
+    from workbench.models.adapters.bottleneck_config import BottleneckConfig, places
 
     torch.manual_seed(seed)
     layers = places((n for n, _ in base.named_modules() if "language" in n), "houlsby")

@@ -63,7 +63,7 @@ def phi(folder: Path, seed: int = 0, **more: Any) -> Path:
 
 def two_stage(folder: Path, seed: int = 0, **recipe: Any) -> Path:
     """The two composed as `wb models compose` does."""
-    from workbench.models.two_stage_build import Recipe, compose
+    from workbench.models.two_stage.build import Recipe, compose
 
     vision = resnet(folder.with_name(f"{folder.name}-resnet"), seed)
     language = phi(folder.with_name(f"{folder.name}-phi"), seed)
@@ -73,9 +73,9 @@ def two_stage(folder: Path, seed: int = 0, **recipe: Any) -> Path:
 
 def aligned(folder: Path, seed: int = 0, shared: int = 24) -> Path:
     """What a contrastive training leaves: an encoder that is not the one it began as."""
-    from workbench.models.aligned_model import AlignedConfig, AlignedModel
-    from workbench.models.resnets import load_resnet
-    from workbench.models.two_stage_processor import fit_images
+    from workbench.models.two_stage.aligned_model import AlignedConfig, AlignedModel
+    from workbench.models.two_stage.processor import fit_images
+    from workbench.models.two_stage.resnets import load_resnet
 
     net, own = load_resnet(str(resnet(folder.with_name(f"{folder.name}-resnet"), seed)))
     processor, side = fit_images(own, "pad", 32)

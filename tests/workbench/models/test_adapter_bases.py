@@ -20,8 +20,8 @@ from safetensors.torch import load_file, save_file
 
 from tests.workbench.models.tiny import ask, picture
 from workbench.errors import ModelError
-from workbench.models import adapter_load
-from workbench.models.adapters import BaseChanged
+from workbench.models.adapters import load
+from workbench.models.adapters.kept import BaseChanged
 from workbench.models.base import LoadedModel, load_model
 from workbench.models.spec import ModelSpec
 
@@ -263,7 +263,7 @@ def test_a_base_that_was_changed_answers_nothing_more(tiny_folder, tmp_path, mon
     """A start of tomorrow's PEFT that writes where nobody expects it."""
     model = load_model(ModelSpec(str(tiny_folder), device="cpu"))
     _, folder = trained(model.base, CASES["lora-olora"], tmp_path / "a")
-    monkeypatch.setattr(adapter_load, "rewrites", lambda config: False)
+    monkeypatch.setattr(load, "rewrites", lambda config: False)
     with pytest.raises(BaseChanged) as caught:
         model.set_adapter(str(folder))
     assert "layers.{0-1}.self_attn" in caught.value.message and caught.value.hint
@@ -342,9 +342,9 @@ HOSTILE = r"(\w|\w\w|\w\w\w|[a-z_.])+[A-Z]"  # 2^n ways to fail, to `re` and to 
     ],
 )
 def test_a_pattern_without_end_is_refused_in_seconds(model, field, value, tmp_path, monkeypatch):
-    from workbench.models import adapter_config
+    from workbench.models.adapters import config
 
-    monkeypatch.setattr(adapter_config, "PATTERN_S", 0.2)
+    monkeypatch.setattr(config, "PATTERN_S", 0.2)
     _, folder = trained(model.base, CASES["lora-True"], tmp_path / "a")
     with pytest.raises(ModelError) as caught:
         model.set_adapter(str(configured(folder, **{field: value})))

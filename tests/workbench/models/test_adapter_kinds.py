@@ -24,10 +24,10 @@ from workbench.errors import ModelError, PromptTooLong
 from workbench.inference.batch import LiveBatch
 from workbench.inference.decoding import Decoding
 from workbench.inference.generate import Request, admit, generate, score_labels
-from workbench.models import adapters as kept
+from workbench.models.adapters import kept
+from workbench.models.adapters.bottleneck import put_on, take_off, write_bottleneck
+from workbench.models.adapters.bottleneck_config import BottleneckConfig
 from workbench.models.base import LoadedModel, load_model
-from workbench.models.bottleneck import put_on, take_off, write_bottleneck
-from workbench.models.bottleneck_config import BottleneckConfig
 from workbench.models.spec import ModelSpec
 
 PROMPT = ask("a red circle", picture(64, 48, 2))

@@ -14,11 +14,11 @@ from tests.workbench.models.tiny import ask, picture
 from workbench.errors import ModelError, UnknownName
 from workbench.inference.decoding import Decoding
 from workbench.inference.generate import generate
-from workbench.models.aligned_model import load_aligned
 from workbench.models.base import load_model
 from workbench.models.locate import find_encoder
 from workbench.models.spec import ModelSpec
-from workbench.models.two_stage_build import Recipe, compose
+from workbench.models.two_stage.aligned_model import load_aligned
+from workbench.models.two_stage.build import Recipe, compose
 
 
 @pytest.fixture(scope="module")

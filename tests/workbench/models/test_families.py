@@ -27,7 +27,7 @@ from workbench.sample import Answer, Token
 
 
 def test_it_is_served_by_the_file_that_names_it(name: str, model: LoadedModel) -> None:
-    from workbench.models.families import FAMILIES as FILES
+    from workbench.models.families.registry import FAMILIES as FILES
 
     module, _ = FILES.get(model.base.config.model_type, ("auto", ""))
     assert type(model.family).__module__ == f"workbench.models.{module}"

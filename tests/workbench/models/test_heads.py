@@ -19,12 +19,12 @@ from workbench.explain.request import explain_request
 from workbench.explain.result import Explanation
 from workbench.inference.decoding import Decoding
 from workbench.inference.generate import generate
+from workbench.models.adapters.merging import merge, merge_to_folder
 from workbench.models.base import LoadedModel, load_model
 from workbench.models.catalog import describe_adapter
 from workbench.models.head import Head, class_logits, classify, pool, wanted_head
 from workbench.models.head_config import HeadConfig
 from workbench.models.locate import find_adapter
-from workbench.models.merging import merge, merge_to_folder
 from workbench.models.spec import ModelSpec
 from workbench.serving.protocol import answer_json, read_answer
 

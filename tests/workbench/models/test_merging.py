@@ -13,9 +13,9 @@ import torch
 from tests.workbench.models.make_adapters import build_adapter, build_prefix, configs
 from tests.workbench.models.tiny import ask, picture
 from workbench.errors import Cancelled, ModelError, UsageError
-from workbench.models import merging
+from workbench.models.adapters import merging
+from workbench.models.adapters.merging import merge, merge_to_folder
 from workbench.models.base import LoadedModel, load_model
-from workbench.models.merging import merge, merge_to_folder
 from workbench.models.spec import ModelSpec
 
 PROMPT = ask("a red circle", picture(64, 48, 2))

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from workbench.errors import ModelError, UsageError
-from workbench.models.resnets import load_resnet, resnet_config
+from workbench.models.two_stage.resnets import load_resnet, resnet_config
 
 
 def saved(folder: Path, name: str) -> tuple[torch.nn.Module, Path]:

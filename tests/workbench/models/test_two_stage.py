@@ -19,7 +19,7 @@ from workbench.inference.generate import generate
 from workbench.models.base import LoadedModel, load_model
 from workbench.models.chat import render_chat, text_ids
 from workbench.models.spec import ModelSpec
-from workbench.models.two_stage_config import TwoStageConfig, stage_sides
+from workbench.models.two_stage.config import TwoStageConfig, stage_sides
 from workbench.sample import Message
 
 PROMPTS = (

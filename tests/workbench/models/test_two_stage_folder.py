@@ -23,8 +23,8 @@ from workbench.models import new_folder
 from workbench.models.base import load_model
 from workbench.models.catalog import describe_anything
 from workbench.models.spec import ModelSpec
-from workbench.models.two_stage_build import Recipe, compose
-from workbench.models.two_stage_processor import IMAGE_FITS, fit_images, seen_part
+from workbench.models.two_stage.build import Recipe, compose
+from workbench.models.two_stage.processor import IMAGE_FITS, fit_images, seen_part
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +160,7 @@ def test_sizes_and_words_that_mean_nothing_are_refused(sources: Path, tmp_path: 
 def test_no_memory_and_no_disk_are_told_before_anything_is_read(
     sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workbench.models.two_stage_build.load_weights", pytest.fail)
+    monkeypatch.setattr("workbench.models.two_stage.build.load_weights", pytest.fail)
     monkeypatch.setattr(new_folder, "free_bytes", lambda device: 1000)
     error = not_composed(recipe(sources), tmp_path / "m")
     assert error.kind == "out_of_memory" and "memory" in error.message
@@ -174,7 +174,7 @@ def test_no_memory_and_no_disk_are_told_before_anything_is_read(
 def test_a_disk_that_fills_on_the_way_leaves_nothing(
     sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from workbench.models.two_stage_processor import TwoStageProcessor
+    from workbench.models.two_stage.processor import TwoStageProcessor
 
     def full(self: Any, folder: Path) -> None:
         assert any(Path(folder).glob("*.safetensors"))

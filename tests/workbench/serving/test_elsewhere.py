@@ -105,7 +105,7 @@ def test_a_name_is_spelled_one_way(given, settled):
     ],
 )
 def test_a_name_that_cannot_be_meant_is_refused_and_no_secret_repeated(given, words):
-    from workbench.models.elsewhere import read_elsewhere
+    from workbench.models.remote_model import read_elsewhere
 
     with pytest.raises(UsageError, match=words) as caught:
         read_elsewhere(given)

@@ -20,7 +20,7 @@ from tests.workbench.models.test_activity import LOOP
 from tests.workbench.models.tiny import ask
 from workbench.errors import EngineError, ModelError
 from workbench.inference.decoding import Decoding
-from workbench.models import adapter_load
+from workbench.models.adapters import load
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer
 from workbench.serving import process
@@ -166,7 +166,7 @@ def test_a_model_poisoned_by_an_adapter_is_loaded_anew_before_it_answers(
     start = LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights="olora")
     folder = build_adapter(tiny.base, start, tmp_path / "a")
     clean = Asked(worker, spec).last()
-    monkeypatch.setattr(adapter_load, "rewrites", lambda config: False)  # as if nobody knew
+    monkeypatch.setattr(load, "rewrites", lambda config: False)  # as if nobody knew
     failure = Asked(worker, replace(spec, adapter=str(folder))).last()
     assert isinstance(failure, ModelError) and failure.kind == "base_changed"
     again = Asked(worker, spec).last()

@@ -13,9 +13,9 @@ from PIL import Image
 
 from tests.workbench.models.tiny import picture
 from workbench.app.explore.knobs import read_knobs
-from workbench.data.images import TOGETHER
 from workbench.errors import ImageError, UsageError
 from workbench.explain.settings import Settings
+from workbench.images.decode import TOGETHER
 from workbench.inference.decoding import Decoding
 from workbench.knobs import LONGEST_LABEL, LONGEST_STOP, MOST_LABELS, MOST_STOPS, RANGES, Range
 from workbench.notebook.settling import decoding_from

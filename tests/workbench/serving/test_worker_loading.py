@@ -12,7 +12,7 @@ import pytest
 from tests.workbench.models.make_adapters import build_adapter, configs
 from workbench.errors import Cancelled, ModelError, UnknownName
 from workbench.inference.decoding import Decoding
-from workbench.models import adapters as kept
+from workbench.models.adapters import kept
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, Message
 from workbench.serving.worker import Progress, Result, Ticket, Worker

@@ -28,7 +28,7 @@ def typed_model(text: str, present: Any) -> Any:
 
     Raises `UsageError` where it can be none.
     """
-    from workbench.models.elsewhere import is_elsewhere, settled
+    from workbench.models.remote_model import is_elsewhere, settled
     from workbench.models.spec import ModelSpec, typed_spec
 
     if is_elsewhere(text):

@@ -205,7 +205,7 @@ class DataPicker(Picker):
             return
 
         def work(token: Token) -> None:
-            from workbench.data.hub_state import MODES, mode_of, remember
+            from workbench.data.hub.state import MODES, mode_of, remember
             from workbench.data.readiness import readiness
 
             now = mode_of(fact.name)

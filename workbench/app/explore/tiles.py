@@ -122,7 +122,7 @@ def wrapped(text: str, columns: int, lines: int) -> tuple[str, ...]:
 
 def _thumbnails(sample: Sample, size: tuple[int, int]) -> list[Any]:
     from workbench.app.widgets.frames import Shown
-    from workbench.data.images import thumbnail
+    from workbench.images.decode import thumbnail
 
     shown = []
     for ref in sample.images[:4]:  # more of them would be specks

@@ -150,7 +150,7 @@ def scaled(picture: Shown, size: tuple[int, int], look: Look | None) -> Image.Im
 
 def halfcell_rows(picture: Shown, box: Box, look: Look | None) -> list[list[Segment]]:
     """The picture in half-cells, one list of segments per line of the box."""
-    from workbench.data.halfcell import halfcell_segments
+    from workbench.images.terminal.halfcell import halfcell_segments
 
     pixels = scaled(picture, (box.width, box.height * 2), look)
     return halfcell_segments(pixels, box.width, box.height)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import BinaryIO
 
-from workbench.data.budgets import max_columns, too_many_columns
+from workbench.bounds import max_columns, too_many_columns
 from workbench.data.files import DataFile
 from workbench.data.readers.base import (
     MAX_RECORD,

@@ -12,7 +12,6 @@ from typing import Any, BinaryIO, Literal
 
 from sessions.json_line import load_json
 from workbench.data.files import DataFile
-from workbench.data.images import EXTENSIONS
 from workbench.data.readers.base import (
     MAX_RECORD,
     Row,
@@ -25,6 +24,7 @@ from workbench.data.readers.base import (
 from workbench.data.readers.jsonarray import keyed_items
 from workbench.data.readers.jsonlines import columns_of, row_of
 from workbench.errors import DataError
+from workbench.images.decode import EXTENSIONS
 
 KEY = "__key__"
 Shape = Literal["records", "columns", ""]

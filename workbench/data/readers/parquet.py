@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from workbench.data.budgets import max_columns, too_many_columns
+from workbench.bounds import max_columns, too_many_columns
 from workbench.data.files import DataFile
 from workbench.data.readers.base import Row, no_rows
 from workbench.errors import DataError

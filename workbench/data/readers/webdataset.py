@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from urllib.parse import unquote
 
 from sessions.json_line import load_json
-from workbench.data.budgets import max_columns, too_many_columns
+from workbench.bounds import max_columns, too_many_columns
 from workbench.data.files import DataFile
 from workbench.data.readers.base import MAX_RECORD, Row, digest_of, no_rows, skip_bom
 from workbench.errors import DataError

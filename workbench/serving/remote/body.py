@@ -15,7 +15,7 @@ from typing import Any
 
 from workbench.errors import UsageError
 from workbench.inference.decoding import Decoding
-from workbench.models.elsewhere import Elsewhere
+from workbench.models.remote_model import Elsewhere
 from workbench.sample import Answer, ImageRef, Message, Timing, Token
 from workbench.serving.protocol import OWNER, read_token
 from workbench.serving.remote.errors import malformed
@@ -155,7 +155,7 @@ def portable_url(image: ImageRef) -> str:
 
     from PIL import Image
 
-    from workbench.data.images import facts
+    from workbench.images.decode import facts
 
     data, picture, known = image.read(), image.load(), facts(image)
     kind = str(known["format"])

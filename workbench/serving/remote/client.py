@@ -16,7 +16,7 @@ from typing import Any
 
 from workbench.errors import UnknownName
 from workbench.inference.decoding import Decoding
-from workbench.models.elsewhere import Elsewhere, read_elsewhere, settled
+from workbench.models.remote_model import Elsewhere, read_elsewhere, settled
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, Message, Token
 from workbench.serving.connection import as_call

@@ -15,7 +15,7 @@ from typing import Any
 
 from sessions.errors import WbError
 from workbench.errors import EngineError, ModelError, PromptTooLong, UnknownName
-from workbench.models.elsewhere import Elsewhere
+from workbench.models.remote_model import Elsewhere
 
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
 _TOO_LONG = ("context_length_exceeded", "maximum context length", "context length is only")

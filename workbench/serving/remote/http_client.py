@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
 from workbench.errors import UsageError
-from workbench.models.elsewhere import Elsewhere
+from workbench.models.remote_model import Elsewhere
 from workbench.serving.remote import errors
 from workbench.serving.remote.errors import Again, failed, hide
 from workbench.serving.remote.stream import (

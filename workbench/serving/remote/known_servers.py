@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from workbench.errors import UsageError
-from workbench.models.elsewhere import is_elsewhere, read_elsewhere
+from workbench.models.remote_model import is_elsewhere, read_elsewhere
 
 VERSION = 1
 _MOST = 200

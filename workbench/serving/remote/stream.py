@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from workbench.models.elsewhere import Elsewhere
+from workbench.models.remote_model import Elsewhere
 from workbench.serving.remote.errors import (
     check_stream,
     event_of,

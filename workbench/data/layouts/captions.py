@@ -1,0 +1,202 @@
+"""Captions: COCO's JSON, Karpathy's, and plain `{image: [captions]}` with answers beside it.
+
+One sample per image, all its captions as references. Karpathy's `restval` joins `train`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from workbench.data.layouts.base import ERROR, Found, Given, Problems, nothing_found
+from workbench.data.layouts.caption_rows import ENDINGS, form_of, gathered
+from workbench.data.layouts.places import (
+    broken,
+    image_root,
+    list_in,
+    list_of,
+    only_files,
+    pairs_of,
+    tables_in,
+)
+from workbench.data.tables.columns import texts_in
+from workbench.data.tables.mapping import SplitFile
+from workbench.errors import DataError
+from workbench.images.decode import EXTENSIONS
+
+VERSION = 1
+Flavour = Literal["coco", "karpathy", "plain", "answers", "rows", "tokens", ""]
+_FOLDERS = ("images", "img", "train2014", "val2014", "test2014", "train2017", "val2017")
+_FOLDERS += ("flickr30k_images", "Images", "Flicker8k_Dataset")
+
+
+def find(given: Given) -> Found:
+    """Every caption file; a Karpathy file holds several splits."""
+    only_files(given, "captions")
+    named = {path: split for split, path in given.files}
+    flavours = {path: flavour_of(path) for path in tables_in(given, (".json", *ENDINGS))}
+    answers = {p.stem: str(p) for p, flavour in flavours.items() if flavour == "answers"}
+    parts = []
+    for path, flavour in flavours.items():
+        if flavour == "karpathy":
+            parts += [SplitFile(split, str(path)) for split in _karpathy_splits(path)]
+        elif flavour == "coco" or flavour in ("rows", "tokens"):
+            parts.append(SplitFile(named.get(path) or _split_of(path), str(path)))
+        elif flavour == "plain":
+            split = named.get(path) or _split_of(path)
+            parts.append(SplitFile(split, str(path), beside=answers))
+    if not parts:
+        raise nothing_found(
+            given.folder, "captions", ["captions_val2014.json", "dataset_coco.json"]
+        )
+    return Found([_with_images(part, given) for part in parts])
+
+
+def rows(part: SplitFile, problems: Problems) -> Iterator[Mapping[str, Any]]:
+    """A row per image: `id`, `image`, `caption` (the first), `captions`, and what is known."""
+    path = Path(part.path)
+    flavour = flavour_of(path)
+    if flavour == "karpathy":
+        yield from _karpathy(path, part.split)
+    elif flavour == "plain":
+        yield from _plain(path, part.beside, problems)
+    elif flavour in ("rows", "tokens"):
+        yield from gathered(path, flavour, problems)
+    else:
+        yield from _coco(path, problems)
+
+
+def flavour_of(path: Path) -> Flavour:
+    """Which form a JSON file has; empty where it holds no captions.
+
+    Raises:
+        DataError: It is called like one and cannot be read.
+    """
+    if path.suffix.lower() != ".json":
+        form = form_of(path)
+        return form if form in ("rows", "tokens") else ""
+    try:
+        if list_in(path, "images") and "sentences" in _first(path, "images"):
+            return "karpathy"
+        if list_in(path, "annotations"):
+            return "coco" if "caption" in _first(path, "annotations") else ""
+        if list_in(path, "images"):
+            return "coco" if "file_name" in _first(path, "images") else ""
+        _, value = next(pairs_of(path), ("", None))
+    except DataError:
+        if re.search("caption|image_info", path.name, re.I):
+            raise  # it should have been one
+        return ""
+    if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
+        return "plain"
+    return "answers" if isinstance(value, str) else ""
+
+
+def _coco(path: Path, problems: Problems) -> Iterator[Mapping[str, Any]]:
+    captions: dict[str, list[str]] = defaultdict(list)
+    if list_in(path, "annotations"):
+        for row in list_of(path, "annotations"):
+            found = texts_in(row.values.get("caption"))
+            if row.error or not found:
+                problems.add("annotations without a caption", f"number {row.number}")
+                continue
+            captions[str(row.values.get("image_id"))].append(found[0].strip())
+    for row in list_of(path, "images"):
+        if row.error or row.values.get("id") is None:
+            yield broken(path, row) if row.error else {**row.values, ERROR: "it has no id"}
+            continue
+        said = captions.pop(str(row.values["id"]), [])
+        image = row.values.get("file_name")
+        beside = {key: value for key, value in row.values.items() if key != "file_name"}
+        yield beside | {"image": image, "caption": said[0] if said else None, "captions": said}
+    for image in captions:
+        problems.add("captions of images that are not listed", f"image_id {image}")
+
+
+def _karpathy(path: Path, split: str) -> Iterator[Mapping[str, Any]]:
+    for row in list_of(path, "images"):
+        if row.error:
+            if split == "train":  # where a row without a split goes: once, not into each
+                yield broken(path, row)
+            continue
+        own = str(row.values.get("split"))
+        if ("train" if own == "restval" else own) != split:
+            continue
+        name, folder = str(row.values.get("filename")), row.values.get("filepath")
+        said = [text.strip() for s in _list(row.values.get("sentences")) for text in _raw(s)]
+        number = row.values.get("cocoid")
+        yield {
+            "id": number if number is not None else name.rpartition(".")[0] or name,
+            "image": f"{folder}/{name}" if folder else name,
+            "caption": said[0] if said else None,
+            "captions": said,
+            "imgid": row.values.get("imgid"),
+            "restval": own == "restval",
+        }
+
+
+def _raw(sentence: Any) -> list[str]:
+    """The caption of one of Karpathy's sentences: as written, else its tokens."""
+    if not isinstance(sentence, Mapping):
+        return texts_in(sentence)
+    return texts_in(sentence.get("raw")) or texts_in(
+        " ".join(texts_in(_list(sentence.get("tokens"))))
+    )
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _plain(
+    path: Path, beside: Mapping[str, str], problems: Problems
+) -> Iterator[Mapping[str, Any]]:
+    answers = {name: dict(pairs_of(Path(file))) for name, file in beside.items()}
+    seen: set[str] = set()
+    for name, value in pairs_of(path):
+        seen.add(name)
+        said = texts_in(value)
+        known = name.lower().endswith(EXTENSIONS)
+        yield {
+            "id": name,
+            "image": name if known else f"{name}.*",
+            "caption": said[0] if said else None,
+            "captions": said,
+            "candidates": {n: found[name] for n, found in answers.items() if name in found},
+        }
+    for column, found in answers.items():
+        for name in found.keys() - seen:
+            problems.add(f"answers in {column} to images that are not listed", name)
+
+
+def _karpathy_splits(path: Path) -> list[str]:
+    found = {str(row.values.get("split")) for row in list_of(path, "images") if not row.error}
+    order = ("train", "val", "test")
+    names = {"train" if name == "restval" else name for name in found}
+    return sorted(names, key=lambda name: (order.index(name) if name in order else 9, name))
+
+
+def _split_of(path: Path) -> str:
+    """`captions_val2014.json` is of `val2014`; `refs.json` is of `refs`."""
+    stem = re.sub(r"^(captions|image_info|dataset)[-_]", "", path.stem)
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", stem).strip("-.") or "all"
+
+
+def _with_images(part: SplitFile, given: Given) -> SplitFile:
+    path = Path(part.path)
+    if flavour_of(path) == "coco":  # the captions need not be read to know where the images lie
+        found = (row.values.get("file_name") for row in list_of(path, "images"))
+    else:
+        found = (row.get("image") for row in rows(part, Problems()))
+    names = (str(name) for name in found if name)
+    root, _ = image_root(given, Path(part.path), names, (part.split, *_FOLDERS))
+    return dataclasses.replace(part, image_root=str(root))
+
+
+def _first(path: Path, key: str) -> Mapping[str, Any]:
+    row = next(iter(list_of(path, key)), None)
+    return row.values if row else {}

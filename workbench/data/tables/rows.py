@@ -1,0 +1,261 @@
+"""From a row to a sample, by a mapping.
+
+Guarantee: what a row lacks is said in the sample's `.error`, beside everything that could be
+read; a path in a row never leads out of the image root, symbolic links included.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from workbench.data.layouts.places import find_image
+from workbench.data.readers.opening import ENDINGS
+from workbench.data.tables.columns import (
+    as_text,
+    cell_list,
+    columns_in,
+    is_template,
+    jsonable,
+    pick,
+    texts_in,
+    value_of,
+)
+from workbench.data.tables.image_paths import find_inside, from_base64, resolve_inside, short
+from workbench.data.tables.mapping import SplitFile, TableMapping
+from workbench.data.tables.objects import FORMATS
+from workbench.data.tables.options import gold_option, options_of
+from workbench.errors import DataError
+from workbench.sample import ImageRef, Sample
+
+# How tables without a null of their own write that there is no label.
+NO_LABEL = frozenset({"nan", "<na>", "null"})
+
+
+class RowMapper:
+    """Turns rows of one table into samples.
+
+    Args:
+        mapping: What is what.
+        part: The file that the rows are of: its images' root, and the split that fills
+            `{split}` in the templates of images.
+    """
+
+    def __init__(self, mapping: TableMapping, part: SplitFile) -> None:
+        self.mapping = mapping
+        split = {"split": part.split}
+        self._split = split if any("{split}" in s for s in mapping.images) else {}
+        root = mapping.root_of(part)
+        self._root = Path(root).resolve() if root else None
+        column, _, self._object_format = mapping.objects.rpartition(":")
+        self._object_column = column
+        self._words = dict(mapping.label_words)
+        self._beside = set(mapping.metadata)
+        self._taken = _taken(mapping)
+        self._has_null = _has_null(mapping, part)
+
+    def native(self, row: Mapping[str, Any]) -> str:
+        """The native id of a row; empty where its id column is."""
+        if self.mapping.id in ("hash", "auto"):
+            return self._hash(row)
+        return (as_text(value_of(row, self.mapping.id)) or "").strip()
+
+    def fallback_id(self, row: Mapping[str, Any]) -> str:
+        """An id for a row that has none of its own, from what it holds."""
+        return f"bad-{self._hash(row)}"
+
+    def sample(self, uid: str, row: Mapping[str, Any], error: str | None = None) -> Sample:
+        """The sample of a row.
+
+        Args:
+            uid: What it is called.
+            row: As the reader gave it.
+            error: What the reader found wrong with it.
+        """
+        mapping, problems = self.mapping, [error] if error else []
+        texts = {role: as_text(value_of(row, c)) for role, c in mapping.texts.items()}
+        # A row that could not be parsed has said so; that its fields are missing adds nothing.
+        if not error:
+            problems += [f"it has no {mapping.texts[r]!r}" for r, t in texts.items() if t is None]
+        label = self._label(row, problems)
+        options = options_of(row, mapping.options)
+        if options:
+            texts["options"] = "\n".join(f"{key}. {text}" for key, text in options.items())
+            label = gold_option(label, options, problems)
+        images = tuple(self._images(row, problems)) if row else ()
+        return Sample(
+            uid=uid,
+            images=images,
+            texts={role: text or "" for role, text in texts.items()},
+            label=label,
+            references=self._references(row, label),
+            explanations=tuple(t for c in mapping.explanations for t in texts_in(value_of(row, c))),
+            metadata=self._metadata(row, images) | ({"options": options} if options else {}),
+            task=mapping.task,
+            labels=tuple(options) or mapping.labels,
+            error="; ".join(problems) or None,
+        )
+
+    def label_of(self, row: Mapping[str, Any]) -> str | None:
+        """The label in the mapping's words; `None` where the row has none."""
+        value = value_of(row, self.mapping.label) if self.mapping.label else None
+        many = cell_list(value)
+        raw = as_text(many[0] if many is not None and len(many) == 1 else value)
+        if raw is None:
+            return None
+        raw = raw.strip()
+        known = raw in self._words or raw in self.mapping.labels
+        if not known and (not raw or (raw.lower() in NO_LABEL and not self._has_null)):
+            return None
+        # The hub's way to say that a test split is not labelled; an answer may be a number.
+        if not known and raw == "-1" and self.mapping.task != "question":
+            return None
+        if not known and raw.endswith(".0") and raw[:-2].isdigit():
+            raw = raw[:-2]  # pandas writes whole numbers so when another row is empty
+        return self._words.get(raw, raw)
+
+    def _label(self, row: Mapping[str, Any], problems: list[str]) -> str | None:
+        label = self.label_of(row)
+        labels = self.mapping.labels
+        if label is not None and labels and label not in labels:
+            problems.append(f"its label {label!r} is none of {', '.join(labels)}")
+        return label
+
+    def _references(self, row: Mapping[str, Any], label: str | None) -> tuple[str, ...]:
+        # A person who answered nothing is still one of the ten.
+        blank = self.mapping.task == "question"
+        found = [t for c in self.mapping.references for t in texts_in(value_of(row, c), blank)]
+        if label is None:
+            return tuple(found)
+        if label in found:
+            found.remove(label)
+        return (label, *found)
+
+    def _images(self, row: Mapping[str, Any], problems: list[str]) -> Iterator[ImageRef]:
+        """The images of a row; each keeps its place, also where it cannot be had."""
+        for spec in self.mapping.images:
+            value = value_of(self._split | dict(row) if self._split else row, spec)
+            if value is None and self._has_null and spec in row:
+                continue  # the row says that it has no image
+            many = cell_list(value)
+            for item in [value] if many is None else many:
+                try:
+                    yield self._image(item, spec)
+                except DataError as error:
+                    problems.append(error.message)
+                    yield self._broken(item, spec)
+
+    def _image(self, value: Any, spec: str) -> ImageRef:
+        """One image. Raises `DataError` for what is missing, empty or outside of the root."""
+        name = "image" if is_template(spec) else spec
+        if isinstance(value, Mapping):  # as `datasets` stores them
+            data, path = value.get("bytes"), as_text(value.get("path"))
+            if isinstance(data, bytes):
+                return ImageRef(data=data, name=path or name)
+            value = path
+        if isinstance(value, bytes):
+            if not value:
+                raise DataError(f"the image in {spec!r} is empty (0 bytes)")
+            return ImageRef(data=value, name=name)
+        text = (as_text(value) or "").strip()
+        if not text:
+            raise DataError(f"it has no image in {spec!r}")
+        if text.startswith("data:"):
+            return ImageRef(url=text, name=name)
+        if text.lower().startswith(("http://", "https://")):
+            return ImageRef(url=text, name=text, fetch=self.mapping.fetch)
+        if (data := from_base64(text)) is not None:
+            return ImageRef(data=data, name=name)
+        if self.mapping.recipe and self._root is not None:
+            text = find_image(str(self._root), text) or text
+        path = find_inside(self._root, text)
+        try:
+            empty = path.stat().st_size == 0
+        except OSError as error:
+            raise DataError(f"the image {short(str(path))} does not exist") from error
+        if empty:
+            raise DataError(f"the image {path} is empty (0 bytes)")
+        return ImageRef(path=path, name=text)
+
+    def _broken(self, value: Any, spec: str) -> ImageRef:
+        """A reference that says which image is meant and fails when it is loaded."""
+        text = value if isinstance(value, str) else spec
+        try:
+            return ImageRef(path=resolve_inside(self._root, text), name=text)
+        except DataError:
+            return ImageRef(name=short(text))
+
+    def _metadata(self, row: Mapping[str, Any], images: tuple[ImageRef, ...]) -> dict[str, Any]:
+        kept = {
+            column: jsonable(value)
+            for column, value in row.items()
+            if (column in self._beside or "*" in self._beside) and column not in self._taken
+        }
+        for column in self._beside - {"*"}:
+            kept.setdefault(column, jsonable(pick(row, column)))
+        if self._object_column and self._object_format in FORMATS:
+            kept.pop(self._object_column, None)
+            kept |= self._objects(pick(row, self._object_column), images)
+        return kept
+
+    def _objects(self, value: Any, images: tuple[ImageRef, ...]) -> dict[str, Any]:
+        """`objects`, a list per image, and why an image has none: `objects_left_out`."""
+        try:
+            found = FORMATS[self._object_format][1](value, [ref.name for ref in images])
+        except (ValueError, TypeError, KeyError) as error:
+            return {"objects": [], "objects_left_out": f"{self._object_column}: {error}"}
+        said = {"objects_left_out": found.left_out} if found.left_out else {}
+        return {"objects": found.boxes} | said
+
+    def _hash(self, row: Mapping[str, Any]) -> str:
+        """16 hex digits of the fields that the mapping names, as they were written."""
+        mapping = self.mapping
+        specs = [*mapping.texts.values(), mapping.label, *mapping.references]
+        specs += [*mapping.explanations, *mapping.options, *mapping.images]
+        row = self._split | dict(row)
+        fields = [_hashable(value_of(row, spec)) if spec else None for spec in specs]
+        if not specs or not any(fields):
+            fields = [_hashable(row)]
+        body = json.dumps(fields, ensure_ascii=False, sort_keys=True, default=str)
+        return hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def columns_of(mapping: TableMapping) -> tuple[str, ...]:
+    """The columns that a mapping reads, each once, as roots of their paths."""
+    specs = [*mapping.texts.values(), mapping.label, *mapping.references, *mapping.explanations]
+    specs += [*mapping.options, *mapping.images, mapping.objects.rpartition(":")[0]]
+    if mapping.id not in ("hash", "auto"):
+        specs.append(mapping.id)
+    return tuple(dict.fromkeys(c for spec in specs for c in columns_in(spec)))
+
+
+def _taken(mapping: TableMapping) -> set[str]:
+    """The columns that are wholly in the sample, and need not be among its metadata too."""
+    specs = [*mapping.texts.values(), mapping.label, *mapping.references, *mapping.explanations]
+    plain = [
+        s
+        for s in (*specs, *mapping.options, *mapping.images, mapping.id)
+        if s and not is_template(s)
+    ]
+    return {name for s in plain for name in (s, s.partition(".")[0])}
+
+
+def _has_null(mapping: TableMapping, part: SplitFile) -> bool:
+    """Whether the file's format has a null of its own, so that "null" and "nan" are words."""
+    if mapping.recipe or mapping.kind == "folder":
+        return True
+    ending = Path(part.path).suffix.lower()
+    return (mapping.read.format or ENDINGS.get(ending, "")) not in ("", "delimited") or (
+        ending == ".json" and not mapping.read.format
+    )
+
+
+def _hashable(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return hashlib.sha256(value).hexdigest()
+    if isinstance(value, Mapping):
+        return {str(k): _hashable(v) for k, v in value.items()}
+    return [_hashable(v) for v in value] if isinstance(value, list) else jsonable(value)

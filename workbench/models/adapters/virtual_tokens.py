@@ -1,0 +1,253 @@
+"""Trained vectors that stand before every prompt: what prefix tuning and prompt tuning share.
+
+PEFT's own wrapper drops the positions that it is handed and asks the model for others, which M-RoPE
+and left padding do not survive. Here they are counted from behind the vectors, row by row, and the
+images' tokens stay where they are counted. The files are PEFT's own.
+
+Guarantee: logits are those of PEFT's wrapper where that works (a text model, no padding), and do
+not depend on the batch. Not for beams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers.cache_utils import DynamicLayer
+
+from workbench.errors import ModelError
+from workbench.models.finite import refuse_nonfinite
+from workbench.models.fitting import refuse_misfit
+from workbench.models.loading import explained
+
+KEY = "prompt_embeddings"  # PEFT's, of both kinds
+
+
+class VirtualLayer(DynamicLayer):
+    """Of another type than the plain one, so that no row joins: its padding would be before the
+    virtual tokens.
+    """  # noqa: D205
+
+
+class Table(nn.Module):
+    """The trained vectors as they are saved: (N, width)."""
+
+    def __init__(self, values: torch.Tensor, trained: bool) -> None:
+        super().__init__()
+        self.values = nn.Parameter(values, requires_grad=trained)
+
+    def forward(self) -> torch.Tensor:
+        """(N, width)."""
+        return self.values
+
+
+class Virtual(nn.Module):
+    """A model with virtual tokens before every prompt; called as the model itself is.
+
+    Attributes:
+        base: The model.
+        table: Gives the trained vectors, (N, width).
+        config: PEFT's.
+    """
+
+    base: Any
+    kind = ""
+
+    def __init__(self, base: nn.Module, table: nn.Module, config: Any, training: bool) -> None:
+        """Put the table's vectors before what `base` reads.
+
+        Args:
+            base: The model.
+            table: A module that is called with nothing.
+            config: PEFT's.
+            training: Whether the base is a part of this module; else its weights are its own.
+        """
+        super().__init__()
+        if training:
+            self.base = base
+        else:
+            vars(self)["base"] = base
+        self.table, self.config = table, config
+
+    @property
+    def count(self) -> int:
+        """Virtual tokens."""
+        return self.config.num_virtual_tokens
+
+    def __getattr__(self, name: str) -> Any:
+        """What this module has not, the base has: its config, its device, its checkpointing."""
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            if name == "base":
+                raise
+            return getattr(self.base, name)
+
+    def forward(self, **kwargs: Any) -> Any:
+        """As the base's forward; logits (B, T, V) of the real tokens alone."""
+        ids = kwargs["input_ids"]
+        rows, width = ids.shape
+        mask = kwargs.get("attention_mask")
+        first = kwargs.get("past_key_values") is None
+        if first and kwargs.get("position_ids") is None:
+            positions = _positions(self.base, kwargs, mask)
+            kwargs |= {} if positions is None else {"position_ids": positions}
+        if mask is not None:
+            kwargs["attention_mask"] = torch.cat([mask.new_ones(rows, self.count), mask], dim=1)
+        if (positions := kwargs.get("position_ids")) is not None:
+            kwargs["position_ids"] = positions + self.count
+        out = self.begin(kwargs) if first else self.base(**kwargs)
+        out.logits = out.logits[:, -width:]
+        return out
+
+    def begin(self, kwargs: dict[str, Any]) -> Any:
+        """The base's forward over a prompt that nothing was read before."""
+        raise NotImplementedError
+
+    def generate(self, *args: Any, **kwargs: Any) -> Any:
+        """Refused: a search would have to carry the virtual tokens along every beam."""
+        what = self.kind.lower().replace("_", " ")
+        raise ModelError(
+            f"beams are not searched under an adapter of {what}",
+            hint="leave out --num-beams",
+            kind="unsupported",
+        )
+
+    def write(self, folder: Path) -> None:
+        """Save as PEFT does, into a folder that is made."""
+        from safetensors.torch import save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        before, self.config.inference_mode = self.config.inference_mode, True
+        self.config.save_pretrained(str(folder))
+        self.config.inference_mode = before
+        with torch.no_grad():
+            table = self.table().detach().cpu().contiguous()
+        save_file({KEY: table}, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+
+
+def load_virtual(model: Any, folder: str | Path) -> Any:
+    """A saved prefix or prompt before a model of `transformers`, as `from_pretrained` gives it.
+
+    Args:
+        model: The base that it was trained over.
+        folder: What a training left, or PEFT.
+
+    Returns:
+        What to call with what the processor makes, in the model's place.
+
+    Raises:
+        ModelError: It is of another kind, or does not fit.
+    """
+    from workbench.models.adapters.config import read_config
+
+    path = Path(folder)
+    config = read_config(path, model)
+    return read_virtual(model, path, config, model.device)
+
+
+def read_virtual(base: Any, path: Path, config: Any, device: torch.device) -> Virtual:
+    """The virtual tokens in an adapter's folder, before `base`.
+
+    Args:
+        base: The model.
+        path: The adapter's folder.
+        config: Its config.
+        device: Where the vectors go.
+
+    Raises:
+        ModelError: Of another kind, or its shape is not that of the base.
+    """
+    from peft.utils.save_and_load import load_peft_weights
+
+    made = class_of(str(config.peft_type.value), path)
+    want = (config.num_virtual_tokens, made.width(base))
+    with explained(path):
+        tensors = load_peft_weights(str(path), device=str(device))
+    have = {key: tuple(value.shape) for key, value in tensors.items()}
+    refuse_misfit(
+        f"the adapter {path}",
+        missing={KEY} - set(have),
+        unexpected=set(have) - {KEY},
+        shapes={k: (shape, want) for k, shape in have.items() if k == KEY and shape != want},
+        hint="is it from another base model? see base_model_name_or_path in its "
+        "adapter_config.json",
+        kind="adapter_misfit",
+    )
+    refuse_nonfinite(f"the adapter {path}", tensors.items(), "train it again, at a lower rate")
+    return made(base, Table(tensors[KEY], trained=False), config, training=False).eval()
+
+
+def class_of(kind: str, path: Any = "") -> Any:
+    """The class that reads a kind of PEFT's. Raises `ModelError` where none does."""
+    from workbench.models.adapters.prefix_tuning import Prefixed
+    from workbench.models.adapters.prompt_tuning import Prompted
+
+    for made in (Prefixed, Prompted):
+        if made.kind == kind:
+            return made
+    raise ModelError(
+        f"the adapter {path} is of the kind {kind}, which is not supported: how its vectors are "
+        "put before the text is not known here",
+        hint="adapters that change layers (LoRA, IA3, OFT, ...), prefix and prompt tuning are",
+        kind="unsupported",
+    )
+
+
+def decoder_config(base: Any) -> Any:
+    """Of the language model that reads the virtual tokens."""
+    return getattr(base.config, "decoder", None) or base.config.get_text_config(decoder=True)
+
+
+def _positions(base: Any, kwargs: dict[str, Any], mask: Any) -> torch.Tensor | None:
+    """Where a prompt's tokens stand, for callers that leave it to the model."""
+    if mask is None:
+        return None
+    index = getattr(getattr(base, "model", None), "get_rope_index", None)
+    if index is not None and "mm_token_type_ids" in kwargs:
+        grid = kwargs.get("image_grid_thw")
+        ids, kinds = kwargs["input_ids"], kwargs["mm_token_type_ids"]
+        return index(ids, kinds, image_grid_thw=grid, attention_mask=mask)[0]
+    from workbench.models.families.decoder import takes_positions
+
+    return (mask.cumsum(1) - 1).clamp(min=0) if takes_positions(base) else None
+
+
+@contextmanager
+def keeping_cache(base: Any) -> Iterator[None]:
+    """Let layers whose activations are checkpointed see a cache, which they would drop.
+
+    Only for one that is read and never written: a layer is run again in the backward pass.
+
+    Raises:
+        ModelError: This version of transformers has no way to.
+    """
+    from transformers.modeling_layers import GradientCheckpointingLayer as Layer
+
+    flagged = [m for m in base.modules() if getattr(m, "gradient_checkpointing", False)]
+    if not flagged or not any(m.training for m in flagged):
+        yield
+        return
+    if not hasattr(Layer, "_can_checkpoint_with_cache"):
+        raise ModelError(
+            "activation checkpointing drops a prefix in this version of transformers",
+            hint="update transformers, or train without it",
+            kind="unsupported",
+        )
+    models = [m for m in flagged if not isinstance(m, Layer)]
+    layers: list[Any] = [m for m in flagged if isinstance(m, Layer)]
+    for module in models:
+        module.gradient_checkpointing = False  # GPT-2 looks at it to leave the cache out
+    for layer in layers:
+        layer._can_checkpoint_with_cache = True
+    try:
+        yield
+    finally:
+        for module in models:
+            module.gradient_checkpointing = True
+        for layer in layers:
+            del layer._can_checkpoint_with_cache
