@@ -132,9 +132,9 @@ def test_what_broke_off_is_taken_up(fast_hub):
 
 CACHE = """
 import sys, threading, time
-from workbench.data import hub_parts
+from workbench.data.hub import parts as hub_parts
 hub_parts.STEP = 64 * 1024
-from workbench.data import hub_download
+from workbench.data.hub import download as hub_download
 hub_download.STEP, hub_download.STRETCH, hub_download.WORKERS = 64 * 1024, 256 * 1024, 2
 from workbench.data.hub.cache import cache_dataset
 fetch, far, lock, left = hub_download.iter_range, [], threading.Lock(), int(sys.argv[1])

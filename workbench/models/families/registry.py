@@ -10,17 +10,18 @@ from workbench.errors import ModelError
 if TYPE_CHECKING:
     from workbench.models.families.family import Family
 
-# model_type -> (module under workbench.models, attribute); all others go through `auto`.
+# model_type -> (family, the module under `workbench.models` that holds it as FAMILY); all others go
+# through `auto`.
 FAMILIES: dict[str, tuple[str, str]] = {
-    "qwen2_vl": ("qwen2_vl", "FAMILY"),
-    "qwen2_5_vl": ("qwen2_vl", "FAMILY"),
-    "llava": ("llava", "FAMILY"),
-    "llava_next": ("llava_next", "FAMILY"),
-    "paligemma": ("paligemma", "FAMILY"),
-    "idefics3": ("idefics3", "FAMILY"),
-    "smolvlm": ("idefics3", "FAMILY"),
-    "vision-encoder-decoder": ("captioner", "FAMILY"),
-    "wb_two_stage": ("two_stage", "FAMILY"),
+    "qwen2_vl": ("qwen2_vl", "families.qwen2_vl"),
+    "qwen2_5_vl": ("qwen2_vl", "families.qwen2_vl"),
+    "llava": ("llava", "families.llava"),
+    "llava_next": ("llava_next", "families.llava_next"),
+    "paligemma": ("paligemma", "families.paligemma"),
+    "idefics3": ("idefics3", "families.idefics3"),
+    "smolvlm": ("idefics3", "families.idefics3"),
+    "vision-encoder-decoder": ("captioner", "families.captioner"),
+    "wb_two_stage": ("two_stage", "two_stage.family"),
 }
 
 # What a family cannot do -> why; here, so that it can be told without loading torch.
@@ -69,8 +70,8 @@ def family_for(config: dict[str, Any]) -> Family:
     """
     model_type = config["model_type"]
     if model_type in FAMILIES and not _is_pixtral(config):
-        module, attribute = FAMILIES[model_type]
-        return getattr(import_module(f"workbench.models.{module}"), attribute)
+        _, module = FAMILIES[model_type]
+        return import_module(f"workbench.models.{module}").FAMILY
     from workbench.models.families.auto import FAMILY, serves
 
     if serves(model_type):
