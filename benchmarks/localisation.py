@@ -35,7 +35,7 @@ from workbench.explain.methods import METHODS, cam
 from workbench.explain.occlusion import occlude
 from workbench.explain.prepare import prepare
 from workbench.explain.result import peak_of
-from workbench.explain.settings import Settings
+from workbench.explain.settings import ExplainSettings
 from workbench.explain.targets import TARGETS, Target
 from workbench.models.base import LoadedModel, load_model
 from workbench.models.spec import ModelSpec
@@ -109,7 +109,7 @@ def by_one_pass(case: Case, hits: Hits, *, slow: bool) -> None:
                 break
 
 
-def by_many_passes(case: Case, hits: Hits, kinds: dict[str, Settings]) -> None:
+def by_many_passes(case: Case, hits: Hits, kinds: dict[str, ExplainSettings]) -> None:
     """Smoothed and path-integrated maps at the vision layers."""
     names = [n for n in case.loaded.family.layers(case.loaded) if not n.startswith("token.")]
     for label, settings in kinds.items():
@@ -135,18 +135,20 @@ def by_occlusion(case: Case, hits: Hits, *, many: bool) -> None:
         plans += [{"baseline": fill, "window": 16, "stride": 8} for fill in (*BLANKS, "local")]
         plans += [{"baseline": "border", "window": w, "stride": 4} for w in (8, 12, 20)]
     for plan in plans:
-        settings = Settings("occlusion", batch_size=64, **plan)
+        settings = ExplainSettings("occlusion", batch_size=64, **plan)
         for target in case.targets if many else list(case.targets)[-1:]:
             made = occlude(case.loaded, case.messages, case.ids, 0, case.targets[target], settings)
             note = f"{plan['window']}px/{plan['stride']} {plan['baseline']}"
             hits[("occlusion", "", target, note)].append(float(points_at(made, 0, case.box)))
 
 
-def many_pass_kinds(steps: int) -> dict[str, Settings]:
+def many_pass_kinds(steps: int) -> dict[str, ExplainSettings]:
     """The labels and settings of `by_many_passes`."""
-    kinds = {f"integrated {b}": Settings("integrated", baseline=b, steps=steps) for b in BLANKS}
+    kinds = {
+        f"integrated {b}": ExplainSettings("integrated", baseline=b, steps=steps) for b in BLANKS
+    }
     for method in ("hirescam", "gradcam", "layercam", "gradnorm"):
-        kinds[f"{method} smooth"] = Settings(method, smooth=8, noise=0.1)
+        kinds[f"{method} smooth"] = ExplainSettings(method, smooth=8, noise=0.1)
     return kinds
 
 

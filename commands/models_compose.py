@@ -63,14 +63,14 @@ def compose(out: str, as_json: bool, **knobs: Any) -> None:
     from pathlib import Path
 
     from commands.printing import echo_json
-    from workbench.models.two_stage.build import Recipe, compose
+    from workbench.models.two_stage.build import Composition, compose
     from workbench.text import clean
 
     def say(stage: str, share: float) -> None:
         click.echo(f"{stage} ({share:.0%})", err=True)
 
     knobs["image_fit"] = knobs["image_fit"] or ""
-    made = compose(Recipe(**knobs), Path(out), None if as_json else say)
+    made = compose(Composition(**knobs), Path(out), None if as_json else say)
     if as_json:
         echo_json(made)
         return

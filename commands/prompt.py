@@ -17,7 +17,7 @@ from commands.sweeping import ask_grid, axes_of, grid_table, take_several
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from commands.prompt_question import Wanted
+    from commands.prompt_question import PromptArguments
     from sessions.errors import WbError
     from sessions.records import PromptRecord
     from sessions.session_log import SessionLog
@@ -226,7 +226,7 @@ def _show(answer: Answer, record: PromptRecord, *, streamed: bool) -> None:
 
 
 def _grid(
-    wanted: Wanted,
+    wanted: PromptArguments,
     axes: dict[str, tuple[Any, ...]],
     flags: dict[str, Any],
     log: SessionLog | None,

@@ -29,7 +29,7 @@ _MOST_STDIN = 64 * 2**20
 
 
 @dataclass
-class Wanted:
+class PromptArguments:
     """What the arguments name.
 
     Attributes:
@@ -145,7 +145,7 @@ class Wanted:
         )
 
 
-def read_wanted(what: tuple[str, ...], flags: dict[str, Any]) -> Wanted:
+def read_wanted(what: tuple[str, ...], flags: dict[str, Any]) -> PromptArguments:
     """What the arguments and `--messages` name.
 
     Raises:
@@ -167,7 +167,7 @@ def read_wanted(what: tuple[str, ...], flags: dict[str, Any]) -> Wanted:
     return _read_messages(name)
 
 
-def _sort_out(what: tuple[str, ...]) -> Wanted:
+def _sort_out(what: tuple[str, ...]) -> PromptArguments:
     """A UID or images, then at most one text; `-` is stdin: the text where it stands last.
 
     Raises:
@@ -196,7 +196,7 @@ def _sort_out(what: tuple[str, ...]) -> Wanted:
             hint="quote a text of several words; a UID is dataset/split/native-id",
         )
     text = rest[0] if rest else None
-    return Wanted(uid, tuple(images), places, _stdin_text() if text == "-" else text)
+    return PromptArguments(uid, tuple(images), places, _stdin_text() if text == "-" else text)
 
 
 def _picture(word: str) -> tuple[ImageRef, dict[str, str]]:
@@ -238,7 +238,7 @@ def _stdin_text() -> str:
     return text
 
 
-def _read_messages(name: str) -> Wanted:
+def _read_messages(name: str) -> PromptArguments:
     """A conversation: a JSON list of `{"role", "content"}`, or an object that holds `messages`."""
     from workbench.errors import UsageError
     from workbench.playground.record_images import MessageFinder
@@ -268,7 +268,7 @@ def _read_messages(name: str) -> Wanted:
         )
     for ref in (ref for message in messages for ref in message.images):
         ref.load()
-    return Wanted(turns=messages, finder=finder)
+    return PromptArguments(turns=messages, finder=finder)
 
 
 def _turn(finder: MessageFinder, what: str, number: int, turn: Any) -> Message:

@@ -12,7 +12,7 @@ from commands.run_facts import say, target_and_label, who
 
 if TYPE_CHECKING:
     from sessions.runs import Run
-    from workbench.evaluation.comparison import Change, Comparison
+    from workbench.evaluation.comparison import Change, RunComparison
 
 
 @click.command()
@@ -53,7 +53,7 @@ def compare(first: str, second: str, more: tuple[str, ...], flips: bool, as_json
         _show_flips(found[0])
 
 
-def _show_flips(found: Comparison) -> None:
+def _show_flips(found: RunComparison) -> None:
     rows = [
         (
             f.uid,
@@ -67,7 +67,7 @@ def _show_flips(found: Comparison) -> None:
     echo_table(("UID", "FLIP", "TARGET", "FIRST", "SECOND"), rows, empty="no flips")
 
 
-def _many(a: Run, others: list[Run], found: list[Comparison], as_json: bool) -> None:
+def _many(a: Run, others: list[Run], found: list[RunComparison], as_json: bool) -> None:
     """Each run against the first, by the figure that they are judged by."""
     from workbench.evaluation.power import holm
 
@@ -107,7 +107,7 @@ def _many(a: Run, others: list[Run], found: list[Comparison], as_json: bool) -> 
     )
 
 
-def _show_comparison(a: Run, b: Run, found: Comparison) -> None:
+def _show_comparison(a: Run, b: Run, found: RunComparison) -> None:
     from workbench.evaluation.comparison import verdict_words
 
     echo_table(("", "RUN", "MODEL"), [("first", a.id, who(a)), ("second", b.id, who(b))])

@@ -19,7 +19,7 @@ _AROUND = 40  # characters of an excerpt before the first word
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchHit:
     """A record that the words are in.
 
     Attributes:
@@ -51,7 +51,7 @@ def search(
     kind: str | None = None,
     on_unread: Callable[[str, RecordError], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
-) -> Iterator[Found]:
+) -> Iterator[SearchHit]:
     """Records in which each word, or phrase, stands: those of the newest session first.
 
     Args:
@@ -73,7 +73,7 @@ def search(
             continue
         for record in reversed(records):
             if kind in (None, record.kind) and (excerpt := found_in(record, wanted)) is not None:
-                yield Found(log.id, record, excerpt)
+                yield SearchHit(log.id, record, excerpt)
 
 
 def folded(words: Sequence[str]) -> tuple[str, ...]:

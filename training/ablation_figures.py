@@ -80,7 +80,7 @@ class VariantFigures:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class AblationComparison:
     """All variants.
 
     Attributes:
@@ -107,7 +107,7 @@ def over_seeds(values: Sequence[float]) -> Estimate:
     return Estimate(mean, mean - half, mean + half, n)
 
 
-def compare(ablation: Ablation, outcomes: Iterable[Outcome]) -> Comparison:
+def compare(ablation: Ablation, outcomes: Iterable[Outcome]) -> AblationComparison:
     """The figures of all trials, and what they come to."""
     trials: dict[str, list[TrialFigures]] = {name: [] for name in ablation.variants}
     for outcome in outcomes:
@@ -115,7 +115,7 @@ def compare(ablation: Ablation, outcomes: Iterable[Outcome]) -> Comparison:
     first = next(iter(trials.values()))
     variants = tuple(_variant(name, own, first) for name, own in trials.items())
     config = ablation.trials[0].config
-    return Comparison(
+    return AblationComparison(
         ablation,
         variants,
         _shown(ablation, variants),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from training.ablation_figures import Comparison, VariantFigures
+from training.ablation_figures import AblationComparison, VariantFigures
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,7 +18,7 @@ MARKS = ("o", "s", "^", "D", "v", "P", "X")
 _LABEL = 28
 
 
-def metric_against_parameters(found: Comparison) -> Figure:
+def metric_against_parameters(found: AblationComparison) -> Figure:
     """The first figure of the table against the trainable parameters."""
     from matplotlib.figure import Figure
 
@@ -54,7 +54,7 @@ def metric_against_parameters(found: Comparison) -> Figure:
     return figure
 
 
-def curves(found: Comparison) -> Figure:
+def curves(found: AblationComparison) -> Figure:
     """Training loss, and the dev set's loss and figure, over steps."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
@@ -89,12 +89,12 @@ def _legend(figure: Figure, axes: Any) -> None:
 _TITLES = {"loss": "training loss", "eval_loss": "dev loss"}
 
 
-def _panels(found: Comparison) -> list[str]:
+def _panels(found: AblationComparison) -> list[str]:
     shown = next((n for n in found.shown if n != "eval_loss"), None)
     return ["loss", "eval_loss", *([f"eval_{shown}"] if shown else [])]
 
 
-def _has(found: Comparison, name: str) -> bool:
+def _has(found: AblationComparison, name: str) -> bool:
     return any(name in line for v in found.variants for t in v.done for line in t.curve)
 
 

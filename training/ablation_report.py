@@ -15,12 +15,12 @@ from typing import Any
 from sessions.atomic import atomic_write, write_json
 from sessions.csv_table import csv_text
 from sessions.estimate import NONE, Estimate
-from training.ablation_figures import Comparison, TrialFigures, VariantFigures
+from training.ablation_figures import AblationComparison, TrialFigures, VariantFigures
 
 TRIAL_FACTS = ("trainable", "parameters", "seconds", "peak_bytes", "saved_bytes")
 
 
-def to_json(found: Comparison) -> dict[str, Any]:
+def to_json(found: AblationComparison) -> dict[str, Any]:
     """The comparison as one document."""
     return {
         "v": 1,
@@ -64,13 +64,13 @@ def _trial_json(trial: TrialFigures) -> dict[str, Any]:
     }
 
 
-def headers(found: Comparison) -> list[str]:
+def headers(found: AblationComparison) -> list[str]:
     """The columns of the table."""
     names = [word for name in found.shown for word in (name, f"Δ {name}")]
     return ["variant", "seeds", *names, "trainable", "%", "seconds", "peak memory", "saved"]
 
 
-def table_rows(found: Comparison) -> Iterator[list[str]]:
+def table_rows(found: AblationComparison) -> Iterator[list[str]]:
     """A row per variant, in words."""
     for variant in found.variants:
         trainable, everything = variant.one("trainable"), variant.one("parameters")
@@ -102,7 +102,7 @@ def size(count: int | None) -> str:
     return f"{value:.3g} {unit}"
 
 
-def markdown(found: Comparison) -> str:
+def markdown(found: AblationComparison) -> str:
     """The table for a report, with what its figures are."""
     lines = [headers(found), ["---"] * len(headers(found)), *table_rows(found)]
     rows = ["| " + " | ".join(_plain(cell) for cell in line) + " |" for line in lines]
@@ -115,7 +115,7 @@ def _plain(text: str) -> str:
     return clean(text, newlines=False).replace("|", "\\|").replace("<", "&lt;")
 
 
-def notes(found: Comparison) -> list[str]:
+def notes(found: AblationComparison) -> list[str]:
     """What there is to know of the figures, a sentence each."""
     first = found.variants[0].name
     said = [
@@ -140,7 +140,7 @@ def notes(found: Comparison) -> list[str]:
     return said
 
 
-def trials_csv(found: Comparison) -> str:
+def trials_csv(found: AblationComparison) -> str:
     """A row per trial with all its figures."""
     trials = [t for variant in found.variants for t in variant.trials]
     names = list(dict.fromkeys(name for trial in trials for name in trial.values))
@@ -156,7 +156,7 @@ def _trial_row(trial: TrialFigures, names: Sequence[str]) -> list[Any]:
     return [*head, *(trial.values.get(name) for name in names), *facts, outcome.reason]
 
 
-def variants_csv(found: Comparison) -> str:
+def variants_csv(found: AblationComparison) -> str:
     """A row per variant and figure, the intervals in columns."""
     rows = []
     for variant in found.variants:
@@ -168,7 +168,7 @@ def variants_csv(found: Comparison) -> str:
     return csv_text([*columns, "difference", "difference_low", "difference_high"], rows)
 
 
-def write_report(found: Comparison, folder: Path) -> list[Path]:
+def write_report(found: AblationComparison, folder: Path) -> list[Path]:
     """Write every file. Raises `RecordError` where the disk is full or read-only."""
     write_json(folder / "comparison.json", to_json(found))
     texts = {
@@ -185,7 +185,7 @@ def write_report(found: Comparison, folder: Path) -> list[Path]:
     return paths
 
 
-def _plots(found: Comparison) -> Mapping[str, bytes]:
+def _plots(found: AblationComparison) -> Mapping[str, bytes]:
     if not any(variant.done for variant in found.variants):
         return {}
     from training.ablation_plots import curves, metric_against_parameters

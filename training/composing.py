@@ -31,13 +31,13 @@ def composed(config: TrainConfig, on_progress: OnProgress | None = None) -> Trai
     from workbench.data.source import open_source
     from workbench.models.identity import model_identity
     from workbench.models.locate import find_encoder, find_model
-    from workbench.models.two_stage.build import Recipe, compose
+    from workbench.models.two_stage.build import Composition, compose
 
     for data in filter(None, (*config.train, config.eval, config.report)):
         open_source(data)  # a wrong name is told before anything is read or written
     vision = find_encoder(config.encoder)
     language = find_model(config.model, config.revision or None)
-    recipe = Recipe(
+    recipe = Composition(
         vision=str(vision),
         language=config.model,
         image_tokens=config.image_tokens,

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from training.contrastive.config import ContrastiveConfig
-from training.settings import Settings, group_of, takes
+from training.settings import ConfigGroup, group_of, takes
 from training.train_config import TrainConfig
 
 _HEAD = """\
@@ -67,7 +67,7 @@ def _rows(model: type[BaseModel]) -> str:
     return "".join(rows)
 
 
-def model_of(values: Mapping[str, Any]) -> type[Settings]:
+def model_of(values: Mapping[str, Any]) -> type[ConfigGroup]:
     """What describes the keys of a config, by its `task`."""
     return ContrastiveConfig if values.get("task") == "contrastive" else TrainConfig
 
@@ -100,7 +100,7 @@ def commented(values: Mapping[str, Any], header: str = "") -> str:
 
 
 def _commented(
-    model: type[Settings], values: Mapping[str, Any], indent: str, every: bool = False
+    model: type[ConfigGroup], values: Mapping[str, Any], indent: str, every: bool = False
 ) -> Iterator[str]:
     for name, field in model.model_fields.items():
         yield from (f"{indent}# {line}" for line in _wrapped(field, 98 - len(indent)))

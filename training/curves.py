@@ -26,7 +26,7 @@ _SIDE = 256  # pixels, at most
 _NOT_DRAWN = ("v", "step", "epoch")
 
 
-class Curves:
+class LossCurves:
     """`tensorboard/` of a run; see the module."""
 
     def __init__(

@@ -122,9 +122,9 @@ def save_adapter(
 
 def _write(model: Any, fresh: Path, base: str) -> None:
     from workbench.models.adapters.bottleneck import bottlenecks, write_bottleneck
-    from workbench.models.adapters.virtual_tokens import Virtual
+    from workbench.models.adapters.virtual_tokens import VirtualTokens
 
-    if isinstance(model, Virtual):
+    if isinstance(model, VirtualTokens):
         model.write(fresh)
     elif made := bottlenecks(model):
         write_bottleneck(made, fresh)

@@ -96,7 +96,7 @@ class Overlap:
         }
 
 
-class Part:
+class OverlapPart:
     """The samples of one part, looked at once.
 
     Args:
@@ -140,15 +140,15 @@ class Part:
             return None
 
 
-def part_of(name: str, samples: Iterable[Sample]) -> Part:
+def part_of(name: str, samples: Iterable[Sample]) -> OverlapPart:
     """A part out of its samples."""
-    part = Part(name)
+    part = OverlapPart(name)
     for sample in samples:
         part.add(sample)
     return part
 
 
-def compare(part: Part, other: Part) -> Overlap:
+def compare(part: OverlapPart, other: OverlapPart) -> Overlap:
     """What `part` shares with `other`."""
     sizes = part.sizes() & other.sizes()
     theirs = other.prints(sizes)

@@ -16,10 +16,10 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictBool, ValidationError
 from pydantic.fields import FieldInfo
 
-Model = TypeVar("Model", bound="Settings")
+Model = TypeVar("Model", bound="ConfigGroup")
 
 
-class Settings(BaseModel):
+class ConfigGroup(BaseModel):
     """A group of keys. The docstring under a field is its description, in docs and schema."""
 
     model_config = ConfigDict(
@@ -110,10 +110,10 @@ def takes(field: FieldInfo) -> str:
     return f"{words}, {bounds}" if bounds else words
 
 
-def group_of(field: FieldInfo) -> type[Settings] | None:
+def group_of(field: FieldInfo) -> type[ConfigGroup] | None:
     """The model of a key that has keys of its own, else `None`."""
     kind = field.annotation
-    return kind if isinstance(kind, type) and issubclass(kind, Settings) else None
+    return kind if isinstance(kind, type) and issubclass(kind, ConfigGroup) else None
 
 
 def fields_of(model: type[BaseModel], path: Sequence[Any]) -> tuple[type[BaseModel], str]:

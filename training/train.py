@@ -182,7 +182,7 @@ def prepare(config: TrainConfig, on_progress: OnProgress | None = None) -> Train
     from training.optimizers import choose_optimizer
     from training.train_eval import open_dev
     from workbench.models.base import load_model
-    from workbench.serving.release_gpu import make_room
+    from workbench.serving.release_gpu import release_gpu
 
     if config.threads:
         torch.set_num_threads(config.threads)
@@ -194,7 +194,7 @@ def prepare(config: TrainConfig, on_progress: OnProgress | None = None) -> Train
     data, apart = open_apart(config)
     labels = labels_of(config, data.sources) if config.has_head else ()
     tell(0, None, f"loading {config.model}", force=True)
-    make_room(config.spec)
+    release_gpu(config.spec)
     loaded = load_model(config.spec, telling_load(tell, 0, None, config.model))
     set_seed(config.seed)
     model = attach(loaded, config, planned)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from training.overlap import Overlap, Part, compare, part_of
+from training.overlap import Overlap, OverlapPart, compare, part_of
 from training.train_config import TrainConfig
 from training.train_data import TrainSet, open_training
 from workbench.errors import DataError
@@ -43,12 +43,12 @@ class Apart:
 
 def open_apart(config: TrainConfig) -> tuple[TrainSet, Apart]:
     """The samples of a training, and what it keeps apart. Raises as both do."""
-    seen = Part(", ".join(config.train)) if config.eval or config.report else None
+    seen = OverlapPart(", ".join(config.train)) if config.eval or config.report else None
     data = open_training(config, seen.add if seen else None)
     return data, keep_apart(config, data, seen) if seen else Apart()
 
 
-def keep_apart(config: TrainConfig, data: TrainSet, train: Part) -> Apart:
+def keep_apart(config: TrainConfig, data: TrainSet, train: OverlapPart) -> Apart:
     """Compare the parts of a training, and do what `overlap` says.
 
     Args:

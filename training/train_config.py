@@ -17,7 +17,7 @@ from pydantic import Field
 
 from training.best import refuse_unknown
 from training.config_file import HINT, load_values
-from training.settings import Flag, Keys, Number, Settings, Text, Texts, Wants, Whole, validate
+from training.settings import ConfigGroup, Flag, Keys, Number, Text, Texts, Wants, Whole, validate
 from workbench.errors import ModelError, UsageError
 from workbench.models.remote_model import refuse_weights
 from workbench.models.spec import ModelSpec
@@ -45,7 +45,7 @@ OF_BOTTLENECKS = ("adapter_style", "adapter_reduction", "adapter_nonlinearity")
 OF_VIRTUAL = ("num_virtual_tokens", "prefix_projection", "virtual_init_text")
 
 
-class LoraSettings(Settings):
+class LoraSettings(ConfigGroup):
     """The adapter (Hu et al. 2021)."""
 
     r: Annotated[Whole, Field(ge=1)] = 16
@@ -72,7 +72,7 @@ class LoraSettings(Settings):
     """Weight-decomposed (Liu et al. 2024); slower."""
 
 
-class HeadSettings(Settings):
+class HeadSettings(ConfigGroup):
     """A classification head on the prompt's last hidden states, trained beside the text."""
 
     pooling: Annotated[
@@ -93,7 +93,7 @@ class HeadSettings(Settings):
     """Before each of its layers, while training."""
 
 
-class EarlyStopping(Settings):
+class EarlyStopping(ConfigGroup):
     """When to stop before the end."""
 
     patience: Annotated[Whole, Field(ge=0)] = 0
@@ -102,7 +102,7 @@ class EarlyStopping(Settings):
     """What an evaluation has to gain over the best before it, in the figure of `best_by`."""
 
 
-class TrainConfig(Settings):
+class TrainConfig(ConfigGroup):
     """A fine-tuning; the keys of the YAML file."""
 
     train: Annotated[

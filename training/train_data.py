@@ -30,7 +30,7 @@ _WINDOW = 50
 
 
 @dataclass(frozen=True)
-class Item:
+class TrainItem:
     """One usable sample, without its images.
 
     Attributes:
@@ -60,7 +60,7 @@ class TrainSet:
 
     sources: list[Source]
     templates: list[list[Template]]
-    items: list[Item] = field(default_factory=list)
+    items: list[TrainItem] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     seed: int = 0
 
@@ -141,7 +141,7 @@ def open_training(config: TrainConfig, look: Callable[[Sample], None] | None = N
             if look is not None:
                 look(sample)
             why = len(sample.explanations)
-            data.items.append(Item(number, ordinal, sample.uid, size, why, sample.label or ""))
+            data.items.append(TrainItem(number, ordinal, sample.uid, size, why, sample.label or ""))
     if not data.items:
         reasons = ", ".join(f"{n} {reason}" for reason, n in data.skipped.items()) or "empty"
         raise DataError(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from training.collate import CLASSES, Collator
 from training.joint import class_loss, classes_of, head_of, with_prompt
 from training.train_config import TrainConfig
-from training.train_data import Item, TrainSet, choose_templates
+from training.train_data import TrainItem, TrainSet, choose_templates
 from training.trainer import answer_loss, positions_to_score
 from workbench.errors import DataError
 from workbench.evaluation.batch import ask_batch
@@ -23,7 +23,7 @@ from workbench.evaluation.config import EvalConfig
 from workbench.evaluation.lines import Prompter
 from workbench.evaluation.metrics.of_run import compute_metrics
 from workbench.evaluation.metrics.texts import USUAL, TextWish
-from workbench.evaluation.prepare import Evaluation
+from workbench.evaluation.prepare import PreparedEvaluation
 from workbench.inference.decoding import Decoding
 from workbench.models.batch import IGNORED
 from workbench.sample import Sample
@@ -47,7 +47,7 @@ class DevSet:
     """What a training is evaluated on, ready to be asked again and again."""
 
     config: TrainConfig
-    evaluation: Evaluation
+    evaluation: PreparedEvaluation
     samples: list[Sample]
     collator: Collator
     items: int
@@ -151,9 +151,9 @@ def open_dev(
     for sample in usable:
         size = (len(sample.images), 0)
         place = source.ordinal(sample.uid)
-        data.items.append(Item(0, place, sample.uid, size, 1, sample.label or ""))
+        data.items.append(TrainItem(0, place, sample.uid, size, 1, sample.label or ""))
     decoding = Decoding(max_new_tokens=config.eval_new_tokens, top_logprobs=0)
-    evaluation = Evaluation(
+    evaluation = PreparedEvaluation(
         EvalConfig(dataset=config.eval, spec=config.spec, decoding=decoding),
         source,
         loaded,

@@ -17,7 +17,7 @@ from sessions.json_line import to_line
 from sessions.runs import Run
 from training.best import evaluations_without_gain, headline, is_better
 from training.checkpoints import writing
-from training.curves import Curves
+from training.curves import LossCurves
 from training.left_out import LeftOut
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class TrainRecord:
         self.warn: Callable[[str], None] = warnings.warn
         self.latest: dict[str, float] = {}
         drawn = getattr(config, "tensorboard", True)
-        self._curves = Curves(run.path, self._forget(), source, drawn)
+        self._curves = LossCurves(run.path, self._forget(), source, drawn)
 
     def _forget(self) -> list[dict[str, Any]]:
         """What a killed stretch logged after its last checkpoint will be logged again."""

@@ -126,8 +126,8 @@ def test_a_key_in_the_clear_is_warned_of(run_wb, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")  # nobody is asked
     from workbench.serving.remote import http_client
 
-    once = http_client.Patience(attempts=1)
-    monkeypatch.setattr("workbench.serving.remote.client.patience", lambda: once)
+    once = http_client.RetryPolicy(attempts=1)
+    monkeypatch.setattr("workbench.serving.remote.client.retry_policy", lambda: once)
     done = run_wb("prompt", UID, "--model", "openai:http://lab.example#q")
     assert done.code == 1
     assert "warning:" in done.err and "unencrypted" in done.err

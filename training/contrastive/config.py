@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field
 
-from training.settings import Flag, Number, Settings, Text, Texts, Whole, validate
+from training.settings import ConfigGroup, Flag, Number, Text, Texts, Whole, validate
 from training.train_config import Scheduler
 from workbench.errors import UsageError
 
 HINT = "docs/training-keys.md lists the keys; wb train cifar10_siglip is a whole one"
 
 
-class ContrastiveConfig(Settings):
+class ContrastiveConfig(ConfigGroup):
     """A contrastive training; the keys of the YAML file."""
 
     task: Literal["contrastive"] = "contrastive"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Item:
+class LabelledImage:
     """One image, without its pixels.
 
     Attributes:
@@ -52,7 +52,7 @@ class Pairs:
     """
 
     sources: list[Source]
-    items: list[Item] = field(default_factory=list)
+    items: list[LabelledImage] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     seed: int = 0
@@ -117,7 +117,7 @@ def open_pairs(names: Sequence[str], config: ContrastiveConfig, limit: int = 0) 
                 pairs.skipped[reason] += 1
                 continue
             mine = tuple(dict.fromkeys(numbers.setdefault(c, len(numbers)) for c in captions))
-            pairs.items.append(Item(number, ordinal, sample.uid, mine, sample.label))
+            pairs.items.append(LabelledImage(number, ordinal, sample.uid, mine, sample.label))
     pairs.texts = list(numbers)
     if not pairs.items:
         reasons = ", ".join(f"{n} {reason}" for reason, n in pairs.skipped.items()) or "empty"

@@ -142,7 +142,7 @@ class _Language:
         from workbench.models.loading import explained, load_weights, quiet
         from workbench.models.placement import plan
         from workbench.models.spec import ModelSpec
-        from workbench.serving.release_gpu import make_room
+        from workbench.serving.release_gpu import release_gpu
 
         path = encoder.path
         spec = ModelSpec(
@@ -152,7 +152,7 @@ class _Language:
             device=encoder.device,
             revision=encoder.revision or None,
         )
-        make_room(spec)
+        release_gpu(spec)
         placement = plan(path, spec)
         placed = replace(spec, device=placement.words)
         with quiet():

@@ -337,11 +337,11 @@ class WbApp(Services):
 
 def model_title(spec: ModelSpec) -> str:
     """`demo 4bit +nlvr1`, `qwen@lab:8000`: a model as a person names it."""
-    from workbench.models.remote_model import is_elsewhere
+    from workbench.models.remote_model import is_remote
     from workbench.models.spec import flag_of
 
     place, _, name = spec.model.partition("#")
-    if is_elsewhere(spec.model):
+    if is_remote(spec.model):
         parts = [f"{name.split('/')[-1]}@{place.split('//')[-1].split('/')[0]}"]
     else:
         parts = [spec.model.rstrip("/").split("/")[-1]]

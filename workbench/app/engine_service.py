@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from sessions.errors import WbError
-from workbench.models.remote_model import is_elsewhere
+from workbench.models.remote_model import is_remote
 
 if TYPE_CHECKING:
     from workbench.models.spec import ModelSpec
@@ -65,7 +65,7 @@ class EngineService:
         """
         specs = list(specs)
         with self._lock:
-            if self._engine is None and specs and all(is_elsewhere(s.model) for s in specs):
+            if self._engine is None and specs and all(is_remote(s.model) for s in specs):
                 if self._elsewhere is None:
                     from workbench.serving.client import Engine
 

@@ -27,7 +27,7 @@ from workbench.data.tables.mapping import (
     mapping_path,
     save_mapping,
 )
-from workbench.data.tables.mapping_options import Wishes, fill
+from workbench.data.tables.mapping_options import MappingOptions, fill
 from workbench.data.tables.table import TableSource, info_of
 from workbench.errors import DataError, UnknownName, UsageError
 
@@ -72,7 +72,7 @@ def add_dataset(
             preset, without any wish, is taken for one of its kind, and so are captions as a row
             each; empty for no preset.
         replace: Put it in the place of an added dataset of that name.
-        **wishes: See `Wishes`: id, texts, label, labels, image, image_root, splits, ...
+        **wishes: See `MappingOptions`: id, texts, label, labels, image, image_root, splits, ...
 
     Raises:
         UsageError: A name is taken or a wish cannot be meant.
@@ -120,7 +120,7 @@ def _add(
 
         return add_hub(name, files, wishes)
     files, wishes = _by_preset(name, like, files, wishes)
-    wish = Wishes(**{key: value for key, value in wishes.items() if value is not None})
+    wish = MappingOptions(**{key: value for key, value in wishes.items() if value is not None})
     if wish.parts is None:
         parts, kind = _parts(files, wish)
     else:
@@ -239,7 +239,7 @@ def _check_free(name: str, replace: bool) -> None:
         )
 
 
-def _parts(files: Sequence[str | Path], wish: Wishes) -> tuple[tuple[SplitFile, ...], str]:
+def _parts(files: Sequence[str | Path], wish: MappingOptions) -> tuple[tuple[SplitFile, ...], str]:
     """The files with their splits, and whether they are tables or a folder of images."""
     named = [named_file(file) for file in files]
     folders = [path for _, path in named if path.is_dir()]
@@ -282,7 +282,7 @@ def _stem(path: Path) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", shard[1] if shard else stem).strip("-.") or "all"
 
 
-def _split(parts: list[SplitFile], wish: Wishes) -> tuple[SplitFile, ...]:
+def _split(parts: list[SplitFile], wish: MappingOptions) -> tuple[SplitFile, ...]:
     """Apply `--split NAME` and `--split NAME=FILTER`: each filter makes a split of all files."""
     if not wish.splits:
         return tuple(parts)
@@ -301,7 +301,7 @@ def _split(parts: list[SplitFile], wish: Wishes) -> tuple[SplitFile, ...]:
     return tuple(found)
 
 
-def _image_root(wish: Wishes, parts: Sequence[SplitFile], kind: str) -> str:
+def _image_root(wish: MappingOptions, parts: Sequence[SplitFile], kind: str) -> str:
     """The root of all files where one was named, or is common to them; else empty."""
     if wish.image_root:
         root = Path(wish.image_root).expanduser().resolve()

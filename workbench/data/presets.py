@@ -124,10 +124,10 @@ def gathers_captions(files: Sequence[str | Path], wishes: dict[str, Any]) -> boo
 
 def fitting_presets(folder: Path) -> list[str]:
     """The known layouts whose files a folder holds, by name; a folder without tables has none."""
-    from workbench.data.layouts.base import Given
+    from workbench.data.layouts.base import LayoutInput
     from workbench.data.layouts.places import tables_in
 
-    if not tables_in(Given(folder)):
+    if not tables_in(LayoutInput(folder)):
         return []
     found = []
     for name in preset_names():
@@ -148,7 +148,7 @@ def _apply_recipe(
     preset: Preset, files: Sequence[str | Path], wishes: dict[str, Any]
 ) -> tuple[list[str], dict[str, Any]]:
     """Let the recipe look for the files of each split."""
-    from workbench.data.layouts.base import Given, get_recipe
+    from workbench.data.layouts.base import LayoutInput, get_recipe
 
     said = _said(wishes)
     named = [named_file(file) for file in files]
@@ -158,7 +158,7 @@ def _apply_recipe(
     single = tuple((split, path) for split, path in named if path not in folders)
     root = Path(said["image_root"]).expanduser().resolve() if "image_root" in said else None
     folder = folders[0] if folders else single[0][1].parent
-    found = get_recipe(preset.recipe).find(Given(folder, single, root))
+    found = get_recipe(preset.recipe).find(LayoutInput(folder, single, root))
     said.setdefault("image_root", folder)
     if found.plain:
         return list(found.plain), found.wishes | said

@@ -49,7 +49,7 @@ class DatasetInfo:
         return redacted(asdict(self))
 
 
-class Dataset(Protocol):
+class DatasetProvider(Protocol):
     """A provider; see the module."""
 
     name: str
@@ -63,7 +63,7 @@ class Dataset(Protocol):
         ...
 
 
-def providers() -> dict[str, Dataset]:
+def providers() -> dict[str, DatasetProvider]:
     """Every dataset by name; a shipped name cannot be taken by a user's own."""
     from workbench.data.demo_source import demo_datasets
     from workbench.data.tables.table import table_datasets
@@ -77,7 +77,7 @@ def list_datasets() -> list[DatasetInfo]:
     return sorted(found, key=lambda info: (info.kind != "demo", info.name))
 
 
-def find_dataset(name: str) -> Dataset:
+def find_dataset(name: str) -> DatasetProvider:
     """The provider of that name. Raises `UnknownName`, with the nearest names."""
     from workbench.data.demo_source import demo_datasets
     from workbench.data.tables.table import TableDataset, has_table

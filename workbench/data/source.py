@@ -65,7 +65,7 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
-class Part:
+class SplitPart:
     """A stretch of a split, as written between brackets: `[:800]`, `[800:]`, `[-100:]`, `[:80%]`.
 
     Attributes:
@@ -105,7 +105,7 @@ _SPEC = re.compile(r"^(?P<split>[^\[\]]+)(?:\[(?P<part>[^\[\]]*)\])?$")
 _PART = re.compile(r"^\s*(-?\d+)?(%)?\s*:\s*(-?\d+)?(%)?\s*$")
 
 
-def parse_part(text: str) -> Part:
+def parse_part(text: str) -> SplitPart:
     """Read what stands between the brackets. Raises `UsageError` where it is no stretch."""
     match = _PART.match(text)
     if not match:
@@ -116,7 +116,7 @@ def parse_part(text: str) -> Part:
     marks = {bool(mark) for value, mark in ((start, start_percent), (stop, stop_percent)) if value}
     if len(marks) > 1:
         raise UsageError(f"[{text}] mixes a count with percent", hint="write both in one way")
-    return Part(
+    return SplitPart(
         text=text.strip(),
         start=int(start) if start else None,
         stop=int(stop) if stop else None,
@@ -124,7 +124,7 @@ def parse_part(text: str) -> Part:
     )
 
 
-def parse_spec(dataset: str, split: str | None = None) -> tuple[str, str | None, Part | None]:
+def parse_spec(dataset: str, split: str | None = None) -> tuple[str, str | None, SplitPart | None]:
     """Read `dataset/split[part]`, or a dataset and a split given apart.
 
     Returns:
@@ -190,7 +190,7 @@ def get_sample(uid: str | Uid) -> Sample:
 class PartSource:
     """A stretch of another source, under the same UIDs."""
 
-    def __init__(self, base: Source, part: Part) -> None:
+    def __init__(self, base: Source, part: SplitPart) -> None:
         self.base = base
         self.task: Task = base.task
         self.dataset, self.labels = base.dataset, base.labels

@@ -43,7 +43,7 @@ _UNSEEN = (
 
 
 @dataclass(frozen=True)
-class Question:
+class DemoQuestion:
     """A question about one picture with its short answer."""
 
     text: str
@@ -75,7 +75,7 @@ def make_question(
     kind: str | None = None,
     *,
     absences: float = 0.2,
-) -> Question:
+) -> DemoQuestion:
     """A question whose answer needs the picture.
 
     Args:
@@ -96,7 +96,7 @@ def make_question(
             )
             wording = rng.choice(_COLOR if drawn == "color" else _SHAPE)
             targets = [{"image": 0, "object": index}]
-            return Question(wording.format(about), answer, drawn, targets)
+            return DemoQuestion(wording.format(about), answer, drawn, targets)
         drawn = "count"
     if drawn == "count":
         noun = Noun(None, None) if rng.random() < 0.3 else random_noun(rng, (picture, contrast))
@@ -104,7 +104,7 @@ def make_question(
             noun = rng.choice((Noun(noun.color, None), Noun(None, noun.kind)))
         text = rng.choice(_COUNT).format(noun.words(plural=True))
         found = noun.find(picture)
-        return Question(text, str(len(found)), drawn, _targets(picture, noun))
+        return DemoQuestion(text, str(len(found)), drawn, _targets(picture, noun))
     return _yes_no(rng, picture, contrast, absences)
 
 
@@ -112,7 +112,9 @@ def _targets(picture: Picture, noun: Noun) -> list[dict[str, int]]:
     return [{"image": 0, "object": picture.shapes.index(s)} for s in noun.find(picture)]
 
 
-def _yes_no(rng: random.Random, picture: Picture, contrast: Picture, absences: float) -> Question:
+def _yes_no(
+    rng: random.Random, picture: Picture, contrast: Picture, absences: float
+) -> DemoQuestion:
     while True:
         one = rng.choice((picture, contrast))
         noun = random_noun(rng, (one, one))
@@ -126,7 +128,7 @@ def _yes_no(rng: random.Random, picture: Picture, contrast: Picture, absences: f
         text = rng.choice(_ABSENCE if absence else _EXISTENCE).format(noun.words())
         answer = "yes" if there != absence else "no"
         kind = "absence" if absence else "existence"
-        return Question(text, answer, kind, _targets(picture, noun))
+        return DemoQuestion(text, answer, kind, _targets(picture, noun))
 
 
 def _listed(picture: Picture) -> str:

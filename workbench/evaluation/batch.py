@@ -17,10 +17,10 @@ from workbench.inference.decoding import Decoding
 from workbench.sample import Answer, Sample
 
 if TYPE_CHECKING:
-    from workbench.evaluation.prepare import Evaluation
+    from workbench.evaluation.prepare import PreparedEvaluation
 
 
-def ask_batch(evaluation: Evaluation, samples: Sequence[Sample]) -> list[dict[str, Any]]:
+def ask_batch(evaluation: PreparedEvaluation, samples: Sequence[Sample]) -> list[dict[str, Any]]:
     """One line for each sample, in their order."""
     prompter = evaluation.prompter
     lines: dict[str, dict[str, Any]] = {}
@@ -48,7 +48,7 @@ def ask_batch(evaluation: Evaluation, samples: Sequence[Sample]) -> list[dict[st
 
 
 def _line(
-    evaluation: Evaluation,
+    evaluation: PreparedEvaluation,
     sample: Sample,
     answer: Answer | WbError,
     words: Sequence[tuple[str, str]],
@@ -66,7 +66,7 @@ def _line(
 
 
 def _answers(
-    evaluation: Evaluation, asked: Sequence[tuple[Any, Decoding]], words: Sequence[str]
+    evaluation: PreparedEvaluation, asked: Sequence[tuple[Any, Decoding]], words: Sequence[str]
 ) -> list[Answer | WbError]:
     """An answer for each conversation with its knobs."""
     from workbench.inference.generate import generate

@@ -48,7 +48,7 @@ SETTING_NAMES = {
 
 
 @dataclass(frozen=True)
-class Difference:
+class SettingDifference:
     """A setting that two runs do not share."""
 
     name: str
@@ -77,7 +77,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class RunComparison:
     """What two runs say about each other.
 
     Attributes:
@@ -88,7 +88,7 @@ class Comparison:
         notes: What there is to know of the result.
     """
 
-    differences: tuple[Difference, ...]
+    differences: tuple[SettingDifference, ...]
     paired: Paired
     changes: tuple[Change, ...]
     power: Power | None = None
@@ -108,7 +108,7 @@ class Comparison:
 def compare_runs(
     first: tuple[Mapping[str, Any], Iterable[Line]],
     second: tuple[Mapping[str, Any], Iterable[Line]],
-) -> Comparison:
+) -> RunComparison:
     """Compare two runs, each given as its config and its lines of `predictions.jsonl`.
 
     Raises:
@@ -135,7 +135,7 @@ def compare_runs(
     changes = _captions(pairs) if tasks[0] == "caption" else _labels(paired, pairs)
     power = power_of(paired, [(a, b) for _, a, b in pairs])
     told = tuple(differences(config_a, config_b))
-    return Comparison(told, paired, tuple(changes), power, tuple(_notes(paired)))
+    return RunComparison(told, paired, tuple(changes), power, tuple(_notes(paired)))
 
 
 def _notes(paired: Paired) -> list[str]:
@@ -150,17 +150,17 @@ def _notes(paired: Paired) -> list[str]:
     ]
 
 
-def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Difference]:
+def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[SettingDifference]:
     """The settings that two configs do not share; of the model's identity only if nothing told."""
     found = [
-        Difference(SETTING_NAMES.get(name, name), a, b)
+        SettingDifference(SETTING_NAMES.get(name, name), a, b)
         for name in _SETTINGS
         for a, b in [(_said(first, name), _said(second, name))]
         if a != b
     ]
     knobs_a, knobs_b = (config.get("decoding") or {} for config in (first, second))
     found += [
-        Difference(name, knobs_a.get(name), knobs_b.get(name))
+        SettingDifference(name, knobs_a.get(name), knobs_b.get(name))
         for name in dict.fromkeys([*knobs_a, *knobs_b])
         if knobs_a.get(name) != knobs_b.get(name) and name != "top_logprobs"
     ]
@@ -168,7 +168,7 @@ def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Dif
     if not names & {"model", "adapter", "revision", "quantization", "dtype"}:
         a, b = first.get("identity"), second.get("identity")
         if a and b and a != b:  # the same name, other weights
-            found.append(Difference(SETTING_NAMES["identity"], a, b))
+            found.append(SettingDifference(SETTING_NAMES["identity"], a, b))
     return found
 
 

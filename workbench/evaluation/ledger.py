@@ -35,7 +35,7 @@ PARTS: tuple[str, ...] = ("image and text", "text alone", "image alone", "neithe
 
 
 @dataclass(frozen=True)
-class Part:
+class LedgerLine:
     """One line of the ledger.
 
     Attributes:
@@ -83,7 +83,7 @@ class Ledger:
     """
 
     accuracy: Estimate
-    parts: tuple[Part, ...]
+    parts: tuple[LedgerLine, ...]
     controls: tuple[Control, ...]
     text: str
     left_out: int
@@ -172,7 +172,7 @@ def ledger(lines: Iterable[Line], controls: Mapping[str, Run]) -> Ledger:
 
 def _parts(
     chosen: Sequence[Line], text: Mapping[str, Line], image: Mapping[str, Line]
-) -> tuple[Part, ...]:
+) -> tuple[LedgerLine, ...]:
     right = [line for line in chosen if is_right(line)]
     clusters = clusters_of(right)
     alone = [(is_right(text[line["uid"]]), is_right(image[line["uid"]])) for line in right]
@@ -184,7 +184,7 @@ def _parts(
         if by_text is not None and by_image is not None:
             luck = abs(1 - cell[0] - by_text) * abs(1 - cell[1] - by_image)
         share = proportion([each == cell for each in alone], clusters)
-        out.append(Part(name, alone.count(cell), share, luck))
+        out.append(LedgerLine(name, alone.count(cell), share, luck))
     return tuple(out)
 
 

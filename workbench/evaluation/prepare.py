@@ -25,7 +25,7 @@ from workbench.evaluation.orders import check_order, order_variant
 from workbench.evaluation.variant import Variant
 from workbench.inference.decoding import Decoding
 from workbench.models.default_prompt import template_for_source
-from workbench.models.remote_model import is_elsewhere
+from workbench.models.remote_model import is_remote
 from workbench.progress import OnProgress, Reporter, telling_load
 from workbench.prompts.pool import Template, get_template
 from workbench.prompts.preview import unseen_of
@@ -35,7 +35,7 @@ from workbench.serving.remote.known_servers import check_named, remember
 
 if TYPE_CHECKING:
     from workbench.data.source import Source
-    from workbench.evaluation.remote import RemoteModel
+    from workbench.evaluation.remote import ServedModel
     from workbench.inference.prefix_cache import PrefixCache
     from workbench.models.base import LoadedModel
 
@@ -43,7 +43,7 @@ Answerer = Callable[[Sequence[Conversation]], list[Answer] | None]
 
 
 @dataclass
-class Evaluation:
+class PreparedEvaluation:
     """An evaluation that is ready to run: the model at hand, the data open, the prompt chosen.
 
     Attributes:
@@ -54,7 +54,7 @@ class Evaluation:
 
     config: EvalConfig
     source: Source
-    loaded: LoadedModel | RemoteModel
+    loaded: LoadedModel | ServedModel
     prompter: Prompter
     total: int
     prefixes: PrefixCache | None = None
@@ -193,7 +193,7 @@ def prepare(
     config: EvalConfig,
     on_progress: OnProgress | None = None,
     loaded: LoadedModel | None = None,
-) -> Evaluation:
+) -> PreparedEvaluation:
     """Open the data, load the model, draw the shots. Raises as `evaluate` does.
 
     Args:
@@ -202,14 +202,14 @@ def prepare(
         loaded: The model of the config, where it is at hand.
     """
     source, prompter, total = check_samples(config)
-    if is_elsewhere(config.spec.model):
+    if is_remote(config.spec.model):
         return _prepare_elsewhere(config, source, prompter, total, on_progress)
     from workbench.inference.prefix_cache import PrefixCache
 
     if loaded is None:
         loaded = load_model_of(config, on_progress, total)
     prefixes = PrefixCache() if config.prefix_cache else None
-    return Evaluation(config, source, loaded, prompter, total, prefixes)
+    return PreparedEvaluation(config, source, loaded, prompter, total, prefixes)
 
 
 def open_asked(config: EvalConfig) -> Source:
@@ -253,7 +253,7 @@ def load_model_of(
 ) -> LoadedModel:
     """Load what a config names, in this process. Raises `ModelError`."""
     from workbench.models.base import load_model
-    from workbench.serving.release_gpu import make_room
+    from workbench.serving.release_gpu import release_gpu
 
     if config.threads:
         import torch
@@ -261,7 +261,7 @@ def load_model_of(
         torch.set_num_threads(config.threads)
     tell = Reporter(on_progress)
     tell(0, total, f"loading {config.spec.model}", force=True)
-    make_room(config.spec)
+    release_gpu(config.spec)
     return load_model(config.spec, telling_load(tell, 0, total, config.spec.model))
 
 
@@ -271,14 +271,14 @@ def _prepare_elsewhere(
     prompter: Prompter,
     total: int,
     on_progress: OnProgress | None,
-) -> Evaluation:
+) -> PreparedEvaluation:
     from workbench.evaluation.remote import reach
 
     Reporter(on_progress)(0, total, f"reaching {config.spec.model}", force=True)
     words = prompter.labels if config.label_scores else ()
     remote = reach(config, words or ("a label",) * config.label_scores)
     remember(remote.spec.model)
-    return Evaluation(replace(config, spec=remote.spec), source, remote, prompter, total)
+    return PreparedEvaluation(replace(config, spec=remote.spec), source, remote, prompter, total)
 
 
 def _try_out(prompter: Prompter, source: Source, total: int) -> None:

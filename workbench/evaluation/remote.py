@@ -26,7 +26,7 @@ from workbench.serving.remote.http_client import MAX_AT_ONCE
 
 if TYPE_CHECKING:
     from workbench.evaluation.config import EvalConfig
-    from workbench.evaluation.prepare import Evaluation
+    from workbench.evaluation.prepare import PreparedEvaluation
     from workbench.inference.decoding import Decoding
 
 # The next sample would fail the same way.
@@ -36,7 +36,7 @@ Line = dict[str, Any]
 
 
 @dataclass
-class RemoteModel:
+class ServedModel:
     """A model elsewhere that is ready to be evaluated.
 
     Attributes:
@@ -52,7 +52,7 @@ class RemoteModel:
     at_once: int
 
 
-def reach(config: EvalConfig, words: Iterable[str] = ()) -> RemoteModel:
+def reach(config: EvalConfig, words: Iterable[str] = ()) -> ServedModel:
     """Find the server and refuse what it cannot do, before any sample is asked.
 
     Args:
@@ -76,11 +76,11 @@ def reach(config: EvalConfig, words: Iterable[str] = ()) -> RemoteModel:
     except BaseException:
         engine.close()
         raise
-    return RemoteModel(engine, spec, identity, at_once)
+    return ServedModel(engine, spec, identity, at_once)
 
 
 def ask_elsewhere(
-    evaluation: Evaluation, samples: Iterable[Sample], stop: Callable[[], bool]
+    evaluation: PreparedEvaluation, samples: Iterable[Sample], stop: Callable[[], bool]
 ) -> Iterator[list[Line]]:
     """Lines as they are ready; requests under way when `stop` turns true are dropped.
 
@@ -88,7 +88,7 @@ def ask_elsewhere(
         EngineError, UnknownName: The server refuses everything.
     """
     remote = evaluation.loaded
-    assert isinstance(remote, RemoteModel)
+    assert isinstance(remote, ServedModel)
     left = iter(samples)
     gone = False
     under_way: set[Future[Line | None]] = set()
@@ -121,7 +121,7 @@ def _timed(line: Line, share_s: float) -> Line:
 
 
 def _line(
-    evaluation: Evaluation, remote: RemoteModel, sample: Sample, stopped: Callable[[], bool]
+    evaluation: PreparedEvaluation, remote: ServedModel, sample: Sample, stopped: Callable[[], bool]
 ) -> Line | None:
     """One sample's line; `None` where it was broken off. Raises what concerns every sample."""
     told: list[Line] = []
@@ -134,8 +134,8 @@ def _line(
 
 
 def _one(
-    evaluation: Evaluation,
-    remote: RemoteModel,
+    evaluation: PreparedEvaluation,
+    remote: ServedModel,
     sample: Sample,
     knobs: Decoding,
     stopped: Callable[[], bool],

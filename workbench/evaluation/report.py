@@ -18,7 +18,7 @@ from sessions.runs import Run
 from sessions.verdict import is_error, verdict
 from workbench.errors import UsageError
 from workbench.evaluation.command import command_of
-from workbench.evaluation.comparison import Comparison, compare_runs, verdict_words
+from workbench.evaluation.comparison import RunComparison, compare_runs, verdict_words
 from workbench.evaluation.ledger import Ledger, ledger_of_run
 from workbench.evaluation.metrics.calibration import probabilities
 from workbench.evaluation.metrics.label_scores import best_label
@@ -94,7 +94,7 @@ class RunReport:
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparedRun:
     """A run against the first one.
 
     Attributes:
@@ -105,7 +105,7 @@ class Compared:
     """
 
     run: str
-    comparison: Comparison
+    comparison: RunComparison
     p_holm: float | None
     words: Sequence[str]
 
@@ -116,7 +116,7 @@ class Report:
 
     made: str
     runs: Sequence[RunReport]
-    compared: Sequence[Compared]
+    compared: Sequence[ComparedRun]
     not_compared: Sequence[str]
 
 
@@ -139,13 +139,13 @@ def gather(runs: Sequence[Run], *, most_errors: int = MOST_ERRORS) -> Report:
             refused.append(f"{run.id}: {error.message}")
     adjusted = holm([found.changes[0].difference.p_value for _, found in pairs])
     compared = [
-        Compared(run.id, found, p, _said(found))
+        ComparedRun(run.id, found, p, _said(found))
         for (run, found), p in zip(pairs, adjusted, strict=True)
     ]
     return Report(now(), [_report(run, most_errors) for run in runs], compared, refused)
 
 
-def _said(found: Comparison) -> list[str]:
+def _said(found: RunComparison) -> list[str]:
     words = [f"{change.name}: {verdict_words(change)} ({change.test})" for change in found.changes]
     words += [power_words(found.power)] if found.power else []
     return [*words, *found.notes]

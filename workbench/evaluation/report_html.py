@@ -10,7 +10,7 @@ import base64
 from collections.abc import Mapping
 
 from sessions.estimate import NONE, Estimate
-from workbench.evaluation.report import MOST_UIDS, Case, Compared, Report, RunReport
+from workbench.evaluation.report import MOST_UIDS, Case, ComparedRun, Report, RunReport
 from workbench.images.in_html import images_row
 from workbench.markup import BAD, GOOD, bar, block, card, esc, facts, folded, muted, table
 
@@ -58,7 +58,7 @@ def _compared(report: Report) -> str:
     return f"<h2>Comparison</h2>{table(head, rows)}{note}{said}{refused}"
 
 
-def _changes(one: Compared) -> list[tuple[str, ...]]:
+def _changes(one: ComparedRun) -> list[tuple[str, ...]]:
     out = []
     for place, change in enumerate(one.comparison.changes):
         p = change.difference.p_value

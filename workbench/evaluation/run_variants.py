@@ -14,20 +14,25 @@ from typing import TYPE_CHECKING
 
 from sessions.runs import Run
 from workbench.errors import UsageError
-from workbench.evaluation.prepare import Evaluation, check_samples, load_model_of, resumed_config
+from workbench.evaluation.prepare import (
+    PreparedEvaluation,
+    check_samples,
+    load_model_of,
+    resumed_config,
+)
 from workbench.evaluation.runner import AUTO, evaluate
 from workbench.evaluation.variants import name_of, variants_of
-from workbench.models.remote_model import is_elsewhere
+from workbench.models.remote_model import is_remote
 from workbench.progress import OnProgress
 
 if TYPE_CHECKING:
     from workbench.evaluation.config import EvalConfig
 
-__all__ = ["Evaluation", "Made", "make_variants", "variant_config"]
+__all__ = ["PreparedEvaluation", "VariantRuns", "make_variants", "variant_config"]
 
 
 @dataclass(frozen=True)
-class Made:
+class VariantRuns:
     """The variants of a run.
 
     Attributes:
@@ -70,7 +75,7 @@ def make_variants(
     cancelled: Callable[[], bool] | None = None,
     *,
     lenient: bool = False,
-) -> Made:
+) -> VariantRuns:
     """The variants of a run, those that are missing evaluated now.
 
     Args:
@@ -102,15 +107,17 @@ def make_variants(
             refused[name] = error.message
     out = {name: found[name] for name in names if name in found}
     if not wanted:
-        return Made(out, refused)
+        return VariantRuns(out, refused)
     first = wanted[0][1]
-    loaded = None if is_elsewhere(first.spec.model) else load_model_of(first, on_progress)
+    loaded = None if is_remote(first.spec.model) else load_model_of(first, on_progress)
     for name, config in wanted:
         made = evaluate(config, on_progress, cancelled, resume=AUTO, loaded=loaded)
         if made.state != "done":
-            return Made(out, refused | {name: made.reason or made.state}, made.state == "cancelled")
+            return VariantRuns(
+                out, refused | {name: made.reason or made.state}, made.state == "cancelled"
+            )
         out[name] = made
-    return Made(out, refused)
+    return VariantRuns(out, refused)
 
 
 def options_at_most(run: Run) -> int:

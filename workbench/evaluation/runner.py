@@ -22,9 +22,9 @@ from workbench.evaluation.metrics.of_run import compute_metrics
 from workbench.evaluation.metrics.text.registry import unknown
 from workbench.evaluation.metrics.texts import USUAL, TextWish
 from workbench.evaluation.notes import all_failed, notes_of
-from workbench.evaluation.prepare import Evaluation, prepare, resumed_config
-from workbench.evaluation.remote import RemoteModel, ask_elsewhere, down, is_down
-from workbench.models.remote_model import is_elsewhere
+from workbench.evaluation.prepare import PreparedEvaluation, prepare, resumed_config
+from workbench.evaluation.remote import ServedModel, ask_elsewhere, down, is_down
+from workbench.models.remote_model import is_remote
 from workbench.progress import OnProgress, Reporter
 from workbench.sample import Sample
 from workbench.stopping import StopFlag, stop_on_signals
@@ -75,7 +75,7 @@ def evaluate(
             return _work(evaluation, run, stop, on_progress)
 
 
-def _open_run(evaluation: Evaluation, resume: str) -> Run:
+def _open_run(evaluation: PreparedEvaluation, resume: str) -> Run:
     key, total = evaluation.key, evaluation.total
     if resume == AUTO:
         found = find_run_by_key(key, kind="eval")
@@ -101,7 +101,7 @@ def _open_run(evaluation: Evaluation, resume: str) -> Run:
     return run
 
 
-def _refuse_changed(evaluation: Evaluation, run: Run) -> None:
+def _refuse_changed(evaluation: PreparedEvaluation, run: Run) -> None:
     """Refuse where the pictures behind a run's answers are others now, by UID.
 
     Lines of older versions do not say which pictures they were of: see the notes of the figures.
@@ -145,7 +145,9 @@ def _difference(before: dict[str, Any], after: dict[str, Any]) -> str:
     return "; ".join(found) or "other settings"
 
 
-def _work(evaluation: Evaluation, run: Run, stop: StopFlag, on_progress: OnProgress | None) -> Run:
+def _work(
+    evaluation: PreparedEvaluation, run: Run, stop: StopFlag, on_progress: OnProgress | None
+) -> Run:
     config, total = evaluation.config, evaluation.total
     done = run.done_uids(errors=not config.retry_failed)
     reporter = Reporter(on_progress, start=len(done))
@@ -165,16 +167,16 @@ def _work(evaluation: Evaluation, run: Run, stop: StopFlag, on_progress: OnProgr
             run.set_state("failed", reason=str(error)[:500])
         raise
     finally:
-        if isinstance(evaluation.loaded, RemoteModel):
+        if isinstance(evaluation.loaded, ServedModel):
             evaluation.loaded.engine.close()
     return run
 
 
 def _answered(
-    evaluation: Evaluation, done: set[str], stop: StopFlag
+    evaluation: PreparedEvaluation, done: set[str], stop: StopFlag
 ) -> Iterator[list[dict[str, Any]]]:
     """Lines as they are ready, until all are or `stop` says so."""
-    if isinstance(evaluation.loaded, RemoteModel):
+    if isinstance(evaluation.loaded, ServedModel):
         yield from ask_elsewhere(
             evaluation, _pending(evaluation.source, evaluation.total, done), stop
         )
@@ -201,7 +203,7 @@ def _count_crashes(lines: Sequence[dict[str, Any]], crashes: int) -> int:
     return crashes
 
 
-def _batches(evaluation: Evaluation, done: set[str]) -> Iterator[list[Sample]]:
+def _batches(evaluation: PreparedEvaluation, done: set[str]) -> Iterator[list[Sample]]:
     """Pending samples in batches; within a window those of like length go together."""
     size = evaluation.config.batch_size
     window: list[Sample] = []
@@ -236,7 +238,7 @@ def _pending(source: Source, total: int, done: set[str]) -> Iterator[Sample]:
             yield sample
 
 
-def _finish(evaluation: Evaluation, run: Run, state: Any, reason: str) -> None:
+def _finish(evaluation: PreparedEvaluation, run: Run, state: Any, reason: str) -> None:
     run.tidy()
     evaluation.prompter.images.save()
     failure = all_failed(run.predictions()) if state == "done" else ""
@@ -310,7 +312,7 @@ def document(
 
 def _served_by(run: Run) -> dict[str, Any]:
     """How many samples each fingerprint of a server answered: more than one is worth knowing."""
-    if not is_elsewhere(str(run.config.get("model") or "")):
+    if not is_remote(str(run.config.get("model") or "")):
         return {}
     found = Counter(str(line.get("fingerprint") or "unknown") for line in run.predictions())
     return {"fingerprints": dict(found)}

@@ -24,7 +24,12 @@ from workbench.explain.prepare import (
     with_images,
 )
 from workbench.explain.result import Explanation, heat_maps
-from workbench.explain.settings import DEFAULT_LAYER, DEFAULT_METHOD, DEFAULT_TARGET, Settings
+from workbench.explain.settings import (
+    DEFAULT_LAYER,
+    DEFAULT_METHOD,
+    DEFAULT_TARGET,
+    ExplainSettings,
+)
 from workbench.explain.targets import Target, contrast_token
 from workbench.models.head import wanted_head
 
@@ -38,7 +43,7 @@ __all__ = [
     "DEFAULT_LAYER",
     "DEFAULT_METHOD",
     "DEFAULT_TARGET",
-    "Settings",
+    "ExplainSettings",
     "explain",
     "explain_tokens",
 ]
@@ -54,7 +59,7 @@ def explain(
     layer: str | None = None,
     target: str | None = None,
     contrast: str | None = None,
-    settings: Settings | None = None,
+    settings: ExplainSettings | None = None,
     answer_ids: Sequence[int] | None = None,
     cancelled: Stop = None,
 ) -> Explanation:
@@ -94,7 +99,7 @@ def explain_tokens(
     answer_text: str,
     *,
     tokens: Sequence[int] | None = None,
-    settings: Settings | None = None,
+    settings: ExplainSettings | None = None,
     answer_ids: Sequence[int] | None = None,
     cancelled: Stop = None,
 ) -> list[Explanation]:
@@ -104,7 +109,7 @@ def explain_tokens(
     Each token's maps are normalised over its images; see `explain` for the rest. With a `head` in
     the settings it is one class of the model's head that is explained, on the prompt alone.
     """
-    settings = settings or Settings()
+    settings = settings or ExplainSettings()
     start = time.monotonic()
     if settings.head is not None:
         ids, answer_text = (), ""
@@ -131,7 +136,7 @@ def _by_gradient(
     messages: Sequence[Message],
     ids: tuple[int, ...],
     targets: list[tuple[int, Target]],
-    settings: Settings,
+    settings: ExplainSettings,
     cancelled: Stop,
 ) -> list[Explanation]:
     images_of(messages)
@@ -192,15 +197,15 @@ def blank_pixels(
 
 
 def _settings(
-    settings: Settings | None,
+    settings: ExplainSettings | None,
     method: str | None,
     layer: str | None,
     target: str | None,
     contrast: str | None,
-) -> Settings:
+) -> ExplainSettings:
     given = {"method": method, "layer": layer, "target": target, "contrast": contrast}
     changed = {name: value for name, value in given.items() if value is not None}
-    return replace(settings or Settings(), **changed)
+    return replace(settings or ExplainSettings(), **changed)
 
 
 def _index(token: int, ids: Sequence[int]) -> int:
@@ -217,7 +222,7 @@ def _word(loaded: LoadedModel, target: Target, number: int) -> str:
     return wanted_head(loaded).labels[number] if target.head else loaded.piece(number)
 
 
-def _class_target(loaded: LoadedModel, label: str, settings: Settings) -> Target:
+def _class_target(loaded: LoadedModel, label: str, settings: ExplainSettings) -> Target:
     head, other = wanted_head(loaded), settings.contrast
     _check_contrast(settings)
     if other == label:
@@ -226,7 +231,7 @@ def _class_target(loaded: LoadedModel, label: str, settings: Settings) -> Target
     return Target(settings.target, head.index(label), contrast, head=True)
 
 
-def _check_contrast(settings: Settings) -> None:
+def _check_contrast(settings: ExplainSettings) -> None:
     if settings.contrast is not None and settings.target != "margin":
         raise UsageError(
             f"--contrast goes with --target margin, not {settings.target}",
@@ -234,7 +239,9 @@ def _check_contrast(settings: Settings) -> None:
         )
 
 
-def _target(loaded: LoadedModel, ids: Sequence[int], token: int, settings: Settings) -> Target:
+def _target(
+    loaded: LoadedModel, ids: Sequence[int], token: int, settings: ExplainSettings
+) -> Target:
     contrast = None
     _check_contrast(settings)
     if settings.contrast is not None:

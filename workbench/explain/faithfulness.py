@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Curves:
+class FaithfulnessCurves:
     """The token's probability as pixels go, or come.
 
     Attributes:
@@ -56,7 +56,7 @@ def curves(
     fill: str = "border",
     batch_size: int = 32,
     cancelled: Stop = None,
-) -> Curves:
+) -> FaithfulnessCurves:
     """Delete and insert the hottest pixels of a map, over all images of the prompt together.
 
     Args:
@@ -89,7 +89,7 @@ def curves(
 
     deletion = np.exp(score(variants(pictures, blanks)))
     insertion = np.exp(score(variants(blanks, pictures)))
-    return Curves(
+    return FaithfulnessCurves(
         tuple(fractions.tolist()),
         tuple(deletion.tolist()),
         tuple(insertion.tolist()),

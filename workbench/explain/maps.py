@@ -13,7 +13,7 @@ from workbench.explain.capture import Captured, capture
 from workbench.explain.geometry import lay_out, pool, refine
 from workbench.explain.methods import cam, get_method
 from workbench.explain.prepare import Prepared
-from workbench.explain.settings import Settings
+from workbench.explain.settings import ExplainSettings
 from workbench.explain.targets import Target
 from workbench.models.head import wanted_head
 
@@ -73,7 +73,7 @@ def raw_maps(
     loaded: LoadedModel,
     prepared: Prepared,
     targets: Sequence[tuple[int, Target]],
-    settings: Settings,
+    settings: ExplainSettings,
     *,
     baseline: torch.Tensor | None = None,
     cancelled: Stop = None,
@@ -108,7 +108,7 @@ def flat_maps(
     prepared: Prepared,
     names: Sequence[str],
     targets: Sequence[tuple[int, Target]],
-    settings: Settings,
+    settings: ExplainSettings,
     *,
     baseline: torch.Tensor | None = None,
     cancelled: Stop = None,
@@ -141,7 +141,7 @@ def flat_maps(
     return _average(iter([whole]), settings.method, names), whole
 
 
-def _noisy(prepared: Prepared, settings: Settings) -> Iterator[torch.Tensor]:
+def _noisy(prepared: Prepared, settings: ExplainSettings) -> Iterator[torch.Tensor]:
     pixels = prepared.inputs["pixel_values"]
     spread = settings.noise * float(pixels.max() - pixels.min())
     generator = torch.Generator().manual_seed(settings.seed)

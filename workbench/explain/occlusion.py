@@ -17,7 +17,7 @@ from workbench.explain.maps import Stop
 from workbench.explain.prepare import answer_tokens, images_of
 from workbench.explain.result import Explanation, heat_maps
 from workbench.explain.scoring import Scorer
-from workbench.explain.settings import Settings
+from workbench.explain.settings import ExplainSettings
 from workbench.explain.targets import Target
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def occlusion(
     answer_text: str,
     *,
     token: int = 0,
-    settings: Settings | None = None,
+    settings: ExplainSettings | None = None,
     answer_ids: Sequence[int] | None = None,
     cancelled: Stop = None,
 ) -> Explanation:
@@ -53,7 +53,7 @@ def occlusion(
         messages,
         answer_text,
         token=token,
-        settings=replace(settings or Settings(baseline="border"), method="occlusion"),
+        settings=replace(settings or ExplainSettings(baseline="border"), method="occlusion"),
         answer_ids=answer_tokens(loaded, answer_text, answer_ids),
         cancelled=cancelled,
     )
@@ -65,11 +65,11 @@ def occlude(
     answer_ids: Sequence[int],
     token: int,
     target: Target,
-    settings: Settings,
+    settings: ExplainSettings,
     *,
     cancelled: Stop = None,
 ) -> Explanation:
-    """Slide the window over every image of the prompt; see `Settings` for its knobs."""
+    """Slide the window over every image of the prompt; see `ExplainSettings` for its knobs."""
     from workbench.explain.explain import label
 
     pictures = [ref.load() for ref in images_of(messages)]
@@ -100,7 +100,7 @@ def occlude(
     return label(made, loaded, scorer.target)
 
 
-def window_of(size: tuple[int, int], settings: Settings) -> tuple[int, int]:
+def window_of(size: tuple[int, int], settings: ExplainSettings) -> tuple[int, int]:
     """(window, stride) in pixels for an image of `size` (width, height)."""
     window = settings.window or max(2, round(min(size) / 4))
     window = min(window, *size)

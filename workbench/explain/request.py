@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import UsageError
-from workbench.explain.settings import Settings
+from workbench.explain.settings import ExplainSettings
 from workbench.sample import ImageRef, Message
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def explain_request(
 
     messages = read_messages(body.get("messages") or ())
     answer = str(body.get("answer", body.get("answer_text", "")) or "")
-    settings = Settings.from_json({k: v for k, v in body.items() if k not in _KEYS})
+    settings = ExplainSettings.from_json({k: v for k, v in body.items() if k not in _KEYS})
     token = body.get("token", 0)
     several = token == "all" or isinstance(token, (list, tuple))
     made = explain_tokens(

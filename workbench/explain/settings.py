@@ -19,7 +19,7 @@ DEFAULT_TARGET = "margin"
 
 
 @dataclass(frozen=True)
-class Settings:
+class ExplainSettings:
     """How a map is made.
 
     Attributes:
@@ -69,7 +69,7 @@ class Settings:
             raise UsageError("; ".join(wrong), kind="bad_knob", hint="see: wb gradcam --help")
 
     @classmethod
-    def from_json(cls, knobs: Mapping[str, Any]) -> Settings:
+    def from_json(cls, knobs: Mapping[str, Any]) -> ExplainSettings:
         """From a request; what is `None` takes its default.
 
         Raises:

@@ -10,7 +10,7 @@ from workbench.inference.batch import LiveBatch, Prefill, select_rows
 from workbench.inference.decoding import Decoding
 from workbench.inference.label_scores import score_after
 from workbench.inference.prefill import read
-from workbench.inference.row import Cancelled, Row
+from workbench.inference.row import BatchRow, Cancelled
 from workbench.models.base import LoadedModel
 from workbench.sample import Conversation
 
@@ -34,7 +34,7 @@ class Request:
     started: float = field(default_factory=time.perf_counter)
 
 
-def admit(live: LiveBatch, requests: Sequence[Request]) -> list[Row]:
+def admit(live: LiveBatch, requests: Sequence[Request]) -> list[BatchRow]:
     """Read prompts into a live batch in one forward; returns their rows.
 
     Raises as `generate` does; the live batch is then as it was.
@@ -49,9 +49,9 @@ def admit(live: LiveBatch, requests: Sequence[Request]) -> list[Row]:
     return rows
 
 
-def row_of(loaded: LoadedModel, ids: Sequence[int], request: Request) -> Row:
+def row_of(loaded: LoadedModel, ids: Sequence[int], request: Request) -> BatchRow:
     """A request's row, its prompt's tokens behind it."""
-    return Row(
+    return BatchRow(
         loaded.tokenizer,
         loaded.end_ids,
         request.decoding,
@@ -62,7 +62,7 @@ def row_of(loaded: LoadedModel, ids: Sequence[int], request: Request) -> Row:
 
 
 def score(
-    loaded: LoadedModel, state: Prefill, requests: Sequence[Request], rows: Sequence[Row]
+    loaded: LoadedModel, state: Prefill, requests: Sequence[Request], rows: Sequence[BatchRow]
 ) -> None:
     """What the head says of each row, and label scores for those that want them.
 

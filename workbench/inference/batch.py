@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
-from workbench.inference.row import Row
+from workbench.inference.row import BatchRow
 from workbench.inference.sampler import choose
 from workbench.models.base import LoadedModel
 from workbench.models.batch import Batch
@@ -172,7 +172,7 @@ class LiveBatch:
         """
         self.loaded = loaded
         self.prefixes = prefixes
-        self.rows: list[Row] = []
+        self.rows: list[BatchRow] = []
         self._state: Prefill | None = None
         self._ids: list[int] = []
         self._padded = False
@@ -182,14 +182,14 @@ class LiveBatch:
         """Whether more rows can join now."""
         return self._state is None or can_merge(self._state.cache)
 
-    def admit(self, state: Prefill, rows: Sequence[Row]) -> None:
+    def admit(self, state: Prefill, rows: Sequence[BatchRow]) -> None:
         """Take in prompts that have been read, between `advance` and `pick`."""
         self._state = state if self._state is None else _merge(self._state, state)
         self.rows = [*self.rows, *rows]
         self._padded = not bool(self._state.mask.all())
 
     @torch.no_grad()
-    def pick(self) -> list[tuple[Row, Token | None]]:
+    def pick(self) -> list[tuple[BatchRow, Token | None]]:
         """Choose each row's next token.
 
         Returns:
@@ -226,7 +226,7 @@ class LiveBatch:
         ).tolist()
         piece = self.loaded.piece
 
-        def maker(row: Row, cells: list[float]) -> Callable[[], Token]:
+        def maker(row: BatchRow, cells: list[float]) -> Callable[[], Token]:
             count = min(row.decoding.top_logprobs, most)
 
             def make() -> Token:

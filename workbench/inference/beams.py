@@ -12,7 +12,7 @@ from workbench.inference.admission import Request, row_of, score
 from workbench.inference.batch import Prefill, forward, prefill
 from workbench.inference.capacity import out_of_memory_explained
 from workbench.inference.decoding import Decoding
-from workbench.inference.row import Row
+from workbench.inference.row import BatchRow
 from workbench.models.base import LoadedModel
 from workbench.models.chat import check_length
 from workbench.sample import Answer, Timing, Token
@@ -68,7 +68,7 @@ def _flags(ids: torch.Tensor, value: bool) -> torch.Tensor:
     return torch.full((len(ids),), value, dtype=torch.bool, device=ids.device)
 
 
-def _replay(loaded: LoadedModel, state: Prefill, row: Row, ids: list[int]) -> None:
+def _replay(loaded: LoadedModel, state: Prefill, row: BatchRow, ids: list[int]) -> None:
     """Feed a row the tokens that a search found, with the model's probability of each."""
     logits = state.logits.unsqueeze(1)
     if len(ids) > 1:

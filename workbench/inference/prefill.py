@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import torch
 
 from workbench.inference.batch import Prefill, prefill
-from workbench.inference.prefix_cache import Head, PrefixCache, head_of, keeps_all, stacked
-from workbench.inference.prefix_split import Cut, Plan
+from workbench.inference.prefix_cache import CachedPrefix, PrefixCache, head_of, keeps_all, stacked
+from workbench.inference.prefix_split import SplitPlan, SplitPoint
 from workbench.models.base import LoadedModel
 from workbench.models.batch import Batch
 from workbench.models.chat import check_length
@@ -28,7 +28,7 @@ _HALF_TOLERANCE = 0.05
 
 
 @dataclass
-class Read:
+class PrefilledPrompts:
     """Prompts that the model has read.
 
     Attributes:
@@ -45,7 +45,7 @@ def read(
     conversations: Sequence[Conversation],
     new: Sequence[int],
     prefixes: PrefixCache | None = None,
-) -> Read:
+) -> PrefilledPrompts:
     """Read prompts in one forward, and before it beginnings that several share.
 
     Args:
@@ -61,13 +61,13 @@ def read(
     if prefixes is None or not prefixes.serves(loaded):
         batch = loaded.family.encode(loaded, conversations)
         return _forward(loaded, batch, [None] * len(conversations), new)
-    plans = [Plan(loaded, conversation, prefixes.memo) for conversation in conversations]
+    plans = [SplitPlan(loaded, conversation, prefixes.memo) for conversation in conversations]
     return _read_plans(loaded, plans, new, prefixes)
 
 
 def _read_plans(
-    loaded: LoadedModel, plans: Sequence[Plan], new: Sequence[int], prefixes: PrefixCache
-) -> Read:
+    loaded: LoadedModel, plans: Sequence[SplitPlan], new: Sequence[int], prefixes: PrefixCache
+) -> PrefilledPrompts:
     cuts = [plan.last or next(reversed(plan.cuts), None) for plan in plans]
     wanted = {cut.key: (cut, plan) for cut, plan in zip(cuts, plans, strict=True) if cut}
     ready = {key for key in wanted if prefixes.holds(key)}
@@ -87,15 +87,17 @@ def _read_plans(
         whole = prefill(loaded, loaded.family.encode_prompts(loaded, [p.prompt for p in plans]))
         if not _same(whole.logits, out.state.logits, loaded.base.dtype):
             prefixes.refuse("read in two parts its prompts give other logits")
-            return Read(whole, out.ids)
+            return PrefilledPrompts(whole, out.ids)
         prefixes.prove()
     prefixes.count([(c.key, h) for c, h in zip(cuts, found, strict=True) if c and h], ready)
     return out
 
 
 def _heads(
-    loaded: LoadedModel, wanted: Sequence[tuple[Cut, Sequence[Cut]]], prefixes: PrefixCache
-) -> dict[str, Head]:
+    loaded: LoadedModel,
+    wanted: Sequence[tuple[SplitPoint, Sequence[SplitPoint]]],
+    prefixes: PrefixCache,
+) -> dict[str, CachedPrefix]:
     """Heads by their key, those that are not there read together.
 
     Args:
@@ -143,11 +145,11 @@ def _heads(
 
 def _base(
     loaded: LoadedModel,
-    cut: Cut,
-    shorter: Sequence[Cut],
+    cut: SplitPoint,
+    shorter: Sequence[SplitPoint],
     shared: Mapping[str, int],
     prefixes: PrefixCache,
-) -> Cut | None:
+) -> SplitPoint | None:
     """The longest cut before another that more prompts than this one have."""
     for base in reversed(shorter):
         if shared[base.key] > 1 or prefixes.was_seen(base.key, cut.key):
@@ -159,8 +161,8 @@ def _base(
 
 
 def _forward(
-    loaded: LoadedModel, batch: Batch, heads: Sequence[Head | None], new: Sequence[int]
-) -> Read:
+    loaded: LoadedModel, batch: Batch, heads: Sequence[CachedPrefix | None], new: Sequence[int]
+) -> PrefilledPrompts:
     """Read what follows on each head, or whole prompts where there are none."""
     ids = [list(head.ids) if head else [] for head in heads]
     for row, mask in enumerate(batch.attention_mask.bool()):
@@ -168,7 +170,7 @@ def _forward(
     for row, more in zip(ids, new, strict=True):
         check_length(loaded, len(row), more)
     after = stacked(heads, batch.input_ids.device)
-    return Read(prefill(loaded, batch, after), ids)
+    return PrefilledPrompts(prefill(loaded, batch, after), ids)
 
 
 def _same(a: torch.Tensor, b: torch.Tensor, dtype: torch.dtype) -> bool:

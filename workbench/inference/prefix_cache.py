@@ -32,7 +32,7 @@ _TEXTS = 256  # texts of heads whose tokens are remembered
 
 
 @dataclass(frozen=True)
-class Head:
+class CachedPrefix:
     """The beginning of a prompt, as the model has read it.
 
     Attributes:
@@ -65,7 +65,7 @@ class PrefixCache:
         said = os.environ.get("WB_PREFIX_CACHE_MB", "")
         self.max_bytes = int(said) << 20 if max_bytes is None and said.isdigit() else max_bytes
         self.hits = self.misses = self.tokens_saved = 0
-        self._heads: OrderedDict[_Key, Head] = OrderedDict()
+        self._heads: OrderedDict[_Key, CachedPrefix] = OrderedDict()
         self._seen: OrderedDict[_Key, str] = OrderedDict()
         self._memo: dict[str, tuple[int, ...]] = {}
         self._bytes = 0
@@ -139,7 +139,7 @@ class PrefixCache:
         """Whether a head is there."""
         return (self._scope, key) in self._heads
 
-    def count(self, heads: Iterable[tuple[str, Head]], ready: Iterable[str]) -> None:
+    def count(self, heads: Iterable[tuple[str, CachedPrefix]], ready: Iterable[str]) -> None:
         """Count prompts that were read behind a head: the first of a new one is a miss.
 
         Args:
@@ -155,14 +155,14 @@ class PrefixCache:
                 self.misses += 1
             known.add(key)
 
-    def get(self, key: str) -> Head | None:
+    def get(self, key: str) -> CachedPrefix | None:
         """The head with that key, which counts as used."""
         head = self._heads.get((self._scope, key))
         if head is not None:
             self._heads.move_to_end((self._scope, key))
         return head
 
-    def put(self, key: str, head: Head) -> None:
+    def put(self, key: str, head: CachedPrefix) -> None:
         """Keep a head, unless it alone is too large; older ones make room."""
         if self.holds(key) or head.nbytes > (self.max_bytes or 0):
             return
@@ -199,7 +199,7 @@ def _refusal(loaded: LoadedModel) -> str:
     return ""
 
 
-def head_of(state: Prefill, row: int, ids: Sequence[int]) -> Head:
+def head_of(state: Prefill, row: int, ids: Sequence[int]) -> CachedPrefix:
     """One row of what was read, without its padding, in memory of its own.
 
     Args:
@@ -214,10 +214,10 @@ def head_of(state: Prefill, row: int, ids: Sequence[int]) -> Head:
         columns = real.to(layer.keys.device)
         layer.keys = layer.keys[row : row + 1].index_select(2, columns)
         layer.values = layer.values[row : row + 1].index_select(2, columns)
-    return Head(tuple(ids), int(state.positions[row]), cache)
+    return CachedPrefix(tuple(ids), int(state.positions[row]), cache)
 
 
-def stacked(heads: Sequence[Head | None], device: torch.device) -> Prefill | None:
+def stacked(heads: Sequence[CachedPrefix | None], device: torch.device) -> Prefill | None:
     """Heads as the rows of one state, padded on the left; `None` where there are none at all.
 
     A row without a head is all padding. The state has no logits.
@@ -244,7 +244,7 @@ def stacked(heads: Sequence[Head | None], device: torch.device) -> Prefill | Non
 
 
 def _rows(
-    heads: Sequence[Head | None], index: int, name: str, width: int, like: torch.Tensor
+    heads: Sequence[CachedPrefix | None], index: int, name: str, width: int, like: torch.Tensor
 ) -> torch.Tensor:
     """(B, heads, width, d) of one layer; the same head for all is not copied."""
     if all(head is heads[0] for head in heads):

@@ -27,7 +27,7 @@ MIN_TOKENS = 32
 
 
 @dataclass(frozen=True)
-class Cut:
+class SplitPoint:
     """A place between two turns.
 
     Attributes:
@@ -48,7 +48,7 @@ class Cut:
         return Prompt(prompt.text[self.rest :], images, starts=False)
 
 
-class Plan:
+class SplitPlan:
     """A conversation as a prompt, with its cuts."""
 
     def __init__(
@@ -74,12 +74,12 @@ class Plan:
         self.prompt = Prompt(text, images_of(conversation))
 
     @cached_property
-    def last(self) -> Cut | None:
+    def last(self) -> SplitPoint | None:
         """Before the last turn: the examples and the system's words, before the question."""
         return self._cut(len(self._conversation) - 1)
 
     @cached_property
-    def cuts(self) -> tuple[Cut, ...]:
+    def cuts(self) -> tuple[SplitPoint, ...]:
         """All of them, the longest head last."""
         turns = range(1, len(self._conversation) - 1)
         found = [*(self._cut(count) for count in turns), self.last]
@@ -89,7 +89,7 @@ class Plan:
     def _ids(self) -> list[int]:
         return text_ids(self._loaded, self.prompt.text)
 
-    def _cut(self, turns: int) -> Cut | None:
+    def _cut(self, turns: int) -> SplitPoint | None:
         if turns < 1:
             return None
         head = self._conversation[:turns]
@@ -113,7 +113,7 @@ class Plan:
                 self._memo[said] = tuple(text_ids(self._loaded, said))
             if self._memo[said] == ids:
                 pictures = tuple(_pinned(image) for image in images)
-                return Cut(Prompt(said, pictures), ids, len(text), _key(ids, pictures))
+                return SplitPoint(Prompt(said, pictures), ids, len(text), _key(ids, pictures))
         return None
 
     def _opens_with_image(self, rest: str) -> bool:

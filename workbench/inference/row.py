@@ -58,7 +58,7 @@ class RunningText:
         )
 
 
-class Row:
+class BatchRow:
     """A request's knobs, random state and answer so far."""
 
     def __init__(

@@ -31,7 +31,7 @@ def special_pattern(tokenizer: Any, processor: Any) -> re.Pattern[str]:
     return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
 
 
-def disarm(text: str, pattern: re.Pattern[str]) -> str:
+def escape_special_tokens(text: str, pattern: re.Pattern[str]) -> str:
     """`text` with a space after the first character of each special token in it."""
     while pattern.search(text):
         text = pattern.sub(lambda match: match[0][0] + " " + match[0][1:], text)
@@ -46,7 +46,7 @@ def chat_messages(conversation: Conversation, pattern: re.Pattern[str]) -> list[
             "content": [
                 {"type": "image"}
                 if isinstance(part, ImageRef)
-                else {"type": "text", "text": disarm(part, pattern)}
+                else {"type": "text", "text": escape_special_tokens(part, pattern)}
                 for part in message.parts
             ],
         }
@@ -74,7 +74,7 @@ def render_chat(loaded: LoadedModel, conversation: Conversation, *, open_turn: b
     if not template:
         token = getattr(loaded.processor, "image_token", "")
         images = sum(len(message.images) for message in conversation)
-        text = "\n".join(disarm(m.text, pattern) for m in conversation if m.text)
+        text = "\n".join(escape_special_tokens(m.text, pattern) for m in conversation if m.text)
         return str(token) * images + text
     messages = chat_messages(conversation, pattern)
 
@@ -111,7 +111,7 @@ def answer_ids(
         raise ValueError(f"{len(answers)} answers for {rows} conversations")
     pattern = special_pattern(loaded.tokenizer, loaded.processor)
     end = [turn_end(loaded)] if end_of_turn else []
-    return [[*text_ids(loaded, disarm(a, pattern)), *end] for a in answers]
+    return [[*text_ids(loaded, escape_special_tokens(a, pattern)), *end] for a in answers]
 
 
 def text_ids(loaded: LoadedModel, text: str) -> list[int]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sessions.errors import WbError
 from workbench.models.families.registry import DEFAULT_TEMPLATES, FAMILIES
 from workbench.models.locate import DEMO, existing_path, read_config
-from workbench.models.remote_model import is_elsewhere
+from workbench.models.remote_model import is_remote
 from workbench.prompts.pool import default_for, default_template, shipped_template
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _own(spec: ModelSpec, task: str, fetch: bool) -> Template | None:
 
 def _config(spec: ModelSpec, fetch: bool) -> Mapping[str, Any]:
     """A model's config, empty where it cannot be read."""
-    if spec.model == DEMO or is_elsewhere(spec.model):
+    if spec.model == DEMO or is_remote(spec.model):
         return {}
     try:
         path = existing_path(spec.model)

@@ -15,7 +15,7 @@ from typing import Any
 from sessions.errors import WbError
 from workbench.errors import ModelError, UnknownName
 from workbench.models.head_config import is_head_alone
-from workbench.models.remote_model import is_elsewhere, refuse_elsewhere
+from workbench.models.remote_model import is_remote, refuse_remote
 
 DEMO = "demo"
 ENCODER = "encoder"  # what a contrastive training leaves in its run's folder
@@ -51,8 +51,8 @@ def existing_path(name: str) -> Path | None:
 
 
 def _locate(name: str, revision: str | None) -> Path:
-    if is_elsewhere(name):
-        refuse_elsewhere(name, "loading")
+    if is_remote(name):
+        refuse_remote(name, "loading")
     if name == DEMO:
         from workbench.demo.paths import MODEL_DIR
 

@@ -22,7 +22,7 @@ _ENDPOINT = "/chat/completions"
 
 
 @dataclass(frozen=True)
-class Elsewhere:
+class RemoteModel:
     """A model that a server holds.
 
     Attributes:
@@ -63,12 +63,12 @@ class Elsewhere:
         return self.url.startswith("http:") and not self.is_loopback
 
 
-def is_elsewhere(model: str) -> bool:
+def is_remote(model: str) -> bool:
     """Whether a model's name is that of a server's model."""
     return model.startswith(PREFIX)
 
 
-def read_elsewhere(model: str) -> Elsewhere:
+def read_remote(model: str) -> RemoteModel:
     """`openai:URL#NAME`; a URL without a path gets `/v1`.
 
     Raises:
@@ -86,7 +86,7 @@ def read_elsewhere(model: str) -> Elsewhere:
             f"--model {PREFIX}…: the URL holds a user or a password",
             hint="a key comes from OPENAI_API_KEY in the environment alone",
         )
-    if not is_elsewhere(model) or parts.scheme not in ("http", "https") or not parts.hostname:
+    if not is_remote(model) or parts.scheme not in ("http", "https") or not parts.hostname:
         raise UsageError(f"--model {model!r} holds no http or https URL", hint=_EXAMPLE)
     if parts.query:
         raise UsageError(f"--model {PREFIX}…: the URL has a query", hint=_EXAMPLE)
@@ -100,7 +100,7 @@ def read_elsewhere(model: str) -> Elsewhere:
             f"--model {PREFIX}{base} does not say which of its models",
             hint=f"add #NAME; GET {base}/models lists them",
         )
-    return Elsewhere(base, name.strip())
+    return RemoteModel(base, name.strip())
 
 
 def settled(spec: ModelSpec) -> ModelSpec:
@@ -109,7 +109,7 @@ def settled(spec: ModelSpec) -> ModelSpec:
     Raises:
         UsageError: The name is none, or settings go with it that are the server's own affair.
     """
-    there = read_elsewhere(spec.model)
+    there = read_remote(spec.model)
     given = [
         f"--{f.name.replace('image_', '').replace('_', '-')} {value}"
         for f in fields(spec)
@@ -138,11 +138,11 @@ def refuse_weights(spec: ModelSpec, what: str) -> None:
     Raises:
         ModelError: It is a server's.
     """
-    if is_elsewhere(spec.model):
-        refuse_elsewhere(spec.model, what)
+    if is_remote(spec.model):
+        refuse_remote(spec.model, what)
 
 
-def refuse_elsewhere(model: str, what: str) -> NoReturn:
+def refuse_remote(model: str, what: str) -> NoReturn:
     """Say that `what` wants the weights of a server's model. Raises `ModelError`."""
     raise ModelError(
         f"{what} wants the model's weights here, and {model} is behind a server that answers alone",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sessions.errors import RecordError, WbError
 from sessions.records import PromptRecord
-from workbench.models.remote_model import is_elsewhere
+from workbench.models.remote_model import is_remote
 from workbench.sample import Answer, ImageRef, Message, Sample, Token
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def loaded_facts(engine: Engine, spec: ModelSpec) -> Mapping[str, Any]:
     """
     from workbench.serving.protocol import absolute
 
-    if is_elsewhere(spec.model):
+    if is_remote(spec.model):
         return engine.elsewhere().facts(spec)
     try:
         status = engine.status()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Difference:
+class AnswerDifference:
     """Where two answers part.
 
     Attributes:
@@ -56,7 +56,7 @@ class Replayed:
 
     old: PromptRecord
     new: PromptRecord | None = None
-    difference: Difference | None = None
+    difference: AnswerDifference | None = None
     error: WbError | None = None
     kept: bool = False
     environment: tuple[str, ...] = ()
@@ -202,7 +202,7 @@ def _same(old: PromptRecord, new: PromptRecord) -> bool:
     return new.text == old.text
 
 
-def first_difference(old: PromptRecord, new: PromptRecord) -> Difference | None:
+def first_difference(old: PromptRecord, new: PromptRecord) -> AnswerDifference | None:
     """Where the tokens of two answers part, `None` where they and the texts are the same.
 
     An answer that was cut short is compared as far as it went.
@@ -213,9 +213,9 @@ def first_difference(old: PromptRecord, new: PromptRecord) -> Difference | None:
     for position in range(max(len(before), len(after))):
         pair = [side[position] if position < len(side) else None for side in (before, after)]
         if pair[0] != pair[1]:
-            return Difference(position, *(part[1] if part else None for part in pair))
+            return AnswerDifference(position, *(part[1] if part else None for part in pair))
     if old.text != new.text:  # the records hold no tokens, or a stop string cut one of them
-        return Difference(len(before), old.text[-40:], new.text[-40:])
+        return AnswerDifference(len(before), old.text[-40:], new.text[-40:])
     return None
 
 

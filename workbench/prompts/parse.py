@@ -27,7 +27,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from workbench.prompts.parse_claims import Reader
+from workbench.prompts.parse_claims import ClaimReader
 from workbench.prompts.parse_final import last_words
 from workbench.prompts.parse_marks import THINK, blank, normal
 from workbench.prompts.parse_options import is_options, read_option
@@ -66,7 +66,7 @@ def parse_answer(text: str, labels: Mapping[str, str] | Sequence[str] = ()) -> P
     if is_options(words):
         return Parsed(*read_option(blank(THINK, base), words))
     known = terms(words)
-    readers = (Reader(said, words, known) for said in [*last_words(blank(THINK, base)), base])
+    readers = (ClaimReader(said, words, known) for said in [*last_words(blank(THINK, base)), base])
     reader = next((reader for reader in readers if reader.names_a_label()), None)
     decision = reader.decide() if reader is not None else None
     if decision is None:

@@ -76,7 +76,7 @@ class Decision:
     alone: bool
 
 
-class Reader:
+class ClaimReader:
     """Reads one answer; `base` keeps its places while `flat` has the markup blanked.
 
     Args:

@@ -11,7 +11,7 @@ from typing import Any
 
 from workbench.sample import Answer, Token
 from workbench.serving.protocol import ChatRequest, answer_json, token_json
-from workbench.serving.worker import Event, Progress
+from workbench.serving.worker import Event, LoadStage
 
 WAITING = ": waiting\n\n"
 
@@ -21,7 +21,7 @@ def sse(body: dict[str, Any]) -> str:
     return f"data: {json.dumps(body, ensure_ascii=False)}\n\n"
 
 
-class Told:
+class ChatStream:
     """What a streamed chat has said so far, and the next of it as server-sent events."""
 
     def __init__(self, wanted: ChatRequest, head: dict[str, Any]) -> None:
@@ -39,7 +39,7 @@ class Told:
         self, index: int, event: Event, visible: str, fingerprint: Callable[[], str | None]
     ) -> str:
         """One event of the worker; `visible` is the text of the answer up to it."""
-        if isinstance(event, Progress):
+        if isinstance(event, LoadStage):
             return self.progress(event)
         shown = self._shown[index]
         if isinstance(event, Token):
@@ -57,7 +57,7 @@ class Told:
         last |= {"system_fingerprint": fingerprint()}
         return sse(last | {"wb": {"answer": answer_json(event), "index": index}})
 
-    def progress(self, event: Progress) -> str:
+    def progress(self, event: LoadStage) -> str:
         """How far a load is, or that nothing gets on, for those who asked to be told."""
         told = {"progress": {"stage": event.stage, "share": event.share}}
         # Other clients look into `choices[0]` of whatever comes.

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.inference.decoding import Decoding
-from workbench.models.remote_model import is_elsewhere, refuse_weights
+from workbench.models.remote_model import is_remote, refuse_weights
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, Message, Timing, Token
 from workbench.serving.connection import Cancelled, Connection, OnProgress
@@ -63,7 +63,7 @@ class Engine(Connection):
             ImageError, PromptTooLong, UnknownName, ModelError, ...: As in process.
             EngineError: The engine is gone or refuses.
         """
-        if is_elsewhere(spec.model):
+        if is_remote(spec.model):
             yield from self.elsewhere().chat(
                 *(messages, spec, decoding),
                 labels=labels,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from sessions.errors import WbError
 from workbench import errors as wb_errors
 from workbench.errors import EngineError
-from workbench.models.remote_model import is_elsewhere
+from workbench.models.remote_model import is_remote
 from workbench.serving import process
 from workbench.serving.protocol import PROTOCOL
 
@@ -75,7 +75,7 @@ class Connection:
         """
         engine = cls()
         wanted = [spec.model for spec in specs] if specs is not None else []
-        if wanted and all(map(is_elsewhere, wanted)):
+        if wanted and all(map(is_remote, wanted)):
             return engine
         deadline = time.monotonic() + wait_s
         status = engine._greet(deadline)

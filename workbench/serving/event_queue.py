@@ -18,7 +18,7 @@ Item = TypeVar("Item")
 PACE_S = 0.015
 
 
-class Mailbox(Generic[Item]):
+class EventQueue(Generic[Item]):
     """Filled by any thread, emptied by one task of the loop that it was made in."""
 
     def __init__(self) -> None:

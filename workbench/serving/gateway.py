@@ -43,7 +43,7 @@ _PASSED_ON = ("content-type", "x-wb-request", "x-should-retry")
 Scope = MutableMapping[str, Any]
 
 
-class Front:
+class Gateway:
     """The ASGI application: checks who asks, then hands on to the engine."""
 
     def __init__(self, token: str, host: str = "127.0.0.1") -> None:
@@ -302,7 +302,7 @@ async def serve(
     """
     import uvicorn
 
-    front, loop = Front(token, listener.getsockname()[0]), asyncio.get_running_loop()
+    front, loop = Gateway(token, listener.getsockname()[0]), asyncio.get_running_loop()
     config = uvicorn.Config(
         app=front,
         # No access log: prompts, names and tokens are the user's own.

@@ -17,7 +17,7 @@ from sessions.errors import WbError
 from workbench.errors import ImageError, UsageError
 from workbench.inference.decoding import Decoding, check_labels
 from workbench.knobs import RANGES
-from workbench.models.remote_model import is_elsewhere, settled
+from workbench.models.remote_model import is_remote, settled
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, ImageRef, Message, Timing, Token
 
@@ -102,7 +102,7 @@ def absolute(spec: ModelSpec) -> ModelSpec:
     Names that are not found here are left to the engine, which says so. A model elsewhere is
     spelled the usual way; what cannot be said of one is refused (`UsageError`).
     """
-    if is_elsewhere(spec.model):
+    if is_remote(spec.model):
         return settled(spec)
     from workbench.models.locate import DEMO, existing_path, find_adapter
 

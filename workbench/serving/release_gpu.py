@@ -13,7 +13,7 @@ from workbench.models.spec import ModelSpec
 from workbench.serving.client import Engine
 
 
-def make_room(spec: ModelSpec) -> bool:
+def release_gpu(spec: ModelSpec) -> bool:
     """Ask the running engine, if it is in the way, to release its model; whether it did.
 
     What is under way there is finished first, and its next request loads the model again. GPUs

@@ -26,10 +26,10 @@ from workbench.errors import (
     UsageError,
 )
 from workbench.sample import Answer
-from workbench.serving.chat_stream import WAITING, Told, choice, sse, usage
-from workbench.serving.event_queue import Mailbox
+from workbench.serving.chat_stream import WAITING, ChatStream, choice, sse, usage
+from workbench.serving.event_queue import EventQueue
 from workbench.serving.protocol import MAX_BODY, STILL, ChatRequest
-from workbench.serving.worker import Event, Progress, Result, Ticket
+from workbench.serving.worker import EngineRequest, Event, JsonResult, LoadStage
 
 HEARTBEAT_S = 0.5
 _STATUS: tuple[tuple[type[WbError], int], ...] = (
@@ -132,13 +132,13 @@ class Stall:
         return f"{STILL} for {seconds:.0f} s: {what}" if times > before else ""
 
 
-class Exchange:
+class RequestHandler:
     """One client's request on its way through the worker."""
 
     def __init__(
         self,
         request: Request,
-        submit: Callable[[list[Ticket]], None],
+        submit: Callable[[list[EngineRequest]], None],
         forget: Callable[[str], object],
         stall: Stall,
     ) -> None:
@@ -155,8 +155,8 @@ class Exchange:
         self._submit = submit
         self._forget = forget
         self._stall = stall
-        self._events: Mailbox[tuple[int, Event, str]] = Mailbox()
-        self._tickets: list[Ticket] = []
+        self._events: EventQueue[tuple[int, Event, str]] = EventQueue()
+        self._tickets: list[EngineRequest] = []
 
     def _emit(self, index: int) -> Callable[[Event, str], None]:
         def emit(event: Event, visible: str) -> None:
@@ -164,7 +164,7 @@ class Exchange:
 
         return emit
 
-    def _start(self, tickets: list[Ticket]) -> None:
+    def _start(self, tickets: list[EngineRequest]) -> None:
         self._tickets = tickets
         self._submit(tickets)
 
@@ -181,7 +181,7 @@ class Exchange:
 
     async def call(self, kind: str, **ticket: Any) -> Response:
         """Load, explain or release: progress as events, then the result; always a stream."""
-        self._start([Ticket(id=self.id, kind=kind, emit=self._emit(0), **ticket)])
+        self._start([EngineRequest(id=self.id, kind=kind, emit=self._emit(0), **ticket)])
         return self._streaming(self._call_events())
 
     async def _call_events(self) -> AsyncIterator[str]:
@@ -191,9 +191,9 @@ class Exchange:
                 still = self._stall.told()
                 yield sse({"progress": {"stage": still, "share": 0.0}}) if still else WAITING
             for _, event, _ in found:
-                if isinstance(event, Progress):
+                if isinstance(event, LoadStage):
                     yield sse({"progress": {"stage": event.stage, "share": event.share}})
-                elif isinstance(event, Result):
+                elif isinstance(event, JsonResult):
                     yield sse({"result": event.body})
                     return
                 elif isinstance(event, WbError):
@@ -219,7 +219,7 @@ class Exchange:
         """A chat completion, streamed or whole."""
         self._start(
             [
-                Ticket(
+                EngineRequest(
                     id=self.id,
                     kind="chat",
                     emit=self._emit(index),
@@ -258,13 +258,13 @@ class Exchange:
         }
 
     async def _chat_events(self, wanted: ChatRequest) -> AsyncIterator[str]:
-        told = Told(wanted, self._head(wanted, "chat.completion.chunk"))
+        told = ChatStream(wanted, self._head(wanted, "chat.completion.chunk"))
         yield "".join(told.begin(index) for index in range(len(wanted.decodings)))
         while len(told.answers) < len(wanted.decodings):
             found = await self._next()
             if not found:
                 still = self._stall.told()
-                yield told.progress(Progress(still, 0.0)) if still else WAITING
+                yield told.progress(LoadStage(still, 0.0)) if still else WAITING
             said = []
             for index, event, visible in found:
                 if isinstance(event, WbError):

@@ -31,35 +31,37 @@ if TYPE_CHECKING:
     from workbench.inference.prefix_cache import PrefixCache
     from workbench.models.base import LoadedModel
     from workbench.sample import Token
-    from workbench.serving.worker import Event, Ticket
+    from workbench.serving.worker import EngineRequest, Event
 
 
-class Queue(Protocol):
+class RequestQueue(Protocol):
     """What hands tickets out and takes their answers; see `workbench.serving.worker.Worker`."""
 
     def take(
-        self, loaded: LoadedModel, fits: Callable[[Sequence[Ticket], Ticket], bool]
-    ) -> list[Ticket]:
+        self, loaded: LoadedModel, fits: Callable[[Sequence[EngineRequest], EngineRequest], bool]
+    ) -> list[EngineRequest]:
         """Tickets that can join now; `fits` is asked whether one more can beside those taken."""
         ...
 
-    def put_back(self, tickets: Sequence[Ticket]) -> None:
+    def put_back(self, tickets: Sequence[EngineRequest]) -> None:
         """Serve these before all others, in their order."""
         ...
 
-    def tell(self, ticket: Ticket, token: Token, visible: str) -> None:
+    def tell(self, ticket: EngineRequest, token: Token, visible: str) -> None:
         """Hand a token on."""
         ...
 
-    def finish(self, ticket: Ticket, event: Event, visible: str = "") -> None:
+    def finish(self, ticket: EngineRequest, event: Event, visible: str = "") -> None:
         """Hand the last event of a ticket on."""
         ...
 
 
-class Together:
+class Scheduler:
     """A running batch and its tickets."""
 
-    def __init__(self, queue: Queue, loaded: LoadedModel, prefixes: PrefixCache | None) -> None:
+    def __init__(
+        self, queue: RequestQueue, loaded: LoadedModel, prefixes: PrefixCache | None
+    ) -> None:
         """An empty batch.
 
         Args:
@@ -71,9 +73,11 @@ class Together:
         self._loaded = loaded
         self._prefixes = prefixes
         self._live = LiveBatch(loaded, prefixes)
-        self._tickets: dict[int, Ticket] = {}  # by the id of their row, in the order they joined
+        self._tickets: dict[
+            int, EngineRequest
+        ] = {}  # by the id of their row, in the order they joined
 
-    def run(self, first: Ticket) -> None:
+    def run(self, first: EngineRequest) -> None:
         """Decode a ticket and all that can join it on the way."""
         joining = [first]
         try:
@@ -88,7 +92,7 @@ class Together:
             for ticket in left.values():
                 self._queue.finish(ticket, failure)
 
-    def _admit(self, joining: list[Ticket]) -> None:
+    def _admit(self, joining: list[EngineRequest]) -> None:
         """Read the prompts of those who join: in one forward, or apart where one is bad."""
         if not joining:
             return
@@ -141,7 +145,7 @@ class Together:
                 event = row.failure or row.answer()
                 self._queue.finish(ticket, event, row.visible())
 
-    def _fits(self, others: Sequence[Ticket], ticket: Ticket) -> bool:
+    def _fits(self, others: Sequence[EngineRequest], ticket: EngineRequest) -> bool:
         """Whether a ticket can join beside the rows and the others that join with it."""
         if not self._live.open:
             return False
@@ -150,21 +154,21 @@ class Together:
         sizes = [*(r.columns for r in self._live.rows), *map(self._size, (*others, ticket))]
         return size_of(sizes) <= self._loaded.fits
 
-    def _size(self, ticket: Ticket) -> int:
+    def _size(self, ticket: EngineRequest) -> int:
         """Columns that a ticket may come to."""
         if ticket.columns == 0:
             length = prompt_length(self._loaded, ticket.messages)
             ticket.columns = length + ticket.decoding.max_new_tokens
         return ticket.columns
 
-    def _alone(self, failure: WbError, ticket: Ticket) -> WbError:
+    def _alone(self, failure: WbError, ticket: EngineRequest) -> WbError:
         if failure.kind != OUT_OF_MEMORY:
             return failure
         new = ticket.decoding.max_new_tokens
         return alone(failure, self._size(ticket) - new, new)
 
 
-def request_of(ticket: Ticket) -> Request:
+def request_of(ticket: EngineRequest) -> Request:
     """A chat's ticket as the loop takes it; one that is asked anew is not cut short of itself."""
     asked = count()
     told = ticket.told

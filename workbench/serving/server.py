@@ -27,13 +27,13 @@ from workbench.errors import UnknownName, UsageError
 from workbench.models.spec import ModelSpec
 from workbench.serving import process
 from workbench.serving.protocol import OWNER, PROTOCOL, read_adapters, read_chat, read_messages
-from workbench.serving.request_handler import Exchange, Stall, error_response, read_body
-from workbench.serving.worker import Ticket, Worker
+from workbench.serving.request_handler import RequestHandler, Stall, error_response, read_body
+from workbench.serving.worker import EngineRequest, Worker
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-class Engine:
+class EngineRoutes:
     """The routes, and the state that they share."""
 
     def __init__(self, worker: Worker, idle_s: float, leave: Callable[[], None]) -> None:
@@ -41,7 +41,7 @@ class Engine:
         self.idle_s = idle_s
         self.stall_s = float(os.environ.get("WB_ENGINE_STALL_S") or process.DEFAULT_STALL_S)
         self.leave = leave
-        self.tickets: dict[str, list[Ticket]] = {}
+        self.tickets: dict[str, list[EngineRequest]] = {}
         self.started = time.time()
 
     def app(self) -> Starlette:
@@ -61,16 +61,18 @@ class Engine:
             routes=[Route(path, _guarded(call), methods=[verb]) for path, call, verb in routes]
         )
 
-    def submit(self, tickets: list[Ticket]) -> None:
+    def submit(self, tickets: list[EngineRequest]) -> None:
         """Queue the tickets of one exchange under its id, until they are answered."""
         self.tickets[tickets[0].id] = tickets
         for ticket in tickets:
             self.worker.submit(ticket)
 
-    def exchange(self, request: Request) -> Exchange:
+    def exchange(self, request: Request) -> RequestHandler:
         """A new exchange, forgotten when it ends."""
         stall = Stall(self.worker.at, self.stall_s)
-        return Exchange(request, self.submit, lambda ident: self.tickets.pop(ident, None), stall)
+        return RequestHandler(
+            request, self.submit, lambda ident: self.tickets.pop(ident, None), stall
+        )
 
     async def chat(self, request: Request) -> Response:
         """`POST /v1/chat/completions`."""
@@ -217,7 +219,7 @@ async def serve(idle_minutes: float) -> None:
     server = Server(config)
     loop = asyncio.get_running_loop()
     worker = Worker(lambda: loop.call_soon_threadsafe(engine.shut_down))
-    engine = Engine(worker, idle_minutes * 60, lambda: setattr(server, "should_exit", True))
+    engine = EngineRoutes(worker, idle_minutes * 60, lambda: setattr(server, "should_exit", True))
     config.app = engine.app()
     worker.start()
     watcher = asyncio.create_task(engine.watch_idle())

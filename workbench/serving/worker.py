@@ -37,7 +37,7 @@ MAX_ROWS = 32  # decoded together; more would make each one's tokens come slowly
 
 
 @dataclass(frozen=True)
-class Progress:
+class LoadStage:
     """A stage of loading and the share done, 0 to 1."""
 
     stage: str
@@ -45,23 +45,23 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Result:
+class JsonResult:
     """What a request that is no chat gave: JSON."""
 
     body: dict[str, Any]
 
 
-Event = Progress | Token | Answer | Result | WbError
+Event = LoadStage | Token | Answer | JsonResult | WbError
 
 
 @dataclass
-class Ticket:
+class EngineRequest:
     """One request in the queue.
 
     Attributes:
         id: Names it for cancelling.
         kind: `chat`, `load`, `explain` or `release`.
-        emit: Takes its events, in the worker's thread; the last is an `Answer`, `Result` or
+        emit: Takes its events, in the worker's thread; the last is an `Answer`, `JsonResult` or
             `WbError`. For a chat, `visible` of its row is told with each token.
         body: The request of an `explain`; of a `load` the `adapters` to keep beside it.
         identity: Of the model that answered, once it has.
@@ -106,8 +106,8 @@ class Worker(threading.Thread):
         """
         super().__init__(name="model", daemon=True)
         self._on_death = on_death
-        self._open: dict[int, Ticket] = {}  # taken out of the queue and not answered yet
-        self._queue: deque[Ticket] = deque()
+        self._open: dict[int, EngineRequest] = {}  # taken out of the queue and not answered yet
+        self._queue: deque[EngineRequest] = deque()
         self._arrived = threading.Condition()
         self._stopping = False
         self._loaded: LoadedModel | None = None
@@ -119,7 +119,7 @@ class Worker(threading.Thread):
 
     # -- from other threads ----------------------------------------------------------------
 
-    def submit(self, ticket: Ticket) -> None:
+    def submit(self, ticket: EngineRequest) -> None:
         """Put a ticket at the end of the queue."""
         with self._arrived:
             if not self._stopping:
@@ -214,13 +214,13 @@ class Worker(threading.Thread):
         finally:
             self._on_death()
 
-    def _answer_all(self, tickets: Sequence[Ticket], failure: WbError) -> None:
+    def _answer_all(self, tickets: Sequence[EngineRequest], failure: WbError) -> None:
         self._open.clear()
         for ticket in tickets:
             with contextlib.suppress(Exception):
                 ticket.emit(failure, "")
 
-    def _next(self) -> Ticket | None:
+    def _next(self) -> EngineRequest | None:
         with self._arrived:
             while not self._queue and not self._stopping:
                 self._arrived.wait()
@@ -228,17 +228,17 @@ class Worker(threading.Thread):
                 return None
             return self._taken(self._queue.popleft())
 
-    def _taken(self, ticket: Ticket) -> Ticket:
+    def _taken(self, ticket: EngineRequest) -> EngineRequest:
         self._open[id(ticket)] = ticket
         return ticket
 
     # -- what tickets that are decoded together ask of it (`together.Queue`) ------------------
 
     def take(
-        self, loaded: LoadedModel, fits: Callable[[Sequence[Ticket], Ticket], bool]
-    ) -> list[Ticket]:
+        self, loaded: LoadedModel, fits: Callable[[Sequence[EngineRequest], EngineRequest], bool]
+    ) -> list[EngineRequest]:
         """Tickets off the head of the queue that can join now, up to the first that cannot."""
-        found: list[Ticket] = []
+        found: list[EngineRequest] = []
         with self._arrived:
             while (
                 self._queue
@@ -251,7 +251,7 @@ class Worker(threading.Thread):
                 found.append(self._taken(self._queue.popleft()))
         return found
 
-    def put_back(self, tickets: Sequence[Ticket]) -> None:
+    def put_back(self, tickets: Sequence[EngineRequest]) -> None:
         """Serve these before all others, in their order."""
         with self._arrived:
             for ticket in tickets:
@@ -262,36 +262,36 @@ class Worker(threading.Thread):
         for ticket in tickets:
             ticket.emit(EngineError("the engine is stopping"), "")
 
-    def tell(self, ticket: Ticket, token: Token, visible: str) -> None:
+    def tell(self, ticket: EngineRequest, token: Token, visible: str) -> None:
         """Hand a token on."""
         self.tokens += 1
         progressed()
         ticket.emit(token, visible)
 
-    def finish(self, ticket: Ticket, event: Event, visible: str = "") -> None:
+    def finish(self, ticket: EngineRequest, event: Event, visible: str = "") -> None:
         """Hand the last event of a ticket on."""
         self.served += 1
         self._open.pop(id(ticket), None)
         ticket.identity = self._loaded.identity if self._loaded is not None else ""
         ticket.emit(event, visible)
 
-    def _serve(self, ticket: Ticket) -> None:
+    def _serve(self, ticket: EngineRequest) -> None:
         try:
             if ticket.cancelled.is_set():
                 raise Cancelled("cancelled before it was served")
             if ticket.kind == "release":
                 self._unload()
-                self.finish(ticket, Result({"released": True}))
+                self.finish(ticket, JsonResult({"released": True}))
                 return
             with doing(f"loading {ticket.spec.model}"):
                 loaded = self._ensure(ticket)
             with doing(_WORK[ticket.kind]):
                 if ticket.joins:
                     from workbench.inference.prefix_cache import PrefixCache
-                    from workbench.serving.scheduler import Together
+                    from workbench.serving.scheduler import Scheduler
 
                     self._prefixes = self._prefixes or PrefixCache()
-                    Together(self, loaded, self._prefixes).run(ticket)
+                    Scheduler(self, loaded, self._prefixes).run(ticket)
                 else:
                     self.finish(ticket, self._alone(loaded, ticket))
         except WbError as error:
@@ -301,16 +301,16 @@ class Worker(threading.Thread):
 
             self.finish(ticket, as_failure(error))
 
-    def _alone(self, loaded: LoadedModel, ticket: Ticket) -> Event:
+    def _alone(self, loaded: LoadedModel, ticket: EngineRequest) -> Event:
         if ticket.kind == "load":
             for wish in ticket.body.get("adapters", ()):
                 loaded.keep_adapter(wish["path"], wish.get("name", ""))
-            return Result({"model": _model_status(loaded)})
+            return JsonResult({"model": _model_status(loaded)})
         if ticket.kind == "explain":
             from workbench.explain.request import explain_request
 
             body = {**ticket.body, "messages": ticket.messages}
-            return Result(explain_request(loaded, body, cancelled=ticket.asked_to_end))
+            return JsonResult(explain_request(loaded, body, cancelled=ticket.asked_to_end))
         from workbench.inference.beams import search
         from workbench.serving.scheduler import request_of
 
@@ -320,7 +320,7 @@ class Worker(threading.Thread):
 
     # -- the model -------------------------------------------------------------------------
 
-    def _ensure(self, ticket: Ticket) -> LoadedModel:
+    def _ensure(self, ticket: EngineRequest) -> LoadedModel:
         """The model that a ticket asks for, loaded or swapped to where it is not at hand."""
         spec = ticket.spec
         if self._loaded is not None and self._loaded.base_stale:
@@ -337,32 +337,32 @@ class Worker(threading.Thread):
         ticket.load_s = time.perf_counter() - started
         return self._loaded
 
-    def _swapped(self, ticket: Ticket) -> bool:
+    def _swapped(self, ticket: EngineRequest) -> bool:
         """Whether the model at hand now carries the adapter that is asked for."""
         from workbench.models.adapters.kept import BaseChanged
 
         if self._loaded is None or self._loaded.spec.base != ticket.spec.base:
             return False
-        ticket.emit(Progress("adapter", 0.5), "")
+        ticket.emit(LoadStage("adapter", 0.5), "")
         try:
             self._loaded.set_adapter(ticket.spec.adapter)
         except BaseChanged as error:
             # Perhaps the adapter before did it: whoever asks next is answered by a clean base.
             print(f"the model is loaded anew: {error.message}", flush=True)  # noqa: T201
-            ticket.emit(Progress("anew: an adapter changed the model's own weights", 0.0), "")
+            ticket.emit(LoadStage("anew: an adapter changed the model's own weights", 0.0), "")
             return False
         return True
 
-    def _read(self, ticket: Ticket) -> LoadedModel:
+    def _read(self, ticket: EngineRequest) -> LoadedModel:
         from workbench.models.base import check_spec, load_model
 
-        ticket.emit(Progress("find", 0.0), "")
+        ticket.emit(LoadStage("find", 0.0), "")
         check_spec(ticket.spec)  # what is refused anyway costs nobody the model at hand
         self._unload()  # two models need not fit together
 
         def tell(stage: str, share: float) -> None:
             progressed(f"loading {ticket.spec.model}: {stage}")
-            ticket.emit(Progress(stage, share), "")
+            ticket.emit(LoadStage(stage, share), "")
 
         return load_model(ticket.spec, tell, ticket.asked_to_end)
 

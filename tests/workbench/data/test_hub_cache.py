@@ -17,7 +17,7 @@ from workbench.data.hub import checks
 from workbench.data.hub.cache import cache_dataset
 from workbench.data.hub.environment import HubError
 from workbench.data.hub.manifest import load_manifest, read_manifest, verify
-from workbench.data.hub.parts import Part, join, subtract, total
+from workbench.data.hub.parts import PartialFile, join, subtract, total
 from workbench.data.hub.state import folder_of
 from workbench.data.source import open_source
 from workbench.errors import DataError, UnknownName, UsageError
@@ -293,7 +293,7 @@ def test_an_unknown_split_is_told(fast_hub):
 
 
 def test_a_torn_journal_costs_its_last_line(tmp_path):
-    part = Part(tmp_path, "e" * 40, 100)
+    part = PartialFile(tmp_path, "e" * 40, 100)
     writer = part.open()
     writer.write(0, b"x" * 60)
     writer.note(0, 30)
@@ -301,14 +301,14 @@ def test_a_torn_journal_costs_its_last_line(tmp_path):
     writer.close()
     with part.journal.open("ab") as file:
         file.write(b"60 9")
-    again = Part(tmp_path, "e" * 40, 100)
+    again = PartialFile(tmp_path, "e" * 40, 100)
     assert again.there == ((0, 30), (40, 60))
     assert subtract(((0, 100),), again.there) == ((30, 40), (60, 100))
     writer = again.open()
     writer.write(60, b"y" * 40)
     writer.note(60, 100)
     writer.close()
-    assert Part(tmp_path, "e" * 40, 100).there == ((0, 30), (40, 100))
+    assert PartialFile(tmp_path, "e" * 40, 100).there == ((0, 30), (40, 100))
 
 
 def test_stretches_are_joined_and_subtracted():

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from workbench.data.hub.repository import (
+    HubReference,
     Listing,
-    Ref,
     _place,
     find_splits,
     get_listing,
@@ -21,8 +21,8 @@ def listing(*paths: str, configs: list | None = None) -> Listing:
 
 
 def test_names_are_read_and_written_back():
-    assert parse_ref("hub:a/b") == Ref("a/b")
-    assert parse_ref("hub:a/b/sub/set@v1.0#dev") == Ref("a/b", "sub/set", "v1.0", "dev")
+    assert parse_ref("hub:a/b") == HubReference("a/b")
+    assert parse_ref("hub:a/b/sub/set@v1.0#dev") == HubReference("a/b", "sub/set", "v1.0", "dev")
     assert parse_ref("hub:a/b@refs/convert/parquet").revision == "refs/convert/parquet"
     for text in ("hub:a/b", "hub:a/b/c@v1#dev", "hub:a-1/b.c_d@main2"):
         assert str(parse_ref(text)) == text

@@ -13,7 +13,7 @@ from sessions.paths import cache_dir
 from tests.workbench.data.tables import write_pictures
 from workbench.data.adding import add, remove_dataset
 from workbench.data.layouts import vqa
-from workbench.data.layouts.base import Given
+from workbench.data.layouts.base import LayoutInput
 from workbench.data.layouts.joined import JoinedFile
 from workbench.data.layouts.places import find_image, image_root
 from workbench.data.source import get_sample, open_source
@@ -105,12 +105,12 @@ def test_an_image_is_found_as_named_then_flat_then_by_another_ending(tmp_path: P
 def test_the_folder_with_the_most_images_is_taken(tmp_path: Path):
     write_pictures(tmp_path, ["data/a.png", "data/images/a.png", "data/images/b.png", "b.png"])
     table = tmp_path / "data" / "x.json"
-    given = Given(tmp_path / "data")
+    given = LayoutInput(tmp_path / "data")
     assert image_root(given, table, ["a.png", "b.png"], ["images"]) == (
         *(tmp_path / "data" / "images", 2),
     )
     assert image_root(given, table, ["zz.png"], ["images"]) == (tmp_path / "data", 0)
-    chosen = Given(tmp_path / "data", (), tmp_path)
+    chosen = LayoutInput(tmp_path / "data", (), tmp_path)
     assert image_root(chosen, table, ["a.png", "b.png"], ["images"]) == (tmp_path, 1)
 
 

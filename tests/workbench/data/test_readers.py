@@ -11,7 +11,7 @@ import pytest
 
 from tests.workbench.data.tables import write_lines, write_parquet
 from workbench.data.files import LocalFile
-from workbench.data.readers.base import Row, RowReader
+from workbench.data.readers.base import RawRow, RowReader
 from workbench.data.readers.opening import ReadOptions, find_format, open_reader
 from workbench.errors import DataError, UsageError
 
@@ -20,7 +20,7 @@ def reader_of(path: Path, **options: object) -> RowReader:
     return open_reader(LocalFile(path), ReadOptions(**options))
 
 
-def rows_of(path: Path, **options: object) -> list[Row]:
+def rows_of(path: Path, **options: object) -> list[RawRow]:
     """All rows; each was read again by its place and found the same."""
     reader = reader_of(path, **options)
     rows = list(reader.scan())

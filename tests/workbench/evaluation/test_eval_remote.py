@@ -27,8 +27,8 @@ def said(body: dict) -> str:
 @pytest.fixture
 def server(monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    hasty = http_client.Patience(attempts=3, first_s=0.001, longest_s=0.01)
-    monkeypatch.setattr("workbench.serving.remote.client.patience", lambda: hasty)
+    hasty = http_client.RetryPolicy(attempts=3, first_s=0.001, longest_s=0.01)
+    monkeypatch.setattr("workbench.serving.remote.client.retry_policy", lambda: hasty)
     with OpenAIServer(text=said) as server:
         yield server
 

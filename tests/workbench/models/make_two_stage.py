@@ -63,11 +63,11 @@ def phi(folder: Path, seed: int = 0, **more: Any) -> Path:
 
 def two_stage(folder: Path, seed: int = 0, **recipe: Any) -> Path:
     """The two composed as `wb models compose` does."""
-    from workbench.models.two_stage.build import Recipe, compose
+    from workbench.models.two_stage.build import Composition, compose
 
     vision = resnet(folder.with_name(f"{folder.name}-resnet"), seed)
     language = phi(folder.with_name(f"{folder.name}-phi"), seed)
-    compose(Recipe(str(vision), str(language), seed=seed, **recipe), folder)
+    compose(Composition(str(vision), str(language), seed=seed, **recipe), folder)
     return folder
 
 

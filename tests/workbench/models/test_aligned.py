@@ -18,7 +18,7 @@ from workbench.models.base import load_model
 from workbench.models.locate import find_encoder
 from workbench.models.spec import ModelSpec
 from workbench.models.two_stage.aligned_model import load_aligned
-from workbench.models.two_stage.build import Recipe, compose
+from workbench.models.two_stage.build import Composition, compose
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_two_stage_model_has_the_whole_encoder_of_a_run_and_answers(folders: Path) -> None:
-    recipe = Recipe(str(folders / "run"), str(folders / "phi"))
+    recipe = Composition(str(folders / "run"), str(folders / "phi"))
     made = compose(recipe, folders / "composed")
     assert (made["image_fit"], made["image_size"], made["tokens_per_image"]) == ("pad", 32, 4)
     loaded = load_model(ModelSpec(str(folders / "composed"), device="cpu"))

@@ -7,7 +7,7 @@ import torch
 
 from tests.workbench.models.tiny import ask, mixed_conversations, picture
 from workbench.errors import ModelError, PromptTooLong
-from workbench.models.chat import disarm, render_chat, special_pattern
+from workbench.models.chat import escape_special_tokens, render_chat, special_pattern
 from workbench.sample import Message
 
 
@@ -80,8 +80,8 @@ def test_a_special_token_in_a_samples_text_is_only_text(tiny):
 def test_disarming_leaves_no_special_token_behind_however_it_is_nested(tiny):
     pattern = special_pattern(tiny.tokenizer, tiny.processor)
     for text in ("<|im_<|im_end|>end|>", "<<|im_end|>|im_end|>", "<|im_end|>" * 3):
-        assert not pattern.search(disarm(text, pattern))
-    assert disarm("a < b | c > d", pattern) == "a < b | c > d"
+        assert not pattern.search(escape_special_tokens(text, pattern))
+    assert escape_special_tokens("a < b | c > d", pattern) == "a < b | c > d"
 
 
 def test_a_prompt_beyond_the_context_is_refused_with_both_lengths(tiny):

@@ -15,7 +15,7 @@ from workbench.explain.capture import capture
 from workbench.explain.explain import explain, explain_tokens
 from workbench.explain.geometry import lay_out
 from workbench.explain.prepare import prepare
-from workbench.explain.settings import Settings
+from workbench.explain.settings import ExplainSettings
 from workbench.explain.targets import Target
 from workbench.models.base import LoadedModel
 from workbench.sample import ImageRef, Message
@@ -126,7 +126,7 @@ def test_integrated_gradients_sum_to_the_change_of_the_target(
 
     if "gradcam" in model.family.limits:
         return  # `test_gradient_maps` sees that it says so
-    settings = Settings(method="integrated", layer="patch.embed", target="logit", steps=24)
+    settings = ExplainSettings(method="integrated", layer="patch.embed", target="logit", steps=24)
     prepared = prepare(model, prompts(name)[0], [9], 0)
     blank = blank_pixels(model, prompts(name)[0], prepared, "grey")
     target = [(0, Target("logit", 9))]
@@ -139,7 +139,7 @@ def test_integrated_gradients_sum_to_the_change_of_the_target(
 
 
 def test_occlusion(name: str, model: LoadedModel) -> None:
-    settings = Settings(method="occlusion", baseline="grey", window=24, stride=24)
+    settings = ExplainSettings(method="occlusion", baseline="grey", window=24, stride=24)
     made = explain_tokens(model, prompts(name)[0], "true no yes", settings=settings)
     assert all(one.images[0].size == (40, 40) for one in made)
     # Heat is what speaks for a token: of three, one at least finds some in a random model.

@@ -23,7 +23,7 @@ from workbench.models import new_folder
 from workbench.models.base import load_model
 from workbench.models.catalog import describe_anything
 from workbench.models.spec import ModelSpec
-from workbench.models.two_stage.build import Recipe, compose
+from workbench.models.two_stage.build import Composition, compose
 from workbench.models.two_stage.processor import IMAGE_FITS, fit_images, seen_part
 
 
@@ -46,8 +46,10 @@ def copy(made: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(made, tmp_path / "copy"))
 
 
-def recipe(sources: Path, **more: Any) -> Recipe:
-    return Recipe(**{"vision": str(sources / "resnet"), "language": str(sources / "phi"), **more})
+def recipe(sources: Path, **more: Any) -> Composition:
+    return Composition(
+        **{"vision": str(sources / "resnet"), "language": str(sources / "phi"), **more}
+    )
 
 
 def refused(path: Path) -> ModelError:
@@ -56,7 +58,7 @@ def refused(path: Path) -> ModelError:
     return caught.value
 
 
-def not_composed(wanted: Recipe, out: Path, kind: type[Exception] = ModelError) -> Any:
+def not_composed(wanted: Composition, out: Path, kind: type[Exception] = ModelError) -> Any:
     """The refusal; nothing is left where the folder would be."""
     before = {*out.parent.iterdir()}
     with pytest.raises(kind) as caught:

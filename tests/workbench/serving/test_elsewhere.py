@@ -15,9 +15,9 @@ from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer
 from workbench.serving.remote.client import RemoteEngine
-from workbench.serving.remote.http_client import Patience
+from workbench.serving.remote.http_client import RetryPolicy
 
-HASTY = Patience(attempts=2, first_s=0.001, longest_s=0.01, silence_s=20.0)
+HASTY = RetryPolicy(attempts=2, first_s=0.001, longest_s=0.01, silence_s=20.0)
 KEY = "sk-a-secret-of-the-tests"
 SAID = "It is a red circle."
 
@@ -105,10 +105,10 @@ def test_a_name_is_spelled_one_way(given, settled):
     ],
 )
 def test_a_name_that_cannot_be_meant_is_refused_and_no_secret_repeated(given, words):
-    from workbench.models.remote_model import read_elsewhere
+    from workbench.models.remote_model import read_remote
 
     with pytest.raises(UsageError, match=words) as caught:
-        read_elsewhere(given)
+        read_remote(given)
     assert "hunter2" not in caught.value.message + caught.value.hint
 
 

@@ -26,8 +26,8 @@ from workbench.sample import Answer
 from workbench.serving import process
 from workbench.serving.client import Engine
 from workbench.serving.request_handler import Stall
-from workbench.serving.scheduler import Together
-from workbench.serving.worker import Event, Ticket, Worker
+from workbench.serving.scheduler import Scheduler
+from workbench.serving.worker import EngineRequest, Event, Worker
 
 SHORT = Decoding(max_new_tokens=3)
 
@@ -51,7 +51,7 @@ class Asked:
 
     def __init__(self, worker: Worker, spec: ModelSpec, kind: str = "chat") -> None:
         self.events: queue.Queue[Event] = queue.Queue()
-        ticket = Ticket(
+        ticket = EngineRequest(
             str(id(self)),
             kind,
             lambda event, visible: self.events.put(event),
@@ -89,7 +89,7 @@ def once(error: BaseException, real):
 def test_whatever_ends_the_work_is_told_and_the_next_request_is_served(
     worker, spec, monkeypatch, error
 ):
-    monkeypatch.setattr(Together, "run", once(error, Together.run))
+    monkeypatch.setattr(Scheduler, "run", once(error, Scheduler.run))
     first, second = Asked(worker, spec), Asked(worker, spec)
     failure = first.last()
     assert isinstance(failure, (EngineError, ModelError))
@@ -122,7 +122,7 @@ def test_a_thread_that_cannot_go_on_tells_those_who_wait_and_whoever_runs_it(
         waiting.wait(30)
         raise SystemExit
 
-    monkeypatch.setattr(Together, "run", run)
+    monkeypatch.setattr(Scheduler, "run", run)
     monkeypatch.setattr(Worker, "_start_over", once(MemoryError(), Worker._start_over))
     asked = [Asked(worker, spec) for _ in range(3)]
     waiting.set()

@@ -14,7 +14,7 @@ from PIL import Image
 from tests.workbench.models.tiny import picture
 from workbench.app.explore.knobs import read_knobs
 from workbench.errors import ImageError, UsageError
-from workbench.explain.settings import Settings
+from workbench.explain.settings import ExplainSettings
 from workbench.images.decode import TOGETHER
 from workbench.inference.decoding import Decoding
 from workbench.knobs import LONGEST_LABEL, LONGEST_STOP, MOST_LABELS, MOST_STOPS, RANGES, Range
@@ -22,7 +22,7 @@ from workbench.notebook.settling import decoding_from
 from workbench.serving.protocol import read_chat
 
 DECODING = [f for f in RANGES if f in Decoding.__dataclass_fields__]
-HEATMAP = [f for f in RANGES if f in Settings.__dataclass_fields__]
+HEATMAP = [f for f in RANGES if f in ExplainSettings.__dataclass_fields__]
 NEVER = [math.nan, math.inf, -math.inf, "1", True, [1], 1e300, -1]
 
 
@@ -74,10 +74,10 @@ def test_command_notebook_bench_and_server_take_the_same_values(name):
 @pytest.mark.parametrize("name", HEATMAP)
 def test_knobs_of_heatmaps_have_their_ranges_too(name):
     for value in allowed(RANGES[name]):
-        assert getattr(Settings.from_json({name: value}), name) == value
+        assert getattr(ExplainSettings.from_json({name: value}), name) == value
     for value in refused(RANGES[name]):
         with pytest.raises(UsageError, match=name):
-            Settings.from_json({name: value})
+            ExplainSettings.from_json({name: value})
 
 
 @pytest.mark.parametrize("text", ["1e999", "-1e999", "NaN", "0", "17", "-3", "2.5", '"4"', "true"])

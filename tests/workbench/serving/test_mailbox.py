@@ -6,7 +6,7 @@ import asyncio
 import threading
 
 from workbench.serving import event_queue
-from workbench.serving.event_queue import Mailbox
+from workbench.serving.event_queue import EventQueue
 
 
 def test_all_that_several_threads_put_arrives_once_and_in_the_order_of_each(monkeypatch):
@@ -14,7 +14,7 @@ def test_all_that_several_threads_put_arrives_once_and_in_the_order_of_each(monk
     count, threads = 3000, 4
 
     async def take_all() -> list[tuple[int, int]]:
-        box: Mailbox[tuple[int, int]] = Mailbox()
+        box: EventQueue[tuple[int, int]] = EventQueue()
         writers = [
             threading.Thread(target=lambda t=t: [box.put((t, n)) for n in range(count)])
             for t in range(threads)
@@ -35,7 +35,7 @@ def test_all_that_several_threads_put_arrives_once_and_in_the_order_of_each(monk
 
 def test_what_comes_close_upon_another_is_handed_over_together(monkeypatch):
     async def lots() -> tuple[list[str], list[str]]:
-        box: Mailbox[str] = Mailbox()
+        box: EventQueue[str] = EventQueue()
         box.put("first")
         first = await box.take(30)
         monkeypatch.setattr(box, "_emptied", box._loop.time() + 0.05)
@@ -48,7 +48,7 @@ def test_what_comes_close_upon_another_is_handed_over_together(monkeypatch):
 
 def test_where_nothing_comes_the_wait_ends_empty_and_the_next_word_is_heard():
     async def lots() -> tuple[list[str], list[str]]:
-        box: Mailbox[str] = Mailbox()
+        box: EventQueue[str] = EventQueue()
         nothing = await box.take(0.01)
         threading.Timer(0.01, box.put, ["at last"]).start()
         return nothing, await box.take(30)
@@ -57,7 +57,7 @@ def test_where_nothing_comes_the_wait_ends_empty_and_the_next_word_is_heard():
 
 
 def test_a_loop_that_is_closed_is_told_nothing():
-    async def make() -> Mailbox[str]:
-        return Mailbox()
+    async def make() -> EventQueue[str]:
+        return EventQueue()
 
     asyncio.run(make()).put("nobody hears it")

@@ -16,7 +16,7 @@ from workbench.errors import ImageError
 from workbench.inference import prefill
 from workbench.inference.decoding import Decoding
 from workbench.inference.generate import PrefixCache, generate
-from workbench.inference.prefix_split import Plan
+from workbench.inference.prefix_split import SplitPlan
 from workbench.models.base import LoadedModel, load_model
 from workbench.models.spec import ModelSpec
 from workbench.sample import ImageRef, Message
@@ -242,7 +242,7 @@ def test_cuts_keep_the_tokens_of_sentencepiece(model, monkeypatch, scheme):
     monkeypatch.setitem(model.__dict__, "tokenizer", words)
     monkeypatch.setattr(model.processor, "chat_template", template)
     turns = [*ask("is the red circle left"), Message("assistant", ("yes it is",))] * 2
-    plan = Plan(model, [*turns, *ask("one two")])
+    plan = SplitPlan(model, [*turns, *ask("one two")])
     assert plan.last is not None and len(plan.cuts) >= 2
     for cut in plan.cuts:
         rest = cut.behind(plan.prompt).text

@@ -24,9 +24,9 @@ from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, ImageRef, Message, Token
 from workbench.serving.remote.client import RemoteEngine
-from workbench.serving.remote.http_client import Patience
+from workbench.serving.remote.http_client import RetryPolicy
 
-HASTY = Patience(attempts=4, first_s=0.001, longest_s=0.01, silence_s=20.0)
+HASTY = RetryPolicy(attempts=4, first_s=0.001, longest_s=0.01, silence_s=20.0)
 SAID = "It is a red circle."
 
 
@@ -229,7 +229,7 @@ def test_a_stream_that_somebody_has_seen_is_not_begun_again(server, engine):
 
 def test_a_server_that_is_silent_is_not_waited_for_for_ever(server):
     server.script = ["hang"] * 9
-    brief = Patience(attempts=2, first_s=0.001, silence_s=0.2)
+    brief = RetryPolicy(attempts=2, first_s=0.001, silence_s=0.2)
     silent = pytest.raises(EngineError, match=r"silent for 0.2 s \(2 attempts\)")
     with RemoteEngine(patience_=brief) as engine, silent:
         whole(engine, server)
@@ -242,7 +242,7 @@ def test_a_server_that_is_not_there_is_named(engine):
 
 
 def test_how_long_is_waited():
-    patience = Patience(first_s=1.0, longest_s=8.0)
+    patience = RetryPolicy(first_s=1.0, longest_s=8.0)
     for attempt, high in enumerate([1, 2, 4, 8, 8, 8]):
         assert all(high / 2 <= patience.wait_s(attempt, None) <= high for _ in range(50))
     assert len({patience.wait_s(0, None) for _ in range(20)}) > 1  # not all clients at once
@@ -331,7 +331,7 @@ def test_an_answer_of_too_many_bytes_is_ended_with_its_reason(server, engine, mo
 @pytest.mark.parametrize("deed", ["heartbeats", "drip"])
 def test_signs_of_life_are_no_answer_for_ever(server, deed):
     server.script = [deed]
-    with RemoteEngine(patience_=Patience(attempts=1, silence_s=20.0, stall_s=0.3)) as engine:
+    with RemoteEngine(patience_=RetryPolicy(attempts=1, silence_s=20.0, stall_s=0.3)) as engine:
         with pytest.raises(EngineError, match=r"signs of life for 0\.3 s") as caught:
             whole(engine, server)
         assert caught.value.kind == "remote_silent"

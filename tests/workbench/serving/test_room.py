@@ -40,7 +40,7 @@ def test_the_engine_lets_go_of_a_gpu_that_another_process_wants(
     engine = Running(held)
     monkeypatch.setattr(release_gpu.Engine, "connect", lambda **_: engine)
     monkeypatch.setattr(placement, "wanted_gpus", lambda spec: wanted)
-    assert release_gpu.make_room(ModelSpec()) is bool(released)
+    assert release_gpu.release_gpu(ModelSpec()) is bool(released)
     assert engine.released == released
 
 
@@ -51,9 +51,9 @@ def test_no_engine_is_started_to_be_asked(monkeypatch):
 
     monkeypatch.setattr(release_gpu.Engine, "connect", connect)
     monkeypatch.setattr(placement, "wanted_gpus", lambda spec: ["gpu-a"])
-    assert release_gpu.make_room(ModelSpec()) is False
+    assert release_gpu.release_gpu(ModelSpec()) is False
 
 
 def test_without_a_gpu_nobody_is_asked(monkeypatch):
     monkeypatch.setattr(release_gpu.Engine, "connect", lambda **_: pytest.fail("asked"))
-    assert release_gpu.make_room(ModelSpec(device="cpu")) is False
+    assert release_gpu.release_gpu(ModelSpec(device="cpu")) is False

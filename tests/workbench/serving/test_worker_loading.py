@@ -15,7 +15,7 @@ from workbench.inference.decoding import Decoding
 from workbench.models.adapters import kept
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, Message
-from workbench.serving.worker import Progress, Result, Ticket, Worker
+from workbench.serving.worker import EngineRequest, JsonResult, LoadStage, Worker
 
 
 @pytest.fixture
@@ -30,18 +30,18 @@ def worker() -> Iterator[Worker]:
 def serve(worker: Worker, spec: ModelSpec, kind: str = "load", until: str = "", **more):
     """Submit and wait; returns the stages and the last event. Cancelled at the stage `until`."""
     events: queue.Queue = queue.Queue()
-    ticket = Ticket("t", kind, lambda event, visible: take(event), spec=spec, **more)
+    ticket = EngineRequest("t", kind, lambda event, visible: take(event), spec=spec, **more)
 
     def take(event) -> None:
-        if until and isinstance(event, Progress) and event.stage.startswith(until):
+        if until and isinstance(event, LoadStage) and event.stage.startswith(until):
             ticket.cancelled.set()
         events.put(event)
 
     worker.submit(ticket)
     seen = [events.get(timeout=60)]
-    while not isinstance(seen[-1], (Result, Answer, Exception)):
+    while not isinstance(seen[-1], (JsonResult, Answer, Exception)):
         seen.append(events.get(timeout=60))
-    return [event.stage for event in seen if isinstance(event, Progress)], seen[-1]
+    return [event.stage for event in seen if isinstance(event, LoadStage)], seen[-1]
 
 
 def test_a_load_that_is_given_up_leaves_no_model_and_the_next_one_is_whole(worker, tiny_folder):
@@ -51,7 +51,7 @@ def test_a_load_that_is_given_up_leaves_no_model_and_the_next_one_is_whole(worke
     assert stages[-1].startswith("weights") and "MB free" in stages[-1] or "GB free" in stages[-1]
     assert worker.status()["model"] is None and worker.status()["memory_bytes"] == 0
     stages, last = serve(worker, spec)
-    assert isinstance(last, Result) and stages[-1] == "ready"
+    assert isinstance(last, JsonResult) and stages[-1] == "ready"
     assert last.body["model"]["gpus"] == [] and last.body["model"]["device"] == "cpu"
 
 

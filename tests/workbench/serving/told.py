@@ -8,7 +8,7 @@ from workbench.inference.decoding import Decoding
 from workbench.models.base import LoadedModel
 from workbench.models.spec import ModelSpec
 from workbench.sample import Token
-from workbench.serving.worker import Ticket, Worker
+from workbench.serving.worker import EngineRequest, Worker
 
 
 class Told:
@@ -18,7 +18,7 @@ class Told:
         self.tokens: list[Token] = []
         self.last: object = None
         self.done = threading.Event()
-        self.ticket = Ticket(ident, "chat", self.take, spec, tuple(messages), knobs)
+        self.ticket = EngineRequest(ident, "chat", self.take, spec, tuple(messages), knobs)
 
     def take(self, event, visible) -> None:
         if isinstance(event, Token):

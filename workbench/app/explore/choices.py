@@ -28,10 +28,10 @@ def typed_model(text: str, present: Any) -> Any:
 
     Raises `UsageError` where it can be none.
     """
-    from workbench.models.remote_model import is_elsewhere, settled
+    from workbench.models.remote_model import is_remote, settled
     from workbench.models.spec import ModelSpec, typed_spec
 
-    if is_elsewhere(text):
+    if is_remote(text):
         return settled(ModelSpec(model=text))
     return typed_spec(text, present)
 

@@ -24,7 +24,7 @@ from workbench.text import clean
 if TYPE_CHECKING:
     from sessions.compare import Flip, Paired
     from sessions.estimate import Estimate
-    from workbench.evaluation.comparison import Change, Comparison
+    from workbench.evaluation.comparison import Change, RunComparison
 
 Side = Literal["all", "fixed", "broken"]
 COLUMNS = (
@@ -73,7 +73,7 @@ class ComparePanel(Vertical):
         super().__init__(id=widget_id)
         self.a: RunSummary | None = None
         self.b: RunSummary | None = None
-        self.comparison: Comparison | None = None
+        self.comparison: RunComparison | None = None
         self.side: Side = "all"
         self._flips: list[Flip] = []
 
@@ -97,7 +97,7 @@ class ComparePanel(Vertical):
         flips.empty = ("Comparing…",)
         flips.show((), lambda _: ())
 
-    def show(self, comparison: Comparison) -> None:
+    def show(self, comparison: RunComparison) -> None:
         """Show what came out."""
         self.comparison = comparison
         self._draw()
@@ -156,7 +156,7 @@ class ComparePanel(Vertical):
                 lines.append(line)
         return Text("\n").join(lines)
 
-    def _figures(self, found: Comparison) -> list[Text]:
+    def _figures(self, found: RunComparison) -> list[Text]:
         palette, paired = PALETTE, found.paired
         lines = [*self._settings(found, palette), Text()]
         for change in found.changes:
@@ -175,7 +175,7 @@ class ComparePanel(Vertical):
         return [*lines, plain(" · ".join(left_out), palette.warn)] if left_out else lines
 
     @staticmethod
-    def _settings(found: Comparison, palette: Palette) -> list[Text]:
+    def _settings(found: RunComparison, palette: Palette) -> list[Text]:
         """What differs between the runs, before any figure."""
         if not found.differences:
             return [plain("no setting differs", palette.dim)]

@@ -9,7 +9,7 @@ from textual.message import Message
 from workbench.app.runs.reading import Row, RunSummary, Selection, Tally
 
 if TYPE_CHECKING:
-    from workbench.evaluation.comparison import Comparison
+    from workbench.evaluation.comparison import RunComparison
     from workbench.evaluation.ledger import Ledger
 
 
@@ -52,7 +52,7 @@ class Compared(Message):
     """Two runs were compared, or cannot be: then `problem` says why."""
 
     def __init__(
-        self, ids: tuple[str, str], comparison: Comparison | None, problem: str = ""
+        self, ids: tuple[str, str], comparison: RunComparison | None, problem: str = ""
     ) -> None:
         super().__init__()
         self.ids, self.comparison, self.problem = ids, comparison, problem

@@ -21,8 +21,8 @@ from workbench.data.hub.ranges import in_parallel
 from workbench.data.hub.reader import ROW
 from workbench.data.hub.repository import (
     CONVERTED,
+    HubReference,
     Listing,
-    Ref,
     find_splits,
     get_listing,
     is_ref,
@@ -32,7 +32,7 @@ from workbench.data.hub.state import forget
 from workbench.data.naming import named_file
 from workbench.data.tables.filters import parse_filter
 from workbench.data.tables.mapping import SplitFile, TableMapping, check_name, save_mapping
-from workbench.data.tables.mapping_options import Wishes, fill
+from workbench.data.tables.mapping_options import MappingOptions, fill
 from workbench.data.tables.table_files import check_columns
 from workbench.errors import DataError, UnknownName, UsageError
 
@@ -57,7 +57,7 @@ def add_hub(name: str, files: Sequence[str | Path], wishes: dict[str, Any]) -> A
     known: dict[str, Any] = {"objects": "", **KNOWN.get(ref.repo, {}), **given}
     if known.get("id") == "row":
         known["id"] = ROW
-    wish = Wishes(**known)
+    wish = MappingOptions(**known)
     mapping = TableMapping(
         name=name,
         files=_join(_parts(ref, splits, wish), beside),
@@ -88,7 +88,7 @@ def add_hub(name: str, files: Sequence[str | Path], wishes: dict[str, Any]) -> A
     return Added(hub_info(mapping), mapping, path, 0, tuple(wish.guesses))
 
 
-def _one(files: Sequence[str | Path]) -> tuple[Ref, dict[str, str]]:
+def _one(files: Sequence[str | Path]) -> tuple[HubReference, dict[str, str]]:
     """The one name of the hub, and the tables of explanations by split."""
     names = [str(file) for file in files if is_ref(str(file))]
     tables = dict(named_file(file) for file in files if not is_ref(str(file)))
@@ -114,7 +114,7 @@ def _join(parts: list[SplitFile], beside: dict[str, str]) -> tuple[SplitFile, ..
     )
 
 
-def _look(ref: Ref) -> tuple[Ref, Listing, dict[str, list[str]]]:
+def _look(ref: HubReference) -> tuple[HubReference, Listing, dict[str, list[str]]]:
     """The files and splits; of a repository without tables, the Parquet that the hub makes."""
     listing = get_listing(ref.repo, ref.revision, fresh=True)
     try:
@@ -133,7 +133,9 @@ def _look(ref: Ref) -> tuple[Ref, Listing, dict[str, list[str]]]:
         raise
 
 
-def _parts(ref: Ref, splits: dict[str, list[str]], wish: Wishes) -> list[SplitFile]:
+def _parts(
+    ref: HubReference, splits: dict[str, list[str]], wish: MappingOptions
+) -> list[SplitFile]:
     """The splits: all, those named by `--split NAME`, or made by `--split NAME=FILTER`."""
     plain = [text for text in wish.splits if "=" not in text] or ([ref.split] if ref.split else [])
     unknown = [name for name in plain if name not in splits]

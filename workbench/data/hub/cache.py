@@ -21,7 +21,7 @@ from workbench.data.hub.checks import (
     sha256_whole,
 )
 from workbench.data.hub.dataset import KIND, HubSource
-from workbench.data.hub.download import Wanted, download
+from workbench.data.hub.download import WantedFile, download
 from workbench.data.hub.environment import HubError, Remote
 from workbench.data.hub.manifest import (
     PARTIAL,
@@ -31,8 +31,8 @@ from workbench.data.hub.manifest import (
     load_manifest,
     sha256_of,
 )
-from workbench.data.hub.parts import Part, Ranges, join, subtract, total
-from workbench.data.hub.plan import Plan, first_parts
+from workbench.data.hub.parts import PartialFile, Ranges, join, subtract, total
+from workbench.data.hub.plan import FilePlan, first_parts
 from workbench.data.hub.repository import get_listing, parse_ref
 from workbench.data.hub.state import folder_of, remember
 from workbench.data.tables.mapping import TableMapping
@@ -130,11 +130,11 @@ class _Caching:
         manifest = self._old_manifest(plans[splits[0]])
         for file in manifest.files.values():
             if file.differs and file.ranges is not None:  # what is there is not to be trusted
-                Part(self._folder, file.etag, file.size).remove()
+                PartialFile(self._folder, file.etag, file.size).remove()
         needs = self._needs(plans, manifest)
         size = sum(total(ranges) for _, ranges in needs.values())
         wanted = [
-            Wanted(remote, Part(self._folder, remote.etag, remote.size), ranges)
+            WantedFile(remote, PartialFile(self._folder, remote.etag, remote.size), ranges)
             for remote, ranges in needs.values()
             if not self._has(manifest, remote, ranges)
         ]
@@ -149,7 +149,7 @@ class _Caching:
         self._tell(size, size, "done")
         return Cached(self._folder, manifest, self._fetched, size)
 
-    def _old_manifest(self, plan: Plan) -> Manifest:
+    def _old_manifest(self, plan: FilePlan) -> Manifest:
         """What is there of this repository; what belongs to another commit goes."""
         old = load_manifest(self._folder)
         repo = plan.files[0][0].repo
@@ -164,7 +164,7 @@ class _Caching:
         return dataclasses.replace(new, files=old.files)
 
     def _needs(
-        self, plans: dict[str, Plan], manifest: Manifest
+        self, plans: dict[str, FilePlan], manifest: Manifest
     ) -> dict[str, tuple[Remote, Ranges]]:
         """The stretches of each file that the chosen splits need, by path."""
         found: dict[str, tuple[Remote, Ranges]] = {}
@@ -178,7 +178,7 @@ class _Caching:
                 found[remote.path] = (remote, join((*before, *mine)))
         return found
 
-    def _limited(self, split: str, plan: Plan, manifest: Manifest) -> list[Ranges]:
+    def _limited(self, split: str, plan: FilePlan, manifest: Manifest) -> list[Ranges]:
         """What each file must hold for the first samples of a split, and the ids of all."""
         self._tell(0, 0, f"reading the ids of {split}")
         plan = dataclasses.replace(plan, copies=manifest.copies(self._folder))
@@ -198,7 +198,7 @@ class _Caching:
             return False
         return file.ranges is None or not subtract(ranges, file.ranges)
 
-    def _fetch(self, one: Wanted, manifest: Manifest) -> Manifest:
+    def _fetch(self, one: WantedFile, manifest: Manifest) -> Manifest:
         """Fetch one file, and name it in the manifest."""
         remote, whole = one.remote, ((0, one.remote.size),)
         place = self._folder / remote.path
@@ -213,7 +213,7 @@ class _Caching:
             self._done += total(one.missing)  # killed between the file and the manifest
         else:
             download([one], arrived)
-            part = Part(self._folder, remote.etag, remote.size)
+            part = PartialFile(self._folder, remote.etag, remote.size)
             if part.covers(whole):
                 manifest = self._unname(manifest, remote.path)
                 self._into_place(part, remote, place)
@@ -225,7 +225,7 @@ class _Caching:
             manifest, CachedFile(remote.path, remote.size, sha256_whole(place, remote), remote.etag)
         )
 
-    def _into_place(self, part: Part, remote: Remote, place: Path) -> None:
+    def _into_place(self, part: PartialFile, remote: Remote, place: Path) -> None:
         """Make a whole part the file, when its digest is right."""
         from sessions.atomic import sync_folder
 
@@ -257,7 +257,7 @@ class _Caching:
         return manifest
 
     def _name_split(
-        self, manifest: Manifest, split: str, plan: Plan, remotes: tuple[Remote, ...]
+        self, manifest: Manifest, split: str, plan: FilePlan, remotes: tuple[Remote, ...]
     ) -> Manifest:
         """Index a split from what lies here, and say in the manifest how much of it does."""
         self._tell(self._done, self._total, f"indexing {split}")
@@ -292,7 +292,7 @@ class _Caching:
                 path.unlink(missing_ok=True)
 
 
-def _flat(plan: Plan) -> tuple[Remote, ...]:
+def _flat(plan: FilePlan) -> tuple[Remote, ...]:
     return tuple(remote for files in plan.files for remote in files)
 
 

@@ -20,7 +20,7 @@ from workbench.data.files import LocalFile
 from workbench.data.hub.environment import HubError
 from workbench.data.hub.file import HubFile
 from workbench.data.hub.manifest import load_manifest
-from workbench.data.hub.plan import Plan, first_parts, make_plan
+from workbench.data.hub.plan import FilePlan, first_parts, make_plan
 from workbench.data.hub.repository import parse_ref
 from workbench.data.hub.state import folder_of, mode_of
 from workbench.data.readers.opening import ReadOptions, open_reader
@@ -53,7 +53,7 @@ class HubSource(TableSource):
 
     pinned = True  # one commit
 
-    def __init__(self, mapping: TableMapping, split: str, plan: Plan) -> None:
+    def __init__(self, mapping: TableMapping, split: str, plan: FilePlan) -> None:
         self._given, self._plan = mapping, plan
         self.mode, self.commit = plan.mode, plan.commit
         parts = [part for part in mapping.files if part.split == split]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from workbench.data.hub.environment import Remote
 from workbench.data.hub.http_requests import iter_range
-from workbench.data.hub.parts import STEP, Part, PartWriter, Ranges, subtract
+from workbench.data.hub.parts import STEP, PartialFile, PartWriter, Ranges, subtract
 from workbench.errors import DataError
 
 WORKERS = 4
@@ -20,11 +20,11 @@ STRETCH = 16 * 1024 * 1024  # bytes in one request
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedFile:
     """One file, and the stretches of it that shall be there."""
 
     remote: Remote
-    part: Part
+    part: PartialFile
     ranges: Ranges
 
     @property
@@ -33,7 +33,7 @@ class Wanted:
         return subtract(self.ranges, self.part.there)
 
 
-def download(wanted: Sequence[Wanted], on_bytes: Callable[[int], None]) -> None:
+def download(wanted: Sequence[WantedFile], on_bytes: Callable[[int], None]) -> None:
     """Fetch what is missing.
 
     Args:
@@ -69,7 +69,7 @@ def download(wanted: Sequence[Wanted], on_bytes: Callable[[int], None]) -> None:
 class _Work:
     """The stretches that are still to be fetched, shared by the threads."""
 
-    def __init__(self, tasks: list[tuple[Wanted, PartWriter, int, int]]) -> None:
+    def __init__(self, tasks: list[tuple[WantedFile, PartWriter, int, int]]) -> None:
         self._tasks = iter(tasks)
         self._changed = threading.Condition()
         self._running = min(WORKERS, len(tasks))
@@ -113,7 +113,7 @@ class _Work:
                 self._running -= 1
                 self._changed.notify_all()
 
-    def _fetch(self, one: Wanted, writer: PartWriter, start: int, stop: int) -> None:
+    def _fetch(self, one: WantedFile, writer: PartWriter, start: int, stop: int) -> None:
         at = noted = start
         try:
             for chunk in iter_range(one.remote, start, stop):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Copy:
+class LocalCopy:
     """What of a file lies on this machine.
 
     Attributes:
@@ -62,7 +62,7 @@ class HubFile:
     def __init__(
         self,
         remote: Remote,
-        copy: Copy | None = None,
+        copy: LocalCopy | None = None,
         *,
         dataset: str = "",
         local_only: bool = False,

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from workbench.data.hub import send
 from workbench.data.hub.environment import HubError, Remote, endpoint, is_offline
-from workbench.data.hub.refusal import Again, changed
+from workbench.data.hub.refusal import RetryableHubError, changed
 from workbench.data.hub.send import Send
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def get_json(url: str, what: str) -> tuple[Any, Mapping[str, str]]:
             with Send(url, {}, what) as response:
                 body, headers = _whole(response, what), response.headers
             break
-        except Again as failure:
+        except RetryableHubError as failure:
             failed += 1
             _wait(failure, failed, url, what)
     _down.pop(urlsplit(url).netloc, None)
@@ -110,8 +110,8 @@ def iter_range(remote: Remote, start: int, stop: int) -> Iterator[bytes]:
                 at += len(chunk)
                 yield chunk
             if at < stop:
-                raise Again(f"the connection ended {stop - at:,} bytes early")
-        except Again as failure:
+                raise RetryableHubError(f"the connection ended {stop - at:,} bytes early")
+        except RetryableHubError as failure:
             # What moved on is no failure in a row, whatever cut it off.
             failed = failed + 1 if at - before < LITTLE else 1
             _wait(failure, failed, remote.url, remote.name)
@@ -144,7 +144,7 @@ def _check_range(response: httpx.Response, remote: Remote, at: int) -> int:
     """Where the range that is sent stops. Raises where it is none that can be used."""
     found = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", response.headers.get("content-range", ""))
     if not found or int(found[1]) != at:
-        raise Again("the answer is not the range that was asked for")
+        raise RetryableHubError("the answer is not the range that was asked for")
     if found[3] not in ("*", str(remote.size)):
         raise changed(remote)
     return int(found[2]) + 1
@@ -163,7 +163,7 @@ def pause(seconds: float) -> None:
     time.sleep(seconds)
 
 
-def _wait(failure: Again, failed: int, url: str, what: str) -> None:
+def _wait(failure: RetryableHubError, failed: int, url: str, what: str) -> None:
     """Wait before the next try, or raise `HubError` where there shall be none.
 
     Args:

@@ -16,7 +16,7 @@ from typing import Any
 
 from sessions.errors import RecordError
 from workbench.data.hub.environment import Remote
-from workbench.data.hub.file import Copy
+from workbench.data.hub.file import LocalCopy
 from workbench.errors import DataError
 
 VERSION = 1
@@ -99,10 +99,10 @@ class Manifest:
         file = self.files[path]
         return Remote(self.repo, self.commit, path, file.size, file.etag)
 
-    def copies(self, folder: Path) -> dict[str, Copy]:
+    def copies(self, folder: Path) -> dict[str, LocalCopy]:
         """Where the files lie, by etag."""
         sound = (file for file in self.files.values() if not file.differs)
-        return {file.etag: Copy(folder / file.stored, file.ranges) for file in sound}
+        return {file.etag: LocalCopy(folder / file.stored, file.ranges) for file in sound}
 
     def is_whole(self, split: str) -> bool:
         """Whether all of a split is here, as far as is known."""

@@ -19,7 +19,7 @@ STEP = 1024 * 1024  # bytes between two lines of the journal
 Ranges = tuple[tuple[int, int], ...]
 
 
-class Part:
+class PartialFile:
     """The part of one file in a folder; opened when it is first written to.
 
     Args:
@@ -62,7 +62,7 @@ class Part:
 class PartWriter:
     """Writes stretches of a part, and notes them."""
 
-    def __init__(self, part: Part) -> None:
+    def __init__(self, part: PartialFile) -> None:
         self._file = os.open(part.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         self._journal = os.open(part.journal, flags, 0o600)

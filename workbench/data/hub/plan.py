@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.data.hub.environment import Remote, is_offline
-from workbench.data.hub.file import Copy
+from workbench.data.hub.file import LocalCopy
 from workbench.data.hub.manifest import Manifest, load_manifest
-from workbench.data.hub.repository import Ref, find_splits, get_listing, parse_ref
+from workbench.data.hub.repository import HubReference, find_splits, get_listing, parse_ref
 from workbench.data.hub.state import Mode, folder_of
 from workbench.data.tables.mapping import TableMapping
 from workbench.errors import DataError
 
 
 @dataclass(frozen=True)
-class Plan:
+class FilePlan:
     """Where the files of one split are read from, settled when it is opened.
 
     Attributes:
@@ -35,12 +35,12 @@ class Plan:
     mode: Mode
     commit: str
     files: tuple[tuple[Remote, ...], ...]
-    copies: dict[str, Copy] = dataclasses.field(default_factory=dict)
+    copies: dict[str, LocalCopy] = dataclasses.field(default_factory=dict)
     local_only: bool = False
     limit: int | None = None
 
 
-def make_plan(mapping: TableMapping, split: str, mode: Mode) -> Plan:
+def make_plan(mapping: TableMapping, split: str, mode: Mode) -> FilePlan:
     """Settle where the files of a split are read from. Raises as `hub.open_hub`."""
     refs = [parse_ref(part.path) for part in mapping.files if part.split == split]
     folder = folder_of(mapping.name)
@@ -64,25 +64,25 @@ def make_plan(mapping: TableMapping, split: str, mode: Mode) -> Plan:
         return _local_plan(manifest, split, mode, folder)
     files, commit = _remote_files(refs)
     copies = {} if manifest is None else manifest.copies(folder)
-    return Plan(mode, commit, files, copies)
+    return FilePlan(mode, commit, files, copies)
 
 
-def _local_plan(manifest: Manifest, split: str, mode: Mode, folder: Path) -> Plan:
+def _local_plan(manifest: Manifest, split: str, mode: Mode, folder: Path) -> FilePlan:
     there = manifest.splits[split]
     files = tuple(manifest.remote(path) for path in there.files)
     limit = None if there.whole else there.cached
-    return Plan(mode, manifest.commit, (files,), manifest.copies(folder), True, limit)
+    return FilePlan(mode, manifest.commit, (files,), manifest.copies(folder), True, limit)
 
 
-def first_parts(mapping: TableMapping, split: str, *, fresh: bool = False) -> Plan:
+def first_parts(mapping: TableMapping, split: str, *, fresh: bool = False) -> FilePlan:
     """A plan that reads a split from the hub alone. Raises as `hub.open_hub`."""
     refs = [parse_ref(part.path) for part in mapping.files if part.split == split]
     files, commit = _remote_files(refs, fresh)
-    return Plan("streamed", commit, files)
+    return FilePlan("streamed", commit, files)
 
 
 def _remote_files(
-    refs: list[Ref], fresh: bool = False
+    refs: list[HubReference], fresh: bool = False
 ) -> tuple[tuple[tuple[Remote, ...], ...], str]:
     found = []
     listing = get_listing(refs[0].repo, refs[0].revision, fresh=fresh)

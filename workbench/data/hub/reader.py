@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from workbench.data.hub.blocks import BLOCK, blocks
 from workbench.data.hub.file import HubFile, HubHandle, Pins
 from workbench.data.hub.ranges import Fetching, Range, merge
-from workbench.data.readers.base import Row
+from workbench.data.readers.base import RawRow
 from workbench.data.readers.parquet import READ_ROWS, ParquetReader
 from workbench.errors import DataError
 
@@ -40,7 +40,7 @@ class HubReader(ParquetReader):
         # Batches of Arrow's may hold the table in a cycle: a dropped reader shall free its file.
         weakref.finalize(self, self._handle.close)
 
-    def scan(self, columns: Sequence[str] | None = None) -> Iterator[Row]:
+    def scan(self, columns: Sequence[str] | None = None) -> Iterator[RawRow]:
         """See `RowReader.scan`; the bytes of `columns` alone are fetched."""
         wanted = None if columns is None else [c for c in columns if c != ROW]
         if columns is not None and not wanted:
@@ -51,36 +51,36 @@ class HubReader(ParquetReader):
         for row in numbers:
             yield self._numbered(row)
 
-    def read(self, place: tuple[int, int]) -> Row:
+    def read(self, place: tuple[int, int]) -> RawRow:
         """See `RowReader.read`. Raises `DataError` where its bytes cannot be had."""
         group, row = place
         try:
             if not self._file.is_local:
                 self._prepare(group, row)
             batch, start = self._batch_with(group, row)
-            found = Row(place, 0, batch.slice(row - start, 1).to_pylist()[0])
+            found = RawRow(place, 0, batch.slice(row - start, 1).to_pylist()[0])
         except DataError as error:
             self._group, self._before = -1, None
             raise self._file.in_words(error) from error
         self._before = place
         return self._numbered(found)
 
-    def _numbered(self, row: Row) -> Row:
+    def _numbered(self, row: RawRow) -> RawRow:
         if self._file.first_row is None:
             return row
         group, at = row.place
         number = self._file.first_row + self._starts[group] + at
-        return Row(row.place, row.number, {**row.values, ROW: number}, row.error, row.digest)
+        return RawRow(row.place, row.number, {**row.values, ROW: number}, row.error, row.digest)
 
-    def _numbers(self) -> Iterator[Row]:
+    def _numbers(self) -> Iterator[RawRow]:
         """Rows that are known by their number alone: nothing is read."""
         number = 0
         for group, count in enumerate(self.row_counts):
             for row in range(count):
                 number += 1
-                yield Row((group, row), number, {})
+                yield RawRow((group, row), number, {})
 
-    def _scan(self, wanted: list[str] | None, pins: Pins | None) -> Iterator[Row]:
+    def _scan(self, wanted: list[str] | None, pins: Pins | None) -> Iterator[RawRow]:
         from workbench.data.readers.parquet import SCAN_ROWS
 
         columns = None if wanted is None else [c for c in self.columns if c in set(wanted)]
@@ -94,7 +94,7 @@ class HubReader(ParquetReader):
                 for batch in self._read_batches(group, columns, rows):
                     for values in batch.to_pylist():
                         number += 1
-                        yield Row((group, row), number, values)
+                        yield RawRow((group, row), number, values)
                         row += 1
         finally:
             if pins is not None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import httpx
 
 
-class Again(Exception):
+class RetryableHubError(Exception):
     """A failure that may pass: `wait_s` where the hub said when."""
 
     def __init__(self, words: str, wait_s: float | None = None) -> None:
@@ -30,7 +30,7 @@ def changed(remote: Remote) -> HubError:
 
 
 def refusal(response: httpx.Response, what: str, remote: Remote | None) -> Exception:
-    """What an answer means that is no success: `Again`, or the error to show."""
+    """What an answer means that is no success: `RetryableHubError`, or the error to show."""
     from workbench.text import clean
 
     status = response.status_code
@@ -38,7 +38,7 @@ def refusal(response: httpx.Response, what: str, remote: Remote | None) -> Excep
     words = clean(response.headers.get("x-error-message", ""), newlines=False)[:200]
     if status in (408, 425, 429) or status >= 500:
         said = "it is asked too often (429)" if status == 429 else f"the hub answers {status}"
-        return Again(said, _wait_of(response.headers))
+        return RetryableHubError(said, _wait_of(response.headers))
     if status == 416 and remote is not None:
         return changed(remote)
     known = token() is not None

@@ -35,7 +35,7 @@ _SHARD = re.compile(r"^(.*?)[-_.]?\d{4,}(?:-of-\d+)?(?:-[0-9a-f]{8,})?$")
 
 
 @dataclass(frozen=True)
-class Ref:
+class HubReference:
     """What `hub:OWNER/REPO[/CONFIG][@REVISION][#SPLIT]` names.
 
     Attributes:
@@ -59,7 +59,7 @@ def is_ref(text: object) -> bool:
     return isinstance(text, str) and text.startswith("hub:")
 
 
-def parse_ref(text: str) -> Ref:
+def parse_ref(text: str) -> HubReference:
     """Read a name. Raises `UsageError`."""
     match = _REF.match(text)
     if not match or ".." in text:
@@ -68,7 +68,7 @@ def parse_ref(text: str) -> Ref:
             hint="write hub:OWNER/REPO, with /CONFIG for a subset and @REVISION for a version",
         )
     found = match.groupdict()
-    return Ref(
+    return HubReference(
         found["repo"], found["config"] or "", found["revision"] or "main", found["split"] or ""
     )
 

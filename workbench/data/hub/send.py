@@ -1,8 +1,8 @@
 """One request to a hub: its redirects are followed by hand, its refusals put into words.
 
 Guarantee: the token goes to the hub alone, never to where it redirects, and is in no message; a
-redirect leads from https to https only. What trying again may mend is raised as `Again`. Not for
-trying again: see `workbench.data.hub.http_requests`.
+redirect leads from https to https only. A failure that may pass is a `RetryableHubError`; it is tried
+again by `workbench.data.hub.http_requests`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from workbench.data.hub.environment import HubError, Remote, endpoint, token
-from workbench.data.hub.refusal import Again, changed, refusal
+from workbench.data.hub.refusal import RetryableHubError, changed, refusal
 
 if TYPE_CHECKING:
     import httpx
@@ -72,7 +72,7 @@ class Send:
         try:
             self._response = self._follow()
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise Again(_reason(error)) from error
+            raise RetryableHubError(_reason(error)) from error
         return self._response
 
     def __exit__(self, kind: type | None, error: BaseException | None, _trace: object) -> None:
@@ -81,7 +81,7 @@ class Send:
         if self._response is not None:
             self._response.close()
         if isinstance(error, (httpx.HTTPError, OSError)):
-            raise Again(_reason(error)) from error
+            raise RetryableHubError(_reason(error)) from error
 
     def _follow(self) -> httpx.Response:
         kept = _signed.get(self._url) if self._remote else None

@@ -24,7 +24,7 @@ SHOWN = 5  # so many problems are told one by one
 
 
 @dataclass(frozen=True)
-class Given:
+class LayoutInput:
     """What the user pointed at.
 
     Attributes:
@@ -39,7 +39,7 @@ class Given:
 
 
 @dataclass
-class Found:
+class LayoutFiles:
     """What a layout made of it.
 
     Attributes:
@@ -76,7 +76,7 @@ class Problems:
         ]
 
 
-class Recipe(Protocol):
+class Layout(Protocol):
     """A module of this folder; `finish(part, values)` may be there too, to add what is read late.
 
     Attributes:
@@ -85,7 +85,7 @@ class Recipe(Protocol):
 
     VERSION: int
 
-    def find(self, given: Given) -> Found:
+    def find(self, given: LayoutInput) -> LayoutFiles:
         """The splits with their files. Raises `DataError` where none is there."""
         ...
 
@@ -94,7 +94,7 @@ class Recipe(Protocol):
         ...
 
 
-def get_recipe(name: str) -> Recipe:
+def get_recipe(name: str) -> Layout:
     """The layout of that name. Raises `DataError` where a mapping names one that is not there."""
     if name not in RECIPES:
         raise DataError(

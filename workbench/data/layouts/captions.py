@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from workbench.data.layouts.base import ERROR, Found, Given, Problems, nothing_found
+from workbench.data.layouts.base import ERROR, LayoutFiles, LayoutInput, Problems, nothing_found
 from workbench.data.layouts.caption_rows import ENDINGS, form_of, gathered
 from workbench.data.layouts.places import (
     broken,
@@ -34,7 +34,7 @@ _FOLDERS = ("images", "img", "train2014", "val2014", "test2014", "train2017", "v
 _FOLDERS += ("flickr30k_images", "Images", "Flicker8k_Dataset")
 
 
-def find(given: Given) -> Found:
+def find(given: LayoutInput) -> LayoutFiles:
     """Every caption file; a Karpathy file holds several splits."""
     only_files(given, "captions")
     named = {path: split for split, path in given.files}
@@ -53,7 +53,7 @@ def find(given: Given) -> Found:
         raise nothing_found(
             given.folder, "captions", ["captions_val2014.json", "dataset_coco.json"]
         )
-    return Found([_with_images(part, given) for part in parts])
+    return LayoutFiles([_with_images(part, given) for part in parts])
 
 
 def rows(part: SplitFile, problems: Problems) -> Iterator[Mapping[str, Any]]:
@@ -186,7 +186,7 @@ def _split_of(path: Path) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", stem).strip("-.") or "all"
 
 
-def _with_images(part: SplitFile, given: Given) -> SplitFile:
+def _with_images(part: SplitFile, given: LayoutInput) -> SplitFile:
     path = Path(part.path)
     if flavour_of(path) == "coco":  # the captions need not be read to know where the images lie
         found = (row.values.get("file_name") for row in list_of(path, "images"))

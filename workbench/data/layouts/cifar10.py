@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from workbench.data.layouts.base import Found, Given, Problems, nothing_found
+from workbench.data.layouts.base import LayoutFiles, LayoutInput, Problems, nothing_found
 from workbench.data.layouts.pickled import PIXELS, SIDE, Blob, read_batch
 from workbench.data.layouts.places import columns_of, rows_of
 from workbench.data.tables.columns import as_text
@@ -29,7 +29,7 @@ INDEX = "Dataset_Index"
 _BATCHES = {"train": [f"data_batch_{n}" for n in range(1, 6)], "test": ["test_batch"]}
 
 
-def find(given: Given) -> Found:
+def find(given: LayoutInput) -> LayoutFiles:
     """The batches of `cifar-10-batches-py`, or the splits of an image folder."""
     captions = {split: path for split, path in given.files if split}
     if len(captions) < len(given.files):
@@ -46,7 +46,7 @@ def find(given: Given) -> Found:
             )
         beside = {**parts[split].beside, "captions": str(path)}
         parts[split] = dataclasses.replace(parts[split], beside=beside)
-    return Found(list(parts.values()))
+    return LayoutFiles(list(parts.values()))
 
 
 def rows(part: SplitFile, problems: Problems) -> Iterator[Mapping[str, Any]]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from workbench.data.layouts.base import ERROR, Found, Given, Problems, nothing_found
+from workbench.data.layouts.base import ERROR, LayoutFiles, LayoutInput, Problems, nothing_found
 from workbench.data.layouts.places import broken, image_root, only_files, rows_of, tables_in
 from workbench.data.tables.columns import as_text
 from workbench.data.tables.mapping import SplitFile
@@ -31,7 +31,7 @@ _FOLDERS += ("flickr30k_images/flickr30k_images",)
 _NONE = frozenset({"", "nan", "-"})  # "-": the judges did not agree
 
 
-def find(given: Given) -> Found:
+def find(given: LayoutInput) -> LayoutFiles:
     """`esnlive_train.csv`, `esnlive_dev.csv`, `esnlive_test.csv`; a split may have several."""
     only_files(given, "esnlive")
     if any(split for split, _ in given.files):
@@ -49,7 +49,7 @@ def find(given: Given) -> Found:
         names = (row["image"] for row in rows(part, Problems()) if row.get("image"))
         root, _ = image_root(given, path, names, _FOLDERS)
         parts.append(SplitFile(split, str(path), image_root=str(root)))
-    return Found(parts)
+    return LayoutFiles(parts)
 
 
 def rows(part: SplitFile, problems: Problems) -> Iterator[Mapping[str, Any]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from workbench.data.layouts.base import ERROR, Found, Given, Problems, nothing_found
+from workbench.data.layouts.base import ERROR, LayoutFiles, LayoutInput, Problems, nothing_found
 from workbench.data.layouts.places import broken, by_split, image_root, only_files, rows_of
 from workbench.data.tables.mapping import SplitFile
 
@@ -15,7 +15,7 @@ VERSION = 1
 _MAIN = r"(?P<split>train|dev|test|(?:dev|test)_(?:un)?seen)\.jsonl"
 
 
-def find(given: Given) -> Found:
+def find(given: LayoutInput) -> LayoutFiles:
     """The splits that are there; the tests may be without labels."""
     only_files(given, "hateful_memes")
     files = by_split(given, _MAIN, (".jsonl",))
@@ -28,7 +28,7 @@ def find(given: Given) -> Found:
         names = (row["img"] for row in rows(part, Problems()) if row.get("img"))
         root, _ = image_root(given, path, names, ("img", "data", "images"))
         parts.append(dataclasses.replace(part, image_root=str(root)))
-    return Found(parts)
+    return LayoutFiles(parts)
 
 
 def rows(part: SplitFile, problems: Problems) -> Iterator[Mapping[str, Any]]:

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from workbench.data.files import LocalFile
-from workbench.data.layouts.base import DIGEST, ERROR, Problems, Recipe, get_recipe
+from workbench.data.layouts.base import DIGEST, ERROR, Layout, Problems, get_recipe
 from workbench.data.progress import counted
-from workbench.data.readers.base import Row, digest_of
+from workbench.data.readers.base import RawRow, digest_of
 from workbench.data.readers.jsonlines import JsonLinesReader
 from workbench.data.tables.folders import FolderFile
 from workbench.data.tables.mapping import SplitFile
@@ -42,7 +42,7 @@ class JoinedFile:
         self._memory: tuple[bytes, list[str]] | None = None
 
     @property
-    def recipe(self) -> Recipe:
+    def recipe(self) -> Layout:
         """The layout. Raises `DataError` where it is not there."""
         return get_recipe(self._recipe_name)
 
@@ -160,23 +160,25 @@ class JoinedReader(JsonLinesReader):
         super().__init__(file)
         self.columns = tuple(c for c in self.columns if c not in (ERROR, DIGEST))
 
-    def read(self, place: tuple[int, int]) -> Row:
+    def read(self, place: tuple[int, int]) -> RawRow:
         """See `RowReader.read`; what is not kept in the rows is read now."""
         row = super().read(place)
         if self._finish is None or row.error is not None:
             return row
         try:
-            return Row(row.place, row.number, self._finish(self._part, row.values))
+            return RawRow(row.place, row.number, self._finish(self._part, row.values))
         except DataError as error:
-            return Row(row.place, row.number, row.values, error.message, digest_of(b""))
+            return RawRow(row.place, row.number, row.values, error.message, digest_of(b""))
 
-    def _row(self, place: tuple[int, int], number: int, raw: bytes) -> Row:
+    def _row(self, place: tuple[int, int], number: int, raw: bytes) -> RawRow:
         row = super()._row(place, number, raw)
         error = row.values.get(ERROR)
         if error is None:
             return row
         values = {k: v for k, v in row.values.items() if k not in (ERROR, DIGEST)}
-        return Row(place, number, values, str(error), str(row.values.get(DIGEST) or digest_of(raw)))
+        return RawRow(
+            place, number, values, str(error), str(row.values.get(DIGEST) or digest_of(raw))
+        )
 
 
 def missing_images(part: SplitFile, specs: tuple[str, ...], recipe: str, root: str) -> list[str]:

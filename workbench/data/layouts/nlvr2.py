@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from workbench.data.layouts.base import ERROR, Found, Given, Problems, nothing_found
+from workbench.data.layouts.base import ERROR, LayoutFiles, LayoutInput, Problems, nothing_found
 from workbench.data.layouts.places import (
     broken,
     by_split,
@@ -32,7 +32,7 @@ _ID = re.compile(r"(?P<split>[a-z]+\d?)-(?P<set>\d+)-(?P<pair>\d+)-(?P<sentence>
 _ENDINGS = (".json", ".jsonl")
 
 
-def find(given: Given) -> Found:
+def find(given: LayoutInput) -> LayoutFiles:
     """`train.json`, `dev.json`, `test1.json`, … and the lists of the balanced subsets."""
     only_files(given, "nlvr2")
     files = by_split(given, _MAIN, _ENDINGS)
@@ -41,7 +41,7 @@ def find(given: Given) -> Found:
         files = unique((split, path) for path in others if (split := _split_of(path)))
     if not files:
         raise nothing_found(given.folder, "nlvr2", ["train.json", "dev.json", "test1.json"])
-    tables = tables_in(Given(given.folder), _ENDINGS)  # the subsets are not named
+    tables = tables_in(LayoutInput(given.folder), _ENDINGS)  # the subsets are not named
     parts, images = [], 0
     for split, path in files.items():
         part = SplitFile(split, str(path), beside=_subsets(tables, split))
@@ -51,8 +51,8 @@ def find(given: Given) -> Found:
         parts.append(dataclasses.replace(part, image_root=str(root)))
         images += hits
     if images or given.image_root:
-        return Found(parts)
-    return Found(parts, {"image": ["left_url", "right_url"]})
+        return LayoutFiles(parts)
+    return LayoutFiles(parts, {"image": ["left_url", "right_url"]})
 
 
 def rows(part: SplitFile, problems: Problems) -> Iterator[Mapping[str, Any]]:

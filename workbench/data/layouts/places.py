@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from workbench.data.files import LocalFile
-from workbench.data.layouts.base import DIGEST, ERROR, Given
-from workbench.data.readers.base import Row
+from workbench.data.layouts.base import DIGEST, ERROR, LayoutInput
+from workbench.data.readers.base import RawRow
 from workbench.data.readers.jsonarray import CUT, first_list, items_of
 from workbench.data.readers.opening import ReadOptions, open_reader
 from workbench.errors import DataError, UsageError
@@ -25,7 +25,9 @@ DEEP = 2  # folders below the one that was named
 PROBED = 200  # so many image names decide where the images lie
 
 
-def tables_in(given: Given, endings: Sequence[str] = (".json", ".jsonl", ".csv")) -> list[Path]:
+def tables_in(
+    given: LayoutInput, endings: Sequence[str] = (".json", ".jsonl", ".csv")
+) -> list[Path]:
     """The files with these endings: those that were named, else all in the folder."""
     if given.files:
         return [path for _, path in given.files]
@@ -38,7 +40,9 @@ def tables_in(given: Given, endings: Sequence[str] = (".json", ".jsonl", ".csv")
     return found
 
 
-def by_split(given: Given, pattern: str, endings: Sequence[str] = (".json",)) -> dict[str, Path]:
+def by_split(
+    given: LayoutInput, pattern: str, endings: Sequence[str] = (".json",)
+) -> dict[str, Path]:
     """Split -> file, for files whose names match; a split that was named goes before.
 
     Args:
@@ -68,7 +72,7 @@ def unique(pairs: Iterable[tuple[str, Path]]) -> dict[str, Path]:
     return found
 
 
-def only_files(given: Given, name: str) -> None:
+def only_files(given: LayoutInput, name: str) -> None:
     """Refuse a folder under the name of a split: a layout takes its folder, or its files."""
     folder = next((path for _, path in given.files if path.is_dir()), None)
     if folder is not None:
@@ -79,7 +83,7 @@ def only_files(given: Given, name: str) -> None:
 
 
 def image_root(
-    given: Given, table: Path, names: Iterable[Any], folders: Sequence[str]
+    given: LayoutInput, table: Path, names: Iterable[Any], folders: Sequence[str]
 ) -> tuple[Path, int]:
     """The folder that holds the images, and how many of the first names are there.
 
@@ -138,7 +142,7 @@ def _endings(text: str) -> list[str]:
     return [text[:-2] + ending for ending in EXTENSIONS]
 
 
-def rows_of(path: Path, **options: Any) -> Iterator[Row]:
+def rows_of(path: Path, **options: Any) -> Iterator[RawRow]:
     """The rows of a table, whatever its format. Raises `DataError`."""
     reader = open_reader(LocalFile(path), ReadOptions(**options))
     try:
@@ -156,7 +160,7 @@ def columns_of(path: Path, **options: Any) -> tuple[str, ...]:
         reader.close()
 
 
-def broken(path: Path, row: Row) -> dict[str, Any]:
+def broken(path: Path, row: RawRow) -> dict[str, Any]:
     """What stands in the place of a row that cannot be parsed."""
     return {ERROR: f"{path.name}, row {row.number}: {row.error}", DIGEST: row.digest}
 
@@ -171,7 +175,7 @@ def list_in(path: Path, *keys: str) -> str:
     return first_list(LocalFile(path), keys)
 
 
-def list_of(path: Path, key: str) -> Iterator[Row]:
+def list_of(path: Path, key: str) -> Iterator[RawRow]:
     """The rows of the list under a key of a JSON document.
 
     Raises:

@@ -14,7 +14,7 @@ from pathlib import Path
 from sys import intern
 from typing import Any, Literal
 
-from workbench.data.layouts.base import ERROR, Found, Given, Problems, nothing_found
+from workbench.data.layouts.base import ERROR, LayoutFiles, LayoutInput, Problems, nothing_found
 from workbench.data.layouts.places import (
     broken,
     image_root,
@@ -36,7 +36,7 @@ _SUBSET = re.compile(r"(train|val|test)(?:-dev)?(2014|2015|2017)")
 _SPLIT = re.compile(r"(train|val|valid|test|testdev|dev|challenge)(-dev)?\d*")
 
 
-def find(given: Given) -> Found:
+def find(given: LayoutInput) -> LayoutFiles:
     """The question files, each with the annotations that belong to it."""
     only_files(given, "vqa")
     named = {path: split for split, path in given.files}
@@ -44,7 +44,7 @@ def find(given: Given) -> Found:
     flavours = {p: f for p, f in flavours.items() if f and not p.name.startswith("MultipleChoice")}
     if flavours and set(flavours.values()) == {"table"}:
         files = [f"{named[p]}={p}" if named.get(p) else str(p) for p in flavours]
-        return Found([], {"task": "question"}, plain=files)
+        return LayoutFiles([], {"task": "question"}, plain=files)
     answers = {
         named.get(path) or _split_of(path): str(path)
         for path, flavour in flavours.items()
@@ -65,7 +65,7 @@ def find(given: Given) -> Found:
     if not parts:
         expected = ["v2_OpenEnded_mscoco_val2014_questions.json", "val.json (VizWiz)"]
         raise nothing_found(given.folder, "vqa", [*expected, "val_balanced_questions.json (GQA)"])
-    return Found([_with_images(part, given) for part in parts.values()])
+    return LayoutFiles([_with_images(part, given) for part in parts.values()])
 
 
 def rows(part: SplitFile, problems: Problems) -> Iterator[Mapping[str, Any]]:
@@ -240,7 +240,7 @@ def _split_of(path: Path) -> str:
     return "all"
 
 
-def _with_images(part: SplitFile, given: Given) -> SplitFile:
+def _with_images(part: SplitFile, given: LayoutInput) -> SplitFile:
     questions = dataclasses.replace(part, beside={})
     names = (str(row["image"]) for row in rows(questions, Problems()) if row.get("image"))
     own = (part.split, f"images/{part.split}", *_FOLDERS)

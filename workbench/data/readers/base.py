@@ -20,7 +20,7 @@ MAX_RECORD = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Row:
+class RawRow:
     """One row as it was written.
 
     Attributes:
@@ -49,11 +49,11 @@ class RowReader(Protocol):
     columns: tuple[str, ...]
     label_words: Mapping[str, Mapping[str, str]]
 
-    def scan(self, columns: Sequence[str] | None = None) -> Iterator[Row]:
+    def scan(self, columns: Sequence[str] | None = None) -> Iterator[RawRow]:
         """All rows in order; only `columns` need be filled, where that saves reading."""
         ...
 
-    def read(self, place: tuple[int, int]) -> Row:
+    def read(self, place: tuple[int, int]) -> RawRow:
         """One row again (its number is 0)."""
         ...
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from workbench.data.readers.base import Row, RowReader
+from workbench.data.readers.base import RawRow, RowReader
 from workbench.data.readers.jsonlines import columns_of
 from workbench.data.readers.opening import CONVERSATIONS
 
@@ -42,12 +42,12 @@ class ConversationReader:
         self.note = f"questions from {column}: {NOTE}"
         self.columns = columns_of(self.scan(), column)
 
-    def scan(self, columns: Sequence[str] | None = None) -> Iterator[Row]:
+    def scan(self, columns: Sequence[str] | None = None) -> Iterator[RawRow]:
         """See `RowReader.scan`; the whole row is filled."""
         for row in self._reader.scan():
             yield self._row(row)
 
-    def read(self, place: tuple[int, int]) -> Row:
+    def read(self, place: tuple[int, int]) -> RawRow:
         """See `RowReader.read`."""
         return self._row(self._reader.read(place))
 
@@ -55,11 +55,11 @@ class ConversationReader:
         """See `RowReader.close`."""
         self._reader.close()
 
-    def _row(self, row: Row) -> Row:
+    def _row(self, row: RawRow) -> RawRow:
         if row.error is not None:
             return row
         values = _flat(row.values, self._column)
-        return Row(row.place, row.number, values, row.error, row.digest)
+        return RawRow(row.place, row.number, values, row.error, row.digest)
 
 
 def _flat(values: Mapping[str, Any], column: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from workbench.bounds import max_columns, too_many_columns
 from workbench.data.files import DataFile
 from workbench.data.readers.base import (
     MAX_RECORD,
-    Row,
+    RawRow,
     check_encoding,
     decode,
     digest_of,
@@ -61,7 +61,7 @@ class DelimitedReader:
         self.columns: tuple[str, ...] = ()
         self._read_header(header)
 
-    def scan(self, columns: Sequence[str] | None = None) -> Iterator[Row]:
+    def scan(self, columns: Sequence[str] | None = None) -> Iterator[RawRow]:
         """See `RowReader.scan`; the whole row is filled, as it is parsed anyway."""
         offset, number, lost = self._start, 0, 0
         while True:
@@ -84,7 +84,7 @@ class DelimitedReader:
                 )
             yield self._row(place, number, fields, problem, lines.first)
 
-    def read(self, place: tuple[int, int]) -> Row:
+    def read(self, place: tuple[int, int]) -> RawRow:
         """See `RowReader.read`."""
         self._file.seek(place[0])
         raw = self._file.read(place[1])
@@ -119,11 +119,11 @@ class DelimitedReader:
         fields: list[str],
         problem: str | None,
         raw: bytes,
-    ) -> Row:
+    ) -> RawRow:
         if problem is None and len(fields) != len(self.columns):
             problem = f"it has {len(fields)} fields, the header has {len(self.columns)}"
         values = dict(zip(self.columns, fields, strict=False))
-        return Row(place, number, values, problem, digest_of(raw) if problem else "")
+        return RawRow(place, number, values, problem, digest_of(raw) if problem else "")
 
     def _read_header(self, header: bool) -> None:
         """Find the columns, and where the first row begins."""

@@ -15,7 +15,7 @@ from sessions.json_line import MAX_DEPTH, is_deep, load_json, whole_number
 from workbench.data.files import DataFile
 from workbench.data.readers.base import (
     MAX_RECORD,
-    Row,
+    RawRow,
     check_encoding,
     decode,
     digest_of,
@@ -46,7 +46,7 @@ class JsonArrayReader:
         self._start = self._find_list(start, records)
         self.columns = columns_of(self.scan(), self.name)
 
-    def scan(self, columns: Sequence[str] | None = None) -> Iterator[Row]:
+    def scan(self, columns: Sequence[str] | None = None) -> Iterator[RawRow]:
         """See `RowReader.scan`; the whole row is filled, as it is parsed anyway."""
         stream = _Stream(self._file, self._start, self.encoding, self.name)
         stream.expect("[")
@@ -56,17 +56,17 @@ class JsonArrayReader:
             begin, text, value = stream.item(number)
             place = (begin, len(text.encode(self.encoding)))
             if value is _TORN:
-                yield Row(place, number, {}, CUT, digest_of(text.encode()))
+                yield RawRow(place, number, {}, CUT, digest_of(text.encode()))
                 return
             if isinstance(value, (dict, list)) and is_deep(value):
                 problem = f"it nests deeper than {MAX_DEPTH}"
-                yield Row(place, number, {}, problem, digest_of(text.encode()))
+                yield RawRow(place, number, {}, problem, digest_of(text.encode()))
                 continue
             yield row_of(place, number, value, text.encode())
         if not stream.closed:
-            yield Row((stream.offset, 0), number + 1, {}, CUT, digest_of(b"["))
+            yield RawRow((stream.offset, 0), number + 1, {}, CUT, digest_of(b"["))
 
-    def read(self, place: tuple[int, int]) -> Row:
+    def read(self, place: tuple[int, int]) -> RawRow:
         """See `RowReader.read`."""
         self._file.seek(place[0])
         raw = self._file.read(place[1])
@@ -74,9 +74,9 @@ class JsonArrayReader:
         try:
             return row_of(place, 0, load_json(text), raw)
         except json.JSONDecodeError:
-            return Row(place, 0, {}, CUT, digest_of(raw))
+            return RawRow(place, 0, {}, CUT, digest_of(raw))
         except ValueError as error:
-            return Row(place, 0, {}, str(error), digest_of(raw))
+            return RawRow(place, 0, {}, str(error), digest_of(raw))
 
     def close(self) -> None:
         """See `RowReader.close`."""

@@ -14,7 +14,7 @@ from sessions.json_line import load_json
 from workbench.data.files import DataFile
 from workbench.data.readers.base import (
     MAX_RECORD,
-    Row,
+    RawRow,
     check_encoding,
     decode,
     digest_of,
@@ -65,13 +65,13 @@ class JsonRecordsReader:
         self._start = skip_bom(self._file, self.name)
         self.columns = columns_of(self.scan(), self.name)
 
-    def scan(self, columns: Sequence[str] | None = None) -> Iterator[Row]:
+    def scan(self, columns: Sequence[str] | None = None) -> Iterator[RawRow]:
         """See `RowReader.scan`; a place is that of the key with its value."""
         items = keyed_items(self._file, self._start, self.encoding, self.name)
         for number, (place, key, value) in enumerate(items, start=1):
             yield _record(place, number, key, value, key.encode())
 
-    def read(self, place: tuple[int, int]) -> Row:
+    def read(self, place: tuple[int, int]) -> RawRow:
         """See `RowReader.read`."""
         self._file.seek(place[0])
         raw = self._file.read(place[1])
@@ -79,7 +79,7 @@ class JsonRecordsReader:
             text = decode(raw, self.encoding, self.name, 0, place[0])
             key, value = next(iter(load_json(f"{{{text}}}").items()))
         except (ValueError, StopIteration) as error:
-            return Row(place, 0, {}, str(error), digest_of(raw))
+            return RawRow(place, 0, {}, str(error), digest_of(raw))
         return _record(place, 0, key, value, raw)
 
     def close(self) -> None:
@@ -87,7 +87,7 @@ class JsonRecordsReader:
         self._file.close()
 
 
-def _record(place: tuple[int, int], number: int, key: str, value: Any, raw: bytes) -> Row:
+def _record(place: tuple[int, int], number: int, key: str, value: Any, raw: bytes) -> RawRow:
     return row_of(place, number, {KEY: key, **value} if isinstance(value, dict) else value, raw)
 
 
@@ -110,15 +110,15 @@ class JsonColumnsReader:
         ]
         self.columns = columns_of(self.scan(), self.name)
 
-    def scan(self, columns: Sequence[str] | None = None) -> Iterator[Row]:
+    def scan(self, columns: Sequence[str] | None = None) -> Iterator[RawRow]:
         """See `RowReader.scan`."""
         for number, values in enumerate(self._rows):
             yield row_of((number, 0), number + 1, values, b"")
 
-    def read(self, place: tuple[int, int]) -> Row:
+    def read(self, place: tuple[int, int]) -> RawRow:
         """See `RowReader.read`."""
         if place[0] >= len(self._rows):
-            return Row(place, 0, {}, "it is not there any more", digest_of(b""))
+            return RawRow(place, 0, {}, "it is not there any more", digest_of(b""))
         return row_of(place, 0, self._rows[place[0]], b"")
 
     def close(self) -> None:

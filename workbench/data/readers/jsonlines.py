@@ -15,7 +15,7 @@ from workbench.bounds import max_columns, too_many_columns
 from workbench.data.files import DataFile
 from workbench.data.readers.base import (
     MAX_RECORD,
-    Row,
+    RawRow,
     check_encoding,
     decode,
     digest_of,
@@ -42,7 +42,7 @@ class JsonLinesReader:
         self._start = skip_bom(self._file, self.name)
         self.columns = columns_of(self.scan(), self.name)
 
-    def scan(self, columns: Sequence[str] | None = None) -> Iterator[Row]:
+    def scan(self, columns: Sequence[str] | None = None) -> Iterator[RawRow]:
         """See `RowReader.scan`; the whole row is filled, as it is parsed anyway."""
         offset, number = self._start, 0
         while True:
@@ -58,7 +58,7 @@ class JsonLinesReader:
             number += 1
             yield self._row(place, number, raw)
 
-    def read(self, place: tuple[int, int]) -> Row:
+    def read(self, place: tuple[int, int]) -> RawRow:
         """See `RowReader.read`."""
         self._file.seek(place[0])
         return self._row(place, 0, self._file.read(place[1]))
@@ -67,31 +67,31 @@ class JsonLinesReader:
         """See `RowReader.close`."""
         self._file.close()
 
-    def _row(self, place: tuple[int, int], number: int, raw: bytes) -> Row:
+    def _row(self, place: tuple[int, int], number: int, raw: bytes) -> RawRow:
         text = decode(raw, self.encoding, self.name, number, place[0])
         try:
             value = load_json(text)
         except ValueError as error:
             torn = not raw.endswith(b"\n") and isinstance(error, json.JSONDecodeError)
             problem = "the line is cut off" if torn else f"the line is not JSON: {error}"
-            return Row(place, number, {}, problem, digest_of(raw))
+            return RawRow(place, number, {}, problem, digest_of(raw))
         return row_of(place, number, value, raw)
 
 
-def row_of(place: tuple[int, int], number: int, value: Any, raw: bytes) -> Row:
+def row_of(place: tuple[int, int], number: int, value: Any, raw: bytes) -> RawRow:
     """A parsed JSON value as a row."""
     if isinstance(value, (dict, list)) and len(value) > max_columns():
         problem = too_many_columns("it", len(value), max_columns()).message
-        return Row(place, number, {}, problem, digest_of(raw))
+        return RawRow(place, number, {}, problem, digest_of(raw))
     if isinstance(value, list):
-        return Row(place, number, {str(i): item for i, item in enumerate(value)})
+        return RawRow(place, number, {str(i): item for i, item in enumerate(value)})
     if isinstance(value, dict):
-        return Row(place, number, value)
+        return RawRow(place, number, value)
     problem = f"it is {type(value).__name__} and not an object or a list"
-    return Row(place, number, {}, problem, digest_of(raw))
+    return RawRow(place, number, {}, problem, digest_of(raw))
 
 
-def columns_of(rows: Iterator[Row], name: str) -> tuple[str, ...]:
+def columns_of(rows: Iterator[RawRow], name: str) -> tuple[str, ...]:
     """The columns that the first rows have, in order. Raises `DataError` where there is none."""
     columns: dict[str, None] = {}
     seen = 0

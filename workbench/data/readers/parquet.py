@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.bounds import max_columns, too_many_columns
 from workbench.data.files import DataFile
-from workbench.data.readers.base import Row, no_rows
+from workbench.data.readers.base import RawRow, no_rows
 from workbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class ParquetReader:
         self._batch: pa.RecordBatch | None = None
         self._batch_start = 0
 
-    def scan(self, columns: Sequence[str] | None = None) -> Iterator[Row]:
+    def scan(self, columns: Sequence[str] | None = None) -> Iterator[RawRow]:
         """See `RowReader.scan`; only `columns` are read."""
         wanted = None if columns is None else [c for c in self.columns if c in set(columns)]
         number = 0
@@ -81,17 +81,17 @@ class ParquetReader:
             for batch in self._read_batches(group, wanted, SCAN_ROWS if wanted else READ_ROWS):
                 for values in batch.to_pylist() if batch.num_columns else [{}] * batch.num_rows:
                     number += 1
-                    yield Row((group, row), number, values)
+                    yield RawRow((group, row), number, values)
                     row += 1
 
-    def read(self, place: tuple[int, int]) -> Row:
+    def read(self, place: tuple[int, int]) -> RawRow:
         """See `RowReader.read`; the next row of the same group costs nothing more."""
         group, row = place
         try:
             batch, start = self._batch_with(group, row)
-            return Row(place, 0, batch.slice(row - start, 1).to_pylist()[0])
+            return RawRow(place, 0, batch.slice(row - start, 1).to_pylist()[0])
         except DataError as error:
-            return Row(place, 0, {}, error.message, "")
+            return RawRow(place, 0, {}, error.message, "")
 
     def close(self) -> None:
         """See `RowReader.close`."""

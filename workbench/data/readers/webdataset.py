@@ -18,7 +18,7 @@ from urllib.parse import unquote
 from sessions.json_line import load_json
 from workbench.bounds import max_columns, too_many_columns
 from workbench.data.files import DataFile
-from workbench.data.readers.base import MAX_RECORD, Row, digest_of, no_rows, skip_bom
+from workbench.data.readers.base import MAX_RECORD, RawRow, digest_of, no_rows, skip_bom
 from workbench.errors import DataError
 
 KEY = "__key__"
@@ -59,19 +59,19 @@ class WebDatasetReader:
         skip_bom(self._file, self.name)
         self.columns = self._columns()
 
-    def scan(self, columns: Sequence[str] | None = None) -> Iterator[Row]:
+    def scan(self, columns: Sequence[str] | None = None) -> Iterator[RawRow]:
         """See `RowReader.scan`; of other columns than these no byte is read."""
         wanted = None if columns is None else _roots(columns)
         for number, (key, start, end, problem) in enumerate(self._keys(), start=1):
             if problem is not None:
-                yield Row((start, end), number, {KEY: key}, problem, digest_of(key.encode()))
+                yield RawRow((start, end), number, {KEY: key}, problem, digest_of(key.encode()))
             elif wanted is not None and wanted <= {KEY}:
-                yield Row((start, end), number, {KEY: key})
+                yield RawRow((start, end), number, {KEY: key})
             else:
                 row = self._row((start, end), wanted)
-                yield Row(row.place, number, row.values, row.error, row.digest)
+                yield RawRow(row.place, number, row.values, row.error, row.digest)
 
-    def read(self, place: tuple[int, int]) -> Row:
+    def read(self, place: tuple[int, int]) -> RawRow:
         """See `RowReader.read`; the place is where the row's first header begins, and its end."""
         return self._row(place, self._needed)
 
@@ -131,11 +131,11 @@ class WebDatasetReader:
             at = info.offset
             yield info
 
-    def _row(self, place: tuple[int, int], wanted: set[str] | None) -> Row:
+    def _row(self, place: tuple[int, int], wanted: set[str] | None) -> RawRow:
         start, end = place
         if end - start > MAX_RECORD:
             problem = f"its files have {end - start:,} bytes, more than {MAX_RECORD:,}"
-            return Row(place, 0, {}, problem, digest_of(b"%d" % start))
+            return RawRow(place, 0, {}, problem, digest_of(b"%d" % start))
         self._file.seek(start)
         raw = self._file.read(end - start)
         values: dict[str, Any] = {}
@@ -157,12 +157,12 @@ class WebDatasetReader:
                     if _is_wanted(column, wanted):
                         values[column] = _value(column, tar.extractfile(info))
         except DataError as error:
-            return Row(place, 0, {}, error.message, digest_of(raw))
+            return RawRow(place, 0, {}, error.message, digest_of(raw))
         except (tarfile.TarError, EOFError, RecursionError):
-            return Row(place, 0, {}, CUT, digest_of(raw))
+            return RawRow(place, 0, {}, CUT, digest_of(raw))
         except ValueError as error:
             problem = f"its JSON cannot be read: {error}"
-        return Row(place, 0, values, problem, digest_of(raw) if problem else "")
+        return RawRow(place, 0, values, problem, digest_of(raw) if problem else "")
 
 
 def split_name(name: str) -> tuple[str, str]:

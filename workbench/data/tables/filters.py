@@ -38,7 +38,7 @@ _HINT = "a filter is COLUMN OP VALUE joined by and: 2<800, split==train and labe
 
 
 @dataclass(frozen=True)
-class Comparison:
+class FilterTerm:
     """One term of a filter; `value` is a number or a string."""
 
     column: str
@@ -62,7 +62,7 @@ class Comparison:
 class Filter:
     """All of its terms must hold; without any, every row passes."""
 
-    terms: tuple[Comparison, ...] = ()
+    terms: tuple[FilterTerm, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -80,7 +80,7 @@ class Filter:
 def parse_filter(text: str) -> Filter:
     """Read a filter; an empty one lets everything pass. Raises `UsageError`."""
     tokens = list(_tokens(text))
-    terms: list[Comparison] = []
+    terms: list[FilterTerm] = []
     while tokens:
         if len(tokens) < 3:
             raise UsageError(f"the filter {text!r} ends too early", hint=_HINT)
@@ -89,7 +89,7 @@ def parse_filter(text: str) -> Filter:
         if kind not in ("word", "column") or op_kind != "op" or value_kind not in _VALUES:
             raise UsageError(f"the filter {text!r} is not understood at {column}{op}", hint=_HINT)
         number = _number(value) if value_kind == "word" else None
-        terms.append(Comparison(column, op, value if number is None else number))
+        terms.append(FilterTerm(column, op, value if number is None else number))
         if tokens:
             if tokens[0] not in (("word", "and"), ("word", "AND")) or len(tokens) == 1:
                 raise UsageError(f"the filter {text!r}: `and` expected after {value}", hint=_HINT)

@@ -23,7 +23,7 @@ from workbench.sample import Task
 
 
 @dataclass
-class Wishes:
+class MappingOptions:
     """What the user said of a table; what is `None` is guessed, what is empty is left out."""
 
     id: str | None = None
@@ -50,7 +50,7 @@ class Wishes:
 
 
 @dataclass
-class Look:
+class FileHeads:
     """What the heads of the files say.
 
     Attributes:
@@ -66,7 +66,7 @@ class Look:
     notes: list[str]
 
 
-def fill(mapping: TableMapping, wish: Wishes) -> TableMapping:
+def fill(mapping: TableMapping, wish: MappingOptions) -> TableMapping:
     """Fill the mapping from the wishes, and from a look at all files for the rest.
 
     Of a hub only the first file is looked at: another one would have to be fetched.
@@ -99,7 +99,7 @@ def fill(mapping: TableMapping, wish: Wishes) -> TableMapping:
     return _fill_labels(dataclasses.replace(mapping, **found), wish, look)
 
 
-def _look(mapping: TableMapping) -> Look:
+def _look(mapping: TableMapping) -> FileHeads:
     distinct = list({part.path: part for part in mapping.files}.values())
     files = distinct[:1] if mapping.kind == "hub" or mapping.recipe else distinct
     columns: dict[str, None] = {}
@@ -113,10 +113,10 @@ def _look(mapping: TableMapping) -> Look:
             notes += [note] if (note := getattr(reader, "note", "")) and note not in notes else []
         finally:
             reader.close()
-    return Look(files, tuple(columns), words, notes)
+    return FileHeads(files, tuple(columns), words, notes)
 
 
-def _fill_folder(mapping: TableMapping, wish: Wishes, look: Look) -> TableMapping:
+def _fill_folder(mapping: TableMapping, wish: MappingOptions, look: FileHeads) -> TableMapping:
     """A folder's rows are known: the path is the id, the folder's name the label."""
     below = Path(mapping.files[0].path) != Path(mapping.image_root)  # a folder per split
     mapping = dataclasses.replace(
@@ -130,7 +130,7 @@ def _fill_folder(mapping: TableMapping, wish: Wishes, look: Look) -> TableMappin
     return _fill_labels(mapping, wish, look)
 
 
-def _fill_labels(mapping: TableMapping, wish: Wishes, look: Look) -> TableMapping:
+def _fill_labels(mapping: TableMapping, wish: MappingOptions, look: FileHeads) -> TableMapping:
     """The closed set of labels, as wished, as the file says, or as the rows show; the task."""
     words: dict[str, str] = {}
     labels: tuple[str, ...] = ()
@@ -176,7 +176,7 @@ def _fill_labels(mapping: TableMapping, wish: Wishes, look: Look) -> TableMappin
     return dataclasses.replace(mapping, labels=labels, task=task)
 
 
-def _label_counts(mapping: TableMapping, look: Look) -> tuple[Counter[str], int]:
+def _label_counts(mapping: TableMapping, look: FileHeads) -> tuple[Counter[str], int]:
     """How often each label stands in all files, until there are too many; and the rows read."""
     counts: Counter[str] = Counter()
     rows = 0
@@ -207,7 +207,7 @@ def _named(columns: Sequence[str]) -> tuple[str, ...]:
     return tuple(column for column in columns if column)
 
 
-def _objects(wish: Wishes, mapping: TableMapping) -> str:
+def _objects(wish: MappingOptions, mapping: TableMapping) -> str:
     """The column of the object boxes with its format, as wished or as the first row shows."""
     if wish.objects is not None:
         column, colon, form = wish.objects.rpartition(":")
@@ -234,7 +234,7 @@ def _detected(mapping: TableMapping) -> list[str]:
         reader.close()
 
 
-def _choose(wish: Wishes, what: str, wished: Any, guess: Any) -> Any:
+def _choose(wish: MappingOptions, what: str, wished: Any, guess: Any) -> Any:
     """What was wished; else the guess, noted where it says something."""
     if wished is not None:
         return wished

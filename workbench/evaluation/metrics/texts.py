@@ -12,7 +12,7 @@ from typing import Any
 from sessions.clusters import clusters_of
 from sessions.estimate import Estimate
 from sessions.verdict import is_right
-from workbench.evaluation.metrics.text.registry import DEFAULT, Texts, score_texts
+from workbench.evaluation.metrics.text.registry import DEFAULT, TextPairs, score_texts
 
 Line = Mapping[str, Any]
 
@@ -65,6 +65,6 @@ def _figures(
     references: Sequence[Sequence[str]],
     wish: TextWish,
 ) -> dict[str, Estimate]:
-    scored = score_texts(Texts(texts, references, wish.bertscore_model), wish.metrics)
+    scored = score_texts(TextPairs(texts, references, wish.bertscore_model), wish.metrics)
     clusters = clusters_of(lines)
     return {one.name: one.estimate(clusters) for one in scored}

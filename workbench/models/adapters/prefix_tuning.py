@@ -14,8 +14,8 @@ from transformers.cache_utils import DynamicCache
 
 from workbench.errors import ModelError
 from workbench.models.adapters.virtual_tokens import (
-    Virtual,
     VirtualLayer,
+    VirtualTokens,
     decoder_config,
     keeping_cache,
 )
@@ -58,7 +58,7 @@ class Projected(nn.Module):
         return self.inner(tokens)
 
 
-class Prefixed(Virtual):
+class Prefixed(VirtualTokens):
     """A model with a prefix; its table is (N, layers * 2 * heads * head)."""
 
     kind = "PREFIX_TUNING"

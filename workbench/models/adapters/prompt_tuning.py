@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from transformers.cache_utils import DynamicCache
 
-from workbench.models.adapters.virtual_tokens import Virtual, VirtualLayer, decoder_config
+from workbench.models.adapters.virtual_tokens import VirtualLayer, VirtualTokens, decoder_config
 
 
-class Prompted(Virtual):
+class Prompted(VirtualTokens):
     """A model with trained embeddings before every prompt; its table is (N, hidden)."""
 
     kind = "PROMPT_TUNING"

@@ -45,7 +45,7 @@ class Table(nn.Module):
         return self.values
 
 
-class Virtual(nn.Module):
+class VirtualTokens(nn.Module):
     """A model with virtual tokens before every prompt; called as the model itself is.
 
     Attributes:
@@ -150,7 +150,7 @@ def load_virtual(model: Any, folder: str | Path) -> Any:
     return read_virtual(model, path, config, model.device)
 
 
-def read_virtual(base: Any, path: Path, config: Any, device: torch.device) -> Virtual:
+def read_virtual(base: Any, path: Path, config: Any, device: torch.device) -> VirtualTokens:
     """The virtual tokens in an adapter's folder, before `base`.
 
     Args:

@@ -17,7 +17,7 @@ from transformers.cache_utils import DynamicCache, DynamicLayer, EncoderDecoderC
 
 from workbench.errors import ModelError
 from workbench.models.batch import Batch, ImageSpan
-from workbench.models.chat import disarm, special_pattern
+from workbench.models.chat import escape_special_tokens, special_pattern
 from workbench.models.families.decoder import (
     DecoderFamily,
     Sizes,
@@ -134,7 +134,7 @@ class Captioner(VisionEncoderDecoderModel):
         return run(*args, **kwargs)
 
 
-class Pair:
+class ProcessorPair:
     """An image processor and a tokenizer, which captioners ship apart."""
 
     def __init__(self, image_processor: Any, tokenizer: Any) -> None:
@@ -155,7 +155,7 @@ class CaptionerFamily(DecoderFamily):
 
         kwargs: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
         with explained(path):
-            pair = Pair(
+            pair = ProcessorPair(
                 AutoImageProcessor.from_pretrained(path, **kwargs),
                 AutoTokenizer.from_pretrained(path, **kwargs),
             )
@@ -176,7 +176,7 @@ class CaptionerFamily(DecoderFamily):
                 kind="unsupported",
             )
         pattern = special_pattern(loaded.tokenizer, loaded.processor)
-        return disarm(conversation[0].text, pattern)
+        return escape_special_tokens(conversation[0].text, pattern)
 
     def process(
         self, loaded: LoadedModel, texts: list[str], images: list[list[Image.Image]]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.errors import ModelError
 from workbench.models.batch import ImageSpan
-from workbench.models.chat import disarm, special_pattern
+from workbench.models.chat import escape_special_tokens, special_pattern
 from workbench.models.families.decoder import (
     DecoderFamily,
     Sizes,
@@ -59,7 +59,9 @@ class PaliGemma(DecoderFamily):
                 hint="ask about a sample, or give an image",
                 kind="unsupported",
             )
-        text = disarm(message.text, special_pattern(loaded.tokenizer, loaded.processor))
+        text = escape_special_tokens(
+            message.text, special_pattern(loaded.tokenizer, loaded.processor)
+        )
         return loaded.processor.image_token * len(message.images) + text
 
     def process(

@@ -38,7 +38,7 @@ Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Composition:
     """What is composed, and how.
 
     Attributes:
@@ -81,7 +81,7 @@ class Recipe:
                 raise UsageError(f"{flag} wants at least 1; got {value!r}")
 
 
-def compose(recipe: Recipe, out: Path, on_progress: Progress | None = None) -> dict[str, Any]:
+def compose(recipe: Composition, out: Path, on_progress: Progress | None = None) -> dict[str, Any]:
     """Write the model of a recipe into the new folder `out`.
 
     Args:
@@ -139,7 +139,7 @@ def _check_type(name: str, path: Path, wanted: tuple[str, ...], flag: str) -> No
         )
 
 
-def _dtype(recipe: Recipe, language: Path) -> str:
+def _dtype(recipe: Composition, language: Path) -> str:
     if recipe.dtype != "auto":
         return ModelSpec(dtype=recipe.dtype).dtype  # refused there where it is none
     config = read_config(language)
@@ -147,7 +147,7 @@ def _dtype(recipe: Recipe, language: Path) -> str:
 
 
 def _assemble(
-    recipe: Recipe, vision: Path, language: Path, dtype: str, report: Progress
+    recipe: Composition, vision: Path, language: Path, dtype: str, report: Progress
 ) -> tuple[Any, Any]:
     from transformers import AutoTokenizer, PhiForCausalLM
 
@@ -187,7 +187,7 @@ def _assemble(
     return model.eval(), processor
 
 
-def _forget_the_rest(recipe: Recipe, resnet: Any, phi: Any, words: Any) -> None:
+def _forget_the_rest(recipe: Composition, resnet: Any, phi: Any, words: Any) -> None:
     """Keep out of the folder what is of the parts' own past or of this machine."""
     resnet.config.num_labels = 0  # the thousand classes of a head that is left behind
     for part, name in ((resnet, recipe.vision), (phi, recipe.language)):
@@ -197,7 +197,7 @@ def _forget_the_rest(recipe: Recipe, resnet: Any, phi: Any, words: Any) -> None:
         words.init_kwargs.pop(word, None)
 
 
-def _vision(recipe: Recipe, path: Path) -> tuple[Any, Any, Any]:
+def _vision(recipe: Composition, path: Path) -> tuple[Any, Any, Any]:
     """The aligned model or `None`, the ResNet, and the image processor of a folder."""
     if read_config(path)["model_type"] == ALIGNED:
         aligned, own = load_aligned(path)

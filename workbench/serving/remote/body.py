@@ -15,7 +15,7 @@ from typing import Any
 
 from workbench.errors import UsageError
 from workbench.inference.decoding import Decoding
-from workbench.models.remote_model import Elsewhere
+from workbench.models.remote_model import RemoteModel
 from workbench.sample import Answer, ImageRef, Message, Timing, Token
 from workbench.serving.protocol import OWNER, read_token
 from workbench.serving.remote.errors import malformed
@@ -37,7 +37,7 @@ _PASSES = ("PNG", "JPEG", "WEBP")
 
 
 @dataclass(frozen=True)
-class Server:
+class ServerFacts:
     """What is known of a server.
 
     Attributes:
@@ -56,24 +56,24 @@ class Server:
         return self.owner == OWNER
 
 
-def read_models(body: Any, name: str) -> Server:
+def read_models(body: Any, name: str) -> ServerFacts:
     """Out of `GET /models`; an empty one where it makes no sense."""
     data = body.get("data") if isinstance(body, Mapping) else None
     entries = [e for e in data if isinstance(e, Mapping)] if isinstance(data, list) else []
     names = tuple(str(e.get("id")) for e in entries)
     mine = next((e for e in entries if e.get("id") == name), entries[0] if entries else {})
     root = mine.get("root") if mine.get("id") == name else None
-    return Server(
+    return ServerFacts(
         str(mine.get("owned_by") or "")[:40], names, root if isinstance(root, str) else ""
     )
 
 
 def request_body(
     messages: Sequence[Message],
-    there: Elsewhere,
+    there: RemoteModel,
     decoding: Decoding,
     labels: Sequence[str],
-    server: Server,
+    server: ServerFacts,
 ) -> dict[str, Any]:
     """A streamed completion's body.
 
@@ -103,7 +103,7 @@ def request_body(
     return body
 
 
-def _extensions(there: Elsewhere, decoding: Decoding, server: Server) -> dict[str, Any]:
+def _extensions(there: RemoteModel, decoding: Decoding, server: ServerFacts) -> dict[str, Any]:
     words = _EXTENSIONS.get(server.owner, {})
     unknown = [n for n, off in _OFF.items() if n not in words and getattr(decoding, n) != off]
     if unknown:
@@ -123,7 +123,7 @@ def _extensions(there: Elsewhere, decoding: Decoding, server: Server) -> dict[st
     }
 
 
-def _refuse_labels(there: Elsewhere, labels: Sequence[str], server: Server) -> None:
+def _refuse_labels(there: RemoteModel, labels: Sequence[str], server: ServerFacts) -> None:
     if labels and not server.is_ours:
         raise UsageError(
             f"label scores of {there.model}: OpenAI's protocol gives the likelihood of what a "
@@ -174,10 +174,10 @@ def _url(kind: str, data: bytes) -> str:
 
 
 @dataclass
-class Reader:
+class ChunkReader:
     """Chunks on their way to an answer."""
 
-    there: Elsewhere
+    there: RemoteModel
     tokens: list[Token] = field(default_factory=list)
     text: str = ""
     finish: str = ""

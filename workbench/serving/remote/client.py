@@ -16,12 +16,18 @@ from typing import Any
 
 from workbench.errors import UnknownName
 from workbench.inference.decoding import Decoding
-from workbench.models.remote_model import Elsewhere, read_elsewhere, settled
+from workbench.models.remote_model import RemoteModel, read_remote, settled
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, Message, Token
 from workbench.serving.connection import as_call
-from workbench.serving.remote.body import Reader, Server, read_models, request_body
-from workbench.serving.remote.http_client import Patience, Restart, Waiting, Wire, patience
+from workbench.serving.remote.body import ChunkReader, ServerFacts, read_models, request_body
+from workbench.serving.remote.http_client import (
+    HttpClient,
+    RateLimited,
+    Restart,
+    RetryPolicy,
+    retry_policy,
+)
 
 OnProgress = Callable[[str, float], None]
 
@@ -30,7 +36,7 @@ OnProgress = Callable[[str, float], None]
 class _Known:
     """One server: how it is reached, and what it said of itself."""
 
-    wire: Wire
+    wire: HttpClient
     listed: Any = None
     asked: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -39,7 +45,7 @@ class _Known:
 class RemoteEngine:
     """Servers elsewhere, each connected to when it is first asked."""
 
-    def __init__(self, at_once: int = 16, patience_: Patience | None = None) -> None:
+    def __init__(self, at_once: int = 16, patience_: RetryPolicy | None = None) -> None:
         """Connect to nothing yet.
 
         Args:
@@ -99,7 +105,7 @@ class RemoteEngine:
         *,
         restart: bool,
     ) -> Iterator[Token | Answer]:
-        there = read_elsewhere(settled(spec).model)
+        there = read_remote(settled(spec).model)
         stopped = as_call(cancelled)
         known = self._reach(there)
         server = self._server(known, there, stopped)
@@ -107,14 +113,14 @@ class RemoteEngine:
         tell = on_progress or (lambda stage, share: None)
         started = first = time.perf_counter()
         finish, kind = "", {"kind": server.owner} if server.owner else {}
-        reader = Reader(there, server=dict(kind))
+        reader = ChunkReader(there, server=dict(kind))
         for event in known.wire.chat(body, stopped, restart=restart):
             if event is None:
                 finish = "cancelled"
                 break
             if isinstance(event, Restart):
-                reader = Reader(there, server=dict(kind))
-            elif isinstance(event, Waiting):
+                reader = ChunkReader(there, server=dict(kind))
+            elif isinstance(event, RateLimited):
                 tell(f"{event.why}: again in {event.seconds:.0f} s", 0.0)
             elif (told := reader.progress(event)) is not None:
                 tell(*told)
@@ -131,7 +137,7 @@ class RemoteEngine:
 
     def facts(self, spec: ModelSpec) -> dict[str, Any]:
         """What is on record of the model that answered last: see `client.Engine.facts`."""
-        there = read_elsewhere(spec.model)
+        there = read_remote(spec.model)
         answer = self._last.get(there.model)
         said = dict(answer.server) if answer else {}
         names = [there.model, said.get("model", ""), said.get("fingerprint", "")]
@@ -153,7 +159,7 @@ class RemoteEngine:
             UnknownName: The server lists its models, all of them, and it is none.
             WbError: It cannot be reached, or refuses.
         """
-        there = read_elsewhere(settled(spec).model)
+        there = read_remote(settled(spec).model)
         server = self._server(self._reach(there), there, as_call(cancelled))
         # Our own engine loads folders that it does not list.
         if server.names and there.name not in server.names and not server.is_ours:
@@ -165,23 +171,25 @@ class RemoteEngine:
 
     def check(self, spec: ModelSpec, decoding: Decoding, labels: Sequence[str] = ()) -> None:
         """Refuse what the server of a model cannot do. Raises `UsageError`; `WbError` as `chat`."""
-        there = read_elsewhere(settled(spec).model)
+        there = read_remote(settled(spec).model)
         server = self._server(self._reach(there), there, as_call(None))
         request_body((), there, decoding, labels, server)
 
     def models(self, spec: ModelSpec) -> list[str]:
         """What the server of a model lists."""
-        there = read_elsewhere(spec.model)
+        there = read_remote(spec.model)
         return list(self._server(self._reach(there), there, as_call(None)).names)
 
-    def _reach(self, there: Elsewhere) -> _Known:
+    def _reach(self, there: RemoteModel) -> _Known:
         with self._lock:
             if there.url not in self._known:
-                wire = Wire(there, self._at_once, self._patience or patience())
+                wire = HttpClient(there, self._at_once, self._patience or retry_policy())
                 self._known[there.url] = _Known(wire)
             return self._known[there.url]
 
-    def _server(self, known: _Known, there: Elsewhere, stopped: Callable[[], bool]) -> Server:
+    def _server(
+        self, known: _Known, there: RemoteModel, stopped: Callable[[], bool]
+    ) -> ServerFacts:
         with known.lock:
             if not known.asked:
                 # Where it has no such list, what it is stays unknown.

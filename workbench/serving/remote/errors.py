@@ -15,13 +15,13 @@ from typing import Any
 
 from sessions.errors import WbError
 from workbench.errors import EngineError, ModelError, PromptTooLong, UnknownName
-from workbench.models.remote_model import Elsewhere
+from workbench.models.remote_model import RemoteModel
 
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
 _TOO_LONG = ("context_length_exceeded", "maximum context length", "context length is only")
 
 
-class Again(Exception):
+class RetryableError(Exception):
     """It failed in a way that another attempt may mend."""
 
     def __init__(self, error: WbError, why: str, after_s: float | None = None) -> None:
@@ -53,9 +53,9 @@ def hide(text: str, key: str) -> str:
 
 
 def failed(
-    there: Elsewhere, status: int, headers: Mapping[str, str], body: bytes, key: str
-) -> WbError | Again:
-    """What a status other than 200 means: an error, or `Again`."""
+    there: RemoteModel, status: int, headers: Mapping[str, str], body: bytes, key: str
+) -> WbError | RetryableError:
+    """What a status other than 200 means: an error, or `RetryableError`."""
     inner = _inner(body)
     if isinstance(inner, dict) and (own := own_error(there, inner, key)) is not None:
         return own
@@ -86,7 +86,7 @@ def failed(
         # Too many requests are everyone's affair; what fails inside may be this prompt's own.
         kind = EngineError if status in (429, 503) else ModelError
         error = kind(at, hint="it was not mended by waiting", kind="remote_failed")
-        return Again(error, f"{status}", _retry_after(headers))
+        return RetryableError(error, f"{status}", _retry_after(headers))
     if status in (402, 429):
         return EngineError(at, hint="see the account at that service", kind="remote_quota")
     return ModelError(at, hint=_hint(said), kind="remote_refused")
@@ -98,7 +98,7 @@ def _hint(said: str) -> str:
     return "leave out what it does not know, or ask another server"
 
 
-def lost(there: Elsewhere, error: Exception, key: str) -> Again:
+def lost(there: RemoteModel, error: Exception, key: str) -> RetryableError:
     """The connection could not be made, or broke."""
     import httpx
 
@@ -109,16 +109,16 @@ def lost(there: Elsewhere, error: Exception, key: str) -> Again:
             hint="is it running, and is the URL right?",
             kind="remote_unreachable",
         )
-        return Again(found, "not reached")
+        return RetryableError(found, "not reached")
     found = EngineError(
         f"{there.url} broke off: {why}",
         hint="ask again; if it stays so, see the server's log",
         kind="remote_broken",
     )
-    return Again(found, "broken off")
+    return RetryableError(found, "broken off")
 
 
-def silent(there: Elsewhere, error: Exception, silence_s: float) -> Again:
+def silent(there: RemoteModel, error: Exception, silence_s: float) -> RetryableError:
     """Nothing came for too long."""
     import httpx
 
@@ -129,17 +129,17 @@ def silent(there: Elsewhere, error: Exception, silence_s: float) -> Again:
         hint="a slow server may need more: WB_REMOTE_SILENCE_S",
         kind="remote_silent",
     )
-    return Again(found, "silent")
+    return RetryableError(found, "silent")
 
 
-def half(there: Elsewhere) -> Again:
+def half(there: RemoteModel) -> RetryableError:
     """A stream that ended before its answer did."""
     found = EngineError(
         f"{there.url} broke off in the middle of the answer",
         hint="ask again; if it stays so, see the server's log",
         kind="remote_broken",
     )
-    return Again(found, "broken off")
+    return RetryableError(found, "broken off")
 
 
 def too_long(limit: int, what: str = "a line") -> ModelError:
@@ -151,7 +151,7 @@ def too_long(limit: int, what: str = "a line") -> ModelError:
     )
 
 
-def overlong(there: Elsewhere, asked: int, came: int) -> ModelError:
+def overlong(there: RemoteModel, asked: int, came: int) -> ModelError:
     """An answer that does not end where it must."""
     return ModelError(
         f"{there.url} went on past max_tokens: {asked:,} were asked for, and {came:,} came",
@@ -160,7 +160,7 @@ def overlong(there: Elsewhere, asked: int, came: int) -> ModelError:
     )
 
 
-def stalled(there: Elsewhere, seconds: float) -> EngineError:
+def stalled(there: RemoteModel, seconds: float) -> EngineError:
     """Signs of life, and no answer."""
     return EngineError(
         f"{there.url} sent signs of life for {seconds:g} s, and no word of an answer",
@@ -169,7 +169,7 @@ def stalled(there: Elsewhere, seconds: float) -> EngineError:
     )
 
 
-def malformed(there: Elsewhere, what: str) -> ModelError:
+def malformed(there: RemoteModel, what: str) -> ModelError:
     """Not what the protocol says."""
     return ModelError(
         f"{there.url} sent what is no chat completion: {what[:120]}",
@@ -178,7 +178,7 @@ def malformed(there: Elsewhere, what: str) -> ModelError:
     )
 
 
-def parsed(there: Elsewhere, body: bytes) -> Any:
+def parsed(there: RemoteModel, body: bytes) -> Any:
     """A JSON body. Raises `ModelError`."""
     try:
         return json.loads(body)
@@ -186,14 +186,14 @@ def parsed(there: Elsewhere, body: bytes) -> Any:
         raise malformed(there, repr(body[:80].decode("utf-8", "replace"))) from None
 
 
-def check_stream(there: Elsewhere, headers: Mapping[str, str]) -> None:
+def check_stream(there: RemoteModel, headers: Mapping[str, str]) -> None:
     """Raise `ModelError` for a page or a document in place of a stream."""
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind and kind != "text/event-stream":
         raise malformed(there, f"{kind} in place of a stream")
 
 
-def event_of(there: Elsewhere, line: bytes, key: str) -> dict[str, Any] | None:
+def event_of(there: RemoteModel, line: bytes, key: str) -> dict[str, Any] | None:
     """What a line of a stream says: a chunk, `{}` for its end, `None` for nothing.
 
     Raises:
@@ -213,8 +213,8 @@ def event_of(there: Elsewhere, line: bytes, key: str) -> dict[str, Any] | None:
 
 
 def _error_in_stream(
-    there: Elsewhere, event: dict[str, Any], data: bytes, key: str
-) -> WbError | Again:
+    there: RemoteModel, event: dict[str, Any], data: bytes, key: str
+) -> WbError | RetryableError:
     inner = event.get("error")
     found = own_error(there, inner, key) if isinstance(inner, dict) else None
     if found is not None:
@@ -224,7 +224,7 @@ def _error_in_stream(
     return failed(there, status, {}, data, key)
 
 
-def own_error(there: Elsewhere, body: Mapping[str, Any], key: str) -> WbError | None:
+def own_error(there: RemoteModel, body: Mapping[str, Any], key: str) -> WbError | None:
     """The error of an engine of ours, by its class; `None` where another server speaks.
 
     The engine's own trouble is left to the status: it is tried again.

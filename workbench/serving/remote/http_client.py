@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
 from workbench.errors import UsageError
-from workbench.models.remote_model import Elsewhere
+from workbench.models.remote_model import RemoteModel
 from workbench.serving.remote import errors
-from workbench.serving.remote.errors import Again, failed, hide
+from workbench.serving.remote.errors import RetryableError, failed, hide
 from workbench.serving.remote.stream import (
     LONGEST_LINE,
     LONGEST_REFUSAL,
-    Budget,
+    StreamLimits,
     bounded,
     check_plain,
     chunks,
@@ -42,7 +42,7 @@ _ASK_S = 0.2  # how often `cancelled` is asked while nothing comes
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How long a server is waited for.
 
     Attributes:
@@ -70,14 +70,14 @@ class Patience:
         return max(pause * (0.5 + random.random() / 2), asked or 0.0)
 
 
-def patience() -> Patience:
+def retry_policy() -> RetryPolicy:
     """The usual one; `WB_REMOTE_SILENCE_S` says how long a silence is borne."""
     value = os.environ.get("WB_REMOTE_SILENCE_S", "")
     try:
         seconds = float(value) if value else 0.0
     except ValueError:
         seconds = 0.0
-    return Patience(silence_s=seconds, stall_s=6 * seconds) if seconds > 0 else Patience()
+    return RetryPolicy(silence_s=seconds, stall_s=6 * seconds) if seconds > 0 else RetryPolicy()
 
 
 def key() -> str:
@@ -99,7 +99,7 @@ class Restart:
 
 
 @dataclass(frozen=True)
-class Waiting:
+class RateLimited:
     """The server wants time.
 
     Attributes:
@@ -111,22 +111,22 @@ class Waiting:
     seconds: float
 
 
-Event = dict[str, Any] | Restart | Waiting | None
+Event = dict[str, Any] | Restart | RateLimited | None
 
 
-class Wire:
+class HttpClient:
     """Connections to one server."""
 
-    def __init__(self, there: Elsewhere, at_once: int, patience: Patience) -> None:
+    def __init__(self, there: RemoteModel, at_once: int, retry_policy: RetryPolicy) -> None:
         """Connect to nothing yet.
 
         Args:
             there: Where.
             at_once: Requests under way at the same time at most.
-            patience: How long it is waited for.
+            retry_policy: How long it is waited for.
         """
         self.there = there
-        self.patience = patience
+        self.retry_policy = retry_policy
         self._key = key()
         self._at_once = min(max(at_once, 1), MAX_AT_ONCE)
         self._lock = threading.Lock()
@@ -241,7 +241,7 @@ class Wire:
         self, verb: str, path: str, body: Any, tell: Callable[[Any], None], restart: bool
     ) -> None:
         assert self._places is not None
-        for attempt in range(self.patience.attempts):
+        for attempt in range(self.retry_policy.attempts):
             came = seen = False
             try:
                 async with self._places:
@@ -249,21 +249,21 @@ class Wire:
                         came, seen = True, seen or says(event)
                         tell(event)
                 return
-            except Again as again:
-                seconds = self.patience.wait_s(attempt, again.after_s)
-                last = attempt + 1 >= self.patience.attempts
-                if last or (seen and not restart) or seconds > self.patience.asked_s:
+            except RetryableError as again:
+                seconds = self.retry_policy.wait_s(attempt, again.after_s)
+                last = attempt + 1 >= self.retry_policy.attempts
+                if last or (seen and not restart) or seconds > self.retry_policy.asked_s:
                     raise again.final(attempt + 1, seconds) from again
                 if came:
                     tell(Restart())
-                tell(Waiting(again.why, seconds))
+                tell(RateLimited(again.why, seconds))
             await asyncio.sleep(seconds)
 
     async def _once(self, verb: str, path: str, body: Any) -> AsyncIterator[dict[str, Any]]:
         import httpx
 
         headers = {"authorization": f"Bearer {self._key}"} if self._key else {}
-        waiting = self.patience.stall_s
+        waiting = self.retry_policy.stall_s
         try:
             async with contextlib.AsyncExitStack() as stack:
                 async with asyncio.timeout(waiting):  # headers can drip as bodies can
@@ -273,30 +273,30 @@ class Wire:
                         )
                     )
                 if response.status_code != 200:
-                    waiting = self.patience.silence_s
+                    waiting = self.retry_policy.silence_s
                     text = await self._whole(response, LONGEST_REFUSAL)
                     raise failed(
                         self.there, response.status_code, response.headers, text, self._key
                     )
                 if verb == "GET":
-                    waiting = self.patience.silence_s
+                    waiting = self.retry_policy.silence_s
                     text = await self._whole(response, LONGEST_LINE)
                     yield {"body": errors.parsed(self.there, text)}
                     return
-                budget = Budget(self.there, _most_tokens(body), self.patience.stall_s)
+                budget = StreamLimits(self.there, _most_tokens(body), self.retry_policy.stall_s)
                 async for event in chunks(response, self.there, self._key, budget):
                     yield event
         except TimeoutError as error:
             raise errors.silent(self.there, error, waiting) from None
         except httpx.TimeoutException as error:
-            raise errors.silent(self.there, error, self.patience.silence_s) from None
+            raise errors.silent(self.there, error, self.retry_policy.silence_s) from None
         except (httpx.TransportError, httpx.StreamError, httpx.DecodingError) as error:
             raise errors.lost(self.there, error, self._key) from None
 
     async def _whole(self, response: httpx.Response, limit: int) -> bytes:
         """A short body, which has the time of one silence to come whole."""
         check_plain(self.there, response.headers)
-        async with asyncio.timeout(self.patience.silence_s):
+        async with asyncio.timeout(self.retry_policy.silence_s):
             return await bounded(response, limit)
 
     def _client(self) -> httpx.AsyncClient:
@@ -309,7 +309,7 @@ class Wire:
                 # A redirect could lead the key and the images to another host.
                 follow_redirects=False,
                 timeout=httpx.Timeout(
-                    self.patience.silence_s, connect=self.patience.connect_s, pool=None
+                    self.retry_policy.silence_s, connect=self.retry_policy.connect_s, pool=None
                 ),
                 limits=httpx.Limits(max_connections=MAX_AT_ONCE, max_keepalive_connections=16),
                 headers={

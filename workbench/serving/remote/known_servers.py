@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from workbench.errors import UsageError
-from workbench.models.remote_model import is_elsewhere, read_elsewhere
+from workbench.models.remote_model import is_remote, read_remote
 
 VERSION = 1
 _MOST = 200
@@ -42,20 +42,20 @@ def remember(model: str) -> None:
         UsageError: The name is none.
         RecordError: The home cannot be written.
     """
-    if not is_elsewhere(model):
+    if not is_remote(model):
         return
     from sessions.atomic import write_json
 
-    origin, known = read_elsewhere(model).origin, named()
+    origin, known = read_remote(model).origin, named()
     if origin not in known:
         write_json(_path(), {"v": VERSION, "servers": [origin, *known][:_MOST]})
 
 
 def check_named(model: str) -> None:
     """Raise `UsageError` where a record names a server that nobody named here."""
-    if not is_elsewhere(model):
+    if not is_remote(model):
         return
-    there = read_elsewhere(model)
+    there = read_remote(model)
     if there.origin not in named():
         raise UsageError(
             f"the record names a server that was never named here: {there.origin}",
@@ -67,11 +67,11 @@ def check_named(model: str) -> None:
 
 def warning(model: str) -> str:
     """What to say where a server would get the key in the clear; empty where it would not."""
-    if not is_elsewhere(model):
+    if not is_remote(model):
         return ""
     from workbench.serving.remote.http_client import key
 
-    there = read_elsewhere(model)
+    there = read_remote(model)
     if not there.is_open or not key():
         return ""
     return f"the key and the images go to {there.origin} unencrypted: anyone on the way reads them"

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from workbench.models.remote_model import Elsewhere
+from workbench.models.remote_model import RemoteModel
 from workbench.serving.remote.errors import (
     check_stream,
     event_of,
@@ -33,7 +33,7 @@ LONGEST_REFUSAL = 64 * 1024
 
 
 @dataclass
-class Budget:
+class StreamLimits:
     """What one stream may cost; it is told what comes, and raises where that is too much.
 
     Attributes:
@@ -42,7 +42,7 @@ class Budget:
         stall_s: Seconds without a word of the answer, however much else comes.
     """
 
-    there: Elsewhere
+    there: RemoteModel
     tokens: int | None
     stall_s: float
     _bytes: int = 0
@@ -78,7 +78,7 @@ class Budget:
 
 
 async def chunks(
-    response: httpx.Response, there: Elsewhere, key: str, budget: Budget
+    response: httpx.Response, there: RemoteModel, key: str, budget: StreamLimits
 ) -> AsyncIterator[dict[str, Any]]:
     """The chunks of a stream up to its end, which is one only after a finish reason.
 
@@ -107,7 +107,7 @@ async def chunks(
         raise half(there)
 
 
-def check_plain(there: Elsewhere, headers: Mapping[str, str]) -> None:
+def check_plain(there: RemoteModel, headers: Mapping[str, str]) -> None:
     """Raise `ModelError` for a compressed body: it has no size until it is read."""
     encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
@@ -137,7 +137,7 @@ async def bounded(response: httpx.Response, limit: int) -> bytes:
     return bytes(body[:limit])
 
 
-async def _lines(response: httpx.Response, budget: Budget) -> AsyncIterator[bytes]:
+async def _lines(response: httpx.Response, budget: StreamLimits) -> AsyncIterator[bytes]:
     """Lines as they come, none beyond the bound."""
     rest = bytearray()
     async for block in response.aiter_raw():

@@ -15,7 +15,7 @@ from workbench.evaluation.metrics.text.distinct import distinct
 from workbench.evaluation.metrics.text.hf_evaluate import evaluate_metric
 from workbench.evaluation.metrics.text.meteor import meteor
 from workbench.evaluation.metrics.text.ptb import ptb_tokens
-from workbench.evaluation.metrics.text.registry import DEFAULT, METRICS, Texts, score_texts
+from workbench.evaluation.metrics.text.registry import DEFAULT, METRICS, TextPairs, score_texts
 
 HERE = Path(__file__).parent
 PTB = json.loads((HERE / "ptb_reference.json").read_text(encoding="utf-8"))["cases"]
@@ -56,7 +56,7 @@ def test_cider_of_one_image_is_undefined_and_not_zero():
 
 
 def test_no_answers_have_no_scores():
-    for scored in score_texts(Texts([], []), DEFAULT):
+    for scored in score_texts(TextPairs([], []), DEFAULT):
         assert scored.value is None, scored.name
 
 
@@ -215,7 +215,7 @@ def test_a_metric_that_cannot_be_loaded_is_undefined_with_the_reason(tmp_path):
 
 def test_a_name_that_is_no_metric_is_refused_with_the_list():
     with pytest.raises(ValueError, match="there is no metric 'blue'") as caught:
-        score_texts(Texts(["a"], [["a"]]), ["blue"])
+        score_texts(TextPairs(["a"], [["a"]]), ["blue"])
     assert all(name in str(caught.value) for name in METRICS)
 
 

@@ -15,7 +15,7 @@ from workbench.evaluation.metrics.text.scored import Scored
 
 
 @dataclass(frozen=True)
-class Texts:
+class TextPairs:
     """What is compared.
 
     Attributes:
@@ -39,25 +39,25 @@ class Texts:
         )
 
 
-def _meteor(texts: Texts) -> list[Scored]:
+def _meteor(texts: TextPairs) -> list[Scored]:
     from workbench.evaluation.metrics.text.meteor import meteor
 
     return [meteor(texts.said, texts.wanted)]
 
 
-def _bertscore(texts: Texts) -> list[Scored]:
+def _bertscore(texts: TextPairs) -> list[Scored]:
     from workbench.evaluation.metrics.text.bertscore import bertscore
 
     return [bertscore(texts.answers, texts.references, model=texts.bertscore_model)]
 
 
-def _distinct(texts: Texts) -> list[Scored]:
+def _distinct(texts: TextPairs) -> list[Scored]:
     from workbench.evaluation.metrics.text.distinct import distinct
 
     return [distinct(texts.said, order) for order in (1, 2)]
 
 
-METRICS: dict[str, Callable[[Texts], list[Scored]]] = {
+METRICS: dict[str, Callable[[TextPairs], list[Scored]]] = {
     "coco_bleu": lambda texts: coco.bleu(texts.said, texts.wanted),
     "coco_rouge_l": lambda texts: [coco.rouge_l(texts.said, texts.wanted)],
     "cider": lambda texts: [coco.cider(texts.said, texts.wanted)],
@@ -82,7 +82,7 @@ def unknown(names: Sequence[str]) -> str:
     )
 
 
-def score_texts(texts: Texts, names: Sequence[str] = DEFAULT) -> list[Scored]:
+def score_texts(texts: TextPairs, names: Sequence[str] = DEFAULT) -> list[Scored]:
     """The metrics of these names, in their order.
 
     Raises:
