@@ -37,7 +37,7 @@ def inputs_digest(config: TrainConfig) -> str:
     adapter = find_adapter(config.adapter) if config.adapter else None
     path = find_model(spec.model, spec.revision)
     parts = {
-        "model": model_identity(path, adapter, spec.quantization, spec.dtype, spec.further),
+        "model": model_identity(path, adapter, spec.quantization, spec.dtype, spec.extra_options),
         "data": [open_source(name).revision for name in (*config.train, config.eval) if name],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -153,7 +153,7 @@ class Connected(HostileEngine):
     def __exit__(self, *_: object) -> None:
         pass
 
-    def elsewhere(self) -> Any:
+    def remote(self) -> Any:
         from workbench.serving.remote.client import RemoteEngine
 
         return RemoteEngine()
@@ -161,7 +161,7 @@ class Connected(HostileEngine):
     def chat(self, messages: Any, spec: Any, decoding: Any, **named: Any) -> Any:
         if spec.model.startswith("openai:"):
             named.pop("on_progress", None)
-            return self.elsewhere().chat(messages, spec, decoding, **named)
+            return self.remote().chat(messages, spec, decoding, **named)
         return super().chat(messages, spec, decoding, **named)
 
     def stop(self, *_: Any, **__: Any) -> None:

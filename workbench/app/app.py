@@ -347,7 +347,7 @@ def model_title(spec: ModelSpec) -> str:
         parts = [spec.model.rstrip("/").split("/")[-1]]
     if spec.quantization != "none":
         parts.append(spec.quantization)
-    knobs = dict(spec.further)
+    knobs = dict(spec.extra_options)
     if spec.quantize_parts in (None, "language"):
         knobs.pop("quantize_parts", None)
     else:

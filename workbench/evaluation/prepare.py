@@ -203,7 +203,7 @@ def prepare(
     """
     source, prompter, total = check_samples(config)
     if is_remote(config.spec.model):
-        return _prepare_elsewhere(config, source, prompter, total, on_progress)
+        return _prepare_remote(config, source, prompter, total, on_progress)
     from workbench.inference.prefix_cache import PrefixCache
 
     if loaded is None:
@@ -265,7 +265,7 @@ def load_model_of(
     return load_model(config.spec, telling_load(tell, 0, total, config.spec.model))
 
 
-def _prepare_elsewhere(
+def _prepare_remote(
     config: EvalConfig,
     source: Source,
     prompter: Prompter,

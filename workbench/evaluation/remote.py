@@ -79,7 +79,7 @@ def reach(config: EvalConfig, words: Iterable[str] = ()) -> ServedModel:
     return ServedModel(engine, spec, identity, at_once)
 
 
-def ask_elsewhere(
+def ask_remote(
     evaluation: PreparedEvaluation, samples: Iterable[Sample], stop: Callable[[], bool]
 ) -> Iterator[list[Line]]:
     """Lines as they are ready; requests under way when `stop` turns true are dropped.

@@ -23,7 +23,7 @@ from workbench.evaluation.metrics.text.registry import unknown
 from workbench.evaluation.metrics.texts import USUAL, TextWish
 from workbench.evaluation.notes import all_failed, notes_of
 from workbench.evaluation.prepare import PreparedEvaluation, prepare, resumed_config
-from workbench.evaluation.remote import ServedModel, ask_elsewhere, down, is_down
+from workbench.evaluation.remote import ServedModel, ask_remote, down, is_down
 from workbench.models.remote_model import is_remote
 from workbench.progress import OnProgress, Reporter
 from workbench.sample import Sample
@@ -177,9 +177,7 @@ def _answered(
 ) -> Iterator[list[dict[str, Any]]]:
     """Lines as they are ready, until all are or `stop` says so."""
     if isinstance(evaluation.loaded, ServedModel):
-        yield from ask_elsewhere(
-            evaluation, _pending(evaluation.source, evaluation.total, done), stop
-        )
+        yield from ask_remote(evaluation, _pending(evaluation.source, evaluation.total, done), stop)
         return
     for samples in _batches(evaluation, done):
         if stop():

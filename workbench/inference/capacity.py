@@ -116,7 +116,9 @@ def size_of(lengths: Sequence[int]) -> int:
 def shrink(loaded: LoadedModel, lengths: Sequence[int]) -> None:
     """Remember that a batch of such lengths ran out of memory: half of it is tried next."""
     half = max(1, size_of(lengths) // 2)
-    loaded.fits = half if loaded.fits is None else min(loaded.fits, half)
+    loaded.max_batch_tokens = (
+        half if loaded.max_batch_tokens is None else min(loaded.max_batch_tokens, half)
+    )
 
 
 def parts(loaded: LoadedModel, lengths: Mapping[int, int]) -> list[list[int]]:
@@ -129,12 +131,12 @@ def parts(loaded: LoadedModel, lengths: Mapping[int, int]) -> list[list[int]]:
     Returns:
         The numbers, by batch; a prompt that is too long stands alone.
     """
-    if loaded.fits is None:
+    if loaded.max_batch_tokens is None:
         return [list(lengths)]
     found: list[list[int]] = []
     for index in sorted(lengths, key=lambda i: lengths[i]):
         size = (len(found[-1]) + 1) * lengths[index] if found else 0
-        if found and size <= loaded.fits:
+        if found and size <= loaded.max_batch_tokens:
             found[-1].append(index)
         else:
             found.append([index])

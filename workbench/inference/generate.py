@@ -151,7 +151,7 @@ def _fitting(
     loaded: LoadedModel, requests: Sequence[Request], some: Sequence[int]
 ) -> list[list[int]]:
     """Numbers of requests in batches that this model is known to hold."""
-    if loaded.fits is None or len(some) < 2:  # lengths take time, and are not asked for
+    if loaded.max_batch_tokens is None or len(some) < 2:  # lengths take time, and are not asked for
         return [list(some)] if some else []
     return parts(loaded, {i: sum(_sizes(loaded, requests[i])) for i in some})
 

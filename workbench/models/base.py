@@ -41,8 +41,8 @@ class LoadedModel:
         identity: Hash of weights, processor, adapter, quantisation and dtype.
         context_length: Most tokens in a sequence, `None` where the config does not say.
         load_s: Seconds that loading took.
-        fits: Rows times columns of the largest batch that is still tried, once one ran out of
-            memory.
+        max_batch_tokens: Rows times columns of the largest batch that is still tried, once one
+            ran out of memory.
         own_head: The classification head that lies in the model's own folder, or that trains.
     """
 
@@ -55,7 +55,7 @@ class LoadedModel:
     context_length: int | None
     identity: str = ""
     load_s: float = 0.0
-    fits: int | None = None
+    max_batch_tokens: int | None = None
     own_head: Head | None = None
     _stamp: tuple = field(default=(), repr=False)
     _pieces: dict[int, str] = field(default_factory=dict, repr=False)
@@ -156,7 +156,7 @@ class LoadedModel:
 
     def _identify(self, adapter: Path | None, on_read: OnRead | None = None) -> None:
         self.identity = model_identity(
-            self.path, adapter, self.spec.quantization, self.dtype, self.spec.further, on_read
+            self.path, adapter, self.spec.quantization, self.dtype, self.spec.extra_options, on_read
         )
 
     @property

@@ -39,7 +39,7 @@ def model_identity(
         adapter: Adapter folder, if any.
         quantization: `none`, `4bit` or `8bit`.
         dtype: The resolved dtype (`float32`, ...), never `auto`: it changes answers.
-        knobs: `ModelSpec.further`: pixels and details of 4bit, where they were turned.
+        knobs: `ModelSpec.extra_options`: pixels and details of 4bit, where they were turned.
         on_read: Told a file's name and the share of all bytes that is done, 0 to 1, where one has
             to be read; what it raises ends the reading.
     """

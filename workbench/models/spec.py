@@ -128,7 +128,7 @@ class ModelSpec:
             object.__setattr__(self, "double_quant", None)
 
     @property
-    def further(self) -> dict[str, Any]:
+    def extra_options(self) -> dict[str, Any]:
         """The knobs of `FURTHER` that were turned: what identities add.
 
         All parts quantised adds nothing: that is what it was before there was the choice.

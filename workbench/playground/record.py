@@ -84,7 +84,7 @@ def loaded_facts(engine: Engine, spec: ModelSpec) -> Mapping[str, Any]:
     from workbench.serving.protocol import absolute
 
     if is_remote(spec.model):
-        return engine.elsewhere().facts(spec)
+        return engine.remote().facts(spec)
     try:
         status = engine.status()
     except WbError:

@@ -64,7 +64,7 @@ class Engine(Connection):
             EngineError: The engine is gone or refuses.
         """
         if is_remote(spec.model):
-            yield from self.elsewhere().chat(
+            yield from self.remote().chat(
                 *(messages, spec, decoding),
                 labels=labels,
                 cancelled=cancelled,
@@ -137,7 +137,7 @@ class Engine(Connection):
 
     # -- elsewhere ----------------------------------------------------------------------------
 
-    def elsewhere(self) -> RemoteEngine:
+    def remote(self) -> RemoteEngine:
         """Who asks the servers elsewhere; connected to none before it is asked."""
         if self._remote is None:
             from workbench.serving.remote.client import RemoteEngine

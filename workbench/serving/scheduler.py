@@ -149,10 +149,10 @@ class Scheduler:
         """Whether a ticket can join beside the rows and the others that join with it."""
         if not self._live.open:
             return False
-        if self._loaded.fits is None or (not self._live.rows and not others):
+        if self._loaded.max_batch_tokens is None or (not self._live.rows and not others):
             return True
         sizes = [*(r.columns for r in self._live.rows), *map(self._size, (*others, ticket))]
-        return size_of(sizes) <= self._loaded.fits
+        return size_of(sizes) <= self._loaded.max_batch_tokens
 
     def _size(self, ticket: EngineRequest) -> int:
         """Columns that a ticket may come to."""

@@ -125,7 +125,7 @@ def test_what_is_usual_is_the_same_model_said_or_not():
     said = ModelSpec(quantization="4bit", quant_type="nf4", double_quant=True)
     assert said == ModelSpec(quantization="4bit", quantize_parts="language")
     assert said == ModelSpec(quantization="4bit")
-    assert said.but(quantize_parts="all").further == {}
+    assert said.but(quantize_parts="all").extra_options == {}
 
 
 @pytest.mark.parametrize("quantization", ["none", "8bit"])
@@ -162,7 +162,7 @@ def test_a_spec_survives_json():
         ModelSpec(quantization="4bit", quant_type="fp4", double_quant=False),
     ):
         assert ModelSpec.from_json(one.to_json()) == one
-        assert ModelSpec(model=one.model, quantization=one.quantization, **one.further) == one
+        assert ModelSpec(model=one.model, quantization=one.quantization, **one.extra_options) == one
 
 
 @pytest.mark.parametrize(
@@ -211,18 +211,18 @@ def test_details_of_4bit_go_with_it():
 
 def test_an_older_records_4bit_is_that_of_all_parts_and_has_its_identity(tiny_folder):
     old = ModelSpec.from_json(as_recorded({"model": str(tiny_folder), "quantization": "4bit"}))
-    assert old.quantize_parts == "all" and old.further == {}
+    assert old.quantize_parts == "all" and old.extra_options == {}
     now = ModelSpec(str(tiny_folder), quantization="4bit")
-    assert now.further == {"quantize_parts": "language"}
+    assert now.extra_options == {"quantize_parts": "language"}
     assert ModelSpec.from_json(as_recorded(now.to_json())) == now
     assert now.but(quantization="none").quantize_parts is None
     for knobs in (("none", "all"), ("8bit", "text")):
         with pytest.raises(UsageError, match="--quantize-parts"):
             ModelSpec(quantization=knobs[0], quantize_parts=knobs[1])
     # As it was hashed before there was the choice.
-    assert model_identity(tiny_folder, None, "4bit", "float32", old.further) == model_identity(
-        tiny_folder, None, "4bit", "float32"
-    )
+    assert model_identity(
+        tiny_folder, None, "4bit", "float32", old.extra_options
+    ) == model_identity(tiny_folder, None, "4bit", "float32")
 
 
 def test_vision_alone_is_quantised_where_it_has_linear_layers(tiny_folder, tmp_path):

@@ -36,9 +36,9 @@ def loaded(tiny_folder: Path) -> LoadedModel:
 
 @pytest.fixture
 def model(loaded: LoadedModel) -> Iterator[LoadedModel]:
-    loaded.fits = None
+    loaded.max_batch_tokens = None
     yield loaded
-    loaded.fits = None
+    loaded.max_batch_tokens = None
 
 
 class Room:
@@ -68,7 +68,7 @@ def test_a_batch_is_halved_until_it_fits_and_the_size_is_remembered(model, monke
     room = Room(model, monkeypatch, error)
     room.rows = 3
     assert [a.text for a in generate(model, conversations, KNOBS)] == expected
-    assert room.sizes[0] == 8 and model.fits is not None
+    assert room.sizes[0] == 8 and model.max_batch_tokens is not None
     room.sizes.clear()
     assert [a.text for a in generate(model, conversations, KNOBS)] == expected
     assert max(room.sizes) <= 3  # it was not tried again
@@ -91,7 +91,7 @@ def test_other_failures_of_torch_are_not_taken_for_it(model, monkeypatch):
     Room(model, monkeypatch, RuntimeError("shapes cannot be multiplied")).rows = 1
     with pytest.raises(RuntimeError, match="multiplied"):
         generate(model, [ask("one"), ask("two")], KNOBS)
-    assert model.fits is None
+    assert model.max_batch_tokens is None
 
 
 def test_what_was_kept_of_other_prompts_is_let_go_first(model, monkeypatch):
@@ -128,7 +128,7 @@ def test_lengths_count_image_tokens_without_reading_pixels(model):
 def test_batches_hold_prompts_of_like_length_within_what_fits(model):
     lengths = {0: 100, 1: 10, 2: 95, 3: 12, 4: 400}
     assert capacity.parts(model, lengths) == [[0, 1, 2, 3, 4]]
-    model.fits = 200
+    model.max_batch_tokens = 200
     assert capacity.parts(model, lengths) == [[1, 3], [2, 0], [4]]
 
 

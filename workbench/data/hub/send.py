@@ -1,8 +1,8 @@
 """One request to a hub: its redirects are followed by hand, its refusals put into words.
 
 Guarantee: the token goes to the hub alone, never to where it redirects, and is in no message; a
-redirect leads from https to https only. A failure that may pass is a `RetryableHubError`; it is tried
-again by `workbench.data.hub.http_requests`.
+redirect leads from https to https only. A failure that may pass is a `RetryableHubError`;
+`workbench.data.hub.http_requests` tries it again.
 """
 
 from __future__ import annotations
