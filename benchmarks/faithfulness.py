@@ -19,24 +19,31 @@ import numpy as np
 import torch
 
 from benchmarks.localisation import questions
-from workbench.explain.explain import Settings, explain
+from workbench.explain.explain import explain
 from workbench.explain.faithfulness import curves
 from workbench.explain.result import Explanation, heat_maps
+from workbench.explain.settings import ExplainSettings
 from workbench.models.base import load_model
 from workbench.models.spec import ModelSpec
 from workbench.prompts.pool import default_template
 
 CANDIDATES = {
-    "default": Settings(),
-    "hirescam patch.embed margin": Settings("hirescam", "patch.embed", "margin"),
-    "gradcam merged.merger margin": Settings("gradcam", "merged.merger", "margin"),
-    "layercam patch.block1 margin": Settings("layercam", "patch.block1", "margin"),
-    "gradnorm merged.merger logit": Settings("gradnorm", "merged.merger", "logit"),
-    "elementwise merged.merger logit": Settings("elementwise", "merged.merger", "logit"),
-    "elementwise patch.embed logit": Settings("elementwise", "patch.embed", "logit"),
-    "integrated patch.embed margin, mean": Settings("integrated", "patch.embed", baseline="mean"),
-    "integrated patch.embed margin, blur": Settings("integrated", "patch.embed", baseline="blur"),
-    "occlusion margin, border": Settings("occlusion", baseline="border", window=16, stride=8),
+    "default": ExplainSettings(),
+    "hirescam patch.embed margin": ExplainSettings("hirescam", "patch.embed", "margin"),
+    "gradcam merged.merger margin": ExplainSettings("gradcam", "merged.merger", "margin"),
+    "layercam patch.block1 margin": ExplainSettings("layercam", "patch.block1", "margin"),
+    "gradnorm merged.merger logit": ExplainSettings("gradnorm", "merged.merger", "logit"),
+    "elementwise merged.merger logit": ExplainSettings("elementwise", "merged.merger", "logit"),
+    "elementwise patch.embed logit": ExplainSettings("elementwise", "patch.embed", "logit"),
+    "integrated patch.embed margin, mean": ExplainSettings(
+        "integrated", "patch.embed", baseline="mean"
+    ),
+    "integrated patch.embed margin, blur": ExplainSettings(
+        "integrated", "patch.embed", baseline="blur"
+    ),
+    "occlusion margin, border": ExplainSettings(
+        "occlusion", baseline="border", window=16, stride=8
+    ),
 }
 
 

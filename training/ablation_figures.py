@@ -193,3 +193,22 @@ def _bytes_of(run: Run) -> int | None:
 
 def _folder_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def mean_curve(
+    trials: Sequence[TrialFigures], name: str
+) -> tuple[list[int], list[float], list[float], list[float]]:
+    """Steps, and mean, least and largest of a logged figure over the trials that have it there."""
+    at: dict[int, list[float]] = {}
+    for trial in trials:
+        for line in trial.curve:
+            value, step = line.get(name), line.get("step")
+            if isinstance(value, (int, float)) and isinstance(step, int):
+                at.setdefault(step, []).append(float(value))
+    steps = sorted(at)
+    return (
+        steps,
+        [statistics.fmean(at[step]) for step in steps],
+        [min(at[step]) for step in steps],
+        [max(at[step]) for step in steps],
+    )

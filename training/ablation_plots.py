@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from training.ablation_figures import AblationComparison, VariantFigures
+from training.ablation_figures import AblationComparison, VariantFigures, mean_curve
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -99,8 +99,6 @@ def _has(found: AblationComparison, name: str) -> bool:
 
 
 def _curve(axes: Any, variant: VariantFigures, name: str, number: int) -> None:
-    from training.ablation_report import mean_curve
-
     steps, mean, low, high = mean_curve(variant.done, name)
     if not steps:
         return

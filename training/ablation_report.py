@@ -7,7 +7,6 @@ cell as a formula or as markup.
 from __future__ import annotations
 
 import io
-import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -199,22 +198,3 @@ def _plots(found: AblationComparison) -> Mapping[str, bytes]:
         figure.savefig(stream, format="png", dpi=120)
         out[name] = stream.getvalue()
     return out
-
-
-def mean_curve(
-    trials: Sequence[TrialFigures], name: str
-) -> tuple[list[int], list[float], list[float], list[float]]:
-    """Steps, and mean, least and largest of a logged figure over the trials that have it there."""
-    at: dict[int, list[float]] = {}
-    for trial in trials:
-        for line in trial.curve:
-            value, step = line.get(name), line.get("step")
-            if isinstance(value, (int, float)) and isinstance(step, int):
-                at.setdefault(step, []).append(float(value))
-    steps = sorted(at)
-    return (
-        steps,
-        [statistics.fmean(at[step]) for step in steps],
-        [min(at[step]) for step in steps],
-        [max(at[step]) for step in steps],
-    )

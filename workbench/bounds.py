@@ -11,6 +11,8 @@ import os
 
 from workbench.errors import DataError
 
+MAX_IMAGE_BYTES = 64 * 1024 * 1024
+"""Of one image, in a file, in a row or at a URL."""
 MAX_SCANS = 100
 """Passes over one JPEG; encoders write about ten. Each costs as much as decoding it anew."""
 MAX_COLUMNS = 4096

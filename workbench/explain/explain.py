@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 
 from workbench.errors import UsageError
 from workbench.explain.blank import blank
+from workbench.explain.label import label
 from workbench.explain.maps import Stop, layer_names, raw_maps
 from workbench.explain.methods import get_method
+from workbench.explain.occlusion import occlude
 from workbench.explain.prepare import (
     Prepared,
     answer_tokens,
@@ -119,8 +121,6 @@ def explain_tokens(
         chosen = [_index(token, ids) for token in (range(len(ids)) if tokens is None else tokens)]
         targets = [(token, _target(loaded, ids, token, settings)) for token in chosen]
     if settings.method == "occlusion":
-        from workbench.explain.occlusion import occlude
-
         made = [
             occlude(loaded, messages, ids, token, target, settings, cancelled=cancelled)
             for token, target in targets
@@ -170,23 +170,6 @@ def _by_gradient(
     ]
 
 
-def label(explanation: Explanation, loaded: LoadedModel, target: Target) -> Explanation:
-    """Fill in the words: the token's text, the contrast's, and a note where nothing is hot."""
-    contrast = None if target.contrast_id is None else _word(loaded, target, target.contrast_id)
-    notes = explanation.notes
-    if not any(float(image.grid.max()) > 0 for image in explanation.images):
-        what = "class" if target.head else "token"
-        notes += (f"nothing in the images speaks for this {what} at this layer",)
-    return replace(
-        explanation,
-        token_text=_word(loaded, target, target.token_id),
-        head=target.head,
-        target=target.kind,
-        contrast=contrast,
-        notes=notes,
-    )
-
-
 def blank_pixels(
     loaded: LoadedModel, messages: Sequence[Message], prepared: Prepared, kind: str
 ) -> torch.Tensor:
@@ -215,11 +198,6 @@ def _index(token: int, ids: Sequence[int]) -> int:
             hint=f"choose 0 to {len(ids) - 1}",
         )
     return token % len(ids)
-
-
-def _word(loaded: LoadedModel, target: Target, number: int) -> str:
-    """A token's text, or a class's label."""
-    return wanted_head(loaded).labels[number] if target.head else loaded.piece(number)
 
 
 def _class_target(loaded: LoadedModel, label: str, settings: ExplainSettings) -> Target:

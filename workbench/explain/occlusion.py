@@ -7,14 +7,14 @@ of the window. What it says depends on the window and on what covers it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from workbench.explain.blank import blank, local_blank
+from workbench.explain.label import label
 from workbench.explain.maps import Stop
-from workbench.explain.prepare import answer_tokens, images_of
+from workbench.explain.prepare import images_of
 from workbench.explain.result import Explanation, heat_maps
 from workbench.explain.scoring import Scorer
 from workbench.explain.settings import ExplainSettings
@@ -30,35 +30,6 @@ Box = tuple[int, int, int, int]
 LOCAL = "local"  # a fill of its own: the mean colour around the window
 
 
-def occlusion(
-    loaded: LoadedModel,
-    messages: Sequence[Message],
-    answer_text: str,
-    *,
-    token: int = 0,
-    settings: ExplainSettings | None = None,
-    answer_ids: Sequence[int] | None = None,
-    cancelled: Stop = None,
-) -> Explanation:
-    """The occlusion map of one token; arguments as `explain`'s.
-
-    Raises:
-        UsageError: As `explain`.
-        Cancelled: Between two batches.
-    """
-    from workbench.explain.explain import explain
-
-    return explain(
-        loaded,
-        messages,
-        answer_text,
-        token=token,
-        settings=replace(settings or ExplainSettings(baseline="border"), method="occlusion"),
-        answer_ids=answer_tokens(loaded, answer_text, answer_ids),
-        cancelled=cancelled,
-    )
-
-
 def occlude(
     loaded: LoadedModel,
     messages: Sequence[Message],
@@ -70,8 +41,6 @@ def occlude(
     cancelled: Stop = None,
 ) -> Explanation:
     """Slide the window over every image of the prompt; see `ExplainSettings` for its knobs."""
-    from workbench.explain.explain import label
-
     pictures = [ref.load() for ref in images_of(messages)]
     scorer = Scorer(
         loaded,

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from sessions.redact import without_secrets
-from workbench.bounds import jpeg_scans, max_scans
+from workbench.bounds import MAX_IMAGE_BYTES, jpeg_scans, max_scans
 from workbench.errors import ImageError
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from workbench.sample import ImageRef
 
-MAX_BYTES = 64 * 1024 * 1024
 MAX_PIXELS = 64_000_000
 """The largest picture that is decoded (192 MB as RGB); `WB_MAX_PIXELS` sets another."""
 TOGETHER = 4
@@ -60,7 +59,7 @@ def read_bytes(ref: ImageRef) -> bytes:
     """The encoded bytes of an image.
 
     Raises:
-        ImageError: It is missing, empty, larger than `MAX_BYTES`, no plain file, or at a URL
+        ImageError: It is missing, empty, larger than `MAX_IMAGE_BYTES`, no plain file, or at a URL
             that was not asked for or must not be fetched.
     """
     if ref.data is not None:
@@ -76,7 +75,7 @@ def read_bytes(ref: ImageRef) -> bytes:
         )
     if not data:
         raise ImageError(f"{name_of(ref)} is empty (0 bytes)", hint="restore the file")
-    if len(data) > MAX_BYTES:
+    if len(data) > MAX_IMAGE_BYTES:
         raise _too_many_bytes(ref, len(data))
     return data
 
@@ -340,9 +339,9 @@ def _read_path(ref: ImageRef) -> bytes:
             info = os.fstat(fd)
             if not stat.S_ISREG(info.st_mode):
                 raise ImageError(f"{path} is not a plain file", hint="give the path of an image")
-            if info.st_size > MAX_BYTES:
+            if info.st_size > MAX_IMAGE_BYTES:
                 raise _too_many_bytes(ref, info.st_size)
-            return file.read(MAX_BYTES + 1)
+            return file.read(MAX_IMAGE_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ImageError(
             f"the image {path} does not exist", hint="check the image root of the dataset"
@@ -377,6 +376,6 @@ def data_url_bytes(url: str) -> bytes:
 
 def _too_many_bytes(ref: ImageRef, size: int) -> ImageError:
     return ImageError(
-        f"{name_of(ref)} has {size:,} bytes; at most {MAX_BYTES:,} are read",
+        f"{name_of(ref)} has {size:,} bytes; at most {MAX_IMAGE_BYTES:,} are read",
         hint="scale the picture down",
     )

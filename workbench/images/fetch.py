@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from sessions.redact import without_secrets
+from workbench.bounds import MAX_IMAGE_BYTES
 from workbench.errors import ImageError
-from workbench.images.decode import MAX_BYTES
 
 if TYPE_CHECKING:
     import httpx
@@ -224,7 +224,7 @@ async def _bounded(response: httpx.Response, name: str) -> bytes:
     body = bytearray()
     async for chunk in response.aiter_raw():
         body += chunk
-        if len(body) > MAX_BYTES:
+        if len(body) > MAX_IMAGE_BYTES:
             raise _too_large(name)
     return bytes(body)
 
@@ -248,10 +248,10 @@ def decoded(body: bytes, encoding: str, name: str) -> bytes:
         )
     opened = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # gzip or zlib by its header
     try:
-        out = opened.decompress(body, MAX_BYTES + 1)
+        out = opened.decompress(body, MAX_IMAGE_BYTES + 1)
     except zlib.error as error:
         raise ImageError(f"{name} is damaged: {error}") from None
-    if len(out) > MAX_BYTES:
+    if len(out) > MAX_IMAGE_BYTES:
         raise _too_large(name)
     if not opened.eof:
         raise ImageError(f"{name} is cut off before its end", hint="try again")
@@ -259,7 +259,7 @@ def decoded(body: bytes, encoding: str, name: str) -> bytes:
 
 
 def _too_large(name: str) -> ImageError:
-    return ImageError(f"{name} is larger than {MAX_BYTES:,} bytes")
+    return ImageError(f"{name} is larger than {MAX_IMAGE_BYTES:,} bytes")
 
 
 def _cache_path(url: str) -> Path | None:

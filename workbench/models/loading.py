@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+NOWHERE = torch.device("meta")  # tensors there have a shape and a type, and no memory
 
 
 def pick_dtype(name: str, device: torch.device, path: Path) -> torch.dtype | str:
@@ -41,8 +42,6 @@ def load_weights(cls: Any, spec: ModelSpec, path: Path, device: torch.device) ->
         ModelError: Keys or shapes do not fit, no memory, or a setting this machine lacks.
     """
     if device.type == "meta":
-        from workbench.models.skeleton import without_weights
-
         with explained(path):
             return without_weights(cls, spec, path)
     dtype = pick_dtype(spec.dtype, device, path)
@@ -62,6 +61,30 @@ def load_weights(cls: Any, spec: ModelSpec, path: Path, device: torch.device) ->
         model, info = cls.from_pretrained(path, **kwargs)
     _refuse_partial(path, model, info)
     _keep_one_format(model)
+    return model
+
+
+def without_weights(cls: Any, spec: ModelSpec, path: Path) -> nn.Module:
+    """`cls` of a folder's config, every tensor on the meta device.
+
+    Args:
+        cls: A model class or an auto class of transformers.
+        spec: Its dtype is that of the pixels.
+        path: A folder that `find_model` checked.
+    """
+    from transformers import AutoConfig, GenerationConfig
+
+    from workbench.models.placement import candidates
+
+    config = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+    dtype = pick_dtype(spec.dtype, candidates(spec.device)[0], path)
+    if isinstance(dtype, str):
+        dtype = getattr(config, "dtype", None) or torch.float32
+    make = cls.from_config if hasattr(cls, "from_config") else cls._from_config
+    with NOWHERE:
+        model = make(config, dtype=dtype)
+    if (path / "generation_config.json").is_file():
+        model.generation_config = GenerationConfig.from_pretrained(path, local_files_only=True)
     return model
 
 

@@ -7,19 +7,16 @@ it is what the loaded model would be given. Not for answers: a forward fails.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from workbench.models.base import LoadedModel, check_spec
-from workbench.models.loading import context_length, pick_dtype, quiet
+from workbench.models.loading import NOWHERE, context_length, quiet
 from workbench.models.spec import ModelSpec
 
 if TYPE_CHECKING:
-    from torch import nn
-
-NOWHERE = torch.device("meta")  # tensors there have a shape and a type, and no memory
+    pass
 
 
 def load_skeleton(spec: ModelSpec) -> LoadedModel:
@@ -48,27 +45,3 @@ def load_skeleton(spec: ModelSpec) -> LoadedModel:
         device=torch.device("cpu"),
         context_length=context_length(model.config),
     )
-
-
-def without_weights(cls: Any, spec: ModelSpec, path: Path) -> nn.Module:
-    """`cls` of a folder's config, every tensor on the meta device.
-
-    Args:
-        cls: A model class or an auto class of transformers.
-        spec: Its dtype is that of the pixels.
-        path: A folder that `find_model` checked.
-    """
-    from transformers import AutoConfig, GenerationConfig
-
-    from workbench.models.placement import candidates
-
-    config = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
-    dtype = pick_dtype(spec.dtype, candidates(spec.device)[0], path)
-    if isinstance(dtype, str):
-        dtype = getattr(config, "dtype", None) or torch.float32
-    make = cls.from_config if hasattr(cls, "from_config") else cls._from_config
-    with NOWHERE:
-        model = make(config, dtype=dtype)
-    if (path / "generation_config.json").is_file():
-        model.generation_config = GenerationConfig.from_pretrained(path, local_files_only=True)
-    return model

@@ -172,7 +172,7 @@ def test_a_missing_image_says_what_the_host_answered(host, trusted):
 
 
 def test_a_body_larger_than_an_image_may_be_is_given_up(host, trusted, monkeypatch):
-    monkeypatch.setattr(fetch, "MAX_BYTES", 50_000)
+    monkeypatch.setattr(fetch, "MAX_IMAGE_BYTES", 50_000)
     with pytest.raises(ImageError, match="larger than 50,000 bytes"):
         fetch_image(url(host, "/large"), allowed=True)
 
@@ -314,7 +314,7 @@ def test_one_layer_of_compression_is_read(host, trusted, encoding):
 
 
 def test_what_is_compressed_is_bounded_by_what_it_becomes(host, trusted, monkeypatch):
-    monkeypatch.setattr(fetch, "MAX_BYTES", 1_000_000)
+    monkeypatch.setattr(fetch, "MAX_IMAGE_BYTES", 1_000_000)
     bomb = gzip.compress(bytes(60_000_000), 9)
     host.encoded["/bomb"] = ("gzip", gzip.compress(bytes(60_000_000), 9))
     host.encoded["/twice"] = ("gzip, gzip", gzip.compress(bomb, 9))

@@ -98,7 +98,7 @@ def test_a_picture_just_over_the_cap_is_refused_and_can_be_allowed(monkeypatch):
 
 
 def test_too_many_bytes_are_refused_without_reading_them(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr("workbench.images.decode.MAX_BYTES", 1000)
+    monkeypatch.setattr("workbench.images.decode.MAX_IMAGE_BYTES", 1000)
     path = tmp_path / "a.png"
     with path.open("wb") as file:
         file.truncate(10**9)  # sparse: reading it would be felt

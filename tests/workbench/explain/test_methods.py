@@ -10,10 +10,11 @@ from pytorch_grad_cam.utils.image import scale_cam_image
 from tests.workbench.models.tiny import ask, picture
 from workbench.errors import Cancelled, UnknownName, UsageError
 from workbench.explain.capture import capture
-from workbench.explain.explain import Settings, blank_pixels, explain, explain_tokens
+from workbench.explain.explain import blank_pixels, explain, explain_tokens
 from workbench.explain.maps import raw_maps
 from workbench.explain.methods import METHODS, cam
 from workbench.explain.prepare import answer_tokens, prepare
+from workbench.explain.settings import ExplainSettings
 from workbench.explain.targets import Target
 
 LIBRARY = {m.name: m.library for m in METHODS.values() if m.library}
@@ -123,7 +124,7 @@ def test_gradients_match_finite_differences(tiny, layer, kind):
 @pytest.mark.parametrize("layer", VISION)
 def test_integrated_maps_add_up_to_the_whole_change_along_the_path(tiny, layer):
     prepared = prepared_for(tiny)
-    settings = Settings("integrated", layer, "logodds", steps=64)
+    settings = ExplainSettings("integrated", layer, "logodds", steps=64)
     baseline = blank_pixels(tiny, PROMPT, prepared, "mean")
     target = Target("logodds", prepared.answer_ids[0])
     (grids,), whole = raw_maps(tiny, prepared, [(0, target)], settings, baseline=baseline)
@@ -140,7 +141,7 @@ def test_hirescam_at_the_patch_embedding_is_input_times_gradient(tiny):
     prepared = prepared_for(tiny)
     target = Target("logit", prepared.answer_ids[0])
     (grids,), _ = raw_maps(
-        tiny, prepared, [(0, target)], Settings("hirescam", "patch.embed", "logit")
+        tiny, prepared, [(0, target)], ExplainSettings("hirescam", "patch.embed", "logit")
     )
     pixels = prepared.inputs["pixel_values"].clone().requires_grad_(True)
     inputs = dict(prepared.inputs, pixel_values=pixels)
@@ -223,7 +224,9 @@ def test_joined_layers_lie_on_the_finest_grid(tiny):
     product = explain(tiny, PROMPT, "true", method="layercam", layer="patch.block1*merged.merger")
     mean = explain(tiny, PROMPT, "true", method="layercam", layer="patch.block1+merged.merger")
     assert product.images[0].grid.shape == mean.images[0].grid.shape == (6, 8)
-    assert explain(tiny, PROMPT, "true", settings=Settings(coarse=True)).images[1].grid.shape == (
+    assert explain(tiny, PROMPT, "true", settings=ExplainSettings(coarse=True)).images[
+        1
+    ].grid.shape == (
         6,
         2,
     )
@@ -231,9 +234,9 @@ def test_joined_layers_lie_on_the_finest_grid(tiny):
 
 def test_smoothing_averages_noisy_passes_and_is_seeded(tiny):
     rough = explain(tiny, PROMPT, "true")
-    one = explain(tiny, PROMPT, "true", settings=Settings(smooth=4))
-    two = explain(tiny, PROMPT, "true", settings=Settings(smooth=4))
-    still = explain(tiny, PROMPT, "true", settings=Settings(smooth=2, noise=0.0))
+    one = explain(tiny, PROMPT, "true", settings=ExplainSettings(smooth=4))
+    two = explain(tiny, PROMPT, "true", settings=ExplainSettings(smooth=4))
+    still = explain(tiny, PROMPT, "true", settings=ExplainSettings(smooth=2, noise=0.0))
     assert np.array_equal(one.images[0].grid, two.images[0].grid)
     assert not np.allclose(one.images[0].grid, rough.images[0].grid, atol=1e-2)
     assert np.allclose(still.images[0].grid, rough.images[0].grid, atol=1e-4)
@@ -252,7 +255,7 @@ def test_cancel_stops_between_passes(tiny, method):
             tiny,
             PROMPT,
             "true",
-            settings=Settings(method, steps=50, batch_size=2),
+            settings=ExplainSettings(method, steps=50, batch_size=2),
             cancelled=cancelled,
         )
     assert len(asked) == 4
@@ -276,7 +279,7 @@ def test_what_cannot_be_meant_is_refused_with_a_hint(tiny):
     with pytest.raises(UsageError, match="no image"):
         explain(tiny, ask("no picture"), "true")
     with pytest.raises(UsageError, match="steps"):
-        Settings(steps=0)
+        ExplainSettings(steps=0)
 
 
 @pytest.mark.parametrize("layer", ["token.last", "token.layer1", "patch.last*token.last"])

@@ -10,11 +10,12 @@ from PIL import Image
 from tests.workbench.models.tiny import ask, picture
 from workbench.errors import UsageError
 from workbench.explain.blank import BLANKS, blank, local_blank
-from workbench.explain.explain import Settings, explain
+from workbench.explain.explain import explain
 from workbench.explain.faithfulness import box_share, curves, in_box, points_at, rank
-from workbench.explain.occlusion import occlusion, spread, windows
+from workbench.explain.occlusion import spread, windows
 from workbench.explain.prepare import answer_tokens
 from workbench.explain.result import Explanation, heat_maps
+from workbench.explain.settings import ExplainSettings
 from workbench.sample import ImageRef
 
 
@@ -34,10 +35,16 @@ def margin_of(loaded, messages, ids, other):
 def test_occlusion_equals_brute_force_one_picture_at_a_time(tiny):
     refs = [picture(48, 40, 1), picture(32, 64, 2)]
     ids, other = answer_tokens(tiny, "true", None), answer_tokens(tiny, "false", None)[0]
-    settings = Settings(
-        target="margin", contrast="false", baseline="grey", window=16, stride=8, batch_size=5
+    settings = ExplainSettings(
+        method="occlusion",
+        target="margin",
+        contrast="false",
+        baseline="grey",
+        window=16,
+        stride=8,
+        batch_size=5,
     )
-    found = occlusion(tiny, ask("is it", *refs), "true", settings=settings)
+    found = explain(tiny, ask("is it", *refs), "true", settings=settings)
     whole = margin_of(tiny, ask("is it", *refs), ids, other)
     raw = []
     for index, ref in enumerate(refs):
@@ -148,11 +155,11 @@ def planted_prompt(loaded, place):
 def test_a_planted_place_is_found(planted, place, method):
     messages, ids, _, _ = planted_prompt(planted, place)
     settings = {
-        "default": Settings(target="logodds"),
-        "gradcam": Settings("gradcam", "patch.block1", "logodds"),
-        "occlusion": Settings("occlusion", target="logodds", baseline="grey"),
-        "integrated": Settings("integrated", "patch.embed", "logodds", baseline="mean"),
-        "hirescam": Settings("hirescam", "patch.embed", "logodds"),
+        "default": ExplainSettings(target="logodds"),
+        "gradcam": ExplainSettings("gradcam", "patch.block1", "logodds"),
+        "occlusion": ExplainSettings("occlusion", target="logodds", baseline="grey"),
+        "integrated": ExplainSettings("integrated", "patch.embed", "logodds", baseline="mean"),
+        "hirescam": ExplainSettings("hirescam", "patch.embed", "logodds"),
     }[method]
     found = explain(planted, messages, "planted", answer_ids=ids, settings=settings)
     which, (x, y) = place
@@ -163,7 +170,7 @@ def test_a_planted_place_is_found(planted, place, method):
 
 def test_deletion_falls_and_insertion_rises_faster_by_a_true_map(planted):
     messages, ids, _, _ = planted_prompt(planted, (0, (16, 32)))
-    settings = Settings("occlusion", target="logodds", baseline="grey")
+    settings = ExplainSettings("occlusion", target="logodds", baseline="grey")
     true = explain(planted, messages, "planted", answer_ids=ids, settings=settings)
     wrong = [np.flip(image.grid).copy() for image in true.images]
     false = Explanation(

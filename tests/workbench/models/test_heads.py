@@ -14,9 +14,10 @@ from pytorch_grad_cam.utils.image import scale_cam_image
 
 from tests.workbench.models.tiny import ask, build_head, build_lora, picture
 from workbench.errors import ModelError, UnknownName, UsageError
-from workbench.explain.explain import Settings, explain, explain_tokens
+from workbench.explain.explain import explain, explain_tokens
 from workbench.explain.request import explain_request
 from workbench.explain.result import Explanation
+from workbench.explain.settings import ExplainSettings
 from workbench.inference.decoding import Decoding
 from workbench.inference.generate import generate
 from workbench.models.adapters.merging import merge, merge_to_folder
@@ -171,7 +172,9 @@ def test_a_head_without_weights_or_with_nan_is_refused(model: LoadedModel, tmp_p
 @pytest.mark.parametrize("name", ["GradCAM", "HiResCAM", "LayerCAM"])
 def test_a_map_of_a_class_equals_pytorch_grad_cam(model: LoadedModel, folders, name: str) -> None:
     model.set_adapter(str(folders["first"]))
-    settings = Settings(method=name.lower(), layer="patch.embed", target="logit", head="false")
+    settings = ExplainSettings(
+        method=name.lower(), layer="patch.embed", target="logit", head="false"
+    )
     ours = explain(model, PROMPT, "", settings=settings)
     inputs = model.family.encode(model, [PROMPT]).inputs
     weights = wanted_head(model).state_dict()
@@ -216,15 +219,17 @@ def test_a_class_is_explained_by_request_by_margin_and_by_occlusion(
     assert (found["head"], found["target"], found["token_text"]) == ("maybe", "logit", "maybe")
     assert Explanation.from_json(found).head
     values = logits(model)[0]
-    margin = Settings(head="true", target="margin", contrast="maybe")
+    margin = ExplainSettings(head="true", target="margin", contrast="maybe")
     made = explain_tokens(model, PROMPT, "", settings=margin)[0]
     assert made.score == pytest.approx(float(values[0] - values[2]), abs=1e-4)
     assert made.contrast == "maybe"
-    settings = Settings(head="true", target="logit", method="occlusion", window=32, stride=32)
+    settings = ExplainSettings(
+        head="true", target="logit", method="occlusion", window=32, stride=32
+    )
     assert explain(model, PROMPT, "", settings=settings).score == pytest.approx(
         float(values[0]), abs=1e-4
     )
     with pytest.raises(UnknownName, match="no class 'perhaps'"):
-        explain(model, PROMPT, "", settings=Settings(head="perhaps"))
+        explain(model, PROMPT, "", settings=ExplainSettings(head="perhaps"))
     with pytest.raises(UsageError, match="is the class that is explained"):
-        explain(model, PROMPT, "", settings=Settings(head="true", contrast="true"))
+        explain(model, PROMPT, "", settings=ExplainSettings(head="true", contrast="true"))

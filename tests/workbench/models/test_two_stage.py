@@ -13,7 +13,8 @@ from torch.nn import functional
 from tests.workbench.models.family_cases import relative
 from tests.workbench.models.make_two_stage import SIDE, code_gen_tokenizer, two_stage
 from tests.workbench.models.tiny import ask, picture
-from workbench.explain.explain import Settings, explain
+from workbench.explain.explain import explain
+from workbench.explain.settings import ExplainSettings
 from workbench.inference.decoding import Decoding
 from workbench.inference.generate import generate
 from workbench.models.base import LoadedModel, load_model
@@ -279,7 +280,7 @@ def test_pooled_images_have_maps_at_the_stages_alone(folders: Path) -> None:
     ]
     batch = loaded.family.encode(loaded, [PROMPTS[1]])
     assert [grid for _, grid in loaded.family.image_tokens(batch, 0)] == [(1, 3), (1, 3)]
-    settings = Settings(coarse=True, method="gradnorm")
+    settings = ExplainSettings(coarse=True, method="gradnorm")
     made = explain(loaded, PROMPTS[1], "true", settings=settings)
     assert made.layer == "patch.stage3" and [i.size for i in made.images] == [(64, 32), (30, 90)]
     # Cut out of the middle: the ends of an oblong image are not seen, and are cold.
