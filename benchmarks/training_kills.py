@@ -1,27 +1,34 @@
 """Kill a training ten times with SIGKILL at random steps; hold its curves to an undisturbed one.
 
-    python -m benchmarks.training_kills lora joint siglip --kills 10
+    python -m benchmarks.training_kills lora joint siglip streamed --kills 10
 
 For each variant one training runs through, and one with the same config is killed and resumed
 again and again. Printed: how often it was killed and at which steps, whether every step stands
 once in the history and in TensorBoard, and how far the logged figures and the weights are apart.
-The record lies in a temporary folder.
+`streamed` trains on a dataset of a hub on loopback in streamed mode: pictures are encoded anew each
+time, and every second resume finds none of what was fetched before; the bytes that the hub sent
+are printed too. The record lies in a temporary folder.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.hub_server import Hub
 
 COMMON: dict[str, Any] = {
     "train": "demo/train[:120]",
@@ -42,6 +49,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "lora": {},
     "joint": {"head": {"pooling": "last", "weight": 0.5}},
     "templates": {"templates": ["statement/*"], "gradient_accumulation": 2, "epochs": 6},
+    "streamed": {
+        "train": "streamed/train",
+        "eval": "streamed/dev",
+        "templates": ["statement/*"],
+        "cache_mb": 0,
+    },
 }
 # A contrastive training has another config altogether, and its own data and text encoder.
 SIGLIP: dict[str, Any] = {
@@ -67,6 +80,12 @@ FIGURES = ("loss", "grad_norm", "learning_rate", "eval_loss", "eval_accuracy")
 
 def made_ready(name: str, homes: Sequence[Path]) -> dict[str, Any]:
     """The config of a variant; what it trains on is added to each home."""
+    if name == "streamed":
+        from tests.workbench.data.hub_data import add_shapes
+
+        for home in homes:
+            os.environ["WB_HOME"] = str(home / "home")
+            add_shapes()
     if name != "siglip":
         return COMMON | VARIANTS[name]
     from tests.training.contrastive.tiny_pairs import captioned
@@ -164,12 +183,35 @@ def compare(whole: Path, cut: Path) -> dict[str, Any]:
     }
 
 
+@contextlib.contextmanager
+def hub_of(name: str, folder: Path) -> Iterator[Hub | None]:
+    """The hub that a variant streams from, `None` for one that reads what lies here."""
+    if name != "streamed":
+        yield None
+        return
+    from tests.hub_server import Hub
+    from tests.workbench.data.hub_data import SHAPES, shape_files
+
+    os.environ.pop("HF_HUB_OFFLINE", None)
+    with Hub() as hub:
+        os.environ |= {"HF_ENDPOINT": hub.url, "HF_HOME": str(folder / "hf")}
+        hub.commit(SHAPES, shape_files(120, 16, weight=100_000))
+        hub.latency_s = 0.01
+        yield hub
+
+
+def sent(hub: Hub) -> int:
+    """Bytes of files that were asked for."""
+    ends = (found.removeprefix("bytes=").split("-") for found in hub.ranges())
+    return sum(int(stop) - int(start) + 1 for start, stop in ends)
+
+
 def trial(name: str, kills: int, seed: int) -> dict[str, Any]:
     """One variant."""
     import yaml
 
     rng = random.Random(f"{seed}:{name}")
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, hub_of(name, Path(folder)) as hub:
         whole, cut = Path(folder) / "whole", Path(folder) / "cut"
         whole.mkdir()
         cut.mkdir()
@@ -189,9 +231,12 @@ def trial(name: str, kills: int, seed: int) -> dict[str, Any]:
             at.append(found)
             run = the_run(cut)
             words = ["--resume", run.name] if run else words
+            if len(at) % 2:
+                shutil.rmtree(cut / "home/cache/hub/blocks", ignore_errors=True)
         if start(cut, *words).wait():
             raise SystemExit((cut / "log.txt").read_text()[-2000:])
-        return {"variant": name, "steps": last, "killed_at": at, **compare(whole, cut)}
+        found = {"variant": name, "steps": last, "killed_at": at, **compare(whole, cut)}
+        return found | ({"bytes_asked": sent(hub)} if hub is not None else {})
 
 
 def main() -> None:

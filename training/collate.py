@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from sessions.errors import WbError
+from training.reading import Unreached
 from training.train_data import TrainSet
 from workbench.errors import DataError
 from workbench.models.batch import IGNORED, Batch
@@ -242,6 +243,8 @@ class Collator:
             uid = self._data.items[index].uid
             try:
                 ready.append((key, *self._data.conversation(index, epoch), uid))
+            except Unreached:
+                raise
             except WbError as error:
                 self.failed[uid] = error.message
         uids = {key: uid for key, _, _, uid in ready}

@@ -2,8 +2,8 @@
 
 Guarantee: order and wording are functions of seed, epoch and place alone, so that a resumed
 training sees what an uninterrupted one sees. Samples that cannot be used (broken, without a label,
-without the text that the template wants) are left out and counted by reason. Not for pixels or
-tokens: see `training.collate`.
+without the text that the template wants) are left out and counted by reason; one that cannot be
+had now ends it. Not for pixels or tokens: see `training.collate`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sessions.errors import WbError
+from training.reading import read_sample, refuse_unreached
 from training.train_config import TrainConfig
 from workbench.errors import DataError, UsageError
 from workbench.models.default_prompt import template_for_source
@@ -77,9 +78,7 @@ class TrainSet:
         """The prompt and the gold answer of an item in an epoch. Raises `WbError`."""
         item = self.items[index]
         template, explanation = self.variant(index, epoch)
-        sample = self.sources[item.source].at(item.ordinal)
-        if sample.error:
-            raise DataError(sample.error, kind="bad_sample")
+        sample = read_sample(self.sources[item.source], item.ordinal)
         return template.render(sample), template.gold_answer(sample, explanation)
 
     def variant(self, index: int, epoch: int) -> tuple[Template, int]:
@@ -118,7 +117,7 @@ def open_training(config: TrainConfig, look: Callable[[Sample], None] | None = N
     Raises:
         UnknownName: A dataset, split or template of that name does not exist.
         UsageError: A template fits none of the sources, or a stream is endless.
-        DataError: No sample can be used.
+        DataError: No sample can be used, or one cannot be had now.
     """
     from workbench.data.source import open_source
 
@@ -133,6 +132,7 @@ def open_training(config: TrainConfig, look: Callable[[Sample], None] | None = N
                 hint=f"say how many: {source.dataset}/{source.split}[:10000]",
             )
         for ordinal, sample in enumerate(source.iter()):
+            refuse_unreached(sample)
             reason = _unusable(sample, data.templates[number])
             if reason:
                 data.skipped[reason] += 1

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from training.collate import CLASSES, Collator
 from training.joint import class_loss, classes_of, head_of, with_prompt
+from training.reading import refuse_unreached
 from training.train_config import TrainConfig
 from training.train_data import TrainItem, TrainSet, choose_templates
 from training.trainer import answer_loss, positions_to_score
@@ -131,7 +132,7 @@ def open_dev(
 
     Raises:
         UnknownName: There is no such dataset.
-        DataError: None of its samples can be used.
+        DataError: None of its samples can be used, or one cannot be had now.
     """
     if not config.eval:
         return None
@@ -142,6 +143,8 @@ def open_dev(
         [n for n in config.templates if _fits(n, source)], [source], config.spec
     )[0][:1]
     samples = _draw(source, config, leave_out)
+    for sample in samples:
+        refuse_unreached(sample)
     usable = [s for s in samples if s.error is None and s.label is not None]
     if not usable:
         raise DataError(

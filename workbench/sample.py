@@ -74,6 +74,8 @@ class Sample:
         task: What is asked of it; chooses the prompt templates and the metrics.
         labels: The closed set of label words where there is one, else empty.
         error: Set where the sample could not be read whole; it still has its UID.
+        unreached: Whether `error` is of the way to it (a hub that cannot be asked) and says nothing
+            of what it holds.
     """
 
     uid: str
@@ -86,6 +88,7 @@ class Sample:
     task: Task = "other"
     labels: tuple[str, ...] = ()
     error: str | None = None
+    unreached: bool = False
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from sessions.errors import WbError
 from training.contrastive.config import ContrastiveConfig
+from training.reading import Unreached, read_sample, refuse_unreached
 from workbench.errors import DataError, UsageError
 from workbench.sample import Sample
 
@@ -99,7 +100,7 @@ def open_pairs(names: Sequence[str], config: ContrastiveConfig, limit: int = 0) 
     Raises:
         UnknownName: A dataset or split of that name does not exist.
         UsageError: A stream is endless.
-        DataError: No sample can be used.
+        DataError: No sample can be used, or one cannot be had now.
     """
     from workbench.data.source import open_source
 
@@ -112,6 +113,7 @@ def open_pairs(names: Sequence[str], config: ContrastiveConfig, limit: int = 0) 
                 hint=f"say how many: {source.dataset}/{source.split}[:10000]",
             )
         for ordinal, sample in _drawn(source, limit, config.seed):
+            refuse_unreached(sample)
             captions = captions_of(sample, config.captions, config.class_prompts)
             if reason := _unusable(sample, captions):
                 pairs.skipped[reason] += 1
@@ -204,10 +206,10 @@ class Pixels:
         if item.uid in self.failed:
             return None
         try:
-            sample = self._pairs.sources[item.source].at(item.ordinal)
-            if sample.error:
-                raise DataError(sample.error, kind="bad_sample")
+            sample = read_sample(self._pairs.sources[item.source], item.ordinal)
             image = sample.images[0].load()
+        except Unreached:
+            raise
         except WbError as error:
             self.failed[item.uid] = error.message
             return None

@@ -84,6 +84,37 @@ def add_pairs(hub: Hub, **sizes: int) -> str:
     return commit
 
 
+SHAPES = "someone/shapes"
+
+
+def shape_files(train: int, dev: int, weight: int = 0) -> dict[str, bytes]:
+    """Statements about pairs of pictures, the demo's own, as the files of a repository."""
+    import random
+
+    from workbench.data.source import open_source
+
+    out = {"README.md": CARD}
+    for split, count in (("train", train), ("dev", dev)):
+        source, rows = open_source(f"demo/{split}"), []
+        for number in range(count):
+            sample = source.at(number)
+            padding = random.Random(number).randbytes(weight)
+            images = [{"bytes": i.read() + padding, "path": None} for i in sample.images]
+            facts = {"identifier": f"{split}-{number}", "sentence": sample.texts["sentence"]}
+            rows.append(facts | {"label": sample.label, "image0": images[0], "image1": images[1]})
+        out[f"data/{split}-00000-of-00001.parquet"] = parquet(rows)
+    return out
+
+
+def add_shapes() -> None:
+    """Make `SHAPES`, which is on the hub, the dataset `streamed`, in streamed mode."""
+    from workbench.data.adding import add
+    from workbench.data.hub.state import remember
+
+    add("streamed", f"hub:{SHAPES}", replace=True, **WISHES)
+    remember("streamed", mode="streamed")
+
+
 def forget(hub: Hub) -> None:
     """As a new process would begin: nothing known of the hub but what is on disk."""
     from workbench.data.hub import blocks, http_requests, repository

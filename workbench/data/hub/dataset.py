@@ -89,7 +89,12 @@ class HubSource(TableSource):
         except UnknownName:
             return sample
         error = "; ".join(filter(None, (sample.error, beside.error))) or None
-        return dataclasses.replace(sample, explanations=beside.explanations, error=error)
+        return dataclasses.replace(
+            sample,
+            explanations=beside.explanations,
+            error=error,
+            unreached=sample.unreached or beside.unreached,
+        )
 
     def ranges_of(self, count: int) -> list[tuple[tuple[int, int], ...]]:
         """What each file must hold for the first `count` samples, and for the ids of all."""

@@ -6,6 +6,7 @@ changed since it was indexed comes with an error, never under another row's UID.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import threading
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from sessions.uid import Uid
 from workbench.data.files import DataFile
+from workbench.data.hub.environment import HubError
 from workbench.data.progress import counted
 from workbench.data.readers.base import RowReader
 from workbench.data.readers.opening import open_reader
@@ -190,7 +192,8 @@ class TableSource:
         try:
             row = readers.reader(entry.file).read(entry.place)
         except DataError as failed:
-            return mapper.sample(uid, {}, at + failed.message)
+            sample = mapper.sample(uid, {}, at + failed.message)
+            return dataclasses.replace(sample, unreached=isinstance(failed, HubError))
         if error is None and row.error is not None:  # it was whole when it was indexed
             return mapper.sample(uid, {}, f"{at}{row.error}; the file may have changed")
         if error is None and not self._same(entry, row.values):
