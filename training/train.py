@@ -13,7 +13,7 @@ import json
 import math
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -24,7 +24,14 @@ from training.card import Card
 from training.checkpoints import last_checkpoint, losses_of, step_of
 from training.composing import composed
 from training.failing import explained, write_down
-from training.inputs import NOT_IN_KEY, inputs_digest
+from training.inputs import (
+    NOT_IN_KEY,
+    STARTED_FROM,
+    digest_of,
+    inputs_digest,
+    refuse_changed,
+    started_from,
+)
 from training.memory_peak import larger, peak_memory
 from training.tasks import AnyConfig, read_config
 from training.train_apart import Apart, open_apart
@@ -90,10 +97,23 @@ class Training:
         )
 
     @property
+    def spared(self) -> Set[str]:
+        """Keys of the config that the adapter does not depend on."""
+        return NOT_IN_KEY | (set() if self.config.overlap == "leave_out" else _KEPT_APART)
+
+    @property
+    def started_from(self) -> dict[str, str]:
+        """What lies outside of the config -> its hash; see `training.inputs`."""
+        found, names = started_from(self.config), self.config.train
+        for name, pool in zip(names, self.data.templates, strict=True):
+            found[f"templates of {name}"] = digest_of(*(t.digest for t in pool))
+        uids = (item.uid for item in self.data.items)
+        return found | {f"samples that can be used of {', '.join(names)}": digest_of(*uids)}
+
+    @property
     def key(self) -> str:
         """What the adapter depends on, as a hash."""
-        spared = NOT_IN_KEY | (set() if self.config.overlap == "leave_out" else _KEPT_APART)
-        settings = {k: v for k, v in self.config.to_json().items() if k not in spared}
+        settings = {k: v for k, v in self.config.to_json().items() if k not in self.spared}
         settings = without_later(settings)
         settings.pop("quantize_parts", None)  # the model's identity has it
         parts = {
@@ -263,6 +283,8 @@ def train(
         ModelError: The model or the adapter cannot be loaded, or there is no memory.
         RecordError: Another process is writing the run, or the disk is full.
     """
+    if resume and isinstance(config, TrainConfig):
+        refuse_changed(Run.open(resume), (), started_from(config))  # before anything is loaded
     with stop_on_signals(cancelled) as stop:
         training = _prepared(config, on_progress)
         for line in training.apart.warnings:
@@ -303,6 +325,7 @@ def _open_run(training: AnyTraining, resume: str, asked: Mapping[str, Any] | Non
             "eval": config.eval,
             "facts": training.facts(),
             "inputs": training.inputs,
+            STARTED_FROM: training.started_from,
         }
         if asked:
             record["asked"] = dict(asked)
@@ -310,7 +333,10 @@ def _open_run(training: AnyTraining, resume: str, asked: Mapping[str, Any] | Non
         _write_yaml(run.path / "config.yaml", config)
         return run
     run = Run.open(resume)
-    if run.key != key:
+    wanted, had = config.to_json(), resumed_config(run).to_json()
+    keys = [k for k, v in wanted.items() if k not in training.spared and had.get(k) != v]
+    refuse_changed(run, keys, training.started_from)
+    if run.key != key:  # of an older version, which kept no more than this
         raise UsageError(
             f"run {run.id} cannot be resumed: its config, its model or its data have changed",
             hint="start a new run",

@@ -22,6 +22,7 @@ from training.contrastive.card import EncoderCard
 from training.contrastive.config import ContrastiveConfig
 from training.contrastive.data import Pairs, open_pairs
 from training.contrastive.texts import TextEncoder, text_features
+from training.inputs import digest_of
 from training.train_apart import Apart
 from workbench.errors import UsageError
 from workbench.progress import OnProgress, Reporter
@@ -93,6 +94,27 @@ class Alignment:
     def device(self) -> Any:
         """Where it trains."""
         return self.model.device
+
+    @property
+    def spared(self) -> set[str]:
+        """Keys of the config that the encoder does not depend on."""
+        return _NOT_IN_KEY
+
+    @property
+    def started_from(self) -> dict[str, str]:
+        """What lies outside of the config -> its hash; see `training.inputs`."""
+        found = {
+            f"encoder {self.config.encoder}": _encoder_identity(self.config),
+            f"text_encoder {self.config.text_encoder}": self.text_encoder.identity,
+        }
+        names = zip(self.config.train, self.data.sources, strict=True)
+        found |= {f"train {name}": source.revision for name, source in names}
+        if self.watched is not None:
+            found[f"eval {self.config.eval}"] = self.watched.sources[0].revision
+        uids = (item.uid for item in self.data.items)
+        return found | {
+            f"samples that can be used of {', '.join(self.config.train)}": digest_of(*uids)
+        }
 
     @property
     def inputs(self) -> str:
