@@ -13,10 +13,11 @@ from training.lora import prepared
 from training.parts import PARTS
 from training.train_config import TrainConfig
 from workbench.errors import UsageError
-from workbench.models.adapters.bottleneck_config import BottleneckConfig, places
+from workbench.models.adapters.bottleneck_config import BottleneckConfig, places, read_bottleneck
 from workbench.models.parts import part_of
 
 if TYPE_CHECKING:
+    from workbench.models.adapters.bottleneck import Bottleneck
     from workbench.models.base import LoadedModel
 
 
@@ -37,21 +38,32 @@ def refuse_no_blocks(config: TrainConfig, parts: Sequence[str]) -> None:
 
 
 def attach_bottleneck(loaded: LoadedModel, config: TrainConfig, parts: Sequence[str]) -> Any:
-    """The base with bottlenecks in it, which alone train.
+    """The base with bottlenecks in it, which alone train: new ones, or those of an adapter.
 
     Raises:
         UsageError: No layer is meant.
+        ModelError: The adapter to go on with does not fit.
     """
+    base = prepared(loaded)
+    for parameter in base.parameters():
+        parameter.requires_grad_(False)
+    made = _read(base, config.adapter) if config.adapter else _new(base, config, parts)
+    for bottleneck in made.values():
+        bottleneck.train(base.training)
+    if loaded.spec.quantization != "none":
+        # `Trainer` trains nothing over quantised weights without an adapter, and asks this.
+        vars(base)["_hf_peft_config_loaded"] = True
+    return base
+
+
+def _new(base: Any, config: TrainConfig, parts: Sequence[str]) -> dict[str, Bottleneck]:
     from workbench.models.adapters.bottleneck import put_on
 
-    base = prepared(loaded)
     found = places((name for name, _ in base.named_modules()), config.adapter_style)
     layers = [name for name in found if part_of(name) in parts]
     if not layers:
         raise _nothing(config.model, parts, {part_of(name) for name in found})
-    for parameter in base.parameters():
-        parameter.requires_grad_(False)
-    made = put_on(
+    return put_on(
         base,
         BottleneckConfig(
             style=config.adapter_style,
@@ -60,12 +72,16 @@ def attach_bottleneck(loaded: LoadedModel, config: TrainConfig, parts: Sequence[
             layers=tuple(layers),
         ),
     )
-    for bottleneck in made.values():
-        bottleneck.train(base.training)
-    if loaded.spec.quantization != "none":
-        # `Trainer` trains nothing over quantised weights without an adapter, and asks this.
-        vars(base)["_hf_peft_config_loaded"] = True
-    return base
+
+
+def _read(base: Any, adapter: str) -> dict[str, Bottleneck]:
+    from workbench.models.adapters.bottleneck import read_onto
+    from workbench.models.locate import find_adapter
+
+    folder = find_adapter(adapter)
+    config = read_bottleneck(folder)
+    assert config is not None  # `training.further` has looked
+    return read_onto(base, folder, config)
 
 
 def _nothing(model: str, parts: Sequence[str], have: set[str]) -> UsageError:

@@ -84,7 +84,11 @@ class Card:
         if config.method == "head":
             start = f"a classification head of {len(self.labels)} classes"
         elif config.method != "lora":
-            start = f"{_kind(config)} on its {' and '.join(config.parts or ('language',))} part"
+            start = _kind(config)
+            if config.adapter:
+                start += ", trained further from another adapter"
+            elif config.method not in VIRTUAL:
+                start += f" on its {' and '.join(config.parts or ('language',))} part"
         whole = config.method == "full"
         what = "A model made of" if whole else "An adapter for"
         what = "A head for" if config.method == "head" else what

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.bottleneck import attach_bottleneck, refuse_no_blocks
+from training.further import refuse_other_adapter
 from training.lora import attach_lora, prepared, save_adapter
 from training.parts import PARTS, choose_layers
 from training.train_config import UNUSABLE, VIRTUAL, TrainConfig
@@ -55,8 +56,8 @@ def plan(config: TrainConfig) -> Any:
         UsageError: The method cannot be used so; the reason is in the message.
     """
     planned = None
-    if config.method == "lora" and config.adapter:
-        _refuse_kind(config)
+    if config.adapter:
+        refuse_other_adapter(config)
     if config.method == "ia3":
         planned = read_peft({"peft_type": "IA3", **config.peft})
     elif config.method == "peft":
@@ -65,7 +66,7 @@ def plan(config: TrainConfig) -> Any:
         raise _refused(config, "it trains the base's own weights, which are quantised", "lora")
     if config.method == "bitfit":
         _refuse_no_biases(config)
-    if config.method == "adapter":
+    if config.method == "adapter" and not config.adapter:
         refuse_no_blocks(config, parts_of(config))
     if config.method in VIRTUAL:
         refuse_family(config)
@@ -194,20 +195,6 @@ def _refused(config: TrainConfig, why: str, other: str) -> UsageError:
         hint=f"take another method, such as {other}",
         kind="unsupported",
     )
-
-
-def _refuse_kind(config: TrainConfig) -> None:
-    from workbench.models.adapters.bottleneck_config import KIND
-    from workbench.models.adapters.load import VIRTUAL as BEFORE
-    from workbench.models.catalog import describe_adapter
-
-    kind = describe_adapter(config.adapter).peft_type
-    if kind in (KIND, *BEFORE):
-        raise UsageError(
-            f"'adapter' {config.adapter} is of the kind {kind}, which is not trained further",
-            hint="leave 'adapter' out, or give a LoRA; a training that was cut goes on by --resume",
-            kind="unsupported",
-        )
 
 
 def _has_conv1d(config: TrainConfig) -> bool:

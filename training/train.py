@@ -24,6 +24,7 @@ from training.card import Card
 from training.checkpoints import last_checkpoint, losses_of, step_of
 from training.composing import composed
 from training.failing import explained, write_down
+from training.further import with_form
 from training.inputs import (
     NOT_IN_KEY,
     STARTED_FROM,
@@ -88,7 +89,7 @@ class Training:
         if self.apart.report is not None:
             revisions[self.config.report] = self.apart.report.revision
         return Card(
-            self.config,
+            with_form(self.config),
             class_of(self.loaded.base, self.config.method),
             len(self.data),
             revisions,

@@ -38,6 +38,8 @@ METHODS = (
 )
 # Those whose vectors stand before every prompt.
 VIRTUAL = ("prefix_tuning", "prompt_tuning")
+# Those whose adapters can be trained further.
+FURTHER = ("lora", "adapter", *VIRTUAL)
 # What PEFT has and no training here can use -> why.
 UNUSABLE = {"p_tuning": "its vectors come out of a network that no prompt is put through here"}
 # Keys of `method: adapter`, and of `VIRTUAL`, alone.
@@ -128,7 +130,8 @@ class TrainConfig(ConfigGroup):
     pooled_tokens: Annotated[Whole, Field(ge=1)] = 8
     """With `image_tokens: pooled`: tokens of an image."""
     adapter: Text = ""
-    """A folder or a run, to be trained further."""
+    """A folder or a run, to be trained further by the `method` that made it: `lora`, `adapter`,
+    `prefix_tuning` or `prompt_tuning`."""
     quantization: Text = "none"
     """`none`, `4bit` or `8bit`, by bitsandbytes."""
     dtype: Text = "auto"
@@ -389,6 +392,20 @@ def check(config: TrainConfig) -> list[str]:
     return problems
 
 
+def _further_problems(config: TrainConfig) -> list[str]:
+    """What cannot be said of an adapter that is there: it is of the form that it was made in."""
+    method, fields = config.method, TrainConfig.model_fields
+    if method not in FURTHER:
+        which = f"{', '.join(FURTHER[:-1])} and {FURTHER[-1]}"
+        return [f"'adapter' is trained further by {which}, and 'method' is {method}"]
+    fixed = ("parts", "prefix_projection", "virtual_init_text") if method != "lora" else ()
+    return [
+        f"'{key}' says nothing to an 'adapter' that is trained further: leave it out"
+        for key in fixed
+        if getattr(config, key) != fields[key].default
+    ]
+
+
 def _method_problems(config: TrainConfig) -> list[str]:
     method, lora = config.method, config.lora
     if method in UNUSABLE:
@@ -400,8 +417,8 @@ def _method_problems(config: TrainConfig) -> list[str]:
     problems = []
     if method != "lora" and lora != LoraSettings():
         problems.append(f"'lora' says nothing to 'method' {method}")
-    if method != "lora" and config.adapter:
-        problems.append(f"'adapter' is trained further as a LoRA, and 'method' is {method}")
+    if config.adapter:
+        problems += _further_problems(config)
     if config.peft and method not in ("peft", "ia3"):
         problems.append(f"'peft' says nothing to 'method' {method}")
     unread = () if method == "adapter" else OF_BOTTLENECKS

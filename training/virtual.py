@@ -33,22 +33,34 @@ def refuse_family(config: TrainConfig) -> None:
 
 
 def attach_virtual(loaded: LoadedModel, config: TrainConfig) -> Any:
-    """The base with virtual tokens before its prompts, which alone train.
+    """The base with virtual tokens before its prompts, which alone train: new, or an adapter's.
 
     Raises:
         UsageError: A text to begin with that gives no tokens.
-        ModelError: The base has no place for a prefix.
+        ModelError: The base has no place for a prefix, or the adapter does not fit.
     """
     base = prepared(loaded)
     for parameter in base.parameters():
         parameter.requires_grad_(False)
     made = _prefix if config.method == "prefix_tuning" else _prompt
-    model = made(loaded, base, config)
+    model = _read(loaded, base, config.adapter) if config.adapter else made(loaded, base, config)
     if loaded.spec.quantization != "none":
         # `Trainer` trains nothing over quantised weights without an adapter, and asks this.
         vars(base)["_hf_peft_config_loaded"] = True
     loaded.adapters.teach(loaded.path, model)
     return model.train(base.training)
+
+
+def _read(loaded: LoadedModel, base: Any, adapter: str) -> Any:
+    """A saved prefix or prompt, in fp32: what a projection made of it is trained by itself."""
+    from workbench.models.adapters.config import read_config
+    from workbench.models.adapters.virtual_tokens import Table, read_table
+    from workbench.models.locate import find_adapter
+
+    folder = find_adapter(adapter)
+    about = read_config(folder, base)
+    made, values = read_table(base, folder, about, loaded.device)
+    return made(base, Table(values.float(), trained=True), about, training=True)
 
 
 def _prefix(loaded: LoadedModel, base: Any, config: TrainConfig) -> Any:

@@ -151,7 +151,19 @@ def load_virtual(model: Any, folder: str | Path) -> Any:
 
 
 def read_virtual(base: Any, path: Path, config: Any, device: torch.device) -> VirtualTokens:
-    """The virtual tokens in an adapter's folder, before `base`.
+    """The virtual tokens in an adapter's folder, before `base`. Arguments as of `read_table`.
+
+    Raises:
+        ModelError: Of another kind, or its shape is not that of the base.
+    """
+    made, values = read_table(base, path, config, device)
+    return made(base, Table(values, trained=False), config, training=False).eval()
+
+
+def read_table(
+    base: Any, path: Path, config: Any, device: torch.device
+) -> tuple[type[VirtualTokens], torch.Tensor]:
+    """What an adapter's folder holds: which class reads it, and its vectors (N, width).
 
     Args:
         base: The model.
@@ -179,7 +191,7 @@ def read_virtual(base: Any, path: Path, config: Any, device: torch.device) -> Vi
         kind="adapter_misfit",
     )
     refuse_nonfinite(f"the adapter {path}", tensors.items(), "train it again, at a lower rate")
-    return made(base, Table(tensors[KEY], trained=False), config, training=False).eval()
+    return made, tensors[KEY]
 
 
 def class_of(kind: str, path: Any = "") -> Any:
