@@ -13,7 +13,24 @@ from commands.data_table import echo_understood
 from commands.printing import echo_json, echo_table
 
 _TASKS = ["statement", "entailment", "question", "caption", "classification", "other"]
-_FORMATS = ["delimited", "jsonlines", "jsonarray", "parquet", "webdataset"]
+
+
+class Format(click.ParamType):
+    """A format of tables; those of plug-ins are looked up when one is typed, not before."""
+
+    name = "format"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """The formats of `wb` itself."""
+        return "[delimited|jsonlines|jsonarray|parquet|webdataset|PLUG-IN]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name as it was typed. Fails for one that nothing reads."""
+        from workbench.data.readers.opening import FORMATS, formats
+
+        if value not in FORMATS and value not in formats():
+            self.fail(f"{value!r} is not one of {', '.join(formats())}", param, ctx)
+        return value
 
 
 @click.group()
@@ -117,7 +134,7 @@ def info(dataset: str, as_json: bool) -> None:
 @click.option("--where", help="Only the rows that pass this filter.")
 @click.option("--delimiter", help="One character, or tab (default: found in the first line).")
 @click.option("--encoding", help="Of the text (default utf-8).")
-@click.option("--format", "format_", type=click.Choice(_FORMATS), help="Where the ending misleads.")
+@click.option("--format", "format_", type=Format(), help="Where the ending misleads.")
 @click.option("--records", help="Key of the list in a JSON document.")
 @click.option("--no-header", is_flag=True, help="The first line is a row; columns are 0, 1, ...")
 @click.option("--no-quotes", is_flag=True, help="A quote has no meaning in this table.")

@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sessions": ("sessions", "List and show the record of what was asked."),
     "data": ("data", "List, add and describe datasets."),
     "models": ("models", "List models and adapters, and what each supports."),
+    "plugins": ("plugins", "List what other packages add to wb."),
     "config": ("config", "Show and change the settings."),
     "completion": ("completion", "Print the shell completion script."),
 }

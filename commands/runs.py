@@ -144,7 +144,7 @@ def show(run: str, errors: bool, disagree: bool, uids: bool, limit: int, as_json
     "--metrics",
     default="",
     help="Text metrics by commas: coco_bleu, coco_rouge_l, cider, meteor, bertscore, distinct, "
-    "evaluate:NAME.  [all but the last and bertscore]",
+    "evaluate:NAME, a plug-in's.  [the first four, and distinct]",
 )
 @click.option(
     "--bertscore-model",
@@ -157,8 +157,8 @@ def score(run: str, metrics: str, bertscore_model: str, as_json: bool) -> None:
     """Make a run's figures again from its answers, with other metrics too.
 
     Nothing is asked again. `evaluate:NAME` is a metric of the evaluate library: a folder with its
-    script, which runs, or one that the hub's cache holds. A metric that cannot be had here is
-    "–" with its reason.
+    script, which runs, or one that the hub's cache holds; metrics of other packages are in
+    `wb plugins list`. A metric that cannot be had here is "–" with its reason.
 
     \b
     Example:

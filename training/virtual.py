@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 def refuse_family(config: TrainConfig) -> None:
     """Refuse a family that has no place for a prefix. Raises `UsageError` with the reason."""
     from workbench.models.default_prompt import family_of
-    from workbench.models.families.registry import LIMITS
+    from workbench.models.families.registry import limits_of
 
     if config.method != "prefix_tuning":
         return
-    why = LIMITS.get(family_of(config.spec), {}).get("prefix tuning")
+    why = limits_of(family_of(config.spec)).get("prefix tuning")
     if why:
         raise UsageError(
             f"'method' prefix_tuning is refused for {config.model}: {why}",

@@ -36,6 +36,12 @@ class ModelError(WbError):
     kind = "bad_model"
 
 
+class PluginError(WbError):
+    """Something that another package adds to `wb` cannot be used."""
+
+    kind = "bad_plugin"
+
+
 class PromptTooLong(ModelError):
     """The prompt and the new tokens do not fit the model's context."""
 

@@ -101,6 +101,7 @@ LINES: dict[str, list[list[str]]] = {
     "models load": [[EVIL]],
     "models merge": [[EVIL, EVIL, EVIL]],
     "models show": [["demo"], [EVIL]],
+    "plugins list": [[]],
     "config check": [[]],
     "config get": [[EVIL], ["model"]],
     "config keys": [[]],

@@ -27,7 +27,7 @@ from workbench.data.image_ids import ImageIds
 from workbench.errors import DataError, UsageError
 from workbench.evaluation.variant import PLAIN, Shots, Variant
 from workbench.models.default_prompt import family_of
-from workbench.models.families.registry import LIMITS
+from workbench.models.families.registry import limits_of
 from workbench.models.spec import ModelSpec
 from workbench.prompts.template import Template
 from workbench.sample import ImageRef, Sample
@@ -78,7 +78,7 @@ def check_control(control: str, source: Source, template: Template, spec: ModelS
 
 
 def _wants_image(spec: ModelSpec) -> str:
-    return LIMITS.get(family_of(spec), {}).get("prompts without an image", "")
+    return limits_of(family_of(spec)).get("prompts without an image", "")
 
 
 def control_variant(control: str, source: Source, total: int, seed: int, ids: ImageIds) -> Variant:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sessions.errors import WbError
-from workbench.models.families.registry import FAMILIES, LIMITS
+from workbench.models.families.registry import FAMILIES, family_name, limits_of, plugin_of
 from workbench.models.head_config import CONFIG as HEAD_CONFIG
 from workbench.models.head_config import has_head, is_head_alone, read_head_config
 from workbench.models.locate import (
@@ -26,6 +26,7 @@ from workbench.models.locate import (
     own_model,
     read_config,
 )
+from workbench.plugins import find_plugin
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class ModelInfo:
         where: `built in`, `made here`, `hub cache` or `folder`.
         path: Its folder.
         model_type: Of its config.
-        family: Which file of ours serves it; `auto` where none does by name.
+        family: What serves it: a file of ours, a plug-in, or `auto` where none does by name.
         bytes: Size of its weights.
         problem: Why it cannot be loaded, empty where nothing is known against it.
     """
@@ -144,9 +145,18 @@ def describe_anything(name: str) -> dict[str, Any]:
         "layers": first("num_hidden_layers", "n_layer"),
         "vocabulary": text.get("vocab_size"),
         "memory": _memory(Path(info.path)),
-        "not_supported": LIMITS.get(info.family, {}),
+        "not_supported": dict(limits_of(info.family)),
+        **_package(info.model_type),
         **_head(Path(info.path)),
     }
+
+
+def _package(model_type: str) -> dict[str, str]:
+    """The package that serves a model, where it is not `wb` itself."""
+    if model_type in FAMILIES:
+        return {}
+    plugin = find_plugin("family", model_type)
+    return {"served_by": f"{plugin.package} {plugin.version}"} if plugin else {}
 
 
 def _head(path: Path) -> dict[str, str]:
@@ -169,7 +179,8 @@ def _info(name: str, where: str, path: Path) -> ModelInfo:
     model_type, family, problem = "", "", ""
     try:
         model_type = read_config(path)["model_type"]
-        family = FAMILIES.get(model_type, ("auto", ""))[0]
+        family = family_name(model_type)
+        plugin_of(model_type)  # one that is broken is told here, not at the load
         check_weights(path, "model")
     except WbError as error:
         problem = error.message

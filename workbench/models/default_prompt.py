@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
-from workbench.models.families.registry import DEFAULT_TEMPLATES, FAMILIES
+from workbench.models.families.registry import family_name, may_have_template, templates_of
 from workbench.models.locate import DEMO, existing_path, read_config
 from workbench.models.remote_model import is_remote
 from workbench.prompts.pool import default_for, default_template, shipped_template
@@ -50,15 +50,16 @@ def caption_template(spec: ModelSpec) -> Template:
 
 
 def family_of(spec: ModelSpec, *, fetch: bool = True) -> str:
-    """Which file of ours serves a model, empty where none does by name or nothing is known."""
-    return FAMILIES.get(str(_config(spec, fetch).get("model_type")), ("",))[0]
+    """Which family serves a model, empty where none does by name or nothing is known."""
+    model_type = _config(spec, fetch).get("model_type")
+    return family_name(str(model_type), default="") if model_type else ""
 
 
 def _own(spec: ModelSpec, task: str, fetch: bool) -> Template | None:
     """The family's own template of a task, `None` where it has none."""
-    if not any(task in wordings for wordings in DEFAULT_TEMPLATES.values()):
+    if spec.model == DEMO or not may_have_template(task):
         return None
-    name = DEFAULT_TEMPLATES.get(family_of(spec, fetch=fetch), {}).get(task)
+    name = templates_of(family_of(spec, fetch=fetch)).get(task)
     return shipped_template(name) if name else None
 
 

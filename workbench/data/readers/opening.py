@@ -1,6 +1,8 @@
 """Which reader a file needs: by its ending, and for `.json` by what it holds.
 
-JSON lines are often called `.json`; only their first line tells them from one document.
+JSON lines are often called `.json`; only their first line tells them from one document. A format of
+another package is a plug-in of the kind `reader` (`workbench.data.readers.plugged`): files that
+end in its name are read by it, and others with `--format`.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Literal
 from workbench.data.files import DataFile
 from workbench.data.readers.base import RowReader, skip_bom
 from workbench.errors import DataError
+from workbench.plugins import plugin_names
 
 Format = Literal["delimited", "jsonlines", "jsonarray", "parquet", "webdataset"]
 FORMATS: tuple[Format, ...] = ("delimited", "jsonlines", "jsonarray", "parquet", "webdataset")
@@ -24,6 +27,7 @@ ENDINGS: dict[str, Format] = {
     **dict.fromkeys((".parquet", ".pq"), "parquet"),
     ".tar": "webdataset",
 }
+UNTELLING = (".json", ".txt")
 FIRST_LINE = 1024 * 1024
 
 
@@ -39,11 +43,26 @@ class ReadOptions:
     records: str = ""
 
 
-def find_format(file: DataFile) -> Format:
-    """The format of a file. Raises `DataError` where it cannot be told."""
-    ending = Path(file.name).suffix.lower()
+def format_of_ending(name: str) -> str:
+    """The format that a file's ending names, a plug-in's too; empty where it names none."""
+    ending = Path(name).suffix.lower()
     if ending in ENDINGS:
         return ENDINGS[ending]
+    if ending in ("", *UNTELLING):
+        return ""
+    return ending[1:] if ending[1:] in plugin_names("reader") else ""
+
+
+def formats() -> list[str]:
+    """What `--format` takes: our formats, and those of plug-ins."""
+    return [*FORMATS, *(name for name in plugin_names("reader") if name not in FORMATS)]
+
+
+def find_format(file: DataFile) -> str:
+    """The format of a file. Raises `DataError` where it cannot be told."""
+    ending = Path(file.name).suffix.lower()
+    if named := format_of_ending(file.name):
+        return named
     with file.open() as handle:
         head = handle.read(4)
         if head == b"PAR1":
@@ -61,7 +80,7 @@ def find_format(file: DataFile) -> Format:
         return "delimited"
     raise DataError(
         f"the format of {file.name} cannot be told",
-        hint=f"it ends in none of {', '.join(ENDINGS)}, .json; pass --format {'|'.join(FORMATS)}",
+        hint=f"it ends in none of {', '.join(ENDINGS)}, .json; pass --format {'|'.join(formats())}",
     )
 
 
@@ -107,6 +126,7 @@ def open_reader(
     Raises:
         DataError: The table cannot be read at all.
         UsageError: An option has no meaning.
+        PluginError: A plug-in reads that format, and cannot be used.
     """
     own = getattr(file, "reader", None)
     if own is not None:  # rows that are made from several files have a reader of their own
@@ -124,6 +144,10 @@ def open_reader(
         from workbench.data.readers.conversations import with_conversations
 
         return with_conversations(_json_reader(kind, file, options))
+    if kind not in FORMATS:
+        from workbench.data.readers.plugged import open_plugged
+
+        return open_plugged(kind, file, options, needed)
     from workbench.data.readers.delimited import DelimitedReader
 
     return DelimitedReader(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.data.layouts.places import find_image
-from workbench.data.readers.opening import ENDINGS
+from workbench.data.readers.opening import format_of_ending
 from workbench.data.tables.columns import (
     as_text,
     cell_list,
@@ -248,7 +248,7 @@ def _has_null(mapping: TableMapping, part: SplitFile) -> bool:
     if mapping.recipe or mapping.kind == "folder":
         return True
     ending = Path(part.path).suffix.lower()
-    return (mapping.read.format or ENDINGS.get(ending, "")) not in ("", "delimited") or (
+    return (mapping.read.format or format_of_ending(part.path)) not in ("", "delimited") or (
         ending == ".json" and not mapping.read.format
     )
 
