@@ -152,6 +152,9 @@ class Answer:
             none.
         counted: New tokens as a server elsewhere counted them, where it gave them in other pieces.
         server: What a server elsewhere said of itself: `model`, `fingerprint`, `kind`.
+        answered_by: The load that answered, as it was then: `identity`, `dtype`, `device`,
+            `revision` and `versions`; of a server elsewhere `engine`, its URL. Empty where an
+            answer does not say.
     """
 
     text: str
@@ -163,6 +166,7 @@ class Answer:
     head: Mapping[str, float] | None = None
     counted: int | None = None
     server: Mapping[str, str] = field(default_factory=dict)
+    answered_by: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def new_tokens(self) -> int:

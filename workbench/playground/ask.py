@@ -16,7 +16,7 @@ from sessions.errors import RecordError, WbError
 from sessions.records import PromptRecord
 from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec
-from workbench.playground.record import loaded_facts, pin_images, record_of
+from workbench.playground.record import pin_images, record_of
 from workbench.sample import Answer, ImageRef, Message, Sample, Timing, Token
 from workbench.serving.remote.known_servers import remember
 
@@ -186,7 +186,7 @@ def ask(
         if said and answer is None:
             timing = Timing(0.0, first_s, time.monotonic() - began)
             answer = Answer("".join(t.text for t in said), tuple(said), "error", timing=timing)
-        record = record_of(question, answer, {}, error=error.to_json()["error"])
+        record = record_of(question, answer, error=error.to_json()["error"])
         lost = append(log, record)
         if lost is not None and on_problem is not None:
             on_problem(lost)
@@ -194,7 +194,7 @@ def ask(
         raise
     if answer is None:
         answer = Answer("", finish_reason="cancelled")
-    record = record_of(question, answer, loaded_facts(engine, question.spec))
+    record = record_of(question, answer)
     lost = append(log, record)
     yield record
     if lost is not None:

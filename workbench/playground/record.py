@@ -13,13 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from sessions.errors import RecordError, WbError
 from sessions.records import PromptRecord
-from workbench.models.remote_model import is_remote
 from workbench.sample import Answer, ImageRef, Message, Sample, Token
 
 if TYPE_CHECKING:
-    from workbench.models.spec import ModelSpec
     from workbench.playground.ask import Question
-    from workbench.serving.client import Engine
 
 # The words of a `ModelSpec` that are fields of the record.
 _OWN = {"model", "adapter", "quantization", "dtype", "device", "revision", "attention"}
@@ -76,33 +73,9 @@ def _place(ref: ImageRef) -> Place:
     return {}
 
 
-def loaded_facts(engine: Engine, spec: ModelSpec) -> Mapping[str, Any]:
-    """What the engine says of the model that answered, with the `versions` that it runs.
-
-    Empty where it does not say, or where another client had it load another model meanwhile.
-    """
-    from workbench.serving.protocol import absolute
-
-    if is_remote(spec.model):
-        return engine.remote().facts(spec)
-    try:
-        status = engine.status()
-    except WbError:
-        return {}
-    model = status.get("model")
-    if not isinstance(model, Mapping):
-        return status
-    asked = absolute(spec)
-    for name in ("model", "adapter", "quantization"):
-        if name in model and model[name] != getattr(asked, name):
-            return {}
-    return {**model, "versions": status.get("versions") or {}}
-
-
 def record_of(
     question: Question,
     answer: Answer | None,
-    loaded: Mapping[str, Any],
     *,
     error: Mapping[str, Any] | None = None,
 ) -> PromptRecord:
@@ -111,10 +84,10 @@ def record_of(
     Args:
         question: What was asked.
         answer: What was said; where it failed what had come of it, `None` for nothing.
-        loaded: As `loaded_facts` gives it.
         error: `WbError.to_json()["error"]` where it failed.
     """
     spec = question.spec
+    loaded = answer.answered_by if answer is not None else {}
     # No label is read from the start of an answer: it may have gone on to say the opposite.
     parsed = _read_label(answer, question) if answer is not None and not error else None
     body: dict[str, Any] = {}

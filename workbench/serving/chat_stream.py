@@ -6,7 +6,7 @@ Guarantee: pure; what is said of a stream so far decides what the next event hol
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
 from workbench.sample import Answer, Token
@@ -29,23 +29,34 @@ class ChatStream:
         self.answers: list[Answer] = []
         self._wanted = wanted
         self._shown: dict[int, str] = {}
+        self._signed: set[int] = set()
 
     def begin(self, index: int) -> str:
         """Whose turn it is."""
         self._shown[index] = ""
         return sse(self._chunk(index, {"role": "assistant", "content": ""}))
 
-    def event(
-        self, index: int, event: Event, visible: str, fingerprint: Callable[[], str | None]
-    ) -> str:
-        """One event of the worker; `visible` is the text of the answer up to it."""
+    def event(self, index: int, event: Event, visible: str, answered_by: Mapping[str, Any]) -> str:
+        """One event of the worker.
+
+        Args:
+            index: Which of the answers.
+            event: What came.
+            visible: The text of the answer up to it.
+            answered_by: As `Answer.answered_by`; told with the first token, so that an answer
+                which is cut short says so too, and again with the whole answer.
+        """
         if isinstance(event, LoadStage):
             return self.progress(event)
         shown = self._shown[index]
         if isinstance(event, Token):
             entry = {"content": [token_json(event)]} if self._wanted.logprobs else None
             self._shown[index] = visible
-            return sse(self._chunk(index, {"content": visible[len(shown) :]}, logprobs=entry))
+            chunk = self._chunk(index, {"content": visible[len(shown) :]}, logprobs=entry)
+            if index not in self._signed:
+                self._signed.add(index)
+                chunk |= signature(answered_by) | {"wb": {"answered_by": answered_by}}
+            return sse(chunk)
         if not isinstance(event, Answer):
             return ""
         self.answers.append(event)
@@ -54,8 +65,8 @@ class ChatStream:
         if self._wanted.logprobs and self._wanted.decodings[index].num_beams > 1:
             more["logprobs"] = {"content": [token_json(t) for t in event.tokens]}
         last = self._chunk(index, {"content": rest} if rest else {}, **more)
-        last |= {"system_fingerprint": fingerprint()}
-        return sse(last | {"wb": {"answer": answer_json(event), "index": index}})
+        own = {"answer": answer_json(event), "index": index, "answered_by": answered_by}
+        return sse(last | signature(answered_by) | {"wb": own})
 
     def progress(self, event: LoadStage) -> str:
         """How far a load is, or that nothing gets on, for those who asked to be told."""
@@ -80,6 +91,12 @@ def choice(index: int, answer: Answer, wanted: ChatRequest) -> dict[str, Any]:
         "finish_reason": _finish(answer),
         "wb": answer_json(answer),
     }
+
+
+def signature(answered_by: Mapping[str, Any]) -> dict[str, str | None]:
+    """Which weights answered, as OpenAI's protocol says it; `None` before they have."""
+    identity = str(answered_by.get("identity") or "")
+    return {"system_fingerprint": f"wb-{identity[:16]}" if identity else None}
 
 
 def _finish(answer: Answer) -> str:

@@ -74,10 +74,13 @@ class Engine(Connection):
         started = time.perf_counter()
         body = chat_body(messages, spec, decoding, labels)
         tokens: list[Token] = []
+        answered_by: dict[str, Any] = {}
         for event in self._events("/v1/chat/completions", body, cancelled):
             if event is None:
                 break
-            if progress := (event.get("wb") or {}).get("progress"):
+            own = event.get("wb") or {}
+            answered_by = own.get("answered_by") or answered_by
+            if progress := own.get("progress"):
                 if on_progress is not None:
                     on_progress(progress["stage"], progress["share"])
                 continue
@@ -86,8 +89,8 @@ class Engine(Connection):
                     tokens.append(read_token(entry))
                     if decoding.num_beams == 1:
                         yield tokens[-1]
-            if answer := (event.get("wb") or {}).get("answer"):
-                yield read_answer(answer, tokens)
+            if answer := own.get("answer"):
+                yield replace(read_answer(answer, tokens), answered_by=answered_by)
                 return
         spent = time.perf_counter() - started
         yield Answer(
@@ -95,6 +98,7 @@ class Engine(Connection):
             tuple(tokens),
             "cancelled",
             timing=Timing(total_s=spent),
+            answered_by=answered_by,
         )
 
     def explain(

@@ -21,7 +21,7 @@ from workbench.models.remote_model import is_remote, settled
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, ImageRef, Message, Timing, Token
 
-PROTOCOL = 2  # raised when an old client and a new engine would misunderstand each other
+PROTOCOL = 3  # raised when an old client and a new engine would misunderstand each other
 OWNER = "wb"  # `owned_by` of the models that are listed: by it an engine is known elsewhere
 MAX_BODY = 128 * 1024 * 1024
 STILL = "no progress"  # a stage of loading that begins so is none: the work stands still

@@ -26,7 +26,7 @@ from workbench.errors import (
     UsageError,
 )
 from workbench.sample import Answer
-from workbench.serving.chat_stream import WAITING, ChatStream, choice, sse, usage
+from workbench.serving.chat_stream import WAITING, ChatStream, choice, signature, sse, usage
 from workbench.serving.event_queue import EventQueue
 from workbench.serving.protocol import MAX_BODY, STILL, ChatRequest
 from workbench.serving.worker import EngineRequest, Event, JsonResult, LoadStage
@@ -252,7 +252,7 @@ class RequestHandler:
                     answers[index] = event
         choices = [choice(index, answers[index], wanted) for index in sorted(answers)]
         return self._head(wanted, "chat.completion") | {
-            "system_fingerprint": self._fingerprint(),
+            **signature(self._tickets[0].answered_by),
             "choices": choices,
             "usage": usage(list(answers.values())),
         }
@@ -270,15 +270,11 @@ class RequestHandler:
                 if isinstance(event, WbError):
                     yield "".join((*said, sse(error_json(event))))
                     return
-                said.append(told.event(index, event, visible, self._fingerprint))
+                answered_by = self._tickets[index].answered_by
+                said.append(told.event(index, event, visible, answered_by))
             yield "".join(said)
         if wanted.usage:
             yield sse(told.head | {"choices": [], "usage": usage(told.answers)})
-
-    def _fingerprint(self) -> str | None:
-        """Which weights answered, as OpenAI's protocol says it; `None` before they have."""
-        identity = next((t.identity for t in self._tickets if t.identity), "")
-        return f"wb-{identity[:16]}" if identity else None
 
     def _head(self, wanted: ChatRequest, kind: str) -> dict[str, Any]:
         return {

@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sessions.environment import versions
 from sessions.errors import WbError
 from workbench.errors import Cancelled, EngineError
 from workbench.inference.decoding import Decoding
@@ -64,7 +65,7 @@ class EngineRequest:
         emit: Takes its events, in the worker's thread; the last is an `Answer`, `JsonResult` or
             `WbError`. For a chat, `visible` of its row is told with each token.
         body: The request of an `explain`; of a `load` the `adapters` to keep beside it.
-        identity: Of the model that answered, once it has.
+        answered_by: The load that answers, as `Answer.answered_by` has it, once it does.
         told: Tokens that `emit` has taken.
         columns: Of its prompt and the answer that may follow; 0 until that is asked for.
     """
@@ -80,7 +81,7 @@ class EngineRequest:
     cancelled: threading.Event = field(default_factory=threading.Event)
     started: float = field(default_factory=time.perf_counter)
     load_s: float = 0.0
-    identity: str = ""
+    answered_by: Mapping[str, Any] = field(default_factory=dict)
     told: int = 0
     columns: int = 0
 
@@ -266,14 +267,20 @@ class Worker(threading.Thread):
         """Hand a token on."""
         self.tokens += 1
         progressed()
+        self._sign(ticket)
         ticket.emit(token, visible)
 
     def finish(self, ticket: EngineRequest, event: Event, visible: str = "") -> None:
         """Hand the last event of a ticket on."""
         self.served += 1
         self._open.pop(id(ticket), None)
-        ticket.identity = self._loaded.identity if self._loaded is not None else ""
+        self._sign(ticket)
         ticket.emit(event, visible)
+
+    def _sign(self, ticket: EngineRequest) -> None:
+        """Say who answers while it is at hand: the next ticket may have another one loaded."""
+        if self._loaded is not None and not ticket.answered_by:
+            ticket.answered_by = _answered_by(self._loaded)
 
     def _serve(self, ticket: EngineRequest) -> None:
         try:
@@ -399,6 +406,16 @@ def _no_prefixes() -> dict[str, Any]:
     off = os.environ.get("WB_PREFIX_CACHE_MB") == "0"
     counts = dict.fromkeys(("entries", "bytes", "hits", "misses", "tokens_saved"), 0)
     return {**counts, "max_bytes": 0 if off else None, "off": "it is turned off" if off else ""}
+
+
+def _answered_by(loaded: LoadedModel) -> dict[str, Any]:
+    return {
+        "identity": loaded.identity,
+        "revision": loaded.spec.revision,
+        "dtype": loaded.dtype,
+        "device": ",".join(map(str, loaded.devices)),
+        "versions": versions(),
+    }
 
 
 def _model_status(loaded: LoadedModel) -> dict[str, Any]:

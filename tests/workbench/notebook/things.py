@@ -47,4 +47,4 @@ def said(text=HOSTILE, sample=None, **more) -> Said:
         for n, piece in enumerate(re.findall(r"\S+\s*|\s+", text))
     )
     answer = Answer(text, tokens, label_scores={HOSTILE: -1.0, "no": -2.0})
-    return Said(**vars(answer), question=question, record=record_of(question, answer, {}), **more)
+    return Said(**vars(answer), question=question, record=record_of(question, answer), **more)

@@ -65,7 +65,7 @@ def test_who_answered_is_told_by_its_weights(engine, there):
     answer = list(engine.chat(ask("?"), there, Decoding(max_new_tokens=2)))[-1]
     identity = engine.status()["model"]["identity"]
     assert answer.server["fingerprint"] == f"wb-{identity[:16]}"
-    facts = engine.remote().facts(there)
+    facts = answer.answered_by
     assert facts["identity"] == f"{there.model} wb-{identity[:16]}"
     assert facts["engine"] == there.model.removeprefix("openai:").removesuffix("#demo")
 

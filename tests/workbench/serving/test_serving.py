@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -315,3 +316,31 @@ def test_an_adapter_is_swapped_without_a_load_and_seen_when_it_is_trained_anew(
     build_lora(tiny, tmp_path / "lora", seed=2)
     assert whole(engine, conversation, adapted, knobs).tokens != first.tokens
     assert whole(engine, conversation, spec, knobs).text == plain.text
+
+
+def test_a_record_names_the_load_that_answered_whatever_is_loaded_before_it_is_written(
+    engine, spec
+):
+    from sessions.records import PromptRecord
+    from workbench.playground.ask import Question
+    from workbench.playground.ask import ask as ask_question
+
+    question = Question(ask("a red"), replace(spec, dtype="fp32"), Decoding(max_new_tokens=2))
+    events = ask_question(engine, question, log=None)
+    answer = next(event for event in events if isinstance(event, Answer))
+    answering = engine.status()["model"]
+    other = engine.load(replace(spec, dtype="bf16"))  # as another client would
+    assert other["identity"] != answering["identity"]
+    record = next(event for event in events if isinstance(event, PromptRecord))
+    assert record.identity == answering["identity"] == answer.answered_by["identity"]
+    assert record.environment["dtype"] == "float32" and record.device == "cpu"
+
+
+def test_an_answer_that_is_cut_short_here_says_who_gave_it(engine, spec):
+    asked = Decoding(max_new_tokens=900, temperature=1.0, seed=1)
+    heard: list[Token | Answer] = []
+    for event in engine.chat(ask("a red"), spec, asked, cancelled=lambda: len(heard) > 1):
+        heard.append(event)
+    last = heard[-1]
+    assert isinstance(last, Answer) and last.finish_reason == "cancelled"
+    assert last.answered_by["identity"] == engine.status()["model"]["identity"]

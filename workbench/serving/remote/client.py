@@ -10,8 +10,8 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from workbench.errors import UnknownName
@@ -56,7 +56,6 @@ class RemoteEngine:
         self._patience = patience_
         self._known: dict[str, _Known] = {}
         self._lock = threading.Lock()
-        self._last: dict[str, Answer] = {}
 
     # -- asking -------------------------------------------------------------------------------
 
@@ -130,25 +129,9 @@ class RemoteEngine:
                     first = time.perf_counter()
                 yield from fresh
         found = reader.answer(started, first, time.perf_counter(), finish)
-        self._last[there.model] = found
-        yield found
+        yield replace(found, answered_by=_answered_by(there, found.server))
 
     # -- what is known ------------------------------------------------------------------------
-
-    def facts(self, spec: ModelSpec) -> dict[str, Any]:
-        """What is on record of the model that answered last: see `client.Engine.facts`."""
-        there = read_remote(spec.model)
-        answer = self._last.get(there.model)
-        said = dict(answer.server) if answer else {}
-        names = [there.model, said.get("model", ""), said.get("fingerprint", "")]
-        served = [n for i, n in enumerate(names) if n and (i != 1 or n != there.name)]
-        return {
-            "model": there.model,
-            "identity": " ".join(served),
-            "device": "elsewhere",
-            "engine": there.url,
-            "versions": {f"server {name}": value for name, value in said.items()},
-        }
 
     def identity(self, spec: ModelSpec, cancelled: Any = None) -> str:
         """What a run's key is made of: the URL, the name and what is underneath, where it says.
@@ -210,3 +193,15 @@ class RemoteEngine:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _answered_by(there: RemoteModel, said: Mapping[str, str]) -> dict[str, Any]:
+    """What is on record of a server that answered, from what it said of itself."""
+    names = [there.model, said.get("model", ""), said.get("fingerprint", "")]
+    served = [n for i, n in enumerate(names) if n and (i != 1 or n != there.name)]
+    return {
+        "identity": " ".join(served),
+        "device": "elsewhere",
+        "engine": there.url,
+        "versions": {f"server {name}": value for name, value in said.items()},
+    }
