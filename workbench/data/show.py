@@ -12,7 +12,8 @@ from workbench.data.export import json_text
 from workbench.errors import ImageError
 from workbench.images.decode import thumbnail
 from workbench.images.terminal.halfcell import HalfcellImage
-from workbench.images.terminal.inline import PROTOCOLS, Protocol, cell_pixels, choose, picture_lines
+from workbench.images.terminal.inline import PROTOCOLS, Printed, choose, picture_lines
+from workbench.images.terminal.protocol import cell_pixels
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _row_of_pictures(console: Console, sample: Sample, deep: bool | None, height
     return table
 
 
-def _write_pictures(console: Console, sample: Sample, graphics: Protocol, height: int) -> None:
+def _write_pictures(console: Console, sample: Sample, graphics: Printed, height: int) -> None:
     """Pictures by the terminal's graphics, side by side; what cannot be decoded says why below."""
     refs = sample.images[:6]
     cell, width = cell_pixels(), max((console.width - len(refs)) // len(refs), 4)

@@ -14,7 +14,8 @@ from tests.workbench.app.explore_bench import bench
 from workbench.app.widgets.arrangement import Box, arrange
 from workbench.app.widgets.frames import Look, Shown, make_frame
 from workbench.app.widgets.pictures import decode_images
-from workbench.app.widgets.protocol import choose_protocol, passed_through
+from workbench.app.widgets.protocol import passed_through
+from workbench.images.terminal.protocol import choose_protocol
 from workbench.sample import ImageRef, Sample
 
 
@@ -25,7 +26,7 @@ from workbench.sample import ImageRef, Sample
         ("auto", {"TERM": "xterm-kitty", "KITTY_WINDOW_ID": "1"}, "kitty"),
         ("auto", {"TERM": "tmux-256color", "KITTY_WINDOW_ID": "1", "TMUX": "x"}, "halfcell"),
         ("auto", {"TERM": "foot"}, "sixel"),
-        ("auto", {"TERM": "xterm-256color", "TERM_PROGRAM": "WezTerm"}, "sixel"),
+        ("auto", {"TERM": "xterm-256color", "TERM_PROGRAM": "WezTerm"}, "iterm2"),
         ("auto", {"TERM": "xterm-kitty", "TEXTUAL_DRIVER": "web"}, "halfcell"),
         ("auto", {}, "halfcell"),
         ("auto", {"TERM_PROGRAM": "iTerm.app"}, "iterm2"),

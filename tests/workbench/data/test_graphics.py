@@ -21,7 +21,8 @@ from workbench.data.source import open_source
 from workbench.errors import UsageError
 from workbench.images.decode import thumbnail
 from workbench.images.terminal import inline
-from workbench.images.terminal.inline import choose, detect, picture_lines
+from workbench.images.terminal.inline import choose, picture_lines
+from workbench.images.terminal.protocol import choose_protocol
 
 KITTY = re.compile(r"\x1b_G([^;]*);([^\x1b]*)\x1b\\")
 ITERM2 = re.compile(r"\x1b\]1337;File=([^:]*):([^\x1b\x07]*)(?:\x07|\x1b\\)")
@@ -38,13 +39,16 @@ QUERY = re.compile(r"\x1b\[[>=]?\d*c|\x1b\[\d*(?:;\d+)*t|\x1b\[>\d*q|\x1b\]1[01]
         ({"TERM": "xterm-ghostty"}, "kitty"),
         ({"TERM": "xterm-256color", "TERM_PROGRAM": "iTerm.app"}, "iterm2"),
         ({"TERM": "xterm-256color", "LC_TERMINAL": "iTerm2", "SSH_TTY": "x"}, "iterm2"),
+        ({"TERM": "xterm-256color", "TERM_PROGRAM": "WezTerm"}, "iterm2"),
+        ({"TERM": "foot"}, None),
         ({"TERM": "tmux-256color", "LC_TERMINAL": "iTerm2", "TMUX": "x"}, None),
         ({"TERM": "screen", "KITTY_WINDOW_ID": "1"}, None),
         ({}, None),
     ],
 )
-def test_the_protocol_is_told_by_the_environment_alone(env, wanted):
-    assert detect(env) == wanted
+def test_what_is_printed_is_drawn_as_the_bench_draws_in_the_same_terminal(env, wanted):
+    bench = choose_protocol("auto", env)
+    assert (bench if bench in inline.PROTOCOLS else None) == wanted
     assert choose("auto", env) == wanted
     assert choose("halfcell", env) is choose("256", env) is choose("sixel", env) is None
     assert choose("kitty", env) == "kitty"

@@ -10,7 +10,8 @@ from textual.strip import Strip
 
 from sessions.errors import WbError
 from workbench.app.explore.rows import RunView, row_of
-from workbench.app.widgets.protocol import Protocol, cell_pixels, picture_ids
+from workbench.app.widgets.protocol import picture_ids
+from workbench.images.terminal.protocol import Protocol, cell_pixels
 from workbench.text import clean
 
 if TYPE_CHECKING:

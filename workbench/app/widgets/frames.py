@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
-    from workbench.app.widgets.protocol import Protocol
+    from workbench.images.terminal.protocol import Protocol
 
 
 @dataclass(frozen=True)

@@ -25,13 +25,8 @@ from textual.widget import Widget
 from workbench.app.widgets.arrangement import Box
 from workbench.app.widgets.frames import Frame, Look, make_frame
 from workbench.app.widgets.pictures import Pictures
-from workbench.app.widgets.protocol import (
-    Protocol,
-    cell_pixels,
-    choose_protocol,
-    picture_ids,
-    send,
-)
+from workbench.app.widgets.protocol import picture_ids, send
+from workbench.images.terminal.protocol import Protocol, cell_pixels, choose_protocol
 from workbench.text import clean
 
 if TYPE_CHECKING:

@@ -1,60 +1,44 @@
 """Pictures printed in a terminal by its own graphics: kitty's protocol, or iTerm2's, by term-image.
 
-Guarantee: the terminal is asked nothing: which protocol it speaks is decided from the environment
-(which SSH hands on: `TERM`, `LC_TERMINAL`), term-image's own queries are switched off before it
-draws, and its size of a cell is the kernel's. A picture is lines of as many cells as it is wide,
-so that pictures lie side by side. Not for the bench, whose screen is made of cells
-(`workbench.app.widgets.frames`).
+Guarantee: the terminal is asked nothing: which protocol it speaks is `protocol`'s choice,
+term-image's own queries are switched off before it draws, and its size of a cell is the kernel's.
+A picture is lines of as many cells as it is wide, so that pictures lie side by side. Not for the
+bench, whose screen is made of cells (`workbench.app.widgets.frames`).
 """
 
 from __future__ import annotations
 
 import functools
-import os
-import struct
 import warnings
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.errors import UsageError
+from workbench.images.terminal.protocol import DEFAULT_CELL, choose_protocol
 
 if TYPE_CHECKING:
     from PIL import Image
 
-Protocol = Literal["kitty", "iterm2"]
-PROTOCOLS: tuple[Protocol, ...] = ("kitty", "iterm2")
-DEFAULT_CELL = (10, 20)  # where the kernel does not know: the common 1:2
+Printed = Literal["kitty", "iterm2"]  # what term-image draws of the protocols
+PROTOCOLS: tuple[Printed, ...] = ("kitty", "iterm2")
 HOW = "pip install --no-deps term-image (its pin of Pillow is older than what it needs)"
 
 
-def detect(environ: Mapping[str, str] | None = None) -> Protocol | None:
-    """The protocol of this terminal by what is known of it, `None` where that is none."""
-    env = os.environ if environ is None else environ
-    term, program = env.get("TERM", ""), env.get("TERM_PROGRAM", "")
-    # A multiplexer swallows graphics, unless it is told not to.
-    if env.get("TMUX") or env.get("STY") or term.startswith(("tmux", "screen")):
-        return None
-    if env.get("KITTY_WINDOW_ID") or term in ("xterm-kitty", "xterm-ghostty"):
-        return "kitty"
-    if program in ("kitty", "ghostty"):
-        return "kitty"
-    if program in ("iTerm.app", "WezTerm") or env.get("LC_TERMINAL") == "iTerm2":
-        return "iterm2"
-    return None
-
-
-def choose(wish: str, environ: Mapping[str, str] | None = None) -> Protocol | None:
-    """What `--images` means here; `None` draws half cells.
+def choose(wish: str, environ: Mapping[str, str] | None = None) -> Printed | None:
+    """What `--images` means for what is printed; `None` draws half cells, as for sixels.
 
     Raises:
         UsageError: A protocol was asked for by name and term-image is not installed.
     """
-    if wish in PROTOCOLS:
-        if not installed():
-            raise UsageError(f"--images {wish} needs term-image", hint=HOW)
-        return wish
-    return detect(environ) if wish == "auto" and installed() else None
+    chosen = choose_protocol(wish, environ)
+    if chosen not in PROTOCOLS:
+        return None
+    if installed():
+        return chosen
+    if wish == chosen:
+        raise UsageError(f"--images {wish} needs term-image", hint=HOW)
+    return None
 
 
 def installed() -> bool:
@@ -63,7 +47,7 @@ def installed() -> bool:
 
 
 def picture_lines(
-    image: Image.Image, protocol: Protocol, width: int, height: int, cell: tuple[int, int]
+    image: Image.Image, protocol: Printed, width: int, height: int, cell: tuple[int, int]
 ) -> tuple[list[str], int]:
     """Draw a picture as large as fits, in its own shape.
 
@@ -87,21 +71,6 @@ def picture_lines(
     drawn.set_size(columns, lines)
     # Every line by itself (L), aligned to the left and the top without any padding.
     return format(drawn, "<1.^1+L").split("\n"), columns
-
-
-def cell_pixels() -> tuple[int, int]:
-    """(width, height) of a cell in pixels, as the kernel knows it, else `DEFAULT_CELL`."""
-    try:
-        import fcntl
-        import termios
-
-        raw = fcntl.ioctl(1, termios.TIOCGWINSZ, b"\0" * 8)
-        rows, columns, width, height = struct.unpack("HHHH", raw)
-        if rows and columns and width and height:
-            return max(1, width // columns), max(1, height // rows)
-    except (ImportError, OSError):
-        pass  # no terminal, or none that says
-    return DEFAULT_CELL
 
 
 @functools.cache
