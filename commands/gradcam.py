@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from commands.asking import model_options, model_values
+from commands.asking import MODEL_FLAGS, model_options, model_values
 from commands.mode_option import mode_option
 from commands.printing import PICTURES
 
 if TYPE_CHECKING:
     from PIL import Image
 
+    from sessions.session_log import SessionLog
     from workbench.playground.ask import Question
+    from workbench.playground.explain import Explained
     from workbench.sample import Answer
 
 _KNOBS = (
@@ -59,7 +61,8 @@ def command(uid: str, text: str | None, as_json: bool, **flags: Any) -> None:
     """Draw where in the image an answer comes from.
 
     Heat is what speaks for the token, normalised over all images of the prompt together; the
-    peak is its hottest pixel in the original image.
+    peak is its hottest pixel in the original image. The id of an explanation in a session, in the
+    place of UID, makes its map again.
 
     \b
     Example:
@@ -68,6 +71,7 @@ def command(uid: str, text: str | None, as_json: bool, **flags: Any) -> None:
       wb gradcam demo/test/000012 --all-tokens --json
       wb gradcam demo/test/000012 --method occlusion --baseline border --window 16
       wb gradcam demo/test/000012 --adapter RUN --head true
+      wb gradcam 01k2q --out again.png
     """
     from workbench.errors import UsageError
 
@@ -80,11 +84,9 @@ def command(uid: str, text: str | None, as_json: bool, **flags: Any) -> None:
             "--head explains a class, read off the prompt alone: no token of an answer",
             hint="leave out --answer, --token and --all-tokens",
         )
-    question = _question(uid, text, flags)
-    answer, prompt_id, reply = _explain(question, flags)
-    replies = reply.get("tokens") or [reply]
-    if not flags["no_record"]:
-        _record(question, prompt_id, replies)
+    wanted = _wanted(uid, text, flags)
+    wanted, reply = _explain(wanted, flags)
+    question, replies = wanted.question, reply.get("tokens") or [reply]
     if flags["out"]:
         _write(flags["out"], _sheet(question, replies, flags))
     if as_json:
@@ -94,7 +96,7 @@ def command(uid: str, text: str | None, as_json: bool, **flags: Any) -> None:
             {"uid": question.uid, **reply, **({"file": flags["out"]} if flags["out"] else {})}
         )
         return
-    _show(question, answer, replies, flags)
+    _show(question, wanted.text, replies, flags)
 
 
 def _check_out(path: str) -> None:
@@ -110,6 +112,53 @@ def _check_out(path: str) -> None:
         raise UsageError(f"--out {path!r} has no ending of a picture", hint="such as heat.png")
     if not Path(path).resolve().parent.is_dir():
         raise UsageError(f"--out {path!r}: there is no such folder", hint="make it first")
+
+
+def _wanted(uid: str, text: str | None, flags: dict[str, Any]) -> Explained:
+    """What the arguments mean: a question about a sample, or what a record explained."""
+    from workbench.playground.explain import Explained
+    from workbench.sample import Answer
+
+    if "/" not in uid:
+        return _recorded(uid, text, flags)
+    answer = Answer(flags["answer"]) if flags["answer"] else None
+    if flags["head"] is not None:
+        answer = Answer("")  # none is asked for: the head reads the prompt
+    return Explained(
+        _question(uid, text, flags),
+        answer,
+        token="all" if flags["all_tokens"] else flags["token"],
+        knobs={name: flags[name] for name in _KNOBS},
+    )
+
+
+def _recorded(name: str, text: str | None, flags: dict[str, Any]) -> Explained:
+    """What an explanation on record explained, by its own model and knobs."""
+    from click.core import ParameterSource
+
+    from sessions.records import GradcamRecord
+    from sessions.session_log import find_record
+    from workbench.errors import UsageError
+    from workbench.playground.explain import explained_by
+
+    context = click.get_current_context()
+    fixed = ("template", "answer", "token", "all_tokens", "max_new_tokens", *_KNOBS, *MODEL_FLAGS)
+    typed = ["TEXT"] if text is not None else []
+    typed += [
+        option.opts[0]
+        for option in context.command.params
+        if option.name in fixed
+        and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE
+    ]
+    if typed:
+        raise UsageError(
+            f"{typed[0]} goes with a UID: the record {name} says what is explained, and how",
+            hint="leave it out, or explain a sample: wb gradcam dataset/split/native-id",
+        )
+    record = find_record(name)
+    if not isinstance(record, GradcamRecord):
+        raise UsageError(f"{record.id} is a {record.kind}, not an explanation")
+    return explained_by(record)
 
 
 def _question(uid: str, text: str | None, flags: dict[str, Any]) -> Question:
@@ -145,98 +194,59 @@ def _question(uid: str, text: str | None, flags: dict[str, Any]) -> Question:
     )
 
 
-def _explain(
-    question: Question, flags: dict[str, Any]
-) -> tuple[Answer, str | None, dict[str, Any]]:
-    """The answer, the id of its record and the explanation, by the engine or in process."""
-    from workbench.sample import Answer
+def _explain(wanted: Explained, flags: dict[str, Any]) -> tuple[Explained, dict[str, Any]]:
+    """What was explained, answered where it was not, and the maps; by the engine or in process."""
+    from dataclasses import replace
 
-    answer = Answer(flags["answer"]) if flags["answer"] else None
-    if flags["head"] is not None:
-        answer = Answer("")  # none is asked for: the head reads the prompt
-    prompt_id = None
-    knobs = {name: flags[name] for name in _KNOBS}
-    knobs["token"] = "all" if flags["all_tokens"] else flags["token"]
-    if flags["local"]:
-        return _explain_here(question, answer, knobs)
+    from sessions.session_log import current_session
+    from workbench.playground.explain import explain, keep
     from workbench.serving.client import Engine
 
+    log = None if flags["no_record"] else current_session()
+    answered = wanted.answer is not None
+    if flags["local"]:
+        wanted, reply = _explain_here(wanted)
+        keep(log, wanted, reply)
+        return wanted, reply
     with Engine.connect(start=True) as engine:
-        if answer is None:
-            answer, prompt_id = _ask(engine, question, record=not flags["no_record"])
-        reply = engine.explain(
-            question.messages,
-            answer.text,
-            question.spec,
-            answer_ids=[t.id for t in answer.tokens] or None,
-            on_progress=_progress,
-            **knobs,
-        )
-    return answer, prompt_id, reply
+        if not answered:
+            answer, prompt_id = _ask(engine, wanted.question, log)
+            wanted = replace(wanted, answer=answer, prompt_id=prompt_id)
+        return wanted, explain(engine, wanted, log=log, on_progress=_progress)
 
 
-def _explain_here(
-    question: Question, answer: Answer | None, knobs: dict[str, Any]
-) -> tuple[Answer, str | None, dict[str, Any]]:
+def _explain_here(wanted: Explained) -> tuple[Explained, dict[str, Any]]:
+    from dataclasses import replace
+
     from workbench.explain.request import explain_request
     from workbench.inference.generate import generate
     from workbench.models.base import load_model
 
+    question = wanted.question
     loaded = load_model(question.spec, _progress)
-    if answer is None:
-        answer = generate(loaded, [question.messages], question.decoding)[0]
-    body = {
-        "messages": question.messages,
-        "answer": answer.text,
-        "answer_ids": [t.id for t in answer.tokens],
-    }
-    return answer, None, explain_request(loaded, body | knobs)
+    if wanted.answer is None:
+        answers = generate(loaded, [question.messages], question.decoding)
+        wanted = replace(wanted, answer=answers[0])
+    return wanted, explain_request(loaded, wanted.request())
 
 
-def _ask(engine: Any, question: Question, *, record: bool) -> tuple[Answer, str | None]:
+def _ask(engine: Any, question: Question, log: SessionLog | None) -> tuple[Answer, str | None]:
     from sessions.records import PromptRecord
-    from sessions.session_log import current_session
     from workbench.playground.ask import ask
     from workbench.sample import Answer
 
     answer, prompt_id = Answer(""), None
-    log = current_session() if record else None
     for event in ask(engine, question, log=log, on_progress=_progress):
         if isinstance(event, Answer):
             answer = event
         elif isinstance(event, PromptRecord):
             prompt_id = event.id
-    return answer, prompt_id if record else None
+    return answer, prompt_id if log is not None else None
 
 
 def _progress(stage: str, share: float) -> None:
     if stage == "weights":
         click.echo("loading the model", err=True)
-
-
-def _record(question: Question, prompt_id: str | None, replies: list[dict[str, Any]]) -> None:
-    from sessions.session_log import current_session
-    from workbench.explain.record import gradcam_record
-    from workbench.playground.record import message_json
-
-    known = {
-        ref: (sample.uid, index)
-        for sample in question.samples
-        for index, ref in enumerate(sample.images)
-    }
-    messages = [message_json(message, known) for message in question.messages]
-    log = current_session()
-    for reply in replies:
-        log.append(
-            gradcam_record(
-                reply,
-                uid=question.uid,
-                prompt_id=prompt_id,
-                dataset_revision=question.dataset_revision,
-                revision=question.spec.revision,
-                messages=messages,
-            )
-        )
 
 
 def _sheet(
@@ -280,7 +290,7 @@ def _write(path: str, picture: Image.Image) -> None:
 
 
 def _show(
-    question: Question, answer: Answer, replies: list[dict[str, Any]], flags: dict[str, Any]
+    question: Question, said: str, replies: list[dict[str, Any]], flags: dict[str, Any]
 ) -> None:
     from commands.printing import echo_table
     from workbench.data.show import console_for, show_picture
@@ -308,7 +318,7 @@ def _show(
     for note in dict.fromkeys(note for reply in replies for note in reply["notes"]):
         click.echo(note, err=True)
     first = replies[0]
-    what = f"head: {first['head']!r}" if "head" in first else f"answer: {answer.text!r}"
+    what = f"head: {first['head']!r}" if "head" in first else f"answer: {said!r}"
     versus = f" vs {first['contrast']!r}" if first["contrast"] else ""
     where = f" at {first['layer']}" if first["layer"] else ""
     click.echo(f"{first['method']}{where}, {first['target']}{versus}; {what}", err=True)

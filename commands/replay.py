@@ -115,10 +115,10 @@ def _settle(record: PromptRecord, flags: dict[str, str | None]) -> ModelSpec:
     """The model that answered then, with what the flags say in its place."""
     from dataclasses import replace
 
-    from workbench.playground.replay import spec_of
+    from workbench.playground.record import recorded_spec
     from workbench.serving.protocol import absolute
 
-    spec = spec_of(record)
+    spec = recorded_spec(record)
     given: dict[str, Any] = {
         name: value for name in MODEL_FLAGS if (value := flags[name]) is not None
     }

@@ -175,10 +175,14 @@ class GradcamRecord(Record):
 
     Attributes:
         prompt_id: The `PromptRecord` that it explains, `None` where there is none.
+        attention, further: As in `PromptRecord`.
         messages, answer_text, token, token_text: What was explained; `token` counts from 0.
+        answer_ids: The answer's tokens by their ids, empty where those are not known.
         method, layer, target, contrast: How; `target` and `contrast` are `None` where the token
             itself was.
         head: The class of the model's head that was explained, `None` where a token was.
+        knobs: Those that were turned, by the words of the flags; `None` where a version before
+            they were kept explained it.
         images: Per image `{"grid": [h, w], "peak": [x, y], "size": [W, H], "heat": [[...]]}`,
             peak and size in pixels of the original image; `heat` may be left out.
         others: As in `PromptRecord`.
@@ -195,8 +199,11 @@ class GradcamRecord(Record):
     adapter: str | None = None
     quantization: str = "none"
     dtype: str = "auto"
+    attention: str | None = None
+    further: Json = field(default_factory=dict)
     messages: tuple[Json, ...] = ()
     answer_text: str = ""
+    answer_ids: tuple[int, ...] = ()
     token: int = 0
     token_text: str = ""
     method: str = ""
@@ -204,8 +211,10 @@ class GradcamRecord(Record):
     target: str | None = None
     contrast: str | None = None
     head: str | None = None
+    knobs: Json | None = None
     images: tuple[Json, ...] = ()
     timing: Json = field(default_factory=dict)
+    environment: Json = field(default_factory=dict)
     error: Json | None = None
 
 
@@ -313,7 +322,7 @@ def _typed(cls: type[Record], name: str, value: Any) -> Any:
     if wants.startswith("tuple"):
         if not isinstance(value, (list, tuple)):
             raise _wrong(cls, name, "a list", value)
-        inner = dict if "Json" in wants else str
+        inner = dict if "Json" in wants else int if "int" in wants else str
         if not all(isinstance(item, inner) for item in value):
             raise _wrong(cls, name, f"a list of {inner.__name__}", value)
         return tuple(value)

@@ -8,6 +8,7 @@ Not for predictions of an evaluation: those are a run's (`sessions.runs`).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -218,6 +219,18 @@ def find_session(name: str) -> SessionLog:
         folder = sessions_dir(create=False)
         name = max(known, key=lambda ident: (folder / f"{ident}.jsonl").lstat().st_mtime_ns)
     return SessionLog.open(resolve(name, known, "session"))
+
+
+def find_record(name: str) -> Record:
+    """The record of any session whose id is, begins or ends so. Raises `NoSuchRecord`.
+
+    A session that cannot be read is passed over: `list_sessions` says why.
+    """
+    by_id: dict[str, Record] = {}
+    for ident in session_ids():
+        with contextlib.suppress(RecordError):
+            by_id |= {record.id: record for record in SessionLog.open(ident).records()}
+    return by_id[resolve(name, by_id, "record")]
 
 
 def current_session() -> SessionLog:

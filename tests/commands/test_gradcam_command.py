@@ -99,6 +99,21 @@ def test_each_explained_token_leaves_a_line_in_the_session():
     assert len(current_session().records()) == len(records)
 
 
+def test_a_record_makes_its_map_again_by_its_own_model_and_knobs():
+    args = ("--method", "occlusion", "--window", "32", "--stride", "32", "--baseline", "local")
+    first = json.loads(local("--answer", "True", *args, "--json").stdout)
+    (record,) = current_session().records()
+    again = wb(record.id[-6:], "--local", "--json", "--no-record")
+    assert again.exit_code == 0, (again.output, again.exception)
+    found = json.loads(again.stdout)
+    assert found["uid"] == UID
+    assert found["images"] == first["images"]
+    assert found["identity"] == first["identity"] == record.identity
+    for flags, words in ((("a text",), "TEXT"), (("--method", "gradcam"), "--method")):
+        refused = wb(record.id, *flags)
+        assert isinstance(refused.exception, WbError) and words in refused.exception.message
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [

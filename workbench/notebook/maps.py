@@ -182,8 +182,11 @@ def explain(
         KeyboardInterrupt: The cell was interrupted; the engine has stopped.
         WbError: As the engine raises: a family that cannot be explained says so.
     """
+    from sessions.session_log import current_session
     from workbench.errors import Cancelled, UsageError
     from workbench.models.remote_model import refuse_weights
+    from workbench.playground.explain import Explained
+    from workbench.playground.explain import explain as explain_answer
     from workbench.serving.client import Engine
 
     question = said.question
@@ -197,15 +200,12 @@ def explain(
 
     with Engine.connect(start=True) as engine, interruptible() as pressed:
         try:
-            reply = engine.explain(
-                question.messages,
-                said.text,
-                question.spec,
-                token=token,
-                answer_ids=[t.id for t in said.tokens] or None,
+            reply = explain_answer(
+                engine,
+                Explained(question, said, token, knobs, _prompt_id(said)),
+                log=current_session() if record else None,
                 cancelled=pressed,
                 on_progress=tell,
-                **knobs,
             )
         except Cancelled:
             if pressed():
@@ -214,8 +214,6 @@ def explain(
         finally:
             live.clear()
     replies = reply.get("tokens") or [reply]
-    if record:
-        _record(said, replies)
     refs = tuple(ref for message in question.messages for ref in message.images)
     maps = [_map(one, question.uid, refs, opacity, colormap) for one in replies]
     return Maps(maps) if "tokens" in reply else maps[0]
@@ -233,20 +231,6 @@ def _map(
     return Map(**values, uid=uid, refs=refs, opacity=opacity, colormap=colormap)
 
 
-def _record(said: Said, replies: Sequence[dict[str, Any]]) -> None:
-    """A line for each explained token, as `wb gradcam` leaves them."""
-    from sessions.session_log import current_session
-    from workbench.explain.record import gradcam_record
-
-    asked = said.record
-    current_session().append_many(
-        gradcam_record(
-            reply,
-            uid=said.uid,
-            prompt_id=asked.id if asked and said.session else None,
-            dataset_revision=asked.dataset_revision if asked else None,
-            revision=asked.revision if asked else None,
-            messages=asked.messages if asked else (),
-        )
-        for reply in replies
-    )
+def _prompt_id(said: Said) -> str | None:
+    """The line of the session that holds the answer, `None` where none does."""
+    return said.record.id if said.record is not None and said.session else None

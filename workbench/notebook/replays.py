@@ -14,7 +14,8 @@ from workbench import markup
 from workbench.errors import EngineError, UnknownName, UsageError
 from workbench.notebook.showing import Live, Shown, interruptible
 from workbench.playground.answer_diff import aligned, pieces_of_both
-from workbench.playground.replay import Replayed, replay, spec_of, summary
+from workbench.playground.record import recorded_spec
+from workbench.playground.replay import Replayed, replay, summary
 from workbench.serving.remote.known_servers import remember
 from workbench.text import clean, counted
 
@@ -247,7 +248,7 @@ def settled(record: PromptRecord, words: Mapping[str, Any]) -> ModelSpec:
     """The model that answered then, with what is said now in its place."""
     from workbench.serving.protocol import absolute
 
-    spec = spec_of(record)
+    spec = recorded_spec(record)
     given = {name: value for name, value in words.items() if value is not None}
     if given.get("model", spec.model) != spec.model:
         spec = with_values(spec, adapter=None, revision=None)  # they were the other model's

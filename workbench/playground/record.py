@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import RecordError, WbError
-from sessions.records import PromptRecord
+from sessions.records import GradcamRecord, PromptRecord
+from workbench.models.spec import ModelSpec, as_recorded
 from workbench.sample import Answer, ImageRef, Message, Sample, Token
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 # The words of a `ModelSpec` that are fields of the record.
 _OWN = {"model", "adapter", "quantization", "dtype", "device", "revision", "attention"}
+_DTYPES = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 Place = Mapping[str, str]  # where an image that is no dataset's came from: its path or its URL
 
 
@@ -115,17 +117,10 @@ def record_of(
             for part in message.images
         ),
         dataset_revision=question.dataset_revision,
-        model=spec.model,
-        revision=_text(loaded.get("revision")) or spec.revision,
-        identity=_text(loaded.get("identity")),
-        adapter=spec.adapter,
-        quantization=spec.quantization,
-        dtype=spec.dtype,
+        **spec_fields(spec, loaded),
         device=_text(loaded.get("device")) or spec.device,
-        attention=spec.attention,
         engine=_text(loaded.get("engine")),
-        further={k: v for k, v in spec.to_json().items() if k not in _OWN and v is not None},
-        messages=tuple(message_json(m, known, places) for m in question.messages),
+        messages=messages_json(question),
         template=question.template,
         template_version=question.template_version,
         shots=question.shots,
@@ -137,9 +132,47 @@ def record_of(
         follows=question.follows,
         sweep=question.sweep,
         cell=dict(question.cell),
-        environment=_environment(loaded),
+        environment=environment(loaded),
         error=dict(error) if error else None,
         **body,
+    )
+
+
+def spec_fields(spec: ModelSpec, loaded: Mapping[str, Any]) -> dict[str, Any]:
+    """Whom a record names: the fields that a prompt's and an explanation's share.
+
+    Args:
+        spec: Who was asked.
+        loaded: Who answered, as `Answer.answered_by` has it.
+    """
+    return {
+        "model": spec.model,
+        "revision": _text(loaded.get("revision")) or spec.revision,
+        "identity": _text(loaded.get("identity")),
+        "adapter": spec.adapter,
+        "quantization": spec.quantization,
+        "dtype": spec.dtype,
+        "attention": spec.attention,
+        "further": {k: v for k, v in spec.to_json().items() if k not in _OWN and v is not None},
+    }
+
+
+def recorded_spec(record: PromptRecord | GradcamRecord) -> ModelSpec:
+    """The model that a record names, wherever it ran. Raises `UsageError` for no valid one."""
+    return ModelSpec.from_json(
+        as_recorded(
+            {
+                **record.further,
+                "model": record.model or "demo",
+                "adapter": record.adapter,
+                "quantization": record.quantization,
+                # Explanations once kept what `auto` came to, by torch's name.
+                "dtype": _DTYPES.get(record.dtype, record.dtype),
+                "attention": record.attention or "sdpa",
+                # A record says where a model ran; only what was asked for by name is asked again.
+                "revision": record.revision,
+            }
+        )
     )
 
 
@@ -157,6 +190,12 @@ def token_json(token: Token) -> dict[str, Any]:
         "logprob": token.logprob,
         "top": [[text, logprob] for text, logprob in token.top],
     }
+
+
+def messages_json(question: Question) -> tuple[dict[str, Any], ...]:
+    """A question's messages as a record holds them."""
+    known = images_of(question.samples)
+    return tuple(message_json(m, known, question.places) for m in question.messages)
 
 
 def message_json(
@@ -193,7 +232,7 @@ def image_json(
     return {**out, **((places or {}).get(ref) or _place(ref))}
 
 
-def _environment(loaded: Mapping[str, Any]) -> dict[str, Any]:
+def environment(loaded: Mapping[str, Any]) -> dict[str, Any]:
     """Versions, and what `auto` came to."""
     versions = loaded.get("versions")
     found = dict(versions) if isinstance(versions, Mapping) else {}

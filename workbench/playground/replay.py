@@ -18,6 +18,7 @@ from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec, as_recorded
 from workbench.playground.answer_diff import changed, pieces_of_both
 from workbench.playground.ask import Question, ask
+from workbench.playground.record import recorded_spec
 from workbench.playground.record_images import MessageFinder
 from workbench.sample import Answer, Sample
 from workbench.serving.remote.known_servers import check_named
@@ -96,24 +97,6 @@ class Replayed:
         }
 
 
-def spec_of(record: PromptRecord) -> ModelSpec:
-    """The model that answered a record, wherever it ran. Raises `UsageError` for no valid one."""
-    return ModelSpec.from_json(
-        as_recorded(
-            {
-                **record.further,
-                "model": record.model or "demo",
-                "adapter": record.adapter,
-                "quantization": record.quantization,
-                "dtype": record.dtype,
-                "attention": record.attention or "sdpa",
-                # `ask` records where a model ran; only what was asked for by name is asked again.
-                "revision": record.revision,
-            }
-        )
-    )
-
-
 def question_from(record: PromptRecord, spec: ModelSpec | None = None) -> Question:
     """The question that a record answers, of the same model or another one.
 
@@ -122,7 +105,7 @@ def question_from(record: PromptRecord, spec: ModelSpec | None = None) -> Questi
         UsageError: The record's knobs or model cannot be meant, or it names a server that was
             never named here.
     """
-    spec = spec or spec_of(record)
+    spec = spec or recorded_spec(record)
     if spec.model == record.model:
         check_named(spec.model)
     finder = MessageFinder(f"record {record.id}")

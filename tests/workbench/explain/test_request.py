@@ -5,11 +5,9 @@ import json
 
 import pytest
 
-from sessions.records import GradcamRecord, from_json
 from tests.workbench.models.tiny import ask, picture
 from workbench.errors import Cancelled, UsageError
 from workbench.explain.explain import explain
-from workbench.explain.record import gradcam_record
 from workbench.explain.request import explain_request, read_messages
 from workbench.explain.result import Explanation
 from workbench.sample import Message
@@ -107,13 +105,3 @@ def test_plain_strings_are_messages_too():
     assert read_messages([{"role": "system", "content": "be brief"}]) == (
         Message("system", ("be brief",)),
     )
-
-
-def test_the_record_holds_all_but_the_heat_and_reads_back(tiny):
-    reply = explain_request(tiny, {"messages": MESSAGES, "answer": "true", "contrast": "false"})
-    record = gradcam_record(reply, uid="demo/test/000001", prompt_id="p")
-    assert from_json(json.loads(json.dumps(record.to_json()))) == record
-    assert isinstance(record, GradcamRecord)
-    assert record.identity == tiny.identity
-    assert record.images[0]["peak"] == reply["images"][0]["peak"]
-    assert "heat" not in record.images[0]

@@ -25,7 +25,8 @@ from workbench.app.sessions.replaying import typed_spec
 from workbench.app.sessions.tables import EntryTable, SessionTable
 from workbench.app.widgets.picker import Choice, Picker
 from workbench.errors import EngineError
-from workbench.playground.replay import Replayed, replay, spec_of
+from workbench.playground.record import recorded_spec
+from workbench.playground.replay import Replayed, replay
 
 if TYPE_CHECKING:
     from sessions.session_log import SessionLog
@@ -151,7 +152,7 @@ class SessionDeeds(Screen[None]):
         worker, service = get_current_worker(), self.bench.engine()
         failure: Exception | None = None
         try:
-            engine = service.client([spec] if spec else map(spec_of, records))
+            engine = service.client([spec] if spec else map(recorded_spec, records))
             service.working("replay")
             for record in records:
                 pair = replay(engine, record, spec, log=log, cancelled=lambda: worker.is_cancelled)
