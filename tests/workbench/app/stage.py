@@ -37,7 +37,7 @@ from tests.workbench.app.make_records import (
 )
 from workbench.app.app import WbApp
 from workbench.app.engine_service import EngineState
-from workbench.app.explore import filtering
+from workbench.app.explore import list_filter
 from workbench.app.jobs.batch_view import Asking, BatchView
 from workbench.app.lists import draw
 from workbench.errors import EngineError
@@ -164,7 +164,7 @@ def freeze(monkeypatch: Any) -> None:
         def now(cls, tz: Any = None) -> datetime:
             return datetime(2026, 1, 2, 14, 2, 31, tzinfo=UTC) + timedelta(seconds=next(seconds))
 
-    monkeypatch.setattr(filtering, "_SEARCH_S", 600)  # a search is read when it is through
+    monkeypatch.setattr(list_filter, "_SEARCH_S", 600)  # a search is read when it is through
     monkeypatch.setattr(ids, "_last", (0, 0, 0))
     monkeypatch.setattr(ids, "_random80", lambda: 0)
     monkeypatch.setattr(ids, "time", SimpleNamespace(time_ns=lambda: 1_767_362_551_000_000_000))

@@ -13,7 +13,7 @@ from textual.widgets import Input
 from sessions.runs import Run
 from sessions.uid_cache import UidCache
 from tests.workbench.app.explore_bench import SIZES, bench
-from workbench.app.explore import filtering
+from workbench.app.explore import list_filter
 from workbench.app.explore.rows import Filter, Row, RunView
 from workbench.data.demo_source import DemoSource
 
@@ -95,7 +95,7 @@ async def test_a_filter_on_an_endless_stream_stops_and_goes_on_at_need():
 
 
 async def test_how_many_of_a_split_match_is_told_unasked(monkeypatch):
-    monkeypatch.setattr(filtering, "_SEARCH_S", 60)
+    monkeypatch.setattr(list_filter, "_SEARCH_S", 60)
     async with bench((160, 44)) as b:
         b.explore.set_filter("triangle")
         await b.settle()
@@ -106,7 +106,7 @@ async def test_how_many_of_a_split_match_is_told_unasked(monkeypatch):
 
 
 async def test_a_filter_that_fits_nothing_says_so(monkeypatch):
-    monkeypatch.setattr(filtering, "_SEARCH_S", 60)
+    monkeypatch.setattr(list_filter, "_SEARCH_S", 60)
     async with bench() as b:
         await b.press("slash")
         await b.type("zebra")
@@ -115,7 +115,7 @@ async def test_a_filter_that_fits_nothing_says_so(monkeypatch):
 
 
 async def test_a_search_that_takes_long_stops_and_end_takes_it_up_again(monkeypatch):
-    monkeypatch.setattr(filtering, "_SEARCH_S", 0)
+    monkeypatch.setattr(list_filter, "_SEARCH_S", 0)
     async with bench() as b:
         await b.press("slash")
         await b.type("zebra")

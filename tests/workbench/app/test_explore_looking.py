@@ -56,7 +56,7 @@ async def test_i_tells_everything_that_wb_inspect_tells():
 
 
 async def test_what_a_terminal_would_act_on_is_not_in_the_details():
-    from workbench.app.explore.details import details_of, details_text
+    from workbench.app.explore.details_text import details_of, details_text
     from workbench.sample import Sample
 
     class Source:

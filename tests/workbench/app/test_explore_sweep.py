@@ -10,7 +10,7 @@ from sessions.records import PromptRecord
 from sessions.session_log import current_session
 from tests.workbench.app.explore_bench import FakeEngine, bench
 from workbench.app.explore.answer_grid import AnswerGrid
-from workbench.app.explore.many import typed_other
+from workbench.app.explore.comparisons import typed_other
 from workbench.app.explore.side_by_side import SideBySide
 from workbench.app.explore.sweep import SweepScreen
 from workbench.app.explore.sweep_axes import form_values, grid_argv, read_form

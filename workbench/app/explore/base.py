@@ -54,7 +54,7 @@ class ExploreBase(Screen[None]):
         return self.sample.uid if self.sample else None
 
     def once_shown(self, do: Callable[[], None]) -> None:
-        """Do something about the sample under the cursor; see `Loading`."""
+        """Do something about the sample under the cursor; see `SampleReader`."""
         do()
 
     @property

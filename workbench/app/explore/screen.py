@@ -3,7 +3,7 @@
 Guarantee: the first frame shows the frame of the screen alone; the source is opened after it, by a
 worker, and the prompt's widgets are mounted then too. Below 100 columns the screen folds into one
 column; the list (l) and the prompt (p) slide over it.
-Not for: what the parts do; see `loading`, `asking`, `heating` and `doing`.
+Not for: what the parts do; see `reading`, `asker`, `heat` and `pickers`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from textual.containers import Horizontal, Vertical
 from textual.css.query import NoMatches
 from textual.widget import MountError
 
-from workbench.app.explore.going import Going
 from workbench.app.explore.keys import KEYS
+from workbench.app.explore.navigation import Navigation
 from workbench.app.explore.place import Place
-from workbench.app.explore.restored import decoding_of, look_of
 from workbench.app.explore.sample_list import SampleList
+from workbench.app.explore.saved_state import decoding_of, look_of
 from workbench.app.widgets.footer import BenchFooter
 from workbench.app.widgets.header import BenchHeader
 from workbench.app.widgets.image_view import ImageView
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from workbench.sample import Sample
 
 
-class ExploreScreen(Going):
+class ExploreScreen(Navigation):
     """The main place."""
 
     HELP = (

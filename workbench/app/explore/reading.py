@@ -14,7 +14,7 @@ from textual import on
 
 from sessions.errors import WbError
 from workbench.app.explore.browser import Browser
-from workbench.app.explore.filtering import Filtering
+from workbench.app.explore.list_filter import ListFilter
 from workbench.app.explore.rows import Filter, Row, RunView
 from workbench.app.explore.sample_list import SampleList
 from workbench.text import clean
@@ -31,7 +31,7 @@ _HELD_S = 0.15  # a move that follows another so soon is a key held down
 _QUIET_S = 0.06  # and its sample is shown if no other move follows for so long: a key repeats 30/s
 
 
-class Loading(Filtering):
+class SampleReader(ListFilter):
     """What the screen reads."""
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from workbench.data.source import Source
 
 
-class Marking(ExploreBase):
+class Bookmarks(ExploreBase):
     """Predictions and bookmarks."""
 
     def __init__(self) -> None:

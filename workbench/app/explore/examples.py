@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _DEBOUNCE_S = 0.2  # while a number or a tag is being typed nothing is drawn
 
 
-class Shots(ExploreBase):
+class Examples(ExploreBase):
     """The examples of the next question."""
 
     def on_prompt_panel_shots_changed(self, event: PromptPanel.ShotsChanged) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sessions.errors import WbError
-from workbench.app.explore.shots import Shots
+from workbench.app.explore.examples import Examples
 
 if TYPE_CHECKING:
     from workbench.models.spec import ModelSpec
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from workbench.sample import Sample
 
 
-class Prompting(Shots):
+class PromptFiller(Examples):
     """What stands in the panel before anything is asked."""
 
     def fill_prompt(self, sample: Sample) -> None:

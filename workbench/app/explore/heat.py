@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
 from workbench.app.explore.asked import Asked
-from workbench.app.explore.asking import Asking
+from workbench.app.explore.asker import PromptAsker
 from workbench.app.widgets.frames import Look
 from workbench.errors import Cancelled
 from workbench.text import clean
@@ -27,7 +27,7 @@ _OPACITY_STEP = 0.1
 _DEBOUNCE_S = 0.08
 
 
-class Heating(Asking):
+class HeatOverlay(PromptAsker):
     """What lies over the image."""
 
     def __init__(self) -> None:

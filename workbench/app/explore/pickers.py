@@ -1,4 +1,4 @@
-"""Explore's deeds: go about, choose dataset, model, template and run; bookmark."""
+"""Explore's pickers: go about, choose dataset, model, template and run; bookmark."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
 from workbench.app.explore.choices import model_choices, server_warning, typed_model
-from workbench.app.explore.running import Running
+from workbench.app.explore.shell_commands import ShellCommands
 from workbench.app.widgets.choice import Choice
 from workbench.text import clean
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from workbench.app.tasks import Token
 
 
-class Doing(Running):
+class Pickers(ShellCommands):
     """What the screen does beside reading, asking and explaining."""
 
     # -- going about -----------------------------------------------------------------------

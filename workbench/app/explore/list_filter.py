@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from textual import on
 
+from workbench.app.explore.bookmarks import Bookmarks
 from workbench.app.explore.browser import Found
-from workbench.app.explore.marking import Marking
 from workbench.app.explore.rows import Filter, Row
 from workbench.app.explore.sample_list import SampleList
 
@@ -21,7 +21,7 @@ _STRETCH = 24  # matches that it hands over at a time
 _SEARCH_S = 5.0  # and for how long
 
 
-class Filtering(Marking):
+class ListFilter(Bookmarks):
     """The filter over the list."""
 
     def __init__(self) -> None:

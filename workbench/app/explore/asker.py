@@ -16,7 +16,7 @@ from rich.text import Text
 from sessions.errors import WbError
 from workbench.app.explore.asked import Asked, answer_of, asked_of, messages_of
 from workbench.app.explore.history_book import Earlier, HistoryBook
-from workbench.app.explore.prompting import Prompting
+from workbench.app.explore.prompt_filling import PromptFiller
 from workbench.app.explore.stream import Stream
 from workbench.app.lists.palette import PALETTE
 from workbench.app.widgets.footer import key_that_restarts
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _REDRAW_S = 0.05
 
 
-class Asking(Prompting):
+class PromptAsker(PromptFiller):
     """What the screen asks."""
 
     def __init__(self) -> None:

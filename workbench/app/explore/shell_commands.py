@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from workbench.app import copy_command
-from workbench.app.explore.heating import Heating
-from workbench.app.explore.loading import Loading
+from workbench.app.explore.heat import HeatOverlay
+from workbench.app.explore.reading import SampleReader
 from workbench.app.explore.shot_field import shot_flags
 
 
-class Running(Loading, Heating):
+class ShellCommands(SampleReader, HeatOverlay):
     """Evaluating and copying."""
 
     # -- evaluating ------------------------------------------------------------------------

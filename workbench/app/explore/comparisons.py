@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
 from workbench.app.explore.asked import Asked
-from workbench.app.explore.looking import Looking
+from workbench.app.explore.details import Details
 from workbench.errors import UsageError
 from workbench.text import clean
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from workbench.sample import Sample
 
 
-class Many(Looking):
+class Comparisons(Details):
     """What the screen asks several times over."""
 
     def action_sweep(self) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from workbench.app.explore.many import Many
+from workbench.app.explore.comparisons import Comparisons
 
 if TYPE_CHECKING:
     from textual.widgets import Input
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from workbench.prompts.template import Template
 
 
-class Going(Many):
+class Navigation(Comparisons):
     """Where the focus is and what is in view."""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
