@@ -10,7 +10,7 @@ What a screen finds on `self.app` (a `WbApp`):
 
     app.settings      workbench.config.Settings: images, theme, keymap, model, ...
     app.state         workbench.app.state.BenchState, restored and saved by the app; a screen
-                      keeps its own corner: app.state.place("runs") -> dict of JSON values, and
+                      keeps its own part: app.state.place("runs") -> dict of JSON values, and
                       may have a method `remember()` that fills it before it is saved
     app.open_uid(uid, run_id=None)
                       switch to Explore, load that sample; run_id chooses whose predictions

@@ -29,7 +29,7 @@ class BenchState:
     places: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def place(self, name: str) -> dict[str, Any]:
-        """The corner of one place, to read and to write in."""
+        """The part of one place, to read and to write in."""
         return self.places.setdefault(name, {})
 
     @classmethod
@@ -50,9 +50,9 @@ class BenchState:
             theme=str(raw.get("theme") or ""),
             hints_dismissed=raw.get("hints_dismissed") is True,
             places={
-                str(name): dict(corner)
-                for name, corner in (places.items() if isinstance(places, dict) else ())
-                if isinstance(corner, dict)
+                str(name): dict(part)
+                for name, part in (places.items() if isinstance(places, dict) else ())
+                if isinstance(part, dict)
             },
         )
 

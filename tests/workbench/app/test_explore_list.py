@@ -175,7 +175,7 @@ async def test_a_form_that_got_what_it_cannot_use_stays_open_and_says_so():
         await b.type("7")
         await b.press("enter")
         assert b.app.screen is b.explore
-        assert b.explore.corner["walk"]["seed"] == 7
+        assert b.explore.state.walk.seed == 7
 
 
 async def test_where_the_list_is_folded_the_header_says_which_sample_and_which_filter():

@@ -6,12 +6,14 @@ them here would make the first frame wait for them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from functools import cached_property
+from typing import TYPE_CHECKING, cast
 
 from textual.screen import Screen
 
 from workbench.app.explore.rows import RunView
 from workbench.app.explore.sample_list import SampleList
+from workbench.app.explore.saved_state import ExploreState, restored
 from workbench.app.widgets.image_view import ImageView
 
 if TYPE_CHECKING:
@@ -43,10 +45,10 @@ class ExploreBase(Screen[None]):
         """The app, by its own type."""
         return cast("WbApp", self.app)
 
-    @property
-    def corner(self) -> dict[str, Any]:
-        """This place's part of the restored state."""
-        return self.bench.state.place("explore")
+    @cached_property
+    def state(self) -> ExploreState:
+        """What is found again next time."""
+        return restored(ExploreState, self.bench.state.place("explore"))
 
     @property
     def uid(self) -> str | None:

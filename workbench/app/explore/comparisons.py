@@ -96,19 +96,18 @@ class Comparisons(Details):
         template = draft.template.name if draft.template else None
         count = draft.wish.count if draft.wish else 0
         fields = form_values(self.bench.spec, self.panel.knobs.decoding, template, count)
-        kept = self.corner.get("sweep")
-        if isinstance(kept, dict):
-            # Axes come back; single values are those of the panel, which may have changed since.
-            for name in fields:
-                if isinstance(value := kept.get(name), str) and ("," in value or "*" in value):
-                    fields[name] = value
+        # Axes come back; single values are those of the panel, which may have changed since.
+        for name in fields:
+            value = self.state.sweep.get(name)
+            if isinstance(value, str) and ("," in value or "*" in value):
+                fields[name] = value
         screen = SweepScreen(self._prompt(*found), fields)
         self.app.push_screen(screen, self._swept)
 
     def _swept(self, chosen: Chosen | None) -> None:
         if chosen is None:
             return
-        self.corner["sweep"] = dict(chosen.fields)
+        self.state.sweep = dict(chosen.fields)
         self._take_records(chosen.records)
         if chosen.question is not None and chosen.record is not None:
             self._show_answer(chosen.question, chosen.record)

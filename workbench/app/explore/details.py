@@ -64,13 +64,13 @@ class Details(Pickers):
         ordinals = None if matches is None else tuple(matches)
         marked = self.bookmarks.__contains__
         shelf = Shelf(browser, ordinals, self.run_view, marked, title, self.image.protocol)
-        size = self.corner.get("thumbnails", 1)
+        size = self.state.thumbnails
         screen = GalleryScreen(
             shelf, shelf.place(self.ordinal or 0), size if size in range(4) else 1
         )
 
         def take(ordinal: int | None) -> None:
-            self.corner["thumbnails"] = screen.grid.tile_size
+            self.state.thumbnails = screen.grid.tile_size
             if ordinal is not None:
                 self.stand_on(ordinal)
 
@@ -166,14 +166,13 @@ class Details(Pickers):
         """Ask for a path, do the work beside the event loop, say what came of it."""
         from workbench.app.widgets.picker import LineForm
 
-        paths = self.corner.setdefault("paths", {})
-        last = paths.get(kept) if isinstance(paths, dict) else None
+        last = self.state.paths.get(kept)
 
         def take(values: list[str] | None) -> None:
             if not values:
                 return
             path = Path(values[0].strip()).expanduser().absolute()
-            self.corner["paths"] = {**paths, kept: str(path)}
+            self.state.paths[kept] = str(path)
 
             def run(token: Token) -> None:
                 self.bench.call_soon(self._done_with_files, work(path))

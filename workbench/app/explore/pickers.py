@@ -30,27 +30,27 @@ class Pickers(ShellCommands):
             return
         source = self.browser.source
         over = f"{source.dataset}/{source.split} {self.filter.text}"
-        walk = self.corner.setdefault("walk", {"seed": 0})
-        step = int(walk.get("step", 0)) if walk.get("over") == over else 0
+        walk = self.state.walk
+        step = walk.step if walk.over == over else 0
         step = step % length if length else step
-        walk.update(over=over, step=step + 1)
-        line = draw(length, step + 1, int(walk.get("seed", 0)))[-1]
+        walk.over, walk.step = over, step + 1
+        line = draw(length, step + 1, walk.seed)[-1]
         ordinal = self.samples.ordinal_at(line) if filtered else line
         if ordinal is not None:
             self.samples.go_to(ordinal)
 
     def action_seed(self) -> None:
         """Choose the seed of the random walk."""
-        walk = self.corner.setdefault("walk", {"seed": 0})
+        walk = self.state.walk
 
         def take(values: list[str] | None) -> None:
             if values:
-                walk.update(seed=int(values[0]), step=0)
+                walk.seed, walk.step = int(values[0]), 0
                 self.action_random()
 
         from workbench.app.widgets.picker import LineForm
 
-        lines = [("seed", str(walk.get("seed", 0)))]
+        lines = [("seed", str(walk.seed))]
         form = LineForm("Random walk", lines, does="walk from here", check=_seed_problem)
         self.app.push_screen(form, take)
 

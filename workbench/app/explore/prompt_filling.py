@@ -30,8 +30,7 @@ class PromptFiller(Examples):
         from workbench.models.default_prompt import template_for
         from workbench.prompts.pool import get_template
 
-        by_task = self.corner.get("templates")
-        name = by_task.get(sample.task) if isinstance(by_task, dict) else None
+        name = self.state.templates.get(sample.task)
         if isinstance(name, str):
             try:
                 return get_template(name)
@@ -65,5 +64,4 @@ class PromptFiller(Examples):
         if self.panel.wish:
             self.preview_shots()
         if template is not None and self.sample is not None:
-            by_task = self.corner.setdefault("templates", {})
-            by_task[self.sample.task] = template.name
+            self.state.templates[self.sample.task] = template.name

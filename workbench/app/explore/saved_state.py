@@ -1,22 +1,78 @@
-"""What Explore takes from the saved state, or from the settings where that cannot be read."""
+"""What Explore finds again next time, read from the saved state or else from the settings."""
 
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, is_dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sessions.errors import WbError
 from workbench.app.widgets.frames import Look
 
 if TYPE_CHECKING:
     from workbench.config import Settings
+    from workbench.engine.decoding import Decoding
+
+T = TypeVar("T")
 
 
-def decoding_of(saved: Any, settings: Settings) -> Any:
+@dataclass
+class RandomWalk:
+    """The walk of a seed over what the list holds.
+
+    Attributes:
+        step: How many samples were taken from it.
+        over: What it walks over: the split and the filter.
+    """
+
+    seed: int = 0
+    step: int = 0
+    over: str = ""
+
+
+@dataclass
+class ExploreState:
+    """The part of `bench.json` that is Explore's.
+
+    Attributes:
+        dataset: `dataset/split`, empty for that of the settings.
+        ordinal: The sample in view.
+        knobs, look: As JSON; see `decoding_of` and `look_of`.
+        templates: Task to the name of the template that was chosen for it.
+        thumbnails: The size of the gallery's tiles, 0 to 3.
+        paths: What is written or read to the path that was typed last.
+        sweep: Fields of the grid's form as they were typed.
+    """
+
+    dataset: str = ""
+    ordinal: int = 0
+    filter: str = ""
+    knobs: dict[str, Any] = field(default_factory=dict)
+    look: dict[str, Any] = field(default_factory=dict)
+    templates: dict[str, str] = field(default_factory=dict)
+    walk: RandomWalk = field(default_factory=RandomWalk)
+    thumbnails: int = 1
+    paths: dict[str, str] = field(default_factory=dict)
+    sweep: dict[str, str] = field(default_factory=dict)
+
+
+def restored(kind: type[T], saved: Any) -> T:
+    """A state from JSON; a value of another type than is wanted is that of the first day."""
+    state = kind()
+    for name, plain in vars(state).items():
+        value = saved.get(name) if isinstance(saved, dict) else None
+        if is_dataclass(plain):
+            value = restored(type(plain), value)
+        if type(value) is type(plain):
+            setattr(state, name, value)
+    return state
+
+
+def decoding_of(saved: dict[str, Any], settings: Settings) -> Decoding:
     """The knobs of last time, else those of the settings."""
     from workbench.inference.decoding import Decoding
 
-    if isinstance(saved, dict):
+    if saved:
         with contextlib.suppress(WbError, TypeError):
             return Decoding.from_json(saved)
     names = ("temperature", "max_new_tokens", "seed")

@@ -85,8 +85,8 @@ class ExploreScreen(Navigation):
         from workbench.app.explore.prompt_panel import PromptPanel
         from workbench.app.explore.texts import Texts
 
-        corner = self.corner
-        decoding = decoding_of(corner.get("knobs"), self.bench.settings)
+        state = self.state
+        decoding = decoding_of(state.knobs, self.bench.settings)
         filter_field = Input(id="filter", placeholder="/ filter…", compact=True)
         await self.query_one("#side").mount(filter_field, before=0)
         await self.query_one("#middle").mount(HeatBar(), Texts())
@@ -104,45 +104,39 @@ class ExploreScreen(Navigation):
         await self.mount(jump)
         self._built = True
         answer.clear("Enter asks")
-        look = corner.get("look")
-        self.image.look = look_of(look if isinstance(look, dict) else {}, self.bench.settings)
+        self.image.look = look_of(state.look, self.bench.settings)
         if not self.bench.state.hints_dismissed:
             await self._show_hints()
-        spec = corner.get("dataset")
         settings = self.bench.settings
-        spec = spec if isinstance(spec, str) and spec else f"{settings.dataset}/{settings.split}"
+        spec = state.dataset or f"{settings.dataset}/{settings.split}"
         self.bench.tasks.run("engine", lambda token: self.bench.engine().look())
         if self._wanted_uid is not None:
             uid, run_id = self._wanted_uid
             self.open_uid(uid, run_id)
         else:
-            ordinal = corner.get("ordinal")
-            self.open_dataset(spec, ordinal=ordinal if isinstance(ordinal, int) else 0)
+            self.open_dataset(spec, ordinal=state.ordinal)
 
     def _opened(self, source: Any, at: int) -> None:
         """A source is open; the filter of last time comes back with its dataset."""
         first = self.browser is None
         super()._opened(source, at)
         self._show_counts()
-        wanted = self.corner.get("filter")
-        same = self.corner.get("dataset") == f"{source.dataset}/{source.split}"
-        if first and same and isinstance(wanted, str) and wanted:
+        wanted = self.state.filter
+        if first and wanted and self.state.dataset == f"{source.dataset}/{source.split}":
             self._clear_filter_field(wanted)
             self.set_filter(wanted, keep=at)
 
     def remember(self) -> None:
         """Fill this place's part of the state before it is saved."""
-        corner = self.corner
+        state = self.state
         if self.browser is not None:
             source = self.browser.source
-            corner["dataset"] = f"{source.dataset}/{source.split}"
-            corner["ordinal"] = self.ordinal or 0
-            corner["filter"] = self.filter.text
-        corner["model"], corner["adapter"] = self.bench.spec.model, self.bench.spec.adapter
+            state.dataset = f"{source.dataset}/{source.split}"
+            state.ordinal, state.filter = self.ordinal or 0, self.filter.text
         if self.built:
-            corner["knobs"] = self.panel.knobs.decoding.to_json()
-        look = self.image.look
-        corner["look"] = asdict(look)
+            state.knobs = self.panel.knobs.decoding.to_json()
+            state.look = asdict(self.image.look)
+        self.bench.state.place("explore").update(asdict(state))
 
     def on_screen_resume(self) -> None:
         """Back from another place: a run may have been made, bookmarks changed by a command."""
