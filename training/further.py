@@ -71,6 +71,8 @@ def _form(config: TrainConfig) -> dict[str, Any]:
 
         with explained(folder):
             return {
-                "num_virtual_tokens": PeftConfig.from_pretrained(str(folder)).num_virtual_tokens
+                "num_virtual_tokens": getattr(
+                    PeftConfig.from_pretrained(str(folder)), "num_virtual_tokens", 0
+                )
             }
     return {}

@@ -79,7 +79,7 @@ def started_from(config: TrainConfig) -> dict[str, str]:
     path = find_model(spec.model, spec.revision)
     found = {
         f"model {config.model}": model_identity(
-            path, None, spec.quantization, spec.dtype, spec.further
+            path, None, spec.quantization, spec.dtype, spec.extra_options
         )
     }
     if config.adapter:

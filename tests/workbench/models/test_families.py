@@ -29,7 +29,7 @@ from workbench.sample import Answer, Token
 def test_it_is_served_by_the_file_that_names_it(name: str, model: LoadedModel) -> None:
     from workbench.models.families.registry import FAMILIES as FILES
 
-    module, _ = FILES.get(model.base.config.model_type, ("auto", ""))
+    _, module = FILES.get(model.base.config.model_type, ("auto", "families.auto"))
     assert type(model.family).__module__ == f"workbench.models.{module}"
     assert name == "auto" or model.base.config.model_type in model.family.model_types
     assert model.context_length in (128, 512, 1024) and len(model.identity) == 64

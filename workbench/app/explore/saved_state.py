@@ -11,7 +11,7 @@ from workbench.app.widgets.frames import Look
 
 if TYPE_CHECKING:
     from workbench.config import Settings
-    from workbench.engine.decoding import Decoding
+    from workbench.inference.decoding import Decoding
 
 T = TypeVar("T")
 

@@ -49,7 +49,8 @@ def open_plugged(
     if not callable(make):
         raise broken(plugin, f"{plugin.value} is {type(make).__name__} and no function")
     with _faults(plugin, file.name):
-        return PluggedReader(make(file, options, needed), plugin, file.name)
+        made: Any = make(file, options, needed)
+        return PluggedReader(made, plugin, file.name)
 
 
 class PluggedReader:
