@@ -318,7 +318,7 @@ async def serve(
         proxy_headers=False,
     )
 
-    class Server(uvicorn.Server):
+    class GatewayServer(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             on_ready(self.leave)
@@ -331,4 +331,4 @@ async def serve(
         def handle_exit(self, sig: int, frame: object) -> None:
             self.leave()  # uvicorn's own way raises the signal again when all is done
 
-    await Server(config).serve(sockets=[listener])
+    await GatewayServer(config).serve(sockets=[listener])

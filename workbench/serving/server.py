@@ -211,12 +211,12 @@ async def serve(idle_minutes: float) -> None:
         timeout_keep_alive=60,
     )
 
-    class Server(uvicorn.Server):
+    class EngineServer(uvicorn.Server):
         def handle_exit(self, sig: int, frame: object) -> None:
             # uvicorn's own way would wait for streams that have no end; ours cancels them first.
             loop.call_soon_threadsafe(engine.shut_down)
 
-    server = Server(config)
+    server = EngineServer(config)
     loop = asyncio.get_running_loop()
     worker = Worker(lambda: loop.call_soon_threadsafe(engine.shut_down))
     engine = EngineRoutes(worker, idle_minutes * 60, lambda: setattr(server, "should_exit", True))

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.workbench.models.make_families import FAMILIES
+from workbench.models.families.limits import LIMITS
 from workbench.models.families.registry import FAMILIES as FILES
-from workbench.models.families.registry import LIMITS
 
 PAGE = Path(__file__).parents[3] / "docs" / "models.md"
 FILES_OF_TESTS = ("test_families", "test_family_maps", "test_shared_prefix")

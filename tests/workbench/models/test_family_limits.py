@@ -16,8 +16,9 @@ from workbench.inference.decoding import Decoding
 from workbench.inference.generate import generate
 from workbench.models.base import LoadedModel, load_model
 from workbench.models.catalog import describe_anything
+from workbench.models.families.limits import LIMITS
 from workbench.models.families.llava import seen_box
-from workbench.models.families.registry import FAMILIES, LIMITS, family_for
+from workbench.models.families.registry import FAMILIES, family_for
 from workbench.models.patch_grid import crop_centre, join_tiles, on_image, resized_box
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, Message

@@ -11,7 +11,7 @@ from tests.workbench.models.make_families import FAMILIES
 from tests.workbench.models.tiny import ask, picture
 from workbench.errors import ImageError, ModelError, UsageError
 from workbench.models.base import LoadedModel, load_model
-from workbench.models.families.registry import LIMITS
+from workbench.models.families.limits import LIMITS
 from workbench.models.identity import model_identity
 from workbench.models.parts import part_of
 from workbench.models.spec import ModelSpec, as_recorded, typed_spec

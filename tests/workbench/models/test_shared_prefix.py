@@ -11,7 +11,8 @@ from workbench.inference.decoding import Decoding
 from workbench.inference.generate import PrefixCache, Request, admit, generate, score_labels
 from workbench.inference.prefill import read
 from workbench.models.base import LoadedModel
-from workbench.models.families.registry import FAMILIES, LIMITS
+from workbench.models.families.limits import LIMITS
+from workbench.models.families.registry import FAMILIES
 from workbench.sample import Conversation, Message
 
 

@@ -25,8 +25,8 @@ from workbench.models.families.decoder import (
     has_class_token,
     tower_layers,
 )
+from workbench.models.families.limits import LIMITS
 from workbench.models.families.llava import seen_box
-from workbench.models.families.registry import LIMITS
 from workbench.models.loading import explained, load_weights
 from workbench.models.patch_grid import without_first
 from workbench.models.spec import ModelSpec

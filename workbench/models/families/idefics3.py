@@ -22,7 +22,7 @@ from workbench.models.families.decoder import (
     image_columns,
     tower_layers,
 )
-from workbench.models.families.registry import LIMITS
+from workbench.models.families.limits import LIMITS
 from workbench.models.patch_grid import join_tiles, on_image, square
 from workbench.models.pieces import Piece, Pieces, join_pictures
 

@@ -20,7 +20,7 @@ from workbench.models.families.decoder import (
     image_columns,
     tower_layers,
 )
-from workbench.models.families.registry import LIMITS
+from workbench.models.families.limits import LIMITS
 from workbench.models.patch_grid import Box, resized_box, without_first
 from workbench.models.spec import ModelSpec
 

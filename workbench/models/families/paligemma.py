@@ -19,7 +19,7 @@ from workbench.models.families.decoder import (
     image_columns,
     tower_layers,
 )
-from workbench.models.families.registry import LIMITS
+from workbench.models.families.limits import LIMITS
 from workbench.sample import Conversation
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import torch
 from workbench.errors import ImageError, ModelError
 from workbench.models.batch import ImageSpan
 from workbench.models.families.decoder import DecoderFamily, Sizes, Spans
-from workbench.models.families.registry import LIMITS
+from workbench.models.families.limits import LIMITS
 from workbench.models.pieces import Piece, Pieces
 from workbench.models.spec import ModelSpec
 

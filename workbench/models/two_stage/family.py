@@ -17,7 +17,7 @@ import torch
 from workbench.errors import ModelError
 from workbench.models.batch import ImageSpan
 from workbench.models.families.decoder import DecoderFamily, Sizes, Spans, image_columns
-from workbench.models.families.registry import LIMITS
+from workbench.models.families.limits import LIMITS
 from workbench.models.pieces import Pieces
 from workbench.models.spec import ModelSpec
 from workbench.models.two_stage.config import MODEL_TYPE, stage_sides
