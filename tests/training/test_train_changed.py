@@ -7,11 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from commands.main import cli
 from sessions.runs import Run
 from tests.training.test_train import config
 from training.train import resumed_config, train
@@ -27,12 +25,13 @@ def refused(run: Run) -> str:
 
 
 def write_table(folder: Path, name: str, rows: int) -> str:
+    (folder := folder / name).mkdir(exist_ok=True)
     Image.new("RGB", (32, 32), "red").save(folder / "red.png")
     lines = "".join(f"{i},is {i} odd?,red.png,yes\n" for i in range(rows))
-    (folder / f"{name}.csv").write_text("id,question,image,answer\n" + lines)
+    (folder / "all.csv").write_text("id,question,image,answer\n" + lines)
     texts = {"question": "question"}
     given = {"texts": texts, "image": ("image",), "label": "answer", "task": "question"}
-    add_dataset(name, folder / f"{name}.csv", id="id", replace=True, **given)
+    add_dataset(name, folder / "all.csv", id="id", replace=True, **given)
     return f"{name}/all"
 
 
@@ -67,8 +66,6 @@ def test_a_resume_names_what_has_changed_and_goes_on_when_it_is_back(tmp_path: P
     write_table(tmp_path, "own", 5)
     write_table(tmp_path, "held", 3)
     assert refused(run) == f"adapter {adapter}, train own/all, eval held/all"
-    said = CliRunner().invoke(cli, ["train", "--resume", run.id])
-    assert (said.exit_code, "changed since it began: adapter" in said.stderr) == (2, True)
     undo()
     write_table(tmp_path, "own", 4)
     write_table(tmp_path, "held", 2)

@@ -51,7 +51,7 @@ def adapter(runs: dict[str, Run], kind: str) -> str:
 def test_it_goes_on_with_the_loss_that_it_ended_with(runs: dict[str, Run], kind: str) -> None:
     first, more = runs[kind], {"method": MADE[kind]["method"]}
     more |= HEAD if "head" in MADE[kind] else {}
-    second = train(config(**SMALL, **more, adapter=adapter(runs, kind), eval_at_start=True, seed=9))
+    second = train(config(**SMALL, **more, adapter=adapter(runs, kind), eval_at_start=True))
     ended, began = history(first)[-1], history(second)[0]
     assert (began["step"], ended["step"]) == (0, 2)
     assert began["eval_loss"] == pytest.approx(ended["eval_loss"], rel=1e-6)
