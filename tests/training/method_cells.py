@@ -15,7 +15,6 @@ from training.methods import attach, plan
 from training.train_config import LoraSettings, TrainConfig
 from training.trainer import answer_loss
 from training.whole import save_model
-from workbench.errors import UsageError
 from workbench.models.base import LoadedModel, load_model
 from workbench.models.spec import ModelSpec
 
@@ -48,12 +47,10 @@ METHODS: dict[str, dict[str, Any]] = {
 UNMERGED = {"pfeiffer": "fits in no weight", "houlsby": "fits in no weight"}
 UNMERGED["qlora"] = "the weights are 4bit"
 UNMERGED |= dict.fromkeys(("prefix", "projected", "prompt"), "stands beside the weights")
-# What cannot be trained together is refused before the base is loaded.
-REFUSED = {("prefix", "paligemma"), ("projected", "paligemma")}
 # Where PEFT's own wrapper loses what a prompt needs: positions of images, the types of a prompt's
-# tokens, or the ids that say where images stand.
+# tokens (a prefix too shifts PaliGemma's mask), or the ids that say where images stand.
 PEFT_DIFFERS = {
-    *(("prefix", "qwen2_vl"), ("prefix", "qwen2_5_vl")),
+    *(("prefix", "qwen2_vl"), ("prefix", "qwen2_5_vl"), ("prefix", "paligemma")),
     *(("prompt", "qwen2_vl"), ("prompt", "qwen2_5_vl")),
     *(("prompt", "paligemma"), ("prompt", "two_stage")),
 }
@@ -70,7 +67,6 @@ class Cell:
     Attributes:
         folder: The base's.
         out: Where what was trained is saved.
-        refused: Why it cannot be trained, told before the base was loaded; then there is no more.
         model: In training form.
         losses: Of each step.
         taught: Logits after the last step.
@@ -80,7 +76,6 @@ class Cell:
     method: str
     folder: Path
     out: Path
-    refused: str = ""
     loaded: Any = None
     model: Any = None
     batch: Any = None
@@ -118,11 +113,7 @@ def teach(family: str, method: str, folder: Path, out: Path) -> Cell:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     cell = Cell(family, method, folder, out)
-    try:
-        planned = plan(cell.config)
-    except UsageError as error:
-        cell.refused = error.message
-        return cell
+    planned = plan(cell.config)
     cell.loaded = load_model(cell.config.spec)
     cell.before = {n: p.detach().clone() for n, p in cell.loaded.base.named_parameters()}
     cell.model = attach(cell.loaded, cell.config, planned)

@@ -2,8 +2,7 @@
 
     python -m tests.training.method_matrix
 
-A cell is `yes` where every test of it passed, the number of the reason where the pair is refused,
-and `FAILS` else; then the exit status is 1.
+A cell is `yes` where every test of it passed, and `FAILS` else; then the exit status is 1.
 """
 
 from __future__ import annotations
@@ -22,11 +21,10 @@ START, END = "<!-- methods: begin -->", "<!-- methods: end -->"
 
 
 class Results:
-    """Of each method on each family: whether its tests passed, or why it is refused."""
+    """Of each method on each family: whether its tests passed."""
 
     def __init__(self) -> None:
         self.passed: dict[tuple[str, str], bool] = {}
-        self.refused: dict[tuple[str, str], str] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep one report."""
@@ -34,26 +32,15 @@ class Results:
         if match is None or (report.when != "call" and report.passed):
             return
         key = (match[2], match[1])
-        if report.skipped and isinstance(report.longrepr, tuple):
-            self.refused[key] = report.longrepr[2].rpartition(": ")[2]
-        else:
-            self.passed[key] = self.passed.get(key, True) and report.passed
+        self.passed[key] = self.passed.get(key, True) and report.passed
 
 
 def table(results: Results) -> str:
-    """The matrix in Markdown, with the reasons of what is refused."""
-    reasons = list(dict.fromkeys(results.refused.values()))
+    """The matrix in Markdown."""
     rows = ["| " + " | ".join(["", *FAMILIES]) + " |", "|---" * (len(FAMILIES) + 1) + "|"]
     for method in METHODS:
-        cells = []
-        for family in FAMILIES:
-            key = (method, family)
-            if key in results.refused:
-                cells.append(f"no ({reasons.index(results.refused[key]) + 1})")
-            else:
-                cells.append("yes" if results.passed.get(key) else "FAILS")
+        cells = ["yes" if results.passed.get((method, f)) else "FAILS" for f in FAMILIES]
         rows.append("| " + " | ".join([method, *cells]) + " |")
-    notes = [f"{place}. {why[:1].upper()}{why[1:]}." for place, why in enumerate(reasons, 1)]
     apart = [f"- {method}: not merged, {why}." for method, why in UNMERGED.items()]
     differs: dict[str, list[str]] = {}
     for method, family in sorted(PEFT_DIFFERS):
@@ -62,7 +49,7 @@ def table(results: Results) -> str:
         f"- {method}: plain `peft` gives other logits, or none, for {', '.join(families)}."
         for method, families in differs.items()
     ]
-    return "\n".join([*rows, "", *notes, "", *apart])
+    return "\n".join([*rows, "", *apart])
 
 
 def main() -> int:

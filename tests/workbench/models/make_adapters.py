@@ -47,6 +47,8 @@ def build_adapter(base: Any, config: Any, folder: Path, seed: int = 1) -> Path:
     """An adapter over a copy of `base`, its own weights drawn anew, saved to `folder`."""
     from peft import get_peft_model
 
+    # PEFT knows a captioner's decoder alone.
+    base = base.decoder if getattr(base.config, "is_encoder_decoder", False) else base
     torch.manual_seed(seed)
     wrapped = get_peft_model(copy.deepcopy(base), copy.deepcopy(config))
     with torch.no_grad():
@@ -63,8 +65,6 @@ def build_prefix(base: Any, folder: Path, seed: int = 1, tokens: int = 5) -> Pat
     from peft import PrefixTuningConfig
 
     config = PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=tokens)
-    # PEFT knows a captioner's decoder alone.
-    base = base.decoder if getattr(base.config, "is_encoder_decoder", False) else base
     return _build(base, config, folder, seed)
 
 
@@ -96,6 +96,8 @@ def build_prompt(base: Any, folder: Path, seed: int = 1, tokens: int = 5) -> Pat
 def _build(base: Any, config: Any, folder: Path, seed: int) -> Path:
     from peft import get_peft_model
 
+    # PEFT knows a captioner's decoder alone.
+    base = base.decoder if getattr(base.config, "is_encoder_decoder", False) else base
     torch.manual_seed(seed)
     wrapped = get_peft_model(copy.deepcopy(base), config)
     with torch.no_grad():

@@ -34,7 +34,7 @@ COLUMNS: dict[str, tuple[tuple[str, ...], str]] = {
     "4-bit": (("test_4bit",), ""),
     "8-bit": (("test_8bit",), ""),
     "adapter": (("test_adapter",), ""),
-    "prefix tuning": (("test_prefix_tuning",), "prefix tuning"),
+    "prefix tuning": (("test_prefix_tuning",), ""),
     "batch invariance": (
         ("test_batch_invariance", "test_cached_steps_have_the_logits_of_one_forward"),
         "",

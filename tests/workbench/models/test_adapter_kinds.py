@@ -335,10 +335,12 @@ def test_under_virtual_tokens_steps_have_the_logits_of_one_forward(model, folder
             assert (found[row] - whole[step]).abs().max() < 1e-4 * whole.abs().max()
 
 
-def test_beams_under_a_prefix_and_a_prefix_of_another_shape_are_refused(model, folders, tmp_path):
+def test_a_prefix_of_another_shape_is_refused_and_so_is_a_generate_that_would_leave_it_out(
+    model, folders, tmp_path
+):
     model.set_adapter(str(folders["prefix"]))
-    with pytest.raises(ModelError, match="beams"):
-        generate(model, [PROMPT], Decoding(num_beams=2, max_new_tokens=2))
+    with pytest.raises(ModelError, match="leaves out the virtual tokens of prefix_tuning"):
+        model.model.generate(**model.family.encode(model, [PROMPT]).inputs)
     short = copied(
         folders["prefix"], tmp_path, lambda t: {k: v[:, :64].contiguous() for k, v in t.items()}
     )

@@ -5,16 +5,18 @@ One test for each capability, run for each family: `docs/models.md` shows their 
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from tests.workbench.models.family_cases import ANSWER, prompts, raw_inputs, relative
-from tests.workbench.models.make_adapters import build_prefix
+from tests.workbench.models.make_adapters import build_prefix, build_prompt
 from tests.workbench.models.tiny import build_head, build_lora
 from training.joint import WithHead, with_prompt
-from workbench.errors import ModelError
+from workbench.explain.prepare import encode
 from workbench.inference.batch import LiveBatch
 from workbench.inference.decoding import Decoding
 from workbench.inference.generate import Request, admit, generate, score_labels, stream
@@ -127,6 +129,41 @@ def test_beams(name: str, model: LoadedModel) -> None:
     assert [t.id for t in answer.tokens] == [i for i in out[0, length:].tolist() if i not in (0, 2)]
 
 
+def best_of(model: LoadedModel, conversation: Any, beams: int, tokens: int) -> list[int]:
+    """A search by whole forwards, one hypothesis at a time; none of them may end on the way."""
+    live: list[tuple[float, list[int]]] = [(0.0, [])]
+    for _ in range(tokens):
+        found = []
+        for total, ids in live:
+            inputs = model.family.encode(model, [conversation]).inputs
+            if ids:
+                inputs, _ = encode(model, [conversation], ids)
+            with torch.no_grad():
+                best = torch.log_softmax(model.model(**inputs).logits[0, -1], -1).topk(beams)
+            pairs = zip(best.values.tolist(), best.indices.tolist(), strict=True)
+            found += [(total + value, [*ids, i]) for value, i in pairs]
+        live = sorted(found, reverse=True)[:beams]
+    return live[0][1]
+
+
+@pytest.mark.parametrize("kind", ["prefix", "prompt"])
+def test_beams_under_virtual_tokens(name: str, model: LoadedModel, kind: str, tmp_path: Path):
+    """Those of a search by whole forwards, and of PEFT's own `generate` where it counts alike."""
+    from peft import PeftModel
+
+    folder = {"prefix": build_prefix, "prompt": build_prompt}[kind](model.base, tmp_path / kind)
+    conversation, knobs = prompts(name)[0], Decoding(num_beams=3, max_new_tokens=4)
+    model.set_adapter(str(folder))
+    found = [token.id for token in generate(model, [conversation], knobs)[0].tokens]
+    assert found == best_of(model, conversation, 3, 4)
+    model.set_adapter(None)
+    if name in ("llava", "llava_next", "idefics3", "smolvlm", "auto"):
+        theirs = PeftModel.from_pretrained(copy.deepcopy(model.base), str(folder)).eval()
+        inputs = raw_inputs(name, model, conversation)
+        out = theirs.generate(**inputs, max_new_tokens=4, do_sample=False, num_beams=3)
+        assert found == out[0, -4:].tolist()
+
+
 def test_requests_that_arrive_later(name: str, model: LoadedModel) -> None:
     """They join a batch under way and answer as alone; a captioner's wait, and say so."""
     knobs = Decoding(temperature=1.2, seed=5, max_new_tokens=6)
@@ -163,12 +200,7 @@ def test_adapter(name: str, model: LoadedModel, tmp_path: Path) -> None:
 
 
 def test_prefix_tuning(name: str, model: LoadedModel, tmp_path: Path) -> None:
-    """Logits alone and in a padded batch, or refused with the reason; off, the base again."""
-    if "prefix tuning" in model.family.limits:
-        shape = build_prefix(load_model(ModelSpec("demo", device="cpu")).base, tmp_path / "other")
-        with pytest.raises(ModelError, match="prefix tuning"):
-            model.set_adapter(str(shape))
-        return
+    """Logits alone and in a padded batch; off, the base again."""
     batch = model.family.encode(model, prompts(name), answers=[ANSWER] * 5)
     bare = model.model(**batch.inputs).logits.detach()
     model.set_adapter(str(build_prefix(model.base, tmp_path / "prefix")))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.workbench.models.make_adapters import build_prefix, build_prompt
 from tests.workbench.models.make_families import captioner, idefics3, llava, paligemma
 from tests.workbench.models.tiny import ask, picture
 from workbench.errors import ModelError
@@ -82,6 +83,44 @@ def test_paligemmas_prefix_is_read_in_both_directions_and_its_answer_is_not(pref
     assert not torch.allclose(first[0], other_prompt[0], atol=1e-3)
     assert torch.allclose(first[0], other_answer[0], atol=1e-5)
     assert torch.allclose(first[1], other_answer[1], atol=1e-5)
+
+
+def test_paligemmas_prompt_is_read_in_both_directions_behind_a_prefix_too(prefix_model, tmp_path):
+    """Held to a mask that is written out here; PEFT's wrapper shifts it by the prefix."""
+    prompts = [ask("one", picture(seed=1)), ask("a red circle", picture(seed=2))]
+    batch = prefix_model.family.encode(prefix_model, prompts, answers=["yes no", "no"])
+    prefix_model.set_adapter(str(build_prefix(prefix_model.base, tmp_path / "prefix")))
+    try:
+        before = prefix_model.model.count
+        found = prefix_model.model(**batch.inputs).logits
+        given = dict(batch.inputs)
+        mask, suffix = given.pop("attention_mask").bool(), given.pop("token_type_ids").bool()
+        rows, width = mask.shape
+        place = torch.arange(width)
+        seen = (place[:, None] >= place) | ~(suffix[:, :, None] | suffix[:, None])
+        seen = torch.cat([torch.ones(rows, width, before).bool(), seen & mask[:, None]], 2)
+        given["position_ids"] = given["position_ids"] + before
+        cache = prefix_model.model.cache(rows)
+        wanted = prefix_model.base(
+            **given, attention_mask=seen[:, None], past_key_values=cache
+        ).logits
+    finally:
+        prefix_model.set_adapter(None)
+    assert torch.allclose(found[mask], wanted[mask], atol=1e-5)
+    bare = prefix_model.model(**batch.inputs).logits
+    assert (found - bare)[mask].abs().max() > 0.1
+
+
+@pytest.mark.parametrize("build", [build_prefix, build_prompt])
+def test_padding_that_hides_virtual_tokens_from_a_window_is_refused(build, tmp_path):
+    folder = paligemma(tmp_path / "second", second=True)
+    loaded = load_model(ModelSpec(str(folder), device="cpu", attention="eager"))
+    loaded.set_adapter(str(build(loaded.base, tmp_path / "adapter")))
+    prompts = [ask("one", picture(seed=1)), ask("one one one", picture(seed=2))]
+    with pytest.raises(ModelError, match="more than the window of 16"):
+        generate(loaded, prompts, Decoding(max_new_tokens=2))
+    alone = generate(loaded, prompts, Decoding(max_new_tokens=2), return_errors=True)
+    assert all(isinstance(answer, Answer) for answer in alone)
 
 
 def test_paligemma_2_says_which_attention_it_wants_and_does_not_depend_on_its_batch(tmp_path):

@@ -12,7 +12,6 @@ import torch
 from torch import nn
 from transformers.cache_utils import DynamicCache
 
-from workbench.errors import ModelError
 from workbench.models.adapters.virtual_tokens import (
     VirtualLayer,
     VirtualTokens,
@@ -65,18 +64,7 @@ class Prefixed(VirtualTokens):
 
     @staticmethod
     def shape(base: Any) -> tuple[int, int, int]:
-        """Layers of the decoder, heads of its keys and values, and a head's size.
-
-        Raises:
-            ModelError: The base reads its prompt otherwise than by a cache of keys.
-        """
-        if base.config.model_type == "paligemma":
-            raise ModelError(
-                f"prefix tuning is not supported for {type(base).__name__}: what its prompt sees "
-                "does not go on from a cache of keys",
-                hint="use a LoRA, or prompt tuning",
-                kind="unsupported",
-            )
+        """Layers of the decoder, heads of its keys and values, and a head's size."""
         text = decoder_config(base)
         heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
         head = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
@@ -112,6 +100,11 @@ class Prefixed(VirtualTokens):
 
     def begin(self, kwargs: dict[str, Any]) -> Any:
         """The prefix is put before a prompt and kept before its answer."""
+        types = kwargs.get("token_type_ids")
+        if self.base.config.model_type == "paligemma" and types is not None:
+            # By them a prompt is read in both directions, column by column of the whole cache:
+            # without the prefix's the mask would stand that many columns too far to the left.
+            kwargs["token_type_ids"] = torch.nn.functional.pad(types, (self.count, 0), value=1)
         grows = kwargs.get("use_cache") is not False
         kwargs["past_key_values"] = self.cache(len(kwargs["input_ids"]), grows)
         with keeping_cache(self.base):

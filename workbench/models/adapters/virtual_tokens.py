@@ -5,7 +5,8 @@ and left padding do not survive. Here they are counted from behind the vectors, 
 images' tokens stay where they are counted. The files are PEFT's own.
 
 Guarantee: logits are those of PEFT's wrapper where that works (a text model, no padding), and do
-not depend on the batch. Not for beams.
+not depend on the batch; one that they would depend on (longer than a layer's window) is refused.
+Answers are the engine's: the `generate` of transformers would read the prompt alone.
 """
 
 from __future__ import annotations
@@ -92,6 +93,7 @@ class VirtualTokens(nn.Module):
         ids = kwargs["input_ids"]
         rows, width = ids.shape
         mask = kwargs.get("attention_mask")
+        self._refuse_out_of_sight(mask)
         first = kwargs.get("past_key_values") is None
         if first and kwargs.get("position_ids") is None:
             positions = _positions(self.base, kwargs, mask)
@@ -104,16 +106,34 @@ class VirtualTokens(nn.Module):
         out.logits = out.logits[:, -width:]
         return out
 
+    def _refuse_out_of_sight(self, mask: torch.Tensor | None) -> None:
+        """Refuse padding that pushes the vectors out of a layer's window: rows would differ by it.
+
+        Args:
+            mask: (B, L), of all columns so far but the vectors'.
+
+        Raises:
+            ModelError: The batch is padded and longer than the window.
+        """
+        window = window_of(self.base)
+        if not window or mask is None or self.count + mask.shape[1] <= window or bool(mask.all()):
+            return
+        raise ModelError(
+            f"{self.count + mask.shape[1]} columns of a padded batch are more than the window of "
+            f"{window} that some layers of the model see: padding would hide the virtual tokens",
+            hint="take batches of one prompt: --batch-size 1, batch_size: 1",
+            kind="unsupported",
+        )
+
     def begin(self, kwargs: dict[str, Any]) -> Any:
         """The base's forward over a prompt that nothing was read before."""
         raise NotImplementedError
 
     def generate(self, *args: Any, **kwargs: Any) -> Any:
-        """Refused: a search would have to carry the virtual tokens along every beam."""
-        what = self.kind.lower().replace("_", " ")
+        """Refused: the base's own would read the prompt without what stands before it."""
         raise ModelError(
-            f"beams are not searched under an adapter of {what}",
-            hint="leave out --num-beams",
+            f"generate of transformers leaves out the virtual tokens of {self.kind.lower()}",
+            hint="ask through workbench.api or wb prompt, beams too; or call the model itself",
             kind="unsupported",
         )
 
@@ -213,6 +233,13 @@ def class_of(kind: str, path: Any = "") -> Any:
 def decoder_config(base: Any) -> Any:
     """Of the language model that reads the virtual tokens."""
     return getattr(base.config, "decoder", None) or base.config.get_text_config(decoder=True)
+
+
+def window_of(base: Any) -> int:
+    """How many columns a layer with a sliding window sees; 0 where every layer sees all."""
+    text = decoder_config(base)
+    kinds = getattr(text, "layer_types", None) or ()
+    return int(text.sliding_window or 0) if "sliding_attention" in kinds else 0
 
 
 def _positions(base: Any, kwargs: dict[str, Any], mask: Any) -> torch.Tensor | None:

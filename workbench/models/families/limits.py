@@ -12,7 +12,6 @@ LIMITS: dict[str, dict[str, str]] = {
         "image pixels": "its processor makes a square of one size out of every image",
         "turns": "it was trained on one prompt and its answer",
         "prompts without an image": "its prompt begins with one",
-        "prefix tuning": "what its prompt sees is settled where nothing stands before it",
         "shared prefix": "each token of a prompt sees all of it, so a part is nothing by itself",
     },
     "captioner": {
