@@ -114,10 +114,12 @@ def ablate(
 
 def _refuse_impossible(ablation: Ablation) -> None:
     """Whatever can be told before the first training is told before the first training."""
+    from training.deciding import check_figure
     from training.methods import plan
 
     for trial in {trial.variant: trial for trial in ablation.trials}.values():
         plan(trial.config)
+        check_figure(trial.config)
         find_training(trial.config)
 
 

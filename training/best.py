@@ -11,34 +11,41 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# The figures of an evaluation that more of is better.
+# The figures of an evaluation inside a training that more of is better. It scores no labels, so
+# that there is neither AUROC nor calibration of them.
 _MORE = (
-    *("accuracy", "accuracy_answered", "accuracy_by_scores", "vqa_accuracy", "head_accuracy"),
-    *("macro_f1", "head_macro_f1", "auroc", "consistency", "consistency_answered"),
+    *("accuracy", "accuracy_answered", "vqa_accuracy", "macro_f1"),
+    *("consistency", "consistency_answered"),
+    *("head_accuracy", "head_macro_f1", "head_auroc", "head_text_agreement", "text_accuracy"),
     *("bleu4", "rouge_l", "coco_bleu1", "coco_bleu2", "coco_bleu3", "coco_bleu4"),
     *("coco_rouge_l", "cider", "meteor", "bertscore", "distinct1", "distinct2"),
 )
 # And those that less of is better.
-_LESS = ("loss", "unparsed", "calibration_error", "brier", "nll")
+_LESS = ("loss", "loss_text", "loss_class", "unparsed")
 
 
 def refuse_unknown(name: str) -> str:
     """What to say of a figure that no evaluation has; empty where one may."""
     known = (*_MORE, *_LESS)
     # `explanation/cider` is the figure of a part, `accuracy/yes-no` that of a kind.
-    if not name or any(_figure(part) for part in name.split("/")):
+    if not name or decides(name):
         return ""
     near = difflib.get_close_matches(name, known, n=1)
     meant = f" (did you mean {near[0]!r}?)" if near else ""
     return (
         f"'best_by' wants a figure of an evaluation, such as {', '.join(known)}, got {name!r}"
-        + (meant)
+        + meant
     )
+
+
+def decides(name: str) -> bool:
+    """Whether of two values of a figure it is known which is the better one."""
+    return any(part in _MORE or part in _LESS for part in _parts(name))
 
 
 def less_is_better(name: str) -> bool:
     """Whether the smaller of two values is the better one."""
-    return any(_figure(part) in _LESS for part in name.split("/"))
+    return any(part in _LESS for part in _parts(name))
 
 
 def score_of(name: str, figures: Mapping[str, float]) -> float | None:
@@ -102,5 +109,6 @@ def evaluations_without_gain(scores: Sequence[float | None], min_delta: float) -
     return since
 
 
-def _figure(part: str) -> str:
-    return part if part in _MORE or part in _LESS else ""
+def _parts(name: str) -> list[str]:
+    """Of `explanation/meteor_exact_stem` both words, without what says which METEOR it is."""
+    return ["meteor" if part.startswith("meteor_") else part for part in name.split("/")]

@@ -24,10 +24,12 @@ def composed(config: TrainConfig, on_progress: OnProgress | None = None) -> Trai
     Raises:
         UnknownName, ModelError: A dataset or a part is not there, a part is no ResNet or Phi, or
             there is no room.
+        UsageError: `best_by` names a figure that the dev set cannot have.
     """
     if not config.encoder:
         return config
     from sessions.paths import models_dir
+    from training.deciding import check_figure
     from workbench.data.source import open_source
     from workbench.models.identity import model_identity
     from workbench.models.locate import find_encoder, find_model
@@ -35,6 +37,7 @@ def composed(config: TrainConfig, on_progress: OnProgress | None = None) -> Trai
 
     for data in filter(None, (*config.train, config.eval, config.report)):
         open_source(data)  # a wrong name is told before anything is read or written
+    check_figure(config)
     vision = find_encoder(config.encoder)
     language = find_model(config.model, config.revision or None)
     recipe = Composition(

@@ -198,10 +198,11 @@ def prepare(config: TrainConfig, on_progress: OnProgress | None = None) -> Train
     from transformers import set_seed
 
     from training.collate import Collator
+    from training.deciding import refuse_figure
     from training.joint import classes_of, labels_of, put_head, refuse_head
     from training.methods import attach, plan
     from training.optimizers import choose_optimizer
-    from training.train_eval import open_dev
+    from training.train_eval import look_at_dev, open_dev
     from workbench.models.base import load_model
     from workbench.serving.release_gpu import release_gpu
 
@@ -214,6 +215,8 @@ def prepare(config: TrainConfig, on_progress: OnProgress | None = None) -> Train
     tell(0, None, "looking at the data", force=True)
     data, apart = open_apart(config)
     labels = labels_of(config, data.sources) if config.has_head else ()
+    looked = look_at_dev(config, leave_out=apart.out_of_eval)
+    refuse_figure(config, looked, labels)
     tell(0, None, f"loading {config.model}", force=True)
     release_gpu(config.spec)
     loaded = load_model(config.spec, telling_load(tell, 0, None, config.model))
@@ -230,7 +233,7 @@ def prepare(config: TrainConfig, on_progress: OnProgress | None = None) -> Train
         max_length=config.max_length,
         classes=classes_of(labels) if labels else None,
     )
-    dev = open_dev(config, loaded, leave_out=apart.out_of_eval)
+    dev = open_dev(config, loaded, looked) if looked else None
     return Training(config, data, loaded, model, collator, dev, apart)
 
 

@@ -32,6 +32,7 @@ from workbench.sample import Sample
 if TYPE_CHECKING:
     from workbench.data.source import Source
     from workbench.models.base import LoadedModel
+    from workbench.prompts.template import Template
 
 # The figure that says which of two adapters is better, the first that there is.
 HEADLINES = ("accuracy", "vqa_accuracy", "bleu4")
@@ -120,14 +121,26 @@ class DevSet:
         atomic_write(folder / f"{step:08d}.jsonl", data)
 
 
-def open_dev(
-    config: TrainConfig, loaded: LoadedModel, leave_out: Collection[str] = ()
-) -> DevSet | None:
-    """The dev set of a config, `None` where it names none.
+@dataclass(frozen=True)
+class Looked:
+    """What of a dev set needs no model.
+
+    Attributes:
+        source: Where it is drawn from.
+        template: How it is asked.
+        samples: Drawn by the seed, each with a label.
+    """
+
+    source: Source
+    template: Template
+    samples: tuple[Sample, ...]
+
+
+def look_at_dev(config: TrainConfig, leave_out: Collection[str] = ()) -> Looked | None:
+    """The samples of a config's dev set, `None` where it names none.
 
     Args:
         config: See there.
-        loaded: With the adapter that is trained.
         leave_out: UIDs that it must not have.
 
     Raises:
@@ -139,18 +152,29 @@ def open_dev(
     from workbench.data.source import open_source
 
     source = open_source(config.eval)
-    templates = choose_templates(
-        [n for n in config.templates if _fits(n, source)], [source], config.spec
-    )[0][:1]
+    names = [name for name in config.templates if _fits(name, source)]
+    template = choose_templates(names, [source], config.spec)[0][0]
     samples = _draw(source, config, leave_out)
     for sample in samples:
         refuse_unreached(sample)
-    usable = [s for s in samples if s.error is None and s.label is not None]
+    usable = tuple(s for s in samples if s.error is None and s.label is not None)
     if not usable:
         raise DataError(
             f"no sample of {config.eval} can be evaluated on", hint="does it have labels?"
         )
-    data = TrainSet([source], [templates], seed=config.seed)
+    return Looked(source, template, usable)
+
+
+def open_dev(config: TrainConfig, loaded: LoadedModel, looked: Looked) -> DevSet:
+    """The dev set, ready to be asked.
+
+    Args:
+        config: See there.
+        loaded: With the adapter that is trained.
+        looked: Its samples.
+    """
+    source, usable = looked.source, list(looked.samples)
+    data = TrainSet([source], [[looked.template]], seed=config.seed)
     for sample in usable:
         size = (len(sample.images), 0)
         place = source.ordinal(sample.uid)
@@ -160,7 +184,7 @@ def open_dev(
         EvalConfig(dataset=config.eval, spec=config.spec, decoding=decoding),
         source,
         loaded,
-        Prompter(templates[0], source.task, tuple(source.labels)),
+        Prompter(looked.template, source.task, tuple(source.labels)),
         len(usable),
     )
     # The words of the prompts are short: they are asked in order of length to pad little.

@@ -16,7 +16,7 @@ from training.best import (
 def test_the_direction_of_a_figure_is_known():
     assert score_of("cider", {"cider": 0.4}) == 0.4
     assert score_of("loss", {"loss": 2.0}) == -2.0
-    assert less_is_better("brier") and not less_is_better("explanation/cider")
+    assert less_is_better("loss_class") and not less_is_better("explanation/cider")
     assert score_of("meteor", {"meteor_exact_stem": 0.2, "cider": 1}) == 0.2
 
 

@@ -13,7 +13,7 @@ from training.collate import Collator
 from training.show_batch import seen_rows
 from training.train_config import TrainConfig
 from training.train_data import open_training
-from training.train_eval import open_dev
+from training.train_eval import look_at_dev, open_dev
 from workbench.models.base import LoadedModel
 from workbench.models.batch import IGNORED
 from workbench.models.skeleton import load_skeleton
@@ -39,9 +39,9 @@ def collator(request: pytest.FixtureRequest, config: TrainConfig, bare: LoadedMo
     """That of the training, and that of the evaluation within it."""
     if request.param == "train":
         return Collator(bare, open_training(config))
-    dev = open_dev(config, bare)
-    assert dev is not None
-    return dev.collator
+    looked = look_at_dev(config)
+    assert looked is not None
+    return open_dev(config, bare, looked).collator
 
 
 def prompt_ids(name: str, loaded: LoadedModel, conversation) -> list[int]:  # noqa: F811
