@@ -128,8 +128,7 @@ def explained(folder: Path) -> str:
         with (folder / f"{name}.csv").open("w", newline="") as file:
             csv.writer(file).writerows([("image_path", "hypothesis", "exp"), *rows])
     files = [f"{name}={folder / name}.csv" for name in ("train", "dev")]
-    mapping = ["--label", "exp", "--explanation", "", "--task", "caption"]
-    result = CliRunner().invoke(cli, ["data", "add", "esnlive_exp", *files, *mapping])
+    result = CliRunner().invoke(cli, ["data", "add", "esnlive_exp", *files])
     assert result.exit_code == 0, result.output
     return "esnlive_exp"
 

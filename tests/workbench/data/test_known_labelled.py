@@ -104,6 +104,17 @@ def test_snli_ves_own_lines_are_read_without_reasons(esnlive: Path):
     assert sample.metadata["sentence1"] == "Three men stand on ladders."
 
 
+def test_explanations_without_pairs_or_labels_are_added_as_the_table_that_they_are(tmp_path: Path):
+    for split in ("train", "dev"):
+        row = f"images/{split}.jpg,The old man fells a tree.,He swings an axe.\n"
+        (tmp_path / f"{split}.csv").write_text(f"image_path,hypothesis,exp\n{row}")
+    write_pictures(tmp_path / "images", ["train.jpg", "dev.jpg"])
+    added = add("esnlive", tmp_path)
+    assert added.info.splits == {"train": 1, "dev": 1}
+    (sample,) = open_source("esnlive/dev").iter()
+    assert (sample.task, sample.label, sample.error) == ("caption", "He swings an axe.", None)
+
+
 def test_the_same_pair_twice_is_an_error_that_names_both_rows(esnlive: Path):
     path = esnlive / "data/esnlive_dev.csv"
     path.write_text(EVIL + EVIL.splitlines()[1] + "\n")

@@ -18,6 +18,7 @@ from workbench.data.adding import add
 from workbench.data.source import get_sample, open_source
 from workbench.data.tables.table import TableSource
 from workbench.errors import DataError, UnknownName
+from workbench.prompts.pool import default_template
 
 
 def test_a_sample_is_the_same_by_iteration_ordinal_and_uid(folder: Path):
@@ -64,16 +65,48 @@ def test_an_unknown_uid_is_refused_with_an_example(folder: Path):
     assert "mine/rows/q0" in caught.value.hint
 
 
-def test_the_finetuning_csv_needs_no_mapping(folder: Path):
-    text = "image_path,hypothesis,exp\nimg/1.png,A dog runs.,because it is red\n"
-    added = mine(folder, text)
-    (sample,) = samples()
-    assert sample.texts == {"hypothesis": "A dog runs."}
-    assert sample.explanations == ("because it is red",)
-    assert sample.images[0].load().size == (8, 6)
-    assert (sample.task, sample.error, added.bad) == ("entailment", None, 0)
-    native = sample.uid.removeprefix("mine/rows/")
-    assert len(native) == 16  # a hash: never a row number
+EXPLAINED = (
+    "image_path,hypothesis,exp\n"
+    "img/1.png,A dog runs.,because it is red\n"
+    "img/1.png,A dog sits.,it runs\n"
+    "img/1.png,A dog runs.,because it is red\n"
+)
+
+
+def test_explanations_of_hypotheses_without_a_label_are_learned_as_captions_are(folder: Path):
+    added = mine(folder, EXPLAINED)
+    first, _, again = samples()
+    assert first.texts == {"hypothesis": "A dog runs."}
+    assert (first.label, first.references) == ("because it is red", ("because it is red",))
+    assert (first.explanations, first.labels) == ((), ())
+    assert first.images[0].load().size == (8, 6)
+    assert (first.task, first.error, added.bad) == ("caption", None, 0)
+    assert default_template("caption", first).name == "caption/explain-en"
+    said = "label: exp (no column is a label: what is learned, and what answers are compared with,"
+    assert any(guess.startswith(said) for guess in added.guessed)
+    assert "task: caption (a text is the answer, no class)" in added.guessed
+    # A hash, never a row number; a row that stands twice is no fault of such a table.
+    assert len(first.uid.removeprefix("mine/rows/")) == 16
+    assert again.uid == f"{first.uid}-2"
+
+
+LABELLED = "image_path,hypothesis,exp,label\nimg/1.png,A dog runs.,because it is red,neutral\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "wishes", "task"),
+    [
+        (LABELLED, {}, "entailment"),
+        (EXPLAINED.replace("hypothesis", "sentence"), {"id": "auto"}, "statement"),
+        (EXPLAINED, {"label": "", "id": "auto"}, "entailment"),
+        (EXPLAINED, {"task": "entailment", "id": "auto"}, "entailment"),
+    ],
+)
+def test_explanations_beside_a_label_or_as_the_user_said_stay_explanations(
+    folder: Path, text: str, wishes: dict, task: str
+):
+    added = mine(folder, text, **wishes)
+    assert (added.mapping.task, added.mapping.explanations) == (task, ("exp",))
 
 
 def test_an_id_made_from_content_stays_when_rows_move(folder: Path):

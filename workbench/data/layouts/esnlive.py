@@ -1,6 +1,7 @@
 """e-SNLI-VE: e-ViL's CSV files, older ones with `Explanation_1..3`, SNLI-VE's JSON lines.
 
-Each with the images of Flickr30k.
+Each with the images of Flickr30k. Tables of explanations alone (`image_path,hypothesis,exp`) have
+no pairs to join and are added as they are.
 
 The label is the column's, never the last letter of the pairID, which disagrees on one row in eight.
 """
@@ -13,8 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from workbench.data.layouts.base import ERROR, LayoutFiles, LayoutInput, Problems, nothing_found
-from workbench.data.layouts.places import broken, image_root, only_files, rows_of, tables_in
+from workbench.data.layouts.places import (
+    broken,
+    columns_of,
+    image_root,
+    only_files,
+    rows_of,
+    tables_in,
+)
 from workbench.data.tables.columns import as_text
+from workbench.data.tables.guessing import guess_explanations, guess_label, guess_texts
 from workbench.data.tables.mapping import SplitFile
 
 VERSION = 1
@@ -43,6 +52,8 @@ def find(given: LayoutInput) -> LayoutFiles:
         files = [(m["split"].lower(), path) for m, path in matches if m]
     if not files:
         raise nothing_found(given.folder, "esnlive", ["esnlive_train.csv", "esnlive_dev.csv"])
+    if all(_explanations_alone(path) for _, path in files):
+        return LayoutFiles([], plain=[f"{split}={path}" for split, path in files])
     parts = []
     for split, path in files:
         part = SplitFile(split, str(path))
@@ -50,6 +61,13 @@ def find(given: LayoutInput) -> LayoutFiles:
         root, _ = image_root(given, path, names, _FOLDERS)
         parts.append(SplitFile(split, str(path), image_root=str(root)))
     return LayoutFiles(parts)
+
+
+def _explanations_alone(path: Path) -> bool:
+    """Whether a table has hypotheses with their explanations, and neither pairs nor labels."""
+    columns = columns_of(path)
+    wanted = guess_texts(columns).get("hypothesis") and guess_explanations(columns)
+    return bool(wanted) and not guess_label(columns) and "pairid" not in map(str.lower, columns)
 
 
 def rows(part: SplitFile, problems: Problems) -> Iterator[Mapping[str, Any]]:

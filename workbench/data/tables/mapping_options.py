@@ -80,6 +80,8 @@ def fill(mapping: TableMapping, wish: MappingOptions) -> TableMapping:
     label = _choose(wish, "label", wish.label, guessing.guess_label(columns))
     references = guessing.guess_references(columns)
     explanations = guessing.guess_explanations(columns)
+    if not label and (reason := _wanted_reason(wish, texts, explanations)):
+        label, wish = reason, _as_captions(wish, mapping, columns, reason)
     asked = bool(label) and ("question" in texts or wish.task == "question")
     options = guessing.guess_options(columns) if asked and mapping.kind != "hub" else ()
     images = _choose(wish, "image", wish.image, guessing.guess_images(columns))
@@ -97,6 +99,35 @@ def fill(mapping: TableMapping, wish: MappingOptions) -> TableMapping:
         names = ", ".join(columns[:8]) + (", …" if len(columns) > 8 else "")
         wish.guesses.append(f"nothing of {names}: name them by --text, --label, --image")
     return _fill_labels(dataclasses.replace(mapping, **found), wish, look)
+
+
+def _wanted_reason(wish: MappingOptions, texts: Mapping[str, str], reasons: Sequence[str]) -> str:
+    """The one explanation of a hypothesis that nobody labelled, empty where it is none.
+
+    It is then no reason beside an answer: it is the answer.
+    """
+    said = wish.label is not None or wish.explanations is not None
+    if said or "hypothesis" not in texts or len(reasons) != 1:
+        return ""
+    return reasons[0] if wish.task in (None, "caption") else ""
+
+
+def _as_captions(
+    wish: MappingOptions, mapping: TableMapping, columns: Sequence[str], reason: str
+) -> MappingOptions:
+    """The wishes for a table whose explanations are learned as captions are; notes what it took."""
+    wish.guesses.append(
+        f"label: {reason} (no column is a label: what is learned, and what answers are compared "
+        "with, is the explanation of the hypothesis)"
+    )
+    if wish.task is None:
+        wish.guesses.append("task: caption (a text is the answer, no class)")
+    own = wish.id
+    # Annotators gave the same pair the same words: such rows are samples of their own.
+    if own is None and mapping.kind == "table" and guessing.guess_id(columns) == "hash":
+        own = "auto"
+        wish.guesses.append("id: auto (made of the row, with a count where it stands again)")
+    return dataclasses.replace(wish, task="caption", explanations=(), id=own)
 
 
 def _look(mapping: TableMapping) -> FileHeads:
