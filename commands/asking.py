@@ -135,20 +135,19 @@ def knob_options() -> Decorator:
 
 def spec_from(flags: dict[str, Any]) -> ModelSpec:
     """The model that was asked for, folders by their whole path, so that it can be replayed."""
-    from workbench.models.spec import ModelSpec
+    from workbench.models.spec import ModelSpec, chosen_spec
     from workbench.serving.protocol import absolute
 
-    spec = absolute(ModelSpec(**model_values(flags)))
+    spec = absolute(chosen_spec(model_values(flags), ModelSpec()))
     note_server(spec)
     return spec
 
 
 def note_server(spec: ModelSpec) -> None:
     """Remember a server that was typed, and warn where it would get the key in the clear."""
-    from workbench.serving.remote.known_servers import remember, warning
+    from workbench.serving.remote.known_servers import named_here
 
-    remember(spec.model)
-    if said := warning(spec.model):
+    if said := named_here(spec.model):
         from workbench.text import clean
 
         click.echo(f"warning: {clean(said)}", err=True)

@@ -113,20 +113,10 @@ def _replay(
 
 def _settle(record: PromptRecord, flags: dict[str, str | None]) -> ModelSpec:
     """The model that answered then, with what the flags say in its place."""
-    from dataclasses import replace
+    from workbench.playground.replay import spec_again
 
-    from workbench.playground.record import recorded_spec
-    from workbench.serving.protocol import absolute
-
-    spec = recorded_spec(record)
-    given: dict[str, Any] = {
-        name: value for name in MODEL_FLAGS if (value := flags[name]) is not None
-    }
-    if given.get("model", spec.model) != spec.model:
-        spec = replace(spec, adapter=None, revision=None)  # they belonged to the other model
-    if given.get("adapter") == "none":
-        given["adapter"] = None
-    spec = absolute(spec.but(**given))
+    given = {name: value for name in MODEL_FLAGS if (value := flags[name]) is not None}
+    spec = spec_again(record, given)
     if "model" in given:
         note_server(spec)
     return spec

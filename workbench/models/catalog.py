@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sessions.errors import WbError
+from workbench.demo.paths import MODEL_DIR
 from workbench.models.families.registry import FAMILIES, family_name, limits_of, plugin_of
 from workbench.models.head_config import CONFIG as HEAD_CONFIG
 from workbench.models.head_config import has_head, is_head_alone, read_head_config
@@ -26,6 +27,7 @@ from workbench.models.locate import (
     own_model,
     read_config,
 )
+from workbench.models.spec import ModelSpec
 from workbench.plugins import find_plugin
 
 
@@ -197,6 +199,34 @@ def list_adapters() -> list[AdapterInfo]:
             if _is_adapter(path.parent):
                 found.setdefault(path.parent, _changed(path))
     return [describe_adapter(str(path)) for path in sorted(found, key=lambda path: found[path])]
+
+
+def to_choose(present: ModelSpec) -> list[tuple[ModelSpec, str]]:
+    """What can be asked: the models at hand, and each adapter of a run over the base that it fits.
+
+    Args:
+        present: Whose model an adapter is offered over that names no base.
+
+    Returns:
+        Each with what there is to say of it; adapters newest first.
+    """
+    found: dict[ModelSpec, str] = {}
+    for model in list_models():
+        about = f"{model.where} · {model.model_type} · {model.bytes / 1e6:.0f} MB"
+        found.setdefault(ModelSpec(model=model.name), model.problem or about)
+    for adapter in reversed(list_adapters()):
+        base = base_of(adapter) or present.model
+        about = f"{adapter.peft_type} over {base} · {adapter.name}"
+        found.setdefault(ModelSpec(model=base, adapter=adapter.name), about)
+    return list(found.items())
+
+
+def base_of(adapter: AdapterInfo) -> str:
+    """The model that an adapter fits, as `--model` takes it; empty where it names none.
+
+    One of the demo names the folder of the installation that trained it: this one's is `demo`.
+    """
+    return DEMO if adapter.base == str(MODEL_DIR) else adapter.base
 
 
 def _is_adapter(path: Path) -> bool:

@@ -182,31 +182,80 @@ def as_recorded(values: Mapping[str, Any]) -> dict[str, Any]:
     return {**values, "quantize_parts": values.get("quantize_parts") or "all"}
 
 
-def typed_spec(text: str, like: ModelSpec) -> ModelSpec:
-    """What was typed where a model is asked for: its name, and flags as a command takes them.
+def chosen_spec(values: Mapping[str, Any], like: ModelSpec) -> ModelSpec:
+    """The model that words name: the one rule of flags, cells of a notebook, forms and replays.
 
     Args:
-        text: `./my model`, `demo --quantization 4bit --max-pixels 200000`.
-        like: Knobs that no flag names are its own; its adapter and revision are of its model.
+        values: Fields of a `ModelSpec` that were said; an adapter `none` takes off the one of
+            `like`.
+        like: What was not said is as here; its adapter and revision belong to its model alone,
+            and nothing of it goes with a server's model.
 
     Raises:
-        UsageError: A flag that is none of a model's, or a value that it does not take.
+        UsageError: A field that is none, or a value that cannot be meant.
+    """
+    from workbench.models.remote_model import is_remote, settled
+
+    given = dict(values)
+    if given.get("adapter") == "none":
+        given["adapter"] = None
+    if given.get("model", like.model) != like.model:
+        given = {"adapter": None, "revision": None} | given
+        like = ModelSpec() if is_remote(given["model"]) else like
+    if unknown := sorted(set(given) - {f.name for f in fields(like)}):
+        raise UsageError(f"unknown model settings: {', '.join(unknown)}", kind="bad_knob")
+    spec = like.but(**given)
+    return settled(spec) if is_remote(spec.model) else spec
+
+
+def typed_spec(text: str, like: ModelSpec) -> ModelSpec:
+    """What was typed where a model is asked for: `chosen_spec` of `typed_values`."""
+    return chosen_spec(typed_values(text), like)
+
+
+def typed_values(text: str) -> dict[str, Any]:
+    """The fields that a typed model says: a name, an adapter, and flags as a command takes them.
+
+    Args:
+        text: `./my model`, `demo +./lora`, `+./lora` (another adapter), `+` (none),
+            `demo --quantization 4bit --max-pixels 200000`, `--dtype fp32`.
+
+    Raises:
+        UsageError: Nothing was typed, a flag that is none of a model's, or one without its value.
     """
     import shlex
 
-    name, sign, rest = text.partition(" --")
+    name, sign, rest = f" {text.strip()}".partition(" --")
+    model, plus, adapter = (part.strip() for part in name.partition(" +"))
+    if not text.strip():
+        raise UsageError("--model is empty", hint="`demo`, a folder or a hub id")
     try:
         words = shlex.split(sign.strip() + rest)
     except ValueError as error:
         raise UsageError(f"{text!r} cannot be read: {error}", kind="bad_knob") from error
-    values: dict[str, Any] = {"model": name.strip(), "adapter": None, "revision": None}
+    values: dict[str, Any] = {}
+    if model:
+        values |= {"model": model, "adapter": None}  # without its name it is the model alone
+    if plus:
+        values["adapter"] = adapter or None
     while words:
         flag = words.pop(0)
         if flag in ("--double-quant", "--no-double-quant"):
             values["double_quant"] = flag == "--double-quant"
             continue
         values |= _typed_flag(flag, words.pop(0) if words else None)
-    return like.but(**values)
+    return values
+
+
+def flags_of(values: Mapping[str, Any]) -> list[str]:
+    """The flags that say these fields: what `typed_values` reads, as a command takes it."""
+    flags: list[str] = []
+    for name, value in values.items():
+        if name == "double_quant":
+            flags += ["--double-quant" if value else "--no-double-quant"] * (value is not None)
+        elif name == "adapter" or value is not None:
+            flags += [flag_of(name), "none" if value is None else str(value)]
+    return flags
 
 
 def _typed_flag(flag: str, value: str | None) -> dict[str, Any]:

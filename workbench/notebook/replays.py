@@ -7,22 +7,19 @@ and the bench; a prompt that fails is part of the result, an engine that dies en
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace as with_values
 from typing import TYPE_CHECKING, Any, overload
 
 from workbench import markup
 from workbench.errors import EngineError, UnknownName, UsageError
+from workbench.notebook.settling import named
 from workbench.notebook.showing import Live, Shown, interruptible
 from workbench.playground.answer_diff import aligned, pieces_of_both
-from workbench.playground.record import recorded_spec
-from workbench.playground.replay import Replayed, replay, summary
-from workbench.serving.remote.known_servers import remember
+from workbench.playground.replay import Replayed, replay, spec_again, summary
 from workbench.text import clean, counted
 
 if TYPE_CHECKING:
     from sessions.records import PromptRecord, Record
     from sessions.session_log import SessionLog
-    from workbench.models.spec import ModelSpec
 
 _MOST_ROWS = 200
 
@@ -205,7 +202,10 @@ def replay_session(
 
     records = _chosen(log, only)
     live, done = Live(), []
-    specs = [settled(record, words) for record in records]
+    said = {name: value for name, value in words.items() if value is not None}
+    specs = [spec_again(record, said) for record in records]
+    if "model" in said:
+        named(specs[0])
     with Engine.connect(start=True, specs=specs) as engine, interruptible() as pressed:
         try:
             for record, spec in zip(records, specs, strict=True):
@@ -242,18 +242,3 @@ def _chosen(log: SessionLog, only: Sequence[str]) -> list[PromptRecord]:
             f"session {log.id!r} holds no prompts", hint="see: wb sessions list", kind="no_prompts"
         )
     return prompts
-
-
-def settled(record: PromptRecord, words: Mapping[str, Any]) -> ModelSpec:
-    """The model that answered then, with what is said now in its place."""
-    from workbench.serving.protocol import absolute
-
-    spec = recorded_spec(record)
-    given = {name: value for name, value in words.items() if value is not None}
-    if given.get("model", spec.model) != spec.model:
-        spec = with_values(spec, adapter=None, revision=None)  # they were the other model's
-    if given.get("adapter") == "none":
-        given["adapter"] = None
-    if "model" in given:
-        remember(given["model"])
-    return absolute(with_values(spec, **given))

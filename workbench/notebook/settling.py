@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.errors import DataError, UsageError
 from workbench.inference.decoding import Decoding
-from workbench.models.spec import ModelSpec
+from workbench.models.spec import ModelSpec, chosen_spec
 from workbench.notebook.answers import Said
 from workbench.sample import ImageRef, Sample
 from workbench.text import clean
@@ -41,20 +41,16 @@ def spec_from(words: Mapping[str, Any]) -> ModelSpec:
     """The model that is meant; `adapter="none"` takes off one that the settings name."""
     from workbench.serving.protocol import absolute
 
-    given = _said(words, MODEL)
-    if given.get("adapter") == "none":
-        given["adapter"] = None
-    return named(absolute(ModelSpec(**given)))
+    return named(absolute(chosen_spec(_said(words, MODEL), ModelSpec())))
 
 
 def named(spec: ModelSpec) -> ModelSpec:
     """The same; where it is a server's, it may from now on be asked on a record's word."""
     import warnings
 
-    from workbench.serving.remote.known_servers import remember, warning
+    from workbench.serving.remote.known_servers import named_here
 
-    remember(spec.model)
-    if said := warning(spec.model):
+    if said := named_here(spec.model):
         warnings.warn(clean(said, newlines=False), stacklevel=2)
     return spec
 
@@ -188,10 +184,8 @@ def _next_turn(
         {name: words[name] for name in names if words.get(name) is not None}
         for names in (MODEL, KNOBS)
     )
-    if spec.get("model", asked.spec.model) != asked.spec.model:
-        asked = replace(asked, spec=replace(asked.spec, adapter=None, revision=None))
     decoding = Decoding.from_json(asked.decoding.to_json() | knobs)
-    return replace(asked, spec=named(absolute(replace(asked.spec, **spec))), decoding=decoding)
+    return replace(asked, spec=named(absolute(chosen_spec(spec, asked.spec))), decoding=decoding)
 
 
 def _wish(words: Mapping[str, Any]) -> Any:

@@ -7,7 +7,7 @@ was answered; nothing is asked twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +15,13 @@ from sessions.errors import WbError
 from sessions.records import PromptRecord
 from workbench.errors import DataError
 from workbench.inference.decoding import Decoding
-from workbench.models.spec import ModelSpec, as_recorded
+from workbench.models.spec import ModelSpec, as_recorded, chosen_spec
 from workbench.playground.answer_diff import changed, pieces_of_both
 from workbench.playground.ask import Question, ask
 from workbench.playground.record import recorded_spec
 from workbench.playground.record_images import MessageFinder
 from workbench.sample import Answer, Sample
+from workbench.serving.protocol import absolute
 from workbench.serving.remote.known_servers import check_named
 
 if TYPE_CHECKING:
@@ -95,6 +96,19 @@ class Replayed:
             "new_id": self.new.id if self.new and self.kept else None,
             "error": self.error.to_json()["error"] if self.error else None,
         }
+
+
+def spec_again(record: PromptRecord, said: Mapping[str, Any]) -> ModelSpec:
+    """Whom to ask again: the model that answered then, with what is said now in its place.
+
+    Args:
+        record: What was asked.
+        said: As `chosen_spec` takes it; empty for the model that answered.
+
+    Raises:
+        UsageError: They cannot be meant together.
+    """
+    return absolute(chosen_spec(said, recorded_spec(record)))
 
 
 def question_from(record: PromptRecord, spec: ModelSpec | None = None) -> Question:

@@ -1,18 +1,23 @@
 """The Sessions place, driven by keys over real session logs and a stand-in for the engine."""
 
+import json
 import threading
 
+from sessions.paths import runs_dir
 from sessions.records import NoteRecord
 from sessions.session_log import SessionLog, find_session
 from tests.workbench.app.bench_host import Host, drawn, until
 from tests.workbench.app.make_records import Parrot, ask_demo, make_session, prompt_record
 from workbench.app.lists.dialogs import AskLine
 from workbench.app.lists.palette import Palette
+from workbench.app.sessions.deeds import model_choices
 from workbench.app.sessions.replaying import side_by_side
 from workbench.app.sessions.screen import SessionsScreen
 from workbench.app.widgets.picker import Picker
 from workbench.app.widgets.text_panel import ErrorPanel
+from workbench.demo.paths import MODEL_DIR
 from workbench.errors import EngineError
+from workbench.models.spec import ModelSpec
 from workbench.playground.answer_diff import pieces
 from workbench.playground.replay import Replayed
 
@@ -151,6 +156,32 @@ async def test_r_replays_one_prompt_with_the_model_that_is_typed():
         assert [pair.old.id for pair in screen.panel.pairs] == [log.records()[-1].id]
         await pilot.press("y")
         assert app.copied[0].endswith("--model my/model --adapter lora-a")
+
+
+async def test_what_is_typed_for_a_replay_is_read_as_flags_over_each_records_own_model():
+    log = SessionLog.open("day")
+    ask_demo(log, 2)
+    engine = Parrot()
+    app = Host(SessionsScreen(), engine)
+    async with app.run_test(size=WIDE) as pilot:
+        screen = app.place
+        await replay_all(pilot, screen, choice=tuple("--dtype fp32"))
+        await until(pilot, lambda: not screen.panel.running)
+        assert [(s.model, s.dtype) for _, s, _ in engine.asked] == [("demo", "fp32")] * 2
+        await pilot.press("y")
+        assert app.copied[0].endswith("--dtype fp32")
+
+
+def test_an_adapter_is_offered_for_a_replay_over_the_base_that_it_fits():
+    for name, base in (("a", "own/model"), ("b", str(MODEL_DIR)), ("c", "")):
+        folder = runs_dir() / name / "adapter"
+        folder.mkdir(parents=True)
+        config = {"peft_type": "LORA", "base_model_name_or_path": base}
+        (folder / "adapter_config.json").write_text(json.dumps(config))
+        (folder / "adapter_model.safetensors").touch()
+    present = ModelSpec(model="in/use")
+    offered = [c.value["model"] for c in model_choices(present) if c.value["adapter"]]
+    assert sorted(offered) == ["demo", "in/use", "own/model"]
 
 
 async def test_esc_stops_a_replay_and_keeps_what_was_answered():

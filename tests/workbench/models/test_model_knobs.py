@@ -14,7 +14,14 @@ from workbench.models.base import LoadedModel, load_model
 from workbench.models.families.limits import LIMITS
 from workbench.models.identity import model_identity
 from workbench.models.parts import part_of
-from workbench.models.spec import ModelSpec, as_recorded, typed_spec
+from workbench.models.spec import (
+    ModelSpec,
+    as_recorded,
+    chosen_spec,
+    flags_of,
+    typed_spec,
+    typed_values,
+)
 
 
 def spec(folder, **knobs) -> ModelSpec:
@@ -191,8 +198,39 @@ def test_a_models_knobs_stay_unless_a_flag_says_otherwise():
 
 
 @pytest.mark.parametrize(
+    ("typed", "wanted"),
+    [
+        ("+./lora", {"model": "own/model", "revision": "v2", "adapter": "./lora"}),
+        ("+", {"model": "own/model", "revision": "v2"}),
+        ("own/model", {"model": "own/model", "revision": "v2"}),
+        ("--adapter none", {"model": "own/model", "revision": "v2"}),
+        ("--dtype fp32", {"model": "own/model", "revision": "v2", "adapter": "a", "dtype": "fp32"}),
+        ("b +lora --dtype fp16", {"model": "b", "adapter": "lora", "dtype": "fp16"}),
+        ("openai:http://127.0.0.1:8000/v1/#m", {"model": "openai:http://127.0.0.1:8000/v1#m"}),
+    ],
+)
+def test_a_typed_model_keeps_what_is_not_said_and_drops_what_was_another_models(typed, wanted):
+    here = ModelSpec("own/model", adapter="a", revision="v2", quantization="8bit")
+    held = {} if "openai" in typed else {"quantization": "8bit"}
+    assert typed_spec(typed, here) == ModelSpec(**{**held, **wanted})
+    values = typed_values(typed)
+    assert chosen_spec(values, here) == typed_spec(typed, here)
+    said = " ".join(flags_of(values)).removeprefix("--model ")
+    assert typed_spec(said, here) == typed_spec(typed, here)
+
+
+@pytest.mark.parametrize(
     "typed",
-    ["m --nonsense 1", "m --dtype", "m --dtype fp8", "m --max-pixels many", "m --model b", "m --'"],
+    [
+        "",
+        " ",
+        "m --nonsense 1",
+        "m --dtype",
+        "m --dtype fp8",
+        "m --max-pixels many",
+        "m --model b",
+        "m --'",
+    ],
 )
 def test_flags_that_are_none_are_refused_by_name(typed):
     with pytest.raises(UsageError):

@@ -24,9 +24,9 @@ from workbench.notebook.answers import tokens_html
 from workbench.notebook.evaluations import Evaluation
 from workbench.notebook.grids import Grid
 from workbench.notebook.maps import Map, Maps
-from workbench.notebook.replays import Replays, settled
+from workbench.notebook.replays import Replays
 from workbench.notebook.samples import Dataset, shown_sample
-from workbench.playground.replay import Replayed, first_difference
+from workbench.playground.replay import Replayed, first_difference, spec_again
 from workbench.playground.sweep import Cell, Sweep
 from workbench.sample import ImageRef, Sample, Token
 
@@ -237,7 +237,8 @@ def test_a_replay_marks_what_differs_and_counts_it():
 
 def test_another_model_in_a_replay_drops_the_adapter_of_the_first():
     record = PromptRecord(model="org/one", adapter="/a", revision="r", quantization="4bit")
-    assert settled(record, {}).adapter == "/a"
-    assert settled(record, {"adapter": "none"}).adapter is None
-    other = settled(record, {"model": "org/two"})
+    assert spec_again(record, {}).adapter == "/a"
+    assert spec_again(record, {"adapter": "none"}).adapter is None
+    other = spec_again(record, {"model": "org/two"})
     assert (other.adapter, other.revision, other.quantization) == (None, None, "4bit")
+    assert spec_again(record, {"quantization": "none"}).quantize_parts is None

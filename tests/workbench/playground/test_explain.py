@@ -43,7 +43,7 @@ def test_a_record_makes_the_same_map_again(tiny):
     again = explained_by(read_back(record))
     assert again.question.messages == wanted.question.messages
     assert again.question.spec == replace(wanted.question.spec, device="auto")
-    assert again.request()["answer_ids"] == [token.id for token in wanted.answer.tokens]
+    assert again.answer_ids == wanted.answer_ids and len(record.answer_ids) == 3
     assert again.turned == {"method": "integrated", "steps": 3, "baseline": "grey"}
     assert explain_request(tiny, again.request())["images"] == reply["images"]
 

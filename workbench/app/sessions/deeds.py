@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from textual import work
 from textual.message import Message
@@ -21,12 +21,13 @@ from sessions.records import NoteRecord, PromptRecord, Record
 from workbench.app.lists.dialogs import AskLine
 from workbench.app.sessions.reading import SessionLine
 from workbench.app.sessions.replay_panel import ReplayPanel
-from workbench.app.sessions.replaying import typed_spec
 from workbench.app.sessions.tables import EntryTable, SessionTable
 from workbench.app.widgets.picker import Choice, Picker
 from workbench.errors import EngineError
-from workbench.playground.record import recorded_spec
-from workbench.playground.replay import Replayed, replay
+from workbench.models.spec import flags_of, typed_values
+from workbench.playground.replay import Replayed, replay, spec_again
+from workbench.serving.remote.known_servers import named_here
+from workbench.text import clean
 
 if TYPE_CHECKING:
     from sessions.session_log import SessionLog
@@ -57,7 +58,7 @@ class SessionDeeds(Screen[None]):
 
     session: reactive[SessionLine | None] = reactive(None)
     _replaying: Worker[None] | None = None
-    _replayed_with: str | None = None
+    _replayed_with: dict[str, Any] | None = None
 
     @property
     def bench(self) -> WbApp:
@@ -109,52 +110,59 @@ class SessionDeeds(Screen[None]):
     def _choose_model(self, records: Sequence[PromptRecord]) -> None:
         choices = [Choice(AS_RECORDED, "the model that answered then", AS_RECORDED)]
         try:
-            choices += model_choices()
+            choices += model_choices(self.bench.spec)
         except (WbError, OSError) as error:
             self.app.call_from_thread(self.notify, str(error), severity="warning", markup=False)
         self.app.call_from_thread(self._ask_model, list(records), choices)
 
     def _ask_model(self, records: list[PromptRecord], choices: list[Choice]) -> None:
-        count = f"{len(records):,} prompts" if len(records) > 1 else "one prompt"
-        picker = Picker(f"Replay {count} with", choices, free="MODEL, or MODEL +ADAPTER")
+        from workbench.app.app import model_title
 
-        def chosen(value: str | None) -> None:
+        count = f"{len(records):,} prompts" if len(records) > 1 else "one prompt"
+        picker = Picker(f"Replay {count} with", choices, free="MODEL, MODEL +ADAPTER, --dtype fp32")
+
+        def chosen(value: str | dict[str, Any] | None) -> None:
             if value is None:
                 return
             try:
-                spec = None if value == AS_RECORDED else typed_spec(value)
+                said = read_choice(value)
+                spec = spec_again(records[0], said)
+                told = named_here(spec.model) if said else ""
             except WbError as error:
                 self.bench.fail(error)
                 return
-            self.start_replay(records, spec, value)
+            if told:
+                self.notify(clean(told), severity="warning", markup=False)
+            self.start_replay(records, said, model_title(spec) if said else AS_RECORDED)
 
         self.app.push_screen(picker, chosen)
 
-    def start_replay(self, records: list[PromptRecord], spec: ModelSpec | None, name: str) -> None:
+    def start_replay(self, records: list[PromptRecord], said: dict[str, Any], name: str) -> None:
         """Ask `records` again.
 
         Args:
             records: In this order.
-            spec: Of whom; `None` for the model that answered each.
+            said: What was said of the model; nothing where it is the one that answered each.
             name: What to call that.
         """
-        self._replayed_with = None if spec is None else name
+        self._replayed_with = said
         self.add_class("-replay", "-inside")
         log = replay_log(self.session.id if self.session else "session")
         self.panel.begin(len(records), name, kept_in=log.id)
         self.panel.rows.focus()
-        self._replaying = self._replay(records, spec, log)
+        self._replaying = self._replay(records, said, log)
 
     @work(thread=True, group="replay", exclusive=True, exit_on_error=False)
     def _replay(
-        self, records: Sequence[PromptRecord], spec: ModelSpec | None, log: SessionLog
+        self, records: Sequence[PromptRecord], said: dict[str, Any], log: SessionLog
     ) -> None:
         worker, service = get_current_worker(), self.bench.engine()
         failure: Exception | None = None
         try:
-            engine = service.client([spec] if spec else map(recorded_spec, records))
+            specs = [spec_again(record, said) for record in records]
+            engine = service.client(specs)
             service.working("replay")
-            for record in records:
+            for record, spec in zip(records, specs, strict=True):
                 pair = replay(engine, record, spec, log=log, cancelled=lambda: worker.is_cancelled)
                 if isinstance(pair.error, EngineError):
                     raise pair.error  # the engine is gone: the others would fail the same way
@@ -217,9 +225,7 @@ class SessionDeeds(Screen[None]):
         if isinstance(entry, PromptRecord) and self.focused is not self.table:
             argv += ["--only", entry.id]
         if self.replay_shown and self._replayed_with:
-            spec = typed_spec(self._replayed_with)
-            # Without its name the adapter that was recorded would be asked for.
-            argv += ["--model", spec.model, "--adapter", spec.adapter or "none"]
+            argv += flags_of(self._replayed_with)
         self.bench.copy_text(shlex.join(argv), "command")
 
     def action_copy_uid(self) -> None:
@@ -230,6 +236,13 @@ class SessionDeeds(Screen[None]):
             self.bench.copy_text(uid, "UID")
 
 
+def read_choice(value: str | dict[str, Any]) -> dict[str, Any]:
+    """What was chosen or typed, as `chosen_spec` takes it. Raises `UsageError`."""
+    if value == AS_RECORDED:
+        return {}
+    return typed_values(value) if isinstance(value, str) else value
+
+
 def replay_log(session_id: str) -> SessionLog:
     """A session of its own for the answers of a replay; its file comes with the first of them."""
     from sessions.ids import new_id
@@ -238,16 +251,12 @@ def replay_log(session_id: str) -> SessionLog:
     return SessionLog.open(f"{session_id[:80]}.replay-{new_id()[-6:]}")
 
 
-def model_choices() -> list[Choice]:
+def model_choices(present: ModelSpec) -> list[Choice]:
     """The models and adapters that there are. Blocks shortly."""
-    from workbench.models.catalog import list_adapters, list_models
+    from workbench.app.app import model_title
+    from workbench.models.catalog import to_choose
 
-    models, choices = list_models(), []
-    for model in models:
-        about = model.problem or " · ".join(w for w in (model.model_type, model.where) if w)
-        choices.append(Choice(model.name, about, model.name))
-    for adapter in reversed(list_adapters()):
-        base = adapter.base if any(m.name == adapter.base for m in models) else "demo"
-        value = f"{base} +{adapter.name}"
-        choices.append(Choice(value, f"{adapter.peft_type} adapter", value))
-    return choices
+    return [
+        Choice(model_title(spec), about, {"model": spec.model, "adapter": spec.adapter})
+        for spec, about in to_choose(present)
+    ]

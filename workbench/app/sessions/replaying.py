@@ -14,18 +14,7 @@ from workbench.playground.answer_diff import aligned, pieces_of_both
 from workbench.text import clean
 
 if TYPE_CHECKING:
-    from workbench.models.spec import ModelSpec
     from workbench.playground.replay import Replayed
-
-
-def typed_spec(text: str) -> ModelSpec:
-    """`MODEL` or `MODEL +ADAPTER` as typed. Raises `UsageError` where it is empty."""
-    from workbench.models.spec import ModelSpec
-    from workbench.serving.remote.known_servers import remember
-
-    model, _, adapter = (part.strip() for part in text.partition(" +"))
-    remember(model)
-    return ModelSpec(model=model, adapter=adapter or None)
 
 
 def side_by_side(pair: Replayed, gone: Style, come: Style) -> tuple[Text, Text]:

@@ -51,6 +51,15 @@ def remember(model: str) -> None:
         write_json(_path(), {"v": VERSION, "servers": [origin, *known][:_MOST]})
 
 
+def named_here(model: str) -> str:
+    """Remember that this model was named here; what there is to say of that, mostly nothing.
+
+    Raises as `remember`.
+    """
+    remember(model)
+    return warning(model)
+
+
 def check_named(model: str) -> None:
     """Raise `UsageError` where a record names a server that nobody named here."""
     if not is_remote(model):
