@@ -22,7 +22,7 @@ class Format(click.ParamType):
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
         """The formats of `wb` itself."""
-        return "[delimited|jsonlines|jsonarray|parquet|webdataset|PLUG-IN]"
+        return "[delimited|jsonlines|jsonarray|parquet|arrow|webdataset|PLUG-IN]"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The name as it was typed. Fails for one that nothing reads."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +17,9 @@ from workbench.data.layouts.joined import JoinedFile
 from workbench.data.naming import named_file
 from workbench.data.presets import apply_preset, fitting_presets, gathers_captions, implied_preset
 from workbench.data.registry import DatasetInfo
-from workbench.data.tables.filters import parse_filter
-from workbench.data.tables.folders import find_splits, passed_over
+from workbench.data.saved_datasets import BOOKKEEPING
+from workbench.data.split_files import image_root, split_files, with_filters
+from workbench.data.tables.folders import passed_over
 from workbench.data.tables.mapping import (
     SplitFile,
     TableMapping,
@@ -30,8 +30,6 @@ from workbench.data.tables.mapping import (
 from workbench.data.tables.mapping_options import MappingOptions, fill
 from workbench.data.tables.table import TableSource, info_of
 from workbench.errors import DataError, UnknownName, UsageError
-
-_SHARD = re.compile(r"^(.+?)[-_.]\d{3,}(?:-of-\d+)?$")
 
 
 @dataclass(frozen=True)
@@ -122,9 +120,9 @@ def _add(
     files, wishes = _by_preset(name, like, files, wishes)
     wish = MappingOptions(**{key: value for key, value in wishes.items() if value is not None})
     if wish.parts is None:
-        parts, kind = _parts(files, wish)
+        parts, kind = split_files(files, wish)
     else:
-        parts, kind = _split(list(wish.parts), wish), "table"
+        parts, kind = with_filters(list(wish.parts), wish), "table"
     mapping = TableMapping(
         name=name,
         files=parts,
@@ -135,7 +133,7 @@ def _add(
         read=wish.read,
         description=wish.description,
         licence=wish.licence,
-        image_root=_image_root(wish, parts, kind),
+        image_root=image_root(wish, parts, kind),
         recipe=wish.recipe,
     )
     fits = fitting_presets(named_file(files[0])[1]) if kind == "folder" and not like else []
@@ -151,7 +149,9 @@ def _add(
     mapping, bad = _count(mapping)
     mapping = _note(mapping) if mapping.recipe else mapping
     if (folder := named_file(files[0])[1]).is_dir():
-        mapping = dataclasses.replace(mapping, passed_over=passed_over(folder, mapping))
+        mapping = dataclasses.replace(
+            mapping, passed_over=passed_over(folder, mapping, BOOKKEEPING)
+        )
     if check is not None:
         check(mapping)
     path = save_mapping(mapping)
@@ -237,81 +237,6 @@ def _check_free(name: str, replace: bool) -> None:
             f"there is a dataset {name} already ({mapping_path(name)})",
             hint="choose another name, or pass --replace",
         )
-
-
-def _parts(files: Sequence[str | Path], wish: MappingOptions) -> tuple[tuple[SplitFile, ...], str]:
-    """The files with their splits, and whether they are tables or a folder of images."""
-    named = [named_file(file) for file in files]
-    folders = [path for _, path in named if path.is_dir()]
-    if folders and len(named) > 1:
-        raise UsageError(f"{folders[0]} is a folder: add it alone", hint="one dataset per folder")
-    if not folders:
-        parts = [SplitFile(split or _stem(path), str(path)) for split, path in named]
-        return _split(parts, wish), "table"
-    split, root = named[0]
-    inner = sorted(root.glob("*.parquet")) or sorted(root.glob("*.tar"))
-    if inner:
-        parts = [SplitFile(split or _stem(path), str(path)) for path in inner]
-        return _split(parts, wish), "table"
-    table = _metadata_of(root)
-    if table is not None:
-        return _split([SplitFile(split or "all", str(table))], wish), "table"
-    inside = {} if split else find_splits(root)
-    if tables := {s: table for s, path in inside.items() if (table := _metadata_of(path))}:
-        if left := [s for s in inside if s not in tables]:
-            wish.guesses.append(
-                f"splits: {', '.join(tables)} ({', '.join(left)}: no metadata file)"
-            )
-        return _split([SplitFile(s, str(table)) for s, table in tables.items()], wish), "table"
-    parts = [SplitFile(s, str(path)) for s, path in inside.items()]
-    return _split(parts or [SplitFile(split or "all", str(root))], wish), "folder"
-
-
-def _metadata_of(folder: Path) -> Path | None:
-    """The table of an image folder, as `datasets` has it."""
-    return next((p for p in (folder / f"metadata.{e}" for e in _TABLES) if p.is_file()), None)
-
-
-_TABLES = ("csv", "jsonl", "parquet")
-
-
-def _stem(path: Path) -> str:
-    """The split that a file is named for: `train-00000-of-00002.parquet` is of `train`."""
-    stem = path.name.partition(".")[0] or path.stem
-    shard = _SHARD.match(stem)
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", shard[1] if shard else stem).strip("-.") or "all"
-
-
-def _split(parts: list[SplitFile], wish: MappingOptions) -> tuple[SplitFile, ...]:
-    """Apply `--split NAME` and `--split NAME=FILTER`: each filter makes a split of all files."""
-    if not wish.splits:
-        return tuple(parts)
-    found: list[SplitFile] = []
-    for text in wish.splits:
-        split, _, where = text.partition("=")
-        check_name(split, "split")
-        parse_filter(where)
-        found += [dataclasses.replace(part, split=split, where=where) for part in parts]
-    plain = [text for text in wish.splits if "=" not in text]
-    if len(plain) > 1 or (plain and len(wish.splits) > 1):
-        raise UsageError(
-            f"several splits, and {plain[0]!r} has no filter",
-            hint="write --split NAME=FILTER, such as --split train='2<800'",
-        )
-    return tuple(found)
-
-
-def _image_root(wish: MappingOptions, parts: Sequence[SplitFile], kind: str) -> str:
-    """The root of all files where one was named, or is common to them; else empty."""
-    if wish.image_root:
-        root = Path(wish.image_root).expanduser().resolve()
-        if not root.is_dir():
-            raise UsageError(f"the image root {root} is not a folder", hint="pass --image-root")
-        return str(root)
-    if kind == "table":
-        return ""  # each file's own folder
-    first = Path(parts[0].path)
-    return str(first if len({part.path for part in parts}) == 1 else first.parent)
 
 
 def _count(mapping: TableMapping) -> tuple[TableMapping, int]:

@@ -1,4 +1,4 @@
-"""How the files of a dataset are named on the command line: `SPLIT=FILE`, or the file alone."""
+"""How files name the splits of a dataset: `SPLIT=FILE` on the command line, else by themselves."""
 
 from __future__ import annotations
 
@@ -7,6 +7,15 @@ from pathlib import Path
 
 from workbench.data.tables.mapping import check_name
 from workbench.errors import DataError
+
+_SHARD = re.compile(r"^(.+?)[-_.]\d{3,}(?:-of-\d+)?$")
+
+
+def split_of(path: Path) -> str:
+    """The split that a file is named for: `train-00000-of-00002.parquet` is of `train`."""
+    stem = path.name.partition(".")[0] or path.stem
+    shard = _SHARD.match(stem)
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", shard[1] if shard else stem).strip("-.") or "all"
 
 
 def named_file(file: str | Path) -> tuple[str, Path]:

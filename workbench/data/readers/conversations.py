@@ -13,8 +13,8 @@ from typing import Any
 
 from workbench.data.readers.base import RawRow, RowReader
 from workbench.data.readers.jsonlines import columns_of
-from workbench.data.readers.opening import CONVERSATIONS
 
+CONVERSATIONS = ("conversations", "messages", "conversation")
 NOTE = "the first question and the reply to it; later turns stay in the metadata"
 _USER, _MODEL = frozenset({"human", "user"}), frozenset({"gpt", "assistant", "model", "chatgpt"})
 _MARK = re.compile(r"<image>|<img>|<\|image(?:_\d+)?\|>")

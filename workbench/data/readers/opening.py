@@ -11,20 +11,21 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from workbench.data.files import DataFile
 from workbench.data.readers.base import RowReader, skip_bom
+from workbench.data.readers.conversations import CONVERSATIONS, with_conversations
 from workbench.errors import DataError
 from workbench.plugins import plugin_names
 
-Format = Literal["delimited", "jsonlines", "jsonarray", "parquet", "webdataset"]
-FORMATS: tuple[Format, ...] = ("delimited", "jsonlines", "jsonarray", "parquet", "webdataset")
-CONVERSATIONS = ("conversations", "messages", "conversation")
+Format = Literal["delimited", "jsonlines", "jsonarray", "parquet", "arrow", "webdataset"]
+FORMATS: tuple[Format, ...] = get_args(Format)
 ENDINGS: dict[str, Format] = {
     **dict.fromkeys((".csv", ".tsv", ".tab"), "delimited"),
     **dict.fromkeys((".jsonl", ".ndjson"), "jsonlines"),
     **dict.fromkeys((".parquet", ".pq"), "parquet"),
+    ".arrow": "arrow",
     ".tar": "webdataset",
 }
 UNTELLING = (".json", ".txt")
@@ -121,7 +122,7 @@ def open_reader(
     Args:
         file: The table.
         options: Its format where the ending misleads, and the options of that format.
-        needed: Columns whose bytes are wanted (Parquet, WebDataset); `None` for all.
+        needed: Columns whose bytes are wanted (Parquet, Arrow, WebDataset); `None` for all.
 
     Raises:
         DataError: The table cannot be read at all.
@@ -136,13 +137,15 @@ def open_reader(
         from workbench.data.readers.parquet import ParquetReader
 
         return ParquetReader(file, needed=needed)
+    if kind == "arrow":
+        from workbench.data.readers.arrow import ArrowReader
+
+        return ArrowReader(file, needed=needed)
     if kind == "webdataset":
         from workbench.data.readers.webdataset import WebDatasetReader
 
         return WebDatasetReader(file, needed=needed)
     if kind in ("jsonlines", "jsonarray"):
-        from workbench.data.readers.conversations import with_conversations
-
         return with_conversations(_json_reader(kind, file, options))
     if kind not in FORMATS:
         from workbench.data.readers.plugged import open_plugged

@@ -55,7 +55,7 @@ class ParquetReader:
             _footers.keep(stamp, self._table.metadata)
         except (pa.ArrowException, OSError) as error:
             raise DataError(
-                f"{self.name} is not a Parquet file, or is cut off: {_line(error)}",
+                f"{self.name} is not a Parquet file, or is cut off: {one_line(error)}",
                 hint="fetch it again; `wb data add` tells the format by the file's ending",
             ) from error
         if not self._table.metadata.num_rows:
@@ -66,7 +66,7 @@ class ParquetReader:
         schema = self._table.schema_arrow
         self.columns: tuple[str, ...] = tuple(schema.names)
         self.label_words: Mapping[str, Mapping[str, str]] = label_words(schema)
-        self._wanted = None if needed is None else _readable(schema, needed)
+        self._wanted = None if needed is None else readable(schema, needed)
         self._group, self._next = -1, 0
         self._batches: Iterator[pa.RecordBatch] = iter(())
         self._batch: pa.RecordBatch | None = None
@@ -131,7 +131,7 @@ class ParquetReader:
             )
         except (pa.ArrowException, OSError, ValueError) as error:
             raise DataError(
-                f"row group {group} of {self.name} is damaged: {_line(error)}",
+                f"row group {group} of {self.name} is damaged: {one_line(error)}",
                 hint="fetch the file again",
             ) from error
 
@@ -168,7 +168,7 @@ _footers = _Footers()
 os.register_at_fork(after_in_child=_footers.forget)
 
 
-def _readable(schema: pa.Schema, needed: Sequence[str]) -> list[str]:
+def readable(schema: pa.Schema, needed: Sequence[str]) -> list[str]:
     """The needed columns, and those that are cheap to have beside."""
     roots = {name.partition(".")[0] for name in needed} | set(needed)
     return [f.name for f in schema if f.name in roots or not has_binary(f.type)]
@@ -200,5 +200,6 @@ def label_words(schema: pa.Schema) -> dict[str, dict[str, str]]:
     return words
 
 
-def _line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """What an error of Arrow's says, in one line."""
     return (str(error) or type(error).__name__).splitlines()[0][:200]

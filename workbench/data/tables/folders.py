@@ -10,7 +10,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -129,11 +129,11 @@ MAX_PASSED_OVER = 1000  # names that are kept of what a folder holds beside its 
 _DEEP = 2  # folders below the one that was added that are looked into for them
 
 
-def passed_over(root: Path, mapping: TableMapping) -> tuple[str, ...]:
+def passed_over(root: Path, mapping: TableMapping, known: Collection[str] = ()) -> tuple[str, ...]:
     """The files of an added folder that are read as nothing, as paths under it, sorted.
 
     An image is one of them where images are the samples and it lies in no split. Hidden files
-    are not told of.
+    are not told of, nor those whose names are `known`.
     """
     used = {path for part in mapping.files for path in (part.path, *part.beside.values())}
     splits = [Path(part.path) for part in mapping.files] if mapping.kind == "folder" else [root]
@@ -145,7 +145,7 @@ def passed_over(root: Path, mapping: TableMapping) -> tuple[str, ...]:
         inside = any(here.is_relative_to(split) for split in splits)
         for name in sorted(names):
             image = name.lower().endswith(EXTENSIONS) and inside
-            if not (name.startswith(".") or image or str(here / name) in used):
+            if not (name.startswith(".") or name in known or image or str(here / name) in used):
                 found.append((here / name).relative_to(root).as_posix())
     return tuple(found[:MAX_PASSED_OVER])
 

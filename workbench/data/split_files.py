@@ -1,0 +1,100 @@
+"""Which files make which split of a dataset that is added, and where their images lie.
+
+Guarantee: only names are looked at, and the few small files by which `datasets` and image folders
+say what they hold; no row is read. Not for what the columns mean: see
+`workbench.data.tables.mapping_options`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from workbench.data.naming import named_file, split_of
+from workbench.data.saved_datasets import saved_files
+from workbench.data.tables.filters import parse_filter
+from workbench.data.tables.folders import find_splits
+from workbench.data.tables.mapping import SplitFile, check_name
+from workbench.data.tables.mapping_options import MappingOptions
+from workbench.errors import UsageError
+
+
+def split_files(
+    files: Sequence[str | Path], wish: MappingOptions
+) -> tuple[tuple[SplitFile, ...], str]:
+    """The files with their splits, and whether they are tables (`table`) or images (`folder`).
+
+    Raises:
+        UsageError: A folder and files beside it, or splits that cannot be meant.
+        DataError: A file is not there, or a folder of `datasets` is not whole.
+    """
+    named = [named_file(file) for file in files]
+    folders = [path for _, path in named if path.is_dir()]
+    if folders and len(named) > 1:
+        raise UsageError(f"{folders[0]} is a folder: add it alone", hint="one dataset per folder")
+    if not folders:
+        parts = [SplitFile(split or split_of(path), str(path)) for split, path in named]
+        return with_filters(parts, wish), "table"
+    split, root = named[0]
+    tables = _tables_in(root, split, wish)
+    if tables:
+        return with_filters([SplitFile(of, str(path)) for of, path in tables], wish), "table"
+    inside = {} if split else find_splits(root)
+    parts = [SplitFile(of, str(path)) for of, path in inside.items()]
+    return with_filters(parts or [SplitFile(split or "all", str(root))], wish), "folder"
+
+
+def _tables_in(root: Path, split: str, wish: MappingOptions) -> list[tuple[str, Path]]:
+    """The tables of a folder with their splits; none where its images are the samples."""
+    if saved := saved_files(root):
+        return [(split or of, path) for of, path in saved]
+    if inner := sorted(root.glob("*.parquet")) or sorted(root.glob("*.tar")):
+        return [(split or split_of(path), path) for path in inner]
+    if table := _metadata_of(root):
+        return [(split or "all", table)]
+    inside = {} if split else find_splits(root)
+    tables = {of: table for of, path in inside.items() if (table := _metadata_of(path))}
+    if tables and (left := [of for of in inside if of not in tables]):
+        wish.guesses.append(f"splits: {', '.join(tables)} ({', '.join(left)}: no metadata file)")
+    return list(tables.items())
+
+
+def _metadata_of(folder: Path) -> Path | None:
+    """The table of an image folder, as `datasets` has it."""
+    return next((p for p in (folder / f"metadata.{e}" for e in _TABLES) if p.is_file()), None)
+
+
+_TABLES = ("csv", "jsonl", "parquet")
+
+
+def with_filters(parts: list[SplitFile], wish: MappingOptions) -> tuple[SplitFile, ...]:
+    """Apply `--split NAME` and `--split NAME=FILTER`: each filter makes a split of all files."""
+    if not wish.splits:
+        return tuple(parts)
+    found: list[SplitFile] = []
+    for text in wish.splits:
+        split, _, where = text.partition("=")
+        check_name(split, "split")
+        parse_filter(where)
+        found += [dataclasses.replace(part, split=split, where=where) for part in parts]
+    plain = [text for text in wish.splits if "=" not in text]
+    if len(plain) > 1 or (plain and len(wish.splits) > 1):
+        raise UsageError(
+            f"several splits, and {plain[0]!r} has no filter",
+            hint="write --split NAME=FILTER, such as --split train='2<800'",
+        )
+    return tuple(found)
+
+
+def image_root(wish: MappingOptions, parts: Sequence[SplitFile], kind: str) -> str:
+    """The root of all files where one was named, or is common to them; else empty."""
+    if wish.image_root:
+        root = Path(wish.image_root).expanduser().resolve()
+        if not root.is_dir():
+            raise UsageError(f"the image root {root} is not a folder", hint="pass --image-root")
+        return str(root)
+    if kind == "table":
+        return ""  # each file's own folder
+    first = Path(parts[0].path)
+    return str(first if len({part.path for part in parts}) == 1 else first.parent)
