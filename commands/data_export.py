@@ -16,10 +16,10 @@ from commands.printing import echo_json
 @click.option(
     "--to",
     "kind",
-    type=click.Choice(["hf", "parquet"]),
+    type=click.Choice(["hf", "parquet", "jsonl", "csv", "imagefolder"]),
     default="parquet",
     show_default=True,
-    help="A folder for datasets.load_from_disk, or one Parquet file.",
+    help="hf: for datasets.load_from_disk. jsonl, csv: OUT and a folder of images beside it.",
 )
 @click.option("--limit", default=0, help="The first so many samples; 0 for all.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -33,10 +33,11 @@ def export(split: str, out: Path, kind: str, limit: int, as_json: bool) -> None:
     Example:
       wb data export demo/test demo.parquet --limit 100
       wb data export mine/train mine-train --to hf
+      wb data export mine/train folder --to imagefolder
     """
     from commands.progress_line import Line
+    from workbench.data.export_split import export_split
     from workbench.data.source import open_source
-    from workbench.data.to_datasets import export_split
 
     line = Line()
     try:

@@ -28,6 +28,7 @@ _MAGIC = (
     (b"BM", ".bmp"),
     (b"II*\x00", ".tif"),
     (b"MM\x00*", ".tif"),
+    *((b"P%d" % kind, ".ppm") for kind in range(1, 7)),
 )
 
 
@@ -108,6 +109,8 @@ def ending_of(data: bytes) -> str:
     """The file ending that fits encoded bytes, whatever their file was called."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return ".webp"
+    if data[4:12] in (b"ftypavif", b"ftypavis"):
+        return ".avif"
     return next((ending for magic, ending in _MAGIC if data.startswith(magic)), ".img")
 
 

@@ -1,20 +1,19 @@
-"""A split as a dataset of the `datasets` library, and as files that the library loads back.
+"""A split as a dataset of the `datasets` library.
 
 Guarantee: the same UIDs, texts and labels, and the image bytes as they came; a sample that cannot
 be read keeps its row, with its `error` and without images. Not for reading datasets: a source does
-that.
+that; nor for files: see `workbench.data.export_split`.
 """
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from sessions.redact import without_secrets
-from workbench.errors import DataError, ImageError, UsageError
+from workbench.errors import DataError, ImageError
 from workbench.sample import Sample
 
 if TYPE_CHECKING:
@@ -22,18 +21,27 @@ if TYPE_CHECKING:
 
     from workbench.data.source import Source
 
-FORMATS = ("hf", "parquet")
+    AnyDataset: TypeAlias = datasets.IterableDataset | datasets.Dataset
+
 # The roles of texts are columns: those that the first samples have.
 _LOOKED_AT = 200
-_BATCH = 64  # rows that are in memory at once
 
 
-def to_datasets(source: Source, *, limit: int = 0) -> datasets.IterableDataset:
-    """A split as a streaming dataset.
+@overload
+def to_datasets(
+    source: Source, *, limit: int = 0, streaming: Literal[True] = True
+) -> datasets.IterableDataset: ...
+@overload
+def to_datasets(source: Source, *, limit: int = 0, streaming: bool) -> AnyDataset: ...
+def to_datasets(source: Source, *, limit: int = 0, streaming: bool = True) -> AnyDataset:
+    """A split as a dataset of the library.
 
     Args:
         source: An open split.
         limit: The first so many samples; 0 for all.
+        streaming: An `IterableDataset`, whose samples are read as they are asked for; else a
+            `Dataset` with random access, for which all are read now and written to a folder that
+            lasts as long as the process.
 
     Returns:
         Rows of `uid`, `images` (a list of the `Image` feature), a column for each role of texts,
@@ -41,20 +49,31 @@ def to_datasets(source: Source, *, limit: int = 0) -> datasets.IterableDataset:
         and `error`.
 
     Raises:
-        DataError: While iterating: a text has a role that none of the first samples has.
+        DataError: A text has a role that none of the first samples has (while iterating, if
+            streaming).
+        UsageError: Not streaming, and the stream is endless and has no limit.
     """
     import datasets
 
-    features, roles = _shape(source, limit)
-    return datasets.IterableDataset.from_generator(
-        lambda: _rows(source, roles, limit), features=features
-    )
+    features, roles = features_of(source, limit)
+    if streaming:
+        return datasets.IterableDataset.from_generator(
+            lambda: rows_of(source, roles, limit), features=features
+        )
+    from workbench.data.export_split import export_split
+    from workbench.data.scratch import scratch_folder
+
+    folder = scratch_folder("datasets") / "split"
+    export_split(source, folder, "hf", limit=limit)
+    found = datasets.load_from_disk(str(folder))
+    assert isinstance(found, datasets.Dataset)
+    return found
 
 
 _OWN = ("uid", "images", "label", "references", "explanations", "error")
 
 
-def _shape(source: Source, limit: int) -> tuple[datasets.Features, list[str]]:
+def features_of(source: Source, limit: int) -> tuple[datasets.Features, list[str]]:
     """The features of a split's rows, and the roles of texts that are columns."""
     import datasets
 
@@ -76,7 +95,8 @@ def _shape(source: Source, limit: int) -> tuple[datasets.Features, list[str]]:
     return features, roles
 
 
-def _rows(source: Source, roles: list[str], limit: int) -> Iterator[dict[str, Any]]:
+def rows_of(source: Source, roles: list[str], limit: int) -> Iterator[dict[str, Any]]:
+    """The rows of a split; an image is `{"bytes", "path"}`, a label its word."""
     for sample in islice(source.iter(), limit or None):
         yield _row(sample, roles, list(source.labels))
 
@@ -107,67 +127,3 @@ def _row(sample: Sample, roles: list[str], names: list[str]) -> dict[str, Any]:
         "explanations": list(sample.explanations),
         "error": error,
     }
-
-
-def export_split(
-    source: Source,
-    out: Path,
-    kind: str,
-    *,
-    limit: int = 0,
-    on_progress: Callable[[int], None] | None = None,
-) -> int:
-    """Write a split where `datasets` loads it from: whole, or not at all.
-
-    Args:
-        source: An open split.
-        out: A new folder (`hf`, for `load_from_disk`) or a new file (`parquet`).
-        kind: One of `FORMATS`.
-        limit: The first so many samples; 0 for all.
-        on_progress: Told how many rows are written.
-
-    Returns:
-        How many rows there are.
-
-    Raises:
-        UsageError: `out` exists, or the stream is endless and has no limit.
-    """
-    if out.exists():
-        raise UsageError(f"{out} exists", hint="name a new one")
-    if source.length is None and not limit:
-        raise UsageError("the stream is endless", hint="say how many: --limit 1000")
-    import datasets
-    import pyarrow
-    import pyarrow.parquet
-
-    features, roles = _shape(source, limit)
-    rows = _rows(source, roles, limit)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    half = out.with_name(f".{out.name}.half")
-    if half.is_dir():
-        shutil.rmtree(half)
-    count = 0
-    table = half if kind == "parquet" else half.with_suffix(".parquet")
-    try:
-        schema = features.arrow_schema
-        with pyarrow.parquet.ParquetWriter(table, schema) as writer:
-            while batch := [features.encode_example(row) for row in islice(rows, _BATCH)]:
-                writer.write_table(pyarrow.Table.from_pylist(batch, schema))
-                count += len(batch)
-                if on_progress is not None:
-                    on_progress(count)
-        if kind == "hf":
-            cache = half.with_suffix(".cache")
-            try:
-                found = datasets.Dataset.from_parquet(str(table), cache_dir=str(cache))
-                found.save_to_disk(str(half))
-            finally:
-                shutil.rmtree(cache, ignore_errors=True)
-        half.rename(out)
-    finally:
-        half.with_suffix(".parquet").unlink(missing_ok=True)
-        if half.is_dir():
-            shutil.rmtree(half)
-        else:
-            half.unlink(missing_ok=True)
-    return count

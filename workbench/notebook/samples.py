@@ -194,19 +194,20 @@ class Dataset(Shown):
         """The UID at a place."""
         return self.source.uid_at(ordinal)
 
-    def to_datasets(self, limit: int = 0) -> Any:
-        """The split as a streaming dataset of the `datasets` library: one's own code goes on.
+    def to_datasets(self, limit: int = 0, *, streaming: bool = True) -> Any:
+        """The split as a dataset of the `datasets` library: one's own code goes on.
 
         Args:
             limit: The first so many samples; 0 for all.
+            streaming: Read samples as they are asked for; else all at once, for random access.
 
         Returns:
-            A `datasets.IterableDataset` of `uid`, `images`, a column for each role of texts,
-            `label`, `references`, `explanations` and `error`.
+            A `datasets.IterableDataset`, or a `datasets.Dataset`, of `uid`, `images`, a column for
+            each role of texts, `label`, `references`, `explanations` and `error`.
         """
         from workbench.data.to_datasets import to_datasets
 
-        return to_datasets(self.source, limit=limit)
+        return to_datasets(self.source, limit=limit, streaming=streaming)
 
     # -- as Python has it ------------------------------------------------------------------
 

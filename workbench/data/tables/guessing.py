@@ -17,7 +17,7 @@ IDS = (
 )
 IMAGES = (
     *("image", "img", "image_path", "img_path", "file_name", "filename", "filepath", "path"),
-    "images",
+    *("images", "images_file_names", "file_names"),
 )
 WEB_IMAGES = ("jpg", "jpeg", "png", "webp")  # WebDataset's columns are endings
 PAIRS = (
