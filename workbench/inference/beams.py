@@ -39,7 +39,8 @@ def search(loaded: LoadedModel, request: Request) -> Answer:
         state = prefill(loaded, batch)
         score(loaded, state, [request], [row])
         beams = select_rows(state, [0] * decoding.num_beams)
-        out = _Beams(loaded, beams).generate(
+        model: Any = _Beams(loaded, beams)
+        out = model.generate(
             batch.input_ids,
             past_key_values=beams.cache,
             generation_config=_beam_config(loaded, decoding),

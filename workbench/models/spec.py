@@ -201,7 +201,7 @@ def chosen_spec(values: Mapping[str, Any], like: ModelSpec) -> ModelSpec:
         given["adapter"] = None
     if given.get("model", like.model) != like.model:
         given = {"adapter": None, "revision": None} | given
-        like = ModelSpec() if is_remote(given["model"]) else like
+        like = ModelSpec() if is_remote(str(given["model"])) else like
     if unknown := sorted(set(given) - {f.name for f in fields(like)}):
         raise UsageError(f"unknown model settings: {', '.join(unknown)}", kind="bad_knob")
     spec = like.but(**given)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.bounds import max_columns, too_many_columns
 from workbench.data.files import DataFile
-from workbench.data.readers.base import Row, no_rows
+from workbench.data.readers.base import RawRow, no_rows
 from workbench.data.readers.parquet import label_words, one_line, readable
 from workbench.errors import DataError
 
@@ -62,7 +62,7 @@ class ArrowReader:
         self._wanted = list(self.columns) if needed is None else readable(schema, needed)
         self._at, self._batch = -1, None
 
-    def scan(self, columns: Sequence[str] | None = None) -> Iterator[Row]:
+    def scan(self, columns: Sequence[str] | None = None) -> Iterator[RawRow]:
         """See `RowReader.scan`; only `columns` are filled."""
         wanted = None if columns is None else [c for c in self.columns if c in set(columns)]
         step, number = SCAN_ROWS if wanted is not None else READ_ROWS, 0
@@ -74,9 +74,9 @@ class ArrowReader:
                 rows: list[dict[str, Any]] = few.to_pylist() if wanted != [] else []
                 for row, values in enumerate(rows or [{}] * few.num_rows, start=start):
                     number += 1
-                    yield Row((at, row), number, values)
+                    yield RawRow((at, row), number, values)
 
-    def read(self, place: tuple[int, int]) -> Row:
+    def read(self, place: tuple[int, int]) -> RawRow:
         """See `RowReader.read`."""
         at, row = place
         try:
@@ -87,9 +87,9 @@ class ArrowReader:
                 self._at, self._batch = at, self._load(at).select(self._wanted)
             if not 0 <= row < self._batch.num_rows:
                 raise DataError("the file has changed since it was indexed")
-            return Row(place, 0, self._batch.slice(row, 1).to_pylist()[0])
+            return RawRow(place, 0, self._batch.slice(row, 1).to_pylist()[0])
         except DataError as error:
-            return Row(place, 0, {}, error.message, "")
+            return RawRow(place, 0, {}, error.message, "")
 
     def close(self) -> None:
         """See `RowReader.close`."""
