@@ -43,16 +43,18 @@ async def _measure(columns: int, lines: int, given: argparse.Namespace) -> dict[
                 await asyncio.sleep(0.005)
 
         async def quiet() -> None:
-            await until(lambda: explore.uid is not None and not app.tasks.busy("sample"))
-            await until(lambda: not any(app.tasks.busy(lane) for lane in explore.image._lanes))
+            await until(lambda: explore.view.uid is not None and not app.tasks.busy("sample"))
+            await until(
+                lambda: not any(app.tasks.busy(lane) for lane in explore.widgets.image._lanes)
+            )
             await pilot.pause(0.3)
 
-        await until(lambda: explore.built)
+        await until(lambda: explore.view.built)
         await quiet()
 
         async def steps(count: int, wait_s: float) -> tuple[float, float]:
             """(CPU, wall) seconds for so many `j`."""
-            goal = explore.samples.ordinal + count
+            goal = explore.widgets.samples.ordinal + count
             cpu, wall = time.process_time(), time.perf_counter()
             for number in range(count):
                 app.post_message(_key(app))
@@ -60,8 +62,8 @@ async def _measure(columns: int, lines: int, given: argparse.Namespace) -> dict[
                     await asyncio.sleep(
                         max(0.0, wall + (number + 1) * wait_s - time.perf_counter())
                     )
-            await until(lambda: explore.ordinal == goal and explore._shown == goal)
-            await until(lambda: explore.image._frame is not None)
+            await until(lambda: explore.view.ordinal == goal and explore.reader.shown == goal)
+            await until(lambda: explore.widgets.image._frame is not None)
             return time.process_time() - cpu, time.perf_counter() - wall
 
         alone = []

@@ -137,7 +137,7 @@ class Bench:
             await self.pilot.pause(0.02)
             with self.app.tasks._lock:
                 lanes = set(self.app.tasks._running) - {"visit"}
-            quiet = 0 if lanes or not self.explore.built else quiet + 1
+            quiet = 0 if lanes or not self.explore.view.built else quiet + 1
             if quiet >= 2:
                 now = self.text()
                 if now == before:

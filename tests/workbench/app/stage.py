@@ -221,7 +221,7 @@ async def stage(size: tuple[int, int], monkeypatch: Any) -> AsyncIterator[Stage]
     app.engine()._engine = FakeEngine()  # type: ignore[assignment]
     async with app.run_test(size=size, notifications=True) as pilot:
         opened = Stage(app, pilot)
-        await opened.until(lambda: getattr(app.screen, "built", False))
+        await opened.until(lambda: getattr(app.screen, "view", None) and app.screen.view.built)
         await opened.idle()
         yield opened
     for folder in (own_home, runtime_dir(create=False)):
@@ -234,7 +234,7 @@ async def stage(size: tuple[int, int], monkeypatch: Any) -> AsyncIterator[Stage]
 @view("explore", "ExploreScreen")
 async def _(s: Stage) -> None:
     await s.press("enter")
-    await s.until(lambda: s.app.screen.answer.answer is not None)  # type: ignore[attr-defined]
+    await s.until(lambda: s.app.screen.widgets.answer.answer is not None)  # type: ignore[attr-defined]
 
 
 @view("explore-run", "ExploreScreen")

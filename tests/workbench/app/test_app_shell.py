@@ -78,7 +78,7 @@ async def test_every_place_opens_by_its_number(size):
             await b.pilot.pause()
             assert b.app.current_mode == place
         assert set(PLACES) == {"explore", "runs", "jobs", "sessions"}
-        assert b.explore.uid == "demo/test/000000"
+        assert b.explore.view.uid == "demo/test/000000"
 
 
 async def test_help_lists_the_keys_with_the_ids_by_which_they_are_remapped():
@@ -105,9 +105,9 @@ async def test_keys_can_be_remapped_by_the_settings():
     async with bench() as b:
         await b.press("b")
         assert "★" not in b.text().split("\n")[3]
-        assert not b.explore.bookmarks
+        assert not b.explore.view.bookmarks
         await b.press("f6")
-        assert b.explore.bookmarks
+        assert b.explore.view.bookmarks
 
 
 async def test_keys_that_mean_nothing_are_told_and_the_bench_opens():
@@ -158,9 +158,9 @@ async def test_state_of_a_wrong_shape_keeps_nobody_out():
     async with app.run_test(size=(80, 24)) as pilot:
         for _ in range(200):
             await pilot.pause(0.02)
-            if getattr(app.screen, "uid", None):
+            if getattr(app.screen, "view", None) and app.screen.view.uid:
                 break
-        assert app.screen.uid == "demo/test/000000"
+        assert app.screen.view.uid == "demo/test/000000"
 
 
 async def test_a_home_that_cannot_be_written_is_told_and_the_bench_stays_up(monkeypatch):
@@ -176,7 +176,7 @@ async def test_a_home_that_cannot_be_written_is_told_and_the_bench_stays_up(monk
         assert isinstance(b.app.screen, ErrorPanel)
         await b.shows("read-only", "set WB_HOME")
         await b.press("escape", "j")
-        assert b.explore.uid == "demo/test/000001"
+        assert b.explore.view.uid == "demo/test/000001"
 
 
 async def test_an_error_from_any_thread_is_shown_whole_and_never_as_markup():

@@ -48,13 +48,13 @@ async def test_however_long_an_answer_is_what_became_of_it_stands_below_it(size,
     async with bench(size, engine=engine) as b:
         await b.pilot.press("enter")
         if engine.gate is not None:
-            await b.until(lambda: len(b.explore.answer.tokens) == len(LONG_ANSWER) - 1)
+            await b.until(lambda: len(b.explore.widgets.answer.tokens) == len(LONG_ANSWER) - 1)
             engine.fails = (
                 EngineError("it broke", kind="engine_died") if ended == "failed" else None
             )
             if ended == "cancelled":
                 await b.pilot.press("escape")
-            await b.until(lambda: not b.explore.asking)
+            await b.until(lambda: not b.explore.view.asking)
             await b.press("escape")
         await b.settle()
         expected = {
@@ -70,10 +70,10 @@ async def test_tokens_appear_while_the_answer_is_on_its_way_and_escape_cancels()
     engine.gate = threading.Semaphore(2)
     async with bench(engine=engine) as b:
         await b.pilot.press("enter")
-        await b.until(lambda: len(b.explore.answer.tokens) == 2)
-        assert b.explore.asking
+        await b.until(lambda: len(b.explore.widgets.answer.tokens) == 2)
+        assert b.explore.view.asking
         await b.press("escape")
-        assert not b.explore.asking
+        assert not b.explore.view.asking
         [record] = prompts()
         assert (record.text, record.finish_reason) == ("False.", "cancelled")
         await b.shows("False.")
@@ -84,12 +84,12 @@ async def test_moving_on_while_asking_keeps_the_answer_for_its_own_sample():
     engine.gate = threading.Semaphore(1)
     async with bench(engine=engine) as b:
         await b.pilot.press("enter")
-        await b.until(lambda: b.explore.answer.tokens)
+        await b.until(lambda: b.explore.widgets.answer.tokens)
         await b.pilot.press("j")
-        await b.until(lambda: b.explore.uid == "demo/test/000001")
+        await b.until(lambda: b.explore.view.uid == "demo/test/000001")
         engine.gate.release(10)
         await b.settle()
-        assert b.explore.answer.answer is None, "the next sample was not asked about"
+        assert b.explore.widgets.answer.answer is None, "the next sample was not asked about"
         assert prompts()[0].uid == "demo/test/000000"
         await b.press("k")
         await b.shows("earlier: 1 answer")
@@ -108,7 +108,7 @@ async def test_keys_that_are_faster_than_reading_are_meant_for_the_sample_under_
     engine = FakeEngine()
     async with bench(engine=engine) as b:
         await b.pilot.press("j", "enter")
-        assert not b.explore.asking and b.explore.uid == "demo/test/000000"
+        assert not b.explore.view.asking and b.explore.view.uid == "demo/test/000000"
         gate.set()
         await b.until(lambda: prompts())
         await b.settle()
@@ -125,28 +125,30 @@ async def test_keys_that_are_faster_than_reading_are_meant_for_the_sample_under_
         gate.clear()
         await b.pilot.press("j", "b", "j")
         gate.set()
-        await b.until(lambda: b.explore.uid == "demo/test/000004")
+        await b.until(lambda: b.explore.view.uid == "demo/test/000004")
         await b.settle()
-        assert not b.explore.bookmarks, "what was meant for a sample that was left is forgotten"
+        assert not b.explore.view.bookmarks, (
+            "what was meant for a sample that was left is forgotten"
+        )
 
 
 async def test_the_cursor_moves_along_the_tokens_and_shows_their_alternatives():
     async with bench(engine=FakeEngine()) as b:
         await b.press("enter")
         await b.press("right", "right")
-        assert b.explore.answer.cursor == 2
+        assert b.explore.widgets.answer.cursor == 2
         await b.shows("‹It›")
         await b.press("left", "left", "left")
-        assert b.explore.answer.cursor == 0
+        assert b.explore.widgets.answer.cursor == 0
 
 
 async def test_heat_lies_over_the_image_and_follows_the_token():
     engine = FakeEngine()
     async with bench(engine=engine) as b:
         await b.press("enter")
-        cold = b.explore.image._frame
+        cold = b.explore.widgets.image._frame
         await b.press("g")
-        assert b.explore.image.hot and b.explore.image._frame is not cold
+        assert b.explore.widgets.image.hot and b.explore.widgets.image._frame is not cold
         await b.shows("hirescam")
         await b.press("right")
         assert engine.explained == [0, 1]
@@ -156,15 +158,15 @@ async def test_heat_lies_over_the_image_and_follows_the_token():
         assert [r.token for r in records] == [0, 1]
         assert records[0].prompt_id == prompts()[0].id
         await b.press("g")
-        assert not b.explore.image.hot and "hirescam" not in b.text()
+        assert not b.explore.widgets.image.hot and "hirescam" not in b.text()
 
 
 async def test_the_hot_place_is_painted_where_it_is_hot_and_opacity_zero_paints_nothing():
     async with bench((120, 40), engine=FakeEngine(), look={"opacity": 0.9}) as b:
-        plain = b.explore.image._frame.strips
+        plain = b.explore.widgets.image._frame.strips
         await b.press("enter", "g")
-        box = b.explore.image.boxes[0]
-        hot = b.explore.image._frame.strips
+        box = b.explore.widgets.image.boxes[0]
+        hot = b.explore.widgets.image._frame.strips
 
         def colour(strips, x: int, y: int):
             return strips[y].crop(x, x + 1)._segments[0].style.bgcolor.triplet
@@ -175,10 +177,10 @@ async def test_the_hot_place_is_painted_where_it_is_hot_and_opacity_zero_paints_
         for _ in range(12):
             await b.pilot.press("left_square_bracket")
         await b.settle()
-        assert b.explore.image.look.opacity == 0
-        assert colour(b.explore.image._frame.strips, *here) == colour(plain, *here)
+        assert b.explore.widgets.image.look.opacity == 0
+        assert colour(b.explore.widgets.image._frame.strips, *here) == colour(plain, *here)
         await b.press("c")
-        assert b.explore.image.look.colormap != "turbo"
+        assert b.explore.widgets.image.look.colormap != "turbo"
 
 
 async def test_waiting_for_heat_can_be_cancelled():
@@ -190,7 +192,7 @@ async def test_waiting_for_heat_can_be_cancelled():
         await b.until(lambda: engine.explained)
         await b.shows("heat for")
         await b.press("escape")
-        assert not b.explore.heat_on
+        assert not b.explore.view.heat
         assert "heat for" not in b.text()
 
 
@@ -202,7 +204,7 @@ async def test_heat_that_is_switched_on_while_the_answer_comes_is_laid_when_it_s
         await b.shows("heat follows the answer")
         engine.gate.release(20)
         await b.settle()
-        assert b.explore.image.hot and engine.explained == [0]
+        assert b.explore.widgets.image.hot and engine.explained == [0]
 
 
 async def test_heat_that_waits_for_an_answer_goes_when_that_is_cancelled():
@@ -210,8 +212,8 @@ async def test_heat_that_waits_for_an_answer_goes_when_that_is_cancelled():
     engine.gate = threading.Semaphore(0)
     async with bench(engine=engine) as b:
         await b.pilot.press("enter", "g", "escape")
-        await b.until(lambda: not b.explore.asking)
-        assert not b.explore.heat_on and "heat follows" not in b.text()
+        await b.until(lambda: not b.explore.view.asking)
+        assert not b.explore.view.heat and "heat follows" not in b.text()
 
 
 async def test_heat_that_fails_is_told_and_the_answer_stays():
@@ -249,7 +251,7 @@ async def test_g_without_an_answer_says_what_to_do():
     async with bench(engine=FakeEngine()) as b:
         await b.press("g")
         await b.shows("Enter asks")
-        assert not b.explore.heat_on
+        assert not b.explore.view.heat
 
 
 async def test_a_bad_knob_says_so_at_once_and_the_rest_stays():
@@ -261,7 +263,7 @@ async def test_a_bad_knob_says_so_at_once_and_the_rest_stays():
         field.value = "3"
         await b.settle()
         await b.shows("got 3.0")
-        said = b.explore.panel.knobs.problems
+        said = b.explore.widgets.panel.knobs.problems
         assert said == {"top_p": "--top-p wants a number above 0, at most 1, got 3.0"}
         assert b.explore.query_one("#knob-temperature", Input).value == "0.7"
         await b.press("enter")
@@ -280,7 +282,7 @@ async def test_beams_and_sampling_together_are_refused_in_words():
         b.explore.query_one("#knob-num_beams", Input).value = "4"
         await b.settle()
         await b.shows("choose one")
-        assert set(b.explore.panel.knobs.problems) == {"temperature", "num_beams"}
+        assert set(b.explore.widgets.panel.knobs.problems) == {"temperature", "num_beams"}
 
 
 async def test_an_edited_prompt_is_free_text_and_is_kept_over_samples():
@@ -292,14 +294,14 @@ async def test_an_edited_prompt_is_free_text_and_is_kept_over_samples():
         assert engine.asked[0][0][-1].text == "What colour is it?"
         assert prompts()[0].template is None
         await b.press("escape", "j")
-        assert b.explore.panel.text == "What colour is it?"
+        assert b.explore.widgets.panel.text == "What colour is it?"
 
 
 async def test_an_unedited_prompt_is_filled_anew_for_each_sample():
     async with bench(engine=FakeEngine()) as b:
         await b.press("j")
-        assert b.explore.sample.texts["sentence"] in b.explore.panel.text
-        assert not b.explore.panel.edited
+        assert b.explore.view.sample.texts["sentence"] in b.explore.widgets.panel.text
+        assert not b.explore.widgets.panel.edited
 
 
 async def test_choosing_a_template_fills_it_from_the_sample():
@@ -307,9 +309,9 @@ async def test_choosing_a_template_fills_it_from_the_sample():
         await b.press("t")
         await b.type("yes-no")
         await b.press("enter")
-        template = b.explore.panel.template
+        template = b.explore.widgets.panel.template
         assert template is not None and "yes" in template.name
-        assert b.explore.sample.texts["sentence"] in b.explore.panel.text
+        assert b.explore.view.sample.texts["sentence"] in b.explore.widgets.panel.text
 
 
 async def test_examples_stand_before_the_question_and_the_heat_is_of_its_own_images():
@@ -322,7 +324,7 @@ async def test_examples_stand_before_the_question_and_the_heat_is_of_its_own_ima
         assert [m.role for m in messages].count("assistant") == 2, "one example of each label"
         assert prompts()[0].shots
         await b.press("g")
-        assert len(b.explore.image._heat) == 2
+        assert len(b.explore.widgets.image._heat) == 2
 
 
 async def test_a_failure_shows_its_whole_text_and_can_be_copied():
@@ -349,7 +351,7 @@ async def test_earlier_answers_come_back_with_their_tokens_and_can_be_explained(
     engine = FakeEngine()
     async with bench(engine=engine) as b:
         await b.press("enter", "j", "k")
-        assert b.explore.answer.answer is None
+        assert b.explore.widgets.answer.answer is None
         await b.press("h")
         await b.shows("False. It is red")
         await b.press("g")
@@ -362,13 +364,13 @@ async def test_an_answer_that_failed_is_recalled_as_failed_with_its_whole_reason
     engine.error = PromptTooLong("the prompt has 5,000 tokens, 4,096 fit", hint="shorten it")
     async with bench(size, engine=engine) as b:
         await b.press("enter", "escape", "j", "k", "h")
-        shown = str(b.explore.answer.query_one("#answer-text").render())
+        shown = str(b.explore.widgets.answer.query_one("#answer-text").render())
         assert shown == "failed: the prompt has 5,000 tokens, 4,096 fit\nshorten it"
         assert "failed: the prompt has 5,000 tokens" in b.text()
         engine.error = None
         await b.press("enter")
-        await b.until(lambda: not b.explore.asking)
-        assert "failed" not in str(b.explore.answer.query_one("#answer-text").render())
+        await b.until(lambda: not b.explore.view.asking)
+        assert "failed" not in str(b.explore.widgets.answer.query_one("#answer-text").render())
 
 
 async def test_y_copies_the_command_that_does_the_same():
@@ -395,11 +397,11 @@ async def test_knobs_and_the_look_of_the_heat_come_back_next_time():
         b.explore.query_one("#knob-max_new_tokens", Input).value = "17"
         await b.settle()
         await b.press("right_square_bracket", "c")
-        look = b.explore.image.look
+        look = b.explore.widgets.image.look
         await b.pilot.press("ctrl+q")
     async with bench(engine=FakeEngine()) as b:
-        assert b.explore.panel.knobs.decoding.max_new_tokens == 17
-        assert b.explore.image.look == look
+        assert b.explore.widgets.panel.knobs.decoding.max_new_tokens == 17
+        assert b.explore.widgets.image.look == look
 
 
 async def test_the_evaluation_form_starts_the_line_as_a_job():

@@ -141,7 +141,7 @@ async def test_broken_datasets_say_why_and_the_others_open(tmp_path: Path):
         picker(b).query_one(Input).value = "whole"
         await b.settle()
         await b.press("enter")
-        await b.until(lambda: b.explore.uid == "whole/all/a")
+        await b.until(lambda: b.explore.view.uid == "whole/all/a")
 
 
 async def test_a_hundred_datasets_are_listed_and_narrowed_as_one_types(tmp_path: Path):
@@ -153,7 +153,7 @@ async def test_a_hundred_datasets_are_listed_and_narrowed_as_one_types(tmp_path:
         await b.type("set04")
         assert len([line for line in lines(b) if "set04" in line and "here" in line]) == 10
         await b.press("down", "enter")
-        await b.until(lambda: b.explore.uid == "set041/all/a")
+        await b.until(lambda: b.explore.view.uid == "set041/all/a")
 
 
 async def test_the_picker_opens_while_a_disk_hangs_and_tells_of_the_others(monkeypatch):

@@ -49,6 +49,6 @@ async def test_escape_ends_the_waiting_for_a_server_that_says_nothing(server):
         await b.pilot.press("enter")
         await b.until(lambda: server.chats)
         await b.press("escape")
-        assert not b.explore.asking
+        assert not b.explore.view.asking
         [record] = prompts()
         assert (record.text, record.finish_reason) == ("", "cancelled")

@@ -208,7 +208,7 @@ async def test_the_bench_stays_up_on_bad_images_and_hostile_texts(tmp_path, monk
         assert b.app.clipboard == "bad/all/[/red]2"
         await b.press("slash")
         await b.type("is:broken")
-        assert b.explore.samples.matches == [2]
+        assert b.explore.widgets.samples.matches == [2]
 
 
 async def test_images_off_shows_their_sizes_alone(monkeypatch):
@@ -219,43 +219,43 @@ async def test_images_off_shows_their_sizes_alone(monkeypatch):
 
 async def test_the_picture_grows_with_the_terminal_and_z_gives_it_all_of_it():
     async with bench((120, 40)) as b:
-        small = b.explore.image.boxes[0]
+        small = b.explore.widgets.image.boxes[0]
         await b.press("z")
-        large = b.explore.image.boxes[0]
+        large = b.explore.widgets.image.boxes[0]
         assert large.width * large.height > 1.4 * small.width * small.height
         await b.press("escape")
         await b.pilot.resize_terminal(200, 60)
         await b.settle()
-        assert b.explore.image.boxes[0].width > small.width
+        assert b.explore.widgets.image.boxes[0].width > small.width
 
 
 async def test_narrow_shows_one_column_and_the_rest_slides_over():
     async with bench((80, 24)) as b:
-        assert not b.explore.samples.region.width
+        assert not b.explore.widgets.samples.region.width
         await b.press("l")
-        assert b.explore.samples.region.width > 30
+        assert b.explore.widgets.samples.region.width > 30
         await b.press("escape")
-        assert not b.explore.samples.region.width
+        assert not b.explore.widgets.samples.region.width
         await b.press("p")
-        assert b.explore.panel.region.width > 40
+        assert b.explore.widgets.panel.region.width > 40
         await b.press("escape")
-        assert not b.explore.panel.region.width
-        image = b.explore.image.region
+        assert not b.explore.widgets.panel.region.width
+        image = b.explore.widgets.image.region
         assert image.width >= 78 and image.height >= 11
 
 
 async def test_samples_are_stepped_through_while_the_list_is_folded_away_and_it_follows():
     async with bench((80, 24)) as b:
         await b.press(*"j" * 25)
-        assert b.explore.uid == "demo/test/000025"
+        assert b.explore.view.uid == "demo/test/000025"
         await b.press("k")
-        assert b.explore.uid == "demo/test/000024"
+        assert b.explore.view.uid == "demo/test/000024"
         await b.press("l")
-        samples = b.explore.samples
+        samples = b.explore.widgets.samples
         top = samples.scroll_offset.y
         assert top <= samples.cursor < top + samples.size.height
         await b.press("j")
-        assert b.explore.uid == "demo/test/000025"
+        assert b.explore.view.uid == "demo/test/000025"
 
 
 def test_graphics_go_through_tmux_one_by_one_with_every_escape_doubled():

@@ -21,10 +21,10 @@ from workbench.data.demo_source import DemoSource
 @pytest.mark.parametrize("size", SIZES)
 async def test_the_bench_opens_on_the_demo_at_every_size(size):
     async with bench(size) as b:
-        assert b.explore.uid == "demo/test/000000"
+        assert b.explore.view.uid == "demo/test/000000"
         shown = b.text()
         assert "▀" in shown, "the image is drawn"
-        assert b.explore.sample.texts["sentence"].split()[0] in shown
+        assert b.explore.view.sample.texts["sentence"].split()[0] in shown
         assert "Help" in shown
 
 
@@ -42,29 +42,29 @@ async def test_the_list_reads_a_screenful_and_never_the_split(monkeypatch):
         first = next(read)
         assert first < 80
         await b.press("end")
-        assert b.explore.uid == "demo/train/019999"
+        assert b.explore.view.uid == "demo/train/019999"
         assert next(read) < 200
 
 
 async def test_an_endless_stream_goes_on_as_one_scrolls():
     async with bench(dataset="demo/stream") as b:
-        before = b.explore.samples.count
+        before = b.explore.widgets.samples.count
         for _ in range(8):
             await b.pilot.press("pagedown")
         await b.settle()
-        assert b.explore.ordinal > 100
-        assert b.explore.samples.count > before
-        assert b.explore.ordinal in b.explore.samples.rows
+        assert b.explore.view.ordinal > 100
+        assert b.explore.widgets.samples.count > before
+        assert b.explore.view.ordinal in b.explore.widgets.samples.rows
         await b.shows("∞")
 
 
 async def test_keys_step_and_the_image_follows():
     async with bench() as b:
         await b.press("j", "j", "k")
-        assert b.explore.uid == "demo/test/000001"
+        assert b.explore.view.uid == "demo/test/000001"
         await b.press("down")
-        assert b.explore.uid == "demo/test/000002"
-        assert b.explore.image.uid == "demo/test/000002"
+        assert b.explore.view.uid == "demo/test/000002"
+        assert b.explore.widgets.image.uid == "demo/test/000002"
         await b.shows("demo/test/000002")
 
 
@@ -72,35 +72,35 @@ async def test_a_filter_narrows_as_one_types_and_escape_takes_it_off():
     async with bench() as b:
         await b.press("slash")
         await b.type("teal triangle")
-        matches = b.explore.samples.matches
-        briefs = [b.explore.samples.rows[n].brief for n in matches]
+        matches = b.explore.widgets.samples.matches
+        briefs = [b.explore.widgets.samples.rows[n].brief for n in matches]
         assert briefs and all("teal" in text and "triangle" in text for text in briefs)
         await b.press("enter")
         await b.press("j")
-        assert b.explore.ordinal == matches[1]
+        assert b.explore.view.ordinal == matches[1]
         await b.press("escape")
-        assert b.explore.samples.matches is None
-        assert b.explore.ordinal == matches[1], "the sample stays when the filter goes"
+        assert b.explore.widgets.samples.matches is None
+        assert b.explore.view.ordinal == matches[1], "the sample stays when the filter goes"
 
 
 async def test_a_filter_on_an_endless_stream_stops_and_goes_on_at_need():
     async with bench(dataset="demo/stream") as b:
         await b.press("slash")
         await b.type("red star")
-        found = len(b.explore.samples.matches)
+        found = len(b.explore.widgets.samples.matches)
         assert 0 < found < 200
         await b.press("enter", "end")
         await b.press("end")
-        assert len(b.explore.samples.matches) > found
+        assert len(b.explore.widgets.samples.matches) > found
 
 
 async def test_how_many_of_a_split_match_is_told_unasked(monkeypatch):
     monkeypatch.setattr(list_filter, "_SEARCH_S", 60)
     async with bench((160, 44)) as b:
-        b.explore.set_filter("triangle")
+        b.explore.filter.narrow("triangle")
         await b.settle()
-        assert b.explore.samples.exhausted
-        found = len(b.explore.samples.matches)
+        assert b.explore.widgets.samples.exhausted
+        found = len(b.explore.widgets.samples.matches)
         assert found > 200
         await b.shows(f"1 of {found} match ")
 
@@ -110,7 +110,7 @@ async def test_a_filter_that_fits_nothing_says_so(monkeypatch):
     async with bench() as b:
         await b.press("slash")
         await b.type("zebra")
-        assert b.explore.samples.matches == []
+        assert b.explore.widgets.samples.matches == []
         await b.shows("nothing fits")
 
 
@@ -120,9 +120,9 @@ async def test_a_search_that_takes_long_stops_and_end_takes_it_up_again(monkeypa
         await b.press("slash")
         await b.type("zebra")
         await b.shows("End searches on")
-        read = b.explore._search_at
+        read = b.explore.filter.searched_to
         await b.press("enter", "end")
-        assert b.explore._search_at > read > 0
+        assert b.explore.filter.searched_to > read > 0
 
 
 async def test_jumping_to_a_uid_a_row_and_another_dataset():
@@ -130,16 +130,16 @@ async def test_jumping_to_a_uid_a_row_and_another_dataset():
         await b.press("colon")
         await b.type("000123")
         await b.press("enter")
-        assert b.explore.uid == "demo/test/000123"
+        assert b.explore.view.uid == "demo/test/000123"
         await b.press("colon")
         for _ in range(20):
             await b.pilot.press("backspace")
         await b.type("42")
         await b.press("enter")
-        assert b.explore.ordinal == 41
+        assert b.explore.view.ordinal == 41
         b.app.open_uid("demo_vqa/dev/000007")
         await b.settle()
-        assert b.explore.uid == "demo_vqa/dev/000007"
+        assert b.explore.view.uid == "demo_vqa/dev/000007"
 
 
 async def test_an_unknown_uid_is_one_message_and_the_bench_stays():
@@ -152,7 +152,7 @@ async def test_an_unknown_uid_is_one_message_and_the_bench_stays():
         await b.settle()
         await b.press("escape")
         await b.press("j")
-        assert b.explore.uid == "demo/test/000001"
+        assert b.explore.view.uid == "demo/test/000001"
 
 
 async def test_a_form_that_got_what_it_cannot_use_stays_open_and_says_so():
@@ -182,14 +182,16 @@ async def test_where_the_list_is_folded_the_header_says_which_sample_and_which_f
     async with bench((80, 24), ordinal=2) as b:
         first = b.text().splitlines()[0]
         assert "demo/test/000002 · 3/1,000" in first
-        b.explore.set_filter("triangle")
+        b.explore.filter.narrow("triangle")
         await b.settle()
-        first, found = b.text().splitlines()[0], len(b.explore.samples.matches)
-        more = "" if b.explore.samples.exhausted else "+"
-        assert f"{b.explore.uid[-6:]} · {b.explore.ordinal + 1}/1,000 · /triangle" in first
+        first, found = b.text().splitlines()[0], len(b.explore.widgets.samples.matches)
+        more = "" if b.explore.widgets.samples.exhausted else "+"
+        assert (
+            f"{b.explore.view.uid[-6:]} · {b.explore.view.ordinal + 1}/1,000 · /triangle" in first
+        )
         assert f"{found}{more} ma" in first
         assert cell_len(first) == 80
-        b.explore.set_filter("a word so long that no header has room for all of it")
+        b.explore.filter.narrow("a word so long that no header has room for all of it")
         await b.settle()
         first = b.text().splitlines()[0]
         assert "/1,000 · /a word so long that… 0 match" in first
@@ -203,10 +205,10 @@ async def test_where_the_list_is_folded_the_header_says_which_sample_and_which_f
 async def test_the_foot_of_the_list_counts_the_matches_while_a_filter_is_on():
     async with bench((120, 40)) as b:
         await b.shows("0 ★ · 1/1,000")
-        b.explore.set_filter("000000")
+        b.explore.filter.narrow("000000")
         await b.settle()
         await b.shows("1 of 1")
-        b.explore.set_filter("")
+        b.explore.filter.narrow("")
         await b.shows("0 ★ · 1/1,000")
 
 
@@ -217,7 +219,7 @@ async def test_the_random_walk_is_the_same_each_time():
             walk = []
             for _ in range(3):
                 await b.press("r")
-                walk.append(b.explore.ordinal)
+                walk.append(b.explore.view.ordinal)
             walks.append(walk)
     assert walks[0] == walks[1]
     assert len(set(walks[0])) == 3
@@ -271,7 +273,7 @@ async def test_the_last_runs_predictions_stand_beside_the_samples_by_shape_and_c
         assert "✓" in line[0] and "✗" in line[1] and "?" in line[2]
         await b.press("slash")
         await b.type("is:wrong")
-        assert b.explore.samples.matches == [1]
+        assert b.explore.widgets.samples.matches == [1]
         await b.press("enter")
         await b.shows("predicted")
 
@@ -280,11 +282,11 @@ async def test_opening_an_error_of_a_run_shows_that_runs_prediction():
     older = make_run(wrong="demo/test/000000")
     make_run()
     async with bench() as b:
-        assert b.explore.run_view.mark("demo/test/000000") == "right"
+        assert b.explore.view.run.mark("demo/test/000000") == "right"
         b.app.open_uid("demo/test/000000", older.id)
         await b.settle()
-        assert b.explore.run_view.run_id == older.id
-        assert b.explore.run_view.mark("demo/test/000000") == "wrong"
+        assert b.explore.view.run.run_id == older.id
+        assert b.explore.view.run.mark("demo/test/000000") == "wrong"
 
 
 async def test_dataset_position_and_filter_come_back_next_time():
@@ -292,18 +294,18 @@ async def test_dataset_position_and_filter_come_back_next_time():
         await b.press("slash")
         await b.type("teal")
         await b.press("enter", "j")
-        here = b.explore.uid
+        here = b.explore.view.uid
         await b.pilot.press("ctrl+q")
     async with bench() as b:
-        assert b.explore.uid == here
-        assert b.explore.filter.text == "teal"
+        assert b.explore.view.uid == here
+        assert b.explore.view.filter.text == "teal"
 
 
 async def test_a_dataset_that_is_gone_is_told_and_the_demo_opens():
     async with bench(dataset="gone/test") as b:
         await b.shows("gone")
         await b.press("escape")
-        assert b.explore.uid == "demo/test/000000"
+        assert b.explore.view.uid == "demo/test/000000"
 
 
 async def test_the_dataset_picker_narrows_and_opens():
@@ -311,7 +313,7 @@ async def test_the_dataset_picker_narrows_and_opens():
         await b.press("d")
         await b.type("vqa dev")
         await b.press("enter")
-        assert b.explore.uid == "demo_vqa/dev/000000"
+        assert b.explore.view.uid == "demo_vqa/dev/000000"
 
 
 async def test_the_bench_says_how_far_the_index_of_a_table_is(monkeypatch, tmp_path):
@@ -326,13 +328,13 @@ async def test_the_bench_says_how_far_the_index_of_a_table_is(monkeypatch, tmp_p
         add("mine", write_lines(tmp_path / "test.jsonl", rows))
         for index in (Path(os.environ["WB_HOME"]) / "cache/index").iterdir():
             index.unlink()
-        said, wait = [], b.explore.image.wait
+        said, wait = [], b.explore.widgets.image.wait
         monkeypatch.setattr(
-            b.explore.image, "wait", lambda what="": (said.append(what), wait(what))
+            b.explore.widgets.image, "wait", lambda what="": (said.append(what), wait(what))
         )
-        b.explore.open_dataset("mine/test")
+        b.explore.opener.open("mine/test")
         await b.settle()
-        assert b.explore.uid == "mine/test/k0"
+        assert b.explore.view.uid == "mine/test/k0"
         assert said[0] == "opening mine/test"
         assert said[1] == "indexing mine/test: 10 of 30 rows"
         assert said[-1] == ""
@@ -340,13 +342,13 @@ async def test_the_bench_says_how_far_the_index_of_a_table_is(monkeypatch, tmp_p
 
 async def test_a_filter_that_can_fit_nothing_says_why():
     async with bench((160, 44)) as b:
-        b.explore.set_filter("is:wrnog")
+        b.explore.filter.narrow("is:wrnog")
         await b.settle()
         await b.shows("is:wrnog is none of", "is:wrong", "is:starred")
-        b.explore.set_filter("is:wrong")
+        b.explore.filter.narrow("is:wrong")
         await b.settle()
         await b.shows("asks for a run beside")
-        b.explore.set_filter("")
+        b.explore.filter.narrow("")
         await b.settle()
         await b.shows("1/1,000")
 

@@ -49,7 +49,7 @@ async def test_the_memory_and_the_bytes_read_are_shown_until_the_answer_comes():
         assert b.app.engine_state.phase == "loading" and b.app.engine_state.progress == 0.28
         assert "loading 28%" in b.text()
         engine.stages.release(2)
-        await b.until(lambda: b.explore.answer.answer is not None)
+        await b.until(lambda: b.explore.widgets.answer.answer is not None)
         await b.settle()
         assert "of 4.4 GB" not in b.text() and "False." in b.text()
 
@@ -61,7 +61,7 @@ async def test_escape_gives_a_load_up():
         engine.stages.release(3)
         await b.shows("esc gives up")
         await b.press("escape")
-        assert engine.given_up and not b.explore.asking
+        assert engine.given_up and not b.explore.view.asking
         assert "weights:" not in b.text()
 
 

@@ -88,7 +88,7 @@ async def test_the_gallery_shows_thumbnails_with_stars_names_and_labels(size):
         assert across == size[0] // 29
         await b.press("right", "down", "enter")
         assert b.app.screen is b.explore
-        assert b.explore.ordinal == 1 + across
+        assert b.explore.view.ordinal == 1 + across
 
 
 async def test_the_gallery_opens_on_the_sample_in_view_and_escape_leaves_it_there():
@@ -101,7 +101,7 @@ async def test_the_gallery_opens_on_the_sample_in_view_and_escape_leaves_it_ther
         await b.press("end")
         await b.shows("000999")
         await b.press("escape")
-        assert b.explore.ordinal == 700
+        assert b.explore.view.ordinal == 700
 
 
 async def test_the_gallery_shows_what_the_filter_left():
@@ -109,18 +109,18 @@ async def test_the_gallery_shows_what_the_filter_left():
         await b.press("slash")
         await b.type("teal")
         await b.press("enter", "G")
-        matches = b.explore.samples.matches
+        matches = b.explore.widgets.samples.matches
         assert grid(b).shelf.ordinals == tuple(matches)
         await b.shows("· teal ·")
         await b.press("right", "enter")
-        assert b.explore.ordinal == matches[1]
-        assert b.explore.filter.text == "teal"
+        assert b.explore.view.ordinal == matches[1]
+        assert b.explore.view.filter.text == "teal"
 
 
 async def test_the_gallery_reads_only_what_is_in_sight(monkeypatch):
     async with bench(SMALL, dataset="demo/train") as b:
         read: list[int] = []
-        source = b.explore.browser.source
+        source = b.explore.view.browser.source
         plain = type(source).at
 
         def counting(self, ordinal):
@@ -190,17 +190,17 @@ async def test_the_walk_by_a_seed_is_the_draw_of_wb_gallery():
         seen = []
         for _ in range(3):
             await b.press("r")
-            seen.append(b.explore.ordinal)
+            seen.append(b.explore.view.ordinal)
         assert seen == draw(1000, 3, 7)
 
 
 async def test_another_split_or_filter_begins_the_walk_anew():
     async with bench(SMALL, walk={"seed": 7}) as b:
         await b.press("r", "r")
-        b.explore.open_dataset("demo/dev")
+        b.explore.opener.open("demo/dev")
         await b.settle()
         await b.press("r")
-        assert b.explore.ordinal == draw(b.explore.samples.length, 1, 7)[0]
+        assert b.explore.view.ordinal == draw(b.explore.widgets.samples.length, 1, 7)[0]
 
 
 # -- bookmarks in turn
@@ -214,10 +214,10 @@ async def test_bookmarks_are_gone_through_in_turn_and_round_again():
         seen = []
         for _ in range(4):
             await b.press("full_stop")
-            seen.append(b.explore.uid)
+            seen.append(b.explore.view.uid)
         assert seen == [*uids, uids[0]]
         await b.press("comma")
-        assert b.explore.uid == uids[2]
+        assert b.explore.view.uid == uids[2]
 
 
 async def test_a_tag_in_the_filter_is_the_one_that_is_gone_through():
@@ -230,9 +230,9 @@ async def test_a_tag_in_the_filter_is_the_one_that_is_gone_through():
         seen = set()
         for _ in range(3):
             await b.press("full_stop")
-            seen.add(b.explore.uid)
+            seen.add(b.explore.view.uid)
         assert seen == {"demo/test/000004", "demo/test/000009"}
-        assert b.explore.filter.text == "tag:hard"
+        assert b.explore.view.filter.text == "tag:hard"
 
 
 async def test_bookmarks_that_the_filter_hides_are_passed_over():
@@ -247,9 +247,9 @@ async def test_bookmarks_that_the_filter_hides_are_passed_over():
         seen = []
         for _ in range(3):
             await b.press("full_stop")
-            seen.append(b.explore.ordinal)
+            seen.append(b.explore.view.ordinal)
         assert seen == [teal[0], teal[1], teal[0]]
-        assert b.explore.filter.text == "teal"
+        assert b.explore.view.filter.text == "teal"
         b.explore.query_one("#filter", Input).value = "label:none"
         await b.press("full_stop")
         await b.shows("no bookmark under this filter")
@@ -259,7 +259,7 @@ async def test_without_a_bookmark_the_key_says_how_to_set_one():
     async with bench(SMALL) as b:
         await b.press("full_stop")
         await b.shows("no bookmark in this split")
-        assert b.explore.uid == "demo/test/000000"
+        assert b.explore.view.uid == "demo/test/000000"
 
 
 # -- files
@@ -297,7 +297,7 @@ async def test_bookmarks_go_out_and_come_in_as_json_lines(tmp_path: Path):
         await b.press("I")
         await fill(b, str(file))
         await b.shows("1 bookmark merged")
-        assert b.explore.bookmarks["demo/test/000004"].tags == ("hard",)
+        assert b.explore.view.bookmarks["demo/test/000004"].tags == ("hard",)
     assert json.loads(file.read_text().splitlines()[0])["uid"] == "demo/test/000004"
 
 

@@ -138,7 +138,7 @@ async def test_a_picture_in_decoding_is_decoded_once_though_the_terminal_is_resi
 
 async def test_while_the_next_sample_is_read_the_old_picture_is_gone(pictures, monkeypatch):
     async with bench((120, 40), dataset="mine/mine") as b:
-        browser = b.explore.browser
+        browser = b.explore.view.browser
         assert browser is not None
         opened, through = threading.Event(), browser.at
         monkeypatch.setattr(browser, "at", lambda n: (opened.wait(60), through(n))[1])
@@ -161,7 +161,7 @@ async def test_what_stays_of_a_picture_in_the_terminal_is_freed_when_it_is_left(
     monkeypatch.setattr(view, "send", lambda app, sequence: sent.append(sequence))
     monkeypatch.setenv("WB_IMAGES", "kitty")
     async with bench((120, 40), dataset="mine/mine") as b:
-        held = b.explore.image._frame
+        held = b.explore.widgets.image._frame
         assert held is not None and held.remove and held.upload in sent
         await b.pilot.press("j")
         await b.until(gate.reached.is_set)
@@ -176,7 +176,7 @@ async def test_the_area_of_the_image_depends_on_no_text(tmp_path, size):
     (tmp_path / "mine.csv").write_text(rows)
     add("mine", tmp_path / "mine.csv")
     async with bench(size, dataset="mine/mine") as b:
-        image = b.explore.image
+        image = b.explore.widgets.image
         before = (image.region, image.boxes)
         await b.press("j")
         assert (image.region, image.boxes) == before
@@ -187,7 +187,7 @@ async def test_neither_an_answer_nor_heat_moves_the_image(size):
     from tests.workbench.app.explore_bench import FakeEngine
 
     async with bench(size, engine=FakeEngine()) as b:
-        image = b.explore.image
+        image = b.explore.widgets.image
         before = (image.region, image.boxes)
         await b.press("enter")
         assert (image.region, image.boxes) == before

@@ -90,7 +90,7 @@ async def test_each_sample_is_asked_its_own_question_character_by_character(odd_
         for number, text in enumerate(odd_data):
             if number:
                 await b.press("j")
-            sample, panel = b.explore.sample, b.explore.panel
+            sample, panel = b.explore.view.sample, b.explore.widgets.panel
             assert sample.uid == f"odd/t/c{number}" and sample.texts["question"] == text
             assert not panel.edited and panel.template is not None
             rendered = panel.template.render(sample)[-1].text
@@ -108,13 +108,13 @@ async def test_each_sample_is_asked_its_own_question_character_by_character(odd_
 async def test_grid_command_and_beside_ask_what_the_template_renders(odd_data):
     async with bench(SIZES[1], dataset="odd/t", engine=FakeEngine()) as b:
         await b.press("j", "j", "j")
-        sample = b.explore.sample
-        found = b.explore._ready()
+        sample = b.explore.view.sample
+        found = b.explore.comparisons.ready()
         assert found is not None
         draft = found[-1]
         assert draft.uid == sample.uid and draft.template is not None
         assert draft.text == draft.template.render(sample)[-1].text
-        assert "--template" in b.explore.command_line()
+        assert "--template" in b.explore.commands.command_line()
 
 
 async def test_a_text_that_was_filled_from_another_sample_is_filled_anew_when_it_is_asked(
@@ -126,29 +126,34 @@ async def test_a_text_that_was_filled_from_another_sample_is_filled_anew_when_it
         monkeypatch.undo()
         await b.press("enter")
         record = records()[-1]
-        assert record.uid == b.explore.uid == "odd/t/c1"
-        assert said(record) == b.explore.panel.template.render(b.explore.sample)[-1].text
+        assert record.uid == b.explore.view.uid == "odd/t/c1"
+        assert (
+            said(record) == b.explore.widgets.panel.template.render(b.explore.view.sample)[-1].text
+        )
 
 
 async def test_what_is_typed_makes_it_free_text_and_a_template_takes_it_back(odd_data):
     async with bench(SIZES[1], dataset="odd/t", engine=FakeEngine()) as b:
         await b.press("p", "x")
-        assert b.explore.panel.edited
+        assert b.explore.widgets.panel.edited
         await b.press("f5")
         assert records()[-1].template is None and said(records()[-1]).startswith("x")
         await b.press("escape", "j")
-        assert b.explore.panel.edited and b.explore.panel.text.startswith("x")
+        assert b.explore.widgets.panel.edited and b.explore.widgets.panel.text.startswith("x")
         await b.press("t", "enter")
-        assert not b.explore.panel.edited
+        assert not b.explore.widgets.panel.edited
         await b.press("enter")
-        assert said(records()[-1]) == b.explore.panel.template.render(b.explore.sample)[-1].text
-        assert records()[-1].template == b.explore.panel.template.name
+        assert (
+            said(records()[-1])
+            == b.explore.widgets.panel.template.render(b.explore.view.sample)[-1].text
+        )
+        assert records()[-1].template == b.explore.widgets.panel.template.name
 
 
 async def test_a_key_that_changes_nothing_is_no_edit(odd_data):
     async with bench(SIZES[1], dataset="odd/t", engine=FakeEngine()) as b:
         await b.press("p", "ctrl+home", "backspace", "down", "left", "end", "ctrl+z")
-        assert not b.explore.panel.edited
+        assert not b.explore.widgets.panel.edited
 
 
 async def test_an_edited_system_turn_leaves_the_question_that_of_the_sample():
@@ -156,10 +161,10 @@ async def test_an_edited_system_turn_leaves_the_question_that_of_the_sample():
         b.explore.query_one("#system", Input).focus()
         await b.type("short")
         await b.press("escape", "j", "enter")
-        record, sample = records()[-1], b.explore.sample
+        record, sample = records()[-1], b.explore.view.sample
         assert record.template is None and said(record, "system").endswith("short")
         assert record.uid == sample.uid == "demo/test/000001"
-        assert said(record) == b.explore.panel.template.render(sample)[-1].text
+        assert said(record) == b.explore.widgets.panel.template.render(sample)[-1].text
 
 
 async def test_choosing_free_text_asks_no_question_that_nobody_wrote():
@@ -167,7 +172,7 @@ async def test_choosing_free_text_asks_no_question_that_nobody_wrote():
     async with bench(SIZES[1], engine=engine) as b:
         b.explore.use_template(None)
         await b.settle()
-        assert b.explore.panel.text == "" and b.explore.panel.free
+        assert b.explore.widgets.panel.text == "" and b.explore.widgets.panel.free
         await b.press("enter", "escape")
         assert not engine.asked
         await b.press("p")
@@ -190,7 +195,7 @@ async def test_choosing_free_text_puts_the_cursor_where_it_is_written(size):
         assert not engine.asked
         await b.press("escape")
         await b.type("jt")
-        assert b.explore.panel.text == "jt"
+        assert b.explore.widgets.panel.text == "jt"
         await b.press("f5")
         assert said(records()[-1]) == "jt" and records()[-1].template is None
 
@@ -205,6 +210,6 @@ async def test_the_system_turn_of_a_template_is_asked_as_it_renders():
         template = get_template(SYSTEM)
         b.explore.use_template(template)
         await b.press("j", "enter")
-        rendered = template.render(b.explore.sample)
+        rendered = template.render(b.explore.view.sample)
         assert said(records()[-1], "system") == rendered[0].text
-        assert records()[-1].template == SYSTEM and not b.explore.panel.edited
+        assert records()[-1].template == SYSTEM and not b.explore.widgets.panel.edited

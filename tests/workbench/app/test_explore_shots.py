@@ -59,9 +59,9 @@ def test_what_cannot_be_meant_is_said_in_the_words_of_the_flags(typed: str, word
 
 async def wants(b: Bench, typed: str) -> str:
     """Type into the field; what stands below it then."""
-    b.explore.panel.query_one("#shots", Input).value = typed
+    b.explore.widgets.panel.query_one("#shots", Input).value = typed
     await b.settle()
-    said = b.explore.panel.query_one("#shot-says", Static)
+    said = b.explore.widgets.panel.query_one("#shot-says", Static)
     return str(said.render()) if said.display else ""
 
 
@@ -80,8 +80,8 @@ async def test_drawn_examples_are_named_balanced_and_recorded_as_a_command_would
         drawn = choose_shots(ShotWish(2, 0), source, "demo/test/000000").shots
         assert named == [shot.uid for shot in drawn]
         assert sorted(shot.label or "" for shot in drawn) == ["False", "False", "True", "True"]
-        assert "--shots 2" in (b.explore.command_line() or "")
-        b.explore.samples.focus()
+        assert "--shots 2" in (b.explore.commands.command_line() or "")
+        b.explore.widgets.samples.focus()
         await b.press("enter")
         assert recorded() == tuple(named)
 
@@ -94,15 +94,15 @@ async def test_examples_by_uid_and_by_tag_never_show_the_query():
         assert uids(await wants(b, "tag:hard")) == ["demo/test/000003", "demo/test/000004"]
         await b.press("enter")
         assert recorded() == ("demo/test/000003", "demo/test/000004")
-        b.explore.samples.step(3)
+        b.explore.widgets.samples.step(3)
         await b.settle()
-        said = b.explore.panel.query_one("#shot-says", Static)
+        said = b.explore.widgets.panel.query_one("#shot-says", Static)
         assert uids(str(said.render())) == ["demo/test/000000", "demo/test/000004"]
-        b.explore.samples.step(-3)
+        b.explore.widgets.samples.step(-3)
         await b.settle()
         assert uids(await wants(b, "demo/dev/000005")) == ["demo/dev/000005"]
         assert "asked about" in await wants(b, "demo/test/000000")
-        assert "--shot demo/test/000000" in (b.explore.command_line() or "")
+        assert "--shot demo/test/000000" in (b.explore.commands.command_line() or "")
 
 
 async def test_examples_come_from_what_a_run_got_right():

@@ -75,7 +75,7 @@ async def test_a_grid_fills_with_an_answer_per_cell_on_a_small_terminal():
         assert sorted((r.cell["temperature"], r.cell["seed"]) for r in records) == [
             (0.0, 3), (0.0, 5), (0.7, 3), (0.7, 5),
         ]  # fmt: skip
-        assert all(record.uid == opened.explore.uid for record in records)
+        assert all(record.uid == opened.explore.view.uid for record in records)
 
 
 async def test_a_cell_is_shown_whole_and_becomes_the_answer_that_heat_explains():
@@ -91,10 +91,10 @@ async def test_a_cell_is_shown_whole_and_becomes_the_answer_that_heat_explains()
         explore = opened.explore
         assert opened.app.screen is explore and not screen.is_running
         await opened.shows("True. Seed 2.")
-        assert explore.asked is not None and explore.asked.decoding.seed == 2
+        assert explore.view.asked is not None and explore.view.asked.decoding.seed == 2
         chosen = next(r for r in prompts() if r.cell["seed"] == 2)
-        assert explore.asked.prompt_id == chosen.id
-        assert explore.asked.template == chosen.template
+        assert explore.view.asked.prompt_id == chosen.id
+        assert explore.view.asked.template == chosen.template
         await opened.press("g")
         await opened.until(lambda: engine.explained)
         await opened.shows("earlier: 3 answers")
@@ -157,7 +157,7 @@ async def test_a_wrong_field_asks_nothing_and_the_axes_of_last_time_come_back():
         opened.app.copy_text = lambda text, what, **_: copied.append(text)
         await opened.press("y", "escape")
         assert copied == [
-            f"wb prompt {opened.explore.uid} --template statement/yes-no,statement/true-false "
+            f"wb prompt {opened.explore.view.uid} --template statement/yes-no,statement/true-false "
             "--temperature 0,1 --model demo"
         ]
         await opened.press("w")
@@ -191,7 +191,7 @@ async def test_two_models_stand_side_by_side_with_what_differs_marked():
         assert (first.model, second.model) == ("demo", "my/model")
         assert first.sweep == second.sweep and first.messages == second.messages
         await opened.press("right", "enter")
-        assert opened.explore.asked.spec.model == "my/model"
+        assert opened.explore.view.asked.spec.model == "my/model"
         await opened.shows("False. There is one circle.")
 
 

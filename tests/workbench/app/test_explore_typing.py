@@ -62,15 +62,15 @@ async def with_answers(b: Bench, count: int = 2) -> None:
 async def test_h_straight_after_j_recalls_the_answer_of_the_sample_that_is_gone_to(slow_disk):
     async with bench(SIZES[1], engine=FakeEngine()) as b:
         await with_answers(b)
-        b.explore.browser._samples.clear()
+        b.explore.view.browser._samples.clear()
         slow_disk.clear()
         at_once(b, "j", "h")
         await handled(b)
-        assert b.explore.asked is None  # nothing of the sample before
+        assert b.explore.view.asked is None  # nothing of the sample before
         slow_disk.set()
         await b.settle()
-        assert b.explore.asked is not None and b.explore.asked.uid == "demo/test/000001"
-        assert b.explore.answer.answer is not None and b.explore._recalled == 0
+        assert b.explore.view.asked is not None and b.explore.view.asked.uid == "demo/test/000001"
+        assert b.explore.widgets.answer.answer is not None and b.explore.earlier.recalled == 0
 
 
 async def test_enter_and_h_after_j_ask_about_it_once(slow_disk):
@@ -91,11 +91,11 @@ async def test_enter_and_g_after_j_lay_the_heat_of_that_answer(slow_disk):
         slow_disk.clear()
         at_once(b, "j", "enter", "g")
         await handled(b)
-        assert not b.explore.heat_on  # not over the sample that is still in view
+        assert not b.explore.view.heat  # not over the sample that is still in view
         slow_disk.set()
         await b.settle()
-        assert b.explore.heat_on and b.explore.heat is not None
-        assert asked()[-1] == b.explore.uid == "demo/test/000001"
+        assert b.explore.view.heat and b.explore.heat.laid is not None
+        assert asked()[-1] == b.explore.view.uid == "demo/test/000001"
 
 
 async def test_moving_on_takes_the_sign_of_a_heat_that_is_waited_for_away():
@@ -104,10 +104,10 @@ async def test_moving_on_takes_the_sign_of_a_heat_that_is_waited_for_away():
     async with bench(SIZES[1], engine=engine) as b:
         await b.press("enter")
         await b.pilot.press("g")
-        await b.until(lambda: b.explore.image._wait)
+        await b.until(lambda: b.explore.widgets.image._wait)
         await b.pilot.press("j")
-        await b.until(lambda: b.explore.uid == "demo/test/000001")
-        assert not b.explore.image._wait
+        await b.until(lambda: b.explore.view.uid == "demo/test/000001")
+        assert not b.explore.widgets.image._wait
         engine.heat_gate.set()
 
 
@@ -118,8 +118,8 @@ async def test_the_gallery_takes_enter_and_h_goes_to_explore():
         await handled(b)
         await b.settle()
         assert not isinstance(b.app.screen, GalleryScreen)
-        assert b.explore.uid == "demo/test/000001"
-        assert b.explore.asked is not None and b.explore.asked.uid == b.explore.uid
+        assert b.explore.view.uid == "demo/test/000001"
+        assert b.explore.view.asked is not None and b.explore.view.asked.uid == b.explore.view.uid
 
 
 async def test_b_after_two_steps_is_for_the_sample_of_the_second(slow_disk):
@@ -139,15 +139,15 @@ async def test_a_filter_typed_at_once_reaches_its_field_and_the_keys_after_it_th
         await handled(b)
         assert b.explore.query_one("#filter", Input).value == "teal"
         await b.settle()
-        first = b.explore.samples.cursor
+        first = b.explore.widgets.samples.cursor
         at_once(b, "j", "b")
         await handled(b)
         await b.settle()
-        matches = b.explore.samples.matches
-        assert matches and b.explore.ordinal == matches[first + 1]
+        matches = b.explore.widgets.samples.matches
+        assert matches and b.explore.view.ordinal == matches[first + 1]
         assert b.explore.query_one("#filter", Input).value == "teal"
-        marked = [mark for mark in b.explore.bookmarks]
-        assert marked == [b.explore.uid]
+        marked = [mark for mark in b.explore.view.bookmarks]
+        assert marked == [b.explore.view.uid]
 
 
 async def test_what_is_typed_after_the_key_of_a_dialog_stands_in_the_dialog():
@@ -164,6 +164,6 @@ async def test_a_key_whose_receiver_goes_away_holds_the_next_ones_up_for_a_momen
         turn = b.app._turn
         at_once(b, "j")
         await b.pilot.pause()
-        assert b.explore.samples.cursor == 0
+        assert b.explore.widgets.samples.cursor == 0
         await b.app._go_on(turn)  # what the timer does
-        await b.until(lambda: b.explore.samples.cursor == 1)
+        await b.until(lambda: b.explore.widgets.samples.cursor == 1)

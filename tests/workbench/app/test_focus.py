@@ -57,7 +57,7 @@ async def test_choosing_gives_the_focus_back(size):
         if size == SIZES[0]:
             await b.press("l")  # the list is folded away, and nothing has the focus
         before = b.explore.focused
-        assert before is b.explore.samples
+        assert before is b.explore.widgets.samples
         for key in ("t", "m", "d", "G", "f9", "R"):
             await opened(b, key)
             await closed(b, "enter", "enter", "escape")
@@ -68,7 +68,10 @@ async def test_j_after_a_template_was_chosen_goes_to_the_next_sample():
     async with bench(SIZES[1], engine=FakeEngine()) as b:
         for number in (1, 2):
             await b.press("t", "down", "enter", "j")
-            assert b.explore.uid == f"demo/test/{number:06}" and not b.explore.panel.edited
+            assert (
+                b.explore.view.uid == f"demo/test/{number:06}"
+                and not b.explore.widgets.panel.edited
+            )
 
 
 async def test_the_focus_stays_where_it_is_when_an_answer_came_and_after_a_sweep():
@@ -76,7 +79,7 @@ async def test_the_focus_stays_where_it_is_when_an_answer_came_and_after_a_sweep
         for holder in HOLDERS:
             before = await on(b, holder)
             await b.press("f5")
-            assert b.explore.answer.answer is not None and b.explore.focused is before
+            assert b.explore.widgets.answer.answer is not None and b.explore.focused is before
             await opened(b, "w")
             await closed(b, "enter", "enter", "escape", "escape")
             assert b.explore.focused is before

@@ -58,7 +58,7 @@ async def test_right_and_wrong_have_their_sign_and_the_colours_of_the_theme():
             {"uid": f"demo/test/{n:06}", "label": label, "target": "False"}
             for n, label in enumerate(("False", "True"))
         ]
-        b.explore.run_view = view_of_run("r", "run r", lines_of_run)
+        b.explore.view.run = view_of_run("r", "run r", lines_of_run)
         await b.press("G")
         await b.shows("000003", "✓", "✗", "·")
         assert isinstance(b.app.screen, GalleryScreen)

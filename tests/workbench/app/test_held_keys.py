@@ -23,7 +23,7 @@ async def test_samples_that_held_keys_pass_over_are_not_drawn(monkeypatch):
             key = events.Key("j", "j")
             key.set_sender(b.app)
             b.app.post_message(key)
-        await b.until(lambda: b.explore.uid == "demo/test/000060")
+        await b.until(lambda: b.explore.view.uid == "demo/test/000060")
         await b.settle()
     assert drawn[-1] == "demo/test/000060"
     assert len(drawn) <= 3, drawn  # the first step, the last, and none of those between
@@ -33,7 +33,7 @@ async def test_what_is_pressed_after_held_keys_is_meant_for_where_they_led():
     async with bench((120, 40)) as b:
         await b.pilot.press(*["j"] * 20, "b")
         await b.settle()
-        assert list(b.explore.bookmarks) == ["demo/test/000020"]
+        assert list(b.explore.view.bookmarks) == ["demo/test/000020"]
 
 
 async def test_a_step_lays_nothing_out_anew(monkeypatch):

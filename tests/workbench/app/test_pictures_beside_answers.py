@@ -25,7 +25,7 @@ async def test_the_grid_shows_the_image_beside_its_answers(size):
         await b.press("enter")
         await b.shows("1 of 1", "False. It is red")
         image = screen.query_one(ImageView)
-        assert image.uid == b.explore.uid and len(image.boxes) == 2
+        assert image.uid == b.explore.view.uid and len(image.boxes) == 2
         assert "▀" in b.text() and image.region.width >= 24 and image.region.height >= 7
         assert screen.grid.region.width >= 48 and screen.grid.region.height >= 8
 
@@ -46,7 +46,7 @@ async def test_two_models_side_by_side_have_the_image_beside_them(size):
         await b.until(lambda: isinstance(b.app.screen, SideBySide))
         await b.shows("= the same text", "▀")
         image = b.app.screen.query_one(ImageView)
-        assert image.uid == b.explore.uid and len(image.boxes) == 2
+        assert image.uid == b.explore.view.uid and len(image.boxes) == 2
         assert image.region.width >= 22
         assert all(b.app.screen.query_one(f"#side-{n}").region.width > 24 for n in (0, 1))
 

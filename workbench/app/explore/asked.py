@@ -1,4 +1,4 @@
-"""What the answer in view answers, from the panel or from an earlier record."""
+"""What the answer in view answers, from the panel or from a record; and a record as an answer."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rich.text import Text
+
 from sessions.errors import WbError
+from workbench.app.lists.palette import PALETTE
+from workbench.text import clean
 
 if TYPE_CHECKING:
+    from sessions.records import PromptRecord
+    from workbench.app.explore.answer import AnswerPanel
     from workbench.inference.decoding import Decoding
     from workbench.models.spec import ModelSpec
     from workbench.sample import Answer, Message, Sample
@@ -108,3 +114,25 @@ def asked_of(record: Any, messages: tuple[Message, ...], present: ModelSpec) -> 
         text=text,
         prompt_id=record.id,
     )
+
+
+def show_record(panel: AnswerPanel, record: PromptRecord, sample: Sample | None) -> None:
+    """Put an answer on record in view; one that failed with its whole reason."""
+    failure = record.failure
+    if record.error and (hint := record.error.get("hint")):
+        failure += f"\n{hint}"
+    panel.finish(answer_of(record), verdict=verdict_line(record, sample), failure=failure)
+
+
+def verdict_line(record: PromptRecord, sample: Sample | None) -> Text:
+    """What an answer was read as, against the label."""
+    if record.error or record.target is None or sample is None or not sample.labels:
+        return Text("")
+    if record.label is None:
+        return Text("? unparsed: no label can be read from it", style="dim")
+    right = record.label.casefold() == record.target.casefold()
+    line = Text(f"{'✓' if right else '✗'} read as {clean(record.label)}")
+    line.stylize(PALETTE.good if right else PALETTE.bad)
+    if not right:
+        line.append(f", label {clean(record.target)}", style="dim")
+    return line

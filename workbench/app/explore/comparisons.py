@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
-from workbench.app.explore.asked import Asked
-from workbench.app.explore.details import Details
+from workbench.app.explore.asked import Asked, show_record
+from workbench.app.explore.controller import Controller
+from workbench.app.explore.messages import AnswerBegan, AnswerReady, Recorded
 from workbench.errors import UsageError
 from workbench.text import clean
 
@@ -24,30 +25,21 @@ if TYPE_CHECKING:
     from workbench.sample import Sample
 
 
-class Comparisons(Details):
+class Comparisons(Controller):
     """What the screen asks several times over."""
 
-    def action_sweep(self) -> None:
-        """The grid of answers to this prompt."""
-        self.once_shown(self._sweep)
-
-    def action_side_by_side(self) -> None:
-        """Ask this prompt of two models, or with two adapters."""
-        self.once_shown(self._side_by_side)
-
-    # -- what is asked ---------------------------------------------------------------------
-
-    def _ready(self) -> tuple[Sample, Source, Draft] | None:
+    def ready(self) -> tuple[Sample, Source, Draft] | None:
         """The sample, its source and what stands in the panel, where that can be asked.
 
         Where it cannot, that is said.
         """
-        if not self.built or self.sample is None or self.browser is None:
+        view, panel = self.view, self.widgets.panel
+        if not view.built or view.sample is None or view.source is None:
             return None
-        if problem := self.panel.problem():
+        if problem := panel.problem():
             self.bench.fail(UsageError(problem, hint="change it in the prompt panel (p)"))
             return None
-        return self.sample, self.browser.source, self.panel.draft(self.sample)
+        return view.sample, view.source, panel.draft(view.sample)
 
     def _prompt(self, sample: Sample, source: Source, draft: Draft) -> Prompt:
         """The prompt in the panel, for any values of the grid's fields."""
@@ -57,7 +49,7 @@ class Comparisons(Details):
         from workbench.app.explore.sweep import Prompt
         from workbench.app.explore.sweep_axes import decoding_of, grid_argv, spec_of
 
-        present, knobs = self.bench.spec, self.panel.knobs.decoding
+        present, knobs = self.bench.spec, self.widgets.panel.knobs.decoding
         text, system = draft.text, draft.system
         wish = draft.wish  # which examples is the panel's affair, how many the grid's
 
@@ -85,8 +77,9 @@ class Comparisons(Details):
 
     # -- the grid --------------------------------------------------------------------------
 
-    def _sweep(self) -> None:
-        found = self._ready()
+    def grid(self) -> None:
+        """The grid of answers to this prompt."""
+        found = self.ready()
         if found is None:
             return
         from workbench.app.explore.sweep import SweepScreen
@@ -95,36 +88,36 @@ class Comparisons(Details):
         draft = found[-1]
         template = draft.template.name if draft.template else None
         count = draft.wish.count if draft.wish else 0
-        fields = form_values(self.bench.spec, self.panel.knobs.decoding, template, count)
+        fields = form_values(self.bench.spec, self.widgets.panel.knobs.decoding, template, count)
         # Axes come back; single values are those of the panel, which may have changed since.
         for name in fields:
             value = self.state.sweep.get(name)
             if isinstance(value, str) and ("," in value or "*" in value):
                 fields[name] = value
         screen = SweepScreen(self._prompt(*found), fields)
-        self.app.push_screen(screen, self._swept)
 
-    def _swept(self, chosen: Chosen | None) -> None:
+        def closed(chosen: Chosen | None) -> None:
+            if chosen is not None:
+                self.state.sweep = dict(chosen.fields)
+                self._take(chosen)
+
+        self.bench.push_screen(screen, closed)
+
+    def _take(self, chosen: Chosen | None) -> None:
         if chosen is None:
             return
-        self.state.sweep = dict(chosen.fields)
-        self._take_records(chosen.records)
+        self.post(Recorded(tuple(chosen.records)))
         if chosen.question is not None and chosen.record is not None:
             self._show_answer(chosen.question, chosen.record)
 
-    def _take_records(self, records: list[PromptRecord]) -> None:
-        for record in records:
-            self.book.add(record)
-        if records and self.uid is not None:
-            self.load_history(self.uid)
-
     def _show_answer(self, question: Question, record: PromptRecord) -> None:
         """Make an answer that was given elsewhere the one in view, so that heat can follow."""
-        if question.uid != self.uid or self.asking:
+        view = self.view
+        if question.uid != view.uid or view.asking is not None:
             return
         free = question.template is None
-        self.answer_began()
-        self.asked = Asked(
+        self.post(AnswerBegan())
+        view.asked = Asked(
             uid=str(question.uid),
             messages=question.messages,
             spec=question.spec,
@@ -137,13 +130,14 @@ class Comparisons(Details):
             shots=len(question.shots),
             prompt_id=record.id,
         )
-        self.show_record(record)
-        self.answer_ready()
+        show_record(self.widgets.answer, record, view.sample)
+        self.post(AnswerReady())
 
     # -- side by side ----------------------------------------------------------------------
 
-    def _side_by_side(self) -> None:
-        if self._ready() is None:
+    def side_by_side(self) -> None:
+        """Ask this prompt of two models, or with two adapters."""
+        if self.ready() is None:
             return
 
         def work(token: Token) -> None:
@@ -174,16 +168,16 @@ class Comparisons(Details):
             others,
             free="type to narrow, or MODEL, MODEL +ADAPTER, +ADAPTER, --quantization 4bit",
         )
-        self.app.push_screen(picker, take)
+        self.bench.push_screen(picker, take)
 
     def _ask_both(self, other: ModelSpec) -> None:
-        found = self._ready()
+        found = self.ready()
         if found is None:
             return
         from workbench.app.explore.side_by_side import SideBySide
 
         sample, source, draft = found
-        here, knobs = self.bench.spec, self.panel.knobs.decoding
+        here, knobs = self.bench.spec, self.widgets.panel.knobs.decoding
         template = draft.template.name if draft.template else None
 
         def build(spec: ModelSpec) -> Question:
@@ -198,14 +192,8 @@ class Comparisons(Details):
                 shots=draft.wish,
             )
 
-        def closed(chosen: Chosen | None) -> None:
-            if chosen is None:
-                return
-            self._take_records(chosen.records)
-            if chosen.question is not None and chosen.record is not None:
-                self._show_answer(chosen.question, chosen.record)
-
-        self.app.push_screen(SideBySide(sample, draft.text, (here, other), build), closed)
+        screen = SideBySide(sample, draft.text, (here, other), build)
+        self.bench.push_screen(screen, self._take)
 
 
 def ask_about(

@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sessions.errors import WbError
-from workbench.app.explore.base import ExploreBase
+from workbench.app.explore.controller import Controller
 
 if TYPE_CHECKING:
-    from workbench.app.explore.prompt_panel import PromptPanel
     from workbench.app.tasks import Token
     from workbench.prompts.shots import ShotWish
     from workbench.sample import Sample
@@ -20,24 +19,18 @@ if TYPE_CHECKING:
 _DEBOUNCE_S = 0.2  # while a number or a tag is being typed nothing is drawn
 
 
-class Examples(ExploreBase):
+class ExamplesPreview(Controller):
     """The examples of the next question."""
 
-    def on_prompt_panel_shots_changed(self, event: PromptPanel.ShotsChanged) -> None:
-        """Another wish, another seed, or a template in the place of free text."""
-        event.stop()
-        self.preview_shots()
-
-    def preview_shots(self) -> None:
+    def show(self) -> None:
         """Draw the examples that the next question would show, and name them."""
-        panel, sample, browser = self.panel, self.sample, self.browser
+        panel, sample, source = self.widgets.panel, self.view.sample, self.view.source
         wish = panel.wish
-        if not wish or sample is None or browser is None or panel.free:
+        if not wish or sample is None or source is None or panel.free:
             self.bench.tasks.cancel("shots")
             panel.say_shots("examples go with a template only" if wish and panel.free else "")
             return
         panel.say_shots("drawing examples…")
-        source = browser.source
 
         def work(token: Token) -> None:
             from workbench.prompts.shots import choose_shots
@@ -48,16 +41,16 @@ class Examples(ExploreBase):
                 shots = choose_shots(wish, source, sample.uid).shots
             except WbError as error:
                 words = f"{error.message} · {error.hint}" if error.hint else error.message
-                self.bench.call_soon(self._shots_problem, token, words)
+                self.bench.call_soon(self._refused, token, words)
                 return
-            self.bench.call_soon(self._shots_drawn, token, wish, shots)
+            self.bench.call_soon(self._drawn, token, wish, shots)
 
         self.bench.tasks.run("shots", work)
 
-    def _shots_drawn(self, token: Token, wish: ShotWish, shots: tuple[Sample, ...]) -> None:
-        if not token.cancelled and wish == self.panel.wish:
-            self.panel.say_shots(*(f"{shot.uid} {shot.label}" for shot in shots))
+    def _drawn(self, token: Token, wish: ShotWish, shots: tuple[Sample, ...]) -> None:
+        if not token.cancelled and wish == self.widgets.panel.wish:
+            self.widgets.panel.say_shots(*(f"{shot.uid} {shot.label}" for shot in shots))
 
-    def _shots_problem(self, token: Token, words: str) -> None:
+    def _refused(self, token: Token, words: str) -> None:
         if not token.cancelled:
-            self.panel.say_shots(words, bad=True)
+            self.widgets.panel.say_shots(words, bad=True)

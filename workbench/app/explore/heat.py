@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
 from workbench.app.explore.asked import Asked
-from workbench.app.explore.asker import PromptAsker
+from workbench.app.explore.controller import Controller, Shared
 from workbench.app.widgets.frames import Look
 from workbench.errors import Cancelled
 from workbench.text import clean
 
 if TYPE_CHECKING:
-    from workbench.app.explore.answer import AnswerPanel
     from workbench.app.tasks import Token
 
 _KEEP = 256
@@ -27,77 +26,76 @@ _OPACITY_STEP = 0.1
 _DEBOUNCE_S = 0.08
 
 
-class HeatOverlay(PromptAsker):
+class HeatOverlay(Controller):
     """What lies over the image."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.heat_on = False
-        self.heat: dict[str, Any] | None = None
+    def __init__(self, shared: Shared) -> None:
+        super().__init__(shared)
+        self.laid: dict[str, Any] | None = None
         self._heats: OrderedDict[tuple[Any, ...], dict[str, Any]] = OrderedDict()
 
-    def action_heat(self) -> None:
+    def toggle(self) -> None:
         """Lay heat over the image, or take it off."""
-        self.once_shown(self._toggle_heat)
-
-    def _toggle_heat(self) -> None:
-        if self.heat_on:
-            self.heat_on = False
-            self._take_off()
+        view, panel = self.view, self.widgets.answer
+        if self.cancel():
             return
-        if self.asking and self.asking_uid == self.uid:
-            self.heat_on = True  # laid as soon as the answer stands: see `answer_ready`
-            self.image.wait("heat follows the answer")
+        if view.asking is not None and view.asking == view.uid:
+            view.heat = True  # laid as soon as the answer stands: see `answer_ready`
+            self.widgets.image.wait("heat follows the answer")
             return
-        if self.asked is None or self.answer.answer is None or not self.answer.tokens:
-            self.notify("nothing to explain yet: Enter asks", severity="warning", timeout=3)
-            return
-        if self.sample is not None and not self.sample.images:
-            self.notify("this sample has no image", severity="warning", timeout=3)
-            return
-        self.heat_on = True
-        self._want()
+        if view.asked is None or panel.answer is None or not panel.tokens:
+            self._refuse("nothing to explain yet: Enter asks")
+        elif view.sample is not None and not view.sample.images:
+            self._refuse("this sample has no image")
+        else:
+            view.heat = True
+            self._want()
 
-    def _take_off(self) -> None:
-        self.bench.tasks.cancel("heat")
-        self.heat = None
-        self.image.wait()
-        self.image.show_heat(None)
-        self.heat_bar.show(None, self.image.look)
+    def _refuse(self, why: str) -> None:
+        self.bench.notify(why, severity="warning", timeout=3)
 
-    def cancel_heat(self) -> bool:
-        """Stop waiting for heat, or take it off; whether there was any."""
-        if not self.heat_on:
-            return False
-        self.heat_on = False
-        self._take_off()
-        return True
-
-    def answer_began(self) -> None:
+    def take_off(self) -> None:
         """The heat of the answer before goes."""
-        if self.heat_on:
-            self._take_off()
+        self.bench.tasks.cancel("heat")
+        self.laid = None
+        self.widgets.image.wait()
+        self.widgets.image.show_heat(None)
+        self.widgets.heat_bar.show(None, self.widgets.image.look)
+
+    def forget(self) -> None:
+        """Another sample is in view, whose image the widget has without heat."""
+        self.laid, self.view.heat = None, False
+        self.bench.tasks.cancel("heat")
+        self.widgets.image.wait()
+        self.widgets.heat_bar.show(None, self.widgets.image.look)
+
+    def cancel(self) -> bool:
+        """Stop waiting for heat, or take it off; whether there was any."""
+        was, self.view.heat = self.view.heat, False
+        if was:
+            self.take_off()
+        return was
+
+    def cancel_wait(self) -> bool:
+        """Stop waiting for heat; whether it was being computed."""
+        return self.bench.tasks.busy("heat") and self.cancel()
+
+    def follow(self) -> None:
+        """To the token under the cursor, where heat is switched on."""
+        if self.view.heat:
+            self._want()
 
     def answer_ready(self) -> None:
-        """Heat that is switched on follows to the new answer, where that has a token."""
-        if not self.answer.tokens:
-            self.answer_missing()
-        elif self.heat_on:
-            self._want()
-
-    def answer_missing(self) -> None:
-        """No heat without an answer."""
-        self.cancel_heat()
-
-    def on_answer_panel_cursor_moved(self, event: AnswerPanel.CursorMoved) -> None:
-        """The heat follows the cursor."""
-        event.stop()
-        if self.heat_on:
-            self._want()
+        """To the new answer, where that has a token."""
+        if self.widgets.answer.tokens:
+            self.follow()
+        else:
+            self.cancel()
 
     def _want(self) -> None:
         """Show the heat of the token under the cursor, from memory or from the engine."""
-        asked, answer, token = self.asked, self.answer.answer, self.answer.cursor
+        panel = self.widgets.answer
+        asked, answer, token = self.view.asked, panel.answer, panel.cursor
         if asked is None or answer is None or token < 0:
             return
         key = heat_key(asked, answer.text, token)
@@ -109,8 +107,8 @@ class HeatOverlay(PromptAsker):
             return
         word = clean(answer.tokens[token].text, newlines=False).strip()
         waiting = f"heat for ‹{word}›"
-        self.image.wait(waiting)
-        self.heat_bar.show(None, self.image.look, waiting=waiting)
+        self.widgets.image.wait(waiting)
+        self.widgets.heat_bar.show(None, self.widgets.image.look, waiting=waiting)
 
         def work(cancel: Token) -> None:
             if cancel.wait(_DEBOUNCE_S):
@@ -172,7 +170,11 @@ class HeatOverlay(PromptAsker):
             current_session().append(record)
         except WbError as error:
             self.bench.call_soon(
-                self.notify, error.message, severity="warning", markup=False, title="not recorded"
+                self.bench.notify,
+                error.message,
+                severity="warning",
+                markup=False,
+                title="not recorded",
             )
 
     def _computed(
@@ -191,52 +193,53 @@ class HeatOverlay(PromptAsker):
 
     def _lay(self, uid: str, token: int, found: dict[str, Any]) -> None:
         """On the event loop: put the maps over the images."""
-        if uid != self.uid or token != self.answer.cursor or not self.heat_on:
+        view, image = self.view, self.widgets.image
+        if uid != view.uid or token != self.widgets.answer.cursor or not view.heat:
             return
         import numpy as np
 
-        self.heat = found
-        self.image.wait()
+        self.laid = found
+        image.wait()
         maps = [np.asarray(i["heat"], np.float32).reshape(i["grid"]) for i in found["images"]]
-        count = len(self.sample.images) if self.sample else 0
+        count = len(view.sample.images) if view.sample else 0
         # The prompt's last images are the sample's own: examples stand before them.
-        self.image.show_heat(maps[-count:] if count else maps)
-        self.heat_bar.show(found, self.image.look)
+        image.show_heat(maps[-count:] if count else maps)
+        self.widgets.heat_bar.show(found, image.look)
 
     def _no_heat(self, error: Exception) -> None:
-        self.heat_on = False
-        self._take_off()
+        self.view.heat = False
+        self.take_off()
         self.bench.fail(error, "no heat")
 
     # -- how it is painted -----------------------------------------------------------------
 
-    def action_opacity(self, by: int) -> None:
+    def opacity(self, by: int) -> None:
         """Paint the heat stronger or weaker."""
-        look = self.image.look
+        look = self.widgets.image.look
         opacity = round(min(1.0, max(0.0, look.opacity + by * _OPACITY_STEP)), 2)
         self._set_look(replace(look, opacity=opacity))
 
-    def action_colormap(self) -> None:
+    def colormap(self) -> None:
         """The next colour map."""
         from workbench.explain.colormaps import COLORMAPS
 
-        look = self.image.look
+        look = self.widgets.image.look
         at = COLORMAPS.index(look.colormap) if look.colormap in COLORMAPS else -1
         self._set_look(replace(look, colormap=COLORMAPS[(at + 1) % len(COLORMAPS)]))
 
-    def action_fade(self) -> None:
+    def fade(self) -> None:
         """Let the image through where it is cold, or paint all of it."""
-        look = self.image.look
+        look = self.widgets.image.look
         self._set_look(replace(look, fade=not look.fade))
 
     def _set_look(self, look: Look) -> None:
-        self.image.set_look(look)
-        if self.heat is not None:
-            self.heat_bar.show(self.heat, look)
+        self.widgets.image.set_look(look)
+        if self.laid is not None:
+            self.widgets.heat_bar.show(self.laid, look)
         else:
             how = "faded where cold" if look.fade else "even"
             said = f"heat: {look.opacity:.0%} {look.colormap}, {how}"
-            self.notify(said, timeout=2, markup=False)
+            self.bench.notify(said, timeout=2, markup=False)
 
 
 def heat_key(asked: Asked, answer: str, token: int) -> tuple[Any, ...]:

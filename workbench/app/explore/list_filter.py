@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from textual import on
-
-from workbench.app.explore.bookmarks import Bookmarks
 from workbench.app.explore.browser import Found
-from workbench.app.explore.rows import Filter, Row
-from workbench.app.explore.sample_list import SampleList
+from workbench.app.explore.controller import Controller, Shared
+from workbench.app.explore.messages import PlaceChanged
+from workbench.app.explore.rows import Filter
 
 if TYPE_CHECKING:
     from workbench.app.tasks import Token
@@ -21,58 +18,66 @@ _STRETCH = 24  # matches that it hands over at a time
 _SEARCH_S = 5.0  # and for how long
 
 
-class ListFilter(Bookmarks):
+class ListFilter(Controller):
     """The filter over the list."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.filter = Filter()
-        self._search_at = 0
+    def __init__(self, shared: Shared) -> None:
+        super().__init__(shared)
+        self.searched_to = 0  # the ordinal at which the search reads on
 
-    def _clear_filter_field(self, text: str = "") -> None:
+    def write(self, text: str = "") -> None:
+        """Put a text into the field that was not typed there."""
         from textual.widgets import Input
 
-        field = self.query_one("#filter", Input)
+        field = self.widgets.filter
         with field.prevent(Input.Changed):
             field.value = text
 
-    def set_filter(self, text: str, keep: int | None = None) -> None:
+    def drop(self) -> bool:
+        """Take the filter off; whether there was one."""
+        filtered = bool(self.view.filter.words)
+        if filtered:
+            self.widgets.filter.value = ""
+        return filtered
+
+    def narrow(self, text: str, keep: int | None = None) -> None:
         """Narrow the list to what fits.
 
         Args:
             text: What was typed; see `Filter`.
             keep: The ordinal to stand on where it fits; by default the one in view.
         """
-        self.filter = Filter(text)
+        view, samples = self.view, self.widgets.samples
+        view.filter = Filter(text)
         self.bench.tasks.cancel("search")
-        if not self.filter.words:
-            self.samples.unfilter()
-            self._show_counts()
+        if not view.filter.words:
+            samples.unfilter()
+            self.post(PlaceChanged())
             return
-        keep = self.ordinal if keep is None else keep
-        row = self.samples.rows.get(keep) if keep is not None else None
-        if row is not None and not self._fits()(row):
+        keep = view.ordinal if keep is None else keep
+        row = samples.rows.get(keep) if keep is not None else None
+        if row is not None and not view.filter.over(view.run, view.bookmarks)(row):
             keep = None
         if keep is not None and keep > _BUDGET:
             keep = None
-        self.samples.filter_anew(keep)
-        self._show_counts()
-        self._search_at = 0
+        samples.filter_anew(keep)
+        self.post(PlaceChanged())
+        self.searched_to = 0
         self._search(until=-1 if keep is None else keep)
 
-    @on(SampleList.NeedMore)
-    def _search_on(self, event: SampleList.NeedMore) -> None:
-        event.stop()
-        if self.filter.words and self.browser is not None:
-            self.samples.searching = True
+    def read_on(self) -> None:
+        """The list wants more matches."""
+        if self.view.filter.words and self.view.browser is not None:
+            self.widgets.samples.searching = True
             self._search()
 
     def _search(self, until: int = -1) -> None:
         """Read on, at least as far as ordinal `until`."""
-        browser, fits = self.browser, self._fits()
+        view, browser = self.view, self.view.browser
         if browser is None:
             return
-        start, count = self._search_at, 0
+        fits = view.filter.over(view.run, dict(view.bookmarks))
+        start, count = self.searched_to, 0
 
         def work(token: Token) -> None:
             nonlocal count
@@ -94,18 +99,10 @@ class ListFilter(Bookmarks):
 
         self.bench.tasks.run("search", work)
 
-    def _fits(self) -> Callable[[Row], bool]:
-        wanted, run, marks = self.filter, self.run_view, dict(self.bookmarks)
-
-        def tags(uid: str) -> tuple[str, ...] | None:
-            mark = marks.get(uid)
-            return mark.tags if mark else None
-
-        return lambda row: wanted.matches(row, run, tags)
-
     def _found(self, token: Token, found: Found, go_on: bool) -> None:
         if token.cancelled:
             return
-        self._search_at = found.next
-        self.samples.add_matches(found.rows, searching=go_on, exhausted=found.exhausted)
-        self._show_counts()
+        self.searched_to = found.next
+        samples = self.widgets.samples
+        samples.add_matches(found.rows, searching=go_on, exhausted=found.exhausted)
+        self.post(PlaceChanged())

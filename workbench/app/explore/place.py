@@ -1,10 +1,17 @@
-"""Where one stands in the samples, in words: for the foot of the list and for the header."""
+"""Where one stands in the samples: under the list, and in the header where that is folded."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from workbench.app.explore.controller import Controller
+from workbench.app.widgets.header import BenchHeader
+from workbench.app.widgets.steady import SteadyText
 from workbench.text import clean
+
+if TYPE_CHECKING:
+    from workbench.app.explore.browser import Browser
 
 _FILTER_CELLS = 20  # of a long filter, its beginning is enough to know it by
 
@@ -63,3 +70,35 @@ class Place:
         wordings = ([uid, self.position, *found], [native, self.position, *found])
         brief = [self.position, *found, native]
         return tuple(" · ".join(filter(None, words)) for words in (*wordings, brief))
+
+
+class PlaceLine(Controller):
+    """Says where one stands."""
+
+    def show(self) -> None:
+        """Say it anew."""
+        view, screen = self.view, self.widgets.screen
+        if view.browser is None:
+            return
+        place, source = self._place(view.browser), view.browser.source
+        length = "endless" if source.length is None else f"{source.length:,}"
+        whole = f"{source.dataset}/{source.split} · {length}"
+        folded = self.widgets.list_is_folded and view.ordinal is not None
+        screen.query_one(BenchHeader).subject = place.header() if folded else whole
+        line = place.problem or f"{len(view.bookmarks)} ★ · {place.foot()}"
+        if view.run.run_id and not place.problem:
+            line += f" · {view.run.title}"
+        counts = screen.query_one("#counts", SteadyText)
+        counts.set_class(bool(place.problem), "-problem")
+        counts.update(clean(line, newlines=False))
+
+    def _place(self, browser: Browser) -> Place:
+        view, samples = self.view, self.widgets.samples
+        row = samples.rows.get(view.ordinal) if view.ordinal is not None else None
+        uid = row.uid if row else ""
+        if samples.matches is None:
+            return Place(uid, view.ordinal, browser.length)
+        at = samples.cursor if samples.ordinal == view.ordinal is not None else None
+        count, more = len(samples.matches), not samples.exhausted
+        problem = view.filter.problem(view.run)
+        return Place(uid, view.ordinal, browser.length, view.filter.text, at, count, more, problem)

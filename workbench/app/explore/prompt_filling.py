@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sessions.errors import WbError
-from workbench.app.explore.examples import Examples
+from workbench.app.explore.controller import Controller, Shared
+from workbench.app.explore.examples import ExamplesPreview
 
 if TYPE_CHECKING:
     from workbench.models.spec import ModelSpec
@@ -13,18 +14,22 @@ if TYPE_CHECKING:
     from workbench.sample import Sample
 
 
-class PromptFiller(Examples):
+class PromptFiller(Controller):
     """What stands in the panel before anything is asked."""
 
-    def fill_prompt(self, sample: Sample) -> None:
+    def __init__(self, shared: Shared) -> None:
+        super().__init__(shared)
+        self.examples = ExamplesPreview(shared)
+
+    def fill(self, sample: Sample) -> None:
         """Give the panel the sample, with the template that its task wants."""
-        panel = self.panel
+        panel = self.widgets.panel
         template = panel.template
         if template is None or template.task != sample.task:
             template = self._wanted_template(sample)
         panel.show_sample(sample, template)
         if panel.wish:
-            self.preview_shots()
+            self.examples.show()
 
     def _wanted_template(self, sample: Sample) -> Template | None:
         from workbench.models.default_prompt import template_for
@@ -41,11 +46,11 @@ class PromptFiller(Examples):
         except WbError:
             return None
 
-    def refill_prompt(self, before: ModelSpec) -> None:
+    def refill(self, before: ModelSpec) -> None:
         """Another model: where the default of the one before stood, its own default does."""
         from workbench.models.default_prompt import template_for
 
-        sample, panel = self.sample, self.panel
+        sample, panel = self.view.sample, self.widgets.panel
         if sample is None or panel.template is None:
             return
         try:
@@ -56,12 +61,13 @@ class PromptFiller(Examples):
         if panel.template == usual != wanted:
             panel.show_sample(sample, wanted)
             if panel.wish:
-                self.preview_shots()
+                self.examples.show()
 
-    def use_template(self, template: Template | None) -> None:
+    def use(self, template: Template | None) -> None:
         """Take a template for this task from now on."""
-        self.panel.use(template)
-        if self.panel.wish:
-            self.preview_shots()
-        if template is not None and self.sample is not None:
-            self.state.templates[self.sample.task] = template.name
+        panel, sample = self.widgets.panel, self.view.sample
+        panel.use(template)
+        if panel.wish:
+            self.examples.show()
+        if template is not None and sample is not None:
+            self.state.templates[sample.task] = template.name

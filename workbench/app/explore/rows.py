@@ -17,6 +17,7 @@ from workbench.app.lists.palette import PALETTE
 from workbench.text import clean
 
 if TYPE_CHECKING:
+    from sessions.bookmarks import Bookmark
     from workbench.sample import Sample
 
 Mark = Verdict
@@ -143,6 +144,15 @@ class Filter:
             if value and (key == "said" or (key == "is" and value in _OF_RUNS)) and not run.run_id:
                 return f"{word} asks for a run beside the list: u chooses one"
         return ""
+
+    def over(self, run: RunView, marks: Mapping[str, Bookmark]) -> Callable[[Row], bool]:
+        """Whether a row stays in the list, given the predictions and the bookmarks beside it."""
+
+        def tags(uid: str) -> Sequence[str] | None:
+            mark = marks.get(uid)
+            return mark.tags if mark else None
+
+        return lambda row: self.matches(row, run, tags)
 
     def matches(self, row: Row, run: RunView, tags: Callable[[str], Sequence[str] | None]) -> bool:
         """Whether a row stays in the list.

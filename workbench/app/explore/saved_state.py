@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 @dataclass
-class RandomWalk:
+class WalkState:
     """The walk of a seed over what the list holds.
 
     Attributes:
@@ -50,7 +50,7 @@ class ExploreState:
     knobs: dict[str, Any] = field(default_factory=dict)
     look: dict[str, Any] = field(default_factory=dict)
     templates: dict[str, str] = field(default_factory=dict)
-    walk: RandomWalk = field(default_factory=RandomWalk)
+    walk: WalkState = field(default_factory=WalkState)
     thumbnails: int = 1
     paths: dict[str, str] = field(default_factory=dict)
     sweep: dict[str, str] = field(default_factory=dict)

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from workbench.app import copy_command
-from workbench.app.explore.heat import HeatOverlay
-from workbench.app.explore.reading import SampleReader
+from workbench.app.explore.controller import Controller
 from workbench.app.explore.shot_field import shot_flags
 
 
-class ShellCommands(SampleReader, HeatOverlay):
+class ShellCommands(Controller):
     """Evaluating and copying."""
 
-    # -- evaluating ------------------------------------------------------------------------
-
-    def action_evaluate(self) -> None:
+    def evaluate(self) -> None:
         """A form with the `wb run-eval` line for what is open; starts it as a job."""
-        source = self.browser.source if self.browser else None
-        if source is None or not self.built:
+        source = self.view.source
+        if source is None or not self.view.built:
             return
-        panel = self.panel
+        panel = self.widgets.panel
         template = None if panel.free else panel.template
         limit = 200 if source.length is None or source.length > 200 else None
         argv = copy_command.run_eval_argv(
@@ -45,27 +42,26 @@ class ShellCommands(SampleReader, HeatOverlay):
         form = EvaluateForm(
             "Evaluate", [("", copy_command.line(argv))], about=about, does="start the job"
         )
-        self.app.push_screen(form, take)
-
-    # -- copying ---------------------------------------------------------------------------
+        self.bench.push_screen(form, take)
 
     def command_line(self) -> str | None:
         """The `wb …` line that does what is on the screen."""
-        if self.sample is None or not self.built:
+        view, panel, answer = self.view, self.widgets.panel, self.widgets.answer
+        if view.sample is None or not view.built:
             return None
-        asked, panel = self.asked, self.panel
-        if self.heat_on and asked is not None and self.answer.answer is not None:
+        asked = view.asked
+        if view.heat and asked is not None and answer.answer is not None:
             return copy_command.line(
                 copy_command.gradcam_argv(
                     asked.uid,
                     asked.spec,
                     text=asked.text,
                     template=asked.template,
-                    answer=self.answer.answer.text,
-                    token=self.answer.cursor,
+                    answer=answer.answer.text,
+                    token=answer.cursor,
                 )
             )
-        draft = panel.draft(self.sample)
+        draft = panel.draft(view.sample)
         free = draft.template is None
         return copy_command.line(
             copy_command.prompt_argv(
@@ -79,19 +75,13 @@ class ShellCommands(SampleReader, HeatOverlay):
             )
         )
 
-    def action_copy_command(self) -> None:
+    def copy_command(self) -> None:
         """Copy the command that does what is on the screen."""
-        self.once_shown(self._copy_command)
-
-    def _copy_command(self) -> None:
         text = self.command_line()
         if text:
             self.bench.copy_text(text, "command")
 
-    def action_copy_uid(self) -> None:
+    def copy_uid(self) -> None:
         """Copy the UID."""
-        self.once_shown(self._copy_uid)
-
-    def _copy_uid(self) -> None:
-        if self.uid:
-            self.bench.copy_text(self.uid, "UID", panel=False)
+        if self.view.uid:
+            self.bench.copy_text(self.view.uid, "UID", panel=False)

@@ -1,0 +1,88 @@
+"""Explore's earlier answers: those on the sample in view, and one of them put back in view."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from sessions.errors import WbError
+from workbench.app.explore.asked import asked_of, messages_of, show_record
+from workbench.app.explore.controller import Controller, Shared
+from workbench.app.explore.history_book import Earlier, HistoryBook
+from workbench.app.explore.messages import AnswerBegan, AnswerReady
+
+if TYPE_CHECKING:
+    from sessions.records import PromptRecord
+    from workbench.app.tasks import Token
+
+
+class EarlierAnswers(Controller):
+    """What was answered on a sample before."""
+
+    def __init__(self, shared: Shared) -> None:
+        super().__init__(shared)
+        self._book = HistoryBook()
+        self._answers: list[Earlier] = []
+        self._answers_of: str | None = None  # whose earlier answers are known
+        self._wanted = 0  # times that one was wanted while they are being read
+        self.recalled = -1
+
+    def take(self, records: Iterable[PromptRecord]) -> None:
+        """Answers were put on record."""
+        about = set()
+        for record in records:
+            self._book.add(record)
+            about.add(record.uid)
+        if self.view.uid is not None and self.view.uid in about:
+            self._load(self.view.uid)
+
+    def follow(self, uid: str) -> None:
+        """Another sample is in view."""
+        self.recalled, self._answers = -1, []
+        self.widgets.history.show([])
+        self._load(uid)
+
+    def _load(self, uid: str) -> None:
+        book = self._book
+        self._answers_of, self._wanted = None, 0
+
+        def work(token: Token) -> None:
+            try:
+                found = list(book.of(uid, token))
+            except WbError:
+                found = []
+            if not token.cancelled:
+                self.bench.call_soon(self._take, uid, found)
+
+        self.bench.tasks.run("history", work)
+
+    def _take(self, uid: str, found: list[Earlier]) -> None:
+        if uid == self.view.uid and self.view.built:
+            self._answers = found
+            self.widgets.history.show(found)
+            self._answers_of = uid
+            for _ in range(self._wanted):
+                self.recall()
+
+    def recall(self) -> None:
+        """Put an earlier answer back in view, one further back each time."""
+        view = self.view
+        if self._answers_of != view.uid:
+            self._wanted += 1  # they are still being read
+            return
+        if view.asking is not None or not self._answers or view.sample is None:
+            if not self._answers:
+                self.bench.notify("no earlier answer on this sample", timeout=2)
+            return
+        self.recalled = (self.recalled + 1) % len(self._answers)
+        earlier = self._answers[self.recalled]
+        messages = messages_of(earlier.record, view.sample)
+        self.post(AnswerBegan())
+        show_record(self.widgets.answer, earlier.record, view.sample)
+        number = f"{self.recalled + 1} of {len(self._answers)} earlier"
+        said = f"{number}: {earlier.when} {earlier.record.model}"
+        self.bench.notify(said, timeout=2, markup=False)
+        view.asked = None
+        if messages is not None:
+            view.asked = asked_of(earlier.record, messages, self.bench.spec)
+            self.post(AnswerReady())
