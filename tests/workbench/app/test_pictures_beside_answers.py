@@ -62,20 +62,20 @@ async def test_the_chosen_runs_detail_shows_the_image_of_the_sample(size):
     of_the_demo(8)
     async with Host(RunsScreen()).run_test(size=size) as pilot:
         screen = pilot.app.place
-        await until(pilot, lambda: screen.samples.row is not None)
+        await until(pilot, lambda: screen.detail.samples.row is not None)
         await pilot.press("enter")
         picture = screen.query_one(RunPicture)
         await until(pilot, lambda: picture.boxes and "▀" in drawn(pilot.app))
-        assert picture.uid == screen.samples.row.uid == "demo/test/000000"
+        assert picture.uid == screen.detail.samples.row.uid == "demo/test/000000"
         await pilot.press("j")
         await until(pilot, lambda: picture.uid == "demo/test/000001" and picture.boxes)
-        assert screen.samples.size.height >= 4
+        assert screen.detail.samples.size.height >= 4
 
 
 async def test_a_sample_that_is_not_here_says_so_in_the_images_place():
     make_run(2, right=0.0, unparsed=0, failed=0, uids=["gone/all/a", "gone/all/b"])
     async with Host(RunsScreen()).run_test(size=(160, 44)) as pilot:
-        await until(pilot, lambda: pilot.app.place.samples.row is not None)
+        await until(pilot, lambda: pilot.app.place.detail.samples.row is not None)
         await pilot.press("enter")
         await until(pilot, lambda: "gone" in drawn(pilot.app))
         assert not pilot.app.failures

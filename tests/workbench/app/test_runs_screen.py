@@ -16,12 +16,12 @@ SMALL = (80, 24)
 
 
 def reading_done(screen):
-    return screen._tally.n > 0 and not screen.query_one("#views")._reading
+    return screen.detail.tally.n > 0 and not screen.query_one("#views")._reading
 
 
 async def opened(pilot, screen):
     """Wait for the list, then go into the first run's samples."""
-    await until(pilot, lambda: screen.run is not None and reading_done(screen))
+    await until(pilot, lambda: screen.detail.run is not None and reading_done(screen))
     await pilot.press("enter")
     await pilot.pause()
 
@@ -54,7 +54,7 @@ async def test_enter_on_an_error_leads_to_the_sample_with_this_runs_predictions(
     app = Host(RunsScreen())
     async with app.run_test(size=WIDE) as pilot:
         await opened(pilot, app.place)
-        assert app.place.samples.uids == wrong
+        assert app.place.detail.samples.uids == wrong
         await pilot.press("j", "enter")
         await pilot.pause()
         assert app.opened == [(wrong[1], run.id)]
@@ -70,9 +70,11 @@ async def test_each_view_has_its_key_and_holds_its_samples(key, count):
         await opened(pilot, app.place)
         await pilot.press("a" if key != "a" else "e")
         await pilot.press(key)
-        await until(pilot, lambda: len(app.place.samples.keys) == count)
+        await until(pilot, lambda: len(app.place.detail.samples.keys) == count)
         if key == "s":
-            times = [app.place.samples._rows[i].seconds for i in app.place.samples._indices]
+            times = [
+                app.place.detail.samples._rows[i].seconds for i in app.place.detail.samples._indices
+            ]
             assert times == sorted(times, reverse=True)
 
 
@@ -85,10 +87,12 @@ async def test_a_cell_of_the_matrix_opens_exactly_its_samples_and_esc_goes_back(
         screen = app.place
         await opened(pilot, screen)
         await pilot.press("m", "right", "enter")
-        await until(pilot, lambda: screen.view == "cell" and screen.samples.uids == cell)
+        await until(
+            pilot, lambda: screen.detail.view == "cell" and screen.detail.samples.uids == cell
+        )
         assert "false → true" in drawn(app)
         await pilot.press("escape")
-        await until(pilot, lambda: screen.view == "errors")
+        await until(pilot, lambda: screen.detail.view == "errors")
         await pilot.press("escape")
         await pilot.pause()
         assert screen.focused is screen.table
@@ -120,7 +124,7 @@ async def test_two_marked_runs_are_compared_by_pairs_and_a_flip_leads_to_explore
         assert "p = 0.0215" in text and "B is better" in text and "+0.400" in text
         await pilot.press("enter", "minus")
         await pilot.pause()
-        assert list(screen.flips.keys) == ["demo/test/10"]
+        assert list(screen.comparison.flips.keys) == ["demo/test/10"]
         await pilot.press("enter")
         await pilot.pause()
         assert app.opened == [("demo/test/10", runs[1].id)]
@@ -128,7 +132,7 @@ async def test_two_marked_runs_are_compared_by_pairs_and_a_flip_leads_to_explore
         assert app.copied == [f"wb runs compare {runs[0].id} {runs[1].id}"]
         await pilot.press("escape", "escape")
         await pilot.pause()
-        assert not screen.comparing
+        assert not screen.comparison.shown
 
 
 async def test_b_bookmarks_all_errors_under_the_tag_that_is_asked_for():
@@ -151,7 +155,7 @@ async def test_x_deletes_only_after_a_yes():
     run = make_run(5)
     app = Host(RunsScreen())
     async with app.run_test(size=WIDE) as pilot:
-        await until(pilot, lambda: app.place.run is not None)
+        await until(pilot, lambda: app.place.detail.run is not None)
         await pilot.press("x")
         await until(pilot, lambda: isinstance(app.screen, Ask))
         await pilot.press("escape")
@@ -168,7 +172,7 @@ async def test_a_running_run_is_not_deleted_and_not_resumed():
     run = make_run(5, state="running", total=10)
     app = Host(RunsScreen())
     async with app.run_test(size=WIDE) as pilot:
-        await until(pilot, lambda: app.place.run is not None)
+        await until(pilot, lambda: app.place.detail.run is not None)
         await pilot.press("x", "r")
         await pilot.pause()
         assert app.screen is app.place and app.jobs == [] and run.path.is_dir()
@@ -179,7 +183,7 @@ async def test_r_resumes_an_unfinished_run_as_a_job_and_y_copies_its_command():
     run = make_run(5, state="cancelled", total=10)
     app = Host(RunsScreen())
     async with app.run_test(size=WIDE) as pilot:
-        await until(pilot, lambda: app.place.run is not None)
+        await until(pilot, lambda: app.place.detail.run is not None)
         await pilot.press("r", "y")
         await pilot.pause()
         assert app.jobs[0][0] == ["run-eval", "--resume", run.id]
@@ -193,11 +197,11 @@ async def test_a_running_run_is_followed_without_moving_the_cursor():
         screen = app.place
         await opened(pilot, screen)
         await pilot.press("j", "j", "j")
-        at = screen.samples.key
+        at = screen.detail.samples.key
         run.append_many(list(predictions(60, right=0.0, unparsed=0, failed=0))[30:])
         screen.refresh_runs()
-        await until(pilot, lambda: len(screen.samples.keys) == 60)
-        assert screen.samples.key == at and screen.run.done == 60
+        await until(pilot, lambda: len(screen.detail.samples.keys) == 60)
+        assert screen.detail.samples.key == at and screen.detail.run.done == 60
     run.close()
 
 
@@ -228,8 +232,8 @@ async def test_a_broken_run_folder_is_a_line_and_harms_no_other():
     async with app.run_test(size=WIDE) as pilot:
         await until(pilot, lambda: len(app.place.table.keys) == 2)
         await pilot.press("end")
-        await until(pilot, lambda: app.place.run.id == good.id and reading_done(app.place))
-        assert app.place._tally.n == 11
+        await until(pilot, lambda: app.place.detail.run.id == good.id and reading_done(app.place))
+        assert app.place.detail.tally.n == 11
 
 
 async def test_at_80x24_list_and_run_fold_and_nothing_is_lost():
@@ -238,13 +242,13 @@ async def test_at_80x24_list_and_run_fold_and_nothing_is_lost():
     async with app.run_test(size=SMALL) as pilot:
         screen = app.place
         await opened(pilot, screen)
-        assert not screen.table.region and screen.samples.region.height > 8
+        assert not screen.table.region and screen.detail.samples.region.height > 8
         await pilot.press("m")
         await pilot.pause()
         assert screen.query_one(ConfusionMatrix).region.height > 5
         await pilot.press("escape", "escape")
         await pilot.pause()
-        assert screen.table.region.height > 10 and not screen.samples.region
+        assert screen.table.region.height > 10 and not screen.detail.samples.region
 
 
 async def test_a_training_shows_the_answers_of_its_newest_evaluation():
@@ -258,7 +262,7 @@ async def test_a_training_shows_the_answers_of_its_newest_evaluation():
     app = Host(RunsScreen())
     async with app.run_test(size=WIDE) as pilot:
         await opened(pilot, app.place)
-        assert (app.place._tally.n, app.place._tally.right) == (10, 10)
+        assert (app.place.detail.tally.n, app.place.detail.tally.right) == (10, 10)
         assert "demo/train[:90]" in drawn(app)
 
 
@@ -315,7 +319,7 @@ async def test_a_figure_of_nothing_is_a_dash_with_its_reason():
     app = Host(RunsScreen())
     async with app.run_test(size=WIDE) as pilot:
         screen = app.place
-        await until(pilot, lambda: screen.run is not None and reading_done(screen))
+        await until(pilot, lambda: screen.detail.run is not None and reading_done(screen))
         text = drawn(app)
         assert "all samples failed" in text and "0.000" not in text and "note: a note" in text
 

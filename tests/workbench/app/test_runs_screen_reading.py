@@ -92,11 +92,11 @@ async def test_a_run_of_100000_predictions_shows_its_first_screen_at_once(monkey
     app = Host(RunsScreen())
     async with app.run_test(size=(200, 60)) as pilot:
         screen = app.place
-        await until(pilot, lambda: len(screen.samples.keys) > 0, 30)
-        assert screen._tally.n < MANY  # what is in sight does not wait for the rest
+        await until(pilot, lambda: len(screen.detail.samples.keys) > 0, 30)
+        assert screen.detail.tally.n < MANY  # what is in sight does not wait for the rest
         gate.set()
-        await until(pilot, lambda: screen._tally.n == MANY, 60)
+        await until(pilot, lambda: screen.detail.tally.n == MANY, 60)
         await pilot.press("enter", "end")
         await pilot.pause()
-        assert screen.samples.cursor == len(screen.samples.keys) - 1 > 40_000
+        assert screen.detail.samples.cursor == len(screen.detail.samples.keys) - 1 > 40_000
     run.close()

@@ -78,6 +78,16 @@ class ComparePanel(Vertical):
         self._flips: list[Flip] = []
 
     @property
+    def shown(self) -> bool:
+        """Whether it stands where the run's detail was."""
+        return self.screen.has_class("-compare")
+
+    @property
+    def flips(self) -> RowList:
+        """The samples in which the two runs differ."""
+        return self.query_one("#flips", RowList)
+
+    @property
     def paired(self) -> Paired | None:
         """Right and wrong of both, once they are compared."""
         return self.comparison.paired if self.comparison else None

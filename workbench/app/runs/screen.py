@@ -7,35 +7,36 @@ anything goes through `app.start_job`.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Horizontal, Vertical, VerticalScroll
-from textual.widgets import Static
-from textual.worker import get_current_worker
+from textual.containers import Container
+from textual.screen import Screen
 
 from sessions.errors import WbError
 from workbench.app.lists.row_list import RowList
-from workbench.app.runs.chosen import ChosenRun
+from workbench.app.runs.actions import RunActions
 from workbench.app.runs.comparison import ComparePanel, slim
 from workbench.app.runs.confusion import ConfusionMatrix
-from workbench.app.runs.figures import MetricsPanel, RunHead
-from workbench.app.runs.messages import Compared, RunsRead
-from workbench.app.runs.picture import RunPicture
-from workbench.app.runs.reading import RunSummary
+from workbench.app.runs.detail import RunDetail
+from workbench.app.runs.reading import RunSummary, View
 from workbench.app.runs.run_table import RunTable
-from workbench.app.runs.sample_table import SampleTable, ViewBar
 from workbench.app.runs.summaries import SummaryCache
 from workbench.app.widgets.footer import BenchFooter
 from workbench.app.widgets.header import BenchHeader
 from workbench.text import clean, counted
 
+if TYPE_CHECKING:
+    from workbench.app.app import WbApp
+    from workbench.app.tasks import Token
+    from workbench.evaluation.comparison import RunComparison
+
 REFRESH_S = 2.0  # how often the list of runs is read again while it is looked at
 
 
-class RunsScreen(ChosenRun):
+class RunsScreen(Screen[None]):
     """The place of runs."""
 
     CSS_PATH = "runs.tcss"
@@ -74,27 +75,18 @@ class RunsScreen(ChosenRun):
             table = RunTable(widget_id="run-table")
             table.border_title = "Runs"
             yield table
-            with Vertical(id="run-detail"):
-                yield RunHead(id="run-head")
-                with Container(id="run-figures"):
-                    with VerticalScroll(id="metrics-box", can_focus=False) as box:
-                        box.border_title = "Metrics"
-                        yield MetricsPanel(id="metrics")
-                    matrix = ConfusionMatrix(widget_id="matrix")
-                    matrix.border_title = "Confusion"
-                    yield matrix
-                with Vertical(id="samples-box") as samples:
-                    samples.border_title = "Samples"
-                    yield ViewBar(widget_id="views")
-                    yield SampleTable(widget_id="samples")
-                with Horizontal(id="run-sample"):
-                    yield RunPicture(self.bench.settings.images, id="run-picture")
-                    yield Static(id="answer")
+            yield RunDetail(id="run-detail")
             yield ComparePanel(widget_id="compare")
         yield BenchFooter()
 
     def on_mount(self) -> None:
         """Read the runs, and go on reading them while they are looked at."""
+        actions = RunActions(
+            self.bench, self.table, self.detail, self.comparison, self.refresh_runs
+        )
+        self.action_copy, self.action_copy_uid = actions.copy, actions.copy_uid
+        self.action_bookmark = actions.bookmark
+        self.action_resume, self.action_delete = actions.resume, actions.delete
         self.table.focus()
         self.refresh_runs()
         self.set_interval(REFRESH_S, self.refresh_runs)
@@ -103,45 +95,65 @@ class RunsScreen(ChosenRun):
         """Back from elsewhere: what ran meanwhile is read at once."""
         self.refresh_runs()
 
+    @property
+    def bench(self) -> WbApp:
+        """The app, as what it is."""
+        return cast("WbApp", self.app)
+
+    @property
+    def table(self) -> RunTable:
+        """The list of runs."""
+        return self.query_one(RunTable)
+
+    @property
+    def detail(self) -> RunDetail:
+        """The chosen run."""
+        return self.query_one(RunDetail)
+
+    @property
+    def comparison(self) -> ComparePanel:
+        """Two runs, in the place of one."""
+        return self.query_one(ComparePanel)
+
     # -- the list ----------------------------------------------------------------------------
 
     def refresh_runs(self) -> None:
         """Read the list again, where it is looked at and not being read."""
         if self.is_current and not self._listing:
             self._listing = True
-            self._read_runs()
 
-    @work(thread=True, group="runs-list", exit_on_error=False)
-    def _read_runs(self) -> None:
+            self.bench.tasks.run("runs", self._read_runs)
+
+    def _read_runs(self, token: Token) -> None:
         try:
-            self.post_message(RunsRead(self._cache.read()))
+            runs = self._cache.read()
         except Exception as error:
-            self.app.call_from_thread(self._list_failed, error)
+            self.bench.call_soon(self._list_failed, error)
+        else:
+            self.bench.call_soon(self._show_runs, runs)
 
     def _list_failed(self, error: Exception) -> None:
         self._listing = False
         self.table.empty = ("The runs cannot be read", clean(error, newlines=False))
         self.table.refresh()
 
-    @on(RunsRead)
-    def _runs_read(self, event: RunsRead) -> None:
+    def _show_runs(self, runs: list[RunSummary]) -> None:
         self._listing = False
         wanted, self._wanted = self._wanted, None
-        self.table.show_runs(event.runs, cursor=wanted)
-        running = sum(run.state == "running" for run in event.runs)
-        words = counted(len(event.runs), "run") + (f" · {running} running" if running else "")
+        self.table.show_runs(runs, cursor=wanted)
+        running = sum(run.state == "running" for run in runs)
+        words = counted(len(runs), "run") + (f" · {running} running" if running else "")
         self.query_one(BenchHeader).subject = words
-        fresh = self.table.runs.get(self.run.id) if self.run else None
-        if self.run is not None and fresh is None:
-            self.run = None
-        elif fresh is not None and fresh != self.run:
-            self.run = fresh  # the same run with more in it
+        shown = self.detail.run
+        fresh = self.table.runs.get(shown.id) if shown else None
+        if fresh != shown:
+            self.detail.run = fresh  # the same run with more in it, or none
 
     @on(RowList.Moved, "#run-table")
     def _run_moved(self) -> None:
-        run = self.table.run
-        if run is not None and (self.run is None or run.id != self.run.id):
-            self.run = run
+        run, shown = self.table.run, self.detail.run
+        if run is not None and (shown is None or run.id != shown.id):
+            self.detail.run = run
 
     def show_run(self, run_id: str) -> None:
         """Put the cursor on a run, also one that the list does not hold yet."""
@@ -165,8 +177,19 @@ class RunsScreen(ChosenRun):
 
     @on(RowList.Opened, "#samples")
     def _sample_opened(self, event: RowList.Opened) -> None:
-        if self.run is not None:
-            self.bench.open_uid(event.key, self.run.id)
+        if self.detail.run is not None:
+            self.bench.open_uid(event.key, self.detail.run.id)
+
+    @on(ConfusionMatrix.Opened)
+    def _into_detail(self) -> None:
+        self.add_class("-inside")
+        self.remove_class("-matrix")
+        (self.comparison.flips if self.comparison.shown else self.detail.samples).focus()
+
+    def action_view(self, view: View) -> None:
+        """Errors, unparsed, failed, slowest or all."""
+        self.detail.choose(view)
+        self._into_detail()
 
     @on(ComparePanel.OpenFlip)
     def _flip_opened(self, event: ComparePanel.OpenFlip) -> None:
@@ -176,7 +199,7 @@ class RunsScreen(ChosenRun):
         """One step back: from a cell to the errors, from a run to the list, from two to one."""
         if self.has_class("-matrix") or self.focused is self.query_one(ConfusionMatrix):
             self._into_detail()
-        elif self.view == "cell":
+        elif self.detail.view == "cell":
             self.action_view("errors")
         elif self.focused is not self.table:
             self.remove_class("-inside")
@@ -186,7 +209,7 @@ class RunsScreen(ChosenRun):
 
     def action_matrix(self) -> None:
         """Into the confusion matrix."""
-        if self.run is not None and not self.comparing:
+        if self.detail.run is not None and not self.comparison.shown:
             self.add_class("-inside", "-matrix")
             self.query_one(ConfusionMatrix).focus()
 
@@ -200,7 +223,7 @@ class RunsScreen(ChosenRun):
             return
         a, b = (self.table.runs[m] for m in marked)
         self.add_class("-compare")
-        self.query_one(ComparePanel).begin(a, b)
+        self.comparison.begin(a, b)
         self._compare(a, b)
 
     def _unmark(self) -> None:
@@ -208,26 +231,27 @@ class RunsScreen(ChosenRun):
         self.table.refresh()
         self.remove_class("-compare")
 
-    @work(thread=True, group="runs-compare", exclusive=True, exit_on_error=False)
     def _compare(self, a: RunSummary, b: RunSummary) -> None:
-        from workbench.evaluation.comparison import compare_runs
+        def work(token: Token) -> None:
+            from workbench.evaluation.comparison import compare_runs
 
-        try:
-            found = compare_runs(*((r.config, slim(r.predictions)) for r in (a, b)))
-        except WbError as error:
-            self.post_message(Compared((a.id, b.id), None, error.message))
-            return
-        except Exception as error:
-            self.bench.fail(error, "these runs cannot be compared")
-            return
-        if not get_current_worker().is_cancelled:
-            self.post_message(Compared((a.id, b.id), found))
+            found, problem = None, ""
+            try:
+                found = compare_runs(*((r.config, slim(r.predictions)) for r in (a, b)))
+            except WbError as error:
+                problem = error.message
+            except Exception as error:
+                self.bench.fail(error, "these runs cannot be compared")
+                return
+            if not token.cancelled:
+                self.bench.call_soon(self._compared, (a.id, b.id), found, problem)
 
-    @on(Compared)
-    def _compared(self, event: Compared) -> None:
-        if tuple(self.table.marked) == event.ids:
-            panel = self.query_one(ComparePanel)
-            if event.comparison is None:
-                panel.refuse(event.problem)
-            else:
-                panel.show(event.comparison)
+        self.bench.tasks.run("compare runs", work)
+
+    def _compared(self, ids: tuple[str, str], found: RunComparison | None, problem: str) -> None:
+        if tuple(self.table.marked) != ids:
+            return
+        if found is None:
+            self.comparison.refuse(problem)
+        else:
+            self.comparison.show(found)

@@ -1,0 +1,151 @@
+"""What can be done with a run: copy its command, bookmark its samples, resume it, delete it.
+
+Not for showing anything: the screen does that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from workbench.app.lists.dialogs import Ask, AskLine
+from workbench.app.runs.comparison import ComparePanel
+from workbench.app.runs.detail import RunDetail
+from workbench.app.runs.reading import RunSummary
+from workbench.app.runs.run_table import RunTable
+from workbench.text import clean
+
+if TYPE_CHECKING:
+    from workbench.app.app import WbApp
+    from workbench.app.tasks import Token
+
+
+class RunActions:
+    """The actions of the Runs place over the run and the view that are chosen."""
+
+    def __init__(
+        self,
+        bench: WbApp,
+        table: RunTable,
+        detail: RunDetail,
+        comparison: ComparePanel,
+        refresh: Callable[[], None],
+    ) -> None:
+        self._bench, self._table, self._refresh = bench, table, refresh
+        self._detail, self._comparison = detail, comparison
+
+    def copy(self) -> None:
+        """Copy the command that prints what is shown."""
+        marked = self._table.marked
+        if self._comparison.shown:
+            self._bench.copy_text(f"wb runs compare {marked[0]} {marked[1]}", "command")
+        elif self._detail.run is not None:
+            self._bench.copy_text(f"wb runs show {self._detail.run.id}", "command")
+
+    def copy_uid(self) -> None:
+        """Copy the UID of the sample under the cursor."""
+        key = self._comparison.flips.key if self._comparison.shown else self._detail.samples.key
+        if key:
+            self._bench.copy_text(key, "UID")
+
+    def bookmark(self) -> None:
+        """Bookmark all samples of the view under one tag."""
+        flips = self._comparison.flips
+        uids = list(flips.keys) if self._comparison.shown else self._detail.samples.uids
+        if self._detail.run is None or not uids:
+            self._bench.notify("no samples in this view to bookmark", severity="warning")
+            return
+        what = "flips" if self._comparison.shown else self._detail.view
+        tag = f"{what}-{self._detail.run.id[-6:]}"
+        body = (
+            f"{len(uids):,} samples ({what}) get this tag; wb bookmark list --tag TAG lists them."
+        )
+
+        def done(tag: str | None) -> None:
+            if tag:
+                self._bookmark(uids, tag)
+
+        self._bench.push_screen(AskLine("Bookmark", body, value=tag, check=_tag_problem), done)
+
+    def _bookmark(self, uids: list[str], tag: str) -> None:
+        def work(token: Token) -> None:
+            from sessions.uid_cache import UidCache
+
+            try:
+                with UidCache.open() as cache:
+                    for uid in uids:
+                        cache.add(uid, tags=(tag,))
+            except Exception as error:
+                self._bench.fail(error, "not bookmarked")
+                return
+            said = clean(f"{len(uids):,} samples with the tag {tag}")
+            self._bench.call_soon(self._bench.notify, said, title="bookmarked", markup=False)
+
+        self._bench.tasks.run(f"bookmark {tag}", work)
+
+    def resume(self) -> None:
+        """Resume an unfinished run as a job."""
+        run = self._detail.run
+        if run is None:
+            return
+        if run.state in ("done", "running"):
+            self._bench.notify(
+                f"this run is {run.state}: there is nothing to resume", severity="warning"
+            )
+            return
+        argv = resume_argv(run)
+        self._bench.start_job(argv, f"resume {run.where} {run.who}")
+
+    def delete(self) -> None:
+        """Delete a run, after asking."""
+        run = self._detail.run
+        if run is None:
+            return
+        if run.state == "running":
+            self._bench.notify(
+                "it is running: cancel its job first (3 Jobs, x)", severity="warning"
+            )
+            return
+        body = (
+            f"{run.where}  {run.who}\n{run.done:,} predictions and the metrics go for good.\n"
+            "Bookmarks and sessions stay.\n\n" + str(run.path)
+        )
+
+        def done(yes: bool | None) -> None:
+            if yes:
+                self._delete(run)
+
+        self._bench.push_screen(Ask(f"Delete the run {run.id}?", body, "deletes it"), done)
+
+    def _delete(self, run: RunSummary) -> None:
+        def work(token: Token) -> None:
+            from sessions.runs import Run
+
+            try:
+                Run.open(run.id).remove()
+            except Exception as error:
+                self._bench.fail(error, "not deleted")
+            self._bench.call_soon(self._after_delete, run.id)
+
+        self._bench.tasks.run(f"delete {run.id}", work)
+
+    def _after_delete(self, run_id: str) -> None:
+        self._table.marked = [m for m in self._table.marked if m != run_id]
+        self._refresh()
+
+
+def _tag_problem(tag: str) -> str | None:
+    from sessions.bookmarks import check_tags
+    from sessions.errors import WbError
+
+    try:
+        return None if check_tags((tag,)) and tag else "a tag is needed"
+    except WbError as error:
+        return f"{error.message}; {error.hint}" if error.hint else error.message
+
+
+def resume_argv(run: RunSummary) -> list[str]:
+    """What to type after `wb` to go on with a run."""
+    if run.kind == "train":
+        return ["train", "--resume", run.id]
+    return ["run-eval", "--resume", run.id]

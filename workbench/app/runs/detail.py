@@ -1,0 +1,205 @@
+"""The chosen run: its figures, the samples of a view, the answer under the cursor.
+
+Guarantee: predictions are read in a worker that tells what it read; a run of 100,000 of them shows
+its first screenful at once, and one that grows is read on, not anew.
+"""
+
+from __future__ import annotations
+
+import time
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any, cast
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Container, Horizontal, Vertical, VerticalScroll
+from textual.reactive import reactive
+from textual.widgets import Static
+
+from workbench.app.lists.row_list import RowList
+from workbench.app.runs.confusion import ConfusionMatrix
+from workbench.app.runs.figures import MetricsPanel, RunHead
+from workbench.app.runs.made_of import read_ledger
+from workbench.app.runs.picture import RunPicture
+from workbench.app.runs.reading import PredictionFile, Row, RunSummary, Selection, Tally, View
+from workbench.app.runs.sample_table import SampleTable, ViewBar
+from workbench.text import clean
+
+if TYPE_CHECKING:
+    from workbench.app.app import WbApp
+    from workbench.app.tasks import Token
+    from workbench.evaluation.ledger import Ledger
+
+POST_S = 0.3  # how often the list hears of a long file that is being read
+
+
+class RunDetail(Vertical):
+    """What the right half of the Runs place shows."""
+
+    run: reactive[RunSummary | None] = reactive(None)
+    view: reactive[View] = reactive[View]("errors")
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self.tally = Tally()
+        self._file: PredictionFile | None = None
+        self._cell: tuple[str, str | None] | None = None
+
+    def compose(self) -> ComposeResult:
+        """Figures over samples over the answer."""
+        yield RunHead(id="run-head")
+        with Container(id="run-figures"):
+            with VerticalScroll(id="metrics-box", can_focus=False) as box:
+                box.border_title = "Metrics"
+                yield MetricsPanel(id="metrics")
+            matrix = ConfusionMatrix(widget_id="matrix")
+            matrix.border_title = "Confusion"
+            yield matrix
+        with Vertical(id="samples-box") as samples:
+            samples.border_title = "Samples"
+            yield ViewBar(widget_id="views")
+            yield SampleTable(widget_id="samples")
+        with Horizontal(id="run-sample"):
+            yield RunPicture(self.bench.settings.images, id="run-picture")
+            yield Static(id="answer")
+
+    @property
+    def bench(self) -> WbApp:
+        """The app, as what it is."""
+        return cast("WbApp", self.app)
+
+    @property
+    def samples(self) -> SampleTable:
+        """The samples of the view."""
+        return self.query_one(SampleTable)
+
+    def watch_run(self, old: RunSummary | None, run: RunSummary | None) -> None:
+        """Show another run, or more of the same one."""
+        self.screen.set_class(run is None, "-none")
+        if run is None:
+            self._file = None
+            self.samples.clear("Choose a run")
+            self._clear_answer()
+            return
+        if old is None or (old.id, old.predictions) != (run.id, run.predictions):
+            self._file = PredictionFile(run.predictions)
+            self.tally, self._cell = Tally(), None
+            self.set_reactive(RunDetail.view, "errors")
+            self.samples.clear("Reading…")
+            self._clear_answer()
+        if old is None or old.id != run.id:
+            self.query_one(MetricsPanel).ledger = None
+        self._draw_figures()
+        self._read_predictions()
+        self._read_ledger(run)
+
+    def _clear_answer(self) -> None:
+        self.query_one("#answer", Static).update("")
+        self.query_one(RunPicture).show_uid(None)
+
+    def _draw_figures(self) -> None:
+        if self.run is not None:
+            self.query_one(RunHead).show(self.run, self.tally)
+            self.query_one(MetricsPanel).show(self.run, self.tally)
+            self.query_one(ConfusionMatrix).show(self.tally)
+            panel = self.query_one(MetricsPanel)
+            lines = max(len(self.run.metrics), 1) + len(self.tally.labels()) + 4
+            lines += 6 if panel.ledger else 0
+            self.screen.set_class(lines > 11, "-many-labels")
+
+    def _read_predictions(self) -> None:
+        run, file, view, cell = self.run, self._file, self.view, self._cell
+        if run is None or file is None:
+            return
+
+        def tell(*, done: bool) -> None:
+            selection, tally = file.select(view, cell), deepcopy(file.tally)
+            self.bench.call_soon(self._take, run.id, file.rows, tally, selection, done)
+
+        def work(token: Token) -> None:
+            told = 0.0
+            for _ in file.read():
+                if token.cancelled:
+                    return
+                if time.monotonic() - told > POST_S:
+                    told = time.monotonic()
+                    tell(done=False)
+            if not token.cancelled:
+                tell(done=True)
+
+        self.bench.tasks.run("run predictions", work)
+
+    def _take(
+        self, run_id: str, rows: list[Row], tally: Tally, selection: Selection, done: bool
+    ) -> None:
+        if self.run is None or run_id != self.run.id:
+            return
+        self.tally = tally
+        self._draw_figures()
+        self.samples.show_view(rows, selection, self.view, self.run.where)
+        self.query_one(ViewBar).show(tally, self.view, self._cell, not done)
+
+    def _read_ledger(self, run: RunSummary) -> None:
+        def work(token: Token) -> None:
+            ledger = read_ledger(run)
+            if not token.cancelled:
+                self.bench.call_soon(self._take_ledger, run.id, ledger)
+
+        self.bench.tasks.run("run ledger", work)
+
+    def _take_ledger(self, run_id: str, ledger: Ledger | None) -> None:
+        panel = self.query_one(MetricsPanel)
+        if self.run is not None and run_id == self.run.id and ledger != panel.ledger:
+            panel.ledger = ledger
+            self._draw_figures()
+
+    def watch_view(self) -> None:
+        """Choose the samples of another view."""
+        if self.run is not None:
+            self.query_one(ViewBar).show(self.tally, self.view, self._cell, False)
+            self._read_predictions()
+
+    def choose(self, view: View) -> None:
+        """Errors, unparsed, failed, slowest or all."""
+        self._cell = None
+        self.view = view
+
+    @on(ConfusionMatrix.Opened)
+    def _cell_opened(self, event: ConfusionMatrix.Opened) -> None:
+        self._cell = (event.target, event.label)
+        if self.view == "cell":
+            self.watch_view()
+        self.view = "cell"
+
+    @on(RowList.Moved, "#samples")
+    def _sample_moved(self) -> None:
+        row = self.samples.row
+        if row is not None and self._file is not None:
+            self.query_one(RunPicture).show_uid(row.uid)
+            self._read_answer(self._file, row)
+
+    def _read_answer(self, file: PredictionFile, row: Row) -> None:
+        def work(token: Token) -> None:
+            line = file.whole(row)
+            if not token.cancelled:
+                self.bench.call_soon(self._take_answer, row, line)
+
+        self.bench.tasks.run("run answer", work)
+
+    def _take_answer(self, row: Row, line: dict[str, Any]) -> None:
+        here = self.samples.row
+        if here is None or here.uid != row.uid:
+            return  # the cursor has gone on, and the picture with it
+        text = Text()
+        text.append(clean(row.uid, newlines=False), style="bold")
+        scores = line.get("scores")
+        if isinstance(scores, dict):
+            best = sorted(scores.items(), key=lambda kv: -kv[1] if kv[1] is not None else 0)[:4]
+            words = "  ".join(f"{clean(k, newlines=False)} {v:.2f}" for k, v in best)
+            text.append(f"   {words}", style="dim")
+        text.append("\n")
+        text.append(clean(line.get("text") or row.words))
+        if row.error:
+            text.append(clean(row.error))
+        self.query_one("#answer", Static).update(text)
