@@ -100,8 +100,6 @@ class MetricsPanel(Figures):
             lines.append(metric_line("accuracy so far", tally.accuracy, self._room, palette))
         lines += [plain(f"note: {note}", palette.warn) for note in run.notes]
         if self.ledger is not None:
-            from workbench.app.runs.made_of import ledger_lines
-
             lines += ledger_lines(self.ledger, self._room, palette)
         lines += label_lines(tally, palette)
         text = Text("\n", no_wrap=True).join(lines)
@@ -141,4 +139,23 @@ def label_lines(tally: Tally, palette: Palette) -> list[Text]:
             style = palette.bad if n and value is not None and value < 0.5 else Style()
             line.append(f" {number(value):>7}", style)
         lines.append(line)
+    return lines
+
+
+def ledger_lines(ledger: Ledger | None, width: int, palette: Palette) -> list[Text]:
+    """What right answers need, then each control's accuracy; none without a ledger."""
+    if ledger is None:
+        return []
+    lines: list[Text] = [Text()]
+    if ledger.parts:
+        lines.append(plain("right answers need", palette.dim))
+    for part in ledger.parts:
+        line = metric_line(part.name, part.share, width, palette)
+        if part.luck is not None:
+            line.append(f"  by luck {part.luck:.3f}", palette.dim)
+        lines.append(line)
+    lines += [
+        metric_line(f"accuracy {control.name}", control.accuracy, width, palette)
+        for control in ledger.controls
+    ]
     return lines

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -14,9 +14,6 @@ from textual.widgets import Static
 from sessions.errors import WbError
 from workbench.app.widgets.footer import key_that_restarts
 from workbench.text import clean
-
-if TYPE_CHECKING:
-    from workbench.app.services import Services
 
 
 class TextPanel(ModalScreen[None]):
@@ -103,10 +100,10 @@ class ErrorPanel(TextPanel):
         key = key_that_restarts(self) if self._engine_died() else ""
         return (f"{key} starts the engine again · " if key else "") + super().keys()
 
-    def action_restart(self) -> None:
+    async def action_restart(self) -> None:
         """Close the panel and start the engine again."""
         self.dismiss(None)
-        cast("Services", self.app).action_restart_engine()
+        await self.app.run_action("app.restart_engine")
 
     def same_as(self, error: BaseException) -> bool:
         """Whether this panel already shows that failure."""
