@@ -6,18 +6,19 @@ without a question that says what will be kept.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
-from textual.message import Message
+from textual.reactive import reactive
+from textual.screen import Screen
 from textual.widgets import Static
 
+from workbench.app.jobs.actions import JobActions
 from workbench.app.jobs.curves import Curves
-from workbench.app.jobs.deeds import JobDeeds
 from workbench.app.jobs.job_table import JobTable
 from workbench.app.jobs.log_view import LogView
 from workbench.app.jobs.reading import CurveFile, JobSummary, LogTail, read_jobs
@@ -29,29 +30,15 @@ from workbench.app.widgets.footer import BenchFooter
 from workbench.app.widgets.header import BenchHeader
 from workbench.text import clean, counted
 
+if TYPE_CHECKING:
+    from workbench.app.app import WbApp
+    from workbench.app.services import JobStarted
+    from workbench.app.tasks import Token
+
 REFRESH_S = 1.0  # how often the jobs are read again while they are looked at
 
 
-class JobsRead(Message):
-    """The list of jobs was read."""
-
-    def __init__(self, jobs: list[JobSummary]) -> None:
-        super().__init__()
-        self.jobs = jobs
-
-
-class OutputRead(Message):
-    """What the chosen job wrote since the last look."""
-
-    def __init__(
-        self, job_id: str, tail: LogTail, lines: list[str], anew: bool, curves: CurveFile | None
-    ) -> None:
-        super().__init__()
-        self.job_id, self.tail, self.lines, self.anew = job_id, tail, lines, anew
-        self.curves = curves
-
-
-class JobsScreen(JobDeeds):
+class JobsScreen(Screen[None]):
     """The place of jobs."""
 
     CSS_PATH = "jobs.tcss"
@@ -70,6 +57,8 @@ class JobsScreen(JobDeeds):
         Binding("Y", "copy_log", "Copy the log's path", id="jobs.copy-log", show=False),
         Binding("escape", "back", "Back", id="jobs.back", show=False),
     ]
+
+    job: reactive[JobSummary | None] = reactive(None)
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,6 +86,10 @@ class JobsScreen(JobDeeds):
 
     def on_mount(self) -> None:
         """Read the jobs, and go on reading them while they are looked at."""
+        actions = JobActions(self.bench, self.table, self.refresh_jobs, self.show_job)
+        self.action_new, self.action_cancel = actions.new, actions.cancel
+        self.action_retry, self.action_delete = actions.retry, actions.delete
+        self.action_copy, self.action_copy_log = actions.copy, actions.copy_log
         self.table.focus()
         self.refresh_jobs()
         self.set_interval(REFRESH_S, self.refresh_jobs)
@@ -104,6 +97,16 @@ class JobsScreen(JobDeeds):
     def on_screen_resume(self) -> None:
         """Back from elsewhere: what happened meanwhile is read at once."""
         self.refresh_jobs()
+
+    @property
+    def bench(self) -> WbApp:
+        """The app, as what it is."""
+        return cast("WbApp", self.app)
+
+    @property
+    def table(self) -> JobTable:
+        """The list of jobs."""
+        return self.query_one(JobTable)
 
     @property
     def log_view(self) -> LogView:
@@ -118,30 +121,29 @@ class JobsScreen(JobDeeds):
             return
         if not self._listing:
             self._listing = True
-            self._read_jobs()
-        if not self._reading and self.job is not None and self._tail is not None:
-            self._reading = True
-            self._read_output(self.job.id, self._tail, self._curves)
+            self.bench.tasks.run("jobs", self._read_jobs)
+        if not self._reading:
+            self._read_output()
 
-    @work(thread=True, group="jobs-list", exit_on_error=False)
-    def _read_jobs(self) -> None:
+    def _read_jobs(self, token: Token) -> None:
         try:
-            self.post_message(JobsRead(read_jobs()))
+            jobs = read_jobs()
         except Exception as error:
-            self.app.call_from_thread(self._list_failed, error)
+            self.bench.call_soon(self._list_failed, error)
+        else:
+            self.bench.call_soon(self._show_jobs, jobs)
 
     def _list_failed(self, error: Exception) -> None:
         self._listing = False
         self.table.empty = ("The jobs cannot be read", clean(error, newlines=False))
         self.table.refresh()
 
-    @on(JobsRead)
-    def _jobs_read(self, event: JobsRead) -> None:
+    def _show_jobs(self, jobs: list[JobSummary]) -> None:
         self._listing = False
         wanted, self._wanted = self._wanted, None
-        self.table.show_jobs(event.jobs, cursor=wanted)
-        live = sum(job.live for job in event.jobs)
-        words = counted(len(event.jobs), "job") + (f" · {live} running" if live else "")
+        self.table.show_jobs(jobs, cursor=wanted)
+        live = sum(job.live for job in jobs)
+        words = counted(len(jobs), "job") + (f" · {live} running" if live else "")
         self.query_one(BenchHeader).subject = words
         self.job = self.table.jobs.get(self.job.id if self.job else "") or self.table.job
 
@@ -155,11 +157,9 @@ class JobsScreen(JobDeeds):
         self._listing = False
         self.refresh_jobs()
 
-    def on_job_started(self, event: Message) -> None:
+    def on_job_started(self, event: JobStarted) -> None:
         """A job that was started here or elsewhere in the bench."""
-        job = getattr(event, "job", None)
-        if job is not None:
-            self.show_job(job.id)
+        self.show_job(event.job.id)
 
     # -- the chosen job ----------------------------------------------------------------------
 
@@ -175,8 +175,7 @@ class JobsScreen(JobDeeds):
             self._curves = CurveFile(job.path / "progress.jsonl")
             self.log_view.clear("nothing printed yet")
             self.remove_class("-curves")
-            self._reading = True
-            self._read_output(job.id, self._tail, self._curves)
+            self._read_output()
         self.query_one("#job-head", Static).update(self._head(job))
 
     def _head(self, job: JobSummary) -> Text:
@@ -194,25 +193,33 @@ class JobsScreen(JobDeeds):
             first.append(f"  run {job.runs[-1][-6:]}: Enter opens it", palette.dim)
         return Text("\n").join([first, plain(job.command, palette.dim)])
 
-    @work(thread=True, group="jobs-output", exclusive=True, exit_on_error=False)
-    def _read_output(self, job_id: str, tail: LogTail, curves: CurveFile | None) -> None:
-        lines, anew = tail.read()
-        grown = curves is not None and curves.read()
-        self.post_message(OutputRead(job_id, tail, lines, anew, curves if grown else None))
+    def _read_output(self) -> None:
+        tail, curves = self._tail, self._curves
+        if tail is None:
+            return
+        self._reading = True
 
-    @on(OutputRead)
-    def _output_read(self, event: OutputRead) -> None:
-        if event.tail is not self._tail:
+        def work(token: Token) -> None:
+            lines, anew = tail.read()
+            grown = curves if curves is not None and curves.read() else None
+            self.bench.call_soon(self._show_output, tail, lines, anew, grown)
+
+        self.bench.tasks.run("job output", work)
+
+    def _show_output(
+        self, tail: LogTail, lines: list[str], anew: bool, grown: CurveFile | None
+    ) -> None:
+        if tail is not self._tail:
             return
         self._reading = False
         log = self.log_view
-        if event.lines or event.anew or event.tail.unfinished != log.unfinished_raw:
-            log.add(event.lines, event.tail.unfinished, anew=event.anew)
-            skipped = event.tail.skipped
+        if lines or anew or tail.unfinished != log.unfinished_raw:
+            log.add(lines, tail.unfinished, anew=anew)
+            skipped = tail.skipped
             log.border_title = f"Log · the last of {skipped >> 20:,} MB" if skipped >> 20 else "Log"
-        if event.curves is not None:
+        if grown is not None:
             curves = self.query_one(Curves)
-            curves.show(event.curves.curves)
+            curves.show(grown.curves)
             self.set_class(bool(curves.names), "-curves")
 
     # -- doing -------------------------------------------------------------------------------

@@ -1,0 +1,153 @@
+"""What can be done with jobs: start, cancel, retry, delete, copy.
+
+Guarantee: nothing that costs hours or loses anything happens by one key; what blocks runs in a
+thread worker. Not for showing anything: the screen does that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from workbench.app.jobs.command_line import title_of
+from workbench.app.jobs.job_table import JobTable
+from workbench.app.jobs.new_job import NewJob
+from workbench.app.jobs.reading import JobSummary
+from workbench.app.lists.dialogs import Ask
+
+if TYPE_CHECKING:
+    from sessions.jobs import Job
+    from workbench.app.app import WbApp
+    from workbench.app.tasks import Token
+
+GRACE_S = 10.0  # how long a cancelled job has to leave a checkpoint
+
+
+class JobActions:
+    """The actions of the Jobs place over the job under the cursor."""
+
+    def __init__(
+        self,
+        bench: WbApp,
+        table: JobTable,
+        refresh: Callable[[], None],
+        show_job: Callable[[str], None],
+    ) -> None:
+        self._bench, self._table = bench, table
+        self._refresh, self._show_job = refresh, show_job
+
+    def new(self) -> None:
+        """The form of a new job."""
+        self._bench.push_screen(NewJob(self._defaults()), self._start)
+
+    def _defaults(self) -> dict[str, str]:
+        settings = self._bench.settings
+        where = str(self._bench.state.place("explore").get("dataset") or "")
+        dataset, _, split = where.partition("/")
+        return {
+            "dataset": dataset or settings.dataset,
+            "split": split or settings.split,
+            "model": self._bench.spec.model,
+            "adapter": self._bench.spec.adapter or "",
+        }
+
+    def _start(self, argv: list[str] | None) -> None:
+        if argv:
+            self._bench.start_job(
+                argv, title_of(argv), on_started=lambda job: self._show_job(job.id)
+            )
+
+    def cancel(self) -> None:
+        """Cancel the chosen job, after asking once."""
+        job = self._table.job
+        if job is None:
+            return
+        if not job.live or job.cancelling:
+            state = "being cancelled" if job.cancelling else job.state
+            self._bench.notify(f"this job is {state} already", severity="warning")
+            return
+        self._ask(
+            job,
+            f"Cancel {job.title}?",
+            kept(job),
+            "cancels it",
+            lambda it: it.cancel(GRACE_S),
+            "not cancelled",
+        )
+
+    def retry(self) -> None:
+        """Start the chosen job again, resuming its run where it can be resumed."""
+        job = self._table.job
+        if job is None:
+            return
+        if job.live:
+            self._bench.notify("this job is still running", severity="warning")
+            return
+        body = f"{job.command}\n\n" + (
+            f"It goes on with the run {job.runs[-1]}: what is done stays done."
+            if job.runs and set(job.command.split()) & {"run-eval", "train"}
+            else "It starts from the beginning."
+        )
+        self._ask(job, f"Retry {job.title}?", body, "starts it", self._retry, "not started")
+
+    def _retry(self, job: Job) -> None:
+        self._bench.call_soon(self._show_job, job.retry().id)
+
+    def delete(self) -> None:
+        """Delete the record of a job that has ended, after asking."""
+        job = self._table.job
+        if job is None or job.live:
+            self._bench.notify("only a job that has ended can be deleted", severity="warning")
+            return
+        body = "Its log and its record go for good. The runs that it made stay."
+        self._ask(
+            job, f"Delete {job.title}?", body, "deletes it", lambda it: it.remove(), "not deleted"
+        )
+
+    def _ask(
+        self,
+        job: JobSummary,
+        title: str,
+        body: str,
+        yes: str,
+        do: Callable[[Job], object],
+        failed: str,
+    ) -> None:
+        """Ask, then do it in a worker and read the jobs again; a failure shows in a panel."""
+
+        def work(token: Token) -> None:
+            from sessions.jobs import Job
+
+            try:
+                do(Job.open(job.id))
+            except Exception as error:
+                self._bench.fail(error, failed)
+            self._bench.call_soon(self._refresh)
+
+        def answered(answer: bool | None) -> None:
+            if answer:
+                self._bench.tasks.run(f"job {job.id}", work)
+
+        self._bench.push_screen(Ask(title, body, yes), answered)
+
+    def copy(self) -> None:
+        """Copy the command of the chosen job."""
+        if job := self._table.job:
+            self._bench.copy_text(job.command, "command")
+
+    def copy_log(self) -> None:
+        """Copy the path of the chosen job's log."""
+        if job := self._table.job:
+            self._bench.copy_text(str(job.log), "path")
+
+
+def kept(job: JobSummary) -> str:
+    """What a job that is cancelled now leaves."""
+    done = f"{job.progress.done:,} of {job.progress.total:,} done. " if job.progress.total else ""
+    if "run-eval" in job.command:
+        rest = "The predictions made so far are kept; r goes on from there."
+    elif " train " in f" {job.command} ":
+        rest = "The last checkpoint is kept; r goes on from there."
+    else:
+        rest = "What it has written so far is kept."
+    return f"{done}{rest}\nIt has {GRACE_S:.0f} seconds to end in order.\n\n{job.command}"
