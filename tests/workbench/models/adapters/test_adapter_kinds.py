@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,19 +31,6 @@ from workbench.models.spec import ModelSpec
 
 PROMPT = ask("a red circle", picture(64, 48, 2))
 KINDS = tuple(configs())
-
-
-@pytest.fixture(scope="module")
-def loaded(tiny_folder: Path) -> LoadedModel:
-    """A model of this file's own: what is kept over it would stay for other tests."""
-    torch.set_num_threads(1)
-    return load_model(ModelSpec(str(tiny_folder), device="cpu"))
-
-
-@pytest.fixture
-def model(loaded: LoadedModel) -> Iterator[LoadedModel]:
-    yield loaded
-    loaded.set_adapter(None)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import json
 import shutil
 import typing
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -161,23 +161,31 @@ def logits(loaded: LoadedModel, model: Any = None) -> torch.Tensor:
         return (model or loaded.model)(**batch.inputs).logits[0]
 
 
+@dataclass(frozen=True)
+class AsLoaded:
+    """A base as it came from its files."""
+
+    state: dict[str, torch.Tensor]
+    modules: list[Any]
+    logits: torch.Tensor
+
+
 @pytest.fixture(scope="module")
-def loaded(tiny_folder: Path) -> LoadedModel:
-    torch.set_num_threads(1)
-    return load_model(ModelSpec(str(tiny_folder), device="cpu"))
+def as_loaded(loaded: LoadedModel) -> AsLoaded:
+    return AsLoaded(state(loaded.base), list(loaded.base.modules()), logits(loaded))
 
 
 @pytest.fixture
-def model(loaded: LoadedModel) -> Iterator[LoadedModel]:
-    before, bare = state(loaded.base), logits(loaded)
-    modules = [id(m) for m in loaded.base.modules()]
+def model(loaded: LoadedModel, as_loaded: AsLoaded) -> Iterator[LoadedModel]:
+    """The base, which every test leaves as it was loaded, bit for bit."""
     yield loaded
     loaded.set_adapter(None)
-    after = state(loaded.base)
-    assert after.keys() == before.keys()
-    assert [n for n in before if not torch.equal(before[n], after[n])] == []
-    assert [id(m) for m in loaded.base.modules()] == modules
-    assert torch.equal(logits(loaded), bare)
+    after = dict((*loaded.base.named_parameters(), *loaded.base.named_buffers()))
+    assert after.keys() == as_loaded.state.keys()
+    assert [n for n, t in as_loaded.state.items() if not torch.equal(t, after[n])] == []
+    now = list(loaded.base.modules())
+    assert [id(m) for m in now] == [id(m) for m in as_loaded.modules]
+    assert torch.equal(logits(loaded), as_loaded.logits)
 
 
 def test_every_kind_and_start_of_this_peft_is_tested_or_listed_with_its_reason():

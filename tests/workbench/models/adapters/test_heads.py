@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -30,18 +29,6 @@ from workbench.models.spec import ModelSpec
 from workbench.serving.protocol import answer_json, read_answer
 
 PROMPT = ask("is there a circle", picture(64, 64, 3))
-
-
-@pytest.fixture(scope="module")
-def loaded(tiny_folder: Path) -> LoadedModel:
-    torch.set_num_threads(1)
-    return load_model(ModelSpec(str(tiny_folder), device="cpu"))
-
-
-@pytest.fixture
-def model(loaded: LoadedModel) -> Iterator[LoadedModel]:
-    yield loaded
-    loaded.set_adapter(None)
 
 
 @pytest.fixture(scope="module")

@@ -20,16 +20,9 @@ PROMPT = ask("a red circle", picture(64, 48, 2))
 
 
 @pytest.fixture(scope="module")
-def loras(tiny: LoadedModel, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def loras(loaded: LoadedModel, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("loras")
-    return build_lora(tiny, folder / "a", 1), build_lora(tiny, folder / "b", 2)
-
-
-@pytest.fixture
-def model(tiny: LoadedModel):
-    tiny.set_adapter(None)
-    yield tiny
-    tiny.set_adapter(None)
+    return build_lora(loaded, folder / "a", 1), build_lora(loaded, folder / "b", 2)
 
 
 def logits(loaded: LoadedModel) -> torch.Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,18 +18,6 @@ from workbench.models.base import LoadedModel, load_model
 from workbench.models.spec import ModelSpec
 
 PROMPT = ask("a red circle", picture(64, 48, 2))
-
-
-@pytest.fixture(scope="module")
-def loaded(tiny_folder: Path) -> LoadedModel:
-    torch.set_num_threads(1)
-    return load_model(ModelSpec(str(tiny_folder), device="cpu"))
-
-
-@pytest.fixture
-def model(loaded: LoadedModel) -> Iterator[LoadedModel]:
-    yield loaded
-    loaded.set_adapter(None)
 
 
 @pytest.fixture(scope="module")
