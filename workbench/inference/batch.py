@@ -2,7 +2,7 @@
 
 Guarantee: each row's logits are those that it would have alone, to rounding: padding is masked and
 every position is worked out per row. A row that ends leaves the cache at once. Not for beams,
-which branch: `workbench.inference.generate` gives those to `model.generate`.
+which branch: `workbench.inference.beams` searches those over `prefill` and `forward`.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import torch
 
 from sessions.runs import Run, list_runs
 from tests.training.contrastive.tiny_pairs import captioned, tiny
+from tests.training.test_train_changed import nudge
 from tests.workbench.models.make_two_stage import phi
 from training.contrastive.config import ContrastiveConfig
 from training.tasks import load_config, read_config
@@ -129,6 +131,16 @@ def test_three_kills_leave_the_curve_of_a_training_that_was_let_be(words: Path, 
     assert evaluated[0] == evaluated[1]
     first, second = (load_aligned(run.path / "encoder")[0].state_dict() for run in (whole, killed))
     assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_a_resume_names_the_text_encoder_that_is_another_one_now(
+    words: Path, data: str, tmp_path: Path
+) -> None:
+    own = Path(shutil.copytree(words, tmp_path / "own"))
+    run = train(tiny(own, data, max_steps=1, batch_size=4))
+    nudge(own / "model.safetensors")
+    with pytest.raises(UsageError, match=f"changed since it began: text_encoder {own}$"):
+        train(resumed_config(run), resume=run.id)
 
 
 def test_an_image_that_cannot_be_decoded_is_recorded_and_the_run_goes_on(
