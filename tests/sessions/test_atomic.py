@@ -31,7 +31,7 @@ while True:
 """
 
 
-def python(code: str, *args: object, **kwargs) -> subprocess.Popen[bytes]:
+def python(code: str, *args: object, **kwargs) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, args)], stdout=subprocess.PIPE, **kwargs
     )

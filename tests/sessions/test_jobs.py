@@ -245,6 +245,17 @@ def test_jobs_that_want_one_gpu_queue_for_it_in_order_and_see_only_it(tmp_path):
     assert trace.read_text().split("\n")[:-1] == ["begin 7", "end", "begin 7", "end"]
 
 
+def test_a_job_that_waits_for_its_first_gpu_holds_none_of_the_others(tmp_path):
+    """GPUs are taken in one order whatever order was typed, so that two jobs cannot deadlock."""
+    gate = tmp_path / "gate"
+    holder = running(bash(held(gate), gpus=[1]))
+    both = bash("true", gpus=[2, 1])
+    until(lambda: "waiting for GPU 1" in both.log_path.read_text())
+    assert bash("true", gpus=[2]).wait(60) == "done"
+    gate.touch()
+    assert (holder.wait(60), both.wait(60)) == ("done", "done")
+
+
 def test_wb_gpu_asks_for_gpus_as_well(monkeypatch):
     monkeypatch.setenv("WB_GPU", "1,0")
     assert bash("true").spec["gpus"] == ["0", "1"]

@@ -74,6 +74,20 @@ def test_keeping_again_saves_an_image_from_being_cleaned():
     assert kept_images.unreferenced() == []
 
 
+def test_an_image_that_is_kept_again_while_sessions_are_read_is_not_cleaned(monkeypatch):
+    digest = kept_images.keep(b"picture")
+    os.utime(kept_images.kept_images()[0].path, (1e9, 1e9))
+    named = kept_images._named
+
+    def meanwhile() -> set[str]:
+        kept_images.keep(b"picture")  # by a prompt in another process, whose line comes later
+        return named()
+
+    monkeypatch.setattr(kept_images, "_named", meanwhile)
+    assert kept_images.clean() == []
+    assert kept_images.find(digest) == b"picture"
+
+
 def test_a_hash_across_two_blocks_is_read(monkeypatch):
     monkeypatch.setattr(kept_images, "_BLOCK", 50)
     digest = kept_images.keep(b"picture")

@@ -61,7 +61,8 @@ def test_a_disk_that_is_full_at_the_start_leaves_no_folder(kind):
         "run": "from sessions.runs import Run; Run.create({'x': 'y' * 9000}, 'k')",
         "job": "from sessions.jobs import start; start(['true', 'x' * 9000], title='t')",
     }[kind]
-    runs_dir(), jobs_dir()
+    runs_dir()
+    jobs_dir()
     done = subprocess.run(
         [sys.executable, "-P", "-c", code],
         capture_output=True,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import threading
 
 import pytest
@@ -11,6 +13,7 @@ from sessions.records import GradcamRecord, PromptRecord
 from sessions.session_log import current_session
 from tests.workbench.app.explore_bench import SIZES, FakeEngine, bench
 from workbench.app.explore.browser import Browser
+from workbench.app.explore.stream import Stream
 from workbench.app.widgets.text_panel import ErrorPanel, TextPanel
 from workbench.errors import EngineError, PromptTooLong
 
@@ -77,6 +80,31 @@ async def test_tokens_appear_while_the_answer_is_on_its_way_and_escape_cancels()
         [record] = prompts()
         assert (record.text, record.finish_reason) == ("False.", "cancelled")
         await b.shows("False.")
+
+
+async def test_fast_tokens_are_drawn_at_most_20_times_a_second_and_none_is_lost(monkeypatch):
+    drawn: list[float] = []
+    take = Stream.take
+
+    def noted(self: Stream):
+        taken = take(self)
+        drawn.append(self.drawn)
+        return taken
+
+    monkeypatch.setattr(Stream, "take", noted)
+    engine = FakeEngine(tuple(f" {n}" for n in range(80)))
+    engine.gate = threading.Semaphore(0)
+    async with bench(engine=engine) as b:
+        await b.pilot.press("enter")
+        await b.until(lambda: engine.asked)
+        for _ in engine.words[1:]:
+            engine.gate.release()
+            await asyncio.sleep(0.004)  # quicker than it is drawn, slower than a turn of the loop
+        await b.until(lambda: len(b.explore.answer.tokens) == len(engine.words) - 1)
+        assert len(drawn) > 2
+        assert all(later - sooner > 0.0499 for sooner, later in itertools.pairwise(drawn))
+        engine.gate.release()
+        await b.settle()
 
 
 async def test_moving_on_while_asking_keeps_the_answer_for_its_own_sample():

@@ -88,12 +88,14 @@ def test_a_cached_dataset_is_read_without_asking_the_hub(fast_hub):
 def test_a_jump_in_a_stream_is_one_request_for_a_range(fast_hub):
     add_pairs(fast_hub, weight=60_000, train=200, group=50)  # groups of three blocks
     source = open_source("pairs/train")
-    source.at(0), source.at(100)  # both shards' footers are read
+    source.at(0)
+    source.at(100)  # both shards' footers are read
     asked = len(fast_hub.asked)
     assert source.get("pairs/train/train-190-0-0").error is None
     (new,) = fast_hub.asked[asked:]
     assert new.range.startswith(f"bytes={3 * 2**20}-") and "/cdn/" in new.path
-    source.get("pairs/train/train-191-0-0"), source.get("pairs/train/train-160-0-0")
+    source.get("pairs/train/train-191-0-0")
+    source.get("pairs/train/train-160-0-0")
     assert len(fast_hub.asked) == asked + 1  # the row group is here
 
 

@@ -33,7 +33,7 @@ def files(two: Path) -> list[Path]:
     return [two / "train/train.csv", two / "test/test.csv"]
 
 
-def shown(spec: str) -> dict[str, tuple[int, ...]]:
+def shown(spec: str) -> dict[str, object]:
     """The first pixel of each sample's picture, by its label."""
     return {str(s.label): s.images[0].load().getpixel((0, 0)) for s in open_source(spec).iter()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -123,6 +124,22 @@ def test_the_paired_bootstrap_agrees_with_mcnemar_on_right_and_wrong():
     found = paired_bootstrap(columns(first), columns(second))
     assert found.value == pytest.approx(0.15)
     assert found.p_value == pytest.approx(mcnemar_exact(10, 25), abs=0.01)
+
+
+def test_the_paired_bootstraps_p_value_is_two_sided_and_never_0():
+    """Against all resamples of a few pairs, of which each is as likely."""
+    change = np.array([0.5, 0.3, -0.2, 0.4, 0.25])
+    value = change.mean()
+    means = np.array([np.mean(drawn) for drawn in itertools.product(change, repeat=5)])
+    exact = np.mean(np.abs(means - value) >= value - 1e-12)
+    assert not 0.4 < np.mean(means - value >= value - 1e-12) / exact < 0.6  # the tails differ
+    zeros, resamples = np.zeros(5), 20_000
+    spread = (exact * (1 - exact) / resamples) ** 0.5
+    for first, second in ((zeros, change), (change, zeros)):
+        found = paired_bootstrap(columns(first), columns(second), resamples=resamples)
+        assert found.p_value == pytest.approx(exact, abs=4 * spread)
+    sure = paired_bootstrap(columns(zeros), columns(zeros + 1), resamples=99)
+    assert sure.p_value == 0.01  # add-one: 99 resamples cannot say less
 
 
 def test_unpaired_scores_are_refused():

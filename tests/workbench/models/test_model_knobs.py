@@ -88,7 +88,8 @@ def test_pixels_are_those_that_qwen_vl_utils_prepares(tiny):
 
     image = picture(100, 70, 3)
     content = {"type": "image", "image": image.load(), "min_pixels": 256, "max_pixels": 16384}
-    prepared, _ = process_vision_info([{"role": "user", "content": [content]}], image_patch_size=8)
+    turns = [{"role": "user", "content": [content]}]
+    prepared = process_vision_info(turns, image_patch_size=8)[0]
     expected = tiny.processor.image_processor(prepared, do_resize=False, return_tensors="pt")
     batch = tiny.family.encode(tiny, [ask("one", image)])
     assert torch.equal(batch.pixel_values, expected["pixel_values"])
