@@ -152,7 +152,8 @@ def add(
 
     FILES may be written SPLIT=FILE; otherwise a split is called as its file. What is not given
     is guessed from the names of the columns, and said. The mapping is kept in
-    $WB_HOME/datasets/NAME.toml; the data stay where they are.
+    $WB_HOME/datasets/NAME.toml; the data stay where they are. hub:OWNER/REPO is a dataset of a
+    Hugging Face hub; hf:OWNER/REPO one that the datasets library has to stream.
 
     \b
     Example:

@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
@@ -141,7 +142,8 @@ class Handler(BaseHTTPRequestHandler):
             self._error(404, f"{below} does not exist", "EntryNotFound")
             return
         entries = [entry(path, files[path]) for path in inside]
-        folders = sorted({p.rpartition("/")[0] for p in inside if "/" in p})
+        above = {str(folder) for p in inside for folder in PurePosixPath(p).parents}
+        folders = sorted(f for f in above - {"."} if not below or f.startswith(f"{below}/"))
         entries += [{"type": "directory", "oid": "0" * 40, "size": 0, "path": f} for f in folders]
         start = int(query.get("cursor", ["0"])[0])
         headers = {}

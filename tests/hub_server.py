@@ -20,7 +20,7 @@ from typing import Any
 from tests.hub_content import Asked, Blob, Fault, Repo
 from tests.hub_handler import Handler
 
-LARGE = (".parquet", ".safetensors", ".bin", ".zip", ".arrow")
+LARGE = (".parquet", ".safetensors", ".bin", ".zip", ".arrow", ".gz")
 
 
 class Hub:

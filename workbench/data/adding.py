@@ -8,49 +8,28 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from workbench.data.added import Added, count_samples
 from workbench.data.layouts.joined import JoinedFile
 from workbench.data.naming import named_file
 from workbench.data.presets import apply_preset, fitting_presets, gathers_captions, implied_preset
 from workbench.data.registry import DatasetInfo
 from workbench.data.saved_datasets import BOOKKEEPING
 from workbench.data.split_files import image_root, split_files, with_filters
+from workbench.data.streamed.file import is_stream
 from workbench.data.tables.folders import passed_over
 from workbench.data.tables.mapping import (
-    SplitFile,
     TableMapping,
     check_name,
     mapping_path,
     save_mapping,
 )
 from workbench.data.tables.mapping_options import MappingOptions, fill
-from workbench.data.tables.table import TableSource, info_of
+from workbench.data.tables.table import info_of
 from workbench.errors import DataError, UnknownName, UsageError
-
-
-@dataclass(frozen=True)
-class Added:
-    """What `add` did.
-
-    Attributes:
-        bad: Rows that could not be parsed, over all splits.
-        guessed: What was filled in, in words.
-    """
-
-    info: DatasetInfo
-    mapping: TableMapping
-    path: Path
-    bad: int = 0
-    guessed: tuple[str, ...] = ()
-
-    @property
-    def notes(self) -> list[str]:
-        """What was found wrong with each split, in words."""
-        return [f"{part.split}: {note}" for part in self.mapping.files for note in part.notes]
 
 
 def add_dataset(
@@ -117,6 +96,10 @@ def _add(
         from workbench.data.hub.adding import add_hub
 
         return add_hub(name, files, wishes)
+    if any(is_stream(one) for one in files):
+        from workbench.data.streamed.adding import add_stream
+
+        return add_stream(name, files, wishes)
     files, wishes = _by_preset(name, like, files, wishes)
     wish = MappingOptions(**{key: value for key, value in wishes.items() if value is not None})
     if wish.parts is None:
@@ -146,7 +129,7 @@ def _add(
         raise DataError(error.message, hint=hint, kind=error.kind) from error
     if fits:
         wish.guesses.append(f"its images alone: its tables look like --like {' or '.join(fits)}")
-    mapping, bad = _count(mapping)
+    mapping, bad = count_samples(mapping)
     mapping = _note(mapping) if mapping.recipe else mapping
     if (folder := named_file(files[0])[1]).is_dir():
         mapping = dataclasses.replace(
@@ -239,21 +222,6 @@ def _check_free(name: str, replace: bool) -> None:
         )
 
 
-def _count(mapping: TableMapping) -> tuple[TableMapping, int]:
-    """Read every split once, which proves it readable, and note its rows."""
-    files: dict[tuple[str, str, str], SplitFile] = {}
-    bad = 0
-    for split in mapping.splits:
-        source = TableSource(mapping, split)
-        parts = [part for part in mapping.files if part.split == split]
-        for part, (rows, broken) in zip(parts, source.counts(), strict=True):
-            key = (part.split, part.path, part.where)
-            files[key] = dataclasses.replace(part, rows=rows, bad=broken)
-        bad += source.bad
-        source.close()
-    return dataclasses.replace(mapping, files=_ordered(mapping.files, files)), bad
-
-
 def _note(mapping: TableMapping) -> TableMapping:
     """Say beside each split of a known layout what belongs to no sample, and what is not there."""
     from workbench.data.layouts.joined import missing_images
@@ -265,9 +233,3 @@ def _note(mapping: TableMapping) -> TableMapping:
         notes += missing_images(part, mapping.images, mapping.recipe, root)
         files.append(dataclasses.replace(part, notes=tuple(notes)))
     return dataclasses.replace(mapping, files=tuple(files))
-
-
-def _ordered(
-    files: Iterable[SplitFile], counted: Mapping[tuple[str, str, str], SplitFile]
-) -> tuple[SplitFile, ...]:
-    return tuple(counted[part.split, part.path, part.where] for part in files)

@@ -26,6 +26,9 @@ def describe_dataset(name: str) -> dict[str, Any]:
         from workbench.data.hub.dataset import hub_details
 
         return body | hub_details(name)
+    if body["kind"] == "stream":
+        counted = {split: {"length": rows} for split, rows in body["splits"].items()}
+        return redacted(body | {"mode": "streamed", "split_details": counted})
     details: dict[str, dict[str, Any]] = {}
     for split in body["splits"]:
         try:
@@ -55,7 +58,7 @@ def understood(name: str, prompt: Prompt | None = None) -> Understood | None:
         return None
     try:
         mapping = dataset.mapping()
-        return understand(mapping, prompt) if mapping.kind != "hub" else None
+        return understand(mapping, prompt) if not mapping.is_remote else None
     except DataError:
         return None  # `describe_dataset` says why
 
@@ -70,7 +73,8 @@ def try_samples(name: str, count: int = TRIED) -> tuple[int, dict[str, str]]:
     problems: dict[str, str] = {}
     tried = 0
     info = find_dataset(name).info()
-    splits, count = (info.splits, count) if info.kind != "hub" else (_smallest(info), 2)
+    remote = info.kind in ("hub", "stream")
+    splits, count = (_smallest(info), 2) if remote else (info.splits, count)
     for split in splits:
         source = open_source(name, split)
         for ordinal in draw(source.length, count, seed=0):

@@ -14,7 +14,7 @@ from pathlib import Path
 from sessions.errors import WbError
 from workbench.data.registry import DatasetInfo, providers
 
-KINDS = ("generated", "here", "hub", "missing", "broken", "not added")
+KINDS = ("generated", "here", "hub", "streamed", "missing", "broken", "not added")
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,8 @@ def readiness(name: str) -> Readiness:
             return Readiness(info, "generated")
         if info.kind == "hub":
             return _of_hub(info)
+        if info.kind == "stream":
+            return Readiness(info, "streamed", needs="the hub while it is read")
         return _of_files(info)
     except WbError as error:
         return _broken(name, error.message)

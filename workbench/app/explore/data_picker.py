@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _LANES = 4  # a disk that hangs holds up one of them
 _REFILL_S = 0.05
-_SIGNS = {"missing": "✗", "broken": "✗", "not added": "+", "hub": "☁"}
+_SIGNS = {"missing": "✗", "broken": "✗", "not added": "+", "hub": "☁", "streamed": "☁"}
 
 
 class DataPicker(Picker):

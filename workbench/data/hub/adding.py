@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from workbench.data.adding import Added
+from workbench.data.added import Added
 from workbench.data.hub.dataset import KIND, HubSource, count_rows, hub_info, open_explanations
 from workbench.data.hub.environment import HubError
 from workbench.data.hub.file import HubFile
 from workbench.data.hub.known import KNOWN
 from workbench.data.hub.plan import first_parts
 from workbench.data.hub.ranges import in_parallel
-from workbench.data.hub.reader import ROW
 from workbench.data.hub.repository import (
     CONVERTED,
     HubReference,
@@ -30,6 +29,7 @@ from workbench.data.hub.repository import (
 )
 from workbench.data.hub.state import forget
 from workbench.data.naming import named_file
+from workbench.data.readers.base import ROW
 from workbench.data.tables.filters import parse_filter
 from workbench.data.tables.mapping import SplitFile, TableMapping, check_name, save_mapping
 from workbench.data.tables.mapping_options import MappingOptions, fill
@@ -53,7 +53,7 @@ def add_hub(name: str, files: Sequence[str | Path], wishes: dict[str, Any]) -> A
     for key in NOT_FOR_HUB:
         if given.get(key):
             raise UsageError(f"--{key.replace('_', '-')} means nothing for a dataset of the hub")
-    ref, listing, splits = _look(ref)
+    ref, listing, splits = look(ref)
     known: dict[str, Any] = {"objects": "", **KNOWN.get(ref.repo, {}), **given}
     if known.get("id") == "row":
         known["id"] = ROW
@@ -114,8 +114,14 @@ def _join(parts: list[SplitFile], beside: dict[str, str]) -> tuple[SplitFile, ..
     )
 
 
-def _look(ref: HubReference) -> tuple[HubReference, Listing, dict[str, list[str]]]:
-    """The files and splits; of a repository without tables, the Parquet that the hub makes."""
+def look(ref: HubReference) -> tuple[HubReference, Listing, dict[str, list[str]]]:
+    """The files and splits; of a repository without tables, the Parquet that the hub makes.
+
+    Raises:
+        UnknownName: No such subset, or several and none was named.
+        DataError: It holds no tables.
+        HubError: The hub cannot be asked, or refuses.
+    """
     listing = get_listing(ref.repo, ref.revision, fresh=True)
     try:
         return ref, listing, find_splits(listing, ref.config)

@@ -99,6 +99,10 @@ def hub_mapping(name: str) -> TableMapping:
     dataset = find_dataset(name)
     mapping = dataset.mapping() if isinstance(dataset, TableDataset) else None
     if mapping is None or mapping.kind != KIND:
+        if mapping is not None and mapping.is_remote:
+            raise UsageError(
+                f"{name} is streamed by datasets", hint="load it there, save it, add the folder"
+            )
         raise UsageError(
             f"{name} lies on this machine already", hint="only datasets of the hub are cached"
         )

@@ -23,6 +23,7 @@ from workbench.data.hub.manifest import load_manifest
 from workbench.data.hub.plan import FilePlan, first_parts, make_plan
 from workbench.data.hub.repository import parse_ref
 from workbench.data.hub.state import folder_of, mode_of
+from workbench.data.readers.base import ROW
 from workbench.data.readers.opening import ReadOptions, open_reader
 from workbench.data.tables.columns import columns_in
 from workbench.data.tables.filters import parse_filter
@@ -50,8 +51,6 @@ class HubSource(TableSource):
         mode: How it is read: `streamed`, `cached`, or `auto`.
         commit: The repository's commit that it is read from.
     """
-
-    pinned = True  # one commit
 
     def __init__(self, mapping: TableMapping, split: str, plan: FilePlan) -> None:
         self._given, self._plan = mapping, plan
@@ -232,8 +231,6 @@ def count_rows(file: HubFile) -> int:
 
 
 def _by_number(mapping: TableMapping) -> bool:
-    from workbench.data.hub.reader import ROW
-
     return ROW in mapping.id
 
 

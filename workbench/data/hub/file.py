@@ -59,6 +59,8 @@ class HubFile:
         read: How a file that is no Parquet is read.
     """
 
+    pinned = True  # one commit
+
     def __init__(
         self,
         remote: Remote,

@@ -13,12 +13,10 @@ from collections.abc import Iterator, Sequence
 from workbench.data.hub.blocks import BLOCK, blocks
 from workbench.data.hub.file import HubFile, HubHandle, Pins
 from workbench.data.hub.ranges import Fetching, Range, merge
-from workbench.data.readers.base import RawRow
+from workbench.data.readers.base import ROW, RawRow
 from workbench.data.readers.parquet import READ_ROWS, ParquetReader
 from workbench.errors import DataError
 
-ROW = "__row__"
-"""The column of a row's number in its split, from 0: the id where the data have none."""
 WHOLE = 8 * BLOCK  # row groups up to this size are fetched at once
 GAP = 64 * 1024  # bytes that are rather fetched than asked around
 SLACK = 128  # old writers count a dictionary's header short by up to 100 bytes

@@ -196,7 +196,7 @@ def find_splits(listing: Listing, config: str = "") -> dict[str, list[str]]:
     if not named:
         raise DataError(
             f"hub:{listing.repo} holds no Parquet, JSON lines or CSV at {listing.revision}",
-            hint="only datasets of tables are read; wb data add takes files that lie on disk",
+            hint=f"hf:{listing.repo} has the datasets library stream it, where that can be read",
         )
     return named
 

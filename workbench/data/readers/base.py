@@ -19,6 +19,10 @@ MAX_RECORD = 64 * 1024 * 1024
 """The longest row that is read, in bytes: a file without any line end is not read whole."""
 
 
+ROW = "__row__"
+"""The column of a row's number in its split, from 0: the id where the data have none."""
+
+
 @dataclass(frozen=True)
 class RawRow:
     """One row as it was written.

@@ -102,7 +102,12 @@ class TableMapping:
         """The folder that the images of a file lie in; empty for files that are elsewhere."""
         if said := part.image_root or self.image_root:
             return said
-        return "" if self.kind == "hub" else str(Path(part.path).parent)
+        return "" if self.is_remote else str(Path(part.path).parent)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether its files are not on this machine: reading them sends something."""
+        return self.kind in ("hub", "stream")
 
     @property
     def splits(self) -> dict[str, int | None]:

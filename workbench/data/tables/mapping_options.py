@@ -83,7 +83,7 @@ def fill(mapping: TableMapping, wish: MappingOptions) -> TableMapping:
     if not label and (reason := _wanted_reason(wish, texts, explanations)):
         label, wish = reason, _as_captions(wish, mapping, columns, reason)
     asked = bool(label) and ("question" in texts or wish.task == "question")
-    options = guessing.guess_options(columns) if asked and mapping.kind != "hub" else ()
+    options = guessing.guess_options(columns) if asked and not mapping.is_remote else ()
     images = _choose(wish, "image", wish.image, guessing.guess_images(columns))
     found = {
         "id": _choose(wish, "id", wish.id, guessing.guess_id(columns)) or "hash",
@@ -132,7 +132,7 @@ def _as_captions(
 
 def _look(mapping: TableMapping) -> FileHeads:
     distinct = list({part.path: part for part in mapping.files}.values())
-    files = distinct[:1] if mapping.kind == "hub" or mapping.recipe else distinct
+    files = distinct[:1] if mapping.is_remote or mapping.recipe else distinct
     columns: dict[str, None] = {}
     words: dict[str, Mapping[str, str]] = {}
     notes: list[str] = []

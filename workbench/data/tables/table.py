@@ -84,6 +84,7 @@ class TableSource:
                 f"{mapping.name} has no split {split!r}", hint=f"it has {', '.join(mapping.splits)}"
             )
         self._files = self._open_files()
+        self.pinned = all(getattr(file, "pinned", False) for file in self._files)
         self._mappers = [RowMapper(mapping, part) for part in self._parts]
         self._index, self.revision = self._open_index()
         self.length: int | None = self._index.length
@@ -310,7 +311,7 @@ def info_of(mapping: TableMapping) -> DatasetInfo:
         schema=schema,
         licence=mapping.licence,
         description=mapping.description,
-        cached=True,
+        cached=not mapping.is_remote,
         kind=mapping.kind,
     )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from workbench.data.files import DataFile, LocalFile
 from workbench.data.layouts.joined import JoinedFile
-from workbench.data.readers.base import RowReader
+from workbench.data.readers.base import ROW, RowReader
 from workbench.data.readers.opening import open_reader
 from workbench.data.tables.filters import Filter
 from workbench.data.tables.folders import FolderFile
@@ -63,6 +63,10 @@ def data_file(mapping: TableMapping, part: SplitFile) -> DataFile:
         from workbench.data.hub.dataset import first_file
 
         return first_file(mapping, part)
+    if mapping.kind == "stream":
+        from workbench.data.streamed.file import StreamedFile
+
+        return StreamedFile(part.path, columns_of(mapping), numbered=ROW in mapping.id)
     if mapping.recipe:
         return JoinedFile(mapping.recipe, part)
     if mapping.kind == "folder":
