@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from sessions.uid import Uid
 from workbench.data.export import ending_of
-from workbench.data.to_datasets import features_of, rows_of
+from workbench.data.split_rows import features_of, rows_of
 from workbench.errors import DataError, UsageError
 
 if TYPE_CHECKING:

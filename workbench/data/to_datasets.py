@@ -1,20 +1,15 @@
 """A split as a dataset of the `datasets` library.
 
-Guarantee: the same UIDs, texts and labels, and the image bytes as they came; a sample that cannot
-be read keeps its row, with its `error` and without images. Not for reading datasets: a source does
-that; nor for files: see `workbench.data.export_split`.
+Guarantee: its rows are those of `workbench.data.split_rows`. Not for reading datasets: a source
+does that; nor for files: see `workbench.data.export_split`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Literal, TypeAlias, overload
 
-from sessions.redact import without_secrets
-from workbench.errors import DataError, ImageError
-from workbench.sample import Sample
+from workbench.data.export_split import export_split
+from workbench.data.split_rows import features_of, rows_of
 
 if TYPE_CHECKING:
     import datasets
@@ -22,9 +17,6 @@ if TYPE_CHECKING:
     from workbench.data.source import Source
 
     AnyDataset: TypeAlias = datasets.IterableDataset | datasets.Dataset
-
-# The roles of texts are columns: those that the first samples have.
-_LOOKED_AT = 200
 
 
 @overload
@@ -60,7 +52,6 @@ def to_datasets(source: Source, *, limit: int = 0, streaming: bool = True) -> An
         return datasets.IterableDataset.from_generator(
             lambda: rows_of(source, roles, limit), features=features
         )
-    from workbench.data.export_split import export_split
     from workbench.data.scratch import scratch_folder
 
     folder = scratch_folder("datasets") / "split"
@@ -68,62 +59,3 @@ def to_datasets(source: Source, *, limit: int = 0, streaming: bool = True) -> An
     found = datasets.load_from_disk(str(folder))
     assert isinstance(found, datasets.Dataset)
     return found
-
-
-_OWN = ("uid", "images", "label", "references", "explanations", "error")
-
-
-def features_of(source: Source, limit: int) -> tuple[datasets.Features, list[str]]:
-    """The features of a split's rows, and the roles of texts that are columns."""
-    import datasets
-
-    text = datasets.Value("string")
-    roles = sorted({r for s in islice(source.iter(), limit or _LOOKED_AT) for r in s.texts})
-    roles = [role for role in roles if role not in _OWN]
-    names = list(source.labels)
-    features = datasets.Features(
-        {
-            "uid": text,
-            "images": datasets.List(datasets.Image()),
-            **dict.fromkeys(roles, text),
-            "label": datasets.ClassLabel(names=names) if names else text,
-            "references": datasets.List(text),
-            "explanations": datasets.List(text),
-            "error": text,
-        }
-    )
-    return features, roles
-
-
-def rows_of(source: Source, roles: list[str], limit: int) -> Iterator[dict[str, Any]]:
-    """The rows of a split; an image is `{"bytes", "path"}`, a label its word."""
-    for sample in islice(source.iter(), limit or None):
-        yield _row(sample, roles, list(source.labels))
-
-
-def _row(sample: Sample, roles: list[str], names: list[str]) -> dict[str, Any]:
-    if strange := set(sample.texts) - set(roles) - set(_OWN):
-        raise DataError(
-            f"{sample.uid} has the texts {', '.join(sorted(strange))}, which none of the first "
-            f"{_LOOKED_AT} samples has",
-            hint="export a part of the split, as train[:200]",
-        )
-    error = without_secrets(sample.error) if sample.error else None
-    images: list[dict[str, Any]] = []
-    try:
-        images = [{"bytes": ref.read(), "path": Path(ref.name).name} for ref in sample.images]
-    except ImageError as problem:
-        error = error or str(problem)
-    label = sample.label
-    if names and label is not None and label not in names:
-        error = error or f"the label {label!r} is none of {', '.join(names)}"
-        label = None
-    return {
-        "uid": sample.uid,
-        "images": images,
-        **{role: sample.texts.get(role) for role in roles},
-        "label": label,
-        "references": list(sample.references),
-        "explanations": list(sample.explanations),
-        "error": error,
-    }
