@@ -26,61 +26,6 @@ OTHER_VARIABLES = frozenset(
     }
 )
 
-KNOBS: dict[str, Knob] = {
-    "model": text("demo", "What is asked: `demo`, a folder, a hub id, or `openai:URL#NAME`."),
-    "adapter": text(None, "A PEFT adapter's folder over the model."),
-    "revision": text(None, "Branch, tag or commit of a hub model."),
-    "quantization": choice("none", ("none", "4bit", "8bit"), "How the weights are held."),
-    "dtype": choice("auto", ("auto", "bf16", "fp16", "fp32"), "What the model computes in."),
-    "device": text("auto", "`auto`, `cpu`, `cuda:1`, `cuda:0,cuda:1`, `balanced`."),
-    "attention": choice("sdpa", ("sdpa", "eager", "flash_attention_2"), "Attention kernels."),
-    "image_min_pixels": whole(None, 1, 2**40, "Smaller images are enlarged for the model."),
-    "image_max_pixels": whole(None, 1, 2**40, "Larger images are scaled down for the model."),
-    "quantize_parts": choice(
-        None, ("language", "vision", "all"), "Which weights are quantised; language unless said."
-    ),
-    "quant_type": choice(None, ("nf4", "fp4"), "Of 4bit weights; nf4 unless said."),
-    "double_quant": flag(None, "Quantise the scales of 4bit weights too; yes unless said."),
-    "quant_compute_dtype": choice(
-        None, ("bf16", "fp16", "fp32"), "What 4bit weights are multiplied in."
-    ),
-    "dataset": text("demo", "What is opened first."),
-    "split": text("test", "Which split of it."),
-    "mode": choice("auto", ("auto", "streamed", "cached"), "How remote datasets are read."),
-    "template": text(None, "The prompt of the pool that is filled in first."),
-    "temperature": number(None, 0, 100, "0 is greedy."),
-    "max_new_tokens": whole(
-        None, 1, int(RANGES["max_new_tokens"].high), "The longest answer, in tokens."
-    ),
-    "seed": whole(None, 0, int(RANGES["seed"].high), "Of everything that is drawn."),
-    "batch_size": whole(None, 1, 100_000, "Prompts at once in an evaluation."),
-    "images": choice(
-        "auto", ("auto", "kitty", "sixel", "iterm2", "halfcell", "off"), "How images are drawn."
-    ),
-    "theme": text("textual-dark", "The bench's theme."),
-    "colormap": choice(
-        "turbo", ("turbo", "viridis", "inferno", "jet", "grey"), "The colours of a heatmap."
-    ),
-    "opacity": number(0.5, 0, 1, "Of a heatmap over its image."),
-    "engine_idle_minutes": number(30.0, 0, 100_000, "When an unused engine leaves; 0 is never."),
-    "engine_stall_s": number(30.0, 0.1, 86_400, "After which work that stands still is told of."),
-    "remote_silence_s": number(300.0, 0.1, 86_400, "How long a server may say nothing, seconds."),
-    "max_pixels": whole(64_000_000, 1, 2**40, "The largest image that is decoded."),
-    "max_scans": whole(100, 1, 2**31, "The most scans of a progressive JPEG."),
-    "max_columns": whole(4096, 1, 2**31, "The most columns of a table."),
-    "fetch": flag(False, "Fetch images that a dataset names by URL."),
-    "fetch_allow": text(None, "Hosts on one's own net that may be fetched from, comma-separated."),
-    "hub_cache_mb": whole(4096, 0, 2**40, "Megabytes of streamed data that are kept on disk."),
-    "keep_images_mb": whole(2048, 0, 2**40, "Megabytes of images kept for the record; 0: none."),
-    "prefix_cache_mb": whole(
-        None,
-        0,
-        2**40,
-        "Of beginnings of prompts kept in memory; 0: none. A quarter of what is free.",
-    ),
-    "local_dir": text(None, "A folder on a local disk for databases, where WB_HOME is remote."),
-}
-
 # Read low in the house straight from the environment, so that jobs and the engine inherit them.
 EXPORTED = (
     *("max_pixels", "max_scans", "max_columns", "fetch", "fetch_allow", "local_dir"),
@@ -89,9 +34,17 @@ EXPORTED = (
 )
 
 
+def knob(said: Knob) -> Any:
+    """A field of `Settings` that is the setting of its name: the one place that declares it."""
+    return field(default=said.default, metadata={"knob": said})
+
+
 @dataclass(frozen=True)
 class Settings:
-    """Every setting, and where each came from. `KNOBS` says what they mean.
+    """Every setting, and where each came from.
+
+    A setting is declared here alone: its name (also that of its `WB_…` variable and its flag),
+    type, default, range and help.
 
     Attributes:
         keymap: Binding id to keys, as Textual's `App.set_keymap` takes it.
@@ -99,43 +52,96 @@ class Settings:
         problems: What was wrong, where the settings were read with `strict=False`.
     """
 
-    model: str = KNOBS["model"].default
-    adapter: str | None = KNOBS["adapter"].default
-    revision: str | None = KNOBS["revision"].default
-    quantization: str = KNOBS["quantization"].default
-    dtype: str = KNOBS["dtype"].default
-    device: str = KNOBS["device"].default
-    attention: str = KNOBS["attention"].default
-    image_min_pixels: int | None = KNOBS["image_min_pixels"].default
-    image_max_pixels: int | None = KNOBS["image_max_pixels"].default
-    quantize_parts: str | None = KNOBS["quantize_parts"].default
-    quant_type: str | None = KNOBS["quant_type"].default
-    double_quant: bool | None = KNOBS["double_quant"].default
-    quant_compute_dtype: str | None = KNOBS["quant_compute_dtype"].default
-    dataset: str = KNOBS["dataset"].default
-    split: str = KNOBS["split"].default
-    mode: str = KNOBS["mode"].default
-    template: str | None = KNOBS["template"].default
-    temperature: float | None = KNOBS["temperature"].default
-    max_new_tokens: int | None = KNOBS["max_new_tokens"].default
-    seed: int | None = KNOBS["seed"].default
-    batch_size: int | None = KNOBS["batch_size"].default
-    images: str = KNOBS["images"].default
-    theme: str = KNOBS["theme"].default
-    colormap: str = KNOBS["colormap"].default
-    opacity: float = KNOBS["opacity"].default
-    engine_idle_minutes: float = KNOBS["engine_idle_minutes"].default
-    engine_stall_s: float = KNOBS["engine_stall_s"].default
-    remote_silence_s: float = KNOBS["remote_silence_s"].default
-    max_pixels: int = KNOBS["max_pixels"].default
-    max_scans: int = KNOBS["max_scans"].default
-    max_columns: int = KNOBS["max_columns"].default
-    fetch: bool = KNOBS["fetch"].default
-    fetch_allow: str | None = KNOBS["fetch_allow"].default
-    hub_cache_mb: int = KNOBS["hub_cache_mb"].default
-    keep_images_mb: int = KNOBS["keep_images_mb"].default
-    prefix_cache_mb: int | None = KNOBS["prefix_cache_mb"].default
-    local_dir: str | None = KNOBS["local_dir"].default
+    model: str = knob(
+        text("demo", "What is asked: `demo`, a folder, a hub id, or `openai:URL#NAME`.")
+    )
+    adapter: str | None = knob(text(None, "A PEFT adapter's folder over the model."))
+    revision: str | None = knob(text(None, "Branch, tag or commit of a hub model."))
+    quantization: str = knob(choice("none", ("none", "4bit", "8bit"), "How the weights are held."))
+    dtype: str = knob(
+        choice("auto", ("auto", "bf16", "fp16", "fp32"), "What the model computes in.")
+    )
+    device: str = knob(text("auto", "`auto`, `cpu`, `cuda:1`, `cuda:0,cuda:1`, `balanced`."))
+    attention: str = knob(
+        choice("sdpa", ("sdpa", "eager", "flash_attention_2"), "Attention kernels.")
+    )
+    image_min_pixels: int | None = knob(
+        whole(None, 1, 2**40, "Smaller images are enlarged for the model.")
+    )
+    image_max_pixels: int | None = knob(
+        whole(None, 1, 2**40, "Larger images are scaled down for the model.")
+    )
+    quantize_parts: str | None = knob(
+        choice(
+            None,
+            ("language", "vision", "all"),
+            "Which weights are quantised; language unless said.",
+        )
+    )
+    quant_type: str | None = knob(choice(None, ("nf4", "fp4"), "Of 4bit weights; nf4 unless said."))
+    double_quant: bool | None = knob(
+        flag(None, "Quantise the scales of 4bit weights too; yes unless said.")
+    )
+    quant_compute_dtype: str | None = knob(
+        choice(None, ("bf16", "fp16", "fp32"), "What 4bit weights are multiplied in.")
+    )
+    dataset: str = knob(text("demo", "What is opened first."))
+    split: str = knob(text("test", "Which split of it."))
+    mode: str = knob(
+        choice("auto", ("auto", "streamed", "cached"), "How remote datasets are read.")
+    )
+    template: str | None = knob(text(None, "The prompt of the pool that is filled in first."))
+    temperature: float | None = knob(number(None, 0, 100, "0 is greedy."))
+    max_new_tokens: int | None = knob(
+        whole(None, 1, int(RANGES["max_new_tokens"].high), "The longest answer, in tokens.")
+    )
+    seed: int | None = knob(
+        whole(None, 0, int(RANGES["seed"].high), "Of everything that is drawn.")
+    )
+    batch_size: int | None = knob(whole(None, 1, 100_000, "Prompts at once in an evaluation."))
+    images: str = knob(
+        choice(
+            "auto", ("auto", "kitty", "sixel", "iterm2", "halfcell", "off"), "How images are drawn."
+        )
+    )
+    theme: str = knob(text("textual-dark", "The bench's theme."))
+    colormap: str = knob(
+        choice("turbo", ("turbo", "viridis", "inferno", "jet", "grey"), "The colours of a heatmap.")
+    )
+    opacity: float = knob(number(0.5, 0, 1, "Of a heatmap over its image."))
+    engine_idle_minutes: float = knob(
+        number(30.0, 0, 100_000, "When an unused engine leaves; 0 is never.")
+    )
+    engine_stall_s: float = knob(
+        number(30.0, 0.1, 86_400, "After which work that stands still is told of.")
+    )
+    remote_silence_s: float = knob(
+        number(300.0, 0.1, 86_400, "How long a server may say nothing, seconds.")
+    )
+    max_pixels: int = knob(whole(64_000_000, 1, 2**40, "The largest image that is decoded."))
+    max_scans: int = knob(whole(100, 1, 2**31, "The most scans of a progressive JPEG."))
+    max_columns: int = knob(whole(4096, 1, 2**31, "The most columns of a table."))
+    fetch: bool = knob(flag(False, "Fetch images that a dataset names by URL."))
+    fetch_allow: str | None = knob(
+        text(None, "Hosts on one's own net that may be fetched from, comma-separated.")
+    )
+    hub_cache_mb: int = knob(
+        whole(4096, 0, 2**40, "Megabytes of streamed data that are kept on disk.")
+    )
+    keep_images_mb: int = knob(
+        whole(2048, 0, 2**40, "Megabytes of images kept for the record; 0: none.")
+    )
+    prefix_cache_mb: int | None = knob(
+        whole(
+            None,
+            0,
+            2**40,
+            "Of beginnings of prompts kept in memory; 0: none. A quarter of what is free.",
+        )
+    )
+    local_dir: str | None = knob(
+        text(None, "A folder on a local disk for databases, where WB_HOME is remote.")
+    )
     keymap: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict, repr=False)
     problems: tuple[str, ...] = field(default=(), repr=False)
@@ -156,6 +162,9 @@ class Settings:
             if name in self.sources and value is not None:
                 word = str(int(value)) if isinstance(value, bool) else str(value)
                 os.environ.setdefault(variable(name), word)
+
+
+KNOBS: dict[str, Knob] = {f.name: f.metadata["knob"] for f in fields(Settings) if f.metadata}
 
 
 def load_settings(flags: Mapping[str, Any] | None = None, *, strict: bool = True) -> Settings:

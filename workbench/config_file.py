@@ -1,8 +1,7 @@
-"""The settings file as text: read it, change one line of it.
+"""The settings file as text: read it, change one setting in it.
 
-Guarantee: a change replaces the file at once, under a lock, and keeps the user's comments and
-order; where a line cannot be changed alone the file is written anew with the same settings. Not
-for what the settings mean: `workbench.config` does that.
+Guarantee: a change replaces the file at once, under a lock, and keeps the user's comments, order
+and spelling of the rest. Not for what the settings mean: `workbench.config` does that.
 """
 
 from __future__ import annotations
@@ -63,7 +62,7 @@ def change(name: str, value: Any) -> bool:
     try:
         before = read_file()
         after = _changed(before, name, value)
-        if after == before:
+        if after == _said(before):
             return False
         path = config_path()
         old = read_text(path) if path.exists() else ""
@@ -84,39 +83,59 @@ def _changed(table: Mapping[str, Any], name: str, value: Any) -> dict[str, Any]:
         place.pop(key, None)
     else:
         place[key] = value
-    return {name: item for name, item in after.items() if item != {}}
+    return _said(after)
+
+
+def _said(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Without a table that says nothing."""
+    return {name: item for name, item in table.items() if item != {}}
 
 
 def _edited(old: str, name: str, value: Any, after: Mapping[str, Any]) -> str:
-    """The new text, changed in one line where that says the same as `after`."""
-    import tomli_w
+    """The text with one setting changed, where that says the same as `after`; else `after` alone.
 
-    section, key = (_TABLE, name.removeprefix(f"{_TABLE}.")) if is_binding(name) else ("", name)
-    line = "" if value is None else tomli_w.dumps({key: value})
-    candidate = _one_line_changed(old, section, key, line)
+    The latter is for text that tomllib and tomlkit read differently.
+    """
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
     try:
-        if load_toml(candidate) == after:
+        candidate = _with_setting(old, name, value)
+        if _said(load_toml(candidate)) == after:
             return candidate
-    except ValueError:
+    except (TOMLKitError, ValueError, KeyError, RecursionError):
         pass
-    return tomli_w.dumps(after)
+    return tomlkit.dumps(after)
 
 
-def _one_line_changed(old: str, section: str, key: str, line: str) -> str:
-    lines = old.splitlines(keepends=True)
-    if lines and not lines[-1].endswith("\n"):
-        lines[-1] += "\n"
-    here, header, last = "", -1, -1
-    for index, existing in enumerate(lines):
-        if existing.lstrip().startswith("["):
-            here = existing.strip().strip("[]").strip()
-            header = index if here == section else header
-        elif here == section:
-            if existing.partition("=")[0].strip().strip("\"'") == key:
-                return "".join([*lines[:index], line, *lines[index + 1 :]])
-            last = index if existing.strip() else last
-    if section and header < 0:
-        return "".join([*lines, f"\n[{section}]\n", line])
-    # Behind the last setting of its section, so that a comment on top stays on top.
-    at = max(header, last) + 1
-    return "".join([*lines[:at], line, *lines[at:]])
+def _with_setting(old: str, name: str, value: Any) -> str:
+    import tomlkit
+
+    ended = old if not old or old.endswith("\n") else f"{old}\n"
+    place: Any = tomlkit.parse(ended)
+    document, key = place, name
+    if is_binding(name):
+        key = name.removeprefix(f"{_TABLE}.")
+        if not isinstance(document.get(_TABLE), dict):
+            document[_TABLE] = tomlkit.table()
+        place = document[_TABLE]
+    if value is None:
+        place.pop(key, None)
+    elif place is document and key not in document and (head := _settings_in(ended)):
+        # Not at the end, where a comment stands that is on what follows it.
+        return head + tomlkit.dumps({key: value}) + ended[len(head) :]
+    else:
+        place[key] = value
+    return tomlkit.dumps(document)
+
+
+def _settings_in(text: str) -> str:
+    """The beginning of the text up to its last setting outside of any table; may be empty."""
+    import tomlkit
+    from tomlkit.items import AoT, Table
+
+    document = tomlkit.parse(text)
+    plain = [key is not None and not isinstance(item, (AoT, Table)) for key, item in document.body]
+    del document.body[len(plain) - plain[::-1].index(True) if any(plain) else 0 :]
+    head = document.as_string()
+    return head if text.startswith(head) else ""

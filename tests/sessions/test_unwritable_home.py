@@ -19,7 +19,7 @@ from sessions.uid_cache import UidCache
 # Whoever is root writes everywhere: the command runs as nobody then, once it has what it imports.
 COMMAND = """
 import importlib, os, pkgutil, resource, sys
-import click, sqlite3, tomli_w, commands, sessions, workbench.config, workbench.text
+import click, sqlite3, tomlkit, commands, sessions, workbench.config, workbench.text
 for package in (commands, sessions):
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")

@@ -116,9 +116,27 @@ def test_comments_and_order_stay_when_one_line_changes():
     assert load_settings().keymap == {}
 
 
-def test_a_line_that_cannot_be_changed_alone_changes_the_whole_file():
-    write('keymap = { ask = "p", "heat" = "g" }\nmodel = """a\nimages = 1\n"""\n')
+def test_a_new_setting_comes_between_no_comment_and_what_it_is_on():
+    write("# top\nmodel = 'a'  # why\n\n# how I press\n[keymap]\n# first\nask = 'p'")
+    set_setting("seed", 3)
+    set_setting("keymap.heat", "g")
+    assert config_path().read_text() == (
+        "# top\nmodel = 'a'  # why\nseed = 3\n\n# how I press\n[keymap]\n# first\nask = 'p'\n"
+        'heat = "g"\n'
+    )
+    unset_setting("seed")
+    unset_setting("keymap.heat")
+    assert config_path().read_text() == (
+        "# top\nmodel = 'a'  # why\n\n# how I press\n[keymap]\n# first\nask = 'p'\n"
+    )
+
+
+def test_a_table_in_one_line_and_a_text_of_several_lines_are_left_as_they_are():
+    write('keymap = { ask = "p", "heat" = "g" } # mine\nmodel = """a\nimages = 1\n"""\n')
     set_setting("keymap.ask", "x")
+    assert config_path().read_text() == (
+        'keymap = { ask = "x", "heat" = "g" } # mine\nmodel = """a\nimages = 1\n"""\n'
+    )
     settings = load_settings()
     assert settings.keymap == {"ask": "x", "heat": "g"}
     assert settings.model == "a\nimages = 1\n"

@@ -155,14 +155,14 @@ def mapping_path(name: str) -> Path:
 
 def save_mapping(mapping: TableMapping) -> Path:
     """Write a mapping, whole or not at all. Raises `RecordError` where that cannot be done."""
-    import tomli_w
+    import tomlkit
 
     from sessions.atomic import atomic_write
 
     datasets_dir(create=True)
     path = mapping_path(mapping.name)
     body = {"v": VERSION} | _plain(dataclasses.asdict(mapping))
-    atomic_write(path, tomli_w.dumps(body, multiline_strings=False).encode())
+    atomic_write(path, tomlkit.dumps(body).encode())
     return path
 
 
