@@ -56,7 +56,7 @@ def model_options(*, plain: bool = True) -> Decorator:
             show_default=plain,
             help="demo, a folder, a hub id, openai:URL#NAME.",
         ),
-        click.option("--adapter", help="A PEFT adapter: a folder, or the id of a training run."),
+        click.option("--adapter", help="A PEFT adapter: a folder, a training run's id, or last."),
         click.option(
             "--quantization",
             default=default("none"),

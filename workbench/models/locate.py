@@ -10,12 +10,15 @@ import errno
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
 from workbench.errors import ModelError, UnknownName
 from workbench.models.head_config import is_head_alone
 from workbench.models.remote_model import is_remote, refuse_remote
+
+if TYPE_CHECKING:
+    from sessions.runs import Run
 
 DEMO = "demo"
 ENCODER = "encoder"  # what a contrastive training leaves in its run's folder
@@ -227,7 +230,8 @@ def find_adapter(name: str) -> Path:
     """The folder of an adapter, or of a classification head alone, its files checked.
 
     Args:
-        name: A folder that PEFT wrote, a run's folder, or the id of the run that trained it.
+        name: A folder that PEFT wrote, a run's folder, the id of the run that trained it, or
+            `last`, which is the newest training.
 
     Raises:
         UnknownName: No such folder or run.
@@ -290,6 +294,17 @@ def _named_run(name: str) -> Path | None:
     return None
 
 
+def _newest_training() -> Run:
+    """What `last` means where weights are wanted: an evaluation has none. Raises `NoSuchRecord`."""
+    from sessions.errors import NoSuchRecord
+    from sessions.runs import list_runs
+
+    trained = next((run for run in list_runs() if run.kind == "train"), None)
+    if trained is None:
+        raise NoSuchRecord("there is no training yet")
+    return trained
+
+
 def _of_run(name: str, inner: str) -> Path:
     """A folder as it is, or what a run holds under `inner`. Raises `UnknownName`."""
     path = existing_path(name)
@@ -298,7 +313,7 @@ def _of_run(name: str, inner: str) -> Path:
         from sessions.runs import Run
 
         try:
-            path = Run.open(name).path
+            path = (_newest_training() if name == "last" else Run.open(name)).path
         except NoSuchRecord as error:
             raise UnknownName(f"there is neither a folder nor a run {name!r}") from error
     own = ("adapter_config.json", "model.safetensors")
