@@ -1,0 +1,66 @@
+"""The tutorial does what it says: every command of it runs, in order, on the files it makes."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import shlex
+from pathlib import Path
+
+import pytest
+
+from sessions.runs import Run, list_runs
+from tests.commands.engine_home import engine_home, home  # noqa: F401
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "tutorial.md").read_text("utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.S)
+
+
+def evaluations() -> list[Run]:
+    """The newest first."""
+    return [run for run in list_runs() if run.kind == "eval"]
+
+
+def run_line(run_wb, line: str) -> str:
+    """One line of the page, pipes included; what its last command said on stdout."""
+    if line == "python draw.py":
+        runpy.run_path("draw.py")
+        return ""
+    out = ""
+    for part in line.split(" | "):
+        words = shlex.split(part)
+        if "FIRST" in words:
+            words[words.index("FIRST")] = evaluations()[-1].id[-6:]
+        assert words.pop(0) == "wb", line
+        done = run_wb(*words, stdin=out)
+        assert done.code == 0, (line, done.err)
+        out = done.out
+    return out
+
+
+@pytest.mark.slow
+def test_every_command_of_the_tutorial_runs_and_the_fine_tune_is_better(
+    run_wb,
+    home,  # noqa: F811
+    tmp_path,
+    monkeypatch,
+):
+    monkeypatch.chdir(tmp_path)
+    said: dict[str, str] = {}
+    for language, block in BLOCKS:
+        if language == "python":
+            Path("draw.py").write_text(block, "utf-8")
+        elif language == "yaml":
+            Path("shapes.yaml").write_text(block, "utf-8")
+        elif language == "sh":
+            # `wb` alone opens the bench, which has tests of its own.
+            said |= {line: run_line(run_wb, line) for line in block.splitlines() if line != "wb"}
+
+    after, before = (run.metrics()["accuracy"]["value"] for run in evaluations())
+    assert before < 0.6
+    assert after > 0.9
+    assert said["wb prompt shapes/test/200"].strip() == "no"
+    assert said["wb bookmark next --tag errors"].startswith("shapes/test/")
+    assert "adapter" in said["wb runs compare FIRST last"]
+    assert Path("heat.png").stat().st_size > 0
+    assert "Is the red" in Path("report.html").read_text("utf-8")
