@@ -1,4 +1,4 @@
-"""The tutorial does what it says: every command of it runs, in order, on the files it makes."""
+"""The first commands that a reader tries run: those of the README and of the tutorial, in order."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ import pytest
 from sessions.runs import Run, list_runs
 from tests.commands.engine_home import engine_home, home  # noqa: F401
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "tutorial.md").read_text("utf-8")
-BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.S)
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def blocks(page: str) -> list[tuple[str, str]]:
+    """The fenced blocks of a page: language and text."""
+    return re.findall(r"```(\w+)\n(.*?)```", (ROOT / page).read_text("utf-8"), re.S)
 
 
 def evaluations() -> list[Run]:
@@ -38,6 +42,16 @@ def run_line(run_wb, line: str) -> str:
     return out
 
 
+def test_the_five_minutes_of_the_readme_run(run_wb, home, tmp_path, monkeypatch):  # noqa: F811
+    monkeypatch.chdir(tmp_path)
+    (block,) = (text for _, text in blocks("README.md") if text.startswith("wb "))
+    said = {line: run_line(run_wb, line) for line in block.splitlines()}
+    answer = said["wb prompt demo/test/000012"].strip()
+    assert f"`{answer}`" in (ROOT / "README.md").read_text("utf-8")
+    assert "accuracy" in said["wb runs show last"]
+    assert Path("heat.png").stat().st_size > 0
+
+
 @pytest.mark.slow
 def test_every_command_of_the_tutorial_runs_and_the_fine_tune_is_better(
     run_wb,
@@ -47,7 +61,7 @@ def test_every_command_of_the_tutorial_runs_and_the_fine_tune_is_better(
 ):
     monkeypatch.chdir(tmp_path)
     said: dict[str, str] = {}
-    for language, block in BLOCKS:
+    for language, block in blocks("docs/tutorial.md"):
         if language == "python":
             Path("draw.py").write_text(block, "utf-8")
         elif language == "yaml":
