@@ -21,8 +21,9 @@ def blocks(page: str) -> list[tuple[str, str]]:
 
 
 def evaluations() -> list[Run]:
-    """The newest first."""
-    return [run for run in list_runs() if run.kind == "eval"]
+    """Those of the tutorial, the newest first."""
+    runs = [run for run in list_runs() if run.kind == "eval"]
+    return [run for run in runs if run.config["dataset"] == "shapes"]
 
 
 def run_line(run_wb, line: str) -> str:
