@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("config", required=False, type=click.Path())
 @click.option(
-    "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a key, for all variants."
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change a key of the config for all variants; repeat for several.",
 )
 @click.option("--out", type=click.Path(), help="Write table and plots into this folder too.")
-@click.option("--list", "listed", is_flag=True, help="Name the ablations that come with wb.")
+@click.option("--list", "listed", is_flag=True, help="List the ablations that come with wb.")
 @click.option("--dry-run", is_flag=True, help="List the trials and which are done; train nothing.")
-@click.option("--detach", is_flag=True, help="As a background job; prints its id.")
+@click.option("--detach", is_flag=True, help="Run as a background job and print its id.")
 @mode_option
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as one JSON document.")
 @click.pass_context

@@ -61,7 +61,7 @@ def model_options(*, plain: bool = True) -> Decorator:
             "--quantization",
             default=default("none"),
             type=click.Choice(["none", "4bit", "8bit"]),
-            help="How the weights are held.",
+            help="How the weights are stored in memory.",
         ),
         click.option(
             "--dtype",
@@ -72,7 +72,7 @@ def model_options(*, plain: bool = True) -> Decorator:
         click.option(
             "--device",
             default=default("auto"),
-            help="auto, cpu, cuda:1; cuda:0,cuda:1 or balanced spread it over GPUs.",
+            help="auto, cpu, cuda:1; cuda:0,cuda:1 or balanced use several GPUs.",
         ),
         click.option(
             "--attention", default=default("sdpa"), help="sdpa, eager, flash_attention_2."
@@ -99,10 +99,12 @@ def _further_options() -> list[Decorator]:
         click.option(
             "--quantize-parts",
             type=click.Choice(["language", "vision", "all"]),
-            help="Which weights are quantised; vision has the projector with it.  [language]",
+            help="Which weights are quantised; vision includes the projector.  [language]",
         ),
         click.option(
-            "--quant-type", type=click.Choice(["nf4", "fp4"]), help="Of 4bit weights.  [nf4]"
+            "--quant-type",
+            type=click.Choice(["nf4", "fp4"]),
+            help="The number format of 4bit weights.  [nf4]",
         ),
         click.option(
             "--double-quant/--no-double-quant",
@@ -112,7 +114,7 @@ def _further_options() -> list[Decorator]:
         click.option(
             "--quant-compute-dtype",
             type=click.Choice(["bf16", "fp16", "fp32"]),
-            help="What 4bit weights are multiplied in.  [the dtype]",
+            help="The dtype of products with 4bit weights.  [the dtype]",
         ),
     ]
 
@@ -121,15 +123,30 @@ def knob_options() -> Decorator:
     """Every decoding knob."""
     return _stacked(
         click.option("--temperature", default=0.0, show_default=True, help="0 is greedy."),
-        click.option("--top-p", default=1.0, help="Nucleus; 1 is off."),
+        click.option(
+            "--top-p",
+            default=1.0,
+            help="Draw from the likeliest tokens of this total probability; 1 is off.",
+        ),
         click.option("--top-k", default=0, help="Keep the k most probable; 0 is off."),
-        click.option("--min-p", default=0.0, help="Of the best one's probability; 0 is off."),
+        click.option(
+            "--min-p",
+            default=0.0,
+            help="Keep tokens with this share of the best one's probability; 0 is off.",
+        ),
         click.option("--repetition-penalty", default=1.0, help="1 is off."),
         click.option("--num-beams", default=1, help="Beam search; 1 is off."),
-        click.option("--max-new-tokens", default=64, show_default=True, help="The longest answer."),
+        click.option(
+            "--max-new-tokens", default=64, show_default=True, help="The most tokens of an answer."
+        ),
         click.option("--stop", multiple=True, help="End the answer before this string; repeat."),
         click.option("--seed", default=0, show_default=True, help="Same seed, same answer."),
-        click.option("--top-logprobs", default=5, show_default=True, help="Alternatives kept."),
+        click.option(
+            "--top-logprobs",
+            default=5,
+            show_default=True,
+            help="How many alternatives of each token to keep.",
+        ),
     )
 
 

@@ -23,7 +23,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON doc
 
 @click.group()
 def command() -> None:
-    """Keep UIDs with tags and notes; cycle through them.
+    """Bookmark samples with tags and notes, and step through them.
 
     \b
     Example:
@@ -36,9 +36,9 @@ def command() -> None:
 @command.command()
 @click.argument("uids", nargs=-1, required=True, metavar="UID...")
 @click.option("--tag", "tags", multiple=True, help="A tag; repeat for several.")
-@click.option("--note", default="", help="A note; replaces the one that is there.")
+@click.option("--note", default="", help="A note; it replaces an earlier note.")
 def add(uids: tuple[str, ...], tags: tuple[str, ...], note: str) -> None:
-    """Set UIDs aside; `-` reads them from standard input, one per line.
+    """Bookmark UIDs; `-` reads them from standard input, one per line.
 
     \b
     Example:
@@ -64,9 +64,11 @@ def add(uids: tuple[str, ...], tags: tuple[str, ...], note: str) -> None:
 @click.argument(
     "uids", nargs=-1, required=True, metavar="UID...", shell_complete=complete_bookmarks
 )
-@click.option("--tag", help="Take off this tag alone; a bookmark without tags and note goes.")
+@click.option(
+    "--tag", help="Remove only this tag; a bookmark left without tags and note is removed."
+)
 def rm(uids: tuple[str, ...], tag: str | None) -> None:
-    """Take bookmarks away, or a tag off them; `-` reads UIDs from standard input.
+    """Remove bookmarks, or a tag from them; `-` reads UIDs from standard input.
 
     \b
     Example:
@@ -96,7 +98,7 @@ def rm(uids: tuple[str, ...], tag: str | None) -> None:
 @_dataset
 @_json
 def list_(tag: str | None, dataset: str | None, as_json: bool) -> None:
-    """List the bookmarks in the order in which they were set aside.
+    """List the bookmarks, the oldest first.
 
     \b
     Example:
@@ -149,7 +151,7 @@ def next_(tag: str | None, dataset: str | None, as_json: bool) -> None:
 @_dataset
 @_json
 def prev(tag: str | None, dataset: str | None, as_json: bool) -> None:
-    """Print the bookmark before; before the first comes the last.
+    """Print the previous bookmark; before the first comes the last.
 
     \b
     Example:
@@ -162,7 +164,7 @@ def prev(tag: str | None, dataset: str | None, as_json: bool) -> None:
 @click.option("--limit", default=20, show_default=True, help="How many.")
 @_json
 def history(limit: int, as_json: bool) -> None:
-    """List the UIDs that were looked at last, the newest first.
+    """List the samples looked at last, the newest first.
 
     \b
     Example:
@@ -194,7 +196,7 @@ def export(file: Path, tag: str | None, dataset: str | None) -> None:
 
 @command.command("import")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--tag", "tags", multiple=True, help="Give them this tag as well; repeat.")
+@click.option("--tag", "tags", multiple=True, help="Also add this tag; repeat for several.")
 def import_(file: Path, tags: tuple[str, ...]) -> None:
     """Merge bookmarks from an export, or from a file with one UID per line.
 

@@ -74,7 +74,7 @@ def list_(as_json: bool) -> None:
 @command.command()
 @_json
 def keys(as_json: bool) -> None:
-    """List the keys of the bench by the id that gives them another.
+    """List the keys of the bench, each with the id by which you can change it.
 
     \b
     Example:
@@ -127,7 +127,7 @@ def get(name: str, as_json: bool) -> None:
 @_name
 @click.argument("value")
 def set_(name: str, value: str) -> None:
-    """Write one setting into the file.
+    """Write one setting into the settings file.
 
     \b
     Example:
@@ -150,7 +150,7 @@ def set_(name: str, value: str) -> None:
 @command.command()
 @_name
 def unset(name: str) -> None:
-    """Take one setting out of the file, so that the default stands again.
+    """Remove one setting from the settings file, so that the default applies again.
 
     \b
     Example:
@@ -177,7 +177,7 @@ def path() -> None:
 
 @command.command()
 def check() -> None:
-    """Exit 0 where all settings are sound, else say everything that is wrong.
+    """Check all settings: exit with 0, or name everything that is wrong.
 
     \b
     Example:

@@ -48,7 +48,7 @@ def command() -> None:
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def list_(as_json: bool) -> None:
-    """List the datasets there are.
+    """List the datasets.
 
     \b
     Example:
@@ -71,7 +71,7 @@ def list_(as_json: bool) -> None:
 @click.argument("dataset", shell_complete=complete_datasets)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def info(dataset: str, as_json: bool) -> None:
-    """Describe one dataset: its splits, what is read from where, its licence.
+    """Describe one dataset: its splits, files, columns and licence.
 
     \b
     Example:
@@ -115,40 +115,47 @@ def info(dataset: str, as_json: bool) -> None:
 @click.argument("name")
 @click.argument("files", nargs=-1, required=True)
 @click.option("--id", "id_", help="Column or template; hash (the default) or auto to make one.")
-@click.option("--text", "texts", multiple=True, help="ROLE=COLUMN or COLUMN; may be given again.")
+@click.option("--text", "texts", multiple=True, help="ROLE=COLUMN or COLUMN; repeat for several.")
 @click.option("--label", help="Column of the label or short answer.")
 @click.option("--labels", help="The closed set: a,b,c, or 0=a,1=b to name raw values.")
 @click.option("--reference", "references", multiple=True, help="Column of further answers.")
 @click.option("--explanation", "explanations", multiple=True, help="Column of explanations.")
 @click.option(
-    "--option", "options", multiple=True, help="Column of an option, again for each; or of lists."
+    "--option",
+    "options",
+    multiple=True,
+    help="Column of one option (repeat for each), or of a list of options.",
 )
-@click.option("--image", multiple=True, help="Column, or a path template; again for a pair.")
-@click.option("--image-root", help="Folder of the images (default: that of the file).")
+@click.option("--image", multiple=True, help="Column, or a path template; repeat for a pair.")
+@click.option("--image-root", help="Folder of the images (default: the file's own folder).")
 @click.option("--objects", help="Column of object boxes and its format, COLUMN:nlvr1.")
-@click.option("--metadata", multiple=True, help="Keep only these columns beside ('' for none).")
-@click.option("--task", type=click.Choice(_TASKS), help="What is asked.")
+@click.option("--metadata", multiple=True, help="Keep only these other columns ('' for none).")
+@click.option("--task", type=click.Choice(_TASKS), help="The task of the dataset.")
 @click.option(
     "--split", "splits", multiple=True, help="NAME, or NAME=FILTER such as train='2<800'."
 )
 @click.option("--where", help="Only the rows that pass this filter.")
 @click.option("--delimiter", help="One character, or tab (default: found in the first line).")
-@click.option("--encoding", help="Of the text (default utf-8).")
-@click.option("--format", "format_", type=Format(), help="Where the ending misleads.")
+@click.option("--encoding", help="Encoding of the text (default utf-8).")
+@click.option(
+    "--format", "format_", type=Format(), help="The format, if the file's ending is misleading."
+)
 @click.option("--records", help="Key of the list in a JSON document.")
-@click.option("--no-header", is_flag=True, help="The first line is a row; columns are 0, 1, ...")
+@click.option(
+    "--no-header", is_flag=True, help="The first line is a row, not a header; columns are 0, 1, ..."
+)
 @click.option("--no-quotes", is_flag=True, help="A quote has no meaning in this table.")
 @click.option("--fetch", is_flag=True, help="Fetch images at URLs when they are needed.")
 @click.option("--description", help="One line for `wb data list`.")
 @click.option("--licence", help="The data's licence.")
 @click.option("--like", help="A known layout: nlvr2, esnlive, vqa, ...")
-@click.option("--replace", is_flag=True, help="In the place of a dataset of that name.")
-@click.option("--allow-missing", is_flag=True, help="Add it though not one image is there.")
+@click.option("--replace", is_flag=True, help="Replace a dataset of that name.")
+@click.option("--allow-missing", is_flag=True, help="Add the dataset even if not one image exists.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def add(
     name: str, files: tuple[str, ...], allow_missing: bool, as_json: bool, **options: Any
 ) -> None:
-    """Make one's own CSV, TSV, JSON, Parquet or folder of images a dataset.
+    """Add your own CSV, TSV, JSON, Parquet or folder of images as a dataset.
 
     FILES may be written SPLIT=FILE; otherwise a split is called as its file. What is not given
     is guessed from the names of the columns, and said. The mapping is kept in
@@ -208,7 +215,7 @@ def add(
 @command.command()
 @click.argument("name", shell_complete=complete_datasets)
 def rm(name: str) -> None:
-    """Forget an added dataset; its data stay where they are.
+    """Remove an added dataset; its files stay where they are.
 
     \b
     Example:

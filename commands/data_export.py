@@ -21,10 +21,10 @@ from commands.printing import echo_json
     show_default=True,
     help="hf: for datasets.load_from_disk. jsonl, csv: OUT and a folder of images beside it.",
 )
-@click.option("--limit", default=0, help="The first so many samples; 0 for all.")
+@click.option("--limit", default=0, help="Only the first N samples; 0 for all.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def export(split: str, out: Path, kind: str, limit: int, as_json: bool) -> None:
-    """Write a split where the `datasets` library loads it from.
+    """Write a split as files that the `datasets` library loads.
 
     UIDs, texts, labels (a ClassLabel where they are a closed set) and the images' own bytes. A
     sample that cannot be read keeps its row, with its error.

@@ -19,13 +19,13 @@ _DRAW_EVERY_S = 0.1
 @click.command()
 @click.argument("dataset", shell_complete=complete_datasets)
 @click.option("--to", type=click.Path(), help="The folder for its files; remembered.")
-@click.option("--split", "splits", multiple=True, help="Only this split; may be given again.")
-@click.option("--limit", type=click.IntRange(1), help="Only the first so many samples of a split.")
+@click.option("--split", "splits", multiple=True, help="Only this split; repeat for several.")
+@click.option("--limit", type=click.IntRange(1), help="Only the first N samples of a split.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def cache(
     dataset: str, to: str | None, splits: tuple[str, ...], limit: int | None, as_json: bool
 ) -> None:
-    """Fetch a dataset of the hub to this machine, or what is missing of it.
+    """Fetch a dataset of the hub to this machine, or its missing parts.
 
     What is interrupted is taken up where it was left. Space is checked first.
 
@@ -63,7 +63,7 @@ def cache(
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_context
 def verify(ctx: click.Context, dataset: str, as_json: bool) -> None:
-    """Read all that was cached of a dataset, and name each file that differs.
+    """Check all cached files of a dataset, and name each file that differs.
 
     Exits with 1 where one does; `wb data cache` then fetches those again.
 

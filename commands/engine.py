@@ -17,17 +17,21 @@ _ANSWER_S = 10.0  # a running engine that imports torch may take seconds to answ
 _FORCE_S = 3.0  # who says --force has waited before
 _wait = click.option("--wait", "wait_s", default=60.0, help="Seconds to wait for it.")
 _idle = click.option(
-    "--idle-minutes", type=float, help="It leaves when unused for so long; 0 for never.  [30]"
+    "--idle-minutes",
+    type=float,
+    help="The engine ends after this time without a request; 0 for never.  [30]",
 )
 _whole = click.option(
-    "--no-prefix-cache", is_flag=True, help="It reads every prompt whole, what they share too."
+    "--no-prefix-cache",
+    is_flag=True,
+    help="Read every prompt whole, without the cache of shared beginnings.",
 )
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
 @click.group()
 def command() -> None:
-    """Look after the model process.
+    """Start, stop and inspect the engine, the process that holds the model.
 
     One engine per user and WB_HOME holds the model, so that the next prompt pays no load. It is
     started when something is asked and leaves when nothing is for a while.
@@ -56,7 +60,7 @@ def start(
     model: str | None,
     as_json: bool,
 ) -> None:
-    """Start it, or find the one that runs.
+    """Start the engine, or find the one that runs.
 
     \b
     Example:
@@ -78,9 +82,9 @@ def start(
 
 
 @command.command()
-@click.option("--force", is_flag=True, help="End it where it does not answer (kill).")
+@click.option("--force", is_flag=True, help="Kill the engine if it does not answer.")
 def stop(force: bool) -> None:
-    """Stop it; what it was answering ends as cancelled.
+    """Stop the engine; answers in progress end as cancelled.
 
     \b
     Example:
@@ -112,7 +116,7 @@ def stop(force: bool) -> None:
 def restart(
     wait_s: float, idle_minutes: float | None, no_prefix_cache: bool, as_json: bool
 ) -> None:
-    """Stop it and start a new one, empty.
+    """Stop the engine and start a new one without a model.
 
     \b
     Example:
@@ -132,7 +136,7 @@ def restart(
 @command.command()
 @_json
 def status(as_json: bool) -> None:
-    """What it holds and does; exit 1 where none runs.
+    """Show what the engine holds and does; exit with 1 if none runs.
 
     \b
     Example:
@@ -156,10 +160,10 @@ def status(as_json: bool) -> None:
 
 
 @command.command()
-@click.option("--lines", default=30, show_default=True, help="How many of the last ones.")
-@click.option("--follow", is_flag=True, help="Go on until Ctrl-C.")
+@click.option("--lines", default=30, show_default=True, help="How many of the last lines.")
+@click.option("--follow", is_flag=True, help="Keep printing until Ctrl-C.")
 def log(lines: int, follow: bool) -> None:
-    """Print what the engine said.
+    """Print the log of the engine.
 
     \b
     Example:

@@ -15,10 +15,10 @@ import click
 @click.option(
     "--token-file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Keep the token in this file (0600); made where it is not there.",
+    help="Keep the token in this file (0600); it is made if it does not exist.",
 )
 def serve(port: int, host: str, token_file: Path | None) -> None:
-    """Offer it to OpenAI clients on 127.0.0.1, until Ctrl-C.
+    """Serve the model to OpenAI clients on 127.0.0.1, until Ctrl-C.
 
     Prints the base URL; the token, which clients give as their API key, is new each time and
     said once on stderr, or lies in --token-file. Requests go to the one engine process, so the

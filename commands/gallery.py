@@ -17,38 +17,38 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("dataset", required=False, shell_complete=complete_splits)
-@click.option("--split", help="The split, where DATASET does not name it.")
+@click.option("--split", help="The split, if DATASET does not name it.")
 @click.option(
     "--limit",
     type=click.IntRange(min=0),
     default=8,
     show_default=True,
-    help="At most so many, in order.",
+    help="At most this many, in order.",
 )
 @click.option(
     "--start", type=click.IntRange(min=0), default=0, help="Begin at this sample, counted from 0."
 )
 @click.option(
-    "--random", "count", type=click.IntRange(min=0), help="So many instead, drawn by --seed."
+    "--random", "count", type=click.IntRange(min=0), help="Draw this many by --seed instead."
 )
-@click.option("--seed", default=0, show_default=True, help="Chooses the random ones.")
-@click.option("--uid", "uids", multiple=True, help="This sample; may be given again.")
+@click.option("--seed", default=0, show_default=True, help="The seed of the draw.")
+@click.option("--uid", "uids", multiple=True, help="Show this sample; repeat for several.")
 @click.option(
     "--out",
     "--export",
     "out",
     type=click.Path(file_okay=False),
     metavar="DIR",
-    help="Write images, a JSON each and a table there.",
+    help="Write the images, a JSON file for each sample and a table into this folder.",
 )
 @click.option(
     "--images",
     "pictures",
     type=click.Choice(PICTURES),
     default="auto",
-    help="How to draw; auto draws on a terminal, by its graphics if it has any.",
+    help="How to draw; auto draws on a terminal only, with its graphics if it has any.",
 )
-@click.option("--height", default=12, show_default=True, help="Rows of a picture at most.")
+@click.option("--height", default=12, show_default=True, help="The most rows of a picture.")
 @mode_option
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def command(

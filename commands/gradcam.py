@@ -27,24 +27,42 @@ _KNOBS = (
 @click.command()
 @click.argument("uid")
 @click.argument("text", required=False)
-@click.option("--template", help="A prompt of the pool; without TEXT that of the sample's task.")
-@click.option("--answer", help="Explain this answer; otherwise the model is asked (greedily).")
-@click.option("--head", metavar="LABEL", help="Explain this class of the model's head, no token.")
+@click.option(
+    "--template",
+    help="The prompt template. Without TEXT the default is the one of the sample's task.",
+)
+@click.option(
+    "--answer", help="Explain this answer. Without it, the model answers first (greedily)."
+)
+@click.option(
+    "--head", metavar="LABEL", help="Explain this class of the model's head instead of a token."
+)
 @click.option("--token", type=int, default=0, help="Which token of the answer, from 0.")
 @click.option("--all-tokens", is_flag=True, help="Every token of the answer.")
 @click.option("--method", help="elementwise, hirescam, gradcam, integrated, occlusion, ...")
 @click.option("--layer", help="patch.last, patch.embed, merged.last, token.layer0, a*b, a+b, ...")
 @click.option("--target", help="logit, logprob, logodds or margin.")
-@click.option("--contrast", help="The other answer (or class) of a margin; else the runner-up.")
+@click.option("--contrast", help="The other answer (or class) of a margin.  [the runner-up]")
 @click.option("--steps", type=int, help="Points on the path of --method integrated.")
 @click.option("--baseline", help="The blank image: border, mean, blur, grey (occlusion: local).")
-@click.option("--smooth", type=int, help="Average so many noisy passes.")
-@click.option("--window", type=int, help="Of --method occlusion, in pixels.")
+@click.option("--smooth", type=int, help="Average this many noisy passes.")
+@click.option("--window", type=int, help="The window of --method occlusion, in pixels.")
 @click.option("--stride", type=int, help="How far the window moves, in pixels.")
 @click.option("--out", type=click.Path(dir_okay=False), help="Write the overlays as one picture.")
-@click.option("--opacity", type=float, default=0.5, show_default=True, help="0 image, 1 heat.")
+@click.option(
+    "--opacity",
+    type=float,
+    default=0.5,
+    show_default=True,
+    help="0 shows the image only, 1 the heat map only.",
+)
 @click.option("--colormap", default="turbo", show_default=True, help="viridis, inferno, jet, grey.")
-@click.option("--max-new-tokens", default=64, show_default=True, help="Of an answer asked for.")
+@click.option(
+    "--max-new-tokens",
+    default=64,
+    show_default=True,
+    help="The most tokens, if the model answers first.",
+)
 @model_options()
 @click.option("--local", is_flag=True, help="Load the model here, without the engine.")
 @click.option("--no-record", is_flag=True, help="Leave no line in the session.")
@@ -53,7 +71,7 @@ _KNOBS = (
     "pictures",
     type=click.Choice(PICTURES),
     default="auto",
-    help="How to draw the overlays; auto draws on a terminal.",
+    help="How to draw the overlays; auto draws on a terminal only.",
 )
 @mode_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")

@@ -26,21 +26,21 @@ _MOST_TOLD = 10
     "--format",
     "form",
     type=click.Choice(["map", "list", "jsonl", "csv"]),
-    help="map is {image: caption}; else by the ending of --out.",
+    help="map is {image: caption}.  [by the ending of --out]",
 )
 @model_options()
 @click.option(
     "--template",
     default="",
-    help="A prompt of the pool; else the model's own for captions.",
+    help="The prompt template.  [the model's own for captions]",
     shell_complete=complete_templates,
 )
-@click.option("--limit", default=0, help="Only the first so many images.")
-@click.option("--batch-size", default=16, help="Images at once; changes no caption.  [16]")
+@click.option("--limit", default=0, help="Only the first N images.")
+@click.option("--batch-size", default=16, help="Images per batch; changes no caption.  [16]")
 @knob_options()
-@click.option("--retry-failed", is_flag=True, help="Ask about images that failed before again.")
-@click.option("--threads", default=0, help="CPU threads; 0 leaves it to torch.")
-@click.option("--detach", is_flag=True, help="As a background job; prints its id.")
+@click.option("--retry-failed", is_flag=True, help="Ask again about images that failed before.")
+@click.option("--threads", default=0, help="CPU threads; 0 lets torch decide.")
+@click.option("--detach", is_flag=True, help="Run as a background job and print its id.")
 @mode_option
 @click.option("--json", "as_json", is_flag=True, help="Print counts and failures as JSON.")
 @click.pass_context

@@ -16,14 +16,14 @@ from commands.printing import PICTURES, echo_json
     "folder",
     type=click.Path(file_okay=False),
     metavar="DIR",
-    help="Write the images as they came, and a JSON beside them.",
+    help="Write the original images, and a JSON file beside them.",
 )
 @click.option(
     "--images",
     "pictures",
     type=click.Choice(PICTURES),
     default="auto",
-    help="How to draw the images; auto draws on a terminal, by its graphics if any.",
+    help="How to draw; auto draws on a terminal only, with its graphics if it has any.",
 )
 @mode_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")

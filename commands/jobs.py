@@ -68,7 +68,7 @@ def list_(state: str | None, limit: int, as_json: bool) -> None:
 @_job
 @_json
 def show(job: str, as_json: bool) -> None:
-    """Show one job: what it runs, how it stands, what it left.
+    """Show one job: its command, its state, and its runs.
 
     \b
     Example:
@@ -107,11 +107,13 @@ def show(job: str, as_json: bool) -> None:
 
 @command.command()
 @_job
-@click.option("-f", "--follow", "follow_", is_flag=True, help="Go on until the job has ended.")
-@click.option("--tail", default=0, help="Only the last so many lines.")
+@click.option(
+    "-f", "--follow", "follow_", is_flag=True, help="Keep printing until the job has ended."
+)
+@click.option("--tail", default=0, help="Only the last N lines.")
 @click.pass_context
 def log(ctx: click.Context, job: str, follow_: bool, tail: int) -> None:
-    """Print what a job printed.
+    """Print the log of a job.
 
     With -f the exit code is that of the job's end: 0 done, 1 anything else. Ending it (Ctrl+C)
     does not end the job.
@@ -140,7 +142,7 @@ def log(ctx: click.Context, job: str, follow_: bool, tail: int) -> None:
 @_job
 @click.pass_context
 def follow(ctx: click.Context, job: str) -> None:
-    """Print what a job prints until it has ended; the same as `log -f`.
+    """Print the log of a job until it has ended; the same as `log -f`.
 
     \b
     Example:
@@ -154,7 +156,7 @@ def follow(ctx: click.Context, job: str) -> None:
 @click.option("--timeout", "timeout_s", type=float, help="Seconds to wait at most.")
 @click.pass_context
 def wait(ctx: click.Context, job: str, timeout_s: float | None) -> None:
-    """Wait until a job has ended; exit 0 where it is done, else 1.
+    """Wait until a job has ended; exit with 0 if it is done, else with 1.
 
     \b
     Example:
@@ -173,7 +175,7 @@ def wait(ctx: click.Context, job: str, timeout_s: float | None) -> None:
     "--grace", default=10.0, show_default=True, help="Seconds for a checkpoint before the kill."
 )
 def cancel(jobs: tuple[str, ...], grace: float) -> None:
-    """End jobs: asked first, killed when the grace is over. What they wrote stays.
+    """End jobs: first by TERM, then after the grace by KILL. What they wrote stays.
 
     \b
     Example:
@@ -192,7 +194,7 @@ def cancel(jobs: tuple[str, ...], grace: float) -> None:
 @_job
 @_json
 def retry(job: str, as_json: bool) -> None:
-    """Start a job's command again as a new job; an evaluation goes on with the run it left.
+    """Start a job's command again as a new job; an evaluation continues its run.
 
     \b
     Example:
@@ -205,8 +207,13 @@ def retry(job: str, as_json: bool) -> None:
 
 @command.command(context_settings={"ignore_unknown_options": True})
 @click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- CMD...")
-@click.option("--title", help="What to call it; the command itself where not given.")
-@click.option("--gpu", "gpus", multiple=True, help="A GPU it needs for itself; repeat. [$WB_GPU]")
+@click.option("--title", help="A title for the job.  [the command]")
+@click.option(
+    "--gpu",
+    "gpus",
+    multiple=True,
+    help="A GPU that the job needs for itself; repeat for several. [$WB_GPU]",
+)
 @_json
 def start(argv: tuple[str, ...], title: str | None, gpus: tuple[str, ...], as_json: bool) -> None:
     """Start any command as a job; prints its id.

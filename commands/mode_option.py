@@ -16,7 +16,7 @@ def mode_option(command: Callable[..., Any]) -> Callable[..., Any]:
         type=click.Choice(["auto", "streamed", "cached"]),
         expose_value=False,
         callback=_wish,
-        help="How a dataset of the hub is read; remembered for it.",
+        help="How to read a dataset of the hub; remembered for that dataset.",
     )(command)
 
 

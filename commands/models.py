@@ -24,10 +24,10 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--adapters", is_flag=True, help="The adapters that training runs left instead.")
+@click.option("--adapters", is_flag=True, help="List the adapters of training runs instead.")
 @_json
 def list_(adapters: bool, as_json: bool) -> None:
-    """The demo model and those in the hub's cache; any folder can be named as well.
+    """List the demo model and those in the hub's cache; a folder works as a model too.
 
     \b
     Example:
@@ -60,7 +60,7 @@ def list_(adapters: bool, as_json: bool) -> None:
 @click.argument("name")
 @_json
 def show(name: str, as_json: bool) -> None:
-    """What is known of a model or an adapter without loading it.
+    """Show what is known of a model or an adapter without loading it.
 
     \b
     Example:

@@ -27,7 +27,7 @@ import click
     type=click.IntRange(1),
     default=8,
     show_default=True,
-    help="Tokens of an image where it is pooled.",
+    help="Tokens of an image with --image-tokens pooled.",
 )
 @click.option(
     "--image-fit",
@@ -42,9 +42,9 @@ import click
     type=click.Choice(["auto", "bf16", "fp16", "fp32"]),
     default="auto",
     show_default=True,
-    help="What the language model is kept in.",
+    help="The dtype of the language model.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the new weights.")
+@click.option("--seed", type=int, default=0, show_default=True, help="The seed of the new weights.")
 @click.option("--vision-revision", help="Branch, tag or commit of a hub id.")
 @click.option("--language-revision", help="Branch, tag or commit of a hub id.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")

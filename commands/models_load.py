@@ -28,11 +28,11 @@ def _several(function: Any) -> Any:
     "adapters",
     multiple=True,
     metavar="[NAME=]ADAPTER",
-    help="Keep it in memory too: a folder or a run, by a name of its own; repeat for several.",
+    help="Keep this adapter in memory too: a folder or a run; repeat for several.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def load(adapters: tuple[str, ...], as_json: bool, **flags: Any) -> None:
-    """Load a model into the engine now, with adapters at hand.
+    """Load a model and adapters into the engine before the first prompt.
 
     What the weights take and what is free is said first, then how far the reading is; Ctrl-C
     gives up. A prompt names an adapter by its folder, its run or the name given here, and reads

@@ -14,7 +14,7 @@ import click
     type=click.Choice(["auto", "bf16", "fp16", "fp32"]),
     default="auto",
     show_default=True,
-    help="What it is merged and kept in; auto is the base's own.",
+    help="The dtype to merge and store in; auto is the base's own.",
 )
 @click.option("--revision", help="Branch, tag or commit of a hub id.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")

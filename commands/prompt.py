@@ -31,19 +31,27 @@ if TYPE_CHECKING:
 @click.argument("what", nargs=-1, metavar="[UID | IMAGE…] [TEXT]")
 @click.option(
     "--template",
-    help="A prompt of the pool; without TEXT that of the sample's task.",
+    help="The prompt template. Without TEXT the default is the one of the sample's task.",
     shell_complete=complete_templates,
 )
 @shot_options
-@click.option("--system", help="A system turn before TEXT.")
-@click.option("--turn", "turns", multiple=True, metavar="TEXT", help="Ask this next; repeat.")
+@click.option("--system", help="A system prompt before TEXT.")
+@click.option(
+    "--turn",
+    "turns",
+    multiple=True,
+    metavar="TEXT",
+    help="Ask this after the answer; repeat for more turns.",
+)
 @click.option("--messages", metavar="FILE", help="A whole conversation as JSON; - is stdin.")
 @model_options()
 @knob_options()
-@click.option("--label-scores", is_flag=True, help="Log-likelihood of each of the labels too.")
+@click.option("--label-scores", is_flag=True, help="Also score each label by its log-likelihood.")
 @click.option("--label", "labels", multiple=True, metavar="WORD", help="Score this word; repeat.")
-@click.option("--max-cells", default=64, show_default=True, help="The largest grid.")
-@click.option("--stream/--no-stream", default=None, help="Token by token; on a terminal it is.")
+@click.option("--max-cells", default=64, show_default=True, help="The most combinations of values.")
+@click.option(
+    "--stream/--no-stream", default=None, help="Print token by token (the default on a terminal)."
+)
 @click.option("--no-record", is_flag=True, help="Leave no line in the session.")
 @mode_option
 @click.option("--json", "as_json", is_flag=True, help="Print the session's line.")

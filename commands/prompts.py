@@ -19,7 +19,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON doc
 
 @click.group()
 def command() -> None:
-    """List, show and try the pool of prompts.
+    """List, show and try prompt templates.
 
     \b
     Example:
@@ -33,7 +33,7 @@ def command() -> None:
 @click.option("--all", "every", is_flag=True, help="Older versions too.")
 @_json
 def list_(task: str | None, every: bool, as_json: bool) -> None:
-    """List the templates, those shipped and your own; the first of a task is its default.
+    """List the shipped templates and your own; the first of a task is its default.
 
     \b
     Example:
@@ -95,15 +95,15 @@ def show(name: str, as_json: bool) -> None:
     "--template",
     "names",
     multiple=True,
-    help="This one, or all that a name with * fits; repeat.  [the sample's default]",
+    help="A template, or all that a name with * matches; repeat.  [the sample's default]",
     shell_complete=complete_templates,
 )
 @shot_options
-@click.option("--seed", default=0, show_default=True, help="Of the draw of examples.")
-@click.option("--answer", help="Read this answer as that of a model would be read.")
+@click.option("--seed", default=0, show_default=True, help="The seed by which examples are drawn.")
+@click.option("--answer", help="Read this text as a model's answer would be read.")
 @_json
 def try_(uid: str, names: tuple[str, ...], answer: str | None, as_json: bool, **flags: Any) -> None:
-    """Fill templates from a sample and show what a model would get; none is asked.
+    """Fill templates from a sample and show what a model would get; no model is asked.
 
     \b
     Example:

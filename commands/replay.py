@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--only", multiple=True, metavar="ID", help="Only this record; repeat for several.")
 @model_options(plain=False)
 @click.option("--out", metavar="SESSION", help="Keep the new answers in this session.")
-@click.option("--check", is_flag=True, help="Exit 1 where an answer is not the same.")
+@click.option("--check", is_flag=True, help="Exit with 1 if an answer changed.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(
     session: str,

@@ -27,35 +27,35 @@ KNOBS = (
 @click.option(
     "--template",
     default="",
-    help="A prompt of the pool; name@version for an older one.",
+    help="The prompt template; name@version for an older one.",
     shell_complete=complete_templates,
 )
-@click.option("--limit", default=0, help="Only the first so many samples.")
+@click.option("--limit", default=0, help="Only the first N samples.")
 @click.option("--random", is_flag=True, help="Draw --limit samples by --seed from all of them.")
-@click.option("--batch-size", default=0, help="Prompts at once; changes no answer.  [16]")
+@click.option("--batch-size", default=0, help="Prompts per batch; changes no answer.  [16]")
 @shot_options
 @click.option(
     "--answer",
     type=click.Choice(["generate", "score", "both"]),
     default="generate",
-    help="Read answers from text, take the label scored best, or do both.  [generate]",
+    help="Read the label from the text, take the label with the best score, or both.  [generate]",
 )
 @click.option("--label-scores", is_flag=True, help="The same as --answer both.")
 @click.option(
     "--samples",
     default=1,
-    help="Answers to each sample, by --temperature and the next seeds; the majority's counts.",
+    help="Answers per sample, at --temperature with consecutive seeds; the majority decides.",
 )
 @click.option(
     "--control",
     type=click.Choice(["blank", "shuffled", "text-only", "image-only"]),
-    help="Grey pictures, another sample's, none, or no text: what a score is made of.",
+    help="Ask with grey pictures, another sample's, none, or without the text.",
 )
 @click.option(
     "--vary",
     default="",
     metavar="WHAT",
-    help="Another order of images, options, shots or labels: does the answer stay?",
+    help="Ask with images, options, shots or labels in another order.",
 )
 @click.option("--positive", default="", help="The label that AUROC counts as positive.")
 @knob_options()
@@ -63,17 +63,17 @@ KNOBS = (
     "--resume",
     default="",
     metavar="RUN",
-    help="Go on with a run; auto finds it by key.",
+    help="Go on with a run; auto finds it by its settings, or starts one.",
     shell_complete=complete_runs,
 )
-@click.option("--retry-failed", is_flag=True, help="With --resume: ask the failed ones again.")
-@click.option("--threads", default=0, help="CPU threads; 0 leaves it to torch.")
+@click.option("--retry-failed", is_flag=True, help="With --resume: ask the failed samples again.")
+@click.option("--threads", default=0, help="CPU threads; 0 lets torch decide.")
 @click.option(
     "--no-prefix-cache",
     is_flag=True,
-    help="Read every prompt whole, the --shots too; changes no answer.",
+    help="Read every prompt whole, --shots included; changes no answer.",
 )
-@click.option("--detach", is_flag=True, help="As a background job; prints its id.")
+@click.option("--detach", is_flag=True, help="Run as a background job and print its id.")
 @mode_option
 @click.option("--json", "as_json", is_flag=True, help="Print the metrics as one JSON document.")
 @click.pass_context

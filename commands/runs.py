@@ -105,12 +105,10 @@ def list_(kind: str | None, dataset: str | None, limit: int, as_json: bool) -> N
 
 @command.command()
 @_run
-@click.option("--errors", is_flag=True, help="The samples that are wrong, unparsed or failed.")
-@click.option(
-    "--disagree", is_flag=True, help="The samples whose text and whose scores say two labels."
-)
-@click.option("--uids", is_flag=True, help="Their UIDs alone, for a pipe.  [of --errors]")
-@click.option("--limit", default=0, help="With --errors or --disagree: at most so many.")
+@click.option("--errors", is_flag=True, help="List the samples that are wrong, unparsed or failed.")
+@click.option("--disagree", is_flag=True, help="List the samples whose text and scores disagree.")
+@click.option("--uids", is_flag=True, help="Print UIDs only, for a pipe.  [of --errors]")
+@click.option("--limit", default=0, help="With --errors or --disagree: at most this many.")
 @_json
 def show(run: str, errors: bool, disagree: bool, uids: bool, limit: int, as_json: bool) -> None:
     """Show a run's figures, its errors, or where its text and its scores disagree.
@@ -154,7 +152,7 @@ def show(run: str, errors: bool, disagree: bool, uids: bool, limit: int, as_json
 )
 @_json
 def score(run: str, metrics: str, bertscore_model: str, as_json: bool) -> None:
-    """Make a run's figures again from its answers, with other metrics too.
+    """Compute a run's figures again from its answers, optionally with other metrics.
 
     Nothing is asked again. `evaluate:NAME` is a metric of the evaluate library: a folder with its
     script, which runs, or one that the hub's cache holds; metrics of other packages are in
@@ -194,7 +192,7 @@ def path(run: str) -> None:
 @command.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=complete_runs)
 def rm(runs: tuple[str, ...]) -> None:
-    """Delete runs with all that is in their folders; one that is being written is refused.
+    """Delete runs and their folders; a run that is being written is refused.
 
     \b
     Example:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 @click.argument("first", shell_complete=complete_runs)
 @click.argument("second", shell_complete=complete_runs)
 @click.argument("more", nargs=-1, metavar="[RUN]...", shell_complete=complete_runs)
-@click.option("--flips", is_flag=True, help="Also the samples that one has right and one wrong.")
+@click.option(
+    "--flips", is_flag=True, help="Also list the samples that only one of the two has right."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def compare(first: str, second: str, more: tuple[str, ...], flips: bool, as_json: bool) -> None:
     """Say what differs between two runs, and whether their figures really do.

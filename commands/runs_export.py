@@ -24,7 +24,7 @@ from commands.completing import complete_runs
     "--columns",
     default="",
     metavar="NAMES",
-    help="Of a CSV, by commas: of a line, img_path, or texts of the samples.",
+    help="Columns of a CSV, by commas: keys of a line, img_path, or texts of the samples.",
 )
 def export(run: str, file: Path | None, form: str, columns: str) -> None:
     """Write a run's answers for another tool; without FILE to stdout.

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     "names",
     default="",
     metavar="NAMES",
-    help="By commas: images, options, shots, labels, template:NAME, repeat.  [all that fit]",
+    help="By commas: images, options, shots, labels, template:NAME, repeat.  [all that apply]",
 )
-@click.option("--circular", is_flag=True, help="Every order of the options, each rotated on.")
-@click.option("--existing", is_flag=True, help="Take the variants that there are; ask nothing.")
+@click.option("--circular", is_flag=True, help="Rotate the options through every position.")
+@click.option("--existing", is_flag=True, help="Use only existing variants; ask nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_context
 def invariance(

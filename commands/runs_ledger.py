@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     "--controls",
     default="",
     metavar="NAMES",
-    help="More of them, by commas: blank, shuffled.  [text-only,image-only]",
+    help="Further controls, by commas: blank, shuffled.  [text-only,image-only]",
 )
-@click.option("--existing", is_flag=True, help="Take the controls that there are; ask nothing.")
+@click.option("--existing", is_flag=True, help="Use only existing controls; ask nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_context
 def ledger(ctx: click.Context, run: str, controls: str, existing: bool, as_json: bool) -> None:
-    """Say of a run's right answers how many need the image, the text, both or neither.
+    """Count how many of a run's right answers need the image, the text, both or neither.
 
     Controls that are missing are asked first: the same samples without their pictures, and
     without their texts. Each is a run of its own and can be resumed.

@@ -18,9 +18,14 @@ from commands.completing import complete_runs
     show_default=True,
     help="The file: .html, with pictures inside, or .md.",
 )
-@click.option("--errors", default=12, show_default=True, help="The worst so many, with pictures.")
+@click.option(
+    "--errors",
+    default=12,
+    show_default=True,
+    help="How many of the worst errors to show, with pictures.",
+)
 def report(runs: tuple[str, ...], out: Path, errors: int) -> None:
-    """Write evaluations down in one file.
+    """Write a report of one or several evaluations as one file.
 
     Figures with intervals, what the score is made of, confusion, reliability, the worst errors
     with their pictures, settings, versions, what was skipped, and the command that makes each run

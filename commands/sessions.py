@@ -19,7 +19,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON doc
 
 @click.group()
 def command() -> None:
-    """List and show the record of what was asked.
+    """List, show and search the record of all questions.
 
     SESSION is a name, the beginning or the end of one, a `.jsonl` file, or `last`. Scripts share
     the session of the day; WB_SESSION names another.
@@ -67,10 +67,14 @@ def list_(as_json: bool) -> None:
 
 @command.command()
 @_session
-@click.option("--uid", help="Only what was asked about this sample.")
+@click.option("--uid", help="Only records about this sample.")
 @click.option("--kind", help="Only this kind: prompt, gradcam, note, bookmark.")
-@click.option("--sweep", metavar="ID", help="Only the answers of this grid, as a table; or last.")
-@click.option("--limit", default=0, help="Only the last so many.")
+@click.option(
+    "--sweep",
+    metavar="ID",
+    help="Only the answers of this grid, as a table; last is the newest grid.",
+)
+@click.option("--limit", default=0, help="Only the last N.")
 @_json
 def show(
     session: str, uid: str | None, kind: str | None, sweep: str | None, limit: int, as_json: bool
@@ -113,10 +117,10 @@ def show(
 @command.command()
 @click.argument("words", nargs=-1, required=True, metavar="WORD...")
 @click.option("--kind", help="Only this kind: prompt, gradcam, note, bookmark.")
-@click.option("--limit", default=0, help="Only the newest so many.")
+@click.option("--limit", default=0, help="Only the newest N.")
 @_json
 def search(words: tuple[str, ...], kind: str | None, limit: int, as_json: bool) -> None:
-    """Search all sessions for records in which every WORD stands; case does not count.
+    """Search all sessions for records that hold every WORD; case does not matter.
 
     Prompts, answers, failures, notes, tags, samples, models and templates are looked at. Quote a
     phrase to have its words side by side.
@@ -159,7 +163,7 @@ def search(words: tuple[str, ...], kind: str | None, limit: int, as_json: bool) 
 @command.command()
 @click.argument("session", required=False, shell_complete=complete_sessions)
 def path(session: str | None) -> None:
-    """Print a session's file; without SESSION that of the one that scripts share now.
+    """Print a session's file; without SESSION, that of the session of the day.
 
     \b
     Example:
@@ -172,7 +176,7 @@ def path(session: str | None) -> None:
 
 @command.command()
 @click.argument("text")
-@click.option("--uid", help="The sample that it is about.")
+@click.option("--uid", help="The sample that the note is about.")
 def note(text: str, uid: str | None) -> None:
     """Write a note into the session of the day.
 
@@ -196,7 +200,7 @@ def note(text: str, uid: str | None) -> None:
     "--format",
     "form",
     type=click.Choice(["jsonl", "csv", "md"]),
-    help="By the file's ending where not given.",
+    help="The format.  [by the file's ending]",
 )
 def export(session: str, file: Path, form: str | None) -> None:
     """Write a session to a file: JSON lines as recorded, a table, or a readable page.
@@ -227,10 +231,10 @@ def export(session: str, file: Path, form: str | None) -> None:
 
 
 @command.command()
-@click.option("--clean", is_flag=True, help="Delete those that no session names any more.")
+@click.option("--clean", is_flag=True, help="Delete the images that no session names any more.")
 @_json
 def images(clean: bool, as_json: bool) -> None:
-    """Tell what the images take that sessions name and no dataset holds.
+    """Show the size of the images that sessions keep because no dataset holds them.
 
     An image from a file or stdin is kept by its hash when it is asked about, so that a replay
     shows it also after the file is gone. The setting keep_images_mb bounds them. What was kept
@@ -274,7 +278,7 @@ def images(clean: bool, as_json: bool) -> None:
     "sessions", nargs=-1, required=True, metavar="SESSION...", shell_complete=complete_sessions
 )
 def rm(sessions: tuple[str, ...]) -> None:
-    """Delete sessions with all their records; `images --clean` frees what only they named.
+    """Delete sessions with all their records; then `images --clean` deletes their images.
 
     \b
     Example:

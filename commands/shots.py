@@ -29,7 +29,7 @@ def shot_options(function: Callable[..., Any]) -> Callable[..., Any]:
                 "--shots-from",
                 default="",
                 metavar="DATASET/SPLIT",
-                help="Draw them from here.  [the dataset's train split]",
+                help="Draw the examples from this split.  [the dataset's train split]",
                 shell_complete=complete_splits,
             ),
             click.option(
@@ -37,20 +37,20 @@ def shot_options(function: Callable[..., Any]) -> Callable[..., Any]:
                 "shot_uids",
                 multiple=True,
                 metavar="UID",
-                help="This example instead; repeat for several.",
+                help="Use this sample as an example; repeat for several.",
             ),
             click.option(
                 "--shots-tag",
                 default="",
                 metavar="TAG",
-                help="Bookmarks with this tag; with --shots so many of each label.",
+                help="Use bookmarks with this tag; with --shots, that many of each label.",
                 shell_complete=complete_tags,
             ),
             click.option(
                 "--shots-right-in",
                 default="",
                 metavar="RUN",
-                help="Draw from those that RUN got right.",
+                help="Draw from the samples that RUN got right.",
                 shell_complete=complete_runs,
             ),
         )

@@ -22,14 +22,20 @@ from commands.train_shown import part_lines, show_end, show_plan
     help="Go on from a run's last checkpoint.",
     shell_complete=complete_runs,
 )
-@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a key; repeat.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-@click.option("--list", "listed", is_flag=True, help="The configs that come with wb.")
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change a key of the config; repeat for several.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what the training would do, and train nothing.")
+@click.option("--list", "listed", is_flag=True, help="List the configs that come with wb.")
 @click.option(
     "--init",
     default="",
     metavar="NAME",
-    help="Write one of them to CONFIG (or NAME.yaml), with every key and what it means.",
+    help="Write the config NAME to CONFIG (or NAME.yaml), with every key and its meaning.",
 )
 @click.option("--schema", is_flag=True, help="Print the JSON schema of a config.")
 @click.option(
@@ -41,9 +47,13 @@ from commands.train_shown import part_lines, show_end, show_plan
     metavar="[N]",
     help="Show the first N samples as the model will see them, and train nothing.  [4]",
 )
-@click.option("--html", "page", default="", metavar="FILE", help="With it: a page of them.")
-@click.option("--pictures", default="", metavar="DIR", help="With it: their pictures, as PNG.")
-@click.option("--detach", is_flag=True, help="As a background job; prints its id.")
+@click.option(
+    "--html", "page", default="", metavar="FILE", help="With --show-batch: write an HTML page."
+)
+@click.option(
+    "--pictures", default="", metavar="DIR", help="With --show-batch: write the pictures as PNG."
+)
+@click.option("--detach", is_flag=True, help="Run as a background job and print its id.")
 @mode_option
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")
 @click.pass_context

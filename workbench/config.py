@@ -52,12 +52,12 @@ class Settings:
         problems: What was wrong, where the settings were read with `strict=False`.
     """
 
-    model: str = knob(
-        text("demo", "What is asked: `demo`, a folder, a hub id, or `openai:URL#NAME`.")
-    )
+    model: str = knob(text("demo", "The model: `demo`, a folder, a hub id, or `openai:URL#NAME`."))
     adapter: str | None = knob(text(None, "A PEFT adapter's folder over the model."))
     revision: str | None = knob(text(None, "Branch, tag or commit of a hub model."))
-    quantization: str = knob(choice("none", ("none", "4bit", "8bit"), "How the weights are held."))
+    quantization: str = knob(
+        choice("none", ("none", "4bit", "8bit"), "How the weights are stored in memory.")
+    )
     dtype: str = knob(
         choice("auto", ("auto", "bf16", "fp16", "fp32"), "What the model computes in.")
     )
@@ -75,28 +75,30 @@ class Settings:
         choice(
             None,
             ("language", "vision", "all"),
-            "Which weights are quantised; language unless said.",
+            "Which weights are quantised; default: language.",
         )
     )
-    quant_type: str | None = knob(choice(None, ("nf4", "fp4"), "Of 4bit weights; nf4 unless said."))
+    quant_type: str | None = knob(
+        choice(None, ("nf4", "fp4"), "The number format of 4bit weights; default: nf4.")
+    )
     double_quant: bool | None = knob(
-        flag(None, "Quantise the scales of 4bit weights too; yes unless said.")
+        flag(None, "Quantise the scales of 4bit weights too; default: yes.")
     )
     quant_compute_dtype: str | None = knob(
-        choice(None, ("bf16", "fp16", "fp32"), "What 4bit weights are multiplied in.")
+        choice(None, ("bf16", "fp16", "fp32"), "The dtype of products with 4bit weights.")
     )
-    dataset: str = knob(text("demo", "What is opened first."))
-    split: str = knob(text("test", "Which split of it."))
+    dataset: str = knob(text("demo", "The dataset that the bench opens first."))
+    split: str = knob(text("test", "The split that the bench opens first."))
     mode: str = knob(
         choice("auto", ("auto", "streamed", "cached"), "How remote datasets are read.")
     )
-    template: str | None = knob(text(None, "The prompt of the pool that is filled in first."))
+    template: str | None = knob(text(None, "The prompt template that the bench begins with."))
     temperature: float | None = knob(number(None, 0, 100, "0 is greedy."))
     max_new_tokens: int | None = knob(
         whole(None, 1, int(RANGES["max_new_tokens"].high), "The longest answer, in tokens.")
     )
     seed: int | None = knob(
-        whole(None, 0, int(RANGES["seed"].high), "Of everything that is drawn.")
+        whole(None, 0, int(RANGES["seed"].high), "The seed of all random draws.")
     )
     batch_size: int | None = knob(whole(None, 1, 100_000, "Prompts at once in an evaluation."))
     images: str = knob(
@@ -108,22 +110,25 @@ class Settings:
     colormap: str = knob(
         choice("turbo", ("turbo", "viridis", "inferno", "jet", "grey"), "The colours of a heatmap.")
     )
-    opacity: float = knob(number(0.5, 0, 1, "Of a heatmap over its image."))
+    opacity: float = knob(number(0.5, 0, 1, "The opacity of a heatmap over its image."))
     engine_idle_minutes: float = knob(
-        number(30.0, 0, 100_000, "When an unused engine leaves; 0 is never.")
+        number(30.0, 0, 100_000, "Minutes after which an unused engine ends; 0 is never.")
     )
     engine_stall_s: float = knob(
-        number(30.0, 0.1, 86_400, "After which work that stands still is told of.")
+        number(
+            30.0,
+            0.1,
+            86_400,
+            "Seconds without progress until waiting clients are told what the engine does.",
+        )
     )
-    remote_silence_s: float = knob(
-        number(300.0, 0.1, 86_400, "How long a server may say nothing, seconds.")
-    )
+    remote_silence_s: float = knob(number(300.0, 0.1, 86_400, "Seconds a server may stay silent."))
     max_pixels: int = knob(whole(64_000_000, 1, 2**40, "The largest image that is decoded."))
     max_scans: int = knob(whole(100, 1, 2**31, "The most scans of a progressive JPEG."))
     max_columns: int = knob(whole(4096, 1, 2**31, "The most columns of a table."))
     fetch: bool = knob(flag(False, "Fetch images that a dataset names by URL."))
     fetch_allow: str | None = knob(
-        text(None, "Hosts on one's own net that may be fetched from, comma-separated.")
+        text(None, "Hosts on your own network that may be fetched from, comma-separated.")
     )
     hub_cache_mb: int = knob(
         whole(4096, 0, 2**40, "Megabytes of streamed data that are kept on disk.")
@@ -136,11 +141,11 @@ class Settings:
             None,
             0,
             2**40,
-            "Of beginnings of prompts kept in memory; 0: none. A quarter of what is free.",
+            "Megabytes of prefix cache in memory; 0: none. Default: a quarter of what is free.",
         )
     )
     local_dir: str | None = knob(
-        text(None, "A folder on a local disk for databases, where WB_HOME is remote.")
+        text(None, "A folder on a local disk for databases, if WB_HOME is on a network disk.")
     )
     keymap: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict, repr=False)
