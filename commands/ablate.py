@@ -42,12 +42,13 @@ def command(
 ) -> None:
     """Train several variants of a training, and compare them.
 
-    CONFIG is a training's YAML file with what is varied under `ablation`: `methods`, `variants`
-    or `grid`, and `seeds`; or the name of one that comes with wb. Each trial is an ordinary run.
-    The same command goes on after a kill and trains nothing twice; when all are trained it only
-    makes the comparison anew: figures with intervals over the seeds, differences to the first
-    variant, trainable parameters, time, memory and bytes on disk, as a table, JSON, CSV, Markdown
-    and plots.
+    CONFIG is a training config whose key `ablation` says what varies: `methods`, `variants` or
+    `grid`, and `seeds`; or the name of an ablation that comes with wb. Each trial is an ordinary
+    run. After a kill the same command continues and trains nothing twice.
+
+    The comparison has figures with intervals over the seeds, differences to the first variant,
+    trainable parameters, time, memory and bytes on disk, as a table, JSON, CSV, Markdown and plots.
+    If all trials are trained, the command only computes the comparison again.
 
     \b
     Example:

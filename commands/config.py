@@ -29,7 +29,7 @@ _name = click.argument("name", shell_complete=_complete)
 def command() -> None:
     """Show and change the settings.
 
-    They are read from $WB_HOME/config.toml, then from WB_* variables, then from flags; the later
+    Settings come from $WB_HOME/config.toml, then from WB_* variables, then from flags; the later
     one wins.
 
     \b

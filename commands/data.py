@@ -157,10 +157,11 @@ def add(
 ) -> None:
     """Add your own CSV, TSV, JSON, Parquet or folder of images as a dataset.
 
-    FILES may be written SPLIT=FILE; otherwise a split is called as its file. What is not given
-    is guessed from the names of the columns, and said. The mapping is kept in
-    $WB_HOME/datasets/NAME.toml; the data stay where they are. hub:OWNER/REPO is a dataset of a
-    Hugging Face hub; hf:OWNER/REPO one that the datasets library has to stream.
+    Write FILES as SPLIT=FILE, or each split has the name of its file. Options that you leave out
+    are guessed from the columns, and each guess is printed. The mapping is kept in
+    $WB_HOME/datasets/NAME.toml; the files stay where they are.
+    hub:OWNER/REPO is a dataset of a Hugging Face hub; hf:OWNER/REPO is one that only the datasets
+    library can stream.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""`wb data export`: a split as files that the `datasets` library loads."""
+"""`wb data export`: a split as files that other programs load."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from commands.printing import echo_json
 @click.option("--limit", default=0, help="Only the first N samples; 0 for all.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def export(split: str, out: Path, kind: str, limit: int, as_json: bool) -> None:
-    """Write a split as files that the `datasets` library loads.
+    """Write a split as files that other programs load.
 
-    UIDs, texts, labels (a ClassLabel where they are a closed set) and the images' own bytes. A
-    sample that cannot be read keeps its row, with its error.
+    The rows hold UIDs, texts, labels (a ClassLabel if they are a closed set) and the original
+    bytes of the images. A sample that cannot be read keeps its row, with its error.
 
     \b
     Example:

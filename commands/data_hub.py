@@ -27,7 +27,7 @@ def cache(
 ) -> None:
     """Fetch a dataset of the hub to this machine, or its missing parts.
 
-    What is interrupted is taken up where it was left. Space is checked first.
+    Free space is checked first. After an interruption the same command continues.
 
     \b
     Example:
@@ -65,7 +65,7 @@ def cache(
 def verify(ctx: click.Context, dataset: str, as_json: bool) -> None:
     """Check all cached files of a dataset, and name each file that differs.
 
-    Exits with 1 where one does; `wb data cache` then fetches those again.
+    Exits with 1 if a file differs; `wb data cache` then fetches it again.
 
     \b
     Example:
@@ -104,8 +104,9 @@ def verify(ctx: click.Context, dataset: str, as_json: bool) -> None:
 def mode(dataset: str, mode: str | None) -> None:
     """Show, or choose, how a dataset of the hub is read.
 
-    `cached` reads what `wb data cache` fetched and never asks the hub, `streamed` always asks
-    it; `auto` reads a split here where it is cached whole, or while offline, and else streams.
+    `cached` reads the files that `wb data cache` fetched and never contacts the hub. `streamed`
+    reads from the hub. `auto` reads a split that is cached whole, or any while offline, like
+    `cached`, and streams the others.
 
     \b
     Example:

@@ -33,8 +33,8 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON doc
 def command() -> None:
     """Start, stop and inspect the engine, the process that holds the model.
 
-    One engine per user and WB_HOME holds the model, so that the next prompt pays no load. It is
-    started when something is asked and leaves when nothing is for a while.
+    One engine per user and WB_HOME holds the model, so the next prompt need not load it. It
+    starts with the first prompt and ends after some time without one.
 
     \b
     Example:

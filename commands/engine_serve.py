@@ -20,9 +20,10 @@ import click
 def serve(port: int, host: str, token_file: Path | None) -> None:
     """Serve the model to OpenAI clients on 127.0.0.1, until Ctrl-C.
 
-    Prints the base URL; the token, which clients give as their API key, is new each time and
-    said once on stderr, or lies in --token-file. Requests go to the one engine process, so the
-    model is held once. Chat completions and models alone: nobody can stop the engine this way.
+    Prints the base URL. The token is the clients' API key. It is new each time and printed once on
+    stderr, unless --token-file keeps one. Requests go to the one engine process, so the model is
+    held once. Only chat completions and the list of models are served: nobody can stop the engine
+    this way.
 
     \b
     Example:

@@ -66,8 +66,8 @@ def command(
 ) -> None:
     """Show samples in the terminal, or save them.
 
-    The same seed draws the same samples in the same order everywhere: `--random 3` are the first
-    three of the bench's walk (r) by that seed. Saved, a sample's images are written as they came,
+    The same seed draws the same samples in the same order everywhere: `--random 3` shows the first
+    three of the bench's random walk (r) by that seed. If saved, a sample's original images are
     `UID.0.png` and so on, with `UID.json` beside them.
 
     \b

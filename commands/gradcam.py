@@ -78,9 +78,9 @@ _KNOBS = (
 def command(uid: str, text: str | None, as_json: bool, **flags: Any) -> None:
     """Draw where in the image an answer comes from.
 
-    Heat is what speaks for the token, normalised over all images of the prompt together; the
-    peak is its hottest pixel in the original image. The id of an explanation in a session, in the
-    place of UID, makes its map again.
+    The heat map shows the places that speak for one token. All images of the prompt share one
+    scale; the peak is the hottest pixel in the original image. Instead of a UID you can give the
+    id of a heat map in a session: it is drawn again with the same settings.
 
     \b
     Example:

@@ -55,9 +55,9 @@ def command(
 ) -> None:
     """Caption every image of a folder, or of a split, into a file.
 
-    An image that cannot be read is counted and named with its reason, and ends nothing. Killed at
-    any moment, the same command goes on where it was; the file is written whole at the end. The
-    captions are a run too: `wb runs show` has each one's tokens and time.
+    An image that cannot be read is counted and named with its reason; the others go on. After a
+    kill the same command continues. The file is written whole at the end. The captions are also a
+    run: `wb runs show` has the tokens and the time of each.
 
     \b
     Example:

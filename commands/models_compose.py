@@ -51,8 +51,8 @@ import click
 def compose(out: str, as_json: bool, **knobs: Any) -> None:
     """Make a two-stage model of a ResNet and a Phi, as one folder.
 
-    What joins the two is new: train it before you trust an answer. Memory and disk space are
-    checked first, and the folder appears whole or not at all.
+    The layers that join the two are new and untrained: train them before you trust an answer.
+    Memory and disk space are checked first. The folder appears whole or not at all.
 
     \b
     Example:

@@ -34,9 +34,9 @@ def _several(function: Any) -> Any:
 def load(adapters: tuple[str, ...], as_json: bool, **flags: Any) -> None:
     """Load a model and adapters into the engine before the first prompt.
 
-    What the weights take and what is free is said first, then how far the reading is; Ctrl-C
-    gives up. A prompt names an adapter by its folder, its run or the name given here, and reads
-    no file for it.
+    First you see the memory that the weights take and the free memory, then the progress. Ctrl-C
+    gives up. A prompt names an adapter by its folder, its run or the name given here; it then
+    reads no file.
 
     \b
     Example:

@@ -23,8 +23,9 @@ def merge(
 ) -> None:
     """Write a base and an adapter as one model that needs no adapter.
 
-    It is loaded again and must answer as the two did before its folder appears; wb_merge.json in
-    it says what it was made of. Both models are held in memory in turn, on the CPU.
+    The merged model is loaded again. Its folder appears only if its logits are those of base and
+    adapter, except for rounding. Its wb_merge.json names its parts. Both models are in memory in
+    turn, on the CPU.
 
     \b
     Example:

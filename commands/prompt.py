@@ -58,13 +58,14 @@ if TYPE_CHECKING:
 def command(what: tuple[str, ...], as_json: bool, **flags: Any) -> None:
     """Ask a model about a sample or about images.
 
-    A UID alone is asked by the template of its task. `-` is stdin: the text where it stands last,
-    an image before that. The answer is appended to the session of the day ($WB_SESSION names
-    another); `wb replay` asks it again. A score is the sum of the log probabilities of a word's
-    tokens, the end of the turn not counted.
+    A UID alone is asked with the template of its task. `-` is stdin: as the last argument a text,
+    before that an image. The answer is added to the session of the day ($WB_SESSION names
+    another); `wb replay` asks it again. The score of a word is the sum of the log probabilities
+    of its tokens, without the end of the turn.
 
-    Knobs, --template, --shots, --model, --adapter and --quantization take several values by
-    commas: all combinations are asked, and stand in a table and in the session under one sweep id.
+    Decoding settings, --template, --shots, --model, --adapter and --quantization take several
+    values with commas. All combinations are asked and shown as a table; the session has them
+    under one sweep id.
 
     \b
     Example:

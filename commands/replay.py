@@ -34,13 +34,14 @@ def command(
 ) -> None:
     """Ask a session's prompts again and show what changed.
 
-    Each is asked with its own knobs and seed, of the model that answered then unless --model or
-    --adapter names another one (--adapter none takes it off). The same text is "same"; otherwise
-    the first token that differs is shown, both answers with what differs between [-marks-] and
-    {+marks+}, and what is not as it was then: weights, versions, precision, device. Answers are
-    not kept unless --out says where.
+    Each prompt is asked with its own settings and seed. The model is the one that answered then,
+    unless --model or --adapter names another (--adapter none takes the adapter off).
 
-    Exits with 1 where a prompt could not be asked again, and with --check where an answer changed.
+    If the text is the same, the prompt is "same". Otherwise you see the first token that differs,
+    both answers with the differences between [-marks-] and {+marks+}, and what else changed:
+    weights, versions, precision, device. The new answers are kept only if --out names a session.
+
+    Exits with 1 if a prompt could not be asked again; with --check, also if an answer changed.
 
     \b
     Example:

@@ -80,9 +80,9 @@ KNOBS = (
 def command(ctx: click.Context, as_json: bool, detach: bool, resume: str, **flags: Any) -> None:
     """Evaluate a model on a split, as a run that can be resumed.
 
-    Every sample leaves a line in the run's predictions.jsonl as soon as its batch ends; samples
-    that cannot be read are recorded as failed and counted. Killed at any moment, it goes on with
-    --resume RUN, or --resume auto. SIGTERM ends it cleanly after the batch.
+    Each sample leaves a line in the run's predictions.jsonl when its batch ends. A sample that
+    cannot be read is recorded as failed and counted. After a kill the run continues with
+    --resume RUN or --resume auto. SIGTERM ends it cleanly after the batch.
 
     \b
     Example:

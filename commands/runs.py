@@ -154,9 +154,9 @@ def show(run: str, errors: bool, disagree: bool, uids: bool, limit: int, as_json
 def score(run: str, metrics: str, bertscore_model: str, as_json: bool) -> None:
     """Compute a run's figures again from its answers, optionally with other metrics.
 
-    Nothing is asked again. `evaluate:NAME` is a metric of the evaluate library: a folder with its
-    script, which runs, or one that the hub's cache holds; metrics of other packages are in
-    `wb plugins list`. A metric that cannot be had here is "–" with its reason.
+    No model is asked. `evaluate:NAME` is a metric of the evaluate library: a folder with its
+    script, which wb runs, or a metric in the hub's cache. `wb plugins list` has the metrics of
+    other packages. A metric that is not available is "–" with its reason.
 
     \b
     Example:

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 def compare(first: str, second: str, more: tuple[str, ...], flips: bool, as_json: bool) -> None:
     """Say what differs between two runs, and whether their figures really do.
 
-    Runs are paired by UID. Right and wrong: McNemar's exact test and Newcombe's interval.
-    Captions, and questions with ten people's answers: the run's own figures, by the paired
-    bootstrap. Where samples share an image, a sentence or a set, all of it is over those clusters.
-    `power` says how small a difference so many samples can find.
+    Runs are paired by UID. Right and wrong answers are compared by McNemar's exact test and
+    Newcombe's interval; captions, and questions with ten people's answers, by the paired
+    bootstrap of their figures. Samples that share an image, a sentence or a set form one cluster.
+    `power` says how small a difference this number of samples can find.
 
-    With more than two, each is compared with the first, the p-values adjusted by Holm.
+    With more than two runs, each is compared with the first, with p-values adjusted by Holm.
 
     \b
     Example:

@@ -33,9 +33,9 @@ def invariance(
 ) -> None:
     """Ask a run's samples again in another order or wording, and count the flips.
 
-    Beside each flip rate stands that of `repeat`, where nothing changed but the seed. Each variant
-    is a run of its own: `wb runs compare RUN VARIANT --flips` lists who flipped, and two marked
-    runs in the bench lead to the samples.
+    A flip is an answer whose label changed. `repeat` changes only the seed: its flip rate is the
+    one to compare with. Each variant is a run of its own: `wb runs compare RUN VARIANT --flips`
+    lists the samples that flipped, and two marked runs in the bench lead to them.
 
     \b
     Example:

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 def ledger(ctx: click.Context, run: str, controls: str, existing: bool, as_json: bool) -> None:
     """Count how many of a run's right answers need the image, the text, both or neither.
 
-    Controls that are missing are asked first: the same samples without their pictures, and
-    without their texts. Each is a run of its own and can be resumed.
+    Missing controls are asked first: the same samples without their pictures, and without their
+    texts. Each control is a run of its own and can be resumed.
 
     \b
     Example:

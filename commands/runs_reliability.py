@@ -19,7 +19,7 @@ from commands.printing import echo_json
 def reliability(run: str, bins: int, adaptive: bool, out: Path | None, as_json: bool) -> None:
     """Show how often a run was right at each confidence.
 
-    Confidence is the probability of the label that was scored best, among the labels: the run
+    Confidence is the probability of the label with the best score, among all labels. The run
     needs label scores (`wb run-eval --answer score` or `both`).
 
     \b

@@ -27,9 +27,10 @@ from commands.completing import complete_runs
 def report(runs: tuple[str, ...], out: Path, errors: int) -> None:
     """Write a report of one or several evaluations as one file.
 
-    Figures with intervals, what the score is made of, confusion, reliability, the worst errors
-    with their pictures, settings, versions, what was skipped, and the command that makes each run
-    again. Several runs are compared with the first. The HTML opens from disk without a network.
+    The file shows figures with intervals, the modality ledger, the confusion matrix, reliability,
+    the worst errors with their pictures, settings, versions, skipped samples, and the command that
+    makes each run again. Several runs are compared with the first. The HTML opens from disk
+    without a network.
 
     \b
     Example:

@@ -122,8 +122,8 @@ def show(
 def search(words: tuple[str, ...], kind: str | None, limit: int, as_json: bool) -> None:
     """Search all sessions for records that hold every WORD; case does not matter.
 
-    Prompts, answers, failures, notes, tags, samples, models and templates are looked at. Quote a
-    phrase to have its words side by side.
+    The search covers prompts, answers, failures, notes, tags, samples, models and templates. Quote
+    a phrase to find its words side by side.
 
     \b
     Example:
@@ -236,9 +236,9 @@ def export(session: str, file: Path, form: str | None) -> None:
 def images(clean: bool, as_json: bool) -> None:
     """Show the size of the images that sessions keep because no dataset holds them.
 
-    An image from a file or stdin is kept by its hash when it is asked about, so that a replay
-    shows it also after the file is gone. The setting keep_images_mb bounds them. What was kept
-    within the last hour is never cleaned: a prompt about it may be under way.
+    When you ask about an image from a file or stdin, a copy is kept by its hash, so a replay can
+    show it after the file is gone. The setting keep_images_mb bounds the size. Images kept within
+    the last hour are never cleaned, since a prompt about them may be in progress.
 
     \b
     Example:

@@ -76,11 +76,11 @@ def command(
 
     CONFIG is a file or the name of a config that comes with wb (--list).
 
-    LoRA over a frozen base, or the `method` of the config. The run's folder gets curves
-    (TensorBoard, history.jsonl), checkpoints and the adapter, which `--adapter RUN` of the other
-    commands takes at once. `task: contrastive` aligns an image encoder to a frozen text encoder
-    instead, and leaves `encoder/`. What trains, part by part, is told before the first step.
-    SIGTERM saves a checkpoint first.
+    Trains LoRA over a frozen model, or the `method` of the config. Before the first step you see
+    which parts train. The run's folder gets curves (TensorBoard, history.jsonl), checkpoints and
+    the adapter, which `--adapter RUN` of the other commands takes. `task: contrastive` aligns an
+    image encoder to a frozen text encoder instead, and leaves `encoder/`. SIGTERM saves a
+    checkpoint, then ends the training.
 
     \b
     Example:

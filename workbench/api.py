@@ -1,4 +1,4 @@
-"""`wb` in Python, for notebooks and scripts: what the commands do, in objects that show themselves.
+"""`wb` in Python, for notebooks and scripts: the commands' work, as objects that show themselves.
 
     from workbench import api as wb
 
@@ -6,10 +6,11 @@
     answer = wb.ask(data[12], temperature=0.7, seed=3)
     wb.explain(answer)
 
-Guarantee: torch-free: the model lives in the engine, an evaluation in a job; the same samples,
-settings, sessions, bookmarks and runs as the bench and the commands, written the same way. What
-is returned is a `Sample`, an `Answer`, an `Explanation`, … of the core, and draws itself in
-Jupyter. An interrupted cell stops the work at the other end as well. Not for training: `wb train`.
+Guarantee: this module imports no torch. The model is in the engine, an evaluation is a job. The
+samples, settings, sessions, bookmarks and runs are those of the bench and the commands, written in
+the same way. Each function returns an ordinary `Sample`, `Answer`, `Explanation`, …, which draws
+itself in Jupyter. If you interrupt a cell, the engine or the job stops too. Not for training: use
+`wb train`.
 """
 
 from __future__ import annotations
@@ -46,10 +47,10 @@ def open_dataset(name: str, split: str | None = None) -> Dataset:
 
 
 def sample(uid: str) -> ShownSample:
-    """One sample by its UID, wherever it lies.
+    """One sample by its UID.
 
     Raises:
-        BadUid: It is no UID.
+        BadUid: The text is not a UID.
         UnknownName: There is no such dataset or sample.
     """
     from sessions.uid import Uid
@@ -59,7 +60,7 @@ def sample(uid: str) -> ShownSample:
 
 
 def gallery(samples: Iterable[Sample | str], title: str = "") -> Gallery:
-    """Samples or UIDs as cards; bookmarks are shown without moving their cursor."""
+    """Show samples or UIDs as cards. Showing bookmarks does not move their cursor."""
     if isinstance(samples, Bookmarks):
         from workbench.notebook.marks import read_sample
 
@@ -69,7 +70,7 @@ def gallery(samples: Iterable[Sample | str], title: str = "") -> Gallery:
 
 
 def beside(*things: Shown) -> Beside:
-    """Samples, answers or maps side by side."""
+    """Show samples, answers or heat maps side by side."""
     return Beside(things)
 
 
@@ -87,23 +88,23 @@ def ask(
     """Ask a model, as `wb prompt` does; the answer grows under the cell.
 
     Args:
-        about: A sample or a UID; or images: a path, a Pillow image, a list of them; or `None`;
-            or an answer, for the next turn of that conversation.
-        prompt: What to ask; a sample alone is asked by the template of its task.
-        template: A prompt of the pool, such as `statement/yes-no`.
-        system: A system turn before `prompt`.
-        label_scores: The log-likelihood of each label too, or of these words.
-        stream: Draw the answer as it grows.
+        about: A sample or a UID; images (a path, a Pillow image, or a list of them); `None` for
+            text alone; or an answer, for the next turn of its conversation.
+        prompt: The question. Without it, a sample is asked with the template of its task.
+        template: A prompt template, such as `statement/yes-no`.
+        system: A system prompt before `prompt`.
+        label_scores: `True` to score each label by its log-likelihood; or the words to score.
+        stream: Draw the answer while it grows.
         record: Leave a line in the session.
-        words: By the names of `wb prompt`'s flags: `model`, `adapter`, `quantization`, `dtype`,
-            `device`, `temperature`, `top_p`, `seed`, `max_new_tokens`, `stop`, …; `shots` (a
-            number, or samples), `shots_from`, `shots_tag`, `shots_right_in`.
+        words: Options with the names of `wb prompt`'s flags: `model`, `adapter`, `quantization`,
+            `dtype`, `device`, `temperature`, `top_p`, `seed`, `max_new_tokens`, `stop`, …;
+            `shots` (a number, or samples), `shots_from`, `shots_tag`, `shots_right_in`.
 
     Raises:
-        UsageError: Something cannot be meant; unknown words are named.
+        UsageError: An option has a wrong value, or is unknown.
         ImageError, DataError: The sample or an image cannot be read.
         ModelError, EngineError: The model cannot be loaded, or the engine is gone.
-        KeyboardInterrupt: The cell was interrupted; what was said is on record.
+        KeyboardInterrupt: The cell was interrupted; the answer so far is recorded.
     """
     from workbench.notebook.settling import question
 
@@ -130,14 +131,14 @@ def sweep(
 
     Args:
         about: As in `ask`.
-        prompt: What to ask; several make an axis.
+        prompt: The question; a list of questions is an axis of the grid.
         label_scores: As in `ask`.
-        record: Leave a line in the session for each cell.
-        words: As in `ask`, `template` and `system` too; a list is an axis.
+        record: Leave a line in the session for each cell of the grid.
+        words: As in `ask`, with `template` and `system`; a list of values is an axis.
 
     Raises:
-        UsageError: No word has several values, or there are too many combinations.
-        KeyboardInterrupt: The cell was interrupted; what was said is on record.
+        UsageError: No option has several values, or there are too many combinations.
+        KeyboardInterrupt: The cell was interrupted; the answers so far are recorded.
     """
     from workbench.errors import UsageError
     from workbench.notebook import grids
@@ -146,7 +147,7 @@ def sweep(
     given: dict[str, Any] = ({} if prompt is None else {"prompt": prompt}) | words
     axes = grids.axes_of(given)
     if not axes:
-        raise UsageError("no word has several values", hint="for example temperature=[0, 0.7, 1]")
+        raise UsageError("no option has several values", hint="for example temperature=[0, 0.7, 1]")
 
     def build(values: dict[str, Any]) -> Question:
         said = given | values
@@ -165,19 +166,19 @@ def explain(
     record: bool = True,
     **knobs: Any,
 ) -> Map | Maps:
-    """Where tokens of an answer come from, as `wb gradcam` does.
+    """Draw where tokens of an answer come from, as `wb gradcam` does.
 
     Args:
-        answer: What `ask` gave.
-        token: Which token, from 0; several, or `"all"`, give `Maps`.
-        opacity: 0 shows the image alone, 1 the heat alone; the settings' where not given.
-        colormap: `turbo`, `viridis`, `inferno`, `jet` or `grey`.
+        answer: An answer that `ask` returned.
+        token: The number of a token, from 0. Several numbers, or `"all"`, return `Maps`.
+        opacity: 0 shows only the image, 1 only the heat map. Default: the setting `opacity`.
+        colormap: `turbo`, `viridis`, `inferno`, `jet` or `grey`. Default: the setting `colormap`.
         record: Leave a line in the session for each token.
-        knobs: Of `workbench.explain.settings.Settings`: `method`, `layer`, `target`, `contrast`, …
+        knobs: Fields of `ExplainSettings`: `method`, `layer`, `target`, `contrast`, …
 
     Raises:
-        UsageError: A knob cannot be meant, or there is no such token.
-        ModelError: The family cannot be explained; it says why.
+        UsageError: An option has a wrong value, or there is no such token.
+        ModelError: The family does not support heat maps; the message says why.
         KeyboardInterrupt: The cell was interrupted.
     """
     from workbench.config import KNOBS
@@ -192,10 +193,10 @@ def explain(
 
 
 def bookmarks(dataset: str | None = None, *, tag: str | None = None) -> Bookmarks:
-    """The bookmarks of a filter; `next(marks)` cycles by the cursor that all share.
+    """The bookmarks of a filter; `next(marks)` moves the cursor that all processes share.
 
-    `bookmarks("demo/test")` has the cursor of the bench's `.` key in that split, `bookmarks("demo/
-    test", tag="odd")` that of the same key where the list is filtered by `tag:odd`.
+    `bookmarks("demo/test")` has the cursor of the bench's `.` key in that split. With `tag="odd"`
+    it has the cursor of the same key under the filter `tag:odd`.
     """
     return Bookmarks(dataset, tag)
 
@@ -203,20 +204,20 @@ def bookmarks(dataset: str | None = None, *, tag: str | None = None) -> Bookmark
 def bookmark(
     what: str | Sample | Iterable[str | Sample], *, tag: str | Iterable[str] = (), note: str = ""
 ) -> Bookmarks:
-    """Set samples or UIDs aside, as `b` in the bench; tags add up. Raises `BadUid`."""
+    """Bookmark samples or UIDs, as `b` in the bench; new tags are added. Raises `BadUid`."""
     return set_aside(what, [tag] if isinstance(tag, str) else tag, note)
 
 
 def unbookmark(what: str | Sample | Iterable[str | Sample], *, tag: str | None = None) -> int:
-    """Take bookmarks away, or one tag off them; how many there were."""
+    """Remove bookmarks, or one tag from them. Returns how many there were."""
     return take_away(what, tag)
 
 
 def session(name: str | None = None) -> Session:
-    """A session by its name, a part of it, or `last`; without a name the one that is written.
+    """A session by its name, a part of its name, or `last`. Default: the one being written.
 
     Raises:
-        NoSuchRecord: There is no such session, or several fit.
+        NoSuchRecord: There is no such session, or several match.
     """
     from sessions.session_log import find_session
 
@@ -224,7 +225,7 @@ def session(name: str | None = None) -> Session:
 
 
 def start_session(name: str | None = None) -> Session:
-    """Write to this session from now on, new or there already; for this kernel alone.
+    """Write to this session from now on, in this kernel only. A new name makes a new session.
 
     It sets `WB_SESSION`, as a script would. Raises `RecordError` for a name that cannot be a file.
     """
@@ -247,15 +248,15 @@ def replay(
     """Ask a session's prompts again and compare, as `wb replay` does.
 
     Args:
-        session: Its name or itself; the one that is written where not given.
-        only: Ids of records.
-        out: A session that keeps the new answers.
-        words: Another `model` or `adapter` (`"none"` takes it off), by the names of the flags.
+        session: A session or its name. Default: the one being written.
+        only: Ids of records; only these are asked.
+        out: The name of a session that keeps the new answers.
+        words: Another `model` or `adapter` (`"none"` takes it off), or other flags of the model.
 
     Raises:
         UnknownName: There is nothing to ask again.
-        UsageError: A word that is none of a model's.
-        KeyboardInterrupt: The cell was interrupted; what there is stays drawn.
+        UsageError: An option is not one of the model's.
+        KeyboardInterrupt: The cell was interrupted; the results so far stay visible.
     """
     from sessions.session_log import SessionLog, find_session
     from workbench.errors import UsageError
@@ -264,8 +265,8 @@ def replay(
     chosen_settings()
     if unknown := sorted(set(words) - set(MODEL)):
         raise UsageError(
-            f"unknown words: {', '.join(unknown)}",
-            hint=f"a replay keeps its knobs; of the model one can say {', '.join(MODEL)}",
+            f"unknown options: {', '.join(unknown)}",
+            hint=f"a replay keeps its settings; options of the model are {', '.join(MODEL)}",
             kind="bad_knob",
         )
     if isinstance(session, Session):
@@ -279,22 +280,22 @@ def evaluate(dataset: str, *, wait: bool = True, **options: Any) -> Evaluation:
     """Evaluate a model on a split, as `wb run-eval` does, in a job of its own.
 
     Args:
-        dataset: `demo/test`, `nlvr1/dev[:800]`.
-        wait: Until it has ended; otherwise it is returned at once, and `.wait()` waits.
-        options: By the names of `wb run-eval`'s flags: `model`, `template`, `limit`,
+        dataset: A split or a part of one: `demo/test`, `nlvr1/dev[:800]`.
+        wait: Wait until the evaluation has ended. `False` returns at once; `.wait()` waits later.
+        options: Options with the names of `wb run-eval`'s flags: `model`, `template`, `limit`,
             `batch_size`, `shots`, `label_scores=True`, …
 
     Raises:
         UsageError: The command refuses an option.
-        RecordError: It failed.
-        KeyboardInterrupt: The cell was interrupted, and the job cancelled; it can be resumed.
+        RecordError: The evaluation failed.
+        KeyboardInterrupt: The cell was interrupted and the job cancelled; it can be resumed.
     """
     started = start_evaluation(dataset, options)
     return started.wait() if wait else started
 
 
 def evaluation(run: str = "last") -> Evaluation:
-    """An evaluation that is on record, by the run's id or a part of it. Raises `NoSuchRecord`."""
+    """An earlier evaluation, by the run's id or a part of it. Raises `NoSuchRecord`."""
     from sessions.runs import Run
 
     return Evaluation(Run.open(run))
