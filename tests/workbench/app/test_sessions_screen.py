@@ -10,7 +10,7 @@ from tests.workbench.app.bench_host import Host, drawn, until
 from tests.workbench.app.make_records import Parrot, ask_demo, make_session, prompt_record
 from workbench.app.lists.dialogs import AskLine
 from workbench.app.lists.palette import Palette
-from workbench.app.sessions.deeds import model_choices
+from workbench.app.sessions.replayer import model_choices
 from workbench.app.sessions.replaying import side_by_side
 from workbench.app.sessions.screen import SessionsScreen
 from workbench.app.widgets.picker import Picker
@@ -36,7 +36,7 @@ async def replay_all(pilot, screen, key="R", choice=()):
     await pilot.press(key)
     await until(pilot, lambda: isinstance(pilot.app.screen, Picker))
     await pilot.press(*choice, "enter")
-    await until(pilot, lambda: pilot.app.screen is screen and screen.replay_shown)
+    await until(pilot, lambda: pilot.app.screen is screen and screen.panel.shown)
 
 
 async def test_sessions_stand_by_time_with_their_count_and_their_prompts():
@@ -140,7 +140,7 @@ async def test_replaying_all_counts_what_changed_and_marks_it():
         assert app.opened == [(records[1].uid, None)]
         await pilot.press("escape")
         await pilot.pause()
-        assert not screen.replay_shown and len(log.records()) == 4
+        assert not screen.panel.shown and len(log.records()) == 4
 
 
 async def test_r_replays_one_prompt_with_the_model_that_is_typed():
@@ -197,7 +197,7 @@ async def test_esc_stops_a_replay_and_keeps_what_was_answered():
         await until(pilot, lambda: not screen.panel.running)
         await pilot.pause(0.1)
         assert len(engine.asked) == 1 and screen.panel.pairs == []
-        assert screen.replay_shown
+        assert screen.panel.shown
 
 
 async def test_an_engine_that_dies_ends_the_replay_with_its_message():

@@ -74,6 +74,11 @@ class ReplayPanel(Vertical):
                     box.border_title = name
                     yield Static(id=f"{name}-text")
 
+    @property
+    def shown(self) -> bool:
+        """Whether it stands where the records were."""
+        return self.screen.has_class("-replay")
+
     def on_mount(self) -> None:
         """The sign moves while prompts are asked."""
         self.set_interval(0.2, self._spin)

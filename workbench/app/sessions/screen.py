@@ -5,21 +5,21 @@ Guarantee: files are read in thread workers, again only where they changed.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical, VerticalScroll
-from textual.message import Message
+from textual.reactive import reactive
+from textual.screen import Screen
 from textual.widgets import Input, Static
-from textual.worker import get_current_worker
 
 from sessions.records import GradcamRecord, NoteRecord, PromptRecord, Record
 from workbench.app.lists.palette import PALETTE, Palette
 from workbench.app.lists.row_list import RowList
-from workbench.app.sessions.deeds import OneReplayed, ReplayEnded, SessionDeeds
+from workbench.app.sessions.actions import SessionActions
 from workbench.app.sessions.reading import (
     SessionIndex,
     SessionLine,
@@ -27,46 +27,21 @@ from workbench.app.sessions.reading import (
     who,
 )
 from workbench.app.sessions.replay_panel import ReplayPanel
+from workbench.app.sessions.replayer import Replayer
 from workbench.app.sessions.tables import EntryTable, SessionTable
 from workbench.app.widgets.footer import BenchFooter
 from workbench.app.widgets.header import BenchHeader
 from workbench.models.head_config import head_words
 from workbench.text import clean, counted
 
+if TYPE_CHECKING:
+    from workbench.app.app import WbApp
+    from workbench.app.tasks import Token
+
 REFRESH_S = 2.0  # how often the sessions are looked at again while somebody looks at them
 
 
-class SessionsRead(Message):
-    """The list of sessions was read."""
-
-    def __init__(self, sessions: list[SessionLine]) -> None:
-        super().__init__()
-        self.sessions = sessions
-
-
-class EntriesRead(Message):
-    """The records of a session were read."""
-
-    def __init__(self, session_id: str, entries: list[Record]) -> None:
-        super().__init__()
-        self.session_id, self.entries = session_id, entries
-
-
-class Searched(Message):
-    """A search is through, or found more.
-
-    Attributes:
-        words: What was typed.
-        hits: Session to the ids of its records that have the words; `None`: nothing is searched.
-        problem: What could not be read, empty where all was.
-    """
-
-    def __init__(self, words: str, hits: dict[str, set[str]] | None, problem: str = "") -> None:
-        super().__init__()
-        self.words, self.hits, self.problem = words, hits, problem
-
-
-class SessionsScreen(SessionDeeds):
+class SessionsScreen(Screen[None]):
     """The place of sessions."""
 
     CSS_PATH = "sessions.tcss"
@@ -85,6 +60,8 @@ class SessionsScreen(SessionDeeds):
         Binding("Y", "copy_uid", "Copy UID", id="sessions.copy-uid", show=False),
         Binding("escape", "back", "Back", id="sessions.back"),
     ]
+
+    session: reactive[SessionLine | None] = reactive(None)
 
     def __init__(self) -> None:
         super().__init__()
@@ -114,6 +91,19 @@ class SessionsScreen(SessionDeeds):
 
     def on_mount(self) -> None:
         """Read the sessions, and go on reading them while they are looked at."""
+        self.replayer = Replayer(self.bench, self.entries, self.panel, lambda: self.session)
+        self.action_replay, self.action_replay_all = self.replayer.one, self.replayer.all
+        actions = SessionActions(
+            self.bench,
+            self.table,
+            self.entries,
+            self.panel,
+            self.replayer,
+            session=lambda: self.session,
+            refresh=self.refresh_sessions,
+        )
+        self.action_note = actions.note
+        self.action_copy, self.action_copy_uid = actions.copy, actions.copy_uid
         self.table.focus()
         self.refresh_sessions()
         self.set_interval(REFRESH_S, self.refresh_sessions)
@@ -122,32 +112,52 @@ class SessionsScreen(SessionDeeds):
         """Back from elsewhere: what was asked meanwhile is read at once."""
         self.refresh_sessions()
 
+    @property
+    def bench(self) -> WbApp:
+        """The app, as what it is."""
+        return cast("WbApp", self.app)
+
+    @property
+    def table(self) -> SessionTable:
+        """The list of sessions."""
+        return self.query_one(SessionTable)
+
+    @property
+    def entries(self) -> EntryTable:
+        """The records of the chosen session."""
+        return self.query_one(EntryTable)
+
+    @property
+    def panel(self) -> ReplayPanel:
+        """The replay."""
+        return self.query_one(ReplayPanel)
+
     # -- reading -----------------------------------------------------------------------------
 
     def refresh_sessions(self) -> None:
         """Read the sessions again, where they are looked at and not being read."""
         if self.is_current and not self._listing:
             self._listing = True
-            self._read_sessions()
+            self.bench.tasks.run("sessions", self._read_sessions)
 
-    @work(thread=True, group="sessions-list", exit_on_error=False)
-    def _read_sessions(self) -> None:
+    def _read_sessions(self, token: Token) -> None:
         try:
-            self.post_message(SessionsRead(self._index.read()))
+            sessions = self._index.read()
         except Exception as error:
-            self.app.call_from_thread(self._list_failed, error)
+            self.bench.call_soon(self._list_failed, error)
+        else:
+            self.bench.call_soon(self._take_sessions, sessions)
 
     def _list_failed(self, error: Exception) -> None:
         self._listing = False
         self.table.empty = ("The sessions cannot be read", clean(error, newlines=False))
         self.table.refresh()
 
-    @on(SessionsRead)
-    def _sessions_read(self, event: SessionsRead) -> None:
+    def _take_sessions(self, sessions: list[SessionLine]) -> None:
         self._listing = False
-        if event.sessions != self._sessions and self._hits is not None:
+        if sessions != self._sessions and self._hits is not None:
             self._search(self._words)  # what was asked meanwhile is found too
-        self._sessions = event.sessions
+        self._sessions = sessions
         self._show_sessions()
 
     def _show_sessions(self) -> None:
@@ -177,20 +187,21 @@ class SessionsScreen(SessionDeeds):
         if not same or old != session:
             self._read_entries(session)
 
-    @work(thread=True, group="sessions-entries", exclusive=True, exit_on_error=False)
     def _read_entries(self, session: SessionLine) -> None:
-        try:
-            entries = read_entries(session)
-        except Exception as error:
-            self.bench.fail(error, "this session cannot be read")
-            return
-        if not get_current_worker().is_cancelled:
-            self.post_message(EntriesRead(session.id, entries))
+        def work(token: Token) -> None:
+            try:
+                entries = read_entries(session)
+            except Exception as error:
+                self.bench.fail(error, "this session cannot be read")
+                return
+            if not token.cancelled:
+                self.bench.call_soon(self._take_entries, session.id, entries)
 
-    @on(EntriesRead)
-    def _entries_read(self, event: EntriesRead) -> None:
-        if self.session is not None and event.session_id == self.session.id:
-            self._entries = event.entries
+        self.bench.tasks.run("session entries", work)
+
+    def _take_entries(self, session_id: str, entries: list[Record]) -> None:
+        if self.session is not None and session_id == self.session.id:
+            self._entries = entries
             self._show_entries()
 
     def _show_entries(self) -> None:
@@ -224,34 +235,36 @@ class SessionsScreen(SessionDeeds):
         event.stop()
         self.table.focus()
 
-    @work(thread=True, group="sessions-search", exclusive=True, exit_on_error=False)
     def _search(self, words: str) -> None:
-        from sessions.searching import folded, search
-        from sessions.words import words_of
+        def work(token: Token) -> None:
+            from sessions.searching import folded, search
+            from sessions.words import words_of
 
-        worker, hits, unread = get_current_worker(), {}, []
-        wanted = words_of(words)
-        if folded(wanted):
-            found = search(
-                wanted,
-                on_unread=lambda name, _: unread.append(name),
-                cancelled=lambda: worker.is_cancelled,
-            )
-            for hit in found:
-                hits.setdefault(hit.session, set()).add(hit.record.id)
-        problem = f"not searched: {', '.join(unread)}" if unread else ""
-        if not worker.is_cancelled:
-            self.post_message(Searched(words, hits if folded(wanted) else None, problem))
+            hits: dict[str, set[str]] = {}
+            unread: list[str] = []
+            wanted = words_of(words)
+            if folded(wanted):
+                found = search(
+                    wanted, on_unread=lambda name, _: unread.append(name), cancelled=token
+                )
+                for hit in found:
+                    hits.setdefault(hit.session, set()).add(hit.record.id)
+            if not token.cancelled:
+                known = hits if folded(wanted) else None
+                self.bench.call_soon(self._take_hits, words, known, unread)
 
-    @on(Searched)
-    def _searched(self, event: Searched) -> None:
-        if event.words != self._words:
+        self.bench.tasks.run("search sessions", work)
+
+    def _take_hits(self, words: str, hits: dict[str, set[str]] | None, unread: list[str]) -> None:
+        """Show what was found; `None` where nothing is searched."""
+        if words != self._words:
             return
-        self._hits = event.hits
+        self._hits = hits
         self._show_sessions()
         self._show_entries()
-        if event.problem:
-            self.notify(clean(event.problem), severity="warning", markup=False)
+        if unread:
+            said = clean(f"not searched: {', '.join(unread)}")
+            self.notify(said, severity="warning", markup=False)
 
     def _end_search(self) -> None:
         field = self.query_one("#session-search", Input)
@@ -270,7 +283,7 @@ class SessionsScreen(SessionDeeds):
     @on(RowList.Opened, "#session-table")
     def _session_opened(self) -> None:
         self.add_class("-inside")
-        (self.panel.rows if self.replay_shown else self.entries).focus()
+        (self.panel.rows if self.panel.shown else self.entries).focus()
 
     @on(RowList.Opened, "#entries")
     def _entry_opened(self) -> None:
@@ -286,9 +299,9 @@ class SessionsScreen(SessionDeeds):
 
     def action_back(self) -> None:
         """One step back: stop a replay, leave it, leave the session, end the search."""
-        if self.replay_shown and self.panel.running:
-            self.stop_replay()
-        elif self.replay_shown:
+        if self.panel.shown and self.panel.running:
+            self.replayer.stop()
+        elif self.panel.shown:
             self.remove_class("-replay")
             self.entries.focus()
         elif self.focused is not self.query_one("#session-search") and self.has_class("-inside"):
@@ -299,23 +312,9 @@ class SessionsScreen(SessionDeeds):
         else:
             self.table.focus()
 
-    # -- replay ------------------------------------------------------------------------------
-
-    @on(OneReplayed)
-    def _one_replayed(self, event: OneReplayed) -> None:
-        if self.panel.running:
-            self.panel.add(event.pair)
-
-    @on(ReplayEnded)
-    def _replay_ended(self, event: ReplayEnded) -> None:
-        self._replaying = None
-        self.panel.end()
-        if event.error is not None:
-            self.bench.fail(event.error, "the engine cannot be asked")
-
     @on(ReplayPanel.Stop)
     def _stopped(self) -> None:
-        self.stop_replay()
+        self.replayer.stop()
 
 
 def whole(entry: Record, palette: Palette) -> Text:
