@@ -6,22 +6,17 @@ refuse stays in the form, with the reason.
 
 from __future__ import annotations
 
-from textual import on, work
-from textual.message import Message
+from typing import TYPE_CHECKING, cast
+
 from textual.widgets import Input
-from textual.worker import get_current_worker
 
 from sessions.errors import WbError
 from workbench.app.jobs.command_line import check_words, split_line
 from workbench.app.widgets.picker import LineForm
 
-
-class Parsed(Message):
-    """The command has parsed the line."""
-
-    def __init__(self, line: str, problem: str) -> None:
-        super().__init__()
-        self.line, self.problem = line, problem
+if TYPE_CHECKING:
+    from workbench.app.app import WbApp
+    from workbench.app.tasks import Token
 
 
 class EvaluateForm(LineForm):
@@ -42,18 +37,22 @@ class EvaluateForm(LineForm):
         self.say("checking…")
         self._parse(values[0])
 
-    @work(thread=True, group="check", exclusive=True, exit_on_error=False)
     def _parse(self, line: str) -> None:
-        worker = get_current_worker()
-        problem = check_words(split_line(line))
-        if not worker.is_cancelled:
-            self.post_message(Parsed(line, problem))
+        bench = cast("WbApp", self.app)
 
-    @on(Parsed)
-    def _parsed(self, event: Parsed) -> None:
-        if event.line != self.query_one(Input).value:
+        def work(token: Token) -> None:
+            problem = check_words(split_line(line))
+            if not token.cancelled:
+                bench.call_soon(self._parsed, line, problem)
+
+        bench.tasks.run("check", work)
+
+    def _parsed(self, line: str, problem: str) -> None:
+        if not self.is_running:
+            return
+        if line != self.query_one(Input).value:
             self.say("")  # it was edited meanwhile: Enter checks it anew
-        elif event.problem:
-            self.say(event.problem)
+        elif problem:
+            self.say(problem)
         else:
-            self.dismiss([event.line])
+            self.dismiss([line])

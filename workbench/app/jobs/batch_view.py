@@ -13,14 +13,12 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from rich.text import Text
-from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
@@ -29,16 +27,12 @@ from workbench.app.widgets.image_view import ImageView
 from workbench.sample import ImageRef, Sample
 from workbench.text import clean
 
+if TYPE_CHECKING:
+    from workbench.app.app import WbApp
+    from workbench.app.tasks import Token
+
 COUNT = 8
 LOOK_S = 600.0  # every sample of the data is looked at once, as a training does
-
-
-class Looked(Message):
-    """The command has answered."""
-
-    def __init__(self, seen: Mapping[str, Any], problem: str) -> None:
-        super().__init__()
-        self.seen, self.problem = seen, problem
 
 
 class Asking:
@@ -120,16 +114,20 @@ class BatchView(ModalScreen[None]):
         self.query_one(ImageView).show(None, "")
         self._look()
 
-    @work(thread=True, group="batch", exclusive=True, exit_on_error=False)
     def _look(self) -> None:
-        found, problem = self._ask(self._folder.name)
-        self.post_message(Looked(found, problem))
+        bench = cast("WbApp", self.app)
 
-    @on(Looked)
-    def _looked(self, event: Looked) -> None:
-        self._seen = event.seen
-        if event.problem:
-            text = Text(f"✗ {clean(event.problem)}", style=PALETTE.bad)
+        def work(token: Token) -> None:
+            bench.call_soon(self._looked, *self._ask(self._folder.name))
+
+        bench.tasks.run(f"batch {id(self)}", work)
+
+    def _looked(self, seen: Mapping[str, Any], problem: str) -> None:
+        if not self.is_running:
+            return
+        self._seen = seen
+        if problem:
+            text = Text(f"✗ {clean(problem)}", style=PALETTE.bad)
             self.query_one("#facts", Static).update(text)
             return
         self._show()

@@ -9,22 +9,24 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static, Tab, Tabs
-from textual.worker import get_current_worker
 
 from sessions.errors import WbError
 from workbench.app.jobs.command_line import check_words, split_line
 from workbench.app.lists.palette import PALETTE
 from workbench.text import clean
+
+if TYPE_CHECKING:
+    from workbench.app.app import WbApp
+    from workbench.app.tasks import Token
 
 
 @dataclass(frozen=True)
@@ -68,14 +70,6 @@ def fill(recipe: Recipe, values: Sequence[str]) -> str:
         if value.strip():
             words += [flag, value.strip()] if flag else [value.strip()]
     return shlex.join(["wb", *words])
-
-
-class Checked(Message):
-    """The commands have parsed a line."""
-
-    def __init__(self, line: str, argv: list[str], problem: str) -> None:
-        super().__init__()
-        self.line, self.argv, self.problem = line, argv, problem
 
 
 class NewJob(ModalScreen["list[str] | None"]):
@@ -204,27 +198,26 @@ class NewJob(ModalScreen["list[str] | None"]):
         self.query_one("#verdict", Static).update(Text("checking…", style="dim"))
         self._parse(line, argv, wait_s)
 
-    @work(thread=True, group="check", exclusive=True, exit_on_error=False)
     def _parse(self, line: str, argv: list[str], wait_s: float) -> None:
-        import time
+        bench = cast("WbApp", self.app)
 
-        worker = get_current_worker()
-        time.sleep(wait_s)  # while somebody is typing nothing is parsed
-        if worker.is_cancelled:
-            return
-        problem = check_words(argv)
-        if not worker.is_cancelled:
-            self.post_message(Checked(line, argv, problem))
+        def work(token: Token) -> None:
+            if token.wait(wait_s):  # while somebody is typing nothing is parsed
+                return
+            problem = check_words(argv)
+            if not token.cancelled:
+                bench.call_soon(self._checked, line, argv, problem)
 
-    @on(Checked)
-    def _checked(self, event: Checked) -> None:
-        if event.line != self.query_one("#line", Input).value:
+        bench.tasks.run("check", work)
+
+    def _checked(self, line: str, argv: list[str], problem: str) -> None:
+        if not self.is_running or line != self.query_one("#line", Input).value:
             return
-        if event.problem:
+        if problem:
             self._starting = ""
-            self._say(event.problem, good=False)
-        elif self._starting == event.line:
-            self.dismiss(event.argv)
+            self._say(problem, good=False)
+        elif self._starting == line:
+            self.dismiss(argv)
         else:
             self._say("understood: Enter on this line starts it", good=True)
 
