@@ -38,7 +38,7 @@ from tests.workbench.app.make_records import (
 from workbench.app.app import WbApp
 from workbench.app.engine_service import EngineState
 from workbench.app.explore import list_filter
-from workbench.app.jobs.batch_view import Asking, BatchView
+from workbench.app.jobs.batch_view import BatchCommand, BatchView
 from workbench.app.lists import draw
 from workbench.errors import EngineError
 
@@ -406,13 +406,13 @@ async def _(s: Stage) -> None:
 # -- dialogs of the other places -----------------------------------------------------------
 
 
-@view("delete-run", "Ask")
+@view("delete-run", "ConfirmDialog")
 async def _(s: Stage) -> None:
     await VIEWS["runs"](s)
     await s.press("home", "x")
 
 
-@view("bookmark-errors", "AskLine")
+@view("bookmark-errors", "LineDialog")
 async def _(s: Stage) -> None:
     await VIEWS["runs-inside"](s)
     await s.press("b")
@@ -424,7 +424,7 @@ async def _(s: Stage) -> None:
     await s.press("n")
 
 
-class SeenBatch(Asking):
+class SeenBatch(BatchCommand):
     """What `wb train --show-batch` would say, without a child."""
 
     def __call__(self, folder: str) -> tuple[dict[str, Any], str]:
@@ -455,7 +455,7 @@ async def _(s: Stage) -> None:
     await s.until(lambda: "1 of 2" in s.text())
 
 
-@view("note", "AskLine")
+@view("note", "LineDialog")
 async def _(s: Stage) -> None:
     await VIEWS["sessions-inside"](s)
     await s.press("n")

@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.workbench.app.explore_bench import bench
 from workbench.app.widgets.arrangement import Box, arrange
-from workbench.app.widgets.frames import Look, Shown, make_frame
+from workbench.app.widgets.frames import HeatLook, ShownPicture, make_frame
 from workbench.app.widgets.pictures import decode_images
 from workbench.app.widgets.protocol import passed_through
 from workbench.images.terminal.protocol import choose_protocol
@@ -72,9 +72,12 @@ def picture(colour: str = "red", size: tuple[int, int] = (40, 40)) -> Image.Imag
 
 
 def test_every_line_of_a_frame_is_as_wide_as_the_area():
-    shown = [Shown(picture(), "left 表情 \x1b[31m"), Shown(None, "right", error="cannot [/b] " * 9)]
+    shown = [
+        ShownPicture(picture(), "left 表情 \x1b[31m"),
+        ShownPicture(None, "right", error="cannot [/b] " * 9),
+    ]
     for protocol in ("halfcell", "kitty", "sixel", "iterm2", "off"):
-        frame = make_frame(shown, (61, 17), protocol=protocol, look=Look())
+        frame = make_frame(shown, (61, 17), protocol=protocol, look=HeatLook())
         assert len(frame.strips) == 17
         for strip in frame.strips:
             assert strip.cell_length == 61
@@ -85,7 +88,7 @@ def test_kitty_uploads_png_places_it_by_placeholders_and_frees_it():
     import base64
     import re
 
-    frame = make_frame([Shown(picture())], (20, 10), protocol="kitty", first_id=0x12345)
+    frame = make_frame([ShownPicture(picture())], (20, 10), protocol="kitty", first_id=0x12345)
     assert frame.upload.startswith(f"\x1b_Gi={0x12345},f=100")
     payload = "".join(re.findall(r"\x1b_G(?:i=\d+,f=100|m=).*?;(.*?)\x1b\\", frame.upload))
     sent = Image.open(io.BytesIO(base64.b64decode(payload)))
@@ -97,7 +100,9 @@ def test_kitty_uploads_png_places_it_by_placeholders_and_frees_it():
 
 
 def test_sixels_are_made_for_each_picture():
-    frame = make_frame([Shown(picture()), Shown(picture("blue"))], (60, 20), protocol="sixel")
+    frame = make_frame(
+        [ShownPicture(picture()), ShownPicture(picture("blue"))], (60, 20), protocol="sixel"
+    )
     assert len(frame.stamps) == 2
     assert all(data.startswith("\x1bP") and data.endswith("\x1b\\") for _, data in frame.stamps)
 
@@ -106,7 +111,7 @@ def test_iterm2_is_sent_a_png_of_the_cells_that_it_covers():
     import base64
     import re
 
-    frame = make_frame([Shown(picture(size=(64, 48)))], (40, 12), protocol="iterm2")
+    frame = make_frame([ShownPicture(picture(size=(64, 48)))], (40, 12), protocol="iterm2")
     box, data = frame.stamps[0]
     found = re.fullmatch(r"\x1b]1337;File=([^:]*):([A-Za-z0-9+/=]*)\x07", data)
     assert found

@@ -14,7 +14,7 @@ from sessions.runs import Run
 from sessions.uid_cache import UidCache
 from tests.workbench.app.explore_bench import SIZES, bench
 from workbench.app.explore import list_filter
-from workbench.app.explore.rows import Filter, Row, RunView
+from workbench.app.explore.rows import RunView, SampleFilter, SampleRow
 from workbench.data.demo_source import DemoSource
 
 
@@ -354,9 +354,9 @@ async def test_a_filter_that_can_fit_nothing_says_why():
 
 
 def test_quotes_keep_the_words_of_a_filter_together():
-    row = Row(0, "d/s/1", label="not sure", brief="a red circle")
+    row = SampleRow(0, "d/s/1", label="not sure", brief="a red circle")
     fits = [
-        Filter(text).matches(row, RunView(), lambda uid: None)
+        SampleFilter(text).matches(row, RunView(), lambda uid: None)
         for text in ('label:"not sure"', '"red circle"', '"circle red"', '"red cir', "label:not")
     ]
     assert fits == [True, True, False, True, False]

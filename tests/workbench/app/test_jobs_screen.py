@@ -9,7 +9,7 @@ from tests.workbench.app.bench_host import Host, drawn, until
 from tests.workbench.app.make_records import make_job, training_progress
 from workbench.app.jobs.new_job import NewJob
 from workbench.app.jobs.screen import JobsScreen
-from workbench.app.lists.dialogs import Ask
+from workbench.app.lists.dialogs import ConfirmDialog
 
 WIDE = (200, 60)
 SMALL = (80, 24)
@@ -106,13 +106,13 @@ async def test_x_asks_once_and_says_what_is_kept_then_ends_a_real_job():
     async with app.run_test(size=WIDE) as pilot:
         await until(pilot, lambda: "up" in app.place.log_view.lines)
         await pilot.press("x")
-        await until(pilot, lambda: isinstance(app.screen, Ask))
+        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
         assert "is kept" in drawn(app)
         await pilot.press("escape")
         await pilot.pause()
         assert Job.open(job.id).state == "running"
         await pilot.press("x")
-        await until(pilot, lambda: isinstance(app.screen, Ask))
+        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
         await pilot.press("y")
         await until(pilot, lambda: Job.open(job.id).state == "cancelled")
         await until(pilot, lambda: app.place.table.job.state == "cancelled")
@@ -126,7 +126,7 @@ async def test_r_runs_an_ended_job_again_and_the_cursor_goes_to_it():
         screen = app.place
         await until(pilot, lambda: screen.job is not None and screen.job.state == "done")
         await pilot.press("r")
-        await until(pilot, lambda: isinstance(app.screen, Ask))
+        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
         await pilot.press("y")
         await until(pilot, lambda: len(screen.table.keys) == 2 and screen.job.id != job.id)
         Job.open(screen.job.id).wait(20)

@@ -6,7 +6,7 @@ import pytest
 
 from commands.parse_only import problem_of
 from workbench.app.jobs.command_line import check_words, split_line, title_of
-from workbench.app.jobs.new_job import fill, recipes
+from workbench.app.jobs.new_job import fill, job_kinds
 from workbench.app.jobs.reading import POINTS, TAIL, CurveFile, LogTail, last_progress
 from workbench.app.lists.plot import braille
 from workbench.errors import UsageError
@@ -102,8 +102,8 @@ def test_a_line_is_split_as_a_shell_would_and_never_put_aside_twice():
         split_line("wb run-eval && rm -rf x")
 
 
-def test_a_recipe_leaves_out_what_is_empty_and_quotes_what_needs_it():
-    found = recipes({"dataset": "my data", "split": "dev"})["evaluate"]
+def test_the_line_of_a_kind_of_job_leaves_out_what_is_empty_and_quotes_what_needs_it():
+    found = job_kinds({"dataset": "my data", "split": "dev"})["evaluate"]
     values = [default for _, _, default in found.fields]
     assert fill(found, values) == "wb run-eval --dataset 'my data' --split dev --model demo"
     assert title_of(["run-eval", "--dataset", "demo", "--limit", "9"]) == "run-eval demo 9"

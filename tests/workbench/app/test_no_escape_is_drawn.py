@@ -38,7 +38,7 @@ def screens() -> set[type[Screen]]:
 
 def hostile_batch() -> Screen:
     """A batch whose every text is hostile."""
-    from workbench.app.jobs.batch_view import Asking, BatchView
+    from workbench.app.jobs.batch_view import BatchCommand, BatchView
 
     kinds = ["prompt", "image", "answer", "padding"]
     counts = dict.fromkeys(["loss", "image", "prompt", "padding"], 1)
@@ -52,7 +52,7 @@ def hostile_batch() -> Screen:
         "kinds": kinds,
     }
 
-    class Hostile(Asking):
+    class Hostile(BatchCommand):
         def __call__(self, folder):
             return {"rows": [row], "refused": {EVIL: EVIL}}, ""
 
@@ -62,11 +62,11 @@ def hostile_batch() -> Screen:
 def by_hand() -> list[Screen]:
     """Modals with hostile words, whatever key would open them."""
     from sessions.records import PromptRecord
-    from workbench.app.explore.answer_grid import Tile
+    from workbench.app.explore.answer_grid import AnswerTile
     from workbench.app.explore.data_picker import DataForm
     from workbench.app.explore.evaluate_form import EvaluateForm
     from workbench.app.explore.sweep_form import WholeAnswer
-    from workbench.app.lists.dialogs import Ask, AskLine
+    from workbench.app.lists.dialogs import ConfirmDialog, LineDialog
     from workbench.app.widgets.choice import Choice
     from workbench.app.widgets.picker import LineForm, Picker
     from workbench.app.widgets.placeholder import PlaceholderScreen
@@ -74,8 +74,8 @@ def by_hand() -> list[Screen]:
     from workbench.errors import DataError
 
     return [
-        Ask(EVIL, EVIL, EVIL),
-        AskLine(EVIL, EVIL, value=EVIL, placeholder=EVIL),
+        ConfirmDialog(EVIL, EVIL, EVIL),
+        LineDialog(EVIL, EVIL, value=EVIL, placeholder=EVIL),
         DataForm(EVIL, EVIL, EVIL, EVIL),
         EvaluateForm(EVIL, [(EVIL, EVIL)], about=EVIL, does=EVIL),
         LineForm(EVIL, [(EVIL, EVIL)], about=EVIL, does=EVIL),
@@ -84,8 +84,8 @@ def by_hand() -> list[Screen]:
         ErrorPanel(DataError(EVIL, hint=EVIL, kind=EVIL), EVIL),
         ErrorPanel(RuntimeError(EVIL)),
         PlaceholderScreen(EVIL),
-        WholeAnswer(Tile({EVIL: EVIL}, text=EVIL, record=filled(PromptRecord))),
-        WholeAnswer(Tile({EVIL: EVIL}, problem=EVIL)),
+        WholeAnswer(AnswerTile({EVIL: EVIL}, text=EVIL, record=filled(PromptRecord))),
+        WholeAnswer(AnswerTile({EVIL: EVIL}, problem=EVIL)),
         hostile_batch(),
     ]
 

@@ -7,7 +7,7 @@ import pytest
 from sessions.runs import Run, list_runs
 from tests.workbench.app.bench_host import Host, drawn, until
 from tests.workbench.app.make_records import make_run, predictions
-from workbench.app.lists.dialogs import Ask, AskLine
+from workbench.app.lists.dialogs import ConfirmDialog, LineDialog
 from workbench.app.runs.confusion import ConfusionMatrix
 from workbench.app.runs.screen import RunsScreen
 
@@ -144,7 +144,7 @@ async def test_b_bookmarks_all_errors_under_the_tag_that_is_asked_for():
     async with app.run_test(size=WIDE) as pilot:
         await opened(pilot, app.place)
         await pilot.press("b")
-        await until(pilot, lambda: isinstance(app.screen, AskLine))
+        await until(pilot, lambda: isinstance(app.screen, LineDialog))
         await pilot.press(*"misread", "enter")
         await until(pilot, lambda: any("misread" in n.message for n in app._notifications))
     with UidCache.open() as cache:
@@ -157,12 +157,12 @@ async def test_x_deletes_only_after_a_yes():
     async with app.run_test(size=WIDE) as pilot:
         await until(pilot, lambda: app.place.detail.run is not None)
         await pilot.press("x")
-        await until(pilot, lambda: isinstance(app.screen, Ask))
+        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
         await pilot.press("escape")
         await pilot.pause()
         assert run.path.is_dir()
         await pilot.press("x")
-        await until(pilot, lambda: isinstance(app.screen, Ask))
+        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
         await pilot.press("y")
         await until(pilot, lambda: not app.place.table.keys)
         assert not run.path.exists() and list_runs() == []

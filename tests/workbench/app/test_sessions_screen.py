@@ -8,7 +8,7 @@ from sessions.records import NoteRecord
 from sessions.session_log import SessionLog, find_session
 from tests.workbench.app.bench_host import Host, drawn, until
 from tests.workbench.app.make_records import Parrot, ask_demo, make_session, prompt_record
-from workbench.app.lists.dialogs import AskLine
+from workbench.app.lists.dialogs import LineDialog
 from workbench.app.lists.palette import Palette
 from workbench.app.sessions.replayer import model_choices
 from workbench.app.sessions.replaying import side_by_side
@@ -104,7 +104,7 @@ async def test_n_writes_a_note_about_the_record_under_the_cursor():
     async with app.run_test(size=WIDE) as pilot:
         await inside(pilot, app.place)
         await pilot.press("down", "n")
-        await until(pilot, lambda: isinstance(app.screen, AskLine))
+        await until(pilot, lambda: isinstance(app.screen, LineDialog))
         await pilot.press(*"odd", "enter")
         await until(pilot, lambda: len(app.place.entries.keys) == 4)
     note = log.records()[-1]

@@ -38,7 +38,7 @@ _GAP = 1
 
 
 @dataclass
-class Tile:
+class AnswerTile:
     """One cell as it is shown.
 
     Attributes:
@@ -114,7 +114,7 @@ class AnswerGrid(ScrollView, can_focus=True):
     ]  # fmt: skip
     cursor: reactive[int] = reactive(0)
 
-    class Opened(Message):
+    class TileSelected(Message):
         """A tile was clicked twice."""
 
     class Left(Message):
@@ -122,7 +122,7 @@ class AnswerGrid(ScrollView, can_focus=True):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.tiles: list[Tile] = []
+        self.tiles: list[AnswerTile] = []
         self.columns_wanted = 0
         self.reference: int | None = None
         self._chosen: int | None = None
@@ -130,7 +130,7 @@ class AnswerGrid(ScrollView, can_focus=True):
 
     # -- content ---------------------------------------------------------------------------
 
-    def show(self, tiles: Sequence[Tile], columns: int) -> None:
+    def show(self, tiles: Sequence[AnswerTile], columns: int) -> None:
         """Other tiles; `columns` is how many values the last axis has."""
         self.tiles, self.columns_wanted = list(tiles), columns
         self.reference = None
@@ -138,7 +138,7 @@ class AnswerGrid(ScrollView, can_focus=True):
         self._settle()
 
     @property
-    def tile(self) -> Tile | None:
+    def tile(self) -> AnswerTile | None:
         """The one under the cursor."""
         return self.tiles[self.cursor] if self.cursor < len(self.tiles) else None
 
@@ -230,7 +230,7 @@ class AnswerGrid(ScrollView, can_focus=True):
         if column < self.across and place < len(self.tiles):
             self._go(place)
             if event.chain == 2:
-                self.post_message(self.Opened())
+                self.post_message(self.TileSelected())
 
     # -- drawing ---------------------------------------------------------------------------
 
@@ -265,14 +265,14 @@ class AnswerGrid(ScrollView, can_focus=True):
         at = first + line - 1
         return body[at].adjust_cell_length(width) if at < len(body) else Strip.blank(width)
 
-    def _caption(self, place: int, tile: Tile, width: int) -> Strip:
+    def _caption(self, place: int, tile: AnswerTile, width: int) -> Strip:
         here = place == self.cursor
         style = self.get_component_rich_style("grid--cursor" if here else "grid--caption")
         sign = Text("▸" if here else "◆" if place == self.reference else " ")
         text = sign + self._sign(tile) + Text(" ") + plain(tile.caption)
         return self._strip(fit(text, width)).apply_style(style)
 
-    def _sign(self, tile: Tile) -> Text:
+    def _sign(self, tile: AnswerTile) -> Text:
         palette = PALETTE
         if tile.state == "failed":
             return Text("!", style=palette.bad)
@@ -286,7 +286,7 @@ class AnswerGrid(ScrollView, can_focus=True):
         right = record.label.casefold() == record.target.casefold()
         return Text("✓", style=palette.good) if right else Text("✗", style=palette.bad)
 
-    def _facts(self, tile: Tile) -> Text:
+    def _facts(self, tile: AnswerTile) -> Text:
         palette = PALETTE
         if tile.record is None:
             return plain(f"{tile.tokens} tok" if tile.tokens else "", palette.dim)
@@ -298,7 +298,7 @@ class AnswerGrid(ScrollView, can_focus=True):
             words.append(str(record.finish_reason))
         return plain(" · ".join(words), palette.dim)
 
-    def _body(self, place: int, tile: Tile, width: int) -> list[Strip]:
+    def _body(self, place: int, tile: AnswerTile, width: int) -> list[Strip]:
         other = None
         if self.reference not in (None, place) and self.reference < len(self.tiles):
             other = self.tiles[self.reference].text
@@ -309,7 +309,7 @@ class AnswerGrid(ScrollView, can_focus=True):
             tile._drawn = (key, [self._strip(line) for line in lines])
         return tile._drawn[1]
 
-    def _text(self, tile: Tile, other: str | None) -> Text:
+    def _text(self, tile: AnswerTile, other: str | None) -> Text:
         palette = PALETTE
         if tile.problem:
             return Text(clean(tile.problem), style=palette.bad)

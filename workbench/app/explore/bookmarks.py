@@ -15,7 +15,7 @@ from workbench.text import clean, counted
 if TYPE_CHECKING:
     from sessions.bookmarks import Bookmark
     from sessions.uid_cache import UidCache
-    from workbench.app.explore.rows import Row
+    from workbench.app.explore.rows import SampleRow
     from workbench.app.tasks import Token
     from workbench.data.source import Source
 
@@ -191,7 +191,7 @@ def _tags_problem(values: list[str]) -> str:
     return ""
 
 
-def _fits(source: Source, uid: str, fits: Callable[[Row], bool]) -> bool:
+def _fits(source: Source, uid: str, fits: Callable[[SampleRow], bool]) -> bool:
     """In a lane: whether a bookmark is one of those that the filter leaves."""
     from workbench.app.explore.rows import row_of
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workbench.app.explore.rows import Row, row_of
+from workbench.app.explore.rows import SampleRow, row_of
 
 if TYPE_CHECKING:
     from workbench.data.source import Source
@@ -24,7 +24,7 @@ _KEEP_SAMPLES = 48
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchStretch:
     """What one stretch of a search gave.
 
     Attributes:
@@ -33,7 +33,7 @@ class Found:
         exhausted: There is nothing more to read.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[SampleRow, ...]
     next: int
     exhausted: bool
 
@@ -44,7 +44,7 @@ class Browser:
     def __init__(self, source: Source) -> None:
         self.source = source
         self._samples: OrderedDict[str, Sample] = OrderedDict()
-        self._rows: dict[int, Row] = {}
+        self._rows: dict[int, SampleRow] = {}
         self._lock = threading.Lock()
 
     @property
@@ -52,9 +52,9 @@ class Browser:
         """Samples there are, `None` for an endless stream."""
         return self.source.length
 
-    def page(self, start: int, count: int, cancelled: Callable[[], bool]) -> list[Row]:
+    def page(self, start: int, count: int, cancelled: Callable[[], bool]) -> list[SampleRow]:
         """Rows `start` to `start + count`, fewer at the end or when cancelled."""
-        rows: list[Row] = []
+        rows: list[SampleRow] = []
         at, end = start, start + count
         while at < end and at in self._rows:  # also what a request read that this one replaced
             rows.append(self._rows[at])
@@ -71,25 +71,25 @@ class Browser:
     def search(
         self,
         start: int,
-        fits: Callable[[Row], bool],
+        fits: Callable[[SampleRow], bool],
         *,
         want: int,
         budget: int,
         cancelled: Callable[[], bool],
-    ) -> Found:
+    ) -> SearchStretch:
         """Read on from `start` until `want` rows fit, `budget` were read, or the end.
 
         Raises: what the source raises.
         """
-        rows: list[Row] = []
+        rows: list[SampleRow] = []
         at = start
         for ordinal, row in self._rows_from(start):
             if cancelled() or len(rows) >= want or at - start >= budget:
-                return Found(tuple(rows), at, False)
+                return SearchStretch(tuple(rows), at, False)
             if fits(row):
                 rows.append(row)
             at = ordinal + 1
-        return Found(tuple(rows), at, True)
+        return SearchStretch(tuple(rows), at, True)
 
     def _rows_from(self, start: int):  # noqa: ANN202 - an iterator of (ordinal, row)
         """Remembered rows first: a second filter over the same samples reads nothing."""
@@ -111,11 +111,11 @@ class Browser:
         self._remember(ordinal, sample)
         return sample
 
-    def row(self, ordinal: int) -> Row | None:
+    def row(self, ordinal: int) -> SampleRow | None:
         """The row, where it was read already."""
         return self._rows.get(ordinal)
 
-    def _remember(self, ordinal: int, sample: Sample) -> Row:
+    def _remember(self, ordinal: int, sample: Sample) -> SampleRow:
         row = row_of(ordinal, sample)
         with self._lock:
             self._rows[ordinal] = row

@@ -14,7 +14,7 @@ from workbench.text import clean
 if TYPE_CHECKING:
     from sessions.records import PromptRecord
     from workbench.app.explore.prompt_panel import Draft
-    from workbench.app.explore.sweep import Chosen, Prompt
+    from workbench.app.explore.sweep import ComparisonResult, Prompt
     from workbench.app.explore.sweep_axes import Typed
     from workbench.app.tasks import Token
     from workbench.app.widgets.choice import Choice
@@ -96,14 +96,14 @@ class Comparisons(Controller):
                 fields[name] = value
         screen = SweepScreen(self._prompt(*found), fields)
 
-        def closed(chosen: Chosen | None) -> None:
+        def closed(chosen: ComparisonResult | None) -> None:
             if chosen is not None:
                 self.state.sweep = dict(chosen.fields)
                 self._take(chosen)
 
         self.bench.push_screen(screen, closed)
 
-    def _take(self, chosen: Chosen | None) -> None:
+    def _take(self, chosen: ComparisonResult | None) -> None:
         if chosen is None:
             return
         self.post(Recorded(tuple(chosen.records)))

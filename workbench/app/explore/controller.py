@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from workbench.app.explore.rows import Filter, RunView
+from workbench.app.explore.rows import RunView, SampleFilter
 
 if TYPE_CHECKING:
     from sessions.bookmarks import Bookmark
@@ -45,7 +45,7 @@ class InView:
     ordinal: int | None = None
     run: RunView = field(default_factory=RunView)
     bookmarks: dict[str, Bookmark] = field(default_factory=dict)
-    filter: Filter = field(default_factory=Filter)
+    filter: SampleFilter = field(default_factory=SampleFilter)
     asked: Asked | None = None
     asking: str | None = None
     heat: bool = False

@@ -28,7 +28,7 @@ from textual.strip import Strip
 from textual.widgets import Static
 
 from workbench.app.explore.rows import MARKS
-from workbench.app.explore.tiles import Shelf, Tile, read_tile
+from workbench.app.explore.tiles import Shelf, Thumbnail, read_tile
 from workbench.app.widgets.arrangement import GAP
 from workbench.app.widgets.protocol import send
 from workbench.text import clean
@@ -82,14 +82,14 @@ class GalleryGrid(ScrollView, can_focus=True):
     ]
     cursor: reactive[int] = reactive(0)
 
-    class Opened(Message):
+    class ThumbnailSelected(Message):
         """A tile was clicked twice."""
 
     def __init__(self, shelf: Shelf, at: int, size: int = 1) -> None:
         super().__init__()
         self.shelf = shelf
         self.tile_size = size
-        self.tiles: OrderedDict[int, Tile] = OrderedDict()
+        self.tiles: OrderedDict[int, Thumbnail] = OrderedDict()
         self._reach = at
         self.set_reactive(GalleryGrid.cursor, at)
 
@@ -156,7 +156,7 @@ class GalleryGrid(ScrollView, can_focus=True):
 
         app.tasks.run("gallery", work)
 
-    def _take(self, place: int, tile: Tile, size: tuple[int, int]) -> None:
+    def _take(self, place: int, tile: Thumbnail, size: tuple[int, int]) -> None:
         if not self.is_mounted or size != self.tile:
             return
         old = self.tiles.pop(place, None)
@@ -167,7 +167,7 @@ class GalleryGrid(ScrollView, can_focus=True):
             self._free([self.tiles.popitem(last=False)[1]])
         self.refresh()
 
-    def _free(self, tiles: Iterable[Tile]) -> None:
+    def _free(self, tiles: Iterable[Thumbnail]) -> None:
         """Have the terminal forget the pictures of tiles."""
         send(self.app, "".join(tile.remove for tile in tiles))
 
@@ -220,7 +220,7 @@ class GalleryGrid(ScrollView, can_focus=True):
         if column < self.across and place < self.count:
             self._go(place)
             if event.chain == 2:
-                self.post_message(self.Opened())
+                self.post_message(self.ThumbnailSelected())
 
     # -- drawing ---------------------------------------------------------------------------
 
@@ -252,7 +252,7 @@ class GalleryGrid(ScrollView, can_focus=True):
         # One ground under both pictures of a pair, their name and sentence: they belong together.
         return strip.apply_style(self.get_component_rich_style("gallery--tile"))
 
-    def _caption(self, place: int, tile: Tile | None, columns: int) -> Strip:
+    def _caption(self, place: int, tile: Thumbnail | None, columns: int) -> Strip:
         base = Style()
         if place == self.cursor:
             base = self.get_component_rich_style("gallery--cursor")
@@ -309,7 +309,7 @@ class GalleryScreen(ModalScreen["int | None"]):
         """The grid takes the keys."""
         self.grid.focus()
 
-    def on_gallery_grid_opened(self, event: GalleryGrid.Opened) -> None:
+    def on_gallery_grid_thumbnail_selected(self, event: GalleryGrid.ThumbnailSelected) -> None:
         """A second click opens."""
         event.stop()
         self.action_open()

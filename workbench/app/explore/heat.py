@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sessions.errors import WbError
 from workbench.app.explore.asked import Asked
 from workbench.app.explore.controller import Controller, Shared
-from workbench.app.widgets.frames import Look
+from workbench.app.widgets.frames import HeatLook
 from workbench.errors import Cancelled
 from workbench.text import clean
 
@@ -232,7 +232,7 @@ class HeatOverlay(Controller):
         look = self.widgets.image.look
         self._set_look(replace(look, fade=not look.fade))
 
-    def _set_look(self, look: Look) -> None:
+    def _set_look(self, look: HeatLook) -> None:
         self.widgets.image.set_look(look)
         if self.laid is not None:
             self.widgets.heat_bar.show(self.laid, look)

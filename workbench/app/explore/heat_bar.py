@@ -8,7 +8,7 @@ from rich.color import Color
 from rich.style import Style
 from rich.text import Text
 
-from workbench.app.widgets.frames import Look
+from workbench.app.widgets.frames import HeatLook
 from workbench.app.widgets.steady import SteadyText
 from workbench.text import clean
 
@@ -20,7 +20,7 @@ class HeatBar(SteadyText):
     HeatBar { height: 1; padding: 0 1; }
     """
 
-    def show(self, heat: dict[str, Any] | None, look: Look, *, waiting: str = "") -> None:
+    def show(self, heat: dict[str, Any] | None, look: HeatLook, *, waiting: str = "") -> None:
         """Say what lies over the image; blank where nothing does, so that no line moves.
 
         Args:

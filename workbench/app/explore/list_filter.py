@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from workbench.app.explore.browser import Found
+from workbench.app.explore.browser import SearchStretch
 from workbench.app.explore.controller import Controller, Shared
 from workbench.app.explore.messages import PlaceChanged
-from workbench.app.explore.rows import Filter
+from workbench.app.explore.rows import SampleFilter
 
 if TYPE_CHECKING:
     from workbench.app.tasks import Token
@@ -44,11 +44,11 @@ class ListFilter(Controller):
         """Narrow the list to what fits.
 
         Args:
-            text: What was typed; see `Filter`.
+            text: What was typed; see `SampleFilter`.
             keep: The ordinal to stand on where it fits; by default the one in view.
         """
         view, samples = self.view, self.widgets.samples
-        view.filter = Filter(text)
+        view.filter = SampleFilter(text)
         self.bench.tasks.cancel("search")
         if not view.filter.words:
             samples.unfilter()
@@ -99,7 +99,7 @@ class ListFilter(Controller):
 
         self.bench.tasks.run("search", work)
 
-    def _found(self, token: Token, found: Found, go_on: bool) -> None:
+    def _found(self, token: Token, found: SearchStretch, go_on: bool) -> None:
         if token.cancelled:
             return
         self.searched_to = found.next

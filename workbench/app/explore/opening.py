@@ -11,7 +11,7 @@ from sessions.errors import WbError
 from workbench.app.explore.browser import Browser
 from workbench.app.explore.controller import Controller, Shared
 from workbench.app.explore.messages import OrdinalWanted, RunWanted, SourceOpened
-from workbench.app.explore.rows import Filter, RunView
+from workbench.app.explore.rows import RunView, SampleFilter
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class SourceOpener(Controller):
             Browser(source),
             RunView(),
             {},
-            Filter(),
+            SampleFilter(),
         )
         run_id, self.wanted_run = self.wanted_run, None
         self.post(SourceOpened(source, at, run_id))

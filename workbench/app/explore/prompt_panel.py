@@ -3,7 +3,7 @@
 Guarantee: as long as the user did not type, stepping to another sample fills text and system turn
 anew, they are asked exactly as the template renders them, and the template's name is recorded;
 once the user typed it is free text, kept over samples, and no template is claimed. A `Draft` is of
-the sample that it is made for. Not for asking: the panel posts `Ask`, the screen's workers do it.
+the sample that it is made for. Not for asking: the panel posts `AskPressed`, workers do it.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class PromptPanel(VerticalScroll, can_focus=False):
     PromptPanel #prompt-problem { color: $text-error; height: auto; display: none; }
     """
 
-    class Ask(Message):
+    class AskPressed(Message):
         """The user wants an answer."""
 
     class ChooseTemplate(Message):
@@ -272,12 +272,12 @@ class PromptPanel(VerticalScroll, can_focus=False):
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self.post_message(self.Ask())
+        self.post_message(self.AskPressed())
 
     @on(Button.Pressed, "#ask")
     def _ask(self, event: Button.Pressed) -> None:
         event.stop()
-        self.post_message(self.Ask())
+        self.post_message(self.AskPressed())
 
     @on(Button.Pressed, "#template")
     def _choose(self, event: Button.Pressed) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from workbench.app.explore.browser import Browser
-    from workbench.app.explore.rows import Row
+    from workbench.app.explore.rows import SampleRow
     from workbench.app.tasks import Token
     from workbench.sample import Sample
 
@@ -60,7 +60,7 @@ class SampleReader(Controller):
 
         self.bench.tasks.run("page", work)
 
-    def _take_rows(self, browser: Browser, rows: list[Row]) -> None:
+    def _take_rows(self, browser: Browser, rows: list[SampleRow]) -> None:
         if browser is self.view.browser:
             self.widgets.samples.take(rows)
 

@@ -33,7 +33,7 @@ _BRIEF = ("sentence", "hypothesis", "question", "caption", "text")
 
 
 @dataclass(frozen=True)
-class Row:
+class SampleRow:
     """One sample in the list.
 
     Attributes:
@@ -53,12 +53,12 @@ class Row:
         return self.uid.split("/", 2)[-1]
 
 
-def row_of(ordinal: int, sample: Sample) -> Row:
+def row_of(ordinal: int, sample: Sample) -> SampleRow:
     """The row of a sample."""
     role = next((r for r in _BRIEF if r in sample.texts), next(iter(sample.texts), None))
     brief = clean(sample.texts[role], newlines=False) if role is not None else ""
     label = clean(sample.label, newlines=False) if sample.label is not None else None
-    return Row(ordinal, sample.uid, label, brief[:200], sample.error)
+    return SampleRow(ordinal, sample.uid, label, brief[:200], sample.error)
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ _OF_SAMPLES = ("starred", "broken", "bookmarked", "star")
 
 
 @dataclass(frozen=True)
-class Filter:
+class SampleFilter:
     """What the user typed to narrow the list.
 
     Words must all occur in the UID, the text or the label; `is:wrong`, `is:right`, `is:failed`,
@@ -145,7 +145,7 @@ class Filter:
                 return f"{word} asks for a run beside the list: u chooses one"
         return ""
 
-    def over(self, run: RunView, marks: Mapping[str, Bookmark]) -> Callable[[Row], bool]:
+    def over(self, run: RunView, marks: Mapping[str, Bookmark]) -> Callable[[SampleRow], bool]:
         """Whether a row stays in the list, given the predictions and the bookmarks beside it."""
 
         def tags(uid: str) -> Sequence[str] | None:
@@ -154,7 +154,9 @@ class Filter:
 
         return lambda row: self.matches(row, run, tags)
 
-    def matches(self, row: Row, run: RunView, tags: Callable[[str], Sequence[str] | None]) -> bool:
+    def matches(
+        self, row: SampleRow, run: RunView, tags: Callable[[str], Sequence[str] | None]
+    ) -> bool:
         """Whether a row stays in the list.
 
         Args:
@@ -165,7 +167,7 @@ class Filter:
         return all(self._holds(word, row, run, tags) for word in self.words)
 
     def _holds(
-        self, word: str, row: Row, run: RunView, tags: Callable[[str], Sequence[str] | None]
+        self, word: str, row: SampleRow, run: RunView, tags: Callable[[str], Sequence[str] | None]
     ) -> bool:
         key, _, value = word.partition(":")
         if value and key == "is":

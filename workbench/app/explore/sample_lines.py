@@ -17,7 +17,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from workbench.app.explore.rows import MARKS, Row, RunView
+from workbench.app.explore.rows import MARKS, RunView, SampleRow
 from workbench.text import clean
 
 _KEEP_LINES = 2048  # drawn lines that are remembered
@@ -39,7 +39,7 @@ class SampleLines(ScrollView, can_focus=True):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.rows: dict[int, Row] = {}
+        self.rows: dict[int, SampleRow] = {}
         self.matches: list[int] | None = None
         self.searching = False
         self.exhausted = False
@@ -92,7 +92,7 @@ class SampleLines(ScrollView, can_focus=True):
             self._drawn[facts] = drawn
         return drawn
 
-    def _line(self, line: int, ordinal: int | None, row: Row | None) -> Strip:
+    def _line(self, line: int, ordinal: int | None, row: SampleRow | None) -> Strip:
         width = self.size.width
         if ordinal is None:
             return self._outside(line, width)
@@ -119,7 +119,7 @@ class SampleLines(ScrollView, can_focus=True):
         dim = self.get_component_rich_style("samples--dim", partial=True)
         return Strip([Segment(set_cell_size(text, width), dim)], width)
 
-    def _segments(self, row: Row, width: int, base: Style) -> list[Segment]:
+    def _segments(self, row: SampleRow, width: int, base: Style) -> list[Segment]:
         def look(name: str) -> Style:
             return base + self.get_component_rich_style(name, partial=True)
 

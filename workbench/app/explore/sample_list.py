@@ -1,6 +1,6 @@
 """The list of samples: one line each, read as one scrolls.
 
-Guarantee: draws only the lines in sight and asks (by `Need`) only for rows that are missing
+Guarantee: draws only the lines in sight and asks (by `RowsNeeded`) only for rows that are missing
 there; a split of a hundred thousand samples or without end costs no more than one of fifty.
 Not for reading: the screen's workers do that and hand rows over with `take`.
 """
@@ -15,7 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
 
-from workbench.app.explore.rows import Row, short_labels
+from workbench.app.explore.rows import SampleRow, short_labels
 from workbench.app.explore.sample_lines import SampleLines
 
 _MARGIN = 12  # rows read beyond what is in sight, so that the next key finds them there
@@ -37,24 +37,24 @@ class SampleList(SampleLines):
         Binding("end", "end(True)", "Last", id="list.last", show=False),
     ]
 
-    class Need(Message):
+    class RowsNeeded(Message):
         """Rows are missing in sight: read `count` from ordinal `start`."""
 
         def __init__(self, start: int, count: int) -> None:
             super().__init__()
             self.start, self.count = start, count
 
-    class NeedMore(Message):
+    class MatchesNeeded(Message):
         """A filtered list wants the search to go on."""
 
-    class Moved(Message):
+    class SampleHighlighted(Message):
         """The cursor stands on another sample."""
 
         def __init__(self, ordinal: int) -> None:
             super().__init__()
             self.ordinal = ordinal
 
-    class Chosen(Message):
+    class SampleSelected(Message):
         """Enter or a click on the sample under the cursor."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -75,7 +75,7 @@ class SampleList(SampleLines):
         self.scroll_to(y=0, animate=False)
         self._ask()
 
-    def take(self, rows: Iterable[Row]) -> None:
+    def take(self, rows: Iterable[SampleRow]) -> None:
         """Rows that a worker read."""
         new = [row for row in rows if self.rows.get(row.ordinal) != row]
         for row in new:
@@ -106,7 +106,7 @@ class SampleList(SampleLines):
         self._resize_content()
         self.refresh()
 
-    def add_matches(self, rows: Sequence[Row], *, searching: bool, exhausted: bool) -> None:
+    def add_matches(self, rows: Sequence[SampleRow], *, searching: bool, exhausted: bool) -> None:
         """More samples that fit the filter."""
         if self.matches is None:
             return
@@ -121,7 +121,7 @@ class SampleList(SampleLines):
             self._show_cursor(centre=True)
         elif self.matches and (before == 0 if self.keep is None else not searching):
             self.keep = None
-            self.post_message(self.Moved(self.matches[self.cursor]))
+            self.post_message(self.SampleHighlighted(self.matches[self.cursor]))
         self.refresh()
 
     @property
@@ -189,13 +189,13 @@ class SampleList(SampleLines):
         self._ask()
         ordinal = self.ordinal
         if ordinal is not None and (changed or centre):
-            self.post_message(self.Moved(ordinal))
+            self.post_message(self.SampleHighlighted(ordinal))
         if self.matches is not None and line >= len(self.matches) - _MARGIN:
             self._want_more()
 
     def _want_more(self) -> None:
         if not self.searching and not self.exhausted:
-            self.post_message(self.NeedMore())
+            self.post_message(self.MatchesNeeded())
 
     def _show_cursor(self, centre: bool = False) -> None:
         region = Region(0, self.cursor, 1, 1)
@@ -212,7 +212,7 @@ class SampleList(SampleLines):
         bottom = min(self.count, int(self.scroll_offset.y) + self.size.height + _MARGIN)
         missing = [n for n in range(top, bottom) if n not in self.rows]
         if missing:
-            self.post_message(self.Need(missing[0], missing[-1] - missing[0] + 1))
+            self.post_message(self.RowsNeeded(missing[0], missing[-1] - missing[0] + 1))
 
     def watch_cursor(self, old: int, new: int) -> None:
         """Draw the old and the new line."""
@@ -245,7 +245,7 @@ class SampleList(SampleLines):
         if line < self.count:
             self._move_to(line)
             if event.chain == 2:
-                self.post_message(self.Chosen())
+                self.post_message(self.SampleSelected())
 
     def on_focus(self) -> None:
         """The cursor's line shows the focus."""

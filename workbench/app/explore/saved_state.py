@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, is_dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sessions.errors import WbError
-from workbench.app.widgets.frames import Look
+from workbench.app.widgets.frames import HeatLook
 
 if TYPE_CHECKING:
     from workbench.config import Settings
@@ -82,12 +82,12 @@ def decoding_of(saved: dict[str, Any], settings: Settings) -> Decoding:
     return Decoding()
 
 
-def look_of(saved: dict[str, Any], settings: Settings) -> Look:
+def look_of(saved: dict[str, Any], settings: Settings) -> HeatLook:
     """The heat's look of last time, else that of the settings."""
     opacity, colormap = saved.get("opacity"), saved.get("colormap")
-    plain = Look(settings.opacity, settings.colormap)
+    plain = HeatLook(settings.opacity, settings.colormap)
     good = isinstance(opacity, (int, float)) and 0 <= opacity <= 1
-    return Look(
+    return HeatLook(
         float(opacity) if good and opacity is not None else plain.opacity,
         colormap if isinstance(colormap, str) and colormap.isalpha() else plain.colormap,
         saved.get("fade") is True,

@@ -143,12 +143,12 @@ class ExploreScreen(Screen[None]):
         from workbench.app.explore.heat_bar import HeatBar
         from workbench.app.explore.history import History
         from workbench.app.explore.prompt_panel import PromptPanel
-        from workbench.app.explore.texts import Texts
+        from workbench.app.explore.texts import SampleTexts
 
         settings, state = self.bench.settings, self.state
         filter_field = Input(id="filter", placeholder="/ filter…", compact=True)
         await self.query_one("#side").mount(filter_field, before=0)
-        await self.query_one("#middle").mount(HeatBar(), Texts())
+        await self.query_one("#middle").mount(HeatBar(), SampleTexts())
         prompt = PromptPanel(decoding_of(state.knobs, settings), id="prompt")
         prompt.border_title = "Prompt"
         answer = AnswerPanel(id="answer")
@@ -318,23 +318,23 @@ class ExploreScreen(Screen[None]):
 
     # -- what the widgets tell -------------------------------------------------------------
 
-    @on(SampleList.Need)
-    def _rows_needed(self, event: SampleList.Need) -> None:
+    @on(SampleList.RowsNeeded)
+    def _rows_needed(self, event: SampleList.RowsNeeded) -> None:
         event.stop()
         self.reader.read_page(event.start, event.count)
 
-    @on(SampleList.NeedMore)
-    def _matches_needed(self, event: SampleList.NeedMore) -> None:
+    @on(SampleList.MatchesNeeded)
+    def _matches_needed(self, event: SampleList.MatchesNeeded) -> None:
         event.stop()
         self.filter.read_on()
 
-    @on(SampleList.Moved)
-    def _cursor_moved(self, event: SampleList.Moved) -> None:
+    @on(SampleList.SampleHighlighted)
+    def _cursor_moved(self, event: SampleList.SampleHighlighted) -> None:
         event.stop()
         self.reader.read_sample(event.ordinal)
 
-    @on(SampleList.Chosen)
-    def _sample_chosen(self, event: SampleList.Chosen) -> None:
+    @on(SampleList.SampleSelected)
+    def _sample_chosen(self, event: SampleList.SampleSelected) -> None:
         """A double click on a sample: where the list slid over, it slides away."""
         event.stop()
         self.remove_class("-list")
@@ -353,7 +353,7 @@ class ExploreScreen(Screen[None]):
         else:
             self.widgets.samples.focus()
 
-    def on_prompt_panel_ask(self, event: PromptPanel.Ask) -> None:
+    def on_prompt_panel_ask_pressed(self, event: PromptPanel.AskPressed) -> None:
         """The button, or Enter in a field."""
         event.stop()
         self.ask()

@@ -1,7 +1,7 @@
 """Two models, or one with two adapters, asked the same: both answers, what differs marked.
 
 Guarantee: the left is asked first, since two models need not fit together; both stream, both are
-on record. What differs is underlined and bold as well as coloured. Returns what `Chosen` holds.
+on record. What differs is underlined and bold as well as coloured. Returns a `ComparisonResult`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from textual.widgets import Static
 from workbench.app.explore.answer import answer_facts
 from workbench.app.explore.asked import answer_of
 from workbench.app.explore.grid_asker import GridAsker, Heard
-from workbench.app.explore.sweep import Chosen
+from workbench.app.explore.sweep import ComparisonResult
 from workbench.app.lists.draw import SPINNER
 from workbench.app.lists.palette import PALETTE
 from workbench.app.widgets.footer import BenchFooter
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from workbench.sample import Sample
 
 
-class SideBySide(Screen[Chosen]):
+class SideBySide(Screen[ComparisonResult]):
     """Left the model in use, right the other one."""
 
     HELP = (
@@ -84,7 +84,7 @@ class SideBySide(Screen[Chosen]):
         """
         super().__init__()
         self.sample, self.words, self.specs, self._build = sample, words, specs, build
-        self.chosen = Chosen()
+        self.chosen = ComparisonResult()
         self.side = 0
         self.asker: GridAsker | None = None
         self._turn = 0

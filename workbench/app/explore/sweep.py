@@ -2,7 +2,7 @@
 
 Guarantee: nothing is asked before Enter; answers fill in as they stream, and each is on record
 under the sweep's id, as those of `wb prompt` with several values are. Esc ends what is under way
-and keeps what was said; once more it leaves. Returns what `Chosen` holds.
+and keeps what was said; once more it leaves. Returns a `ComparisonResult`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from textual.containers import Container, Vertical
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from workbench.app.explore.answer_grid import AnswerGrid, Tile
+from workbench.app.explore.answer_grid import AnswerGrid, AnswerTile
 from workbench.app.explore.grid_asker import GridAsker, Heard
 from workbench.app.explore.sweep_axes import Typed
 from workbench.app.explore.sweep_form import SweepForm, WholeAnswer
@@ -57,7 +57,7 @@ class Prompt:
 
 
 @dataclass
-class Chosen:
+class ComparisonResult:
     """What a grid leaves behind.
 
     Attributes:
@@ -73,7 +73,7 @@ class Chosen:
     record: PromptRecord | None = None
 
 
-class SweepScreen(Screen[Chosen]):
+class SweepScreen(Screen[ComparisonResult]):
     """The form over the grid."""
 
     HELP = (
@@ -111,10 +111,10 @@ class SweepScreen(Screen[Chosen]):
     def __init__(self, prompt: Prompt, fields: dict[str, str]) -> None:
         super().__init__()
         self.prompt = prompt
-        self.chosen = Chosen(fields)
+        self.chosen = ComparisonResult(fields)
         self.asker: GridAsker | None = None
         self.sweep_id = ""
-        self._tiles: dict[int, Tile] = {}
+        self._tiles: dict[int, AnswerTile] = {}
         self._turn = 0
 
     def compose(self) -> ComposeResult:
@@ -190,7 +190,7 @@ class SweepScreen(Screen[Chosen]):
         if not self.is_running:
             return
         self.sweep_id = sweep.id
-        self._tiles = {cell.number: Tile(cell.values, cell.question) for cell in sweep.cells}
+        self._tiles = {cell.number: AnswerTile(cell.values, cell.question) for cell in sweep.cells}
         axes = list(sweep.axes.values())
         self.grid.show(list(self._tiles.values()), len(axes[-1]) if len(axes) > 1 else 0)
         self._title()
@@ -263,8 +263,8 @@ class SweepScreen(Screen[Chosen]):
 
         self.app.push_screen(WholeAnswer(tile), closed)
 
-    @on(AnswerGrid.Opened)
-    def _opened(self, event: AnswerGrid.Opened) -> None:
+    @on(AnswerGrid.TileSelected)
+    def _opened(self, event: AnswerGrid.TileSelected) -> None:
         event.stop()
         self.action_open()
 
@@ -274,7 +274,7 @@ class SweepScreen(Screen[Chosen]):
         if tile is not None and tile.record is not None and not tile.problem:
             self._use(tile)
 
-    def _use(self, tile: Tile) -> None:
+    def _use(self, tile: AnswerTile) -> None:
         self.chosen.question, self.chosen.record = tile.question, tile.record
         self._leave()
 

@@ -13,7 +13,7 @@ from textual.widgets import Input, Label, Static
 
 from sessions.errors import WbError
 from workbench.app.explore.answer import answer_facts, tokens_text
-from workbench.app.explore.answer_grid import Tile
+from workbench.app.explore.answer_grid import AnswerTile
 from workbench.app.explore.asked import answer_of
 from workbench.app.explore.knobs import KNOBS
 from workbench.app.explore.sweep_axes import (
@@ -143,7 +143,7 @@ class WholeAnswer(ModalScreen[bool]):
         Binding("escape,q", "close", "Back", id="answer.close"),
     ]
 
-    def __init__(self, tile: Tile) -> None:
+    def __init__(self, tile: AnswerTile) -> None:
         super().__init__()
         self.tile = tile
 

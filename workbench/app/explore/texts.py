@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 _SKIP = {"objects", "image_sizes", "sizes", "targets"}
 
 
-class Texts(VerticalScroll, can_focus=False):
+class SampleTexts(VerticalScroll, can_focus=False):
     """Roles and their texts; the label against the prediction; explanations; facts.
 
     As high for a word as for a page: the picture above stays where it is from sample to sample.
     """
 
     DEFAULT_CSS = """
-    Texts { height: 28%; min-height: 3; scrollbar-size-vertical: 1; }
+    SampleTexts { height: 28%; min-height: 3; scrollbar-size-vertical: 1; }
     """
 
     def compose(self):  # noqa: ANN201 - one widget

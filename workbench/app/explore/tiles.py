@@ -57,7 +57,7 @@ class Shelf:
 
 
 @dataclass(frozen=True)
-class Tile:
+class Thumbnail:
     """One drawn sample: its UID, its label, the lines of its pictures and of its sentence.
 
     Attributes:
@@ -74,7 +74,7 @@ class Tile:
     sentence: tuple[str, ...] = ()
 
 
-def read_tile(shelf: Shelf, place: int, size: tuple[int, int], text_lines: int = 1) -> Tile:
+def read_tile(shelf: Shelf, place: int, size: tuple[int, int], text_lines: int = 1) -> Thumbnail:
     """Read and draw one sample. For worker threads; what cannot be read is drawn as its error.
 
     Args:
@@ -83,14 +83,16 @@ def read_tile(shelf: Shelf, place: int, size: tuple[int, int], text_lines: int =
         size: (columns, lines) of the tile.
         text_lines: How many of the lines the sentence has; one more is the name's.
     """
-    from workbench.app.widgets.frames import Shown, make_frame
+    from workbench.app.widgets.frames import ShownPicture, make_frame
 
     columns, lines = size[0], size[1] - text_lines
     try:
         sample = shelf.browser.at(shelf.ordinal(place))
     except WbError as error:
-        frame = make_frame([Shown(None, error=error.message)], (columns, lines - 1), captions=False)
-        return Tile("", "!", tuple(frame.strips))
+        frame = make_frame(
+            [ShownPicture(None, error=error.message)], (columns, lines - 1), captions=False
+        )
+        return Thumbnail("", "!", tuple(frame.strips))
     protocol = shelf.protocol if shelf.protocol in ("kitty", "off") else "halfcell"
     cell = cell_pixels()
     pixels = cell if protocol == "kitty" else (2, 4)
@@ -105,7 +107,7 @@ def read_tile(shelf: Shelf, place: int, size: tuple[int, int], text_lines: int =
     )
     label = "!" if sample.error else clean(sample.label or "–", newlines=False)
     sentence = wrapped(row_of(0, sample).brief, columns, text_lines)
-    return Tile(sample.uid, label, tuple(frame.strips), frame.upload, frame.remove, sentence)
+    return Thumbnail(sample.uid, label, tuple(frame.strips), frame.upload, frame.remove, sentence)
 
 
 def wrapped(text: str, columns: int, lines: int) -> tuple[str, ...]:
@@ -122,13 +124,13 @@ def wrapped(text: str, columns: int, lines: int) -> tuple[str, ...]:
 
 
 def _thumbnails(sample: Sample, size: tuple[int, int]) -> list[Any]:
-    from workbench.app.widgets.frames import Shown
+    from workbench.app.widgets.frames import ShownPicture
     from workbench.images.decode import thumbnail
 
     shown = []
     for ref in sample.images[:4]:  # more of them would be specks
         try:
-            shown.append(Shown(thumbnail(ref, size)))
+            shown.append(ShownPicture(thumbnail(ref, size)))
         except (WbError, OSError, ValueError, MemoryError) as error:
-            shown.append(Shown(None, error=getattr(error, "message", str(error))))
-    return shown or [Shown(None, error="no image in this sample")]
+            shown.append(ShownPicture(None, error=getattr(error, "message", str(error))))
+    return shown or [ShownPicture(None, error="no image in this sample")]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from workbench.app.explore.heat_bar import HeatBar
     from workbench.app.explore.history import History
     from workbench.app.explore.prompt_panel import PromptPanel
-    from workbench.app.explore.texts import Texts
+    from workbench.app.explore.texts import SampleTexts
 
 
 class ExploreWidgets:
@@ -39,9 +39,9 @@ class ExploreWidgets:
         return self.screen.query_one(ImageView)
 
     @property
-    def texts(self) -> Texts:
+    def texts(self) -> SampleTexts:
         """The texts below the picture."""
-        return cast("Texts", self.screen.query_one("Texts"))
+        return cast("SampleTexts", self.screen.query_one("SampleTexts"))
 
     @property
     def heat_bar(self) -> HeatBar:

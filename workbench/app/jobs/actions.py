@@ -13,7 +13,7 @@ from workbench.app.jobs.command_line import title_of
 from workbench.app.jobs.job_table import JobTable
 from workbench.app.jobs.new_job import NewJob
 from workbench.app.jobs.reading import JobSummary
-from workbench.app.lists.dialogs import Ask
+from workbench.app.lists.dialogs import ConfirmDialog
 
 if TYPE_CHECKING:
     from sessions.jobs import Job
@@ -128,7 +128,7 @@ class JobActions:
             if answer:
                 self._bench.tasks.run(f"job {job.id}", work)
 
-        self._bench.push_screen(Ask(title, body, yes), answered)
+        self._bench.push_screen(ConfirmDialog(title, body, yes), answered)
 
     def copy(self) -> None:
         """Copy the command of the chosen job."""

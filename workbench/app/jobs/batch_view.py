@@ -35,7 +35,7 @@ COUNT = 8
 LOOK_S = 600.0  # every sample of the data is looked at once, as a training does
 
 
-class Asking:
+class BatchCommand:
     """`wb train … --show-batch` as a child that can be ended."""
 
     def __init__(self, argv: Sequence[str]) -> None:
@@ -86,7 +86,7 @@ class BatchView(ModalScreen[None]):
         Binding("right", "turn(1)", "Next sample", id="batch.next"),
     ]
 
-    def __init__(self, ask: Asking) -> None:
+    def __init__(self, ask: BatchCommand) -> None:
         """A view of what a line would train on.
 
         Args:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class JobKind:
     """A kind of job.
 
     Attributes:
@@ -44,7 +44,7 @@ class Recipe:
     fields: tuple[tuple[str, str, str], ...]
 
 
-def recipes(defaults: Mapping[str, str]) -> dict[str, Recipe]:
+def job_kinds(defaults: Mapping[str, str]) -> dict[str, JobKind]:
     """The kinds of job, filled in with what is open in the bench."""
     data = (
         ("dataset", "--dataset", defaults.get("dataset", "demo")),
@@ -56,17 +56,17 @@ def recipes(defaults: Mapping[str, str]) -> dict[str, Recipe]:
     )
     sizes = (("limit", "--limit", ""), ("batch size", "--batch-size", ""), ("seed", "--seed", ""))
     return {
-        "evaluate": Recipe("Evaluate", ("run-eval",), (*data, *model, *sizes)),
-        "train": Recipe("Fine-tune", ("train",), (("config file", "", ""),)),
-        "replay": Recipe("Replay", ("replay",), (("session", "", ""), *model)),
-        "other": Recipe("Other", (), ()),
+        "evaluate": JobKind("Evaluate", ("run-eval",), (*data, *model, *sizes)),
+        "train": JobKind("Fine-tune", ("train",), (("config file", "", ""),)),
+        "replay": JobKind("Replay", ("replay",), (("session", "", ""), *model)),
+        "other": JobKind("Other", (), ()),
     }
 
 
-def fill(recipe: Recipe, values: Sequence[str]) -> str:
-    """The line of a recipe; fields that are empty are left out."""
-    words = list(recipe.command)
-    for (_, flag, _default), value in zip(recipe.fields, values, strict=True):
+def fill(kind: JobKind, values: Sequence[str]) -> str:
+    """The line of a kind; fields that are empty are left out."""
+    words = list(kind.command)
+    for (_, flag, _default), value in zip(kind.fields, values, strict=True):
         if value.strip():
             words += [flag, value.strip()] if flag else [value.strip()]
     return shlex.join(["wb", *words])
@@ -100,17 +100,17 @@ class NewJob(ModalScreen["list[str] | None"]):
 
         Args:
             defaults: `dataset`, `split`, `model`, `adapter`: what is open in the bench.
-            line: A line to begin with, instead of a recipe.
+            line: A line to begin with, instead of a kind.
         """
         super().__init__()
-        self._recipes = recipes(defaults)
+        self._kinds = job_kinds(defaults)
         self._line = line
         self._kind = "other" if line else "evaluate"
         self._starting = ""
 
     def compose(self) -> ComposeResult:
         """Kinds, fields, the line and what is said of it."""
-        tabs = [Tab(recipe.title, id=name) for name, recipe in self._recipes.items()]
+        tabs = [Tab(kind.title, id=name) for name, kind in self._kinds.items()]
         with Vertical() as box:
             box.border_title = "New job"
             yield Tabs(*tabs, active=self._kind, id="kinds")
@@ -131,15 +131,15 @@ class NewJob(ModalScreen["list[str] | None"]):
     @on(Tabs.TabActivated)
     async def _kind_chosen(self, event: Tabs.TabActivated) -> None:
         self._kind = event.tab.id or "other"
-        recipe = self._recipes[self._kind]
+        kind = self._kinds[self._kind]
         fields = self.query_one("#fields", VerticalScroll)
         await fields.remove_children()
         await fields.mount_all(
             Horizontal(Label(name), Input(default, compact=True), classes="field")
-            for name, _flag, default in recipe.fields
+            for name, _flag, default in kind.fields
         )
-        fields.display = bool(recipe.fields)
-        if recipe.fields:
+        fields.display = bool(kind.fields)
+        if kind.fields:
             self._fill()
             if self.focused is self.query_one("#kinds") or self.focused is None:
                 fields.query(Input).first().focus()
@@ -151,10 +151,10 @@ class NewJob(ModalScreen["list[str] | None"]):
         self._fill()
 
     def _fill(self) -> None:
-        recipe = self._recipes[self._kind]
+        kind = self._kinds[self._kind]
         values = [field.value for field in self.query(".field Input").results(Input)]
-        if len(values) == len(recipe.fields):
-            self.query_one("#line", Input).value = fill(recipe, values)
+        if len(values) == len(kind.fields):
+            self.query_one("#line", Input).value = fill(kind, values)
 
     @on(Input.Changed, "#line")
     def _line_changed(self) -> None:
@@ -177,7 +177,7 @@ class NewJob(ModalScreen["list[str] | None"]):
 
     def action_see(self) -> None:
         """Look at the batches that the training of the line would see; nothing starts."""
-        from workbench.app.jobs.batch_view import Asking, BatchView
+        from workbench.app.jobs.batch_view import BatchCommand, BatchView
 
         try:
             argv = split_line(self.query_one("#line", Input).value)
@@ -187,7 +187,7 @@ class NewJob(ModalScreen["list[str] | None"]):
         if argv[0] != "train" or len(argv) < 2:
             self._say("only wb train CONFIG has batches to see", good=False)
             return
-        self.app.push_screen(BatchView(Asking(argv)))
+        self.app.push_screen(BatchView(BatchCommand(argv)))
 
     def _check(self, line: str, wait_s: float) -> None:
         try:

@@ -147,7 +147,7 @@ class JobsScreen(Screen[None]):
         self.query_one(BenchHeader).subject = words
         self.job = self.table.jobs.get(self.job.id if self.job else "") or self.table.job
 
-    @on(RowList.Moved, "#job-table")
+    @on(RowList.RowHighlighted, "#job-table")
     def _job_moved(self) -> None:
         self.job = self.table.job
 
@@ -224,7 +224,7 @@ class JobsScreen(Screen[None]):
 
     # -- doing -------------------------------------------------------------------------------
 
-    @on(RowList.Opened, "#job-table")
+    @on(RowList.RowSelected, "#job-table")
     def _opened(self) -> None:
         job = self.table.job
         if job is None:

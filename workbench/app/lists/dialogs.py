@@ -1,6 +1,6 @@
 """Two small questions over a screen: yes or no, and one line of text.
 
-Both say what they return: `Ask` a bool, `AskLine` the line or `None`.
+Both say what they return: `ConfirmDialog` a bool, `LineDialog` the line or `None`.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ def _title(text: str) -> str:
     return Text(clean(text, newlines=False)).markup
 
 
-class Ask(ModalScreen[bool]):
+class ConfirmDialog(ModalScreen[bool]):
     """A question with a consequence; returns whether the answer was yes."""
 
-    DEFAULT_CSS = _CSS.format(name="Ask", colour="$warning")
+    DEFAULT_CSS = _CSS.format(name="ConfirmDialog", colour="$warning")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y,enter", "answer(True)", "Yes", id="ask.yes"),
         Binding("n,escape,q", "answer(False)", "No", id="ask.no"),
@@ -66,10 +66,10 @@ class Ask(ModalScreen[bool]):
         self.dismiss(answer)
 
 
-class AskLine(ModalScreen["str | None"]):
+class LineDialog(ModalScreen["str | None"]):
     """One line of text; returns it, or `None` when it was left by Esc."""
 
-    DEFAULT_CSS = _CSS.format(name="AskLine", colour="$primary")
+    DEFAULT_CSS = _CSS.format(name="LineDialog", colour="$primary")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Leave", id="ask-line.leave")
     ]

@@ -48,7 +48,7 @@ class Column:
 
 
 class RowList(ScrollView, can_focus=True):
-    """The list. `Moved` as the cursor moves, `Opened` on Enter or a double click."""
+    """The list. `RowHighlighted` as the cursor moves, `RowSelected` on Enter or a double click."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"row-list--head", "row-list--cursor"}
     DEFAULT_CSS = """
@@ -69,7 +69,7 @@ class RowList(ScrollView, can_focus=True):
 
     cursor: reactive[int] = reactive(0, repaint=False)
 
-    class Moved(Message):
+    class RowHighlighted(Message):
         """The cursor is on another row, or its row has new content."""
 
         def __init__(self, rows: RowList, index: int, key: str) -> None:
@@ -81,7 +81,7 @@ class RowList(ScrollView, can_focus=True):
             """The list, so that `@on` can choose by selector."""
             return self.rows
 
-    class Opened(Moved):
+    class RowSelected(RowHighlighted):
         """Enter, or a double click, on a row."""
 
     def __init__(
@@ -164,7 +164,7 @@ class RowList(ScrollView, can_focus=True):
 
     def _tell(self) -> None:
         if (key := self.key) is not None:
-            self.post_message(self.Moved(self, self.cursor, key))
+            self.post_message(self.RowHighlighted(self, self.cursor, key))
 
     @property
     def _head_rows(self) -> int:
@@ -202,7 +202,7 @@ class RowList(ScrollView, can_focus=True):
     def action_open(self) -> None:
         """Open the row under the cursor."""
         if (key := self.key) is not None:
-            self.post_message(self.Opened(self, self.cursor, key))
+            self.post_message(self.RowSelected(self, self.cursor, key))
 
     def on_click(self, event: events.Click) -> None:
         """One click moves the cursor, two open."""

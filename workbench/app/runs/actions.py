@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from workbench.app.lists.dialogs import Ask, AskLine
+from workbench.app.lists.dialogs import ConfirmDialog, LineDialog
 from workbench.app.runs.comparison import ComparePanel
 from workbench.app.runs.detail import RunDetail
 from workbench.app.runs.reading import RunSummary
@@ -65,7 +65,7 @@ class RunActions:
             if tag:
                 self._bookmark(uids, tag)
 
-        self._bench.push_screen(AskLine("Bookmark", body, value=tag, check=_tag_problem), done)
+        self._bench.push_screen(LineDialog("Bookmark", body, value=tag, check=_tag_problem), done)
 
     def _bookmark(self, uids: list[str], tag: str) -> None:
         def work(token: Token) -> None:
@@ -115,7 +115,9 @@ class RunActions:
             if yes:
                 self._delete(run)
 
-        self._bench.push_screen(Ask(f"Delete the run {run.id}?", body, "deletes it"), done)
+        self._bench.push_screen(
+            ConfirmDialog(f"Delete the run {run.id}?", body, "deletes it"), done
+        )
 
     def _delete(self, run: RunSummary) -> None:
         def work(token: Token) -> None:

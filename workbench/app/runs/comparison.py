@@ -129,8 +129,8 @@ class ComparePanel(Vertical):
         if self.comparison is not None:
             self._draw()
 
-    @on(RowList.Opened, "#flips")
-    def _open(self, event: RowList.Opened) -> None:
+    @on(RowList.RowSelected, "#flips")
+    def _open(self, event: RowList.RowSelected) -> None:
         event.stop()
         if self.b is not None:
             self.post_message(self.OpenFlip(event.key, self.b.id))

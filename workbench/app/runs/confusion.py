@@ -37,7 +37,7 @@ class ConfusionMatrix(Widget, can_focus=True):
 
     place: reactive[tuple[int, int]] = reactive((0, 0))
 
-    class Opened(Message):
+    class CellSelected(Message):
         """A cell was opened; `label` is `None` for unparsed."""
 
         def __init__(self, target: str, label: str | None) -> None:
@@ -79,7 +79,7 @@ class ConfusionMatrix(Widget, can_focus=True):
         """Open the samples of the cell under the cursor."""
         if self._labels:
             row, column = self.place
-            self.post_message(self.Opened(self._labels[row], self._columns[column]))
+            self.post_message(self.CellSelected(self._labels[row], self._columns[column]))
 
     def on_click(self, event: events.Click) -> None:
         """One click moves the cursor, two open."""

@@ -22,7 +22,14 @@ from workbench.app.runs.confusion import ConfusionMatrix
 from workbench.app.runs.figures import MetricsPanel, RunHead
 from workbench.app.runs.made_of import read_ledger
 from workbench.app.runs.picture import RunPicture
-from workbench.app.runs.reading import PredictionFile, Row, RunSummary, Selection, Tally, View
+from workbench.app.runs.reading import (
+    PredictionFile,
+    PredictionRow,
+    RunSummary,
+    Selection,
+    Tally,
+    View,
+)
 from workbench.app.runs.sample_table import SampleTable, ViewBar
 from workbench.text import clean
 
@@ -131,7 +138,7 @@ class RunDetail(Vertical):
         self.bench.tasks.run("run predictions", work)
 
     def _take(
-        self, run_id: str, rows: list[Row], tally: Tally, selection: Selection, done: bool
+        self, run_id: str, rows: list[PredictionRow], tally: Tally, selection: Selection, done: bool
     ) -> None:
         if self.run is None or run_id != self.run.id:
             return
@@ -165,21 +172,21 @@ class RunDetail(Vertical):
         self._cell = None
         self.view = view
 
-    @on(ConfusionMatrix.Opened)
-    def _cell_opened(self, event: ConfusionMatrix.Opened) -> None:
+    @on(ConfusionMatrix.CellSelected)
+    def _cell_opened(self, event: ConfusionMatrix.CellSelected) -> None:
         self._cell = (event.target, event.label)
         if self.view == "cell":
             self.watch_view()
         self.view = "cell"
 
-    @on(RowList.Moved, "#samples")
+    @on(RowList.RowHighlighted, "#samples")
     def _sample_moved(self) -> None:
         row = self.samples.row
         if row is not None and self._file is not None:
             self.query_one(RunPicture).show_uid(row.uid)
             self._read_answer(self._file, row)
 
-    def _read_answer(self, file: PredictionFile, row: Row) -> None:
+    def _read_answer(self, file: PredictionFile, row: PredictionRow) -> None:
         def work(token: Token) -> None:
             line = file.whole(row)
             if not token.cancelled:
@@ -187,7 +194,7 @@ class RunDetail(Vertical):
 
         self.bench.tasks.run("run answer", work)
 
-    def _take_answer(self, row: Row, line: dict[str, Any]) -> None:
+    def _take_answer(self, row: PredictionRow, line: dict[str, Any]) -> None:
         here = self.samples.row
         if here is None or here.uid != row.uid:
             return  # the cursor has gone on, and the picture with it

@@ -86,7 +86,7 @@ def short_model(model: str) -> str:
 
 
 @dataclass(slots=True)
-class Row:
+class PredictionRow:
     """One prediction, as much of it as a list needs.
 
     Attributes:
@@ -124,7 +124,7 @@ class Tally:
     failed: int = 0
     cells: Counter[tuple[str, str | None]] = field(default_factory=Counter)
 
-    def count(self, row: Row, by: int = 1) -> None:
+    def count(self, row: PredictionRow, by: int = 1) -> None:
         """Count a row in, or with -1 out again."""
         self.n += by
         self.judged += by * row.judged
@@ -203,9 +203,9 @@ class Selection:
         self.uids.append(uid)
 
 
-def _test_of(view: View, cell: tuple[str, str | None] | None) -> Callable[[Row], bool]:
+def _test_of(view: View, cell: tuple[str, str | None] | None) -> Callable[[PredictionRow], bool]:
     """Whether a row belongs to a view."""
-    tests: dict[View, Callable[[Row], bool]] = {
+    tests: dict[View, Callable[[PredictionRow], bool]] = {
         "errors": is_error,
         "unparsed": lambda r: r.verdict == "unparsed",
         "failed": lambda r: r.verdict == "failed",
@@ -220,7 +220,7 @@ class PredictionFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.rows: list[Row] = []
+        self.rows: list[PredictionRow] = []
         self.tally = Tally()
         self.bad = 0
         self._offset = 0
@@ -289,7 +289,7 @@ class PredictionFile:
         known.upto = len(self.rows)
         return known
 
-    def whole(self, row: Row) -> dict[str, Any]:
+    def whole(self, row: PredictionRow) -> dict[str, Any]:
         """The whole line of a row, read again from the file; empty where it is gone."""
         try:
             with open_plain(self.path) as file:
@@ -300,16 +300,16 @@ class PredictionFile:
         return line if isinstance(line, dict) else {}
 
 
-def is_error(row: Row) -> bool:
+def is_error(row: PredictionRow) -> bool:
     """Whether a sample belongs among a run's errors: wrong, unparsed or failed."""
     return row.verdict in ("wrong", "unparsed", "failed")
 
 
-def make_row(line: Mapping[str, Any], offset: int) -> Row:
+def make_row(line: Mapping[str, Any], offset: int) -> PredictionRow:
     """A row from a line of `predictions.jsonl`. Raises `KeyError` without a UID."""
     label, error = line.get("label"), line.get("error")
     seconds = line.get("latency_s", 0.0)
-    return Row(
+    return PredictionRow(
         uid=str(line["uid"]),
         target="" if line.get("target") is None else str(line["target"]),
         label=None if label is None else str(label),

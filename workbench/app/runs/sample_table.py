@@ -11,7 +11,7 @@ from textual.widget import Widget
 from workbench.app.lists.draw import duration, plain
 from workbench.app.lists.palette import PALETTE, Palette
 from workbench.app.lists.row_list import Cell, Column, RowList
-from workbench.app.runs.reading import Row, Selection, Tally, View
+from workbench.app.runs.reading import PredictionRow, Selection, Tally, View
 
 COLUMNS = (
     Column("", 1),
@@ -36,7 +36,7 @@ EMPTY: dict[View, tuple[str, ...]] = {
 }
 
 
-def sign(row: Row, palette: Palette) -> Text:
+def sign(row: PredictionRow, palette: Palette) -> Text:
     """Right, wrong, unparsed or failed: shape and colour."""
     shape, style = {
         "failed": ("!", palette.bad + Style(bold=True)),
@@ -55,12 +55,12 @@ class SampleTable(RowList):
 
     def __init__(self, *, widget_id: str | None = None) -> None:
         super().__init__(COLUMNS, empty=("Choose a run",), widget_id=widget_id)
-        self._rows: Sequence[Row] = ()
+        self._rows: Sequence[PredictionRow] = ()
         self._indices: Sequence[int] = ()
         self._prefix = ""
 
     @property
-    def row(self) -> Row | None:
+    def row(self) -> PredictionRow | None:
         """The prediction under the cursor."""
         if 0 <= self.cursor < len(self._indices):
             return self._rows[self._indices[self.cursor]]
@@ -71,7 +71,9 @@ class SampleTable(RowList):
         """The UIDs of the view, in its order."""
         return list(self.keys)
 
-    def show_view(self, rows: Sequence[Row], selection: Selection, view: View, where: str) -> None:
+    def show_view(
+        self, rows: Sequence[PredictionRow], selection: Selection, view: View, where: str
+    ) -> None:
         """Show a selection of `rows`.
 
         Args:

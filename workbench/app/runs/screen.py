@@ -149,7 +149,7 @@ class RunsScreen(Screen[None]):
         if fresh != shown:
             self.detail.run = fresh  # the same run with more in it, or none
 
-    @on(RowList.Moved, "#run-table")
+    @on(RowList.RowHighlighted, "#run-table")
     def _run_moved(self) -> None:
         run, shown = self.table.run, self.detail.run
         if run is not None and (shown is None or run.id != shown.id):
@@ -167,7 +167,7 @@ class RunsScreen(Screen[None]):
 
     # -- going in and back -------------------------------------------------------------------
 
-    @on(RowList.Opened, "#run-table")
+    @on(RowList.RowSelected, "#run-table")
     def _run_opened(self) -> None:
         self._into_detail()
 
@@ -175,12 +175,12 @@ class RunsScreen(Screen[None]):
         """Open what is under the cursor; the lists do it themselves where they have the focus."""
         self._into_detail()
 
-    @on(RowList.Opened, "#samples")
-    def _sample_opened(self, event: RowList.Opened) -> None:
+    @on(RowList.RowSelected, "#samples")
+    def _sample_opened(self, event: RowList.RowSelected) -> None:
         if self.detail.run is not None:
             self.bench.open_uid(event.key, self.detail.run.id)
 
-    @on(ConfusionMatrix.Opened)
+    @on(ConfusionMatrix.CellSelected)
     def _into_detail(self) -> None:
         self.add_class("-inside")
         self.remove_class("-matrix")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sessions.records import NoteRecord, PromptRecord, Record
-from workbench.app.lists.dialogs import AskLine
+from workbench.app.lists.dialogs import LineDialog
 from workbench.app.sessions.reading import SessionLine
 from workbench.app.sessions.replay_panel import ReplayPanel
 from workbench.app.sessions.replayer import Replayer
@@ -57,7 +57,7 @@ class SessionActions:
             return None if line else "a note is needed"
 
         body = f"It is kept {what}."
-        self._bench.push_screen(AskLine("Note", body, placeholder="…", check=problem), written)
+        self._bench.push_screen(LineDialog("Note", body, placeholder="…", check=problem), written)
 
     def _write_note(self, session: SessionLine, about: Record | None, text: str) -> None:
         uid = getattr(about, "uid", None)

@@ -135,13 +135,13 @@ class ReplayPanel(Vertical):
         if self.running:
             self.post_message(self.Stop())
 
-    @on(RowList.Opened, "#pairs")
-    def _opened(self, event: RowList.Opened) -> None:
+    @on(RowList.RowSelected, "#pairs")
+    def _opened(self, event: RowList.RowSelected) -> None:
         event.stop()
         if self.pair is not None and self.pair.old.uid:
             self.post_message(self.OpenPair(self.pair.old.uid))
 
-    @on(RowList.Moved, "#pairs")
+    @on(RowList.RowHighlighted, "#pairs")
     def _moved(self) -> None:
         pair, palette = self.pair, PALETTE
         if pair is None:

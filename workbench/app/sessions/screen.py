@@ -172,7 +172,7 @@ class SessionsScreen(Screen[None]):
         known = self.table.sessions.get(self.session.id) if self.session else None
         self.session = known or self.table.session
 
-    @on(RowList.Moved, "#session-table")
+    @on(RowList.RowHighlighted, "#session-table")
     def _session_moved(self) -> None:
         self.session = self.table.session
 
@@ -271,7 +271,7 @@ class SessionsScreen(Screen[None]):
         field.value, field.display = "", False
         self.table.focus()
 
-    @on(RowList.Moved, "#entries")
+    @on(RowList.RowHighlighted, "#entries")
     def _entry_moved(self) -> None:
         entry = self.entries.entry
         if entry is not None:
@@ -280,12 +280,12 @@ class SessionsScreen(Screen[None]):
 
     # -- going in and back -------------------------------------------------------------------
 
-    @on(RowList.Opened, "#session-table")
+    @on(RowList.RowSelected, "#session-table")
     def _session_opened(self) -> None:
         self.add_class("-inside")
         (self.panel.rows if self.panel.shown else self.entries).focus()
 
-    @on(RowList.Opened, "#entries")
+    @on(RowList.RowSelected, "#entries")
     def _entry_opened(self) -> None:
         uid = getattr(self.entries.entry, "uid", None)
         if uid:

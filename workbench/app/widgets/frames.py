@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownPicture:
     """One picture to draw.
 
     Attributes:
@@ -45,7 +45,7 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Look:
+class HeatLook:
     """How heat is laid over.
 
     Attributes:
@@ -78,12 +78,12 @@ class Frame:
 
 
 def make_frame(
-    pictures: Sequence[Shown],
+    pictures: Sequence[ShownPicture],
     area: tuple[int, int],
     *,
     protocol: Protocol = "halfcell",
     cell: tuple[int, int] = (10, 20),
-    look: Look | None = None,
+    look: HeatLook | None = None,
     captions: bool = True,
     first_id: int = 1,
 ) -> Frame:
@@ -125,7 +125,7 @@ def make_frame(
     return frame
 
 
-def scaled(picture: Shown, size: tuple[int, int], look: Look | None) -> Image.Image:
+def scaled(picture: ShownPicture, size: tuple[int, int], look: HeatLook | None) -> Image.Image:
     """The picture at that size in pixels, RGB, its heat laid over.
 
     Scaled first: the heat is then laid over a few thousand pixels, not over millions.
@@ -148,7 +148,7 @@ def scaled(picture: Shown, size: tuple[int, int], look: Look | None) -> Image.Im
     )
 
 
-def halfcell_rows(picture: Shown, box: Box, look: Look | None) -> list[list[Segment]]:
+def halfcell_rows(picture: ShownPicture, box: Box, look: HeatLook | None) -> list[list[Segment]]:
     """The picture in half-cells, one list of segments per line of the box."""
     from workbench.images.terminal.halfcell import halfcell_segments
 
@@ -158,10 +158,10 @@ def halfcell_rows(picture: Shown, box: Box, look: Look | None) -> list[list[Segm
 
 def _kitty(
     frame: Frame,
-    picture: Shown,
+    picture: ShownPicture,
     box: Box,
     cell: tuple[int, int],
-    look: Look | None,
+    look: HeatLook | None,
     number: int,
 ) -> list[list[Segment]]:
     """Note what the terminal must be sent; the lines are placeholders, which scroll like text."""

@@ -23,7 +23,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from workbench.app.widgets.arrangement import Box
-from workbench.app.widgets.frames import Frame, Look, make_frame
+from workbench.app.widgets.frames import Frame, HeatLook, make_frame
 from workbench.app.widgets.pictures import Pictures
 from workbench.app.widgets.protocol import picture_ids, send
 from workbench.images.terminal.protocol import Protocol, cell_pixels, choose_protocol
@@ -41,7 +41,7 @@ _views = itertools.count()
 
 
 @dataclass(frozen=True)
-class Made:
+class MadeFrame:
     """A frame and whose it is."""
 
     uid: str
@@ -66,11 +66,11 @@ class ImageView(Widget):
     def __init__(self, setting: str = "auto", *, captions: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.protocol: Protocol = choose_protocol(setting)
-        self.look = Look()
+        self.look = HeatLook()
         self.uid: str | None = None
         self._captions = captions
         self._pictures: Pictures | None = None
-        self._made: Made | None = None
+        self._made: MadeFrame | None = None
         self._heat: tuple[Any, ...] | None = None
         self._note = ""
         self._ground = Style()
@@ -107,7 +107,7 @@ class ImageView(Widget):
         self._heat = tuple(maps) if maps is not None else None
         self._draw()
 
-    def set_look(self, look: Look) -> None:
+    def set_look(self, look: HeatLook) -> None:
         """Change opacity and colour map."""
         if look != self.look:
             self.look = look
@@ -207,7 +207,7 @@ class ImageView(Widget):
         pictures: Pictures,
         heat: tuple[Any, ...] | None,
         area: tuple[int, int],
-        look: Look,
+        look: HeatLook,
     ) -> None:
         """In a thread: decode where needed, make the frame, hand it over."""
         if not pictures.decoded:
@@ -229,14 +229,14 @@ class ImageView(Widget):
             first_id=next(picture_ids),
         )
         if not token.cancelled:
-            self.bench.call_soon(self._take, number, Made(pictures.uid, frame))
+            self.bench.call_soon(self._take, number, MadeFrame(pictures.uid, frame))
 
     def _expect(self, pictures: Pictures, what: str) -> None:
         """On the event loop: how much there is to decode is known."""
         if pictures is self._pictures and self._coming:
             self._come(what)
 
-    def _take(self, number: int, made: Made) -> None:
+    def _take(self, number: int, made: MadeFrame) -> None:
         """On the event loop: show a frame that a worker made, where it is still wanted."""
         if made.uid != self.uid or number != self._newest:
             return

@@ -10,7 +10,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from sessions.errors import WbError
-from workbench.app.widgets.frames import Shown
+from workbench.app.widgets.frames import ShownPicture
 
 if TYPE_CHECKING:
     from workbench.sample import ImageRef, Sample
@@ -26,7 +26,7 @@ class Pictures:
     def __init__(self, sample: Sample) -> None:
         self.uid, self._refs = sample.uid, sample.images
         self._lock = threading.Lock()
-        self._shown: tuple[Shown, ...] | None = None
+        self._shown: tuple[ShownPicture, ...] | None = None
 
     def __bool__(self) -> bool:
         return bool(self._refs)
@@ -36,7 +36,7 @@ class Pictures:
         """Whether `get` has nothing left to wait for."""
         return self._shown is not None
 
-    def get(self) -> tuple[Shown, ...]:
+    def get(self) -> tuple[ShownPicture, ...]:
         """The decoded pictures; the first call decodes, others wait for it. For workers."""
         with self._lock:
             if self._shown is None:
@@ -51,7 +51,7 @@ class Pictures:
         return f"decoding {size_words(size)}" if size else "decoding"
 
 
-def decode_images(refs: tuple[ImageRef, ...]) -> tuple[Shown, ...]:
+def decode_images(refs: tuple[ImageRef, ...]) -> tuple[ShownPicture, ...]:
     """Decode images; what cannot be decoded becomes its error. For workers."""
     shown = []
     for number, ref in enumerate(refs):
@@ -59,13 +59,13 @@ def decode_images(refs: tuple[ImageRef, ...]) -> tuple[Shown, ...]:
         try:
             image = ref.load()
         except WbError as error:
-            shown.append(Shown(None, name, error=error.message))
+            shown.append(ShownPicture(None, name, error=error.message))
             continue
         except (OSError, ValueError, MemoryError) as error:
-            shown.append(Shown(None, name, error=f"cannot be decoded: {error}"))
+            shown.append(ShownPicture(None, name, error=f"cannot be decoded: {error}"))
             continue
         size = f"{image.width}×{image.height}"
-        shown.append(Shown(image, f"{name} {size}".strip()))
+        shown.append(ShownPicture(image, f"{name} {size}".strip()))
     return tuple(shown)
 
 
