@@ -67,10 +67,7 @@ def screens_of_the_bench() -> set[type[Screen[Any]]]:
     while queue:
         for kind in queue.pop().__subclasses__():
             queue.append(kind)
-            ours = kind.__module__.startswith("workbench.app.")
-            # Parts of one place stand in files of their own, one over the other, and are no screen.
-            part = any(k.__module__.startswith("workbench.app.") for k in kind.__subclasses__())
-            if ours and not (part and "compose" not in vars(kind)):
+            if kind.__module__.startswith("workbench.app."):
                 found.add(kind)
     return found
 
@@ -118,8 +115,7 @@ class Stage:
             await self.pilot.pause(0.02)
             with self.app.tasks._lock:
                 lanes = set(self.app.tasks._running) - {"visit"}
-            busy = lanes or any(not w.is_finished for w in self.app.workers if not _follows(w))
-            calm = 0 if busy else calm + 1
+            calm = 0 if lanes else calm + 1
 
     async def quiet(self) -> None:
         """Wait until no worker runs and the screen stays as it is."""
@@ -147,11 +143,6 @@ class Stage:
     def text(self) -> str:
         """The screen as text, a line per row."""
         return "\n".join("".join(s.text for s in line).rstrip() for line in self.segments()) + "\n"
-
-
-def _follows(worker: Any) -> bool:
-    """Whether it is one of those that wait for files to change as long as their place is open."""
-    return worker.group in ("runs", "jobs", "sessions", "log", "follow")
 
 
 def freeze(monkeypatch: Any) -> None:
