@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -16,22 +15,21 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from sessions.records import GradcamRecord, NoteRecord, PromptRecord, Record
-from workbench.app.lists.palette import PALETTE, Palette
+from sessions.records import Record
+from workbench.app.lists.palette import PALETTE
 from workbench.app.lists.row_list import RowList
 from workbench.app.sessions.actions import SessionActions
+from workbench.app.sessions.entry_text import whole
 from workbench.app.sessions.reading import (
     SessionIndex,
     SessionLine,
     read_entries,
-    who,
 )
 from workbench.app.sessions.replay_panel import ReplayPanel
 from workbench.app.sessions.replayer import Replayer
 from workbench.app.sessions.tables import EntryTable, SessionTable
 from workbench.app.widgets.footer import BenchFooter
 from workbench.app.widgets.header import BenchHeader
-from workbench.models.head_config import head_words
 from workbench.text import clean, counted
 
 if TYPE_CHECKING:
@@ -315,45 +313,3 @@ class SessionsScreen(Screen[None]):
     @on(ReplayPanel.Stop)
     def _stopped(self) -> None:
         self.replayer.stop()
-
-
-def whole(entry: Record, palette: Palette) -> Text:
-    """A record in full: what was sent and what came back."""
-    text = Text()
-    if isinstance(entry, PromptRecord):
-        text.append(f"{clean(entry.uid or 'images of your own', newlines=False)}  ", palette.strong)
-        seconds = entry.timing.get("total_s")
-        took = f"  {seconds:.2f} s" if isinstance(seconds, (int, float)) else ""
-        text.append(f"{clean(who(entry), newlines=False)}  {knobs(entry)}{took}\n", palette.dim)
-        if entry.sweep:
-            cell = ", ".join(f"{name} {value}" for name, value in entry.cell.items())
-            text.append(clean(f"of the grid {entry.sweep}: {cell}\n"), palette.dim)
-        text.append(clean(entry.asked) + "\n", palette.accent)
-        text.append(clean(entry.text))
-        if entry.error:
-            text.append("\n" if entry.text else "")
-            text.append(clean(entry.failure), palette.bad)
-        if entry.label is not None:
-            text.append(f"\nread as {clean(entry.label, newlines=False)}", palette.dim)
-        if entry.target is not None:
-            text.append(f" · target {clean(entry.target, newlines=False)}", palette.dim)
-        if entry.head:
-            said = clean(head_words(entry.head), newlines=False)
-            text.append(f"\nhead {said}", palette.dim)
-    elif isinstance(entry, GradcamRecord):
-        text.append(f"{clean(entry.uid, newlines=False)}  ", palette.strong)
-        text.append(f"{clean(entry.method)} at {clean(entry.layer)}\n", palette.dim)
-        text.append(clean(f"class {entry.head}" if entry.head else entry.answer_text))
-    elif isinstance(entry, NoteRecord):
-        text.append(clean(entry.text))
-    return text
-
-
-def knobs(entry: PromptRecord) -> str:
-    """The knobs that say most about an answer."""
-    shown = []
-    for name in ("temperature", "top_p", "num_beams", "seed"):
-        value = entry.decoding.get(name)
-        if value not in (None, 0, 0.0, 1, 1.0):
-            shown.append(f"{name} {value}")
-    return clean(" ".join(shown) or "greedy", newlines=False)
