@@ -11,7 +11,7 @@ from textual.widgets import Input
 from sessions.uid_cache import UidCache
 from tests.workbench.app.explore_bench import SIZES, Bench, bench
 from workbench.app.explore.gallery import GalleryScreen
-from workbench.app.explore.tiles import read_tile
+from workbench.app.explore.thumbnails import read_thumbnail
 from workbench.app.widgets.text_panel import TextPanel
 from workbench.data.permutation import draw
 from workbench.data.source import open_source
@@ -110,7 +110,7 @@ async def test_the_gallery_shows_what_the_filter_left():
         await b.type("teal")
         await b.press("enter", "G")
         matches = b.explore.widgets.samples.matches
-        assert grid(b).shelf.ordinals == tuple(matches)
+        assert grid(b).samples.ordinals == tuple(matches)
         await b.shows("· teal ·")
         await b.press("right", "enter")
         assert b.explore.view.ordinal == matches[1]
@@ -160,7 +160,7 @@ async def test_plus_and_minus_change_the_tiles_and_the_size_is_kept():
 def test_a_tile_of_what_cannot_be_read_says_why():
     from workbench.app.explore.browser import Browser
     from workbench.app.explore.rows import RunView
-    from workbench.app.explore.tiles import Shelf
+    from workbench.app.explore.thumbnails import GallerySamples
     from workbench.sample import ImageRef, Sample
 
     class Source:
@@ -171,10 +171,10 @@ def test_a_tile_of_what_cannot_be_read_says_why():
             images = (ImageRef(data=data),) if ordinal else ()
             return Sample(f"d/s/{ordinal}", images, label="x\x1b[2J")
 
-    shelf = Shelf(Browser(Source()), None, RunView(), lambda uid: False, "t")  # type: ignore[arg-type]
+    samples = GallerySamples(Browser(Source()), None, RunView(), lambda uid: False, "t")  # type: ignore[arg-type]
 
     def words(place: int) -> str:
-        tile = read_tile(shelf, place, (40, 8))
+        tile = read_thumbnail(samples, place, (40, 8))
         assert "\x1b" not in tile.label
         return "".join(segment.text for strip in tile.strips for segment in strip)
 

@@ -7,7 +7,7 @@ import pytest
 from tests.workbench.app.explore_bench import Bench, bench
 from workbench.app.explore.gallery import _GUTTER, GalleryScreen
 from workbench.app.explore.rows import view_of_run
-from workbench.app.explore.tiles import wrapped
+from workbench.app.explore.thumbnails import wrapped
 from workbench.data.source import open_source
 
 

@@ -43,7 +43,7 @@ class Details(Controller):
         if view.browser is None or not view.built or not samples.count:
             return
         from workbench.app.explore.gallery import GalleryScreen
-        from workbench.app.explore.tiles import Shelf
+        from workbench.app.explore.thumbnails import GallerySamples
 
         source, matches = view.browser.source, samples.matches
         length = "endless" if source.length is None else f"{source.length:,}"
@@ -54,9 +54,9 @@ class Details(Controller):
         ordinals = None if matches is None else tuple(matches)
         marked = view.bookmarks.__contains__
         protocol = self.widgets.image.protocol
-        shelf = Shelf(view.browser, ordinals, view.run, marked, title, protocol)
+        shown = GallerySamples(view.browser, ordinals, view.run, marked, title, protocol)
         size = self.state.thumbnails if self.state.thumbnails in range(4) else 1
-        screen = GalleryScreen(shelf, shelf.place(view.ordinal or 0), size)
+        screen = GalleryScreen(shown, shown.place(view.ordinal or 0), size)
 
         def take(ordinal: int | None) -> None:
             self.state.thumbnails = screen.grid.tile_size

@@ -28,7 +28,7 @@ from textual.strip import Strip
 from textual.widgets import Static
 
 from workbench.app.explore.rows import MARKS
-from workbench.app.explore.tiles import Shelf, Thumbnail, read_tile
+from workbench.app.explore.thumbnails import GallerySamples, Thumbnail, read_thumbnail
 from workbench.app.widgets.arrangement import GAP
 from workbench.app.widgets.protocol import send
 from workbench.text import clean
@@ -85,9 +85,9 @@ class GalleryGrid(ScrollView, can_focus=True):
     class ThumbnailSelected(Message):
         """A tile was clicked twice."""
 
-    def __init__(self, shelf: Shelf, at: int, size: int = 1) -> None:
+    def __init__(self, samples: GallerySamples, at: int, size: int = 1) -> None:
         super().__init__()
-        self.shelf = shelf
+        self.samples = samples
         self.tile_size = size
         self.tiles: OrderedDict[int, Thumbnail] = OrderedDict()
         self._reach = at
@@ -109,13 +109,13 @@ class GalleryGrid(ScrollView, can_focus=True):
     @property
     def count(self) -> int:
         """Tiles there are, as far as is known."""
-        known = self.shelf.count
+        known = self.samples.count
         return known if known is not None else max(self._reach, self.cursor) + _AHEAD
 
     @property
     def ordinal(self) -> int | None:
         """The ordinal under the cursor."""
-        return self.shelf.ordinal(self.cursor) if self.count else None
+        return self.samples.ordinal(self.cursor) if self.count else None
 
     def _settle(self) -> None:
         """After a change of size or place: height, the cursor in sight, what is missing."""
@@ -144,14 +144,14 @@ class GalleryGrid(ScrollView, can_focus=True):
         missing = [place for place in self._in_sight() if place not in self.tiles]
         if not missing or not self.size.width:
             return
-        size, shelf, text_lines = self.tile, self.shelf, SENTENCE[self.tile_size]
+        size, samples, text_lines = self.tile, self.samples, SENTENCE[self.tile_size]
         app = cast("WbApp", self.app)
 
         def work(token: Token) -> None:
             for place in missing:
                 if token.cancelled:
                     return
-                tile = read_tile(shelf, place, size, text_lines)
+                tile = read_thumbnail(samples, place, size, text_lines)
                 app.call_soon(self._take, place, tile, size)
 
         app.tasks.run("gallery", work)
@@ -259,10 +259,10 @@ class GalleryGrid(ScrollView, can_focus=True):
         dim = base + self.get_component_rich_style("gallery--dim", partial=True)
         if tile is None:
             return Strip([Segment(set_cell_size(f" {place + 1} …", columns), dim)], columns)
-        shelf = self.shelf
-        starred = "★" if shelf.starred(tile.uid) else "▸" if place == self.cursor else " "
+        samples = self.samples
+        starred = "★" if samples.starred(tile.uid) else "▸" if place == self.cursor else " "
         star = base + self.get_component_rich_style("gallery--star", partial=True)
-        mark = shelf.run.mark(tile.uid) if shelf.run.run_id else None
+        mark = samples.run.mark(tile.uid) if samples.run.run_id else None
         name = clean(tile.uid.split("/", 2)[-1], newlines=False)
         label = f" {tile.label}"
         label = set_cell_size(label, min(cell_len(label), columns // 2))
@@ -293,13 +293,13 @@ class GalleryScreen(ModalScreen["int | None"]):
         Binding("escape,q,G,shift+g", "leave", "Back", id="gallery.leave"),
     ]
 
-    def __init__(self, shelf: Shelf, at: int, size: int = 1) -> None:
+    def __init__(self, samples: GallerySamples, at: int, size: int = 1) -> None:
         super().__init__()
-        self.grid = GalleryGrid(shelf, at, size)
+        self.grid = GalleryGrid(samples, at, size)
 
     def compose(self) -> ComposeResult:
         """The grid between its title and the keys."""
-        yield Static(Text(clean(self.grid.shelf.title, newlines=False), style="bold"))
+        yield Static(Text(clean(self.grid.samples.title, newlines=False), style="bold"))
         yield self.grid
         yield Static(
             "Enter opens · arrows or hjkl move · + - size · Esc back", id="keys", markup=False

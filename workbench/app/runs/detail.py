@@ -20,7 +20,7 @@ from textual.widgets import Static
 from workbench.app.lists.row_list import RowList
 from workbench.app.runs.confusion import ConfusionMatrix
 from workbench.app.runs.figures import MetricsPanel, RunHead
-from workbench.app.runs.made_of import read_ledger
+from workbench.app.runs.ledger import read_ledger
 from workbench.app.runs.picture import RunPicture
 from workbench.app.runs.reading import (
     PredictionFile,

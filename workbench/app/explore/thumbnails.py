@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Shelf:
+class GallerySamples:
     """What is shown: a source, or those of its samples that a filter left.
 
     Attributes:
@@ -74,11 +74,13 @@ class Thumbnail:
     sentence: tuple[str, ...] = ()
 
 
-def read_tile(shelf: Shelf, place: int, size: tuple[int, int], text_lines: int = 1) -> Thumbnail:
+def read_thumbnail(
+    samples: GallerySamples, place: int, size: tuple[int, int], text_lines: int = 1
+) -> Thumbnail:
     """Read and draw one sample. For worker threads; what cannot be read is drawn as its error.
 
     Args:
-        shelf: Where it stands.
+        samples: Where it stands.
         place: Which one.
         size: (columns, lines) of the tile.
         text_lines: How many of the lines the sentence has; one more is the name's.
@@ -87,13 +89,13 @@ def read_tile(shelf: Shelf, place: int, size: tuple[int, int], text_lines: int =
 
     columns, lines = size[0], size[1] - text_lines
     try:
-        sample = shelf.browser.at(shelf.ordinal(place))
+        sample = samples.browser.at(samples.ordinal(place))
     except WbError as error:
         frame = make_frame(
             [ShownPicture(None, error=error.message)], (columns, lines - 1), captions=False
         )
         return Thumbnail("", "!", tuple(frame.strips))
-    protocol = shelf.protocol if shelf.protocol in ("kitty", "off") else "halfcell"
+    protocol = samples.protocol if samples.protocol in ("kitty", "off") else "halfcell"
     cell = cell_pixels()
     pixels = cell if protocol == "kitty" else (2, 4)
     shown = _thumbnails(sample, (columns * pixels[0], lines * pixels[1]))
