@@ -67,14 +67,14 @@ def start(
       wb engine start --idle-minutes 120
     """
     from commands.asking import tell_loading
-    from workbench.models.spec import ModelSpec
+    from workbench.models.spec import ModelSpec, chosen_spec
     from workbench.serving.client import Engine
 
     if no_prefix_cache:
         os.environ["WB_PREFIX_CACHE_MB"] = "0"  # the engine's process inherits it
     with Engine.connect(start=True, wait_s=wait_s, idle_minutes=idle_minutes) as engine:
         if model:
-            engine.load(ModelSpec(model), on_progress=tell_loading())
+            engine.load(chosen_spec({"model": model}, ModelSpec()), on_progress=tell_loading())
         status = engine.status()
         if no_prefix_cache and status["prefix_cache"]["max_bytes"] != 0:
             click.echo("it ran before and shares prefixes; restart it without", err=True)

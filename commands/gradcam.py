@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from sessions.session_log import SessionLog
-    from workbench.playground.ask import Question
     from workbench.playground.explain import Explained
+    from workbench.playground.question import Question
     from workbench.sample import Answer
 
 _KNOBS = (
@@ -180,35 +180,22 @@ def _recorded(name: str, text: str | None, flags: dict[str, Any]) -> Explained:
 
 
 def _question(uid: str, text: str | None, flags: dict[str, Any]) -> Question:
-    from sessions.uid import Uid
-    from workbench.data.source import open_source
-    from workbench.errors import DataError, UsageError
     from workbench.inference.decoding import Decoding
-    from workbench.models.default_prompt import template_for
     from workbench.models.remote_model import refuse_weights
-    from workbench.models.spec import ModelSpec
-    from workbench.playground.ask import question_of
-    from workbench.prompts.pool import get_template
+    from workbench.models.spec import ModelSpec, chosen_spec
+    from workbench.playground.question import question_about, source_of
+    from workbench.serving.protocol import absolute
 
-    refuse_weights(ModelSpec(flags["model"]), "Grad-CAM")
-    if text is not None and flags["template"]:
-        raise UsageError("TEXT and --template are both a prompt", hint="leave one of them out")
-    parsed = Uid.parse(uid)
-    source = open_source(parsed.dataset, parsed.split)
-    sample = source.get(uid)
-    if sample.error:
-        raise DataError(f"{uid} cannot be read: {sample.error}", hint="choose another sample")
-    spec = ModelSpec(**model_values(flags))
-    template = get_template(flags["template"]) if flags["template"] else None
-    if template is None and text is None:
-        template = template_for(spec, sample)
-    return question_of(
-        sample,
-        spec=spec,
+    spec = chosen_spec(model_values(flags), ModelSpec())
+    refuse_weights(spec, "Grad-CAM")
+    source = source_of(uid)
+    return question_about(
+        source.get(uid),
+        source=source,
+        spec=absolute(spec),
         decoding=Decoding(max_new_tokens=flags["max_new_tokens"]),
-        template=template,
+        template=flags["template"],
         text=text,
-        revision=source.revision,
     )
 
 

@@ -45,10 +45,10 @@ def load(adapters: tuple[str, ...], as_json: bool, **flags: Any) -> None:
     """
     from commands.printing import echo_json
     from workbench.errors import Cancelled
-    from workbench.models.spec import ModelSpec
+    from workbench.models.spec import ModelSpec, chosen_spec
     from workbench.serving.client import Engine
 
-    spec = ModelSpec(**model_values(flags | {"adapter": None}))
+    spec = chosen_spec(model_values(flags | {"adapter": None}), ModelSpec())
     wishes = [_wish(text) for text in adapters]
     with Engine.connect(start=True) as engine, interruptible() as pressed:
         tell = tell_loading()

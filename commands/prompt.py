@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sessions.records import PromptRecord
     from sessions.session_log import SessionLog
     from workbench.models.spec import ModelSpec
-    from workbench.playground.ask import Question
+    from workbench.playground.question import Question
     from workbench.sample import Answer
     from workbench.serving.client import Engine
 
@@ -128,7 +128,7 @@ def _connect(specs: list[ModelSpec]) -> Engine:
 def _next(question: Question, record: PromptRecord, turn: str) -> Question:
     """The next turn, after what was answered."""
     from workbench.errors import UsageError
-    from workbench.playground.ask import follow_up
+    from workbench.playground.question import follow_up
 
     if not turn.strip():
         raise UsageError("--turn is empty", hint="say what to ask next")
@@ -204,6 +204,7 @@ def _once(tell: Callable[[WbError], None]) -> Callable[[WbError], None]:
 
 def _show(answer: Answer, record: PromptRecord, *, streamed: bool) -> None:
     """The answer on stdout, what else is known of it on stderr."""
+    from sessions.verdict import answer_verdict
     from workbench.text import clean
 
     click.echo("" if streamed else clean(answer.text))
@@ -216,7 +217,7 @@ def _show(answer: Answer, record: PromptRecord, *, streamed: bool) -> None:
         facts.insert(1, f"{answer.tokens_per_s:.0f} tokens/s")
     if answer.timing.load_s:
         facts.append(f"loaded in {answer.timing.load_s:.1f} s")
-    if record.label is not None or record.target is not None:
+    if record.label is not None or answer_verdict(record) == "unparsed":
         said = clean(record.label or "unparsed", newlines=False)
         facts.append(
             f"read as {said}" + (f", label {clean(record.target)}" if record.target else "")

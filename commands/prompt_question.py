@@ -20,7 +20,7 @@ from commands.shots import shot_wish
 
 if TYPE_CHECKING:
     from workbench.data.source import Source
-    from workbench.playground.ask import Question
+    from workbench.playground.question import Question
     from workbench.playground.record_images import MessageFinder
     from workbench.sample import ImageRef, Message, Sample
 
@@ -51,98 +51,58 @@ class PromptArguments:
     @cached_property
     def source(self) -> Source:
         """The sample's dataset."""
-        from sessions.uid import Uid
-        from workbench.data.source import open_source
+        from workbench.playground.question import source_of
 
-        parsed = Uid.parse(self.uid or "")
-        return open_source(parsed.dataset, parsed.split)
+        return source_of(self.uid or "")
 
     @cached_property
     def sample(self) -> Sample:
-        """The sample. Raises `DataError` where it cannot be read whole."""
-        from workbench.errors import DataError
-
-        sample = self.source.get(self.uid or "")
-        if sample.error:
-            raise DataError(
-                f"{self.uid} cannot be read: {sample.error}", hint="choose another sample"
-            )
-        return sample
+        """The sample."""
+        return self.source.get(self.uid or "")
 
     def question(self, flags: dict[str, Any]) -> Question:
         """The question by these flags. Raises `UsageError` where they do not go together."""
         from workbench.errors import UsageError
+        from workbench.playground.question import (
+            question_about,
+            question_on_images,
+            refuse_two_prompts,
+        )
 
-        if self.text is not None and flags["template"]:
-            raise UsageError("TEXT and --template are both a prompt", hint="leave one of them out")
-        if flags["system"] and self.text is None:
-            raise UsageError("--system goes with TEXT", hint="a template says its own system turn")
-        if self.uid is not None:
-            return self._about_sample(flags)
         wish = shot_wish(flags)
-        if flags["template"] or wish:
+        refuse_two_prompts(self.text, flags["template"], flags["system"])
+        if self.uid is None and (flags["template"] or wish):
             name = "--template" if flags["template"] else wish.flag
             raise UsageError(f"{name} wants a sample", hint="give a UID, such as demo/test/000012")
-        return self._about_images(flags)
-
-    def _about_sample(self, flags: dict[str, Any]) -> Question:
-        from dataclasses import replace
-
-        from workbench.errors import UsageError
-        from workbench.models.default_prompt import template_for
-        from workbench.playground.ask import draw_shots, question_of
-        from workbench.prompts.pool import get_template
-
-        spec, decoding = spec_from(flags), decoding_from(flags)
-        wish, sample = shot_wish(flags), self.sample
-        template = None
-        if self.text is None:
-            name = flags["template"]
-            template = get_template(name) if name else template_for(spec, sample)
-        elif wish:
-            raise UsageError(
-                f"{wish.flag} goes with a template", hint=f"leave out TEXT or {wish.flag}"
+        score = tuple(flags["labels"]) or bool(flags["label_scores"])
+        asked = {"spec": spec_from(flags), "decoding": decoding_from(flags), "score": score}
+        if self.uid is not None:
+            return question_about(
+                self.sample,
+                source=self.source,
+                template=flags["template"],
+                text=self.text,
+                system=flags["system"],
+                wish=wish,
+                **asked,
             )
-        question = question_of(
-            sample,
-            spec=spec,
-            decoding=decoding,
-            template=template,
-            text=self.text,
-            system=flags["system"],
-            shots=draw_shots(self.source, wish.count, wish.seed, sample, wish),
-            revision=self.source.revision,
-            score=flags["labels"],
+        if self.turns:
+            return self._conversation(**asked)
+        return question_on_images(
+            self.images, self.text, system=flags["system"], places=self.places, **asked
         )
-        if flags["label_scores"] and not question.score:
-            if not question.words:
-                raise UsageError(
-                    f"{self.uid} has no closed set of labels to score",
-                    hint="name them: --label yes --label no",
-                )
-            question = replace(question, score=tuple(question.words))
-        return question
 
-    def _about_images(self, flags: dict[str, Any]) -> Question:
-        from workbench.errors import UsageError
-        from workbench.playground.ask import Question
-        from workbench.prompts.template import free_prompt
+    def _conversation(self, *, score: Any, **asked: Any) -> Question:
+        from workbench.playground.question import Question, with_scores
 
-        if not (self.turns or (self.text or "").strip() or (self.images and self.text == "")):
-            raise UsageError(
-                "no text to ask about the images", hint='wb prompt a.png "What is it?"'
-            )
-        if flags["label_scores"] and not flags["labels"]:
-            raise UsageError("--label-scores wants words here", hint="--label yes --label no")
         finder = self.finder
-        return Question(
-            messages=self.turns or free_prompt(self.images, self.text or "", flags["system"]),
-            spec=spec_from(flags),
-            decoding=decoding_from(flags),
+        question = Question(
+            messages=self.turns,
             samples=tuple(finder.samples.values()) if finder else (),
-            score=tuple(flags["labels"]),
-            places=finder.places if finder else self.places,
+            places=finder.places if finder else {},
+            **asked,
         )
+        return with_scores(question, score)
 
 
 def read_wanted(what: tuple[str, ...], flags: dict[str, Any]) -> PromptArguments:

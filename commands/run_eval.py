@@ -193,8 +193,8 @@ def typed(ctx: click.Context) -> list[str]:
 
 def _show(found: dict[str, Any]) -> None:
     """The figures for people: name, value, interval, n, and what there is to know of them."""
-    from commands.run_facts import counted_words, label_rows
     from sessions.estimate import read_estimates
+    from workbench.reports.run import counted_words, label_rows
     from workbench.text import clean
 
     where = f"{found['dataset']}/{found['split']}"

@@ -9,30 +9,26 @@ import click
 
 from commands.completing import complete_runs
 from commands.printing import ago, echo_json, echo_table, tell_damaged
-from commands.run_facts import (
-    FIGURE_HEADERS,
-    LABEL_HEADERS,
-    counted_words,
-    document,
-    error_or_text,
-    figure_rows,
-    figures,
-    label_rows,
-    main_words,
-    named,
-    progress,
-    row,
-    say,
-    target_and_label,
-    where,
-    who,
-)
+from commands.run_facts import progress, say
 from commands.runs_compare import compare
 from commands.runs_export import export
 from commands.runs_invariance import invariance
 from commands.runs_ledger import ledger, ledger_of, show_ledger
 from commands.runs_reliability import reliability
 from commands.runs_report import report
+from workbench.reports.run import (
+    FIGURE_HEADERS,
+    LABEL_HEADERS,
+    counted_words,
+    document,
+    figure_rows,
+    figures,
+    label_rows,
+    main_words,
+    names_of,
+    notes_of,
+    row,
+)
 
 if TYPE_CHECKING:
     from sessions.runs import Run
@@ -73,7 +69,7 @@ def list_(kind: str | None, dataset: str | None, limit: int, as_json: bool) -> N
     found = [
         run
         for run in list_runs()
-        if kind in {None, run.kind} and dataset in {None, named(run, "dataset")}
+        if kind in {None, run.kind} and dataset in {None, names_of(run.config).dataset}
     ]
     found = found[:limit] if limit else found
     tell_damaged("run", [(run.id, run.damage) for run in found])
@@ -87,8 +83,8 @@ def list_(kind: str | None, dataset: str | None, limit: int, as_json: bool) -> N
             short_id(run.id),
             run.kind,
             run.state,
-            where(run),
-            who(run),
+            (names := names_of(run.config)).where,
+            names.who,
             differs,
             progress(run),
             main_words(run),
@@ -126,9 +122,9 @@ def show(run: str, errors: bool, disagree: bool, uids: bool, limit: int, as_json
 
         _show_lines([x for x in found.predictions() if disagrees(x)], uids, limit, as_json)
     elif errors or uids:
-        from sessions.verdict import is_error
+        from workbench.reports.prediction import errors_of
 
-        _show_lines([x for x in found.predictions() if is_error(x)], uids, limit, as_json)
+        _show_lines(errors_of(found.predictions()), uids, limit, as_json)
     elif as_json:
         told = ledger_of(found)
         echo_json(document(found) | ({"ledger": told.to_json()} if told else {}))
@@ -209,8 +205,9 @@ def _show(run: Run) -> None:
     body = document(run)
     counts: Mapping[str, Any] = body["counts"]
     say("run", f"{run.id}  {run.kind}  {run.state}" + (f": {run.reason}" if run.reason else ""))
-    say("data", where(run))
-    say("model", who(run))
+    names = names_of(run.config)
+    say("data", names.where)
+    say("model", names.who)
     say("folder", run.path)
     say("samples", counted_words(counts).replace(" samples", "", 1))
     say("seconds", f"{body['seconds']:.1f}")
@@ -218,7 +215,7 @@ def _show(run: Run) -> None:
         say("damaged", body["damage"])
     if body["damaged_lines"]:
         say("damaged", f"{body['damaged_lines']} lines, see predictions.jsonl.bad")
-    for note in body.get("notes") or ():
+    for note in notes_of(run):
         say("note", note)
     if rows := figure_rows(figures(run)):
         click.echo("")
@@ -235,19 +232,18 @@ def _show(run: Run) -> None:
 
 
 def _show_lines(lines: Sequence[Mapping[str, Any]], uids: bool, limit: int, as_json: bool) -> None:
-    from sessions.verdict import verdict
+    from workbench.reports.prediction import read_prediction
 
     some = lines[:limit] if limit else lines
+    read = [read_prediction(line) for line in some]
     if as_json:
-        echo_json([{"uid": line["uid"], "what": verdict(line), **line} for line in some])
+        told = ({"uid": one.uid, "what": one.verdict} for one in read)
+        echo_json([{**head, **line} for head, line in zip(told, some, strict=True)])
     elif uids:
-        for line in some:
-            click.echo(line["uid"])
+        for one in read:
+            click.echo(one.uid)
     else:
-        rows = [
-            (line["uid"], verdict(line), *target_and_label(line), error_or_text(line)[:200])
-            for line in some
-        ]
+        rows = [(one.uid, one.verdict, one.target, one.label, one.said[:200]) for one in read]
         echo_table(("UID", "WHAT", "TARGET", "ANSWER", "TEXT"), rows, empty="no such samples")
 
 

@@ -8,7 +8,8 @@ import click
 
 from commands.completing import complete_runs
 from commands.printing import echo_json, echo_table
-from commands.run_facts import say, target_and_label, who
+from commands.run_facts import say
+from workbench.reports.run import names_of
 
 if TYPE_CHECKING:
     from sessions.runs import Run
@@ -56,15 +57,13 @@ def compare(first: str, second: str, more: tuple[str, ...], flips: bool, as_json
 
 
 def _show_flips(found: RunComparison) -> None:
-    rows = [
-        (
-            f.uid,
-            "fixed" if f.fixed else "broken",
-            *target_and_label(f.before),
-            f.after.get("label"),
-        )
-        for f in found.paired.flips
-    ]
+    from workbench.reports.prediction import read_prediction
+
+    rows = []
+    for flip in found.paired.flips:
+        before, after = read_prediction(flip.before), read_prediction(flip.after)
+        side = "fixed" if flip.fixed else "broken"
+        rows.append((flip.uid, side, before.target, before.label, after.label))
     click.echo("")
     echo_table(("UID", "FLIP", "TARGET", "FIRST", "SECOND"), rows, empty="no flips")
 
@@ -82,12 +81,12 @@ def _many(a: Run, others: list[Run], found: list[RunComparison], as_json: bool) 
         ]
         echo_json({"first": a.id, "compared": body})
         return
-    say("first", f"{a.id}  {who(a)}")
+    say("first", f"{a.id}  {names_of(a.config).who}")
     click.echo("")
     rows = [
         (
             run.id[-6:],
-            who(run),
+            names_of(run.config).who,
             change.name,
             change.first.words(3),
             change.second.words(3),
@@ -112,7 +111,9 @@ def _many(a: Run, others: list[Run], found: list[RunComparison], as_json: bool) 
 def _show_comparison(a: Run, b: Run, found: RunComparison) -> None:
     from workbench.evaluation.comparison import verdict_words
 
-    echo_table(("", "RUN", "MODEL"), [("first", a.id, who(a)), ("second", b.id, who(b))])
+    sides = (("first", a), ("second", b))
+    named = [(side, run.id, names_of(run.config).who) for side, run in sides]
+    echo_table(("", "RUN", "MODEL"), named)
     click.echo("")
     rows = [(d.name, _short(d.first), _short(d.second)) for d in found.differences]
     if rows:

@@ -115,14 +115,12 @@ def grid_table(axes: Sequence[str], records: Sequence[PromptRecord]) -> None:
 
 def _reading(record: PromptRecord) -> str:
     """The label read from an answer, against the sample's own."""
-    if record.error:
-        return "-"
-    if record.label is None:
-        return "unparsed"
-    if record.target is None:
-        return record.label
-    right = record.label.casefold() == record.target.casefold()
-    return f"{'✓' if right else '✗'} {record.label}"
+    from sessions.verdict import answer_verdict
+
+    found = answer_verdict(record)
+    sign = {"failed": "-", "right": "✓", "wrong": "✗"}.get(found, "")
+    label = "" if found == "failed" else record.label or ("unparsed" if found != "none" else "")
+    return " ".join(word for word in (sign, label) if word)
 
 
 def axes_of_records(records: Sequence[PromptRecord]) -> list[str]:

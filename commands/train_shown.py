@@ -88,8 +88,8 @@ def part_lines(facts: dict[str, Any]) -> list[str]:
 def show_end(found: dict[str, Any]) -> None:
     """What a training came to, and what to do next."""
     from commands.printing import echo_table
-    from commands.run_facts import FIGURE_HEADERS, figure_rows
     from sessions.estimate import read_estimates
+    from workbench.reports.run import FIGURE_HEADERS, figure_rows
     from workbench.text import clean
 
     click.echo(f"run {found['run']}  {clean(found['dataset'])}  {found['state']}")

@@ -83,6 +83,8 @@ class PromptRecord(Record):
         label_scores: Total log-likelihood of each label, `None` where not asked for.
         head: Probability of each class by the model's classification head, `None` where it has
             none.
+        words: Answer word -> label, by which the answer was read; empty where it was not, `None`
+            where a version before they were kept asked.
         label: The label that the answer was read as, `None` where unparsed or not a label task.
         target: The sample's own label, as it was then.
         timing: Seconds: `{"load_s", "first_token_s", "total_s"}`.
@@ -124,6 +126,7 @@ class PromptRecord(Record):
     prompt_tokens: int = 0
     label_scores: Json | None = None
     head: Json | None = None
+    words: Json | None = None
     label: str | None = None
     target: str | None = None
     timing: Json = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What a line of `predictions.jsonl` counts as: the one rule of commands, bench and notebook.
+"""What an answer counts as, in a run or in a session: the one rule of commands, bench and notebook.
 
 Guarantee: standard library only. A caption, or a sample without a gold label, is neither right nor
 wrong. Not for reading answers: the line's `label` is what was read.
@@ -7,9 +7,16 @@ wrong. Not for reading answers: the line's `label` is what was read.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from sessions.records import PromptRecord
 
 Verdict = Literal["right", "wrong", "unparsed", "failed", "none"]
+
+
+# A run's errors.
+ERRORS: tuple[Verdict, ...] = ("wrong", "unparsed", "failed")
 
 
 def verdict(line: Mapping[str, Any]) -> Verdict:
@@ -41,9 +48,31 @@ def is_judged(line: Mapping[str, Any]) -> bool:
 
 def is_error(line: Mapping[str, Any]) -> bool:
     """Whether a line belongs among a run's errors: wrong, unparsed or failed."""
-    return verdict(line) in ("wrong", "unparsed", "failed")
+    return verdict(line) in ERRORS
 
 
 def is_truncated(line: Mapping[str, Any]) -> bool:
     """Whether the answer was cut off at the limit of new tokens."""
     return not line.get("error") and line.get("finish_reason") == "length"
+
+
+def answer_verdict(record: PromptRecord) -> Verdict:
+    """What a prompt's answer counts as, in the words of a prediction.
+
+    `none` where nothing says what is right, or where a label was not asked for: free text is judged
+    only where one can be read from its answer. A label is right where it is the sample's own,
+    letter by letter, as in an evaluation.
+    """
+    if record.error:
+        return "failed"
+    if record.target is None or record.words == {}:
+        return "none"
+    if record.label is None:
+        return "unparsed" if record.template else "none"
+    return "right" if record.label == record.target else "wrong"
+
+
+def answer_right(record: PromptRecord) -> bool | None:
+    """Whether an answer is the sample's label; `None` where it is not judged."""
+    found = answer_verdict(record)
+    return None if found in ("failed", "none") else found == "right"

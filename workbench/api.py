@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sessions.session_log import SessionLog
     from workbench.notebook.grids import Grid
     from workbench.notebook.maps import Map, Maps
-    from workbench.playground.ask import Question
+    from workbench.playground.question import Question
     from workbench.sample import Sample
 
 

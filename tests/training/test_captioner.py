@@ -26,7 +26,7 @@ from workbench.models.adapters.merging import merge
 from workbench.models.base import load_model
 from workbench.models.default_prompt import template_for
 from workbench.models.spec import ModelSpec
-from workbench.playground.ask import Question
+from workbench.playground.question import Question
 
 CAPTIONS = ("a red circle", "the blue square on green", "two yes")
 

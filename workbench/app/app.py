@@ -178,7 +178,9 @@ class WbApp(Services):
 
     def _restored_spec(self) -> ModelSpec:
         """The model of last time, else that of the settings."""
-        from workbench.models.spec import FURTHER, ModelSpec, as_recorded
+        from dataclasses import fields
+
+        from workbench.models.spec import ModelSpec, as_recorded, chosen_spec
 
         saved = self.state.place("app").get("model")
         if isinstance(saved, dict):
@@ -186,16 +188,8 @@ class WbApp(Services):
                 return ModelSpec.from_json(as_recorded(saved))
         chosen = self.settings
         with contextlib.suppress(WbError):
-            return ModelSpec(
-                model=chosen.model,
-                adapter=chosen.adapter,
-                quantization=chosen.quantization,
-                dtype=chosen.dtype,
-                device=chosen.device,
-                revision=chosen.revision,
-                attention=chosen.attention,
-                **{name: getattr(chosen, name) for name in FURTHER},
-            )
+            values = {f.name: getattr(chosen, f.name) for f in fields(ModelSpec)}
+            return chosen_spec(values, ModelSpec())
         return ModelSpec()
 
     # -- start and end ---------------------------------------------------------------------

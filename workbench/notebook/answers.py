@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
+from sessions.verdict import answer_right
 from workbench import markup
 from workbench.images.in_html import images_row
 from workbench.models.head_config import head_words
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from sessions.errors import WbError
     from sessions.records import PromptRecord
     from sessions.session_log import SessionLog
-    from workbench.playground.ask import Question
+    from workbench.playground.question import Question
 
 _MOST_TOKENS = 400
 
@@ -55,12 +56,7 @@ class Said(Shown, Answer):
     @property
     def right(self) -> bool | None:
         """Whether that is the sample's label; `None` where there is none to compare with."""
-        question, record = self.question, self.record
-        if question is None or record is None or not question.words or record.target is None:
-            return None
-        if record.label is None and question.template is None:
-            return None  # free text need not have asked for the label
-        return record.label == record.target
+        return answer_right(self.record) if self.record is not None else None
 
     def _html(self) -> str:
         question = self.question

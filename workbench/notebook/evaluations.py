@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import RecordError
-from sessions.estimate import Estimate, read_estimates
-from sessions.verdict import is_error
+from sessions.estimate import Estimate
 from workbench import markup
 from workbench.errors import UsageError
 from workbench.notebook.marks import read_sample
 from workbench.notebook.samples import Gallery
 from workbench.notebook.showing import Live, Shown, interruptible
+from workbench.reports.prediction import read_predictions
+from workbench.reports.run import counted_words, counts_of, figures, names_of, notes_of
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -60,17 +61,17 @@ class Evaluation(Shown):
 
     @property
     def _figures(self) -> dict[str, Estimate]:
-        return read_estimates(self.run.metrics())
+        return figures(self.run)
 
     @property
     def counts(self) -> dict[str, int]:
         """Samples in all, done, unparsed, failed."""
-        return dict(self.run.metrics().get("counts") or self.run.counts())
+        return counts_of(self.run)
 
     @property
     def notes(self) -> list[str]:
         """What there is to know of its figures."""
-        return [str(note) for note in self.run.metrics().get("notes") or ()]
+        return notes_of(self.run)
 
     @property
     def predictions(self) -> list[dict[str, Any]]:
@@ -86,8 +87,9 @@ class Evaluation(Shown):
 
     def wrong(self, most: int = _MOST_WRONG) -> Gallery:
         """The samples that are wrong, unparsed or failed, the first `most` of them."""
-        uids = [p["uid"] for p in self.predictions if is_error(p)]
-        title = f"{len(uids)} of {len(self.predictions)} wrong"
+        lines = self.predictions
+        uids = [line.uid for line in read_predictions(lines) if line.is_error]
+        title = f"{len(uids)} of {len(lines)} wrong"
         return Gallery((read_sample(uid) for uid in uids[:most]), title)
 
     def wait(self) -> Evaluation:
@@ -118,8 +120,7 @@ class Evaluation(Shown):
     def _html(self) -> str:
         if self._run is None and self.job is not None and not self.job.run_id:
             return markup.heading("evaluation", self.job.state)
-        run, config, counts = self.run, self.run.config, self.counts
-        who = " + ".join(str(config[k]) for k in ("model", "adapter") if config.get(k))
+        run, names = self.run, names_of(self.run.config)
         rows = [
             (
                 markup.esc(name, 80),
@@ -131,16 +132,10 @@ class Evaluation(Shown):
             )
             for name, figure in self._figures.items()
         ]
-        words = (
-            f"{counts.get('done', 0)} of {counts.get('total', 0)} samples, "
-            f"{counts.get('unparsed', 0)} unparsed, {counts.get('failed', 0)} failed, "
-            f"{counts.get('truncated', 0)} truncated, "
-            f"{run.seconds:.1f} s · run {run.id}"
-        )
-        title = f"{config.get('dataset')}/{config.get('split')}"
+        words = f"{counted_words(self.counts)}, {run.seconds:.1f} s · run {run.id}"
         table = markup.table(("metric", "value", "95% interval", "", "n", ""), rows) if rows else ""
         return (
-            markup.heading(title, f"{markup.esc(who, 200)} {markup.badge(run.state)}")
+            markup.heading(names.where, f"{markup.esc(names.who, 200)} {markup.badge(run.state)}")
             + table
             + markup.block(markup.muted(markup.esc(words)))
             + "".join(markup.block(markup.esc(note, 400)) for note in self.notes)
@@ -149,13 +144,12 @@ class Evaluation(Shown):
     def _plain(self) -> str:
         if self._run is None and self.job is not None and not self.job.run_id:
             return f"evaluation {self.job.state}"
-        figures = (
+        lines = (
             " ".join((name, figure.words(), figure.interval(), f"n {figure.n}", figure.note))
             for name, figure in self._figures.items()
         )
-        config = self.run.config
-        head = f"{config.get('dataset')}/{config.get('split')} {self.run.state}"
-        return "\n".join(clean(line, newlines=False) for line in (head, *figures))
+        head = f"{names_of(self.run.config).where} {self.run.state}"
+        return "\n".join(clean(line, newlines=False) for line in (head, *lines))
 
 
 def _interval(figure: Estimate) -> str:

@@ -19,7 +19,7 @@ from workbench.text import clean, counted
 if TYPE_CHECKING:
     from sessions.errors import WbError
     from sessions.session_log import SessionLog
-    from workbench.playground.ask import Question
+    from workbench.playground.question import Question
     from workbench.playground.sweep import Sweep
 
 # These take several values of themselves, so a list is one value.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
+from sessions.verdict import answer_right
 from workbench import markup
 from workbench.errors import EngineError, UnknownName, UsageError
 from workbench.notebook.settling import named
@@ -152,18 +153,19 @@ def _row(one: Replayed) -> tuple[str, ...]:
         markup.badge("= same", markup.GOOD) if one.same else markup.badge("≠ changed", markup.BAD)
     )
     then, now = differing(one)
-    labels = _label(one.old.label, one.old.target)
+    labels = _label(one.old)
     if one.label_changed:
-        labels += f" → {_label(one.new.label, one.old.target)}"
+        labels += f" → {_label(one.new)}"
     place = f"token {one.difference.position}; " if one.difference else ""
     return mark, name, then, now, labels, markup.esc(place + "; ".join(one.environment), 400)
 
 
-def _label(label: str | None, target: str | None) -> str:
-    if label is None:
-        return markup.badge("unparsed") if target is not None else ""
-    tint = {} if target is None else {"tint": markup.GOOD if label == target else markup.BAD}
-    return markup.badge(label, **tint)
+def _label(record: PromptRecord) -> str:
+    right = answer_right(record)
+    if record.label is None:
+        return markup.badge("unparsed") if right is not None else ""
+    tint = {} if right is None else {"tint": markup.GOOD if right else markup.BAD}
+    return markup.badge(record.label, **tint)
 
 
 def differing(one: Replayed) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import DataError, UsageError
+from workbench.errors import UsageError
 from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec, chosen_spec
 from workbench.notebook.answers import Said
@@ -21,7 +21,7 @@ from workbench.sample import ImageRef, Sample
 from workbench.text import clean
 
 if TYPE_CHECKING:
-    from workbench.playground.ask import Question
+    from workbench.playground.question import Question
 
 MODEL = tuple(f.name for f in fields(ModelSpec))
 KNOBS = tuple(f.name for f in fields(Decoding))
@@ -99,18 +99,16 @@ def question(
             hint=f"did you mean {near[0]}?" if near else f"they are {', '.join(sorted(known))}",
             kind="bad_knob",
         )
-    if prompt is not None and template:
-        raise UsageError("prompt and template are both a prompt", hint="leave one of them out")
-    if system and prompt is None:
-        raise UsageError("system goes with prompt", hint="a template says its own system turn")
+    from workbench.playground.question import refuse_two_prompts, with_scores
+
+    refuse_two_prompts(prompt, template, system)
+    score = [label_scores] if isinstance(label_scores, str) else label_scores
     if isinstance(about, Said):
-        return _scored(_next_turn(about, prompt, template, system, words), label_scores)
+        return with_scores(_next_turn(about, prompt, template, system, words), score)
     sample = _sample_of(about)
     if sample is not None:
-        asked = _of_sample(sample, prompt, template, system, words)
-    else:
-        asked = _of_images(images_of(about), prompt, template, system, words)
-    return _scored(asked, label_scores)
+        return _of_sample(sample, prompt, template, system, words, score)
+    return _of_images(images_of(about), prompt, template, system, words, score)
 
 
 def _sample_of(about: Any) -> Sample | None:
@@ -130,37 +128,22 @@ def _of_sample(
     template: str | None,
     system: str | None,
     words: Mapping[str, Any],
+    score: bool | Sequence[str],
 ) -> Question:
-    from sessions.uid import Uid
-    from workbench.data.source import open_source
-    from workbench.models.default_prompt import template_for
-    from workbench.playground.ask import draw_shots, question_of
-    from workbench.prompts.pool import get_template
+    from workbench.playground.question import question_about
 
-    if sample.error:
-        raise DataError(f"{sample.uid} cannot be read: {sample.error}", hint="choose another one")
-    wish = _wish(words)
-    if wish and prompt is not None:
-        raise UsageError(f"{wish.flag} goes with a template", hint="leave out prompt, or examples")
-    parsed = Uid.parse(sample.uid)
-    revision = getattr(sample, "revision", None)
-    source = None
-    if wish or not revision:
-        source = open_source(parsed.dataset, parsed.split)
-        revision = source.revision
-    spec = spec_from(words)
-    if prompt is None:
-        name = template or chosen_settings().get("template")
-        filled = get_template(name) if name else template_for(spec, sample)
-    return question_of(
+    if prompt is None and not template:
+        template = chosen_settings().get("template")
+    return question_about(
         sample,
-        spec=spec,
+        spec=spec_from(words),
         decoding=decoding_from(words),
-        template=None if prompt is not None else filled,
+        revision=getattr(sample, "revision", None),
+        template=template,
         text=prompt,
         system=system,
-        shots=draw_shots(source, wish.count, wish.seed, sample, wish) if wish and source else (),
-        revision=revision,
+        wish=_wish(words),
+        score=score,
     )
 
 
@@ -172,7 +155,7 @@ def _next_turn(
     words: Mapping[str, Any],
 ) -> Question:
     """What was said so far and another question, of the same model by the same knobs."""
-    from workbench.playground.ask import follow_up
+    from workbench.playground.question import follow_up
     from workbench.serving.protocol import absolute
 
     if said.question is None or said.record is None:
@@ -214,35 +197,24 @@ def _of_images(
     template: str | None,
     system: str | None,
     words: Mapping[str, Any],
+    score: bool | Sequence[str],
 ) -> Question:
-    from workbench.playground.ask import Question
-    from workbench.prompts.template import free_prompt
+    from workbench.playground.question import question_on_images
 
     if template or _wish(words):
         raise UsageError(
             "a template and examples want a sample", hint="give a sample or a UID, or a prompt"
         )
-    if prompt is None or not (prompt.strip() or refs):
-        raise UsageError("no prompt to ask", hint='ask(image, "What is it?")')
     for ref in refs:
         ref.load()  # a damaged picture is told now, not after loading a model
-    return Question(
-        messages=free_prompt(refs, prompt, system),
+    return question_on_images(
+        refs,
+        prompt,
         spec=spec_from(words),
         decoding=decoding_from(words),
+        system=system,
+        score=score,
     )
-
-
-def _scored(asked: Question, wanted: bool | Sequence[str]) -> Question:
-    if wanted is False:
-        return asked
-    if wanted is True and not asked.words:
-        raise UsageError(
-            "there is no closed set of labels to score", hint='name them: label_scores=["yes"]'
-        )
-    if isinstance(wanted, str):
-        wanted = [wanted]
-    return replace(asked, score=tuple(asked.words if wanted is True else wanted))
 
 
 def images_of(about: Any) -> tuple[ImageRef, ...]:

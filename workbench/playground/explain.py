@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sessions.errors import RecordError, WbError
 from sessions.records import GradcamRecord
 from workbench.errors import DataError
-from workbench.playground.ask import Question
+from workbench.playground.question import Question
 from workbench.playground.record import environment, messages_json, recorded_spec, spec_fields
 from workbench.sample import Answer
 

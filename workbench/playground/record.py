@@ -17,7 +17,7 @@ from workbench.models.spec import ModelSpec, as_recorded
 from workbench.sample import Answer, ImageRef, Message, Sample, Token
 
 if TYPE_CHECKING:
-    from workbench.playground.ask import Question
+    from workbench.playground.question import Question
 
 # The words of a `ModelSpec` that are fields of the record.
 _OWN = {"model", "adapter", "quantization", "dtype", "device", "revision", "attention"}
@@ -126,6 +126,7 @@ def record_of(
         shots=question.shots,
         decoding=question.decoding.to_json(),
         labels=question.score,
+        words=dict(question.words),
         label=parsed,
         target=question.target,
         replay_of=question.replay_of,

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
 from sessions.records import PromptRecord
+from sessions.verdict import answer_right
 from workbench.errors import DataError
 from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec, as_recorded, chosen_spec
 from workbench.playground.answer_diff import changed, pieces_of_both
-from workbench.playground.ask import Question, ask
+from workbench.playground.ask import ask
+from workbench.playground.question import Question
 from workbench.playground.record import recorded_spec
 from workbench.playground.record_images import MessageFinder
 from workbench.sample import Answer, Sample
@@ -255,20 +257,22 @@ def _short(value: Any) -> str:
 def summary(done: Iterable[Replayed]) -> dict[str, int]:
     """Counts: asked, same, changed, labels changed (now right, now wrong), failed."""
     done = list(done)
-    flips = [r for r in done if r.label_changed and r.old.target is not None]
+    flips = [r for r in done if r.label_changed]
     return {
         "asked": len(done),
         "same": sum(r.same for r in done),
         "changed": sum(r.new is not None and not r.same for r in done),
         "labels_changed": sum(r.label_changed for r in done),
-        "now_right": sum(r.new is not None and r.new.label == r.old.target for r in flips),
-        "now_wrong": sum(r.old.label == r.old.target for r in flips),
+        "now_right": sum(r.new is not None and answer_right(r.new) is True for r in flips),
+        "now_wrong": sum(answer_right(r.old) is True for r in flips),
         "failed": sum(r.new is None for r in done),
     }
 
 
 def _words(record: PromptRecord, sample: Sample | None) -> dict[str, str]:
     """Answer word -> label, as the question had them: a next turn is free text and had none."""
+    if record.words is not None:
+        return {word: str(label) for word, label in record.words.items()}
     if record.follows:
         return {}
     labels = sample.labels if sample is not None else ()

@@ -21,7 +21,8 @@ from sessions.ids import new_id
 from sessions.records import PromptRecord
 from workbench.errors import EngineError, UsageError
 from workbench.models.spec import ModelSpec
-from workbench.playground.ask import Question, append, ask
+from workbench.playground.ask import append, ask
+from workbench.playground.question import Question
 from workbench.sample import Answer, Token
 
 if TYPE_CHECKING:

@@ -164,7 +164,8 @@ def ask_demo(log, count=4, says="True. There it is."):
     from workbench.data.source import open_source
     from workbench.inference.decoding import Decoding
     from workbench.models.spec import ModelSpec
-    from workbench.playground.ask import ask, question_of
+    from workbench.playground.ask import ask
+    from workbench.playground.question import question_of
     from workbench.prompts.pool import default_template
 
     source = open_source("demo/test")

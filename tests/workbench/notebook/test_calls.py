@@ -50,7 +50,7 @@ def test_a_cell_means_what_the_flags_of_that_name_mean(monkeypatch):
         ("demo/test/000012", None, {"temprature": 1}, "unknown words: temprature"),
         ("demo/test/000012", None, {"temperature": -1}, "--temperature wants a number"),
         ("demo/test/000012", "x", {"shots": 2}, "--shots goes with a template"),
-        (None, None, {}, "no prompt to ask"),
+        (None, None, {}, "no text to ask"),
         (3.5, "x", {}, "float is no image and no sample"),
     ],
 )

@@ -10,7 +10,7 @@ from PIL import Image
 from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec
 from workbench.notebook.answers import Said
-from workbench.playground.ask import question_of
+from workbench.playground.question import question_of
 from workbench.playground.record import record_of
 from workbench.sample import Answer, ImageRef, Sample, Token
 

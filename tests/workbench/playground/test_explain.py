@@ -11,8 +11,8 @@ from workbench.explain.request import explain_request
 from workbench.inference.decoding import Decoding
 from workbench.inference.generate import generate
 from workbench.models.spec import ModelSpec
-from workbench.playground.ask import question_of
 from workbench.playground.explain import Explained, explained_by, records_of
+from workbench.playground.question import question_of
 from workbench.playground.record import recorded_spec
 
 UID = "demo/test/000003"

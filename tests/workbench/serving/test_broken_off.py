@@ -20,7 +20,8 @@ from workbench.errors import EngineError
 from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec
 from workbench.notebook import answers
-from workbench.playground.ask import Question, ask, question_of
+from workbench.playground.ask import ask
+from workbench.playground.question import Question, question_of
 from workbench.playground.replay import replay
 from workbench.prompts.pool import default_template
 from workbench.sample import Token

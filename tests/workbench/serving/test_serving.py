@@ -322,8 +322,8 @@ def test_a_record_names_the_load_that_answered_whatever_is_loaded_before_it_is_w
     engine, spec
 ):
     from sessions.records import PromptRecord
-    from workbench.playground.ask import Question
     from workbench.playground.ask import ask as ask_question
+    from workbench.playground.question import Question
 
     question = Question(ask("a red"), replace(spec, dtype="fp32"), Decoding(max_new_tokens=2))
     events = ask_question(engine, question, log=None)

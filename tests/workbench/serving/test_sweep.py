@@ -12,7 +12,7 @@ from sessions.session_log import SessionLog
 from workbench.errors import EngineError, ModelError, UsageError
 from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec
-from workbench.playground.ask import Question
+from workbench.playground.question import Question
 from workbench.playground.sweep import MAX_CELLS, combinations, plan, run
 from workbench.sample import Answer, Message, Token
 

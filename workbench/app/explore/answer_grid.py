@@ -30,7 +30,7 @@ from workbench.text import clean
 
 if TYPE_CHECKING:
     from sessions.records import PromptRecord
-    from workbench.playground.ask import Question
+    from workbench.playground.question import Question
 
 HEIGHTS = (4, 6, 9, 14)  # lines of a tile, caption and facts included
 _NARROWEST = 26

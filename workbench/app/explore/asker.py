@@ -23,7 +23,7 @@ from workbench.text import clean
 if TYPE_CHECKING:
     from sessions.records import PromptRecord
     from workbench.app.tasks import Token
-    from workbench.playground.ask import Question
+    from workbench.playground.question import Question
     from workbench.sample import Answer
 
 _REDRAW_S = 0.05
@@ -51,7 +51,7 @@ class PromptAsker(Controller):
         self._begin(sample.uid)
 
         def work(token: Token) -> None:
-            from workbench.playground.ask import draw_shots, question_of
+            from workbench.playground.question import draw_shots, question_of
 
             template, wish = draft.template, draft.wish
             examples = draw_shots(source, 0, 0, sample, wish) if wish else ()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from workbench.app.widgets.choice import Choice
     from workbench.data.source import Source
     from workbench.models.spec import ModelSpec
-    from workbench.playground.ask import Question
+    from workbench.playground.question import Question
     from workbench.prompts.shots import ShotWish
     from workbench.sample import Sample
 
@@ -212,7 +212,7 @@ def ask_about(
     Raises:
         WbError: As `question_of` and `draw_shots`.
     """
-    from workbench.playground.ask import draw_shots, question_of
+    from workbench.playground.question import draw_shots, question_of
     from workbench.prompts.pool import get_template
     from workbench.prompts.shots import ShotWish
 

@@ -31,7 +31,7 @@ from workbench.text import clean
 if TYPE_CHECKING:
     from sessions.records import PromptRecord
     from workbench.app.app import WbApp
-    from workbench.playground.ask import Question
+    from workbench.playground.question import Question
     from workbench.playground.sweep import Sweep
     from workbench.sample import Sample
 

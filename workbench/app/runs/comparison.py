@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from rich.style import Style
 from rich.text import Text
@@ -18,7 +16,8 @@ from textual.widgets import Static
 from workbench.app.lists.draw import difference_bar, fit, interval_bar, plain
 from workbench.app.lists.palette import PALETTE, Palette
 from workbench.app.lists.row_list import Cell, Column, RowList
-from workbench.app.runs.reading import WORDS, RunSummary
+from workbench.app.runs.reading import RunSummary
+from workbench.reports.prediction import Prediction, read_prediction
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -35,21 +34,7 @@ COLUMNS = (
     Column("B says", 12),
     Column("B's answer", 0, share=4, above=80),
 )
-_NEEDED = (
-    *("uid", "label", "target", "error", "correct", "references"),
-    *("images", "group", "set"),
-)
 MOST_DIFFERENCES = 6
-
-
-def slim(path: Path) -> Iterator[dict[str, Any]]:
-    """A run's lines with no more than a comparison needs: two long runs fit in memory."""
-    from sessions.atomic import read_lines
-
-    for line in read_lines(path)[0] if path.exists() else ():
-        out = {k: line[k] for k in _NEEDED if k in line}
-        out["text"] = str(line.get("text") or "")[:WORDS]
-        yield out
 
 
 class ComparePanel(Vertical):
@@ -227,14 +212,15 @@ class ComparePanel(Vertical):
     def _row(self, index: int) -> tuple[Cell, ...]:
         palette, flip = PALETTE, self._flips[index]
         where = f"{self.b.where}/" if self.b else ""
+        before, after = read_prediction(flip.before), read_prediction(flip.after)
         sign = Text("▲", style=palette.good) if flip.fixed else Text("▼", style=palette.bad)
         return (
             sign,
             plain(flip.uid.removeprefix(where)),
-            plain(flip.after.get("target")),
-            _said(flip.before, palette, right=not flip.fixed),
-            _said(flip.after, palette, right=flip.fixed),
-            plain(flip.after.get("text") or "", palette.dim),
+            plain(after.target),
+            _read_as(before, palette),
+            _read_as(after, palette),
+            plain(after.text, palette.dim),
         )
 
 
@@ -269,13 +255,6 @@ def _square(paired: Paired, palette: Palette) -> list[Text]:
     return [head, first, second]
 
 
-def _said(line: object, palette: Palette, *, right: bool) -> Text:
-    from collections.abc import Mapping
-
-    entry = line if isinstance(line, Mapping) else {}
-    if entry.get("error"):
-        return plain("failed", palette.bad)
-    label = entry.get("label")
-    if label is None:
-        return plain("unparsed", palette.warn)
-    return plain(label, palette.good if right else palette.bad)
+def _read_as(line: Prediction, palette: Palette) -> Text:
+    colours = {"right": palette.good, "unparsed": palette.warn}
+    return plain(line.read_as, colours.get(line.verdict, palette.bad))

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from workbench.app.app import WbApp
     from workbench.app.tasks import Token
     from workbench.evaluation.ledger import Ledger
+    from workbench.reports.prediction import Prediction
 
 POST_S = 0.3  # how often the list hears of a long file that is being read
 
@@ -194,19 +195,17 @@ class RunDetail(Vertical):
 
         self.bench.tasks.run("run answer", work)
 
-    def _take_answer(self, row: PredictionRow, line: dict[str, Any]) -> None:
+    def _take_answer(self, row: PredictionRow, line: Prediction | None) -> None:
         here = self.samples.row
         if here is None or here.uid != row.uid:
             return  # the cursor has gone on, and the picture with it
         text = Text()
         text.append(clean(row.uid, newlines=False), style="bold")
-        scores = line.get("scores")
-        if isinstance(scores, dict):
-            best = sorted(scores.items(), key=lambda kv: -kv[1] if kv[1] is not None else 0)[:4]
-            words = "  ".join(f"{clean(k, newlines=False)} {v:.2f}" for k, v in best)
-            text.append(f"   {words}", style="dim")
+        best = list(line.scores.items())[:4] if line else []
+        words = "  ".join(f"{clean(k, newlines=False)} {v:.2f}" for k, v in best)
+        text.append(f"   {words}" if words else "", style="dim")
         text.append("\n")
-        text.append(clean(line.get("text") or row.words))
+        text.append(clean(line.text if line else row.words))
         if row.error:
             text.append(clean(row.error))
         self.query_one("#answer", Static).update(text)

@@ -19,7 +19,9 @@ from sessions.estimate import Estimate, undefined
 from sessions.intervals import wilson
 from sessions.json_line import load_json
 from sessions.plain_files import open_plain
-from sessions.verdict import Verdict, is_judged, verdict
+from sessions.verdict import ERRORS, Verdict
+from workbench.reports.prediction import Prediction, read_prediction
+from workbench.reports.run import RunNames, names_of
 
 FIRST = 1 << 16  # bytes read before the screen hears of a run: a few hundred lines
 CHUNK = 1 << 19  # bytes read in one go after that
@@ -47,10 +49,6 @@ class RunSummary:
     predictions: Path
     kind: str = "eval"
     state: str = "running"
-    dataset: str = ""
-    split: str = ""
-    model: str = ""
-    adapter: str = ""
     created: object = None
     done: int = 0
     total: int = 0
@@ -65,24 +63,19 @@ class RunSummary:
     problem: str = ""
 
     @property
+    def names(self) -> RunNames:
+        """What it is about."""
+        return names_of(self.config)
+
+    @property
     def where(self) -> str:
         """Dataset and split in a word."""
-        return f"{self.dataset}/{self.split}" if self.split else self.dataset or "–"
+        return self.names.where or "–"
 
     @property
     def who(self) -> str:
-        """Model and adapter in a word; an adapter by the last folder of its path."""
-        name = Path(self.adapter).name if self.adapter else ""
-        if len(name) == 26:  # the id of the run that made it: its end tells it from others
-            name = f"…{name[-6:]}"
-        who = f"{short_model(self.model)} +{name}" if name else short_model(self.model)
-        variant = self.config.get("control") or self.config.get("vary")
-        return f"{who} ({variant})" if isinstance(variant, str) and variant else who
-
-
-def short_model(model: str) -> str:
-    """A model's name without the folders or the organisation before it."""
-    return model.rstrip("/").rsplit("/", 1)[-1] if model else "–"
+        """Model and adapter in a word, without folders."""
+        return self.names.who_short
 
 
 @dataclass(slots=True)
@@ -107,6 +100,11 @@ class PredictionRow:
     words: str
     offset: int
 
+    @property
+    def is_error(self) -> bool:
+        """Whether it belongs among a run's errors: wrong, unparsed or failed."""
+        return self.verdict in ERRORS
+
 
 @dataclass
 class Tally:
@@ -129,7 +127,7 @@ class Tally:
         self.n += by
         self.judged += by * row.judged
         self.right += by * (row.verdict == "right")
-        self.errors += by * is_error(row)
+        self.errors += by * row.is_error
         self.failed += by * (row.verdict == "failed")
         if row.verdict in ("failed", "none"):
             return
@@ -206,7 +204,7 @@ class Selection:
 def _test_of(view: View, cell: tuple[str, str | None] | None) -> Callable[[PredictionRow], bool]:
     """Whether a row belongs to a view."""
     tests: dict[View, Callable[[PredictionRow], bool]] = {
-        "errors": is_error,
+        "errors": lambda r: r.is_error,
         "unparsed": lambda r: r.verdict == "unparsed",
         "failed": lambda r: r.verdict == "failed",
         "all": lambda r: True,
@@ -289,46 +287,27 @@ class PredictionFile:
         known.upto = len(self.rows)
         return known
 
-    def whole(self, row: PredictionRow) -> dict[str, Any]:
-        """The whole line of a row, read again from the file; empty where it is gone."""
+    def whole(self, row: PredictionRow) -> Prediction | None:
+        """The whole line of a row, read again from the file; `None` where it is gone."""
         try:
             with open_plain(self.path) as file:
                 file.seek(row.offset)
-                line = load_json(file.readline().decode())
-        except (OSError, ValueError):
-            return {}
-        return line if isinstance(line, dict) else {}
-
-
-def is_error(row: PredictionRow) -> bool:
-    """Whether a sample belongs among a run's errors: wrong, unparsed or failed."""
-    return row.verdict in ("wrong", "unparsed", "failed")
+                return read_prediction(load_json(file.readline().decode()))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
 
 
 def make_row(line: Mapping[str, Any], offset: int) -> PredictionRow:
     """A row from a line of `predictions.jsonl`. Raises `KeyError` without a UID."""
-    label, error = line.get("label"), line.get("error")
-    seconds = line.get("latency_s", 0.0)
+    read = read_prediction(line)
     return PredictionRow(
-        uid=str(line["uid"]),
-        target="" if line.get("target") is None else str(line["target"]),
-        label=None if label is None else str(label),
-        verdict=verdict(line),
-        judged=is_judged(line),
-        error=error_words(error),
-        seconds=float(seconds) if isinstance(seconds, (int, float)) else 0.0,
-        words=" ".join(str(line.get("text") or "")[: WORDS * 2].split())[:WORDS],
+        uid=read.uid,
+        target=read.target or "",
+        label=read.label,
+        verdict=read.verdict,
+        judged=read.judged,
+        error=read.error,
+        seconds=read.seconds,
+        words=" ".join(read.text[: WORDS * 2].split())[:WORDS],
         offset=offset,
     )
-
-
-def error_words(error: object) -> str:
-    """What an error of a prediction says, in either form that a record may hold."""
-    if not error:
-        return ""
-    if isinstance(error, Mapping):
-        inner = error.get("error", error)
-        if isinstance(inner, Mapping):
-            return str(inner.get("message") or inner.get("kind") or "failed")
-        return str(inner)
-    return str(error)

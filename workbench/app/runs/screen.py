@@ -18,14 +18,15 @@ from textual.screen import Screen
 from sessions.errors import WbError
 from workbench.app.lists.row_list import RowList
 from workbench.app.runs.actions import RunActions
-from workbench.app.runs.comparison import ComparePanel, slim
+from workbench.app.runs.comparison import ComparePanel
 from workbench.app.runs.confusion import ConfusionMatrix
 from workbench.app.runs.detail import RunDetail
-from workbench.app.runs.reading import RunSummary, View
+from workbench.app.runs.reading import WORDS, RunSummary, View
 from workbench.app.runs.run_table import RunTable
 from workbench.app.runs.summaries import SummaryCache
 from workbench.app.widgets.footer import BenchFooter
 from workbench.app.widgets.header import BenchHeader
+from workbench.reports.prediction import compared_lines
 from workbench.text import clean, counted
 
 if TYPE_CHECKING:
@@ -237,7 +238,8 @@ class RunsScreen(Screen[None]):
 
             found, problem = None, ""
             try:
-                found = compare_runs(*((r.config, slim(r.predictions)) for r in (a, b)))
+                read = ((r.config, compared_lines(r.predictions, WORDS)) for r in (a, b))
+                found = compare_runs(*read)
             except WbError as error:
                 problem = error.message
             except Exception as error:

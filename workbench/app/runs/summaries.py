@@ -69,7 +69,6 @@ def summarise(run: Run) -> RunSummary:
             kind=str(getattr(run, "kind", None) or config.get("kind") or "eval"),
             state=str(run.state),
             created=_created(run, config),
-            **_names(config),
         )
         done, total = run.progress()
         summary = replace(summary, done=int(done or 0), total=int(total or 0), problem=run.damage)
@@ -95,21 +94,6 @@ def _created(run: Run, config: Mapping[str, Any]) -> object:
         return Path(run.path).stat().st_mtime
     except OSError:
         return None
-
-
-def _names(config: Mapping[str, Any]) -> dict[str, str]:
-    """Dataset, split, model and adapter, wherever the kind of run keeps them."""
-    dataset, split = str(config.get("dataset") or ""), str(config.get("split") or "")
-    if not dataset:
-        train = config.get("train") or ""
-        parts = [train] if isinstance(train, str) else [str(part) for part in train]
-        dataset = parts[0] + (f" +{len(parts) - 1}" if len(parts) > 1 else "")
-    return {
-        "dataset": dataset,
-        "split": split,
-        "model": str(config.get("model") or ""),
-        "adapter": str(config.get("adapter") or config.get("name") or ""),
-    }
 
 
 def _predictions(folder: Path) -> Path:

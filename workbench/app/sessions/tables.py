@@ -9,6 +9,7 @@ from rich.style import Style
 from rich.text import Text
 
 from sessions.records import GradcamRecord, NoteRecord, PromptRecord, Record
+from sessions.verdict import answer_verdict
 from workbench.app.lists.draw import ago, clock, plain
 from workbench.app.lists.palette import PALETTE, Palette
 from workbench.app.lists.row_list import Cell, Column, RowList
@@ -147,12 +148,13 @@ class EntryTable(RowList):
 
 def prompt_sign(entry: PromptRecord, palette: Palette) -> Text:
     """Right, wrong, failed, or just asked: shape and colour."""
-    if entry.error:
-        return Text("!", style=palette.bad)
-    if entry.target is None or entry.label is None:
-        return Text("›", style=palette.dim)
-    right = entry.label == entry.target
-    return Text("✓", style=palette.good) if right else Text("✗", style=palette.bad)
+    return {
+        "failed": Text("!", style=palette.bad),
+        "none": Text("›", style=palette.dim),
+        "unparsed": Text("?", style=palette.warn),
+        "right": Text("✓", style=palette.good),
+        "wrong": Text("✗", style=palette.bad),
+    }[answer_verdict(entry)]
 
 
 def _answer(entry: PromptRecord, palette: Palette) -> Text:

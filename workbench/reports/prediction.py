@@ -1,0 +1,131 @@
+"""What a line of `predictions.jsonl` says: the one reader of commands, bench and notebook.
+
+Guarantee: standard library and `sessions` alone; whatever a line of an older or damaged file lacks
+is empty, save the UID. The verdict is that of `sessions.verdict`. Not for making figures: that is
+`workbench.evaluation`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sessions.verdict import ERRORS, Verdict, is_error, is_judged, is_truncated, verdict
+
+# What a comparison of two runs reads of a line.
+_COMPARED = (
+    *("uid", "label", "target", "error", "correct", "references"),
+    *("images", "group", "set"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One line, understood.
+
+    Attributes:
+        target: The gold label, `None` where there is none.
+        label: What was read from the answer, `None` where nothing was.
+        verdict: As `sessions.verdict` has it.
+        judged: Whether something says what is right, of a failed sample too.
+        text: The raw answer.
+        error: Why it failed, empty where it did not.
+        seconds: How long it took, 0 where the line does not say.
+        scores: Total log-likelihood of each label, the most likely first; empty without.
+        truncated: Whether the answer was cut off at the limit of new tokens.
+    """
+
+    uid: str
+    target: str | None = None
+    label: str | None = None
+    verdict: Verdict = "none"
+    judged: bool = False
+    text: str = ""
+    error: str = ""
+    seconds: float = 0.0
+    scores: Mapping[str, float] = field(default_factory=dict)
+    truncated: bool = False
+
+    @property
+    def said(self) -> str:
+        """Why it failed, else what the model said."""
+        return self.error or self.text
+
+    @property
+    def read_as(self) -> str:
+        """What the answer counts as in a list: its label, `unparsed` or `failed`."""
+        if self.verdict == "failed":
+            return "failed"
+        return "unparsed" if self.label is None else self.label
+
+    @property
+    def is_error(self) -> bool:
+        """Whether it belongs among a run's errors: wrong, unparsed or failed."""
+        return self.verdict in ERRORS
+
+
+def read_prediction(line: Mapping[str, Any]) -> Prediction:
+    """A line, understood. Raises `KeyError` without a UID."""
+    seconds = line.get("latency_s")
+    return Prediction(
+        uid=str(line["uid"]),
+        target=_text(line.get("target")),
+        label=_text(line.get("label")),
+        verdict=verdict(line),
+        judged=is_judged(line),
+        text=str(line.get("text") or ""),
+        error=error_words(line.get("error")),
+        seconds=float(seconds) if isinstance(seconds, (int, float)) else 0.0,
+        scores=_scores(line.get("scores")),
+        truncated=is_truncated(line),
+    )
+
+
+def read_predictions(lines: Iterable[Mapping[str, Any]]) -> Iterator[Prediction]:
+    """Lines, understood; one without a UID is passed over."""
+    return (read_prediction(line) for line in lines if isinstance(line.get("uid"), str))
+
+
+def errors_of(lines: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The lines of a run's errors: wrong, unparsed or failed."""
+    return [line for line in lines if is_error(line)]
+
+
+def compared_lines(path: Path, words: int) -> Iterator[dict[str, Any]]:
+    """A run's lines with no more than a comparison reads: two long runs fit in memory.
+
+    Args:
+        path: `predictions.jsonl`.
+        words: Characters kept of each answer.
+    """
+    from sessions.atomic import read_lines
+
+    for line in read_lines(path)[0] if path.exists() else ():
+        out = {name: line[name] for name in _COMPARED if name in line}
+        out["text"] = str(line.get("text") or "")[:words]
+        yield out
+
+
+def error_words(error: object) -> str:
+    """What an error of a line says, in either form that a run may hold; empty for none."""
+    if not error:
+        return ""
+    if isinstance(error, Mapping):
+        inner = error.get("error", error)
+        if isinstance(inner, Mapping):
+            return str(inner.get("message") or inner.get("kind") or "failed")
+        return str(inner)
+    return str(error)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _scores(value: object) -> dict[str, float]:
+    if not isinstance(value, Mapping):
+        return {}
+    pairs = [(str(k), float(v)) for k, v in value.items() if isinstance(v, (int, float))]
+    return dict(sorted(pairs, key=lambda pair: -pair[1]))

@@ -1,0 +1,196 @@
+"""What a run is and what came of it, in words and figures: for commands, bench and notebook alike.
+
+Guarantee: a run of any kind and age gives something; what it lacks is empty. Torch-free. Not for
+computing: the figures are those that the run's own files hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sessions.estimate import NONE, Estimate, main_figure, read_estimates
+
+if TYPE_CHECKING:
+    from sessions.runs import Run
+
+
+@dataclass(frozen=True)
+class RunNames:
+    """What a run is about, by the names that its settings give.
+
+    Attributes:
+        dataset: Of a training on several the first one, and how many more.
+        adapter: Of a training its own name, where it began from no adapter.
+        variant: How it was asked where that was not as the samples are.
+    """
+
+    dataset: str = ""
+    split: str = ""
+    model: str = ""
+    adapter: str = ""
+    variant: str = ""
+
+    @property
+    def where(self) -> str:
+        """Dataset and split."""
+        return "/".join(word for word in (self.dataset, self.split) if word)
+
+    @property
+    def who(self) -> str:
+        """Model and adapter, and the variant."""
+        return self._who(self.model, f" + {self.adapter}" if self.adapter else "")
+
+    @property
+    def who_short(self) -> str:
+        """The same without folders, for a column: an adapter by the last folder of its path."""
+        name = Path(self.adapter).name if self.adapter else ""
+        if len(name) == 26:  # the id of the run that made it: its end tells it from others
+            name = f"…{name[-6:]}"
+        return self._who(short_model(self.model), f" +{name}" if name else "")
+
+    def _who(self, model: str, adapter: str) -> str:
+        return f"{model}{adapter} ({self.variant})" if self.variant else f"{model}{adapter}"
+
+
+def short_model(model: str) -> str:
+    """A model's name without the folders or the organisation before it."""
+    return model.rstrip("/").rsplit("/", 1)[-1] if model else NONE
+
+
+def names_of(config: Mapping[str, Any]) -> RunNames:
+    """The names in a run's settings, wherever its kind keeps them."""
+    dataset = _named(config, "dataset")
+    if not dataset:
+        train = config.get("train") or ""
+        parts = [train] if isinstance(train, str) else [str(part) for part in train]
+        dataset = parts[0] + (f" +{len(parts) - 1}" if len(parts) > 1 else "")
+    return RunNames(
+        dataset=dataset,
+        split=_named(config, "split"),
+        model=_named(config, "model"),
+        adapter=_named(config, "adapter") or _named(config, "name"),
+        variant=_named(config, "control") or _named(config, "vary"),
+    )
+
+
+def _named(config: Mapping[str, Any], what: str) -> str:
+    for place in (config, config.get("spec"), config.get("model"), config.get("data")):
+        if isinstance(place, Mapping) and isinstance(place.get(what), str):
+            return place[what]
+    return ""
+
+
+def title_of(run: Run) -> str:
+    """A run in two words, for what stands beside its samples: the end of its id, its model."""
+    model = names_of(run.config).model
+    return f"run {run.id[-4:]}" + (f" {short_model(model)}" if model else "")
+
+
+def figures(run: Run) -> dict[str, Estimate]:
+    """Its figures by name."""
+    return read_estimates(run.metrics())
+
+
+def main_words(run: Run) -> str:
+    """The figure that it is judged by, with its interval."""
+    found = main_figure(figures(run))
+    return f"{found[0]} {found[1].words(3)} {found[1].interval()}".strip() if found else ""
+
+
+FIGURE_HEADERS = ("METRIC", "VALUE", "95%", "N", "")
+
+
+def figure_rows(found: Mapping[str, Estimate]) -> list[tuple[str, ...]]:
+    """Name, value, interval, n and a note of each, as tables print them; see `FIGURE_HEADERS`."""
+    return [
+        (name, figure.words(), figure.interval(), str(figure.n or ""), figure.note)
+        for name, figure in found.items()
+    ]
+
+
+LABEL_HEADERS = ("LABEL", "PRECISION", "RECALL", "F1", "N")
+
+
+def label_rows(per_label: object) -> list[tuple[Any, ...]]:
+    """Label, precision, recall, F1 and n of each; see `LABEL_HEADERS`."""
+    if not isinstance(per_label, Mapping):
+        return []
+    return [
+        (label, *(_share(row.get(key)) for key in ("precision", "recall", "f1")), row.get("n"))
+        for label, row in per_label.items()
+        if isinstance(row, Mapping)
+    ]
+
+
+def _share(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, (int, float)) else NONE
+
+
+def counts_of(run: Run) -> dict[str, int]:
+    """Samples in all, done, unparsed, failed; `{}` where the answers cannot be read."""
+    from sessions.errors import RecordError
+
+    counts = run.metrics().get("counts")
+    if isinstance(counts, Mapping):
+        return dict(counts)
+    try:
+        return run.counts()
+    except RecordError:
+        return {}  # `Run.damage` says why
+
+
+def counted_words(counts: Mapping[str, Any]) -> str:
+    """`10 of 10 samples, 0 unparsed, 0 failed, 2 truncated`; what is not counted is left out."""
+    names = ("unparsed", "failed", "truncated", "unlabelled")
+    words = [f"{counts[name]} {name}" for name in names if name in counts]
+    return ", ".join([f"{counts.get('done', 0)} of {counts.get('total', 0)} samples", *words])
+
+
+def notes_of(run: Run) -> list[str]:
+    """What there is to know of its figures."""
+    return [str(note) for note in run.metrics().get("notes") or ()]
+
+
+def row(run: Run) -> dict[str, Any]:
+    """What a list prints of it, `id` first."""
+    done, total = run.progress()
+    return {
+        "id": run.id,
+        "run": run.id,
+        "kind": run.kind,
+        "state": run.state,
+        "reason": run.reason,
+        "damage": run.damage,
+        "path": str(run.path),
+        **{what: _named(run.config, what) for what in ("dataset", "split", "model", "adapter")},
+        "key": run.key,
+        "created": run.created,
+        "done": done,
+        "total": total,
+        "metrics": {name: figure.to_json() for name, figure in figures(run).items()},
+    }
+
+
+def document(run: Run) -> dict[str, Any]:
+    """What `metrics.json` holds, and beside it what the folder says."""
+    metrics = run.metrics()
+    body = {key: value for key, value in metrics.items() if key != "v"}
+    if "metrics" not in body:
+        body = {"metrics": body}
+    # An older version wrote zeros where there was nothing to count.
+    nothing = {name: f.to_json() for name, f in figures(run).items() if f.value is None}
+    body["metrics"] = {**body["metrics"], **nothing}
+    return {
+        "run": run.id,
+        **row(run),
+        **body,
+        "state": run.state,
+        "counts": counts_of(run),
+        "seconds": metrics.get("seconds", round(run.seconds, 3)),
+        "damaged_lines": run.damaged(),
+        "config": run.config,
+        "environment": run.environment(),
+    }
