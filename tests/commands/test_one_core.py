@@ -1,6 +1,14 @@
-"""One prediction file per task: the same verdicts, figures and words wherever one looks."""
+"""One prediction file per task: the same verdicts, figures and words wherever one looks.
+
+And the rule behind it: a front end reads no field of a prediction, judges no answer, builds no
+record and parses no model words by itself.
+"""
 
 from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -137,3 +145,61 @@ def test_an_answer_counts_as_the_same_thing_everywhere():
         turned = summary([Replayed(wrong, record)])
         assert turned["now_right"] == (verdict == "right")
     assert summary([Replayed(right, wrong)])["now_wrong"] == 1
+
+
+ROOT = Path(__file__).resolve().parents[2]
+# What is a prediction's own; `label` and `error` are words of much else too.
+FIELDS = {"target", "correct", "latency_s", "scores", "references", "finish_reason"}
+# Keys of those names that are no prediction's: a data set's mapping, an engine's map.
+OTHERS = {
+    ("commands/data.py", "references"),
+    ("commands/gradcam.py", "target"),
+    ("workbench/app/explore/details_text.py", "references"),
+    ("workbench/app/explore/heat_bar.py", "target"),
+}
+RECORDS = {"PromptRecord", "GradcamRecord"}
+JUDGES = {"verdict", "is_right", "is_error", "is_judged", "is_truncated"}
+
+
+def front_ends() -> Iterator[tuple[str, ast.AST]]:
+    """Every node of the front ends, with the file that holds it."""
+    for folder in ("commands", "workbench/app", "workbench/notebook"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                yield str(path.relative_to(ROOT)), node
+
+
+def key_of(node: ast.AST) -> object:
+    """The key that a node reads of something: of `x["k"]`, `x.get("k")`."""
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+        return node.slice.value
+    if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+        called = node.func
+        return node.args[0].value if getattr(called, "attr", "") == "get" else None
+    return None
+
+
+def attributes(node: ast.AST) -> set[str]:
+    return {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
+
+
+def test_a_front_end_leaves_predictions_records_and_model_words_to_the_core():
+    found = []
+    for file, node in front_ends():
+        where = f"{file}:{getattr(node, 'lineno', 0)}"
+        if key_of(node) in FIELDS and (file, key_of(node)) not in OTHERS:
+            found.append(f"{where} reads {key_of(node)!r} of a prediction: workbench.reports")
+        sides = [node.left, *node.comparators] if isinstance(node, ast.Compare) else []
+        read = [attributes(side) for side in sides if not isinstance(side, ast.Tuple)]
+        if any("label" in side for side in read) and any("target" in side for side in read):
+            found.append(f"{where} judges an answer: sessions.verdict")
+        if isinstance(node, ast.ImportFrom) and node.module == "sessions.verdict":
+            taken = JUDGES & {name.name for name in node.names}
+            found += [f"{where} judges a prediction by {name}" for name in sorted(taken)]
+        if isinstance(node, ast.Call):
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            if name in RECORDS and (node.args or node.keywords):
+                found.append(f"{where} builds a {name}: workbench.playground")
+            if name == "ModelSpec" and (node.args or node.keywords):
+                found.append(f"{where} reads model words: workbench.models.spec.chosen_spec")
+    assert not found, "\n".join(found)

@@ -240,19 +240,6 @@ def question_of(
     )
 
 
-def draw_shots(
-    source: Source, count: int, seed: int, sample: Sample, wish: ShotWish | None = None
-) -> list[Sample]:
-    """Few-shot examples for a sample, never itself; drawn from the train split unless wished else.
-
-    Raises as `workbench.prompts.shots.choose_shots` does.
-    """
-    from workbench.prompts.shots import ShotWish, choose_shots
-
-    wish = wish or ShotWish(count=count, seed=seed)
-    return list(choose_shots(wish, source, sample.uid).shots)
-
-
 def follow_up(question: Question, said: str, record_id: str, text: str) -> Question:
     """The next turn of a conversation: what was said so far, the answer, and another question.
 

@@ -76,6 +76,7 @@ class FakeEngine:
         spec: Any,
         *,
         token: int = 0,
+        answer_ids: Any = None,
         cancelled: Callable[[], bool] | None = None,
         on_progress: Any = None,
     ) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import threading
+from dataclasses import replace
 
 import pytest
 from textual.widgets import Input
@@ -16,6 +17,7 @@ from workbench.app.explore.browser import Browser
 from workbench.app.explore.stream import Stream
 from workbench.app.widgets.text_panel import ErrorPanel, TextPanel
 from workbench.errors import EngineError, PromptTooLong
+from workbench.playground.explain import explained_by
 
 
 def prompts() -> list[PromptRecord]:
@@ -185,6 +187,12 @@ async def test_heat_lies_over_the_image_and_follows_the_token():
         records = [r for r in current_session().records() if isinstance(r, GradcamRecord)]
         assert [r.token for r in records] == [0, 1]
         assert records[0].prompt_id == prompts()[0].id
+        assert records[0].messages == prompts()[0].messages and records[0].timing
+        again = explained_by(records[1])  # what `wb gradcam ID` asks: the same, so the same map
+        assert again.question.spec == replace(engine.asked[0][1], device="auto")
+        assert again.question.messages == engine.asked[0][0]
+        assert (again.text, again.token, again.turned) == ("False. It is red", 1, {})
+        assert again.answer_ids == [0, 1, 2, 3, 4]
         await b.press("g")
         assert not b.explore.widgets.image.hot and "hirescam" not in b.text()
 

@@ -10,14 +10,13 @@ from sessions.records import PromptRecord
 from sessions.session_log import current_session
 from tests.workbench.app.explore_bench import FakeEngine, bench
 from workbench.app.explore.answer_grid import AnswerGrid
-from workbench.app.explore.comparisons import typed_other
 from workbench.app.explore.side_by_side import SideBySide
 from workbench.app.explore.sweep import SweepScreen
 from workbench.app.explore.sweep_axes import form_values, grid_argv, read_form
 from workbench.app.explore.sweep_form import WholeAnswer
 from workbench.errors import ModelError
 from workbench.inference.decoding import Decoding
-from workbench.models.spec import ModelSpec
+from workbench.models.spec import ModelSpec, typed_spec
 from workbench.sample import Answer, Timing, Token
 
 
@@ -219,7 +218,7 @@ async def test_an_adapter_over_the_model_in_use_is_asked_beside_it_and_the_same_
 )
 def test_what_is_asked_beside_is_typed_as_a_model_an_adapter_and_flags(typed, wanted):
     here = ModelSpec("own/model", adapter="a", revision="main")
-    assert typed_other(typed, here) == ModelSpec(**{"model": "own/model", **wanted})
+    assert typed_spec(typed, here) == ModelSpec(**{"model": "own/model", **wanted})
 
 
 def test_a_form_reads_axes_single_values_and_what_is_wrong():

@@ -25,6 +25,7 @@ from textual.strip import Strip
 from workbench.app.explore.sweep_axes import LABELS
 from workbench.app.lists.draw import SPINNER, fit, plain
 from workbench.app.lists.palette import PALETTE
+from workbench.app.sessions.tables import prompt_sign
 from workbench.playground.answer_diff import aligned, words_of
 from workbench.text import clean
 
@@ -280,11 +281,7 @@ class AnswerGrid(ScrollView, can_focus=True):
             return Text(SPINNER[self._turn % len(SPINNER)], style=palette.accent)
         if tile.record is None:
             return Text("·", style=palette.dim)
-        record = tile.record
-        if record.target is None or record.label is None:
-            return Text("?" if record.target is not None else "›", style=palette.dim)
-        right = record.label.casefold() == record.target.casefold()
-        return Text("✓", style=palette.good) if right else Text("✗", style=palette.bad)
+        return prompt_sign(tile.record, palette)
 
     def _facts(self, tile: AnswerTile) -> Text:
         palette = PALETTE

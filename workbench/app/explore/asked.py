@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
 from sessions.errors import WbError
+from sessions.verdict import answer_verdict
 from workbench.app.lists.palette import PALETTE
 from workbench.text import clean
 
@@ -17,27 +18,51 @@ if TYPE_CHECKING:
     from workbench.app.explore.answer import AnswerPanel
     from workbench.inference.decoding import Decoding
     from workbench.models.spec import ModelSpec
+    from workbench.playground.question import Question
     from workbench.sample import Answer, Message, Sample
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What the answer in view answers: enough to explain it.
+    """What the answer in view answers: enough to explain it, and to copy its command.
 
     Attributes:
-        messages: As sent.
-        template, text, system, shots: As a command would say it; `text` is `None` with a template.
+        question: As it was asked.
+        prompt_id: Its line of the session.
     """
 
-    uid: str
-    messages: tuple[Message, ...]
-    spec: ModelSpec
-    decoding: Decoding
-    template: str | None = None
-    text: str | None = None
-    system: str | None = None
-    shots: int = 0
+    question: Question
     prompt_id: str | None = None
+
+    @property
+    def uid(self) -> str:
+        """The sample that it is about."""
+        return str(self.question.uid)
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """As sent."""
+        return self.question.messages
+
+    @property
+    def spec(self) -> ModelSpec:
+        """Whom it was asked of."""
+        return self.question.spec
+
+    @property
+    def decoding(self) -> Decoding:
+        """How the answer was drawn."""
+        return self.question.decoding
+
+    @property
+    def template(self) -> str | None:
+        """Where the words came from, `None` for free text."""
+        return self.question.template
+
+    @property
+    def text(self) -> str | None:
+        """The user's words, `None` where a template says them."""
+        return None if self.template else self.messages[-1].text
 
 
 def answer_of(record: Any) -> Answer:
@@ -88,49 +113,50 @@ def messages_of(record: Any, sample: Sample) -> tuple[Message, ...] | None:
     return tuple(messages) or None
 
 
-def asked_of(record: Any, messages: tuple[Message, ...], present: ModelSpec) -> Asked:
-    """What an earlier record asked; what it does not hold is taken from `present`."""
-    from workbench.inference.decoding import Decoding
-    from workbench.models.spec import FURTHER, as_recorded
+def asked_of(
+    record: PromptRecord, messages: tuple[Message, ...], sample: Sample, present: ModelSpec
+) -> Asked:
+    """What an earlier record asked of a sample, on the device of `present`.
 
-    knobs = as_recorded({"quantization": record.quantization, **record.further})
-    spec = present.but(
-        model=record.model,
-        adapter=record.adapter,
-        quantization=record.quantization,
-        **{name: knobs.get(name) for name in FURTHER},
-    )
+    Raises `UsageError` where the record's model cannot be meant.
+    """
+    from workbench.inference.decoding import Decoding
+    from workbench.playground.question import Question
+    from workbench.playground.record import recorded_spec
+
     try:
         decoding = Decoding.from_json(record.decoding)
     except WbError:
         decoding = Decoding()
-    text = None if record.template else messages[-1].text
-    return Asked(
-        uid=record.uid,
+    question = Question(
         messages=messages,
-        spec=spec,
+        spec=replace(recorded_spec(record), device=present.device),
         decoding=decoding,
+        samples=(sample,),
+        uid=record.uid,
+        dataset_revision=record.dataset_revision,
         template=record.template,
-        text=text,
-        prompt_id=record.id,
+        shots=record.shots,
     )
+    return Asked(question, record.id)
 
 
-def show_record(panel: AnswerPanel, record: PromptRecord, sample: Sample | None) -> None:
+def show_record(panel: AnswerPanel, record: PromptRecord) -> None:
     """Put an answer on record in view; one that failed with its whole reason."""
     failure = record.failure
     if record.error and (hint := record.error.get("hint")):
         failure += f"\n{hint}"
-    panel.finish(answer_of(record), verdict=verdict_line(record, sample), failure=failure)
+    panel.finish(answer_of(record), verdict=verdict_line(record), failure=failure)
 
 
-def verdict_line(record: PromptRecord, sample: Sample | None) -> Text:
+def verdict_line(record: PromptRecord) -> Text:
     """What an answer was read as, against the label."""
-    if record.error or record.target is None or sample is None or not sample.labels:
-        return Text("")
-    if record.label is None:
+    found = answer_verdict(record)
+    if found == "unparsed":
         return Text("? unparsed: no label can be read from it", style="dim")
-    right = record.label.casefold() == record.target.casefold()
+    if found not in ("right", "wrong"):
+        return Text("")
+    right = found == "right"
     line = Text(f"{'✓' if right else '✗'} read as {clean(record.label)}")
     line.stylize(PALETTE.good if right else PALETTE.bad)
     if not right:

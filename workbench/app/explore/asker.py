@@ -23,7 +23,6 @@ from workbench.text import clean
 if TYPE_CHECKING:
     from sessions.records import PromptRecord
     from workbench.app.tasks import Token
-    from workbench.playground.question import Question
     from workbench.sample import Answer
 
 _REDRAW_S = 0.05
@@ -51,31 +50,19 @@ class PromptAsker(Controller):
         self._begin(sample.uid)
 
         def work(token: Token) -> None:
-            from workbench.playground.question import draw_shots, question_of
+            from workbench.playground.question import question_about
 
-            template, wish = draft.template, draft.wish
-            examples = draw_shots(source, 0, 0, sample, wish) if wish else ()
-            question = question_of(
+            question = question_about(
                 sample,
+                source=source,
                 spec=spec,
                 decoding=decoding,
-                template=template,
-                text=draft.text,
-                system=draft.system,
-                shots=examples,
-                revision=source.revision,
+                template=draft.template,
+                text=None if draft.template else draft.text,
+                system=None if draft.template else draft.system,
+                wish=draft.wish,
             )
-            asked = Asked(
-                uid=sample.uid,
-                messages=question.messages,
-                spec=spec,
-                decoding=decoding,
-                template=template.name if template else None,
-                text=None if template else draft.text,
-                system=draft.system or None,
-                shots=len(examples),
-            )
-            self._converse(token, question, asked)
+            self._converse(token, Asked(question))
 
         self.bench.tasks.run("ask", lambda token: self._guarded(token, work, sample.uid))
 
@@ -98,7 +85,7 @@ class PromptAsker(Controller):
             why = "cancelled" if token.cancelled else "failed"
             self.bench.call_soon(self._ended, uid, why, None if token.cancelled else error)
 
-    def _converse(self, token: Token, question: Question, asked: Asked) -> None:
+    def _converse(self, token: Token, asked: Asked) -> None:
         """In the lane: stream the answer and put it on record."""
         from sessions.session_log import current_session
         from workbench.playground.ask import ask
@@ -106,14 +93,14 @@ class PromptAsker(Controller):
         from workbench.sample import Token as AnswerToken
 
         service = self.bench.engine()
-        engine = service.client([question.spec])
+        engine = service.client([asked.spec])
         service.working()
         stream = Stream(lambda: self.bench.call_soon(self._drain, asked.uid, stream))
         record: PromptRecord | None = None
         answer = Answer("")
         for event in ask(
             engine,
-            question,
+            asked.question,
             log=current_session(),
             cancelled=token,
             on_progress=lambda stage, share: self._loading(asked.uid, stage, share),
@@ -166,7 +153,7 @@ class PromptAsker(Controller):
             self.bench.notify(f"{asked.uid}: {said}", title="answered", markup=False)
             return
         self.view.asked = replace(asked, prompt_id=record.id)
-        self.widgets.answer.finish(answer, verdict=verdict_line(record, self.view.sample))
+        self.widgets.answer.finish(answer, verdict=verdict_line(record))
         self.post(AnswerReady())
 
     def _broke_off(self, record: PromptRecord) -> None:

@@ -9,6 +9,7 @@ from workbench.app.explore.asked import Asked, show_record
 from workbench.app.explore.controller import Controller
 from workbench.app.explore.messages import AnswerBegan, AnswerReady, Recorded
 from workbench.errors import UsageError
+from workbench.models.spec import typed_spec
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from workbench.data.source import Source
     from workbench.models.spec import ModelSpec
     from workbench.playground.question import Question
-    from workbench.prompts.shots import ShotWish
     from workbench.sample import Sample
 
 
@@ -48,6 +48,8 @@ class Comparisons(Controller):
         from workbench.app.explore.shot_field import shot_flags
         from workbench.app.explore.sweep import Prompt
         from workbench.app.explore.sweep_axes import decoding_of, grid_argv, spec_of
+        from workbench.playground.question import question_about
+        from workbench.prompts.shots import ShotWish
 
         present, knobs = self.bench.spec, self.widgets.panel.knobs.decoding
         text, system = draft.text, draft.system
@@ -55,18 +57,18 @@ class Comparisons(Controller):
 
         def build(values: dict[str, Any]) -> Question:
             decoding = decoding_of(values, knobs)
-            shots = values["shots"]
-            if wish and values["template"]:
-                shots = replace(wish, count=shots, seed=decoding.seed)
-            return ask_about(
+            template, shots = values["template"], ShotWish(values["shots"], decoding.seed)
+            if wish and template:
+                shots = replace(wish, count=values["shots"], seed=decoding.seed)
+            return question_about(
                 sample,
-                source,
+                source=source,
                 spec=spec_of(values, present),
                 decoding=decoding,
-                template=values["template"],
-                text=text,
-                system=system,
-                shots=shots,
+                template=template,
+                text=None if template else text,
+                system=None if template else system,
+                wish=shots,
             )
 
         def argv(typed: Typed) -> list[str]:
@@ -115,22 +117,9 @@ class Comparisons(Controller):
         view = self.view
         if question.uid != view.uid or view.asking is not None:
             return
-        free = question.template is None
         self.post(AnswerBegan())
-        view.asked = Asked(
-            uid=str(question.uid),
-            messages=question.messages,
-            spec=question.spec,
-            decoding=question.decoding,
-            template=question.template,
-            text=question.messages[-1].text if free else None,
-            system=next((m.text for m in question.messages if m.role == "system"), None)
-            if free
-            else None,
-            shots=len(question.shots),
-            prompt_id=record.id,
-        )
-        show_record(self.widgets.answer, record, view.sample)
+        view.asked = Asked(question, record.id)
+        show_record(self.widgets.answer, record)
         self.post(AnswerReady())
 
     # -- side by side ----------------------------------------------------------------------
@@ -159,7 +148,7 @@ class Comparisons(Controller):
             if chosen is None:
                 return
             try:
-                self._ask_both(typed_other(chosen, here) if isinstance(chosen, str) else chosen)
+                self._ask_both(typed_spec(chosen, here) if isinstance(chosen, str) else chosen)
             except WbError as error:
                 self.bench.fail(error)
 
@@ -175,76 +164,22 @@ class Comparisons(Controller):
         if found is None:
             return
         from workbench.app.explore.side_by_side import SideBySide
+        from workbench.playground.question import question_about
 
         sample, source, draft = found
         here, knobs = self.bench.spec, self.widgets.panel.knobs.decoding
-        template = draft.template.name if draft.template else None
 
         def build(spec: ModelSpec) -> Question:
-            return ask_about(
+            return question_about(
                 sample,
-                source,
+                source=source,
                 spec=spec,
                 decoding=knobs,
-                template=template,
-                text=draft.text,
-                system=draft.system,
-                shots=draft.wish,
+                template=draft.template,
+                text=None if draft.template else draft.text,
+                system=None if draft.template else draft.system,
+                wish=draft.wish,
             )
 
         screen = SideBySide(sample, draft.text, (here, other), build)
         self.bench.push_screen(screen, self._take)
-
-
-def ask_about(
-    sample: Sample,
-    source: Source,
-    *,
-    spec: ModelSpec,
-    decoding: Any,
-    template: str | None,
-    text: str,
-    system: str,
-    shots: int | ShotWish | None,
-) -> Question:
-    """The question about a sample by a template's name, or in free text where that is `None`.
-
-    Raises:
-        WbError: As `question_of` and `draw_shots`.
-    """
-    from workbench.playground.question import draw_shots, question_of
-    from workbench.prompts.pool import get_template
-    from workbench.prompts.shots import ShotWish
-
-    wish = ShotWish(shots, decoding.seed) if isinstance(shots, int) else shots
-    chosen = get_template(template) if template else None
-    if wish and chosen is None:
-        raise UsageError("--shots goes with a template", hint="name one, or ask without examples")
-    return question_of(
-        sample,
-        spec=spec,
-        decoding=decoding,
-        template=chosen,
-        text=None if chosen else text,
-        system=None if chosen else system,
-        shots=draw_shots(source, 0, 0, sample, wish) if chosen and wish else (),
-        revision=source.revision,
-    )
-
-
-def typed_other(text: str, here: ModelSpec) -> ModelSpec:
-    """`MODEL`, `MODEL +ADAPTER`, `+ADAPTER`, each with flags behind it, or flags alone.
-
-    What is not said is as in the model in use. Raises `UsageError`.
-    """
-    from workbench.app.explore.choices import typed_model
-
-    name, sign, flags = f" {text.strip()}".partition(" --")
-    model, plus, adapter = (part.strip() for part in name.partition(" +"))
-    spec = typed_model(f"{model or here.model}{sign}{flags}", here)
-    if model:
-        return spec.but(adapter=adapter) if adapter else spec
-    return spec.but(
-        adapter=adapter or spec.adapter or (None if plus else here.adapter),
-        revision=spec.revision or here.revision,
-    )

@@ -78,11 +78,11 @@ class EarlierAnswers(Controller):
         earlier = self._answers[self.recalled]
         messages = messages_of(earlier.record, view.sample)
         self.post(AnswerBegan())
-        show_record(self.widgets.answer, earlier.record, view.sample)
+        show_record(self.widgets.answer, earlier.record)
         number = f"{self.recalled + 1} of {len(self._answers)} earlier"
         said = f"{number}: {earlier.when} {earlier.record.model}"
         self.bench.notify(said, timeout=2, markup=False)
         view.asked = None
         if messages is not None:
-            view.asked = asked_of(earlier.record, messages, self.bench.spec)
+            view.asked = asked_of(earlier.record, messages, view.sample, self.bench.spec)
             self.post(AnswerReady())

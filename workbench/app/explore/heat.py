@@ -7,7 +7,6 @@ moving back costs nothing; Esc stops waiting; a failure is shown and the answer 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from workbench.text import clean
 
 if TYPE_CHECKING:
     from workbench.app.tasks import Token
+    from workbench.sample import Answer
 
 _KEEP = 256
 _OPACITY_STEP = 0.1
@@ -114,7 +114,7 @@ class HeatOverlay(Controller):
             if cancel.wait(_DEBOUNCE_S):
                 return
             try:
-                found = self._explain(cancel, asked, answer.text, token)
+                found = self._explain(cancel, asked, answer, token)
             except Cancelled:
                 return
             except Exception as error:
@@ -125,57 +125,34 @@ class HeatOverlay(Controller):
 
         self.bench.tasks.run("heat", work)
 
-    def _explain(self, cancel: Token, asked: Asked, text: str, token: int) -> dict[str, Any]:
-        """In the lane: ask the engine."""
+    def _explain(self, cancel: Token, asked: Asked, answer: Answer, token: int) -> dict[str, Any]:
+        """In the lane: ask the engine, and put it on record."""
+        from sessions.session_log import current_session
+        from workbench.playground.explain import Explained, explain
+
         service = self.bench.engine()
         engine = service.client([asked.spec])
         service.working("explaining")
         try:
-            found = engine.explain(
-                asked.messages,
-                text,
-                asked.spec,
-                token=token,
+            return explain(
+                engine,
+                Explained(asked.question, answer, token, prompt_id=asked.prompt_id),
+                log=current_session(),
                 cancelled=cancel,
                 on_progress=service.progress,
+                on_problem=self._not_recorded,
             )
         finally:
             service.refresh()
-        self._record(asked, text, token, found)
-        return dict(found)
 
-    def _record(self, asked: Asked, text: str, token: int, found: Mapping[str, Any]) -> None:
-        """Put what was explained into the session, without its pixels."""
-        from sessions.records import GradcamRecord
-        from sessions.session_log import current_session
-
-        images = tuple({k: v for k, v in i.items() if k != "heat"} for i in found["images"])
-        record = GradcamRecord(
-            uid=asked.uid,
-            prompt_id=asked.prompt_id,
-            model=asked.spec.model,
-            adapter=asked.spec.adapter,
-            quantization=asked.spec.quantization,
-            dtype=asked.spec.dtype,
-            answer_text=text,
-            token=token,
-            token_text=str(found.get("token_text") or ""),
-            method=str(found.get("method") or ""),
-            layer=str(found.get("layer") or ""),
-            target=_str(found.get("target")),
-            contrast=_str(found.get("contrast")),
-            images=images,
+    def _not_recorded(self, error: WbError) -> None:
+        self.bench.call_soon(
+            self.bench.notify,
+            error.message,
+            severity="warning",
+            markup=False,
+            title="not recorded",
         )
-        try:
-            current_session().append(record)
-        except WbError as error:
-            self.bench.call_soon(
-                self.bench.notify,
-                error.message,
-                severity="warning",
-                markup=False,
-                title="not recorded",
-            )
 
     def _computed(
         self,
@@ -255,7 +232,3 @@ def heat_key(asked: Asked, answer: str, token: int) -> tuple[Any, ...]:
             else:
                 digest.update(f"i{part.name}{part.path}{part.url}{hash(part.data)}".encode())
     return asked.uid, asked.spec, digest.hexdigest(), answer, token
-
-
-def _str(value: Any) -> str | None:
-    return None if value is None else str(value)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
-from workbench.app.explore.choices import model_choices, server_warning, typed_model
+from workbench.app.explore.choices import model_choices, server_warning
 from workbench.app.explore.controller import Controller
 from workbench.app.explore.messages import ModelChanged, RunWanted, SourceWanted, TemplateWanted
 from workbench.app.widgets.choice import Choice
+from workbench.models.spec import typed_spec
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Pickers(Controller):
                 return
             try:
                 typed = isinstance(chosen, str)
-                spec = typed_model(chosen, self.bench.spec) if typed else chosen
+                spec = typed_spec(chosen, self.bench.spec) if typed else chosen
             except WbError as error:
                 self.bench.fail(error)
                 return

@@ -88,19 +88,13 @@ class RunView:
 
 def view_of_run(run_id: str, title: str, predictions: Iterable[Mapping[str, Any]]) -> RunView:
     """A run's lines as the list shows them; a line without a UID is passed over."""
-    from sessions.verdict import verdict
+    from workbench.reports.prediction import read_predictions
 
     said: dict[str, tuple[str | None, Mark, str]] = {}
     texts: dict[str, str] = {}
-    for line in predictions:
-        uid = line.get("uid")
-        if not isinstance(uid, str):
-            continue
-        label, error = line.get("label"), line.get("error")
-        words = error.get("message", error) if isinstance(error, Mapping) else error
-        label = None if label is None else str(label)
-        said[uid] = (label, verdict(line), str(words or ""))
-        texts[uid] = str(line.get("text") or "")
+    for line in read_predictions(predictions):
+        said[line.uid] = (line.label, line.verdict, line.error)
+        texts[line.uid] = line.text
     return RunView(run_id, title, said, texts)
 
 

@@ -41,6 +41,7 @@ def read_run(dataset: str, split: str, run_id: str | None) -> RunView | None:
     For worker threads. Raises `NoSuchRecord` for a run that was named and is not there.
     """
     from sessions.runs import Run, list_runs
+    from workbench.reports.run import title_of
 
     run = Run.open(run_id) if run_id else None
     if run is None:
@@ -54,7 +55,4 @@ def read_run(dataset: str, split: str, run_id: str | None) -> RunView | None:
                 break
     if run is None:
         return None
-    config = run.config
-    model = str(config.get("model") or "").rstrip("/").split("/")[-1]
-    title = f"run {run.id[-4:]}" + (f" {model}" if model else "")
-    return view_of_run(run.id, title, run.predictions())
+    return view_of_run(run.id, title_of(run), run.predictions())
