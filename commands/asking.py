@@ -151,11 +151,10 @@ def knob_options() -> Decorator:
 
 
 def spec_from(flags: dict[str, Any]) -> ModelSpec:
-    """The model that was asked for, folders by their whole path, so that it can be replayed."""
+    """The model that was asked for; a server that was named is remembered."""
     from workbench.models.spec import ModelSpec, chosen_spec
-    from workbench.serving.protocol import absolute
 
-    spec = absolute(chosen_spec(model_values(flags), ModelSpec()))
+    spec = chosen_spec(model_values(flags), ModelSpec())
     note_server(spec)
     return spec
 

@@ -184,7 +184,6 @@ def _question(uid: str, text: str | None, flags: dict[str, Any]) -> Question:
     from workbench.models.remote_model import refuse_weights
     from workbench.models.spec import ModelSpec, chosen_spec
     from workbench.playground.question import question_about, source_of
-    from workbench.serving.protocol import absolute
 
     spec = chosen_spec(model_values(flags), ModelSpec())
     refuse_weights(spec, "Grad-CAM")
@@ -192,7 +191,7 @@ def _question(uid: str, text: str | None, flags: dict[str, Any]) -> Question:
     return question_about(
         source.get(uid),
         source=source,
-        spec=absolute(spec),
+        spec=spec,
         decoding=Decoding(max_new_tokens=flags["max_new_tokens"]),
         template=flags["template"],
         text=text,

@@ -120,6 +120,7 @@ def _config(what: str, out: str, flags: dict[str, Any]) -> EvalConfig:
     from workbench.errors import UsageError
     from workbench.evaluation.config import EvalConfig
     from workbench.inference.decoding import Decoding
+    from workbench.serving.protocol import absolute
 
     if not Path(out).absolute().parent.is_dir():
         raise UsageError(f"--out {out}: there is no such folder", hint="make it first")
@@ -128,7 +129,7 @@ def _config(what: str, out: str, flags: dict[str, Any]) -> EvalConfig:
     return EvalConfig(
         **_place(what),
         **{name: flags[name] for name in names},
-        spec=spec_from(flags),
+        spec=absolute(spec_from(flags)),
         decoding=Decoding.from_json(knobs),
     )
 

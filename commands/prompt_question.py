@@ -65,6 +65,7 @@ class PromptArguments:
         from workbench.errors import UsageError
         from workbench.playground.question import (
             question_about,
+            question_in_turns,
             question_on_images,
             refuse_two_prompts,
         )
@@ -87,22 +88,16 @@ class PromptArguments:
                 **asked,
             )
         if self.turns:
-            return self._conversation(**asked)
+            found = self.finder
+            return question_in_turns(
+                self.turns,
+                samples=tuple(found.samples.values()) if found else (),
+                places=found.places if found else None,
+                **asked,
+            )
         return question_on_images(
             self.images, self.text, system=flags["system"], places=self.places, **asked
         )
-
-    def _conversation(self, *, score: Any, **asked: Any) -> Question:
-        from workbench.playground.question import Question, with_scores
-
-        finder = self.finder
-        question = Question(
-            messages=self.turns,
-            samples=tuple(finder.samples.values()) if finder else (),
-            places=finder.places if finder else {},
-            **asked,
-        )
-        return with_scores(question, score)
 
 
 def read_wanted(what: tuple[str, ...], flags: dict[str, Any]) -> PromptArguments:

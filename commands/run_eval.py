@@ -124,6 +124,7 @@ def _config(ctx: click.Context, resume: str, flags: dict[str, Any]) -> Any:
     from workbench.errors import UsageError
     from workbench.evaluation.config import EvalConfig
     from workbench.inference.decoding import Decoding
+    from workbench.serving.protocol import absolute
 
     typed = {name for name in flags if _said(ctx, name)}
     if resume and resume != "auto" and "dataset" not in typed:
@@ -150,7 +151,8 @@ def _config(ctx: click.Context, resume: str, flags: dict[str, Any]) -> Any:
     values["prefix_cache"] = not values.pop("no_prefix_cache")
     # No alternatives of tokens are kept in a run, so none are worked out.
     knobs = {name: flags[name] for name in KNOBS} | {"top_logprobs": 0}
-    return EvalConfig(**values, spec=spec_from(flags), decoding=Decoding.from_json(knobs))
+    spec = absolute(spec_from(flags))
+    return EvalConfig(**values, spec=spec, decoding=Decoding.from_json(knobs))
 
 
 def _said(ctx: click.Context, name: str) -> bool:

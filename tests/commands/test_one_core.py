@@ -157,7 +157,7 @@ OTHERS = {
     ("workbench/app/explore/details_text.py", "references"),
     ("workbench/app/explore/heat_bar.py", "target"),
 }
-RECORDS = {"PromptRecord", "GradcamRecord"}
+BUILT = {"PromptRecord", "GradcamRecord", "Question"}
 JUDGES = {"verdict", "is_right", "is_error", "is_judged", "is_truncated"}
 
 
@@ -198,7 +198,7 @@ def test_a_front_end_leaves_predictions_records_and_model_words_to_the_core():
             found += [f"{where} judges a prediction by {name}" for name in sorted(taken)]
         if isinstance(node, ast.Call):
             name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-            if name in RECORDS and (node.args or node.keywords):
+            if name in BUILT and (node.args or node.keywords):
                 found.append(f"{where} builds a {name}: workbench.playground")
             if name == "ModelSpec" and (node.args or node.keywords):
                 found.append(f"{where} reads model words: workbench.models.spec.chosen_spec")

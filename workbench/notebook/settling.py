@@ -39,9 +39,7 @@ def chosen_settings() -> dict[str, Any]:
 
 def spec_from(words: Mapping[str, Any]) -> ModelSpec:
     """The model that is meant; `adapter="none"` takes off one that the settings name."""
-    from workbench.serving.protocol import absolute
-
-    return named(absolute(chosen_spec(_said(words, MODEL), ModelSpec())))
+    return named(chosen_spec(_said(words, MODEL), ModelSpec()))
 
 
 def named(spec: ModelSpec) -> ModelSpec:

@@ -1,7 +1,8 @@
 """What is asked, of whom, and where it came from: the one place that builds a question.
 
 Guarantee: torch-free; commands, bench, notebook and replays ask what is built here, by the same
-rules of what goes together. Not for asking: that is `ask`.
+rules of what goes together; its model is named by whole paths, so that it can be asked again from
+anywhere. Not for asking: that is `ask`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from workbench.errors import DataError, UsageError
 from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec
 from workbench.sample import ImageRef, Message, Sample
+from workbench.serving.protocol import absolute
 
 if TYPE_CHECKING:
     from workbench.data.source import Source
@@ -138,10 +140,42 @@ def question_on_images(
 
     if text is None or not (text.strip() or images):
         raise UsageError("no text to ask about the images", hint="say what to ask: What is it?")
-    question = Question(
-        messages=free_prompt(images, text, system),
+    return question_in_turns(
+        free_prompt(images, text, system),
         spec=spec,
         decoding=decoding,
+        places=places,
+        score=score,
+    )
+
+
+def question_in_turns(
+    messages: Sequence[Message],
+    *,
+    spec: ModelSpec,
+    decoding: Decoding,
+    samples: Sequence[Sample] = (),
+    places: Mapping[ImageRef, Mapping[str, str]] | None = None,
+    score: bool | Sequence[str] = (),
+) -> Question:
+    """A conversation as it was written down, about no sample of its own.
+
+    Args:
+        messages: Its turns, the last one the user's.
+        spec: Who is asked.
+        decoding: How the answer is drawn.
+        samples: Those whose images stand in it.
+        places: Where its other images came from.
+        score: As in `question_about`.
+
+    Raises:
+        UsageError: `score` is `True`: free text has no labels.
+    """
+    question = Question(
+        messages=tuple(messages),
+        spec=absolute(spec),
+        decoding=decoding,
+        samples=tuple(samples),
         places=places or {},
     )
     return with_scores(question, score)
@@ -226,7 +260,7 @@ def question_of(
         words = {label: label for label in sample.labels}
     return Question(
         messages=tuple(messages),
-        spec=spec,
+        spec=absolute(spec),
         decoding=decoding,
         samples=(sample, *shots),
         uid=sample.uid,

@@ -8,7 +8,7 @@ was answered; nothing is asked twice.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
@@ -22,7 +22,7 @@ from workbench.playground.ask import ask
 from workbench.playground.question import Question
 from workbench.playground.record import recorded_spec
 from workbench.playground.record_images import MessageFinder
-from workbench.sample import Answer, Sample
+from workbench.sample import Answer, Message, Sample
 from workbench.serving.protocol import absolute
 from workbench.serving.remote.known_servers import check_named
 
@@ -128,21 +128,45 @@ def question_from(record: PromptRecord, spec: ModelSpec | None = None) -> Questi
     messages = tuple(finder.message(turn) for turn in record.messages)
     if not messages:
         raise DataError(f"record {record.id} holds no messages", hint="it cannot be asked again")
+    return replace(
+        question_asked(record, messages, spec, tuple(finder.samples.values())),
+        dataset_revision=finder.revisions.get(record.uid or "", record.dataset_revision),
+        places=finder.places,
+        replay_of=record.id,
+    )
+
+
+def question_asked(
+    record: PromptRecord,
+    messages: tuple[Message, ...],
+    spec: ModelSpec,
+    samples: tuple[Sample, ...],
+) -> Question:
+    """The question that a record answered, where its messages are at hand.
+
+    Args:
+        record: What was asked.
+        messages: Its messages, with their images.
+        spec: The model that is meant.
+        samples: Those whose images stand in the messages.
+
+    Raises:
+        UsageError: The record's knobs cannot be meant.
+    """
+    about = next((sample for sample in samples if sample.uid == record.uid), None)
     return Question(
         messages=messages,
         spec=spec,
         decoding=Decoding.from_json(record.decoding),
-        samples=tuple(finder.samples.values()),
+        samples=samples,
         uid=record.uid,
-        dataset_revision=finder.revisions.get(record.uid or "", record.dataset_revision),
+        dataset_revision=record.dataset_revision,
         target=record.target,
-        words=_words(record, finder.samples.get(record.uid or "")),
+        words=_words(record, about),
         score=tuple(record.labels),
         template=record.template,
         template_version=_whole(record.template_version),
         shots=tuple(record.shots),
-        places=finder.places,
-        replay_of=record.id,
         follows=record.follows,
     )
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from sessions.errors import WbError
 from sessions.verdict import answer_verdict
 from workbench.app.lists.palette import PALETTE
 from workbench.text import clean
@@ -118,26 +117,13 @@ def asked_of(
 ) -> Asked:
     """What an earlier record asked of a sample, on the device of `present`.
 
-    Raises `UsageError` where the record's model cannot be meant.
+    Raises `UsageError` where the record's model or knobs cannot be meant.
     """
-    from workbench.inference.decoding import Decoding
-    from workbench.playground.question import Question
     from workbench.playground.record import recorded_spec
+    from workbench.playground.replay import question_asked
 
-    try:
-        decoding = Decoding.from_json(record.decoding)
-    except WbError:
-        decoding = Decoding()
-    question = Question(
-        messages=messages,
-        spec=replace(recorded_spec(record), device=present.device),
-        decoding=decoding,
-        samples=(sample,),
-        uid=record.uid,
-        dataset_revision=record.dataset_revision,
-        template=record.template,
-        shots=record.shots,
-    )
+    spec = replace(recorded_spec(record), device=present.device)
+    question = question_asked(record, messages, spec, (sample,))
     return Asked(question, record.id)
 
 

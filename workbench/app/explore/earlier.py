@@ -84,5 +84,9 @@ class EarlierAnswers(Controller):
         self.bench.notify(said, timeout=2, markup=False)
         view.asked = None
         if messages is not None:
-            view.asked = asked_of(earlier.record, messages, view.sample, self.bench.spec)
+            try:
+                view.asked = asked_of(earlier.record, messages, view.sample, self.bench.spec)
+            except WbError as error:  # a record that was edited, or of another version
+                self.bench.fail(error, "this answer cannot be explained")
+                return
             self.post(AnswerReady())

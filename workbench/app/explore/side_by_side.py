@@ -143,10 +143,8 @@ class SideBySide(Screen[ComparisonResult]):
     def _plan(self) -> Sweep:
         """In the lane: the two questions."""
         from workbench.playground.sweep import pair
-        from workbench.serving.protocol import absolute
 
-        sides = [absolute(spec) for spec in self.specs]
-        return pair([self._build(spec) for spec in sides])
+        return pair([self._build(spec) for spec in self.specs])
 
     def _planned(self, sweep: Sweep) -> None:
         self.questions = [cell.question for cell in sweep.cells]

@@ -147,9 +147,8 @@ def form_values(
 def spec_of(values: Mapping[str, Any], present: ModelSpec) -> ModelSpec:
     """The model of a cell; what the form does not say is as it is now."""
     from workbench.models.spec import chosen_spec
-    from workbench.serving.protocol import absolute
 
-    return absolute(chosen_spec({name: values[name] for name in ("model", "adapter")}, present))
+    return chosen_spec({name: values[name] for name in ("model", "adapter")}, present)
 
 
 def decoding_of(values: Mapping[str, Any], present: Decoding) -> Decoding:
