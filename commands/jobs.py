@@ -272,15 +272,16 @@ def _facts(job: Job) -> dict[str, Any]:
 
 
 def _done(job: Job) -> str:
-    progress = job.progress() or {}
-    done, total, rate = (progress.get(name) for name in ("done", "total", "rate"))
-    if not isinstance(done, (int, float)):
+    from workbench.reports.job import progress_of
+
+    if (told := job.progress()) is None:
         return ""
-    words = f"{done:g}/{total:g}" if isinstance(total, (int, float)) else f"{done:g}"
-    if isinstance(rate, (int, float)) and rate > 0 and job.state == "running":
-        words += f" {rate:.1f}/s"
-        if isinstance(total, (int, float)) and total > done:
-            words += f", {duration((total - done) / rate)} left"
+    progress = progress_of([told])
+    words = f"{progress.done}/{progress.total}" if progress.total else f"{progress.done}"
+    if progress.rate > 0 and job.state == "running":
+        words += f" {progress.rate:.1f}/s"
+        if progress.eta_s:
+            words += f", {duration(progress.eta_s)} left"
     return words
 
 

@@ -7,9 +7,10 @@ are escaped there, so the document still says what the record says.
 from __future__ import annotations
 
 import json
+import time
 import unicodedata
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import click
@@ -85,14 +86,20 @@ def cells(text: str) -> int:
 
 def when(ts: str) -> str:
     """A moment of the record in local time, to the minute; empty where it is none."""
-    moment = _moment(ts)
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M") if moment else ""
+    from workbench.reports.times import seconds_of
+
+    then = seconds_of(ts)
+    if then is None:
+        return ""
+    return datetime.fromtimestamp(then).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def ago(ts: str) -> str:
     """How long ago a moment of the record is, in one unit; empty where it is none."""
-    moment = _moment(ts)
-    return duration((datetime.now(UTC) - moment).total_seconds()) if moment else ""
+    from workbench.reports.times import seconds_of
+
+    then = seconds_of(ts)
+    return "" if then is None else duration(time.time() - then)
 
 
 def duration(seconds: float) -> str:
@@ -102,14 +109,6 @@ def duration(seconds: float) -> str:
     if seconds < 5400:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.0f} d"
-
-
-def _moment(ts: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(ts)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _cell(value: Any) -> str:

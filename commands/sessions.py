@@ -327,17 +327,12 @@ def _of_sweep(records: list[Record], wanted: str) -> list[Record]:
 
 
 def _words(record: Record) -> str:
-    """The gist of a record in one line."""
-    from sessions.records import BookmarkRecord, GradcamRecord, NoteRecord, PromptRecord
+    """The gist of a record in one line, of a prompt with whom it was asked of."""
+    from sessions.records import PromptRecord
+    from workbench.reports.session import gist
 
-    if isinstance(record, PromptRecord):
-        cell = ", ".join(f"{name} {value}" for name, value in record.cell.items())
-        who = f"{record.model} ({cell})" if cell else record.model
-        return f"{who}: {record.said}"[:200]
-    if isinstance(record, GradcamRecord):
-        return f"{record.method} at {record.layer} of {record.token_text!r}"
-    if isinstance(record, NoteRecord):
-        return record.text
-    if isinstance(record, BookmarkRecord):
-        return " ".join([record.action, *record.tags])
-    return ""
+    if not isinstance(record, PromptRecord):
+        return gist(record)
+    cell = ", ".join(f"{name} {value}" for name, value in record.cell.items())
+    who = f"{record.model} ({cell})" if cell else record.model
+    return f"{who}: {gist(record)}"[:200]

@@ -17,6 +17,7 @@ from workbench.errors import UsageError
 from workbench.notebook.marks import read_sample
 from workbench.notebook.samples import Gallery
 from workbench.notebook.showing import Live, Shown, interruptible
+from workbench.reports.job import progress_of
 from workbench.reports.prediction import read_predictions
 from workbench.reports.run import counted_words, counts_of, figures, names_of, notes_of
 from workbench.text import clean
@@ -168,11 +169,11 @@ def _interval(figure: Estimate) -> str:
 
 
 def _progress(job: Job) -> str:
-    told = job.progress() or {}
-    done, total = told.get("done") or 0, told.get("total") or 0
-    share = done / total if total else 0.0
-    words = f"{done:,} of {total:,}" if total else str(told.get("message") or job.state)
-    return f"{markup.bar(share, 16)} {markup.muted(markup.esc(words, 200))}"
+    told = job.progress()
+    so_far = progress_of([told] if told else [])
+    words = f"{so_far.done:,} of {so_far.total:,}" if so_far.total else so_far.message
+    bar = markup.bar(so_far.share or 0.0, 16)
+    return f"{bar} {markup.muted(markup.esc(words or job.state, 200))}"
 
 
 def _failure(job: Job) -> RecordError | UsageError:

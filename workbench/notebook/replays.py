@@ -16,6 +16,7 @@ from workbench.notebook.settling import named
 from workbench.notebook.showing import Live, Shown, interruptible
 from workbench.playground.answer_diff import aligned, pieces_of_both
 from workbench.playground.replay import Replayed, replay, spec_again, summary
+from workbench.reports.session import gist
 from workbench.text import clean, counted
 
 if TYPE_CHECKING:
@@ -77,12 +78,7 @@ class Session(Shown, Sequence["Record"]):
 
 def _said(record: Record) -> str:
     """What a line of a list says of a record."""
-    text = getattr(record, "text", "")
-    if record.kind == "gradcam":
-        text = f"token {getattr(record, 'token', '')} {getattr(record, 'token_text', '')!r}"
-    tags = ", ".join(getattr(record, "tags", ()))
-    error = (getattr(record, "error", None) or {}).get("message", "")
-    return str(text or error or f"{getattr(record, 'action', '')} {tags}".strip())[:300]
+    return gist(record)[:300]
 
 
 class Replays(Shown, Sequence[Replayed]):

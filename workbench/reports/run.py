@@ -41,23 +41,28 @@ class RunNames:
     @property
     def who(self) -> str:
         """Model and adapter, and the variant."""
-        return self._who(self.model, f" + {self.adapter}" if self.adapter else "")
+        return self._with_variant(" + ".join(word for word in (self.model, self.adapter) if word))
 
     @property
     def who_short(self) -> str:
         """The same without folders, for a column: an adapter by the last folder of its path."""
-        name = Path(self.adapter).name if self.adapter else ""
-        if len(name) == 26:  # the id of the run that made it: its end tells it from others
-            name = f"…{name[-6:]}"
-        return self._who(short_model(self.model), f" +{name}" if name else "")
+        return self._with_variant(short_names(self.model, self.adapter))
 
-    def _who(self, model: str, adapter: str) -> str:
-        return f"{model}{adapter} ({self.variant})" if self.variant else f"{model}{adapter}"
+    def _with_variant(self, who: str) -> str:
+        return f"{who} ({self.variant})" if self.variant else who
 
 
 def short_model(model: str) -> str:
     """A model's name without the folders or the organisation before it."""
     return model.rstrip("/").rsplit("/", 1)[-1] if model else NONE
+
+
+def short_names(model: str, adapter: str) -> str:
+    """`demo +lora`: a model and its adapter without folders."""
+    name = Path(adapter).name if adapter else ""
+    if len(name) == 26:  # the id of the run that made it: its end tells it from others
+        name = f"…{name[-6:]}"
+    return f"{short_model(model)} +{name}" if name else short_model(model)
 
 
 def names_of(config: Mapping[str, Any]) -> RunNames:

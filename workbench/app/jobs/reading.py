@@ -7,17 +7,15 @@ Not for: starting or ending anything.
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
 from sessions.json_line import load_json
 from sessions.plain_files import open_plain
-from workbench.app.lists.draw import seconds_of
+from workbench.reports.job import JobProgress, numbers, progress_of, whole
 
 if TYPE_CHECKING:
     from sessions.jobs import Job
@@ -26,34 +24,6 @@ TAIL = 1 << 18  # bytes of a log that are looked at when it is opened
 LINES = 4000  # lines of a log that are kept in sight
 POINTS = 2000  # points of a curve that are kept; more are thinned out evenly
 LIVE = ("queued", "running")
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a job is, from its last progress line.
-
-    Attributes:
-        rate: Samples or steps per second, 0 where unknown.
-        metrics: Figures by name, the last of each.
-    """
-
-    done: int = 0
-    total: int = 0
-    rate: float = 0.0
-    message: str = ""
-    metrics: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def share(self) -> float | None:
-        """0..1, `None` where nobody knows."""
-        return min(1.0, self.done / self.total) if self.total else None
-
-    @property
-    def eta_s(self) -> float | None:
-        """Seconds to the end, `None` where nobody knows."""
-        if not self.total or self.rate <= 0:
-            return None
-        return max(0.0, (self.total - self.done) / self.rate)
 
 
 @dataclass(frozen=True)
@@ -78,7 +48,7 @@ class JobSummary:
     runs: tuple[str, ...] = ()
     message: str = ""
     cancelling: bool = False
-    progress: Progress = Progress()
+    progress: JobProgress = JobProgress()
     problem: str = ""
 
     @property
@@ -134,49 +104,9 @@ def _mtime(path: Path) -> float | None:
 # -- progress -----------------------------------------------------------------------------------
 
 
-def last_progress(path: Path) -> Progress:
+def last_progress(path: Path) -> JobProgress:
     """The last progress of a job, with a rate from its last lines where they do not say one."""
     return progress_of(list(_lines(_end_of(path, 1 << 14))))
-
-
-def progress_of(lines: Sequence[Mapping[str, Any]]) -> Progress:
-    """What some progress lines say together; metrics that a line leaves out keep their value."""
-    if not lines:
-        return Progress()
-    metrics: dict[str, float] = {}
-    for line in lines:
-        metrics.update(_numbers(line.get("metrics")))
-    last = lines[-1]
-    rate = last.get("rate")
-    return Progress(
-        done=_whole(last.get("done")),
-        total=_whole(last.get("total")),
-        rate=float(rate) if isinstance(rate, (int, float)) else _rate(lines),
-        message=str(last.get("message") or ""),
-        metrics=metrics,
-    )
-
-
-def _rate(lines: Sequence[Mapping[str, Any]]) -> float:
-    first, last = seconds_of(lines[0].get("ts")), seconds_of(lines[-1].get("ts"))
-    if first is None or last is None or last <= first:
-        return 0.0
-    steps = _whole(lines[-1].get("done")) - _whole(lines[0].get("done"))
-    return max(0.0, steps / (last - first))
-
-
-def _whole(value: object) -> int:
-    return int(value) if isinstance(value, (int, float)) and math.isfinite(value) else 0
-
-
-def _numbers(metrics: object) -> dict[str, float]:
-    if not isinstance(metrics, Mapping):
-        return {}
-    return {
-        str(name): float(value)
-        for name, value in metrics.items()
-        if isinstance(value, (int, float)) and not isinstance(value, bool)
-    }
 
 
 class CurveFile:
@@ -192,8 +122,8 @@ class CurveFile:
         block, self._offset = _new_lines(self.path, self._offset)
         found = False
         for line in _lines(block):
-            at = float(_whole(line.get("done")))
-            for name, value in _numbers(line.get("metrics")).items():
+            at = float(whole(line.get("done")))
+            for name, value in numbers(line.get("metrics")).items():
                 curve = self.curves.setdefault(name, [])
                 curve.append((at, value))
                 found = True

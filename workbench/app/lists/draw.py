@@ -7,12 +7,13 @@ Not for: plots of several lines (`plot.py`).
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
+from datetime import datetime
 
 from rich.style import Style
 from rich.text import Text
 
 from workbench.app.lists.palette import Palette
+from workbench.reports.times import seconds_of
 from workbench.text import clean
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -105,19 +106,6 @@ def progress_bar(share: float | None, width: int, palette: Palette, style: Style
         out.append("╸", style)
     out.append("─" * (width - halves // 2 - halves % 2), palette.dim)
     return out
-
-
-def seconds_of(stamp: object) -> float | None:
-    """Seconds since the epoch of a timestamp in either form that the records use, else `None`."""
-    if isinstance(stamp, (int, float)) and not isinstance(stamp, bool):
-        return float(stamp)
-    if isinstance(stamp, str):
-        try:
-            when = datetime.fromisoformat(stamp)
-        except ValueError:
-            return None
-        return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
-    return None
 
 
 def duration(seconds: float | None) -> str:

@@ -6,8 +6,8 @@ from rich.text import Text
 
 from sessions.records import GradcamRecord, NoteRecord, PromptRecord, Record
 from workbench.app.lists.palette import Palette
-from workbench.app.sessions.reading import who
 from workbench.models.head_config import head_words
+from workbench.reports.session import who
 from workbench.text import clean
 
 

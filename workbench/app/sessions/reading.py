@@ -94,9 +94,3 @@ def read_entries(line: SessionLine) -> list[Record]:
 
     records = SessionLog(line.id, line.path).records()
     return [record for record in reversed(records) if isinstance(record, SHOWN)]
-
-
-def who(record: PromptRecord | GradcamRecord) -> str:
-    """Model and adapter in a word."""
-    model = record.model.rstrip("/").rsplit("/", 1)[-1] or "–"
-    return f"{model} +{Path(record.adapter).name}" if record.adapter else model

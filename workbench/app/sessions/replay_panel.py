@@ -17,9 +17,9 @@ from textual.widgets import Static
 from workbench.app.lists.draw import SPINNER, plain, progress_bar
 from workbench.app.lists.palette import PALETTE, Palette
 from workbench.app.lists.row_list import Cell, Column, RowList
-from workbench.app.sessions.reading import who
 from workbench.app.sessions.replaying import side_by_side
 from workbench.playground.replay import Replayed, summary
+from workbench.reports.session import who
 from workbench.text import clean
 
 

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from rich.style import Style
 from rich.text import Text
 
-from sessions.records import GradcamRecord, NoteRecord, PromptRecord, Record
+from sessions.records import GradcamRecord, PromptRecord, Record
 from sessions.verdict import answer_verdict
 from workbench.app.lists.draw import ago, clock, plain
 from workbench.app.lists.palette import PALETTE, Palette
 from workbench.app.lists.row_list import Cell, Column, RowList
-from workbench.app.sessions.reading import SessionLine, who
+from workbench.app.sessions.reading import SessionLine
+from workbench.reports.session import gist, who
 
 _NONE: tuple[str, ...] = (
     "No sessions yet",
@@ -132,17 +133,15 @@ class EntryTable(RowList):
                 _answer(entry, palette),
             )
         if isinstance(entry, GradcamRecord):
-            words = f"heat of {entry.token_text!r} by {entry.method}"
             return (
                 Text("▒", style=palette.second),
                 at,
                 uid,
                 Text(""),
                 plain(who(entry), palette.dim),
-                plain(words, palette.dim),
+                plain(gist(entry), palette.dim),
             )
-        words = entry.text if isinstance(entry, NoteRecord) else entry.kind
-        note = plain(words, palette.second)
+        note = plain(gist(entry) or entry.kind, palette.second)
         return Text("✎", style=palette.second), at, uid, Text(""), Text(""), note
 
 

@@ -1,0 +1,80 @@
+"""How far a job is, from what it tells: for commands, bench and notebook alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from workbench.reports.times import seconds_of
+
+
+@dataclass(frozen=True)
+class JobProgress:
+    """How far a job is, from its last progress line.
+
+    Attributes:
+        rate: Samples or steps per second, 0 where unknown.
+        metrics: Figures by name, the last of each.
+    """
+
+    done: int = 0
+    total: int = 0
+    rate: float = 0.0
+    message: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def share(self) -> float | None:
+        """0..1, `None` where nobody knows."""
+        return min(1.0, self.done / self.total) if self.total else None
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds to the end, `None` where nobody knows."""
+        if not self.total or self.rate <= 0:
+            return None
+        return max(0.0, (self.total - self.done) / self.rate)
+
+
+def progress_of(lines: Sequence[Mapping[str, Any]]) -> JobProgress:
+    """What some progress lines say together; metrics that a line leaves out keep their value."""
+    if not lines:
+        return JobProgress()
+    metrics: dict[str, float] = {}
+    for line in lines:
+        metrics.update(numbers(line.get("metrics")))
+    last = lines[-1]
+    rate = last.get("rate")
+    return JobProgress(
+        done=whole(last.get("done")),
+        total=whole(last.get("total")),
+        rate=float(rate) if isinstance(rate, (int, float)) else _rate(lines),
+        message=str(last.get("message") or ""),
+        metrics=metrics,
+    )
+
+
+def _rate(lines: Sequence[Mapping[str, Any]]) -> float:
+    first, last = seconds_of(lines[0].get("ts")), seconds_of(lines[-1].get("ts"))
+    if first is None or last is None or last <= first:
+        return 0.0
+    steps = whole(lines[-1].get("done")) - whole(lines[0].get("done"))
+    return max(0.0, steps / (last - first))
+
+
+def whole(value: object) -> int:
+    """A count that a progress line says, 0 where it says none."""
+    return int(value) if isinstance(value, (int, float)) and math.isfinite(value) else 0
+
+
+def numbers(metrics: object) -> dict[str, float]:
+    """The figures of a progress line, by name."""
+    if not isinstance(metrics, Mapping):
+        return {}
+    return {
+        str(name): float(value)
+        for name, value in metrics.items()
+        if isinstance(value, (int, float)) and not isinstance(value, bool)
+    }
