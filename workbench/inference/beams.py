@@ -46,7 +46,7 @@ def search(loaded: LoadedModel, request: Request) -> Answer:
             generation_config=_beam_config(loaded, decoding),
             stopping_criteria=StoppingCriteriaList([lambda ids, scores, **_: _flags(ids, flag())]),
         )
-        del beams
+        del beams, model  # the cache of each beam
         _replay(loaded, state, row, out[0, batch.input_ids.shape[1] :].tolist())
     total = time.perf_counter() - request.started
     return replace(row.answer(), timing=Timing(first_token_s=total, total_s=total))
