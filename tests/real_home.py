@@ -26,7 +26,6 @@ NOT_READING = {
         "bookmark import",
         "runs rm",
         "runs invariance",
-        "runs export",
         "runs ledger",
         "runs report",
         "runs score",

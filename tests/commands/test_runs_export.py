@@ -44,6 +44,31 @@ def test_columns_may_be_texts_of_the_samples(run, run_wb):
     assert run_wb("runs", "export", run.id, "--columns", "uid", "--format", "coco").code == 2
 
 
+def test_a_column_has_the_name_that_it_is_given(run, run_wb):
+    done = run_wb("runs", "export", run.id, "--columns", "statement=sentence, explanation=text")
+    first = next(csv.DictReader(io.StringIO(done.out)))
+    assert list(first) == ["statement", "explanation"]
+    assert first["explanation"] == "True. It is." and first["statement"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [("=text", "NAME=SOURCE, got '=text'"), ("a=", "got 'a='"), ("uid,uid=text", "'uid' twice")],
+)
+def test_columns_that_cannot_be_meant_are_refused(run, run_wb, columns, words):
+    done = run_wb("runs", "export", run.id, "--columns", columns)
+    assert done.code == 2 and words in done.err
+
+
+def test_the_table_is_printed_as_json_too(run, run_wb):
+    found = run_wb("runs", "export", run.id, "--json").json
+    assert [row["uid"][-1] for row in found] == ["0", "1", "2"]
+    assert found[1]["text"] == "=1+1" and found[0]["correct"] is True
+    done = run_wb("runs", "export", run.id, "--json", "--columns", "answer=text").json
+    assert done[0] == {"answer": "True. It is."}
+    assert run_wb("runs", "export", run.id, "--json", "--format", "coco").code == 2
+
+
 def test_other_harnesses_get_their_own_keys(run, run_wb):
     coco = json.loads(run_wb("runs", "export", run.id, "--format", "coco").out)
     assert coco == [{"image_id": 0, "caption": "True"}, {"image_id": 1, "caption": "False"}]

@@ -1,7 +1,7 @@
-"""A run's answers in the forms that other tools read: CSV, COCO results, lmms-eval's samples.
+"""A run's answers in the forms that other tools read: a table, COCO results, lmms-eval's samples.
 
 Guarantee: one entry for each sample, in the order of the UIDs, failed ones too (COCO results have
-answers alone); cells that a spreadsheet would run get an apostrophe before them.
+answers alone); cells of a CSV that a spreadsheet would run get an apostrophe before them.
 """
 
 from __future__ import annotations
@@ -14,24 +14,28 @@ from sessions.csv_table import csv_text
 from sessions.runs import Run
 from sessions.uid import Uid
 from workbench.errors import UsageError
+from workbench.evaluation.columns import Column, read_columns, refuse_unknown
 from workbench.sample import Sample
 
-FORMATS = ("csv", "coco", "lmms-eval")
-COLUMNS = ("uid", "target", "label", "correct", "text", "explanation", "error")
-# Of a line; every other column is a text of the sample, or `img_path`.
-_OF_LINE = frozenset({*COLUMNS, "kind", "group", "tokens", "finish_reason"})
+_TABLES = ("csv", "json")
+FORMATS = (*_TABLES, "coco", "lmms-eval")
+USUAL = read_columns("uid, target, label, correct, text, explanation, error")
+# Of a line; every other source is a text of the sample, or `img_path`.
+_OF_LINE = frozenset(
+    {*(column.source for column in USUAL), "kind", "group", "tokens", "finish_reason"}
+)
 
 Line = Mapping[str, Any]
 
 
-def export(run: Run, form: str, columns: Sequence[str] = ()) -> str:
+def export(run: Run, form: str, columns: Sequence[Column] = ()) -> str:
     """The text of the file.
 
     Args:
         run: An evaluation.
         form: One of `FORMATS`.
-        columns: Of a CSV: keys of a line, `img_path`, or roles of the samples' texts
-            (`hypothesis`); `COLUMNS` where not given.
+        columns: Of a table: keys of a line, `img_path`, or roles of the samples' texts
+            (`hypothesis`); `USUAL` where not given.
 
     Raises:
         UsageError: The run is no evaluation; the columns are not for this form; no sample has
@@ -41,10 +45,15 @@ def export(run: Run, form: str, columns: Sequence[str] = ()) -> str:
     if run.kind != "eval":
         raise UsageError(f"run {run.id} is no evaluation", hint="see: wb runs list --kind eval")
     lines = sorted(run.predictions(), key=lambda line: str(line["uid"]))
-    if form != "csv" and columns:
-        raise UsageError(f"--columns is for csv, not {form}")
-    if form == "csv":
-        return _csv(lines, tuple(columns) or COLUMNS)
+    if form not in _TABLES and columns:
+        raise UsageError(f"--columns is for csv and json, not {form}")
+    if form in _TABLES:
+        columns = tuple(columns) or USUAL
+        names, rows = [column.name for column in columns], _rows(lines, columns)
+        if form == "csv":
+            return csv_text(names, rows)
+        objects = [dict(zip(names, row, strict=True)) for row in rows]
+        return json.dumps(objects, ensure_ascii=False, indent=1) + "\n"
     if form == "coco":
         found = [
             {"image_id": _number(line), "caption": str(line.get("label") or line.get("text") or "")}
@@ -77,21 +86,15 @@ def _lmms(place: int, line: Line) -> dict[str, Any]:
     }
 
 
-def _csv(lines: Sequence[Line], columns: Sequence[str]) -> str:
-    beside = [column for column in columns if column not in _OF_LINE]
+def _rows(lines: Sequence[Line], columns: Sequence[Column]) -> list[list[Any]]:
+    beside = [column for column in columns if column.source not in _OF_LINE]
     samples = {str(line["uid"]): _sample(str(line["uid"])) for line in lines} if beside else {}
-    for column in beside:
-        known = {role for sample in samples.values() if sample for role in sample.texts}
-        if column != "img_path" and column not in known:
-            raise UsageError(
-                f"--columns: no sample has {column!r}",
-                hint=f"there are {', '.join(sorted(_OF_LINE | known | {'img_path'}))}",
-            )
-    rows = [
-        [_value(line, samples.get(str(line["uid"])), column) for column in columns]
+    known = {role for sample in samples.values() if sample for role in sample.texts}
+    refuse_unknown(beside, _OF_LINE | known | {"img_path"})
+    return [
+        [_value(line, samples.get(str(line["uid"])), column.source) for column in columns]
         for line in lines
     ]
-    return csv_text(columns, rows)
 
 
 def _sample(uid: str) -> Sample | None:
@@ -104,14 +107,14 @@ def _sample(uid: str) -> Sample | None:
         return None  # the data changed: its line has no text
 
 
-def _value(line: Line, sample: Sample | None, column: str) -> Any:
-    if column == "error":
+def _value(line: Line, sample: Sample | None, source: str) -> Any:
+    if source == "error":
         error = line.get("error")
         return str(error.get("message", "")) if isinstance(error, Mapping) else ""
-    if column in _OF_LINE:
-        return line.get(column)
+    if source in _OF_LINE:
+        return line.get(source)
     if sample is None:
         return ""
-    if column == "img_path":
+    if source == "img_path":
         return ";".join(str(ref.path or ref.name) for ref in sample.images)
-    return sample.texts.get(column, "")
+    return sample.texts.get(source, "")
