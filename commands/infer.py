@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +10,13 @@ import click
 
 from commands.asking import knob_options, model_options, spec_from
 from commands.completing import complete_splits, complete_templates
+from commands.inference_option import inference_option, tell_taken
 from commands.mode_option import mode_option
 from commands.printing import echo_json
 from commands.run_eval import KNOBS, typed
 
 if TYPE_CHECKING:
+    from workbench.evaluation.columns import Column
     from workbench.evaluation.config import EvalConfig
 
 _MOST_TOLD = 10
@@ -28,6 +31,13 @@ _MOST_TOLD = 10
     type=click.Choice(["map", "list", "jsonl", "csv"]),
     help="map is {image: caption}.  [by the ending of --out]",
 )
+@click.option(
+    "--columns",
+    default="",
+    metavar="NAMES",
+    help="By commas, SOURCE or NAME=SOURCE: image, uid, caption, error, texts of the samples.",
+)
+@inference_option
 @model_options()
 @click.option(
     "--template",
@@ -64,13 +74,19 @@ def command(
       wb infer photos --out captions.json
       wb infer photos --model nlpconnect/vit-gpt2-image-captioning --num-beams 4 --out c.jsonl
       wb infer demo/test[:20] --adapter RUN --out captions.csv
+      wb infer esnlive_exp/test --config esnlive_paligemma --adapter RUN --out answers.csv
     """
-    config = _config(what, out, flags)
+    from workbench.evaluation.columns import read_columns
+    from workbench.evaluation.infer import format_of
+
+    wanted, columns = format_of(out, form or ""), read_columns(flags["columns"])
+    config = _config(what, out, flags, columns, wanted)
+    tell_taken(ctx, config.inference_config)
     if detach:
         _detach(ctx, what, out, as_json)
         return
     from sessions.atomic import atomic_write
-    from workbench.evaluation.infer import captions_of, format_of, infer, text_of, twins
+    from workbench.evaluation.infer import captions_of, infer, text_of, twins
     from workbench.progress import StderrLine
 
     line = StderrLine()
@@ -81,8 +97,8 @@ def command(
     if run.state == "cancelled":
         click.echo("cancelled; the same command goes on", err=True)
         ctx.exit(1)
-    captions, wanted = captions_of(run), format_of(out, form or "")
-    atomic_write(Path(out).absolute(), text_of(captions, wanted))
+    captions = captions_of(run)
+    atomic_write(Path(out).absolute(), text_of(captions, wanted, columns))
     failed = [caption for caption in captions if caption.caption is None]
     facts = {
         "run": run.id,
@@ -115,10 +131,13 @@ def _tell(facts: dict[str, Any]) -> None:
     click.echo(f"{words}, run {facts['run']}, written to {clean(facts['out'])}", err=True)
 
 
-def _config(what: str, out: str, flags: dict[str, Any]) -> EvalConfig:
+def _config(
+    what: str, out: str, flags: dict[str, Any], columns: Sequence[Column], form: str
+) -> EvalConfig:
     """Of what is to be captioned; what cannot be written is told before a model is loaded."""
     from workbench.errors import UsageError
     from workbench.evaluation.config import EvalConfig
+    from workbench.evaluation.infer import check_columns
     from workbench.inference.decoding import Decoding
     from workbench.serving.protocol import absolute
 
@@ -126,12 +145,14 @@ def _config(what: str, out: str, flags: dict[str, Any]) -> EvalConfig:
         raise UsageError(f"--out {out}: there is no such folder", hint="make it first")
     knobs = {name: flags[name] for name in KNOBS} | {"top_logprobs": 0}
     names = ("template", "limit", "batch_size", "retry_failed", "threads", "seed")
-    return EvalConfig(
+    config = EvalConfig(
         **_place(what),
-        **{name: flags[name] for name in names},
+        **{name: flags[name] for name in (*names, "inference_config")},
         spec=absolute(spec_from(flags)),
         decoding=Decoding.from_json(knobs),
     )
+    check_columns(config, columns, form)
+    return config
 
 
 def _place(what: str) -> dict[str, str]:

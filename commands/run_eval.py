@@ -8,6 +8,7 @@ import click
 
 from commands.asking import MODEL_FLAGS, knob_options, model_options
 from commands.completing import complete_runs, complete_splits, complete_templates
+from commands.inference_option import inference_option, tell_taken
 from commands.mode_option import mode_option
 from commands.printing import echo_json
 from commands.shots import shot_options
@@ -23,6 +24,7 @@ KNOBS = (
     "--dataset", default="", help="A dataset, or dataset/split.", shell_complete=complete_splits
 )
 @click.option("--split", default="", help="test, or a part of it: test[:200].")
+@inference_option
 @model_options()
 @click.option(
     "--template",
@@ -88,6 +90,7 @@ def command(ctx: click.Context, as_json: bool, detach: bool, resume: str, **flag
     Example:
       wb run-eval --dataset demo --split test --limit 100
       wb run-eval --dataset demo --split test --shots 2 --answer both --json
+      wb run-eval --dataset esnlive_exp/test --config esnlive_paligemma --adapter RUN
       wb run-eval --resume 01k2
     """
     if detach:
@@ -98,6 +101,7 @@ def command(ctx: click.Context, as_json: bool, detach: bool, resume: str, **flag
     from workbench.text import clean
 
     config = _config(ctx, resume, flags)
+    tell_taken(ctx, flags["inference_config"])
     line = StderrLine()
     try:
         run = evaluate(config, on_progress=line, resume=resume)
@@ -133,7 +137,8 @@ def _config(ctx: click.Context, resume: str, flags: dict[str, Any]) -> Any:
 
         known = {"batch_size", "retry_failed", "threads"}
         if typed - known:
-            names = ", ".join(f"--{n.replace('_', '-')}" for n in sorted(typed - known))
+            flag = {str(option.name): option.opts[0] for option in ctx.command.params}
+            names = ", ".join(sorted(flag[name] for name in typed - known))
             raise UsageError(
                 f"{names} with --resume {resume}: the run says that itself",
                 hint="leave them out, or give all settings, --dataset included",
@@ -166,6 +171,7 @@ def _detach(ctx: click.Context, as_json: bool, resume: str, flags: dict[str, Any
 
     # A flag that makes no sense is told here, not in the job's log.
     config = _config(ctx, resume, flags)
+    tell_taken(ctx, flags["inference_config"])
     argv = ["wb", "run-eval", *typed(ctx)]
     job = start(argv, title=f"eval {config.dataset}/{config.split or '-'} {config.spec.model}")
     if as_json:

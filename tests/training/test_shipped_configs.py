@@ -146,6 +146,29 @@ def data_for(config: Any, folder: Path) -> tuple[str, str]:
     return f"{name}/train[:8]", f"{name}/dev[:4]"
 
 
+def answered_as_published(dev: str, run: str, folder: Path) -> None:
+    """The inference config of that recipe draws and writes the answers as its scripts did."""
+    out = folder / "explanations.csv"
+    asked = ["infer", dev, "--config", "esnlive_paligemma", "--adapter", run, "--out", str(out)]
+    here = ["--device", "cpu", "--dtype", "fp32", "--threads", "1", "--max-new-tokens", "3"]
+    done = CliRunner().invoke(cli, [*asked, *here, "--json"])
+    assert done.exit_code == 0, done.output
+    rows = list(csv.DictReader(out.open(newline="")))
+    assert list(rows[0]) == ["img_path", "hypothesis", "explanation"]
+    assert [row["img_path"] for row in rows] == ["dev.png"] * 4
+    assert [row["hypothesis"] for row in rows] == [f"Shape {i} is red." for i in range(4)]
+    said = Run.open(json.loads(done.stdout)["run"])
+    texts = {str(line["text"]).strip() for line in said.predictions()}
+    assert {row["explanation"].removeprefix("'") for row in rows} == texts
+    drawn = {"temperature": 1.2, "repetition_penalty": 1.5, "top_p": 0.9, "top_k": 50}
+    assert drawn.items() <= said.config["decoding"].items()
+    assert said.config["decoding"]["max_new_tokens"] == 3  # a flag goes before the config
+    assert (said.config["model"], said.config["template"]) == (
+        "google/paligemma-3b-pt-224",
+        "caption/explain-en",
+    )
+
+
 def sets(values: dict[str, Any]) -> list[str]:
     return [word for k, v in values.items() for word in ("--set", f"{k}={json.dumps(v)}")]
 
@@ -194,3 +217,5 @@ def test_its_plan_is_shown_and_its_small_twin_trains_is_saved_and_evaluated(
     )
     assert again.exit_code == 0, again.output
     assert json.loads(again.stdout)["counts"]["done"] == 2
+    if name == "esnlive_paligemma_lora":
+        answered_as_published(dev, found["run"], tmp_path)

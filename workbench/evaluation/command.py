@@ -16,6 +16,7 @@ _NOT_TYPED = frozenset(
     {
         *("dataset", "split", "spec", "decoding", "template", "spare_uids", "retry_failed"),
         *("variant_of", "prefix_cache", "seed", "shot_uids", "batch_size", "threads"),
+        "inference_config",
     }
 )
 

@@ -59,6 +59,8 @@ class EvalConfig:
         prefix_cache: Read what prompts begin with alike once; changes no answer and no key.
         folder: Ask about the images of this folder, which is no dataset; nothing is judged.
         captions: Have images captioned: of a dataset of another task no label is looked at.
+        inference_config: The name of the file that settings came from; kept in the record, changes
+            no key.
     """
 
     dataset: str
@@ -87,6 +89,7 @@ class EvalConfig:
     prefix_cache: bool = True
     folder: str = ""
     captions: bool = False
+    inference_config: str = ""
 
     def __post_init__(self) -> None:
         problems = [text for bad, text in self._checks() if bad] + self.shot_wish.problems()

@@ -8,16 +8,18 @@ judges them.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sessions.csv_table import csv_text
 from sessions.run_reader import last_per_uid
 from sessions.runs import Run
 from sessions.uid import Uid
+from workbench.errors import UsageError
+from workbench.evaluation.columns import Column, read_columns, refuse_unknown
 from workbench.evaluation.config import EvalConfig
 from workbench.progress import OnProgress
 
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from workbench.sample import Sample
 
 FORMATS = ("map", "list", "jsonl", "csv")
+_FACTS = ("image", "uid", "caption", "error")
+USUAL = read_columns(", ".join(_FACTS))
+_TRIED = 20  # first samples whose texts say which columns there can be
 _BY_ENDING = {".json": "map", ".jsonl": "jsonl", ".csv": "csv"}
 
 
@@ -38,12 +43,18 @@ class Caption:
         uid: Of its sample.
         caption: `None` where there is none.
         error: Why there is none.
+        texts: Those of its sample, by role.
     """
 
     image: str
     uid: str
     caption: str | None
     error: str = ""
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+    def value(self, source: str) -> Any:
+        """What a column takes: `image`, `uid`, `caption`, `error` or a text of the sample."""
+        return getattr(self, source) if source in _FACTS else self.texts.get(source, "")
 
 
 def infer(
@@ -80,7 +91,8 @@ def captions_of(run: Run) -> list[Caption]:
         error = line.get("error")
         words = str((error or {}).get("message") or "no caption") if error else ""
         said = None if error else str(line.get("text") or "").strip()
-        found.append(Caption(_name_of(sample, source), sample.uid, said, words))
+        name = _name_of(sample, source)
+        found.append(Caption(name, sample.uid, said, words, dict(sample.texts)))
     return found
 
 
@@ -107,23 +119,57 @@ def twins(captions: Sequence[Caption]) -> bool:
     return len({caption.image for caption in captions}) < len(captions)
 
 
-def text_of(captions: Sequence[Caption], form: str) -> str:
+def check_columns(config: EvalConfig, columns: Sequence[Column], form: str) -> None:
+    """Refuse columns that the file cannot have, before anything is asked.
+
+    Args:
+        config: What is captioned.
+        columns: Of the file; none for the usual ones.
+        form: One of `FORMATS`.
+
+    Raises:
+        UsageError: The file is a map, or no sample has such a text.
+        DataError, UnknownName: The data cannot be opened.
+    """
+    from workbench.evaluation.prepare import open_asked
+
+    if columns and form == "map":
+        raise UsageError(
+            "--columns is for csv, jsonl and list, and the file is a map",
+            hint="name the file .csv, or pass --format csv",
+        )
+    if columns:
+        known = {
+            role for sample in islice(open_asked(config).iter(), _TRIED) for role in sample.texts
+        }
+        refuse_unknown(columns, known | set(_FACTS))
+
+
+def text_of(captions: Sequence[Caption], form: str, columns: Sequence[Column] = ()) -> str:
     """The captions as a file's text.
 
     Args:
         captions: In the order of the file.
         form: `map` (`{image: caption}`, those that failed left out; by UID where images recur),
-            `list` and `jsonl` (objects with `image`, `uid`, `caption`, and `error` where there is
-            one), or `csv` (the same columns).
+            `list` and `jsonl` (objects, `error` only where there is one), or `csv`.
+        columns: Of a CSV, and the keys of objects; `USUAL` where not given.
     """
+    columns = columns or USUAL
     if form == "csv":
-        columns = ("image", "uid", "caption", "error")
-        return csv_text(columns, ([getattr(c, name) for name in columns] for c in captions))
+        rows = ([caption.value(column.source) for column in columns] for caption in captions)
+        return csv_text([column.name for column in columns], rows)
     if form == "map":
         name = "uid" if twins(captions) else "image"
         said = {getattr(c, name): c.caption for c in captions if c.caption is not None}
         return json.dumps(said, ensure_ascii=False, indent=2) + "\n"
-    rows = [{k: v for k, v in asdict(c).items() if k != "error" or v} for c in captions]
+    objects = [
+        {
+            column.name: caption.value(column.source)
+            for column in columns
+            if column.source != "error" or caption.error
+        }
+        for caption in captions
+    ]
     if form == "jsonl":
-        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    return json.dumps(rows, ensure_ascii=False, indent=2) + "\n"
+        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in objects)
+    return json.dumps(objects, ensure_ascii=False, indent=2) + "\n"
