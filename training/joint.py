@@ -1,9 +1,13 @@
 """Text and class trained together: a classification head over a model, and the loss of both.
 
-`loss = (1 - w) * text + w * class`, the weighted sum that e-SNLI's models were trained by, which
-predict a label and explain it (Camburu et al. 2018, PredictAndExplain). `text` is the mean over
-the step's answer tokens, `class` the mean cross-entropy over the step's samples that have a class.
-With `method: head` nothing trains that the text depends on, and `w` is 1.
+`loss = (1 - w) * text + w * class`. That is the sum by which e-SNLI's PredictAndExplain was
+trained, which predicts a label and explains it (Camburu et al. 2018): in the authors' code
+(OanaMariaCamburu/e-SNLI, `seq2seq/train_label_in_expl.py`) `alpha * loss_labels + (1 - alpha) *
+loss_expl`, with `w` for `alpha` and their factor `lmbda` left to the learning rate. `text` is the
+mean over the step's answer tokens. `class` is transformers' loss of a single-label classifier
+(`transformers.loss.loss_utils.ForSequenceClassificationLoss`): the cross-entropy of the logits,
+summed and divided by the step's samples that have a class. With `method: head` nothing trains
+that the text depends on, and `w` is 1.
 
 Guarantee: the head reads the prompt alone, so that a class never depends on the answer beside it;
 the model under it is called as without. Not for using a head: `workbench.models.head` does that.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers.loss.loss_utils import ForSequenceClassificationLoss
 
 from sessions.runs import Run
 from tests.training.test_train import config, history, odd, steps_of_the_running  # noqa: F401
@@ -108,6 +110,9 @@ def test_the_classes_loss_is_that_of_the_whole_step_however_it_is_cut():
     logits, classes = torch.randn(4, 3), torch.tensor([2, -100, 0, 1])
     expected = torch.nn.functional.cross_entropy(logits, classes)
     torch.testing.assert_close(class_loss(logits, classes), expected)
+    wanted = SimpleNamespace(num_labels=3, problem_type=None)
+    theirs = ForSequenceClassificationLoss(classes, logits, wanted, num_items_in_batch=7)
+    torch.testing.assert_close(class_loss(logits, classes, 7), theirs)
     assert float(class_loss(logits, torch.full((4,), -100))) == 0.0
 
 
