@@ -1,4 +1,4 @@
-"""Asking and explaining: the prompt panel, the streamed answer, the heat that follows the token."""
+"""BatchCommand and explaining: the prompt panel, the streamed answer, the heat that follows the token."""
 
 from __future__ import annotations
 

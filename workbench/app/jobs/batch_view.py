@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -36,16 +37,38 @@ LOOK_S = 600.0  # every sample of the data is looked at once, as a training does
 
 
 class BatchCommand:
-    """`wb train … --show-batch` as a child that can be ended."""
+    """`wb train … --show-batch` as a child that can be ended, also before it was started."""
 
     def __init__(self, argv: Sequence[str]) -> None:
         self._argv = [word for word in argv if word != "--detach"]
         self._child: subprocess.Popen[str] | None = None
+        self._lock, self._ended = threading.Lock(), False
+
+    @property
+    def pid(self) -> int | None:
+        """Of the child; `None` before it is started."""
+        return self._child.pid if self._child is not None else None
 
     def __call__(self, folder: str) -> tuple[Mapping[str, Any], str]:
         """The JSON of the command, its pictures in `folder`, or what went wrong. Blocks."""
-        words = ["--show-batch", str(COUNT), "--pictures", folder, "--json"]
         try:
+            child = self._start(folder)
+            if child is None:
+                return {}, "ended"
+            said, wrong = child.communicate(timeout=LOOK_S)
+            if child.returncode == 0:
+                return json.loads(said), ""
+            return {}, _message(said) or wrong.strip() or "nothing came back"
+        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+            self.end()
+            return {}, str(error)
+
+    def _start(self, folder: str) -> subprocess.Popen[str] | None:
+        """The child; `None` where whoever asked has left meanwhile."""
+        words = ["--show-batch", str(COUNT), "--pictures", folder, "--json"]
+        with self._lock:
+            if self._ended:
+                return None
             self._child = subprocess.Popen(
                 [sys.executable, "-P", "-m", "commands.main", *self._argv, *words],
                 stdin=subprocess.DEVNULL,
@@ -53,18 +76,18 @@ class BatchCommand:
                 stderr=subprocess.PIPE,
                 text=True,
             )
-            said, wrong = self._child.communicate(timeout=LOOK_S)
-            if self._child.returncode == 0:
-                return json.loads(said), ""
-            return {}, _message(said) or wrong.strip() or "nothing came back"
-        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-            self.end()
-            return {}, str(error)
+            return self._child
 
     def end(self) -> None:
-        """End the child where it is still at it."""
+        """End the child where it is still at it, and keep one that is not started from starting.
+
+        It is gone when this returns: what it was writing to can be removed.
+        """
+        with self._lock:
+            self._ended = True
         if self._child is not None and self._child.poll() is None:
             self._child.kill()
+            self._child.wait()
 
 
 class BatchView(ModalScreen[None]):
@@ -98,6 +121,11 @@ class BatchView(ModalScreen[None]):
         self._seen: Mapping[str, Any] = {}
         self._row = 0
 
+    @property
+    def folder(self) -> str:
+        """Where the pictures lie while the view is open."""
+        return self._folder.name
+
     def compose(self) -> ComposeResult:
         """Facts, pictures, tokens."""
         with Vertical() as box:
@@ -118,7 +146,7 @@ class BatchView(ModalScreen[None]):
         bench = cast("WbApp", self.app)
 
         def work(token: Token) -> None:
-            bench.call_soon(self._looked, *self._ask(self._folder.name))
+            bench.call_soon(self._looked, *self._ask(self.folder))
 
         bench.tasks.run(f"batch {id(self)}", work)
 
