@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from commands.completing import complete_runs
+from commands.making_variants import variants_asked
 from commands.printing import echo_json, echo_table
 
 if TYPE_CHECKING:
@@ -72,9 +73,7 @@ def invariance(
 def _make(ctx: click.Context, run: Run, wanted: list[str], circular: bool) -> dict[str, Run]:
     from workbench.errors import UsageError
     from workbench.evaluation.orders import problem_of
-    from workbench.evaluation.run_variants import make_variants, options_at_most
-    from workbench.progress import StderrLine
-    from workbench.text import clean
+    from workbench.evaluation.run_variants import options_at_most
 
     names = wanted or ["images", "options", "shots", "labels", "repeat"]
     for name in names:
@@ -85,17 +84,7 @@ def _make(ctx: click.Context, run: Run, wanted: list[str], circular: bool) -> di
     if circular:
         names = [name for name in names if not name.startswith("options")]
         names += [f"options:{step}" for step in range(1, options_at_most(run))]
-    line = StderrLine()
-    try:
-        made = make_variants(run, list(dict.fromkeys(names)), line, lenient=not wanted)
-    finally:
-        line.end()
-    for name, why in made.refused.items():
-        click.echo(f"without {name}: {clean(why, newlines=False)}", err=True)
-    if made.cancelled:
-        click.echo("cancelled; the same command goes on", err=True)
-        ctx.exit(1)
-    return made.runs
+    return variants_asked(ctx, run, names, lenient=not wanted)
 
 
 def _show(run: Run, told: list[Flips], extra: dict[str, Estimate]) -> None:

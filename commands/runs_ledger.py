@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from commands.completing import complete_runs
+from commands.making_variants import variants_asked
 from commands.printing import echo_json, echo_table
 
 if TYPE_CHECKING:
@@ -66,24 +67,11 @@ def _make(ctx: click.Context, run: Run, more: list[str]) -> dict[str, Run]:
     from workbench.errors import UsageError
     from workbench.evaluation.controls import CONTROLS, text_control
     from workbench.evaluation.prepare import resumed_config
-    from workbench.evaluation.run_variants import make_variants
-    from workbench.progress import StderrLine
-    from workbench.text import clean
 
     if unknown := [name for name in more if name not in CONTROLS]:
         raise UsageError(f"--controls wants some of {', '.join(CONTROLS)}, got {unknown[0]!r}")
     names = [text_control(resumed_config(run).spec), "image-only", *more]
-    line = StderrLine()
-    try:
-        made = make_variants(run, list(dict.fromkeys(names)), line)
-    finally:
-        line.end()
-    for name, why in made.refused.items():
-        click.echo(f"{name}: {clean(why, newlines=False)}", err=True)
-    if made.cancelled:
-        click.echo("cancelled; the same command goes on", err=True)
-        ctx.exit(1)
-    return made.runs
+    return variants_asked(ctx, run, names)
 
 
 def ledger_of(run: Run) -> Ledger | None:
