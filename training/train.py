@@ -153,7 +153,8 @@ class Training:
         from training.optimizers import choose_optimizer
         from training.part_table import part_table
 
-        parts = part_table(self.model, choose_optimizer(self.config))
+        optimizer = choose_optimizer(self.config)
+        parts = part_table(self.model, optimizer)
         trainable = sum(row.trainable for row in parts)
         everything = sum(row.parameters for row in parts)
         return {
@@ -164,6 +165,8 @@ class Training:
             "parameters": everything,
             "trainable_share": trainable / everything,
             "method": self.config.method,
+            "optimizer": optimizer,
+            "attention": self.config.attention,
             **head_facts(self.loaded.own_head, [item.label for item in self.data.items]),
             "parts": [row.to_json() for row in parts],
             "steps_per_epoch": self.steps_per_epoch,
@@ -199,9 +202,9 @@ def prepare(config: TrainConfig, on_progress: OnProgress | None = None) -> Train
 
     from training.collate import Collator
     from training.deciding import refuse_figure
+    from training.fallbacks import with_fallbacks
     from training.joint import classes_of, labels_of, put_head, refuse_head
     from training.methods import attach, plan
-    from training.optimizers import choose_optimizer
     from training.train_eval import look_at_dev, open_dev
     from workbench.models.base import load_model
     from workbench.serving.release_gpu import release_gpu
@@ -210,10 +213,11 @@ def prepare(config: TrainConfig, on_progress: OnProgress | None = None) -> Train
         torch.set_num_threads(config.threads)
     planned = plan(config)
     refuse_head(config)
-    choose_optimizer(config)
+    config, taken = with_fallbacks(config)
     tell = Reporter(on_progress)
     tell(0, None, "looking at the data", force=True)
     data, apart = open_apart(config)
+    apart.warnings = [*taken, *apart.warnings]
     labels = labels_of(config, data.sources) if config.has_head else ()
     looked = look_at_dev(config, leave_out=apart.out_of_eval)
     refuse_figure(config, looked, labels)

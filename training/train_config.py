@@ -140,6 +140,9 @@ class TrainConfig(ConfigGroup):
     """`auto`, `cpu`, `cuda`, `cuda:1`, ..."""
     attention: Text = "sdpa"
     """The attention kernels: `sdpa`, `eager` or `flash_attention_2`."""
+    attention_fallback: Flag = False
+    """Where `flash_attention_2` cannot be had (no package, no GPU, fp32), take `sdpa` instead of
+    refusing it."""
     revision: Text = ""
     """Branch, tag or commit of a hub id."""
     image_min_pixels: Whole = 0

@@ -17,6 +17,7 @@ from tests.workbench.models.family_cases import ANSWER, prompts
 from tests.workbench.models.make_families import FAMILIES
 from training.card import Card
 from training.checkpoints import last_checkpoint, step_of
+from training.fallbacks import with_fallbacks
 from training.methods import attach, plan
 from training.optimizers import choose_optimizer
 from training.train import dry_run, resumed_config, train
@@ -94,6 +95,17 @@ def test_a_paged_optimizer_is_refused_without_a_gpu_before_anything_is_loaded():
     assert "adamw_8bit" in (info.value.hint or "")
     assert choose_optimizer(settings.changed(optimizer_fallback=True)) == "adamw_8bit"
     assert choose_optimizer(config(optimizer="adafactor")) == "adafactor"
+
+
+def test_flash_kernels_that_cannot_be_had_are_replaced_where_the_config_says_so():
+    wanted = config(attention="flash_attention_2", attention_fallback=True)
+    taken, said = with_fallbacks(wanted)
+    assert taken == wanted.changed(attention="sdpa")
+    assert said[0].startswith("attention sdpa in the place of flash_attention_2: ")
+    plain = wanted.changed(attention_fallback=False)
+    assert with_fallbacks(plain) == (plain, [])
+    with pytest.raises(ModelError, match="flash_attention_2 cannot be used"):
+        dry_run(plain)
 
 
 FLAT = {

@@ -15,7 +15,7 @@ from tests.training.contrastive.tiny_pairs import captioned
 from tests.workbench.models.make_two_stage import phi
 from training.composing import composed
 from training.train import train
-from training.train_config import LoraSettings, TrainConfig
+from training.train_config import LoraSettings, TrainConfig, load_config
 from workbench.errors import UnknownName, UsageError
 from workbench.evaluation.config import EvalConfig
 from workbench.evaluation.runner import evaluate
@@ -76,6 +76,16 @@ def test_a_qlora_over_an_encoder_by_name_is_asked_evaluated_and_explained(tmp_pa
     assert model.startswith("cifar10-siglip-phi-") and str(tmp_path) not in model
     assert run.config["config"]["encoder"] == ""
     assert run.metrics()["steps_done"] == 4
+    # Made for a GPU, and what stands in for that on a CPU is told.
+    published = load_config("cifar10_phi2_qlora")
+    assert (published.optimizer, published.attention) == ("paged_adamw_8bit", "flash_attention_2")
+    assert published.activation_checkpointing and published.scheduler == "cosine"
+    facts = run.metrics()
+    assert (facts["optimizer"], facts["attention"]) == ("adamw_8bit", "sdpa")
+    assert [line.split(":")[0] for line in facts["warnings"]][:2] == [
+        "no GPU",
+        "attention sdpa in the place of flash_attention_2",
+    ]
 
     spec = ModelSpec(model, adapter=run.id, quantization="4bit", device="cpu")
     loaded = load_model(spec)
