@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 
-from training.train_config import VIRTUAL, TrainConfig
+from training.config_groups import VIRTUAL
+from training.train_config import TrainConfig
 
 _OPTIMIZERS = {
     "adamw": "AdamW",

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from training.train_config import OF_BOTTLENECKS, TrainConfig
+from training.config_groups import OF_BOTTLENECKS
+from training.train_config import TrainConfig
 from workbench.errors import UsageError
 from workbench.models.adapters.bottleneck_config import KIND
 

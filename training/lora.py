@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.checkpoints import fresh_folder
+from training.config_groups import LoraSettings
 from training.parts import choose_layers
-from training.train_config import LoraSettings
 from workbench.errors import ModelError
 
 if TYPE_CHECKING:

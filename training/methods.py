@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.bottleneck import attach_bottleneck, refuse_no_blocks
+from training.config_groups import UNUSABLE, VIRTUAL
 from training.further import refuse_other_adapter
 from training.lora import attach_lora, prepared, save_adapter
 from training.parts import PARTS, choose_layers
-from training.train_config import UNUSABLE, VIRTUAL, TrainConfig
+from training.train_config import TrainConfig
 from training.virtual import attach_virtual, refuse_family
 from workbench.errors import UsageError
 from workbench.models.parts import part_of

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from training.train_config import PARTS
+from training.config_groups import PARTS
 from workbench.errors import UsageError
 from workbench.models.parts import part_of
 

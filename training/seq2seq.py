@@ -20,7 +20,8 @@ import torch
 from transformers import GenerationConfig, Seq2SeqTrainer, Trainer
 
 from sessions.errors import WbError
-from training.train_config import VIRTUAL, TrainConfig
+from training.config_groups import VIRTUAL
+from training.train_config import TrainConfig
 from training.trainer import AnswerTrainer
 from workbench.sample import Answer, Conversation, Timing, Token
 

@@ -23,6 +23,8 @@ from sessions.runs import Run
 from training.card import Card
 from training.checkpoints import last_checkpoint, losses_of, step_of
 from training.composing import composed
+from training.config_groups import VIRTUAL
+from training.config_key import without_later
 from training.failing import explained, write_down
 from training.further import with_form
 from training.inputs import (
@@ -36,7 +38,7 @@ from training.inputs import (
 from training.memory_peak import larger, peak_memory
 from training.tasks import AnyConfig, read_config
 from training.train_apart import Apart, open_apart
-from training.train_config import VIRTUAL, TrainConfig, load_config, without_later
+from training.train_config import TrainConfig, load_config
 from training.train_data import TrainSet
 from workbench.errors import UsageError
 from workbench.models.spec import as_recorded

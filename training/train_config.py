@@ -8,103 +8,42 @@ training is made ready.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from training.best import refuse_unknown
+from training.config_checks import check
 from training.config_file import HINT, load_values
-from training.settings import ConfigGroup, Flag, Keys, Number, Text, Texts, Wants, Whole, validate
-from workbench.errors import ModelError, UsageError
-from workbench.models.remote_model import refuse_weights
+from training.config_groups import (
+    EarlyStopping,
+    HeadSettings,
+    LoraSettings,
+    Nonlinearity,
+    Optimizer,
+    PartName,
+    Style,
+)
+from training.config_shared import (
+    ConfigFile,
+    Device,
+    KeepCheckpoints,
+    LogEvery,
+    MaxGradNorm,
+    MaxMinutes,
+    MaxSteps,
+    Name,
+    SaveEvery,
+    Scheduler,
+    Threads,
+    Warmup,
+)
+from training.settings import Flag, Keys, Number, Text, Texts, Wants, Whole
 from workbench.models.spec import ModelSpec
 
-Scheduler = Literal["cosine", "linear", "constant", "constant_with_warmup", "cosine_with_min_lr"]
-Optimizer = Literal[
-    "adamw", "adamw_8bit", "paged_adamw_8bit", "paged_adamw_32bit", "adafactor", "sgd"
-]
-Target = Literal["language", "vision", "all"]
-Init = Literal["", "gaussian", "orthogonal", "olora", "pissa"]
-Style = Literal["pfeiffer", "houlsby"]
-Nonlinearity = Literal["relu", "gelu", "silu", "tanh"]
-PartName = Literal["language", "projector", "vision"]
-PARTS: tuple[str, ...] = get_args(PartName)
-METHODS = (
-    *("lora", "ia3", "bitfit", "adapter", "prefix_tuning", "prompt_tuning"),
-    *("full", "peft", "head"),
-)
-# Those whose vectors stand before every prompt.
-VIRTUAL = ("prefix_tuning", "prompt_tuning")
-# Those whose adapters can be trained further.
-FURTHER = ("lora", "adapter", *VIRTUAL)
-# What PEFT has and no training here can use -> why.
-UNUSABLE = {"p_tuning": "its vectors come out of a network that no prompt is put through here"}
-# Keys of `method: adapter`, and of `VIRTUAL`, alone.
-OF_BOTTLENECKS = ("adapter_style", "adapter_reduction", "adapter_nonlinearity")
-OF_VIRTUAL = ("num_virtual_tokens", "prefix_projection", "virtual_init_text")
 
-
-class LoraSettings(ConfigGroup):
-    """The adapter (Hu et al. 2021)."""
-
-    r: Annotated[Whole, Field(ge=1)] = 16
-    """Rank."""
-    alpha: Annotated[Number, Field(gt=0)] = 32.0
-    """The update is scaled by alpha / r (by alpha / sqrt(r) with `rslora`)."""
-    dropout: Annotated[Number, Field(ge=0, lt=1)] = 0.0
-    """On the adapter's input while training."""
-    target_modules: Annotated[
-        Target | tuple[str, ...], Wants("language, vision, all, or a list of layers' names")
-    ] = "language"
-    """`language` (every linear layer of the language model, of a captioner its decoder), `vision`
-    (those of the vision tower and its projector), `all`, or the names of layers."""
-    modules_to_save: Texts = ()
-    """Layers trained whole beside the adapter, such as `embed_tokens`."""
-    init: Annotated[Init, Wants("one of gaussian, orthogonal, olora, pissa, or to be left out")] = (
-        ""
-    )
-    """How it begins: empty (PEFT's own: no change of the base), `gaussian`, `orthogonal`, or
-    `pissa` and `olora`, which take the adapter's start off the base's weights."""
-    rslora: Flag = False
-    """Rank-stabilised scaling."""
-    dora: Flag = False
-    """Weight-decomposed (Liu et al. 2024); slower."""
-
-
-class HeadSettings(ConfigGroup):
-    """A classification head on the prompt's last hidden states, trained beside the text."""
-
-    pooling: Annotated[
-        Literal["", "last", "mean", "first"], Wants("one of last, mean, first, or to be left out")
-    ] = ""
-    """What it reads of the prompt, before the answer: the hidden state of the `last` token, the
-    `mean` over all, or that of the `first` (where a token sees the whole prompt). Empty: there is
-    no head, or with `method: head` `last`."""
-    labels: Texts = ()
-    """Its classes; empty: the closed set of labels of what is trained on. A sample of another label
-    teaches the text alone."""
-    weight: Annotated[Number, Field(gt=0, le=1)] = 0.5
-    """w of the joint loss, (1 - w) * text + w * class (Camburu et al. 2018); it is 1 with
-    `method: head`."""
-    hidden: Annotated[Whole, Field(ge=0)] = 0
-    """Width of a layer with tanh before the last one; 0 is none."""
-    dropout: Annotated[Number, Field(ge=0, lt=1)] = 0.0
-    """Before each of its layers, while training."""
-
-
-class EarlyStopping(ConfigGroup):
-    """When to stop before the end."""
-
-    patience: Annotated[Whole, Field(ge=0)] = 0
-    """Evaluations in a row that may gain too little before the training ends; 0 is off."""
-    min_delta: Annotated[Number, Field(ge=0)] = 0.0
-    """What an evaluation has to gain over the best before it, in the figure of `best_by`."""
-
-
-class TrainConfig(ConfigGroup):
+class TrainConfig(ConfigFile):
     """A fine-tuning; the keys of the YAML file."""
 
     train: Annotated[
@@ -136,8 +75,7 @@ class TrainConfig(ConfigGroup):
     """`none`, `4bit` or `8bit`, by bitsandbytes."""
     dtype: Text = "auto"
     """`auto` (fp32 on a CPU, the model's own on a GPU), `bf16`, `fp16` or `fp32`."""
-    device: Text = "auto"
-    """`auto`, `cpu`, `cuda`, `cuda:1`, ..."""
+    device: Device = "auto"
     attention: Text = "sdpa"
     """The attention kernels: `sdpa`, `eager` or `flash_attention_2`."""
     attention_fallback: Flag = False
@@ -213,21 +151,16 @@ class TrainConfig(ConfigGroup):
     optimizer_fallback: Flag = False
     """Without a GPU, take the unpaged form of a paged optimizer instead of refusing it."""
     scheduler: Scheduler = "cosine"
-    """How the learning rate falls."""
-    warmup: Annotated[Number, Field(ge=0)] = 0.03
-    """Share of the steps (below 1), or steps."""
+    warmup: Warmup = 0.03
     weight_decay: Annotated[Number, Field(ge=0)] = 0.0
     """The optimizer's; decoupled from the gradient in the AdamW ones."""
-    max_grad_norm: Annotated[Number, Field(ge=0)] = 1.0
-    """Gradients are clipped to it; 0 is off."""
+    max_grad_norm: MaxGradNorm = 1.0
     label_smoothing: Annotated[Number, Field(ge=0, lt=1)] = 0.0
     """Share of the target's mass that is spread over the vocabulary."""
     epochs: Number = 3.0
     """Times over the data, unless `max_steps` is given."""
-    max_steps: Annotated[Whole, Field(ge=0)] = 0
-    """Steps in all; 0 leaves it to `epochs`."""
-    max_minutes: Annotated[Number, Field(ge=0)] = 0.0
-    """Stop there whatever is left; 0 is off. The schedule does not know of it."""
+    max_steps: MaxSteps = 0
+    max_minutes: MaxMinutes = 0.0
     eval_at_start: Flag = False
     """Evaluate before the first step too: what the model can do untrained, by the same samples."""
     eval_metrics: Texts = ()
@@ -251,32 +184,21 @@ class TrainConfig(ConfigGroup):
     accuracy, or BLEU-4 for captions. Of equal ones the lower loss is the better."""
     early_stopping: EarlyStopping = EarlyStopping()
     """When to stop before the end."""
-    save_every: Annotated[Whole, Field(ge=0)] = 0
-    """Steps between checkpoints; 0 for once an epoch."""
-    keep_checkpoints: Annotated[Whole, Field(ge=1)] = 2
-    """How many of the newest stay."""
-    log_every: Annotated[Whole, Field(ge=1)] = 10
-    """Steps between figures."""
+    save_every: SaveEvery = 0
+    keep_checkpoints: KeepCheckpoints = 2
+    log_every: LogEvery = 10
     cache_mb: Annotated[Whole, Field(ge=0)] = 1024
     """Memory for encoded prompts and images; what does not fit is encoded again."""
     seed: Annotated[Whole, Field(ge=0, lt=2**32)] = 0
     """Of the order, the draws and the initial weights."""
-    threads: Annotated[Whole, Field(ge=0)] = 0
-    """For torch on a CPU; 0 leaves it as it is."""
-    name: Text = ""
-    """What to call it."""
+    threads: Threads = 0
+    name: Name = ""
 
-    if not TYPE_CHECKING:  # so that type checkers see the fields
+    HINT: ClassVar[str] = HINT
 
-        def __init__(self, **values: Any) -> None:
-            self._fill(values)
-
-    def _fill(self, values: Mapping[Any, Any], where: str = "") -> None:
-        problems = validate(type(self), values, self)
-        problems += [p for p in check(self) if p not in problems]
-        if problems:
-            text = "; ".join(problems)
-            raise UsageError(f"{where}: {text}" if where else text, kind="bad_config", hint=HINT)
+    def faults(self) -> list[str]:
+        """Every fault that lies between keys, in their words."""
+        return check(self)
 
     @property
     def has_head(self) -> bool:
@@ -306,25 +228,6 @@ class TrainConfig(ConfigGroup):
             quant_compute_dtype=self.quant_compute_dtype or None,
         )
 
-    def to_json(self) -> dict[str, Any]:
-        """As YAML and JSON hold it."""
-        return self.model_dump(mode="json")
-
-    @classmethod
-    def from_json(cls, values: Mapping[Any, Any], where: str = "the config") -> Self:
-        """From a mapping as YAML gives it.
-
-        Raises:
-            UsageError: With every unknown key, wrong type and impossible value in one message.
-        """
-        config = object.__new__(cls)
-        config._fill(values, where)
-        return config
-
-    def changed(self, **values: Any) -> Self:
-        """A copy with other values, checked as they are when it is read."""
-        return self.from_json(dict(self) | values)
-
 
 def load_config(name: str | Path, changes: Sequence[str] = ()) -> TrainConfig:
     """The config of a YAML file, or the shipped one of that name.
@@ -337,119 +240,3 @@ def load_config(name: str | Path, changes: Sequence[str] = ()) -> TrainConfig:
         UsageError: With all of its faults at once.
     """
     return TrainConfig.from_json(load_values(name, changes), str(name))
-
-
-# The keys that a run's key has always been made of.
-_FIRST = frozenset(
-    {
-        *("train", "eval", "report", "overlap", "model", "adapter", "quantization", "dtype"),
-        *("device", "attention", "revision", "image_min_pixels", "image_max_pixels"),
-        *("quant_type", "double_quant", "quant_compute_dtype", "lora", "templates"),
-        *("batch_size", "gradient_accumulation", "learning_rate", "scheduler", "warmup"),
-        *("weight_decay", "max_grad_norm", "label_smoothing", "epochs", "max_steps"),
-        *("max_minutes", "eval_samples", "eval_batch_size", "eval_new_tokens", "keep"),
-        *("save_every", "keep_checkpoints", "log_every", "cache_mb", "seed", "threads", "name"),
-    }
-)
-_FIRST_LORA = frozenset(
-    {"r", "alpha", "dropout", "target_modules", "modules_to_save", "rslora", "dora"}
-)
-
-
-def without_later(values: Mapping[str, Any]) -> dict[str, Any]:
-    """A config's values without the keys that came later and are as usual.
-
-    A run's key is made of them, so that the runs of older versions can be resumed.
-    """
-    usual = TrainConfig(train=("-",)).to_json()
-    out = {k: v for k, v in values.items() if k in _FIRST or v != usual[k]}
-    lora = usual["lora"]
-    out["lora"] = {k: v for k, v in out["lora"].items() if k in _FIRST_LORA or v != lora[k]}
-    return out
-
-
-def check(config: TrainConfig) -> list[str]:
-    """Every fault that lies between keys, in their words."""
-    problems = []
-    if config.epochs <= 0 and not config.max_steps:
-        problems.append(f"'epochs' wants above 0, got {config.epochs!r}")
-    if problem := refuse_unknown(config.best_by):
-        problems.append(problem)
-    for key, given in (("best_by", config.best_by), ("early_stopping", config.early_stopping)):
-        if given and given != EarlyStopping() and not config.eval:
-            problems.append(f"'{key}' wants 'eval': what to evaluate on")
-    if config.eval_at_start and not config.eval:
-        problems.append("'eval_at_start' wants an 'eval' to evaluate on")
-    if config.eval_metrics:
-        from workbench.evaluation.metrics.text.registry import unknown
-
-        if wrong := unknown(config.eval_metrics):
-            problems.append(f"'eval_metrics': {wrong}")
-    problems += _method_problems(config)
-    if config.encoder and config.adapter:
-        problems.append("'adapter' is of a model that is there already: leave 'encoder' out")
-    try:
-        refuse_weights(config.spec, "'model': a fine-tune")
-    except (UsageError, ModelError) as error:
-        problems.append(error.message)
-    return problems
-
-
-def _further_problems(config: TrainConfig) -> list[str]:
-    """What cannot be said of an adapter that is there: it is of the form that it was made in."""
-    method, fields = config.method, TrainConfig.model_fields
-    if method not in FURTHER:
-        which = f"{', '.join(FURTHER[:-1])} and {FURTHER[-1]}"
-        return [f"'adapter' is trained further by {which}, and 'method' is {method}"]
-    fixed = ("parts", "prefix_projection", "virtual_init_text") if method != "lora" else ()
-    return [
-        f"'{key}' says nothing to an 'adapter' that is trained further: leave it out"
-        for key in fixed
-        if getattr(config, key) != fields[key].default
-    ]
-
-
-def _method_problems(config: TrainConfig) -> list[str]:
-    method, lora = config.method, config.lora
-    if method in UNUSABLE:
-        return [f"'method' {method} is not trained here: {UNUSABLE[method]}"]
-    if method not in METHODS:
-        near = difflib.get_close_matches(method, METHODS, n=1)
-        meant = f" (did you mean {near[0]!r}?)" if near else ""
-        return [f"'method' wants one of {', '.join(METHODS)}, got {method!r}{meant}"]
-    problems = []
-    if method != "lora" and lora != LoraSettings():
-        problems.append(f"'lora' says nothing to 'method' {method}")
-    if config.adapter:
-        problems += _further_problems(config)
-    if config.peft and method not in ("peft", "ia3"):
-        problems.append(f"'peft' says nothing to 'method' {method}")
-    unread = () if method == "adapter" else OF_BOTTLENECKS
-    unread += () if method in VIRTUAL else OF_VIRTUAL
-    for key in unread:
-        if getattr(config, key) != TrainConfig.model_fields[key].default:
-            problems.append(f"'{key}' says nothing to 'method' {method}")
-    if method == "prompt_tuning" and config.prefix_projection:
-        problems.append("'prefix_projection' says nothing to 'method' prompt_tuning")
-    if method in VIRTUAL and config.parts:
-        problems.append(f"'parts' says nothing to 'method' {method}: its vectors are of no part")
-    if config.trainer == "seq2seq" and (method in VIRTUAL or config.has_head):
-        what = "classifies nothing" if config.has_head else "supplies no virtual tokens"
-        problems.append(f"'trainer' seq2seq answers by generate alone, which {what}: take auto")
-    if method == "peft" and "peft_type" not in config.peft:
-        problems.append("'peft.peft_type' is missing: name one of PEFT's kinds, such as VERA")
-    if method == "ia3" and "peft_type" in config.peft:
-        problems.append("'peft.peft_type' goes with 'method' peft")
-    if method == "head" and config.parts:
-        problems.append("'parts' says nothing to 'method' head, which trains no part of the model")
-    if not config.has_head and config.head != HeadSettings():
-        problems.append("'head.pooling' is missing: last, mean or first; without it there is none")
-    if 0 < len(config.head.labels) < 2 or len(set(config.head.labels)) < len(config.head.labels):
-        problems.append(
-            f"'head.labels' wants two different labels at least, got {list(config.head.labels)!r}"
-        )
-    if config.parts and lora.target_modules in ("vision", "all"):
-        problems.append("'parts' and 'lora.target_modules' both say which part: leave one out")
-    if lora.init in ("pissa", "olora") and config.quantization != "none":
-        problems.append(f"'lora.init' {lora.init} changes the base, whose weights are quantised")
-    return problems

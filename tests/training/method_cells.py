@@ -10,9 +10,10 @@ from typing import Any
 import torch
 
 from tests.workbench.models.family_cases import ANSWER, prompts
+from training.config_groups import LoraSettings
 from training.lora import save_adapter
 from training.methods import attach, plan
-from training.train_config import LoraSettings, TrainConfig
+from training.train_config import TrainConfig
 from training.trainer import answer_loss
 from training.whole import save_model
 from workbench.models.base import LoadedModel, load_model

@@ -14,9 +14,10 @@ from safetensors.torch import load_file, save_file
 from commands.prompt import command
 from commands.prompt_question import read_wanted
 from tests.workbench.models.make_families import captioner
+from training.config_groups import LoraSettings
 from training.seq2seq import is_seq2seq
 from training.train import train
-from training.train_config import LoraSettings, TrainConfig
+from training.train_config import TrainConfig
 from workbench.data.adding import add_dataset
 from workbench.data.source import get_sample
 from workbench.errors import UsageError

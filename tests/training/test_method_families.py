@@ -24,8 +24,8 @@ from tests.training.method_cells import (
 from tests.workbench.models.conftest import folder, name  # noqa: F401  (fixtures)
 from tests.workbench.models.family_cases import prompts
 from training.card import Card
+from training.config_groups import VIRTUAL
 from training.train import class_of
-from training.train_config import VIRTUAL
 from workbench.errors import ModelError
 from workbench.inference.decoding import Decoding
 from workbench.inference.generate import generate

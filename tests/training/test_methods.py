@@ -11,10 +11,11 @@ import torch
 from safetensors.torch import load_file
 
 from tests.workbench.models.make_families import FAMILIES
+from training.config_groups import LoraSettings
 from training.methods import attach, plan
 from training.parts import linear_layers
 from training.train import resumed_config, train
-from training.train_config import LoraSettings, TrainConfig
+from training.train_config import TrainConfig
 from workbench.errors import UsageError
 from workbench.models.base import load_model
 from workbench.models.parts import part_of

@@ -10,9 +10,10 @@ from safetensors.torch import load_file
 
 from sessions.runs import Run, list_runs
 from training.checkpoints import last_checkpoint
+from training.config_groups import LoraSettings
 from training.parts import choose_layers, linear_layers
 from training.train import dry_run, resumed_config, train
-from training.train_config import LoraSettings, TrainConfig
+from training.train_config import TrainConfig
 from workbench.errors import UsageError
 from workbench.models.base import load_model
 from workbench.models.spec import ModelSpec

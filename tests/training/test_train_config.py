@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from training.train_config import LoraSettings, TrainConfig, load_config
+from training.config_groups import LoraSettings
+from training.train_config import TrainConfig, load_config
 from workbench.errors import UsageError
 
 

@@ -115,8 +115,8 @@ def test_a_loss_that_a_sample_makes_nan_stops_before_the_weights_are_touched(mon
 
 
 def test_an_adapter_that_is_not_finite_is_not_saved(tmp_path):
+    from training.config_groups import LoraSettings
     from training.lora import attach_lora, save_adapter
-    from training.train_config import LoraSettings
 
     model = attach_lora(load_model(ModelSpec(device="cpu")), LoraSettings(r=2))
     good = tmp_path / "adapter"

@@ -7,19 +7,30 @@ ready.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from training.settings import ConfigGroup, Flag, Number, Text, Texts, Whole, validate
-from training.train_config import Scheduler
-from workbench.errors import UsageError
+from training.config_shared import (
+    ConfigFile,
+    Device,
+    KeepCheckpoints,
+    LogEvery,
+    MaxGradNorm,
+    MaxMinutes,
+    MaxSteps,
+    Name,
+    SaveEvery,
+    Scheduler,
+    Threads,
+    Warmup,
+)
+from training.settings import Flag, Number, Text, Texts, Whole
 
 HINT = "docs/training-keys.md lists the keys; wb train cifar10_siglip is a whole one"
 
 
-class ContrastiveConfig(ConfigGroup):
+class ContrastiveConfig(ConfigFile):
     """A contrastive training; the keys of the YAML file."""
 
     task: Literal["contrastive"] = "contrastive"
@@ -76,8 +87,7 @@ class ContrastiveConfig(ConfigGroup):
     """What is added to them before the first step; it is learned (a softmax is blind to it)."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """What the encoder computes in; weights and losses stay in fp32."""
-    device: Text = "auto"
-    """`auto`, `cpu`, `cuda`, `cuda:1`, ..."""
+    device: Device = "auto"
     batch_size: Annotated[Whole, Field(ge=2)] = 128
     """Images at once in the encoder."""
     gradient_accumulation: Annotated[Whole, Field(ge=1)] = 1
@@ -87,49 +97,33 @@ class ContrastiveConfig(ConfigGroup):
     learning_rate: Annotated[Number, Field(gt=0, lt=10)] = 1e-3
     """At its height."""
     scheduler: Scheduler = "cosine"
-    """How the learning rate falls."""
-    warmup: Annotated[Number, Field(ge=0)] = 0.1
-    """Share of the steps (below 1), or steps."""
+    warmup: Warmup = 0.1
     weight_decay: Annotated[Number, Field(ge=0)] = 0.05
     """AdamW's; of biases, norms, temperature and bias none."""
-    max_grad_norm: Annotated[Number, Field(ge=0)] = 1.0
-    """Gradients are clipped to it; 0 is off."""
+    max_grad_norm: MaxGradNorm = 1.0
     epochs: Annotated[Number, Field(gt=0)] = 30.0
     """Times over the data, unless `max_steps` is given."""
-    max_steps: Annotated[Whole, Field(ge=0)] = 0
-    """Steps in all; 0 leaves it to `epochs`."""
-    max_minutes: Annotated[Number, Field(ge=0)] = 0.0
-    """Stop there whatever is left; 0 is off."""
+    max_steps: MaxSteps = 0
+    max_minutes: MaxMinutes = 0.0
     eval_samples: Annotated[Whole, Field(ge=0)] = 1000
     """Images drawn by the seed from `eval`; 0 for all."""
     keep: Literal["best", "last"] = "best"
     """Which encoder the run ends with: `best` by the mean recall at 1, or `last`."""
-    save_every: Annotated[Whole, Field(ge=0)] = 0
-    """Steps between checkpoints; 0 for once an epoch."""
-    keep_checkpoints: Annotated[Whole, Field(ge=1)] = 2
-    """How many of the newest stay."""
-    log_every: Annotated[Whole, Field(ge=1)] = 10
-    """Steps between figures."""
+    save_every: SaveEvery = 0
+    keep_checkpoints: KeepCheckpoints = 2
+    log_every: LogEvery = 10
     cache_mb: Annotated[Whole, Field(ge=0)] = 1024
     """Memory for decoded images; what does not fit is decoded again."""
     seed: Annotated[Whole, Field(ge=0, lt=2**32)] = 0
     """Of the order, the captions drawn, the shifts and the weights."""
-    threads: Annotated[Whole, Field(ge=0)] = 0
-    """For torch on a CPU; 0 leaves it as it is."""
-    name: Text = ""
-    """What to call it."""
+    threads: Threads = 0
+    name: Name = ""
 
-    if not TYPE_CHECKING:  # so that type checkers see the fields
+    HINT: ClassVar[str] = HINT
 
-        def __init__(self, **values: Any) -> None:
-            self._fill(values)
-
-    def _fill(self, values: Mapping[Any, Any], where: str = "") -> None:
-        problems = validate(type(self), values, self)
-        problems += [p for p in check(self) if p not in problems]
-        if problems:
-            text = "; ".join(problems)
-            raise UsageError(f"{where}: {text}" if where else text, kind="bad_config", hint=HINT)
+    def faults(self) -> list[str]:
+        """Every fault that lies between keys, in their words."""
+        return check(self)
 
     @property
     def model(self) -> str:
@@ -140,21 +134,6 @@ class ContrastiveConfig(ConfigGroup):
     def step_size(self) -> int:
         """Images of a step: each is held against the texts of all of them."""
         return self.batch_size * self.gradient_accumulation
-
-    def to_json(self) -> dict[str, Any]:
-        """As YAML and JSON hold it."""
-        return self.model_dump(mode="json")
-
-    @classmethod
-    def from_json(cls, values: Mapping[Any, Any], where: str = "the config") -> Self:
-        """From a mapping as YAML gives it.
-
-        Raises:
-            UsageError: With every unknown key, wrong type and impossible value in one message.
-        """
-        config = object.__new__(cls)
-        config._fill(values, where)
-        return config
 
 
 def check(config: ContrastiveConfig) -> list[str]:

@@ -14,8 +14,9 @@ from sessions.runs import Run
 from tests.training.contrastive.tiny_pairs import captioned
 from tests.workbench.models.make_two_stage import phi
 from training.composing import composed
+from training.config_groups import LoraSettings
 from training.train import train
-from training.train_config import LoraSettings, TrainConfig, load_config
+from training.train_config import TrainConfig, load_config
 from workbench.errors import UnknownName, UsageError
 from workbench.evaluation.config import EvalConfig
 from workbench.evaluation.runner import evaluate
