@@ -22,7 +22,7 @@ from training.trainer import AnswerTrainer, arguments
 from workbench.models.memory import free_bytes
 
 if TYPE_CHECKING:
-    from training.train import Training
+    from training.prepared import Training
 
 Batch = Sequence[tuple[int, int]]
 _TIMED = 3

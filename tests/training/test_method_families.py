@@ -25,7 +25,7 @@ from tests.workbench.models.conftest import folder, name  # noqa: F401  (fixture
 from tests.workbench.models.family_cases import prompts
 from training.card import Card
 from training.config_groups import VIRTUAL
-from training.train import class_of
+from training.prepared import class_of
 from workbench.errors import ModelError
 from workbench.inference.decoding import Decoding
 from workbench.inference.generate import generate
