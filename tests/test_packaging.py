@@ -38,6 +38,7 @@ def test_the_wheel_carries_what_is_not_python(wheel):
     assert any(n.endswith(".tcss") for n in names)
     assert any(n.startswith("workbench/prompts/") and n.endswith(".toml") for n in names)
     assert any(n.startswith("training/configs/") and n.endswith(".yaml") for n in names)
+    assert "workbench/evaluation/inference_configs/esnlive_paligemma.toml" in names
 
 
 def test_every_file_of_the_demo_model_is_at_most_8_mb(wheel):
