@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.data.registry import DatasetInfo
+from workbench.data.base import DatasetInfo
 from workbench.data.tables.mapping import SplitFile, TableMapping
 from workbench.data.tables.table import TableSource
 

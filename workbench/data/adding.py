@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from workbench.data.added import Added, count_samples
+from workbench.data.base import DatasetInfo
 from workbench.data.layouts.joined import JoinedFile
 from workbench.data.naming import named_file
 from workbench.data.presets import apply_preset, fitting_presets, gathers_captions, implied_preset
-from workbench.data.registry import DatasetInfo
 from workbench.data.saved_datasets import BOOKKEEPING
 from workbench.data.split_files import image_root, split_files, with_filters
 from workbench.data.streamed.file import is_stream
@@ -170,7 +170,7 @@ def remove_dataset(name: str) -> Path:
     from workbench.data.demo_source import demo_datasets
     from workbench.data.registry import find_dataset
     from workbench.data.tables.index import index_path
-    from workbench.data.tables.table import TableDataset
+    from workbench.data.user_datasets import TableDataset
 
     if name in demo_datasets():
         raise UsageError(f"{name} is shipped with wb and cannot be removed")

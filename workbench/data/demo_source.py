@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from itertools import count
 
 from sessions.uid import Uid
-from workbench.data.registry import DatasetInfo
-from workbench.data.source import check_ordinal
+from workbench.data.base import DatasetInfo, check_ordinal
 from workbench.demo.scenes import DATASETS, LABELS, SPLITS, TASKS, VERSION, make_sample
 from workbench.errors import UnknownName
 from workbench.sample import Sample, Task

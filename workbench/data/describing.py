@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from sessions.redact import redacted
+from workbench.data.base import DatasetInfo
 from workbench.data.permutation import draw
-from workbench.data.registry import DatasetInfo, find_dataset
+from workbench.data.registry import find_dataset
 from workbench.data.source import open_source
-from workbench.data.tables.table import TableDataset
 from workbench.data.understood import Prompt, Understood, understand
+from workbench.data.user_datasets import TableDataset
 from workbench.errors import DataError, ImageError, UnknownName
 
 TRIED = 20  # samples that are read whole after a dataset was added

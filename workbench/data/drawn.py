@@ -5,8 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator
 
+from workbench.data.base import Source, check_ordinal
 from workbench.data.permutation import draw
-from workbench.data.source import Source, check_ordinal
 from workbench.errors import UnknownName
 from workbench.sample import Sample, Task
 

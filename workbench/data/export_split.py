@@ -23,7 +23,7 @@ from workbench.errors import DataError, UsageError
 if TYPE_CHECKING:
     import datasets
 
-    from workbench.data.source import Source
+    from workbench.data.base import Source
 
 Rows = Iterator[dict[str, Any]]
 FORMATS = ("hf", "parquet", "jsonl", "csv", "imagefolder")

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from workbench.data.source import Source
+from workbench.data.base import Source
 from workbench.data.tables.mapping import SplitFile, TableMapping
 from workbench.data.tables.table import TableSource
 from workbench.errors import DataError

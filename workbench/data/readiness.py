@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sessions.errors import WbError
-from workbench.data.registry import DatasetInfo, providers
+from workbench.data.base import DatasetInfo
+from workbench.data.registry import providers
 
 KINDS = ("generated", "here", "hub", "streamed", "missing", "broken", "not added")
 

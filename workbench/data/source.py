@@ -1,4 +1,4 @@
-"""What a dataset looks like to everything above it: `Source`, and how one is opened.
+"""How a split is named, `dataset/split[part]`, and opened as a `Source`.
 
 Guarantee: a sample's UID and its ordinal do not depend on how it is reached (iteration, UID,
 ordinal, a part of a split); a sample that cannot be read comes with `.error` set and ends
@@ -10,58 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 from sessions.uid import Uid
+from workbench.data.base import Source, check_ordinal
+from workbench.data.registry import find_dataset
 from workbench.errors import DataError, UnknownName, UsageError
 from workbench.sample import Sample, Task
-
-
-class Source(Protocol):
-    """A split of a dataset (or a part of one), read where it lies, a few samples at a time.
-
-    May be used from several threads. Holds no thread of its own, so that a half-read one can
-    be dropped at any moment.
-
-    Attributes:
-        dataset: Its name, the first part of every UID.
-        split: Its name, with the part that was asked for: `dev`, `dev[:800]`.
-        task: What is asked of its samples.
-        revision: Changes when the samples can have changed.
-        labels: The closed set of label words where there is one, else empty.
-        length: Samples there are; `None` for an endless stream.
-
-    A source of which the revision alone says what every byte of its pictures is (generated ones,
-    a commit of a hub) has `pinned = True` beside these; of another one pictures can change while
-    its tables stay.
-    """
-
-    dataset: str
-    split: str
-    task: Task
-    revision: str
-    labels: tuple[str, ...]
-    length: int | None
-
-    def iter(self, start: int = 0) -> Iterator[Sample]:
-        """Samples from ordinal `start` on; no more than a screenful is held at a time."""
-        ...
-
-    def get(self, uid: str) -> Sample:
-        """The sample of a UID. Raises `UnknownName` where there is none."""
-        ...
-
-    def at(self, ordinal: int) -> Sample:
-        """The sample at an ordinal, from 0. Raises `UnknownName` outside of the split."""
-        ...
-
-    def ordinal(self, uid: str) -> int:
-        """Where a UID stands. Raises `UnknownName` where there is none."""
-        ...
-
-    def uid_at(self, ordinal: int) -> str:
-        """The UID at an ordinal, without reading its sample. Raises `UnknownName`."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -158,8 +112,6 @@ def open_source(dataset: str, split: str | None = None) -> Source:
         UsageError: The name cannot be read, or leaves open which split is meant.
         DataError: The data behind it cannot be read.
     """
-    from workbench.data.registry import find_dataset
-
     name, wanted, part = parse_spec(dataset, split)
     provider = find_dataset(name)
     info = provider.info()
@@ -236,14 +188,3 @@ class PartSource:
     def _inside(self, ordinal: int) -> int:
         check_ordinal(self, ordinal)
         return self._low + ordinal
-
-
-def check_ordinal(source: Source, ordinal: int) -> None:
-    """Raise `UnknownName` for an ordinal that the source does not have."""
-    if ordinal < 0 or (source.length is not None and ordinal >= source.length):
-        raise UnknownName(
-            f"{source.dataset}/{source.split} has no sample number {ordinal}",
-            hint=f"they are numbered from 0 to {(source.length or 0) - 1}"
-            if source.length
-            else "they are numbered from 0",
-        )

@@ -18,7 +18,7 @@ from workbench.sample import Sample
 if TYPE_CHECKING:
     import datasets
 
-    from workbench.data.source import Source
+    from workbench.data.base import Source
 
 # The roles of texts are columns: those that the first samples have.
 _LOOKED_AT = 200

@@ -14,7 +14,7 @@ from workbench.data.split_rows import features_of, rows_of
 if TYPE_CHECKING:
     import datasets
 
-    from workbench.data.source import Source
+    from workbench.data.base import Source
 
     AnyDataset: TypeAlias = datasets.IterableDataset | datasets.Dataset
 

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sessions.redact import redacted, without_secrets
+from workbench.data.base import Source
 from workbench.data.progress import counted
-from workbench.data.source import Source
 from workbench.data.tables.mapping import TableMapping
 from workbench.data.tables.table import TableSource
 from workbench.errors import DataError

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from workbench.data.added import Added
-from workbench.data.hub.dataset import KIND, HubSource, count_rows, hub_info, open_explanations
+from workbench.data.hub.dataset import KIND, HubSource, hub_info, open_explanations
 from workbench.data.hub.environment import HubError
-from workbench.data.hub.file import HubFile
+from workbench.data.hub.files import HubTable, count_rows
 from workbench.data.hub.known import KNOWN
 from workbench.data.hub.plan import first_parts
 from workbench.data.hub.ranges import in_parallel
@@ -166,7 +166,7 @@ def _parts(
 def _check(mapping: TableMapping, listing: Listing, splits: dict[str, list[str]]) -> None:
     """Raise `DataError` for a column that the first file of a split lacks."""
     for part in mapping.files:
-        file = HubFile(
+        file = HubTable(
             listing.remote(_paths(part, splits)[0]),
             dataset=mapping.name,
             first_row=0,
@@ -191,7 +191,7 @@ def _count(mapping: TableMapping, listing: Listing, splits: dict[str, list[str]]
             found.append(dataclasses.replace(part, rows=source.length, bad=source.bad))
             source.close()
             continue
-        files = [HubFile(listing.remote(path), dataset=mapping.name) for path in paths]
+        files = [HubTable(listing.remote(path), dataset=mapping.name) for path in paths]
         found.append(dataclasses.replace(part, rows=sum(in_parallel(count_rows, files))))
     return dataclasses.replace(mapping, files=tuple(found))
 

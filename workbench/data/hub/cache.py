@@ -94,7 +94,7 @@ def cache_dataset(
 def hub_mapping(name: str) -> TableMapping:
     """The mapping of a dataset of the hub. Raises `UnknownName`, `UsageError`."""
     from workbench.data.registry import find_dataset
-    from workbench.data.tables.table import TableDataset
+    from workbench.data.user_datasets import TableDataset
 
     dataset = find_dataset(name)
     mapping = dataset.mapping() if isinstance(dataset, TableDataset) else None

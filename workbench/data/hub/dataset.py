@@ -18,12 +18,11 @@ from typing import TYPE_CHECKING, Any
 from sessions.uid import Uid
 from workbench.data.files import LocalFile
 from workbench.data.hub.environment import HubError
-from workbench.data.hub.file import HubFile
+from workbench.data.hub.files import HubTable, by_number, count_rows
 from workbench.data.hub.manifest import load_manifest
-from workbench.data.hub.plan import FilePlan, first_parts, make_plan
+from workbench.data.hub.plan import FilePlan, make_plan
 from workbench.data.hub.repository import parse_ref
 from workbench.data.hub.state import folder_of, mode_of
-from workbench.data.readers.base import ROW
 from workbench.data.readers.opening import ReadOptions, open_reader
 from workbench.data.tables.columns import columns_in
 from workbench.data.tables.filters import parse_filter
@@ -35,8 +34,8 @@ from workbench.data.tables.table import TableSource, info_of
 from workbench.errors import DataError, UnknownName, UsageError
 
 if TYPE_CHECKING:
+    from workbench.data.base import DatasetInfo
     from workbench.data.files import DataFile
-    from workbench.data.registry import DatasetInfo
     from workbench.data.tables.index import Entry
     from workbench.data.tables.table_files import Readers
     from workbench.sample import Sample
@@ -105,7 +104,7 @@ class HubSource(TableSource):
             places.setdefault(entry.file, set()).add(entry.place)
         found = []
         for number, file in enumerate(self._files):
-            assert isinstance(file, HubFile)
+            assert isinstance(file, HubTable)
             reader = file.reader()
             try:
                 mine = places.get(number, set())
@@ -133,16 +132,16 @@ class HubSource(TableSource):
         mapping, plan, found = self.mapping, self._plan, []
         needed, rows = columns_of(mapping), 0
         for remote in itertools.chain.from_iterable(plan.files):
-            file = HubFile(
+            file = HubTable(
                 remote,
                 plan.copies.get(remote.etag),
                 dataset=mapping.name,
                 local_only=plan.local_only,
                 needed=needed,
-                first_row=rows if _by_number(mapping) else None,
+                first_row=rows if by_number(mapping) else None,
                 read=mapping.read,
             )
-            if _by_number(mapping):
+            if by_number(mapping):
                 rows += count_rows(file)
             found.append(file)
         return found
@@ -203,35 +202,6 @@ def _how_to_cache(error: HubError, name: str) -> HubError:
         return error
     hint = error.hint or f"while the hub can be reached: wb data cache {name}"
     return HubError(error.message, hint=hint.replace("NAME", name))
-
-
-def first_file(mapping: TableMapping, part: SplitFile) -> HubFile:
-    """The first file of a part, for a look at its columns. Raises `HubError`."""
-    plan = first_parts(dataclasses.replace(mapping, files=(part,)), part.split)
-    return HubFile(
-        plan.files[0][0],
-        dataset=mapping.name,
-        needed=columns_of(mapping),
-        first_row=0 if _by_number(mapping) else None,
-        read=mapping.read,
-    )
-
-
-def count_rows(file: HubFile) -> int:
-    """The rows of a Parquet file, from its footer alone."""
-    from workbench.data.hub.reader import HubReader
-
-    reader = file.reader()
-    try:
-        if isinstance(reader, HubReader):
-            return sum(reader.row_counts)
-        return sum(1 for _ in reader.scan([]))
-    finally:
-        reader.close()
-
-
-def _by_number(mapping: TableMapping) -> bool:
-    return ROW in mapping.id
 
 
 def hub_info(mapping: TableMapping) -> DatasetInfo:

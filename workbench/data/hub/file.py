@@ -18,7 +18,6 @@ from workbench.errors import DataError
 
 if TYPE_CHECKING:
     from workbench.data.hub.ranges import Fetching, Range
-    from workbench.data.readers.base import RowReader
     from workbench.data.readers.opening import ReadOptions
 
 
@@ -96,18 +95,6 @@ class HubFile:
         """Whether all of it lies on this machine."""
         return self.copy is not None and self.copy.ranges is None
 
-    def reader(self) -> RowReader:
-        """The reader of its rows."""
-        from workbench.data.hub.reader import HubReader
-        from workbench.data.readers.opening import ReadOptions, find_format, open_reader
-
-        try:
-            if find_format(self) == "parquet":
-                return HubReader(self)
-            return open_reader(_Plain(self), self.read or ReadOptions())
-        except HubError as error:
-            raise self.in_words(error) from error
-
     def in_words(self, error: DataError) -> HubError:
         """The error with what to do in its message: a sample's error has no place for a hint."""
         hint = error.hint.replace("NAME", self.dataset or "NAME")
@@ -122,14 +109,6 @@ class HubFile:
             hint=f"`wb data cache {name}` fetches the rest, --mode streamed reads it there",
             lasting=True,
         )
-
-
-class _Plain:
-    """The same file without a reader of its own, for the formats that are no Parquet."""
-
-    def __init__(self, file: HubFile) -> None:
-        self.name, self.open = file.name, file.open
-        self.stamp, self.digest = file.stamp, file.digest
 
 
 class HubHandle(io.RawIOBase):

@@ -150,7 +150,7 @@ def open_reader(
     if kind not in FORMATS:
         from workbench.data.readers.plugged import open_plugged
 
-        return open_plugged(kind, file, options, needed)
+        return open_plugged(kind, file, options, needed, formats())
     from workbench.data.readers.delimited import DelimitedReader
 
     return DelimitedReader(

@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 
 def open_plugged(
-    name: str, file: DataFile, options: ReadOptions, needed: Sequence[str] | None
+    name: str,
+    file: DataFile,
+    options: ReadOptions,
+    needed: Sequence[str] | None,
+    known: Sequence[str] = (),
 ) -> RowReader:
     """The reader of a plug-in's format over a file.
 
@@ -31,6 +35,7 @@ def open_plugged(
         file: The table.
         options: As `open_reader` takes them.
         needed: Columns whose bytes are wanted; `None` for all.
+        known: The formats that there are, for the message where this is none of them.
 
     Raises:
         UsageError: No package reads that format.
@@ -39,11 +44,9 @@ def open_plugged(
     """
     plugin = find_plugin("reader", name)
     if plugin is None:
-        from workbench.data.readers.opening import formats
-
         raise UsageError(
             f"there is no format {name!r} for {file.name}",
-            hint=f"there are {', '.join(formats())}; install the package that reads it",
+            hint=f"there are {', '.join(known)}; install the package that reads it",
         )
     make: Any = import_plugin(plugin)
     if not callable(make):

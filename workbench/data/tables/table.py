@@ -14,56 +14,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sessions.uid import Uid
+from workbench.data.base import DatasetInfo, check_ordinal
 from workbench.data.files import DataFile
 from workbench.data.hub.environment import HubError
 from workbench.data.progress import counted
 from workbench.data.readers.base import RowReader
 from workbench.data.readers.opening import open_reader
-from workbench.data.registry import DatasetInfo
-from workbench.data.source import check_ordinal
 from workbench.data.tables.columns import columns_in
 from workbench.data.tables.filters import Filter, parse_filter
 from workbench.data.tables.index import Entry, Index, build_index, index_path, open_index
-from workbench.data.tables.mapping import TableMapping, load_mapping, mapping_path
+from workbench.data.tables.mapping import TableMapping
 from workbench.data.tables.rows import RowMapper, columns_of
 from workbench.data.tables.table_files import Readers, check_columns, data_file
-from workbench.errors import DataError, UnknownName, UsageError
+from workbench.errors import DataError, UnknownName
 from workbench.sample import Sample, Task
 
 PAGE = 64  # places looked up at a time while iterating
-
-
-class TableDataset:
-    """The provider of one added dataset."""
-
-    def __init__(self, name: str, path: Path | None = None) -> None:
-        self.name = name
-        self.path = path or mapping_path(name)
-
-    def mapping(self) -> TableMapping:
-        """Its mapping. Raises `DataError` where the file is damaged."""
-        return load_mapping(self.path)
-
-    def info(self) -> DatasetInfo:
-        """See `registry.Dataset.info`."""
-        try:
-            mapping = self.mapping()
-            if mapping.kind == "hub":
-                from workbench.data.hub.dataset import hub_info
-
-                return hub_info(mapping)
-            return info_of(mapping)
-        except DataError as error:
-            return DatasetInfo(name=self.name, where=str(self.path), error=error.message)
-
-    def open(self, split: str) -> TableSource:
-        """See `registry.Dataset.open`."""
-        mapping = self.mapping()
-        if mapping.kind == "hub":
-            from workbench.data.hub.dataset import open_hub
-
-            return open_hub(mapping, split)
-        return TableSource(mapping, split)
 
 
 class TableSource:
@@ -314,22 +280,3 @@ def info_of(mapping: TableMapping) -> DatasetInfo:
         cached=not mapping.is_remote,
         kind=mapping.kind,
     )
-
-
-def has_table(name: str) -> bool:
-    """Whether a dataset of that name was added; any text may be asked about."""
-    try:
-        return mapping_path(name).is_file()
-    except (UsageError, OSError):
-        return False
-
-
-def table_datasets() -> dict[str, TableDataset]:
-    """The added datasets by name."""
-    from workbench.data.tables.mapping import datasets_dir
-
-    try:
-        paths = sorted(datasets_dir().glob("*.toml"))
-    except OSError:
-        return {}
-    return {path.stem: TableDataset(path.stem, path) for path in paths}

@@ -60,7 +60,7 @@ def data_file(mapping: TableMapping, part: SplitFile) -> DataFile:
     """The file, or the folder, behind one part of a split."""
     path = Path(part.path)
     if mapping.kind == "hub":
-        from workbench.data.hub.dataset import first_file
+        from workbench.data.hub.files import first_file
 
         return first_file(mapping, part)
     if mapping.kind == "stream":
