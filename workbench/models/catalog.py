@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from sessions.errors import WbError
+from workbench.data.hub.environment import hub_cache
 from workbench.demo.paths import MODEL_DIR
 from workbench.models.families.registry import FAMILIES, family_name, limits_of, plugin_of
 from workbench.models.head_config import CONFIG as HEAD_CONFIG
@@ -252,14 +252,6 @@ def describe_adapter(name: str) -> AdapterInfo:
         _weight(path),
         head.labels if head else (),
     )
-
-
-def hub_cache() -> Path:
-    """Where huggingface_hub keeps what it fetched, by its own rules."""
-    if cache := os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE"):
-        return Path(cache).expanduser()
-    base = os.environ.get("HF_HOME") or "~/.cache/huggingface"
-    return Path(base).expanduser() / "hub"
 
 
 def _weight(path: Path) -> int:

@@ -47,14 +47,23 @@ def token() -> str | None:
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
         if os.environ.get(name, "").strip():
             return os.environ[name].strip()
-    home = os.environ.get("HF_HOME") or Path(
-        os.environ.get("XDG_CACHE_HOME") or "~/.cache", "huggingface"
-    )
-    path = Path(os.environ.get("HF_TOKEN_PATH") or Path(home, "token")).expanduser()
+    path = Path(os.environ.get("HF_TOKEN_PATH") or _hf_home() / "token").expanduser()
     try:
         return path.read_text("utf-8").strip() or None
     except (OSError, ValueError):
         return None
+
+
+def hub_cache() -> Path:
+    """Where huggingface_hub keeps what it fetched, by its own rules."""
+    if cache := os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE"):
+        return Path(cache).expanduser()
+    return _hf_home() / "hub"
+
+
+def _hf_home() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(os.environ.get("HF_HOME") or Path(base, "huggingface")).expanduser()
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,14 @@ from pathlib import Path
 from workbench.data.hub.environment import Remote, is_offline
 from workbench.data.hub.file import LocalCopy
 from workbench.data.hub.manifest import Manifest, load_manifest
-from workbench.data.hub.repository import HubReference, find_splits, get_listing, parse_ref
+from workbench.data.hub.repository import (
+    HubReference,
+    find_splits,
+    get_listing,
+    kept_listing,
+    parse_ref,
+)
+from workbench.data.hub.shared_cache import shared_copy
 from workbench.data.hub.state import Mode, folder_of
 from workbench.data.tables.mapping import TableMapping
 from workbench.errors import DataError
@@ -55,6 +62,9 @@ def make_plan(mapping: TableMapping, split: str, mode: Mode) -> FilePlan:
     only = mode == "cached" or sound or (there is not None and is_offline())
     if only:
         if manifest is None or there is None:
+            shared = _shared_plan(refs, mode)
+            if shared is not None:
+                return shared
             command = f"wb data cache {mapping.name} --split {split}"
             raise DataError(
                 f"{mapping.name}/{split} is not cached: cache it with `{command}`",
@@ -64,7 +74,29 @@ def make_plan(mapping: TableMapping, split: str, mode: Mode) -> FilePlan:
         return _local_plan(manifest, split, mode, folder)
     files, commit = _remote_files(refs)
     copies = {} if manifest is None else manifest.copies(folder)
+    if mode != "streamed":
+        # What was found damaged may be the same file there.
+        damaged = {f.etag for f in manifest.files.values() if f.differs} if manifest else set()
+        shared = _shared_copies(files)
+        copies = {etag: c for etag, c in shared.items() if etag not in damaged} | copies
     return FilePlan(mode, commit, files, copies)
+
+
+def _shared_plan(refs: list[HubReference], mode: Mode) -> FilePlan | None:
+    """A plan that reads the cache of Hugging Face's tools alone, where the whole split is there."""
+    if kept_listing(refs[0].repo, refs[0].revision) is None:
+        return None
+    files, commit = _remote_files(refs, kept=True)
+    copies = _shared_copies(files)
+    if any(remote.etag not in copies for remote in itertools.chain.from_iterable(files)):
+        return None
+    return FilePlan(mode, commit, files, copies, local_only=True)
+
+
+def _shared_copies(files: tuple[tuple[Remote, ...], ...]) -> dict[str, LocalCopy]:
+    """What of the files lies whole in the cache of Hugging Face's tools, by etag."""
+    found = {r.etag: shared_copy(r) for r in itertools.chain.from_iterable(files)}
+    return {etag: LocalCopy(path) for etag, path in found.items() if path is not None}
 
 
 def _local_plan(manifest: Manifest, split: str, mode: Mode, folder: Path) -> FilePlan:
@@ -82,10 +114,11 @@ def first_parts(mapping: TableMapping, split: str, *, fresh: bool = False) -> Fi
 
 
 def _remote_files(
-    refs: list[HubReference], fresh: bool = False
+    refs: list[HubReference], fresh: bool = False, *, kept: bool = False
 ) -> tuple[tuple[tuple[Remote, ...], ...], str]:
     found = []
-    listing = get_listing(refs[0].repo, refs[0].revision, fresh=fresh)
+    name = refs[0].repo, refs[0].revision
+    listing = (kept_listing(*name) if kept else None) or get_listing(*name, fresh=fresh)
     splits = find_splits(listing, refs[0].config)
     for ref in refs:
         if ref.split and ref.split not in splits:

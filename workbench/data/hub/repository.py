@@ -144,6 +144,11 @@ def get_listing(repo: str, revision: str = "main", *, fresh: bool = False) -> Li
     return listing
 
 
+def kept_listing(repo: str, revision: str = "main") -> Listing | None:
+    """The files of a revision as the hub last said; nothing is asked."""
+    return _read(_path(repo, revision), repo, revision)
+
+
 def _ask(repo: str, revision: str, kept: Listing | None) -> Listing:
     """One request where the commit is known already, else one more per page of its tree."""
     base = f"{endpoint()}/api/datasets/{repo}"
