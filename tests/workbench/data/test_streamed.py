@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import textwrap
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,31 @@ def test_folders_of_images_have_their_labels_pixels_and_numbers_at_one_commit(hu
     sample = open_source("pets/train").at(3)
     assert (sample.uid, "offline" in (sample.error or "")) == ("pets/train/3", True)
     assert not hub.asked
+
+
+def test_pictures_in_archives_keep_their_captions_and_names(hub):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        rows = [{"file_name": f"{i}.png", "caption": f"number {i}"} for i in range(3)]
+        archive.writestr("pics/metadata.jsonl", "\n".join(map(json.dumps, rows)))
+        for i in range(3):
+            archive.writestr(f"pics/{i}.png", png(i))
+    hub.commit("someone/packed", {"data/train.zip": packed.getvalue()})
+    found = elsewhere(
+        """
+        import json
+        from workbench.data.adding import add
+        from workbench.data.source import open_source
+        add("packed", "hf:someone/packed")
+        halves = [open_source("packed/train").iter(1) for _ in range(3)]
+        firsts = [next(half) for half in halves]  # left half read: the process ends all the same
+        print(json.dumps([
+            [s.uid, s.texts["caption"], s.images[0].name, s.images[0].load().getpixel((0, 0))[0]]
+            for s in open_source("packed/train").iter()
+        ]))
+        """
+    )
+    assert found == [[f"packed/train/{i}", f"number {i}", f"pics/{i}.png", i] for i in range(3)]
 
 
 def test_an_id_column_makes_the_uids_and_subsets_are_named(hub):

@@ -197,8 +197,15 @@ def _fetched(value: Any) -> Any:
     data, path = value["bytes"], value["path"]
     if data is None and isinstance(path, str) and "hf://" in path:
         data = _read(path)
-    place = str(path or "").rpartition("@")[2].partition("/")[2] or path
-    return {"bytes": data, "path": place}
+    return {"bytes": data, "path": _place(path) if isinstance(path, str) else path}
+
+
+def _place(path: str) -> str:
+    """The path in the repository, or in the archive there: what follows the commit, or `zip://`."""
+    inner, archive, _ = path.partition("::")
+    if archive:
+        return inner.partition("://")[2] or inner
+    return inner.partition("@")[2].partition("/")[2] if inner.startswith("hf://") else inner
 
 
 def _read(path: str) -> bytes:
