@@ -224,7 +224,7 @@ def rm(name: str) -> None:
     """
     from workbench.data.adding import remove_dataset
 
-    click.echo(f"removed {remove_dataset(name)}; the data are where they were", err=True)
+    click.echo(f"removed {remove_dataset(name)}; its files are unchanged", err=True)
 
 
 command.add_command(cache)

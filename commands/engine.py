@@ -195,7 +195,7 @@ def _kill() -> None:
 
     pid = process.lock_owner()
     if pid is None:
-        raise EngineError("it cannot be told which process the engine is", hint="see: ps")
+        raise EngineError("the engine's process cannot be identified", hint="see: ps")
     os.kill(pid, signal.SIGKILL)
     deadline = time.monotonic() + 5
     while process.is_running() and time.monotonic() < deadline:

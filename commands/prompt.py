@@ -109,7 +109,7 @@ def command(what: tuple[str, ...], as_json: bool, **flags: Any) -> None:
         _tell(lost)
         sys.exit(1)
     if said[-1].finish_reason == "cancelled":
-        click.echo("cancelled; what was said is on record", err=True)
+        click.echo("cancelled; the answer so far is recorded", err=True)
         sys.exit(130)
 
 
@@ -288,7 +288,7 @@ def _grid(
     if gone is not None:
         _tell(gone)
     if cut:
-        click.echo("cancelled; what was said is on record" if log else "cancelled", err=True)
+        click.echo("cancelled; the answer so far is recorded" if log else "cancelled", err=True)
         sys.exit(130)
     if failed or gone:
         sys.exit(1)

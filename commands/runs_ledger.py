@@ -124,10 +124,10 @@ def show_ledger(told: Ledger) -> None:
             )
             for control in told.controls
         ),
-        ("commonest label", told.commonest.words(3), told.commonest.interval(), "", "", "", ""),
+        ("most frequent label", told.commonest.words(3), told.commonest.interval(), "", "", "", ""),
     ]
     echo_table(("ASKED", "ACCURACY", "95%", "CHANGE", "95%", "P", "RUN"), rows)
     if told.left_out:
-        click.echo(f"left out, as they failed or are missing in one: {told.left_out}")
+        click.echo(f"left out, since they failed or are missing in one run: {told.left_out}")
     if told.missing:
         click.echo(f"no ledger without the control {' and '.join(told.missing)}")

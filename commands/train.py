@@ -181,7 +181,7 @@ def _refuse_two(given: dict[str, Any]) -> None:
 
     names = [name for name, value in given.items() if value]
     if len(names) > 1:
-        raise UsageError(f"{' and '.join(names)} do not go together")
+        raise UsageError(f"{' and '.join(names)} cannot be combined")
 
 
 def _detach(

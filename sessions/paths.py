@@ -167,7 +167,8 @@ def cannot_read(path: Path, error: OSError) -> RecordError:
     """The one message for a part of the record that is there and cannot be read."""
     reason = error.strerror or str(error)
     return RecordError(
-        f"cannot read {path}: {reason}", hint="mend its permissions, or set WB_HOME elsewhere"
+        f"cannot read {path}: {reason}",
+        hint="correct its permissions, or set WB_HOME to another folder",
     )
 
 

@@ -95,6 +95,6 @@ class FiniteWatch(TrainerCallback):
             what,
             step,
             uids,
-            f"{good}; train anew with a lower learning_rate (it was {self._learning_rate:g}), or "
+            f"{good}; train again with a lower learning_rate (it was {self._learning_rate:g}), or "
             "look at these samples: wb inspect UID",
         )

@@ -225,7 +225,7 @@ def refuse_not_finite(head: Head | None) -> None:
     if head is not None and not all_finite(head.parameters()):
         raise ModelError(
             "the head is not saved: it has weights that are not finite",
-            hint="train anew with a lower learning_rate",
+            hint="train again with a lower learning_rate",
             kind="diverged",
         )
 

@@ -109,7 +109,7 @@ def save_adapter(
     if not all_finite(p for p in model.parameters() if p.requires_grad):
         raise ModelError(
             "the adapter is not saved: it has weights that are not finite",
-            hint="train anew with a lower learning_rate",
+            hint="train again with a lower learning_rate",
             kind="diverged",
         )
     with fresh_folder(folder) as fresh:

@@ -147,7 +147,7 @@ def read_peft(values: Mapping[str, Any]) -> Any:
     if kind not in kinds:
         near = difflib.get_close_matches(kind, kinds, n=1)
         raise UsageError(
-            f"'peft.peft_type' {values.get('peft_type', '')!r} is none of PEFT's",
+            f"'peft.peft_type' {values.get('peft_type', '')!r} is not a method of PEFT",
             hint=f"did you mean {near[0]}?" if near else f"they are {', '.join(sorted(kinds))}",
             kind="bad_config",
         )

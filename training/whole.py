@@ -34,7 +34,7 @@ def save_model(loaded: LoadedModel, folder: Path, card: str = "", head: Head | N
     if not all_finite(p for p in loaded.base.parameters() if p.requires_grad):
         raise ModelError(
             "the model is not saved: it has weights that are not finite",
-            hint="train anew with a lower learning_rate",
+            hint="train again with a lower learning_rate",
             kind="diverged",
         )
     refuse_not_finite(head)

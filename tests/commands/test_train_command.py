@@ -82,7 +82,7 @@ def test_a_training_ends_with_an_adapter_and_says_how_to_use_it(config):
         (["demo_lor"], "did you mean demo_lora?"),
         (["--init", "demo_lor"], "did you mean demo_lora?"),
         (["--init", "demo_lora", "CONFIG"], "there already"),
-        (["--list", "--schema"], "--list and --schema do not go together"),
+        (["--list", "--schema"], "--list and --schema cannot be combined"),
         (["CONFIG", "--set", "train=nothing/train"], "nothing"),
         (["CONFIG", "--set", "model=/no/such/model"], "/no/such/model"),
         (["CONFIG", "--set", "templates=[statement/yes-no]"], "statement/yes-no"),

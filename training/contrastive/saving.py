@@ -21,7 +21,7 @@ def save_aligned(model: Any, processor: Any, folder: Path, card: str = "") -> No
     if not all_finite(model.state_dict().values()):
         raise ModelError(
             "the encoder is not saved: it has weights that are not finite",
-            hint="train anew with a lower learning_rate",
+            hint="train again with a lower learning_rate",
             kind="diverged",
         )
     with fresh_folder(folder) as fresh:

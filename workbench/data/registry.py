@@ -37,7 +37,7 @@ def find_dataset(name: str) -> DatasetProvider:
     meant = f"did you mean {' or '.join(near)}? " if near else ""
     raise UnknownName(
         f"there is no dataset {name!r}",
-        hint=f"{meant}`wb data list` shows what there is, `wb data add` adds one's own",
+        hint=f"{meant}`wb data list` lists the datasets, `wb data add` adds your own",
     )
 
 

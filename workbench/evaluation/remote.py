@@ -178,7 +178,7 @@ def is_down(line: Line) -> bool:
 def down(error: Line) -> EngineError:
     """What ends a run whose server answers nobody any more."""
     return EngineError(
-        f"so many samples in a row got no answer: {error['message']}",
+        f"too many samples in a row got no answer: {error['message']}",
         hint="when the server is well again: wb run-eval --resume RUN --retry-failed",
         kind="remote_down",
     )

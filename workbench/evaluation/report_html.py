@@ -146,7 +146,7 @@ def _ledger(run: RunReport) -> str:
         )
         for control in told.controls
     ]
-    rows.append(("commonest label", told.commonest.words(3), told.commonest.interval(), "", ""))
+    rows.append(("most frequent label", told.commonest.words(3), told.commonest.interval(), "", ""))
     parts.append(table(("asked", "accuracy", "95%", "change", "95%"), rows))
     return "".join(parts)
 

@@ -76,7 +76,7 @@ def _run(run: RunReport) -> list[str]:
             ]
             parts.append(_table(("right answers need", "n", "share", "95%", "by luck"), rows))
         asked = [("as it is", told.accuracy), *((c.name, c.accuracy) for c in told.controls)]
-        asked.append(("commonest label", told.commonest))
+        asked.append(("most frequent label", told.commonest))
         rows = [(name, one.words(3), one.interval()) for name, one in asked]
         parts.append(_table(("asked", "accuracy", "95%"), rows))
     if run.confusion:

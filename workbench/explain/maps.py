@@ -63,7 +63,7 @@ def refuse_unread(loaded: LoadedModel, names: Sequence[str], method: str) -> Non
         before = f"--layer {tokens[-2]}, or " if len(tokens) > 1 else ""
         raise UsageError(
             f"--layer {tokens[-1]} is the language model's last: the answer is read off its last "
-            "position, and nothing reads what stands at the images', so that all of it is cold",
+            "position, and nothing reads the images' positions, so the whole map would be cold",
             hint=f"take {before}patch.last",
             kind="bad_knob",
         )

@@ -43,7 +43,8 @@ def images_of(messages: Sequence[Message]) -> list[ImageRef]:
     refs = [ref for message in messages for ref in message.images]
     if not refs:
         raise UsageError(
-            "the prompt has no image to explain", hint="heat lies on images: ask about a sample"
+            "the prompt has no image to explain",
+            hint="a heat map needs an image: ask about a sample",
         )
     return refs
 

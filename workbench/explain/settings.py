@@ -79,8 +79,8 @@ class ExplainSettings:
         unknown = sorted(set(knobs) - set(known))
         if unknown:
             raise UsageError(
-                f"unknown knobs of an explanation: {', '.join(unknown)}",
-                hint=f"the knobs are {', '.join(sorted(known))}",
+                f"unknown settings of a heat map: {', '.join(unknown)}",
+                hint=f"the settings are {', '.join(sorted(known))}",
                 kind="bad_knob",
             )
         said: dict[str, Any] = {} if knobs.get("head") is None else {"target": "logit"}

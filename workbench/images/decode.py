@@ -312,7 +312,7 @@ def _check_scans(image: Image.Image, data: bytes, name: str) -> None:
         raise ImageError(
             f"{name} is a JPEG of {scans:,} scans over {image.width}x{image.height} pixels; "
             f"at most {allowed:,} are decoded",
-            hint="save it anew, or: wb config set max_scans N (WB_MAX_SCANS)",
+            hint="save it again, or: wb config set max_scans N (WB_MAX_SCANS)",
             kind="over_budget",
         )
 

@@ -114,8 +114,8 @@ class Decoding:
         unknown = sorted(set(knobs) - known)
         if unknown:
             raise UsageError(
-                f"unknown decoding knobs: {', '.join(unknown)}",
-                hint=f"the knobs are {', '.join(sorted(known))}",
+                f"unknown decoding settings: {', '.join(unknown)}",
+                hint=f"the settings are {', '.join(sorted(known))}",
                 kind="bad_knob",
             )
         kwargs = dict(knobs)

@@ -191,11 +191,11 @@ def _refusal(loaded: LoadedModel) -> str:
     if why := loaded.family.limits.get("shared prefix"):
         return why
     if getattr(loaded.family, "causal", False) is False:
-        return "its tokens see more than what stands before them"
+        return "its tokens also see what follows them"
     if loaded.head is not None and loaded.head.config.pooling != "last":
         return "its head reads every token of a prompt"
     if not takes_positions(loaded.base):
-        return "it cannot be told where a token stands"
+        return "the positions of its tokens are unknown"
     return ""
 
 

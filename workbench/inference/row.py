@@ -23,7 +23,7 @@ def not_a_number() -> ModelError:
     """What a model that computes NaN is told as; it has no answer."""
     return ModelError(
         "the model computed no number (NaN) for its next token: there is no answer",
-        hint="--dtype bf16 or fp32 where it was fp16; else its weights, or its adapter's, are bad",
+        hint="use --dtype bf16 or fp32 if it was fp16; else its weights, or its adapter's, are bad",
         kind="non_finite",
     )
 

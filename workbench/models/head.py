@@ -91,7 +91,7 @@ class Head(nn.Module):
         if not bool(found.isfinite().all()):
             raise ModelError(
                 "the classification head computed no number (NaN)",
-                hint="--dtype bf16 or fp32 where it was fp16; else the model's weights are bad",
+                hint="use --dtype bf16 or fp32 if it was fp16; else the model's weights are bad",
                 kind="non_finite",
             )
         rows = found.tolist()

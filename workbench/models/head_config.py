@@ -65,7 +65,7 @@ class HeadConfig:
         if not isinstance(version, int) or version > VERSION:
             raise ModelError(
                 f"{where} is of version {version!r}, and {VERSION} is the newest known",
-                hint="update wb, or train the head anew",
+                hint="update wb, or train the head again",
                 kind="wrong_version",
             )
         try:

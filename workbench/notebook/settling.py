@@ -93,7 +93,7 @@ def question(
     if unknown := sorted(set(words) - known):
         near = get_close_matches(unknown[0], known, n=1)
         raise UsageError(
-            f"unknown words: {', '.join(unknown)}",
+            f"unknown options: {', '.join(unknown)}",
             hint=f"did you mean {near[0]}?" if near else f"they are {', '.join(sorted(known))}",
             kind="bad_knob",
         )

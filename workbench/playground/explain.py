@@ -178,7 +178,7 @@ def explained_by(record: GradcamRecord) -> Explained:
 
     if not record.messages:
         raise DataError(
-            f"record {record.id} holds no messages", hint="explain its answer anew: wb gradcam UID"
+            f"record {record.id} holds no messages", hint="explain its answer again: wb gradcam UID"
         )
     finder = MessageFinder(f"record {record.id}")
     messages = tuple(finder.message(turn) for turn in record.messages)

@@ -66,7 +66,7 @@ class MessageFinder:
             name = part.get("name") or part.get("path") or part.get("uid")
             raise DataError(
                 f"the image {name} of {self._what} is not the one that was shown",
-                hint="it changed since, and was not kept; ask the prompt anew with wb prompt",
+                hint="it changed since, and was not kept; ask the prompt again with wb prompt",
                 kind="image_changed",
             )
         return image
@@ -105,7 +105,7 @@ class MessageFinder:
         if "url" in place:
             return ImageRef(url=place["url"], name=name)
         raise DataError(
-            f"{self._what} does not say where its image {name!r} lies",
+            f"{self._what} does not say where its image {name!r} is",
             hint="only images of a dataset, from a file, or kept here can be shown again",
         )
 

@@ -173,8 +173,7 @@ def _users() -> list[Template]:
             key = (template.name, template.version)
             if key in where:
                 raise UsageError(
-                    f"template {template.name}@{template.version} stands in {where[key]} and in "
-                    f"{path}",
+                    f"template {template.name}@{template.version} is in {where[key]} and in {path}",
                     kind="bad_template",
                     hint="raise the version of the newer one, or give it another name",
                 )
@@ -201,7 +200,7 @@ def parse_file(text: str, where: str, source: str, task: str | None = None) -> l
         raise UsageError(
             f"{where} is not TOML: {error}",
             kind="bad_template",
-            hint='text of several lines stands between """ and """',
+            hint='text of several lines needs """ and """',
         ) from error
     problems = _file_problems(content)
     out: list[Template] = []
@@ -213,7 +212,7 @@ def parse_file(text: str, where: str, source: str, task: str | None = None) -> l
             kind = task or table.get("task") or table["name"].partition("/")[0]
             out.append(Template(**{**table, "task": kind, "source": source}))
             key = (out[-1].name, out[-1].version)
-            found = [f"version {key[1]} stands here twice"] if key in seen else []
+            found = [f"version {key[1]} is here twice"] if key in seen else []
             seen.add(key)
         problems += [f"{label}: {text}" for text in found]
     if problems:

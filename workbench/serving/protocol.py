@@ -236,7 +236,7 @@ def read_chat(body: Any) -> ChatRequest:
     try:
         spec = ModelSpec.from_json({k: body[k] for k in _SPEC_KEYS if k in body})
     except (TypeError, ValueError) as error:
-        raise UsageError(f"a knob of the wrong type: {error}", kind="bad_knob") from error
+        raise UsageError(f"a setting of the wrong type: {error}", kind="bad_knob") from error
     labels = check_labels(body.get("labels", []))
     options = _stream_options(body)
     return ChatRequest(
@@ -285,8 +285,8 @@ def _refuse_unknown(body: Mapping[str, Any]) -> None:
     known = {*_OWN, *_TALK, *_NEUTRAL, *_SPEC_KEYS, *_KNOBS, "max_tokens", "max_completion_tokens"}
     if unknown := sorted(set(body) - known):
         raise UsageError(
-            f"unknown words in the request: {', '.join(unknown)}",
-            hint=f"the knobs are {', '.join(sorted(_KNOBS))}",
+            f"unknown fields in the request: {', '.join(unknown)}",
+            hint=f"the fields are {', '.join(sorted(_KNOBS))}",
             kind="bad_knob",
         )
     for key, harmless in _NEUTRAL.items():

@@ -199,7 +199,7 @@ class Worker(threading.Thread):
 
     def _start_over(self, error: BaseException) -> None:
         """Tell those under way why they have no answer, and drop the model."""
-        failure = _broke(error, "ask again: the model is loaded anew; see: wb engine log")
+        failure = _broke(error, "ask again: the model is loaded again; see: wb engine log")
         self._answer_all(list(self._open.values()), failure)
         self.loading = None
         self._unload()
@@ -355,7 +355,7 @@ class Worker(threading.Thread):
             self._loaded.set_adapter(ticket.spec.adapter)
         except BaseChanged as error:
             # Perhaps the adapter before did it: whoever asks next is answered by a clean base.
-            print(f"the model is loaded anew: {error.message}", flush=True)  # noqa: T201
+            print(f"the model is loaded again: {error.message}", flush=True)  # noqa: T201
             ticket.emit(LoadStage("anew: an adapter changed the model's own weights", 0.0), "")
             return False
         return True

@@ -96,7 +96,7 @@ async def test_the_palette_offers_every_action_of_the_screen():
         provider = BenchActions(b.app.screen)
         titles = {title for title, _, _ in provider._actions()}
         for wanted in ("Heat", "Evaluate", "Fainter heat", "Copy the UID", "Change the theme",
-                       "Go to Runs", "Reset the knobs", "Quit"):  # fmt: skip
+                       "Go to Runs", "Reset the decoding settings", "Quit"):  # fmt: skip
             assert wanted in titles
 
 

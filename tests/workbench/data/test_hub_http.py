@@ -67,7 +67,7 @@ def test_a_hub_that_always_drops_is_given_up_with_one_message(fast_hub, remote):
     fast_hub.fault("/cdn/", drop_after=100, times=1000)
     with pytest.raises(HubError) as caught:
         http_requests.read_range(remote, 0, len(BODY))
-    assert "cannot be had after 5 tries" in caught.value.message
+    assert "cannot be fetched after 5 tries" in caught.value.message
     assert "x.parquet" in caught.value.message
     assert "try again later" in caught.value.hint
     assert len(fast_hub.ranges()) == http_requests.TRIES
@@ -246,7 +246,7 @@ def test_offline_nothing_is_sent(fast_hub, remote, monkeypatch):
 
 def test_nobody_listens_is_one_message(fast_hub, monkeypatch):
     fast_hub.close()
-    with pytest.raises(HubError, match="cannot be had after 5 tries"):
+    with pytest.raises(HubError, match="cannot be fetched after 5 tries"):
         get_listing("a/b")
 
 

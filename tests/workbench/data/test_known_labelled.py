@@ -118,7 +118,7 @@ def test_explanations_without_pairs_or_labels_are_added_as_the_table_that_they_a
 def test_the_same_pair_twice_is_an_error_that_names_both_rows(esnlive: Path):
     path = esnlive / "data/esnlive_dev.csv"
     path.write_text(EVIL + EVIL.splitlines()[1] + "\n")
-    with pytest.raises(DataError, match=r"4465359505.jpg#2r1c' stands in rows 1 and 5"):
+    with pytest.raises(DataError, match=r"4465359505.jpg#2r1c' occurs in rows 1 and 5"):
         add("esnlive", esnlive)
 
 

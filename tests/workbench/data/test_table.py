@@ -132,7 +132,7 @@ def test_rows_that_are_equal_are_refused_and_counted_when_asked(folder: Path):
 
 
 def test_a_duplicate_id_names_both_rows(folder: Path):
-    with pytest.raises(DataError, match=r"'x' stands in rows 2 and 4") as caught:
+    with pytest.raises(DataError, match=r"'x' occurs in rows 2 and 4") as caught:
         mine(folder, "id,question\na,1\nx,2\nb,3\nx,4\n")
     assert caught.value.kind == "duplicate_id"
 

@@ -47,7 +47,7 @@ def test_a_cell_means_what_the_flags_of_that_name_mean(monkeypatch):
 @pytest.mark.parametrize(
     ("about", "prompt", "more", "message"),
     [
-        ("demo/test/000012", None, {"temprature": 1}, "unknown words: temprature"),
+        ("demo/test/000012", None, {"temprature": 1}, "unknown options: temprature"),
         ("demo/test/000012", None, {"temperature": -1}, "--temperature wants a number"),
         ("demo/test/000012", "x", {"shots": 2}, "--shots goes with a template"),
         (None, None, {}, "no text to ask"),
@@ -85,7 +85,7 @@ def test_an_answer_takes_a_next_turn_with_its_own_model_and_knobs():
 def test_a_list_is_an_axis_unless_it_is_one_value():
     words = {"stop": ["a", "b"], "shots": ["a/b/c"], "seed": [1, 2], "temperature": 0.5}
     assert axes_of(words) == {"seed": (1, 2)}
-    with pytest.raises(UsageError, match="no word has several values"):
+    with pytest.raises(UsageError, match="no option has several values"):
         api.sweep("demo/test/000012", temperature=0.5)
 
 

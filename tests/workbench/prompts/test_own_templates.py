@@ -76,7 +76,7 @@ def test_each_thing_that_can_be_wrong_is_named(body, words):
         (f'[[templates]]\n{HEAD}text = "x"\n', "unknown table or key 'templates'"),
         ("", "no [[template]] table"),
         ('[[template]]\nname = "statement/my own"\nversion = 0\ntext = "x"\n', "at least 1"),
-        (f'[[template]]\n{HEAD}text = "x"\n' * 2, "version 1 stands here twice"),
+        (f'[[template]]\n{HEAD}text = "x"\n' * 2, "version 1 is here twice"),
     ],
 )
 def test_a_file_in_another_form_says_what_the_form_is(text, words):
@@ -89,7 +89,7 @@ def test_a_file_in_another_form_says_what_the_form_is(text, words):
 def test_the_same_name_and_version_in_two_files_of_ones_own_is_refused():
     mine(f'[[template]]\n{HEAD}text = "x"\n')
     (user_folder() / "other.toml").write_text(f'[[template]]\n{HEAD}text = "y"\n')
-    with pytest.raises(UsageError, match=r"mine@1 stands in .*mine\.toml and in .*other\.toml"):
+    with pytest.raises(UsageError, match=r"mine@1 is in .*mine\.toml and in .*other\.toml"):
         list_templates()
 
 

@@ -144,7 +144,7 @@ class Bookmarks(Controller):
         if uid is None:
             what = f"with the tag {clean(tag, newlines=False)} " if tag else ""
             where = "under this filter" if filtered and not tag else "in this split"
-            said = f"no bookmark {what}{where}: b sets one aside"
+            said = f"no bookmark {what}{where}: b adds one"
             self.bench.notify(said, timeout=3, markup=False)
         else:
             self.post(UidWanted(uid))

@@ -230,7 +230,7 @@ class DataPicker(Picker):
             return fact
         if fact is not None:
             where = {"generated": "it is generated here", "not added": "add it first: Enter"}
-            said = where.get(fact.state, "it lies on this machine")
+            said = where.get(fact.state, "it is on this machine")
             self.notify(f"{fact.name} {why}: {said}", timeout=3, markup=False)
         return None
 

@@ -149,6 +149,6 @@ class KnobInput(Input):
 
     HELP_TITLE = "Knobs"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down", "screen.focus_next", "Next knob", id="knob.next", show=False),
-        Binding("up", "screen.focus_previous", "Previous knob", id="knob.previous", show=False),
+        Binding("down", "screen.focus_next", "Next setting", id="knob.next", show=False),
+        Binding("up", "screen.focus_previous", "Previous setting", id="knob.previous", show=False),
     ]

@@ -378,7 +378,7 @@ class ExploreScreen(Screen[None]):
     def palette_actions(self) -> Iterable[tuple[str, str, Callable[[], Any]]]:
         """What the palette offers here beside the keys."""
         yield "Clear the filter", "", lambda: self.widgets.filter.clear()
-        yield "Reset the knobs", "", self._reset_knobs
+        yield "Reset the decoding settings", "", self._reset_knobs
         yield "Export the bookmarks as JSON lines", "", self.bookmarks.export
         yield "Import bookmarks", "JSON lines, or a UID to a line", self.bookmarks.import_
         yield "Show the hints again", "", self._show_hints

@@ -299,7 +299,7 @@ class SweepScreen(Screen[ComparisonResult]):
     def action_back(self) -> None:
         """End the asking; where nothing is asked, leave."""
         if self.asker is not None and self.asker.cancel():
-            self.notify("ending; what was said is kept", timeout=2)
+            self.notify("ending; the answers so far are kept", timeout=2)
         else:
             self._leave()
 

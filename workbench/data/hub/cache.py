@@ -106,7 +106,7 @@ def hub_mapping(name: str) -> TableMapping:
                 f"{name} is streamed by datasets", hint="load it there, save it, add the folder"
             )
         raise UsageError(
-            f"{name} lies on this machine already", hint="only datasets of the hub are cached"
+            f"{name} is on this machine already", hint="only datasets of the hub are cached"
         )
     return mapping
 
@@ -251,7 +251,7 @@ class _Caching:
             part.remove()
             raise HubError(
                 f"{remote.name} arrived damaged: its digest is not the hub's",
-                hint="run the same command again: it is fetched anew",
+                hint="run the same command to fetch it again",
             )
         place.parent.mkdir(parents=True, exist_ok=True)
         part.path.replace(place)

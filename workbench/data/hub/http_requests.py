@@ -180,7 +180,7 @@ def _wait(failure: RetryableHubError, failed: int, url: str, what: str) -> None:
         asked = f"; it asks to wait {wait:.0f} s" if wait else ""
         times = f" after {failed} tries" if failed > 1 else ""
         raise HubError(
-            f"{what} cannot be had{times}: {failure}{asked}",
+            f"{what} cannot be fetched{times}: {failure}{asked}",
             hint=f"try again later, or check the network and HF_ENDPOINT ({endpoint()})",
         ) from failure
     if wait is None:

@@ -117,7 +117,7 @@ def _of_batches(part: SplitFile) -> Iterator[dict[str, Any]]:
         labels, data = batch.get("labels"), batch.get("data")
         names = batch.get("filenames") or [None] * len(labels or ())
         if not isinstance(labels, list) or not isinstance(data, Blob):
-            hint = "is it the version for Python? Or save it anew with pickle's protocol 4"
+            hint = "is it the version for Python? Or save it again with pickle's protocol 4"
             raise DataError(f"{path} has no labels and pixels of CIFAR-10", hint=hint)
         if data.length != len(labels) * PIXELS or len(names) != len(labels):
             raise DataError(

@@ -78,7 +78,7 @@ def only_files(given: LayoutInput, name: str) -> None:
     if folder is not None:
         raise UsageError(
             f"{name} takes its folder alone, or its files: {folder} is named as a split",
-            hint="where the images lie is said by --image-root",
+            hint="--image-root names the folder of the images",
         )
 
 

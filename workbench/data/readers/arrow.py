@@ -50,7 +50,7 @@ class ArrowReader:
             self._handle.close()
             raise DataError(
                 f"{self.name} is not an Arrow file, or is cut off: {one_line(error)}",
-                hint="write it again; `wb data add` tells the format by the file's ending",
+                hint="write it again; `wb data add` takes the format from the file's ending",
             ) from error
         schema = self._batches.schema
         if len(schema) > max_columns():

@@ -107,7 +107,7 @@ class DelimitedReader:
             if "field larger" in str(error):
                 return [], _UNCLOSED
             if "new-line character" in str(error):
-                return [], "a bare carriage return stands in it (line ends of an old Mac?)"
+                return [], "it contains a bare carriage return (line ends of an old Mac?)"
             return [], str(error)
         # The reader asks for a line beyond the last only while a quote is open.
         return (fields, None) if not lines.exhausted or not fields else ([], _UNCLOSED)

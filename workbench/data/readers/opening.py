@@ -80,7 +80,7 @@ def find_format(file: DataFile) -> str:
     if ending == ".txt":
         return "delimited"
     raise DataError(
-        f"the format of {file.name} cannot be told",
+        f"the format of {file.name} is unknown",
         hint=f"it ends in none of {', '.join(ENDINGS)}, .json; pass --format {'|'.join(formats())}",
     )
 

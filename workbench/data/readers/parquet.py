@@ -56,7 +56,7 @@ class ParquetReader:
         except (pa.ArrowException, OSError) as error:
             raise DataError(
                 f"{self.name} is not a Parquet file, or is cut off: {one_line(error)}",
-                hint="fetch it again; `wb data add` tells the format by the file's ending",
+                hint="fetch it again; `wb data add` takes the format from the file's ending",
             ) from error
         if not self._table.metadata.num_rows:
             raise no_rows(self.name)

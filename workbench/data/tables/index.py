@@ -223,7 +223,7 @@ def _twins(database: sqlite3.Connection, names: list[str], counted: bool) -> Dat
         places = f"rows {rows[0][1]} and {rows[1][1]} of {names[rows[0][0]]}"
     more = f" ({times} times, and {ids - 1} other ids too)" if ids > 1 or times > 2 else ""
     return DataError(
-        f"the id {native!r} stands in {places}{more}; rows are counted from 1 after any header",
+        f"the id {native!r} occurs in {places}{more}; rows are counted from 1 after any header",
         hint="every row needs an id of its own: name another column or a template with --id,"
         " or let wb make ids with --id auto",
         kind="duplicate_id",

@@ -253,7 +253,7 @@ def _check_types(body: Mapping[str, Any], origin: str) -> None:
             right = isinstance(value, bool if name == "fetch" else str)
         if not right:
             raise DataError(
-                f"{origin}: {name} = {value!r} cannot be meant", hint="see docs/datasets.md"
+                f"{origin}: {name} = {value!r} is not a valid value", hint="see docs/datasets.md"
             )
 
 

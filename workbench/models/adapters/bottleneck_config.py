@@ -80,7 +80,7 @@ def read_bottleneck(path: Path) -> BottleneckConfig | None:
     if problem := _problem(values):
         raise ModelError(
             f"{file} is no bottleneck adapter's: {problem}",
-            hint="copy the folder again, or train it anew",
+            hint="copy the folder again, or train it again",
             kind="adapter_misfit",
         )
     return BottleneckConfig(

@@ -84,7 +84,7 @@ class Adapters:
             raise BaseChanged(
                 f"the adapter {path} changed {len(changed)} of the base's own weights: "
                 f"{fold(changed)}",
-                hint="load the model anew; convert the adapter to a plain LoRA",
+                hint="load the model again; convert the adapter to a plain LoRA",
             )
 
     def keep(self, path: Path, name: str = "") -> None:

@@ -52,7 +52,7 @@ class TwoStage(DecoderFamily):
             raise ModelError(
                 f"the processor in {path} writes {said[0]} tokens of id {said[1]} for an image, "
                 f"its model reads {config.image_seq_length} of id {config.image_token_id}",
-                hint="config.json and processor_config.json are of two models: compose it anew",
+                hint="config.json and processor_config.json are of two models: compose it again",
                 kind="wrong_architecture",
             )
         return model, processor

@@ -85,7 +85,7 @@ def failed(
     if status in _TRANSIENT and code != "insufficient_quota":
         # Too many requests are everyone's affair; what fails inside may be this prompt's own.
         kind = EngineError if status in (429, 503) else ModelError
-        error = kind(at, hint="it was not mended by waiting", kind="remote_failed")
+        error = kind(at, hint="waiting did not help", kind="remote_failed")
         return RetryableError(error, f"{status}", _retry_after(headers))
     if status in (402, 429):
         return EngineError(at, hint="see the account at that service", kind="remote_quota")
