@@ -1,6 +1,6 @@
-"""Options and steps that the commands which ask a model share.
+"""Options and steps shared by all commands that ask a model.
 
-Guarantee: one word means the same in all of them; imports nothing heavy.
+Guarantee: an option means the same in all of them. Imports nothing heavy.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`wb bookmark`: UIDs set aside with tags and notes, and the cursor that cycles through them."""
+"""`wb bookmark`: bookmarks with tags and notes, and the cursor that steps through them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What the shell offers for an id of the record when Tab is pressed.
+"""Shell completion of the ids of sessions, runs and jobs.
 
-Guarantee: never an error and never slow on purpose: ids come from folder names, and a record that
-cannot be read offers nothing.
+Guarantee: never raises, and stays fast: ids come from folder names alone. A record that cannot be
+read offers nothing.
 """
 
 from __future__ import annotations

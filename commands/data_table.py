@@ -1,4 +1,4 @@
-"""How `wb data add` and `wb data info` print what a dataset was understood as."""
+"""The table of splits, texts, labels and images that `wb data add` and `wb data info` print."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The settings as defaults of the options of the same name.
+"""Settings as defaults of the options with the same name.
 
-Guarantee: only what someone chose (in the file or a variable) becomes a default; a command's own
-default stands for the rest, and a flag wins over both.
+Guarantee: only a setting that the user chose (in the file or a variable) becomes a default. Other
+options keep the command's own default. A flag wins over both.
 """
 
 from __future__ import annotations

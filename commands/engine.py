@@ -1,4 +1,4 @@
-"""`wb engine`: start, stop, serve and look at the process that holds the model."""
+"""`wb engine`: start, stop, serve and inspect the process that holds the model."""
 
 from __future__ import annotations
 

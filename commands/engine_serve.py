@@ -1,4 +1,4 @@
-"""`wb engine serve`: the engine's OpenAI protocol on this machine's loopback."""
+"""`wb engine serve`: the engine for OpenAI clients, on this machine's loopback address."""
 
 from __future__ import annotations
 

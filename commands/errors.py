@@ -1,6 +1,6 @@
-"""How every command ends: 0 done, 1 failed at work, 2 wrong usage; never a traceback.
+"""How every command ends: exit code 0 done, 1 failed, 2 wrong usage; never a traceback.
 
-Under `--json` an error is a JSON document on stdout as well, so that a script sees it.
+With `--json` an error is also a JSON document on stdout, so a script sees it.
 """
 
 from __future__ import annotations

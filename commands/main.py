@@ -1,8 +1,8 @@
 """The `wb` command: a lazy click group.
 
 Guarantee: `wb --help` imports click and this file, nothing else; a command's module is imported
-only when that command runs or shows its own help. The one-line helps stand here for that reason,
-and a test holds them against the commands themselves.
+only when that command runs or shows its own help. So the one-line helps are in this file,
+and a test compares them with the commands themselves.
 """
 
 from __future__ import annotations

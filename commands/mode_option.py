@@ -1,4 +1,4 @@
-"""`--mode`: how a dataset of the hub is read, the same word in every command that opens one."""
+"""The option `--mode` (how to read a dataset of the hub), shared by all commands that open one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`wb models`: the models and adapters that can be named, and what is known of one."""
+"""`wb models`: list models and adapters, and show what is known of one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`wb models compose`: a ResNet and a Phi as one model of the two-stage family."""
+"""`wb models compose`: make one model of the two-stage family from a ResNet and a Phi."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`wb models load`: a model and its adapters into the engine, before anything is asked."""
+"""`wb models load`: load a model and adapters into the engine before the first prompt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`wb models merge`: a base and an adapter as one plain checkpoint."""
+"""`wb models merge`: write a base and an adapter as one plain checkpoint."""
 
 from __future__ import annotations
 

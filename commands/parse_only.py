@@ -1,4 +1,4 @@
-"""Says whether a `wb …` line would be understood, without doing anything of it.
+"""Check whether a `wb …` line is valid, without running it.
 
 `python -P -m commands.parse_only run-eval --dataset demo …` prints what is wrong, if anything.
 Guarantee: parses with the commands themselves, so that it cannot disagree with them; runs none.

@@ -1,7 +1,7 @@
-"""How commands print what the record holds: JSON for programs, aligned columns for people.
+"""Print records: JSON for programs, aligned columns for people.
 
-Guarantee: nothing that a terminal would act on is printed, in JSON neither: control characters
-are escaped there, so the document still says what the record says.
+Guarantee: prints nothing that a terminal would act on. In JSON, control characters are escaped, so
+the document still has the text of the record.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a command says on stderr while rows are indexed or joined, on the first opening of a split.
+"""Progress on stderr while the rows of a split are indexed or joined, when it is first opened.
 
-Guarantee: nothing is said of what takes less than a second; on a terminal the line is taken away
-again, elsewhere a line is written now and then. stdout is never touched.
+Guarantee: prints nothing if the work takes less than a second. On a terminal the line is removed
+at the end; in a file or pipe a line is written now and then. stdout is never touched.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`wb prompt`: ask a model about a sample or about images; the answer goes on record."""
+"""`wb prompt`: ask a model about a sample or about images, and record the answer."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""What `wb prompt` is asked about: a UID, images, a conversation in a file, or words alone.
+"""The question of `wb prompt`: a UID, images, a conversation in a file, or text alone.
 
-Guarantee: arguments and stdin are read once, and damaged images are told before a model is
-loaded; the question is then made from the flags as often as there are answers to be had. Not for
-asking.
+Guarantee: arguments and stdin are read once, and a damaged image is reported before a model is
+loaded. The question is then built from the flags once per answer. Not for asking.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`wb prompts`: the pool of prompt templates, and what one makes of a sample."""
+"""`wb prompts`: list prompt templates, and show one filled from a sample."""
 
 from __future__ import annotations
 

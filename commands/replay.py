@@ -1,4 +1,4 @@
-"""`wb replay`: ask a session's prompts again, of the same model or another; what changed?"""
+"""`wb replay`: ask a session's prompts again, with the same model or another, and compare."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """A run on a line of a command: how far it is, and facts by name.
 
-What a run means is `workbench.reports.run`.
+Guarantee: works for a run of any kind and age; missing facts are empty. What a run means is
+`workbench.reports.run`; the figures come from the run's own files.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`wb runs`: list, show and compare what was evaluated and trained."""
+"""`wb runs`: list, show and compare evaluations and trainings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`wb runs export`: a run's answers in the forms that other tools read."""
+"""`wb runs export`: write a run's answers in formats of other tools."""
 
 from __future__ import annotations
 

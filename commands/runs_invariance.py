@@ -1,4 +1,4 @@
-"""`wb runs invariance`: how often answers change when only the order or the wording did."""
+"""`wb runs invariance`: how often answers change if only the order or the wording changes."""
 
 from __future__ import annotations
 

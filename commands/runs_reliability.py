@@ -1,4 +1,4 @@
-"""`wb runs reliability`: whether a run's probabilities are true, as a diagram."""
+"""`wb runs reliability`: compare a run's confidence with its accuracy, as a diagram."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`wb runs report`: one file that shows what was evaluated, how well, and how to make it again."""
+"""`wb runs report`: write one file with the figures, the errors and the commands of evaluations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`wb sessions`: the record of what was asked."""
+"""`wb sessions`: list, show, search and export the record of all questions."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The options that say which few-shot examples are shown, for the commands that take them.
+"""The options for few-shot examples, shared by the commands that take them.
 
-Guarantee: one word means the same in all of them; imports nothing heavy.
+Guarantee: an option means the same in all of them. Imports nothing heavy.
 """
 
 from __future__ import annotations

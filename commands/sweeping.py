@@ -1,6 +1,6 @@
-"""Options that take several values by commas, and the grid that they span.
+"""Options that take several values with commas, and the grid of their combinations.
 
-Guarantee: an option with one value is what it always was; imports nothing heavy.
+Guarantee: an option with one value works as any other option. Imports nothing heavy.
 """
 
 from __future__ import annotations

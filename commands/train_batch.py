@@ -1,4 +1,4 @@
-"""`wb train --show-batch`: what the model is shown, as text, JSON, a page and picture files."""
+"""`wb train --show-batch`: show what the model sees, as text, JSON, a page and picture files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`wb train --list`, `--schema` and `--init`: the configs that come with `wb`, and writing one."""
+"""`wb train --list`, `--schema` and `--init`: list the configs of `wb`, and write one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""BatchCommand and explaining: the prompt panel, the streamed answer, the heat that follows the token."""
+"""Asking and explaining: the prompt panel, the streamed answer, the heat that follows the token."""
 
 from __future__ import annotations
 
