@@ -46,13 +46,13 @@ async def test_the_log_follows_until_somebody_scrolls_up_and_end_goes_on():
         await until(pilot, lambda: "line 199" in drawn(app))
         with folder.log.open("a") as out:
             out.write("line 200\n  7%|#    \r 42%|####")
-        screen.refresh_jobs()
+        screen.on_screen_resume()
         await until(pilot, lambda: "line 200" in drawn(app) and "42%|####" in drawn(app))
         assert "7%|#  " not in drawn(app)
         await pilot.press("l", "pageup")
         with folder.log.open("a") as out:
             out.write("\nline 201\n")
-        screen.refresh_jobs()
+        screen.on_screen_resume()
         await until(pilot, lambda: "line 201" in screen.log_view.lines)
         assert "line 201" not in drawn(app)
         await pilot.press("end")

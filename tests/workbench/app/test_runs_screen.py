@@ -199,7 +199,7 @@ async def test_a_running_run_is_followed_without_moving_the_cursor():
         await pilot.press("j", "j", "j")
         at = screen.detail.samples.key
         run.append_many(list(predictions(60, right=0.0, unparsed=0, failed=0))[30:])
-        screen.refresh_runs()
+        screen.listing.read()
         await until(pilot, lambda: len(screen.detail.samples.keys) == 60)
         assert screen.detail.samples.key == at and screen.detail.run.done == 60
     run.close()

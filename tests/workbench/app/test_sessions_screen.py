@@ -92,7 +92,7 @@ async def test_a_prompt_that_is_asked_elsewhere_appears_and_the_cursor_stays():
         await pilot.press("down", "down")
         at = screen.entries.key
         log.append(prompt_record(uid="demo/test/77"))
-        screen.refresh_sessions()
+        screen.listing.read()
         await until(pilot, lambda: len(screen.entries.keys) == 5)
         assert screen.entries.key == at
 
@@ -296,5 +296,5 @@ async def test_what_is_asked_during_a_search_is_found_too():
         await pilot.press("slash", *"later")
         await until(pilot, lambda: "No session has the words" in drawn(app))
         SessionLog.open("day").append(NoteRecord(text="written later"))
-        screen.refresh_sessions()
+        screen.listing.read()
         await until(pilot, lambda: list(screen.table.keys) == ["day"])

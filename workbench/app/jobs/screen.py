@@ -23,12 +23,13 @@ from workbench.app.jobs.job_table import JobTable
 from workbench.app.jobs.log_view import LogView
 from workbench.app.jobs.reading import CurveFile, JobSummary, LogTail, read_jobs
 from workbench.app.lists.draw import clock, duration, plain
+from workbench.app.lists.list_reader import ListReader
 from workbench.app.lists.palette import PALETTE
 from workbench.app.lists.row_list import RowList
 from workbench.app.runs.run_table import state_sign
 from workbench.app.widgets.footer import BenchFooter
 from workbench.app.widgets.header import BenchHeader
-from workbench.text import clean, counted
+from workbench.text import counted
 
 if TYPE_CHECKING:
     from workbench.app.app import WbApp
@@ -65,7 +66,7 @@ class JobsScreen(Screen[None]):
         self._tail: LogTail | None = None
         self._curves: CurveFile | None = None
         self._wanted: str | None = None
-        self._listing = self._reading = False
+        self._reading: LogTail | None = None  # what is being read
 
     def compose(self) -> ComposeResult:
         """The jobs over the log and the curves."""
@@ -86,17 +87,20 @@ class JobsScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Read the jobs, and go on reading them while they are looked at."""
-        actions = JobActions(self.bench, self.table, self.refresh_jobs, self.show_job)
+        self.table.focus()
+        self.listing = ListReader(
+            self.table, "jobs", read=read_jobs, show=self._show_jobs, every_s=REFRESH_S
+        )
+        self.set_interval(REFRESH_S, self._read_output)
+        actions = JobActions(self.bench, self.table, self.listing.anew, self.show_job)
         self.action_new, self.action_cancel = actions.new, actions.cancel
         self.action_retry, self.action_delete = actions.retry, actions.delete
         self.action_copy, self.action_copy_log = actions.copy, actions.copy_log
-        self.table.focus()
-        self.refresh_jobs()
-        self.set_interval(REFRESH_S, self.refresh_jobs)
 
     def on_screen_resume(self) -> None:
         """Back from elsewhere: what happened meanwhile is read at once."""
-        self.refresh_jobs()
+        self.listing.read()
+        self._read_output()
 
     @property
     def bench(self) -> WbApp:
@@ -115,31 +119,7 @@ class JobsScreen(Screen[None]):
 
     # -- the list ----------------------------------------------------------------------------
 
-    def refresh_jobs(self) -> None:
-        """Read the jobs and the chosen one's output again, where they are looked at."""
-        if not self.is_current:
-            return
-        if not self._listing:
-            self._listing = True
-            self.bench.tasks.run("jobs", self._read_jobs)
-        if not self._reading:
-            self._read_output()
-
-    def _read_jobs(self, token: Token) -> None:
-        try:
-            jobs = read_jobs()
-        except Exception as error:
-            self.bench.call_soon(self._list_failed, error)
-        else:
-            self.bench.call_soon(self._show_jobs, jobs)
-
-    def _list_failed(self, error: Exception) -> None:
-        self._listing = False
-        self.table.empty = ("The jobs cannot be read", clean(error, newlines=False))
-        self.table.refresh()
-
     def _show_jobs(self, jobs: list[JobSummary]) -> None:
-        self._listing = False
         wanted, self._wanted = self._wanted, None
         self.table.show_jobs(jobs, cursor=wanted)
         live = sum(job.live for job in jobs)
@@ -154,8 +134,7 @@ class JobsScreen(Screen[None]):
     def show_job(self, job_id: str) -> None:
         """Put the cursor on a job, also one that the list does not hold yet."""
         self._wanted = job_id
-        self._listing = False
-        self.refresh_jobs()
+        self.listing.anew()
 
     def on_job_started(self, event: JobStarted) -> None:
         """A job that was started here or elsewhere in the bench."""
@@ -195,9 +174,9 @@ class JobsScreen(Screen[None]):
 
     def _read_output(self) -> None:
         tail, curves = self._tail, self._curves
-        if tail is None:
+        if tail is None or not self.is_current or self._reading is tail:
             return
-        self._reading = True
+        self._reading = tail
 
         def work(token: Token) -> None:
             lines, anew = tail.read()
@@ -209,9 +188,10 @@ class JobsScreen(Screen[None]):
     def _show_output(
         self, tail: LogTail, lines: list[str], anew: bool, grown: CurveFile | None
     ) -> None:
+        if tail is self._reading:
+            self._reading = None
         if tail is not self._tail:
             return
-        self._reading = False
         log = self.log_view
         if lines or anew or tail.unfinished != log.unfinished_raw:
             log.add(lines, tail.unfinished, anew=anew)

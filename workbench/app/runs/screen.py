@@ -16,6 +16,7 @@ from textual.containers import Container
 from textual.screen import Screen
 
 from sessions.errors import WbError
+from workbench.app.lists.list_reader import ListReader
 from workbench.app.lists.row_list import RowList
 from workbench.app.runs.actions import RunActions
 from workbench.app.runs.comparison import ComparePanel
@@ -27,7 +28,7 @@ from workbench.app.runs.summaries import SummaryCache
 from workbench.app.widgets.footer import BenchFooter
 from workbench.app.widgets.header import BenchHeader
 from workbench.reports.prediction import compared_lines
-from workbench.text import clean, counted
+from workbench.text import counted
 
 if TYPE_CHECKING:
     from workbench.app.app import WbApp
@@ -67,7 +68,6 @@ class RunsScreen(Screen[None]):
         super().__init__()
         self._cache = SummaryCache()
         self._wanted: str | None = None
-        self._listing = False
 
     def compose(self) -> ComposeResult:
         """The list beside, or over, the chosen run or the comparison."""
@@ -82,19 +82,20 @@ class RunsScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Read the runs, and go on reading them while they are looked at."""
+        self.table.focus()
+        self.listing = ListReader(
+            self.table, "runs", read=self._cache.read, show=self._show_runs, every_s=REFRESH_S
+        )
         actions = RunActions(
-            self.bench, self.table, self.detail, self.comparison, self.refresh_runs
+            self.bench, self.table, self.detail, self.comparison, self.listing.anew
         )
         self.action_copy, self.action_copy_uid = actions.copy, actions.copy_uid
         self.action_bookmark = actions.bookmark
         self.action_resume, self.action_delete = actions.resume, actions.delete
-        self.table.focus()
-        self.refresh_runs()
-        self.set_interval(REFRESH_S, self.refresh_runs)
 
     def on_screen_resume(self) -> None:
         """Back from elsewhere: what ran meanwhile is read at once."""
-        self.refresh_runs()
+        self.listing.read()
 
     @property
     def bench(self) -> WbApp:
@@ -118,28 +119,7 @@ class RunsScreen(Screen[None]):
 
     # -- the list ----------------------------------------------------------------------------
 
-    def refresh_runs(self) -> None:
-        """Read the list again, where it is looked at and not being read."""
-        if self.is_current and not self._listing:
-            self._listing = True
-
-            self.bench.tasks.run("runs", self._read_runs)
-
-    def _read_runs(self, token: Token) -> None:
-        try:
-            runs = self._cache.read()
-        except Exception as error:
-            self.bench.call_soon(self._list_failed, error)
-        else:
-            self.bench.call_soon(self._show_runs, runs)
-
-    def _list_failed(self, error: Exception) -> None:
-        self._listing = False
-        self.table.empty = ("The runs cannot be read", clean(error, newlines=False))
-        self.table.refresh()
-
     def _show_runs(self, runs: list[RunSummary]) -> None:
-        self._listing = False
         wanted, self._wanted = self._wanted, None
         self.table.show_runs(runs, cursor=wanted)
         running = sum(run.state == "running" for run in runs)
@@ -163,8 +143,7 @@ class RunsScreen(Screen[None]):
             self.table.show_runs(list(self.table.runs.values()), cursor=run_id)
         else:
             self._wanted = run_id
-            self._listing = False
-            self.refresh_runs()
+            self.listing.anew()
 
     # -- going in and back -------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from sessions.records import Record
+from workbench.app.lists.list_reader import ListReader
 from workbench.app.lists.palette import PALETTE
 from workbench.app.lists.row_list import RowList
 from workbench.app.sessions.actions import SessionActions
@@ -65,7 +66,6 @@ class SessionsScreen(Screen[None]):
         super().__init__()
         self._index = SessionIndex()
         self._stamp = (0, 0)
-        self._listing = False
         self._sessions: list[SessionLine] = []
         self._entries: list[Record] = []
         self._hits: dict[str, set[str]] | None = None
@@ -89,6 +89,14 @@ class SessionsScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Read the sessions, and go on reading them while they are looked at."""
+        self.table.focus()
+        self.listing = ListReader(
+            self.table,
+            "sessions",
+            read=self._index.read,
+            show=self._take_sessions,
+            every_s=REFRESH_S,
+        )
         self.replayer = Replayer(self.bench, self.entries, self.panel, lambda: self.session)
         self.action_replay, self.action_replay_all = self.replayer.one, self.replayer.all
         actions = SessionActions(
@@ -98,17 +106,14 @@ class SessionsScreen(Screen[None]):
             self.panel,
             self.replayer,
             session=lambda: self.session,
-            refresh=self.refresh_sessions,
+            refresh=self.listing.anew,
         )
         self.action_note = actions.note
         self.action_copy, self.action_copy_uid = actions.copy, actions.copy_uid
-        self.table.focus()
-        self.refresh_sessions()
-        self.set_interval(REFRESH_S, self.refresh_sessions)
 
     def on_screen_resume(self) -> None:
         """Back from elsewhere: what was asked meanwhile is read at once."""
-        self.refresh_sessions()
+        self.listing.read()
 
     @property
     def bench(self) -> WbApp:
@@ -132,27 +137,7 @@ class SessionsScreen(Screen[None]):
 
     # -- reading -----------------------------------------------------------------------------
 
-    def refresh_sessions(self) -> None:
-        """Read the sessions again, where they are looked at and not being read."""
-        if self.is_current and not self._listing:
-            self._listing = True
-            self.bench.tasks.run("sessions", self._read_sessions)
-
-    def _read_sessions(self, token: Token) -> None:
-        try:
-            sessions = self._index.read()
-        except Exception as error:
-            self.bench.call_soon(self._list_failed, error)
-        else:
-            self.bench.call_soon(self._take_sessions, sessions)
-
-    def _list_failed(self, error: Exception) -> None:
-        self._listing = False
-        self.table.empty = ("The sessions cannot be read", clean(error, newlines=False))
-        self.table.refresh()
-
     def _take_sessions(self, sessions: list[SessionLine]) -> None:
-        self._listing = False
         if sessions != self._sessions and self._hits is not None:
             self._search(self._words)  # what was asked meanwhile is found too
         self._sessions = sessions
