@@ -2,8 +2,8 @@
 
 Guarantee: importing this module and drawing the first frame imports no torch, transformers,
 datasets, evaluate, Pillow or httpx; a place's screen is imported when it is first shown. The
-event loop is never blocked: what is slow runs in thread workers that post messages. Leaving the
-bench harms neither jobs nor the engine; both are processes of their own.
+event loop is never blocked: what is slow runs in the lanes of `app.tasks`. Leaving the bench harms
+neither jobs nor the engine; both are processes of their own.
 Not for: what a single screen does. Each place has a folder with a `screen.py` of its own.
 
 What a screen finds on `self.app` (a `WbApp`):

@@ -18,43 +18,47 @@ if TYPE_CHECKING:
     from workbench.sample import Sample
 
 
+class ExploreMessage:
+    """What is told."""
+
+
 @dataclass(frozen=True)
-class SourceWanted:
+class SourceWanted(ExploreMessage):
     """Open `dataset/split` and stand on its first sample."""
 
     spec: str
 
 
 @dataclass(frozen=True)
-class UidWanted:
+class UidWanted(ExploreMessage):
     """Stand on a UID, wherever it is."""
 
     uid: str
 
 
 @dataclass(frozen=True)
-class OrdinalWanted:
+class OrdinalWanted(ExploreMessage):
     """Stand on an ordinal of the open source, also where a filter hides it."""
 
     ordinal: int
 
 
 @dataclass(frozen=True)
-class RunWanted:
+class RunWanted(ExploreMessage):
     """Show the predictions of this run beside the samples."""
 
     run_id: str
 
 
 @dataclass(frozen=True)
-class TemplateWanted:
+class TemplateWanted(ExploreMessage):
     """Ask by this template from now on; `None`: in free text."""
 
     template: Template | None
 
 
 @dataclass(frozen=True)
-class SourceOpened:
+class SourceOpened(ExploreMessage):
     """A source is open, nothing of it is in view yet.
 
     Attributes:
@@ -68,31 +72,31 @@ class SourceOpened:
 
 
 @dataclass(frozen=True)
-class SampleShown:
+class SampleShown(ExploreMessage):
     """Another sample is in view."""
 
     sample: Sample
 
 
 @dataclass(frozen=True)
-class PlaceChanged:
+class PlaceChanged(ExploreMessage):
     """Another ordinal, another filter or more matches: the line under the list says it."""
 
 
 @dataclass(frozen=True)
-class BesideChanged:
+class BesideChanged(ExploreMessage):
     """The run beside the samples or their bookmarks are others."""
 
 
 @dataclass(frozen=True)
-class ModelChanged:
+class ModelChanged(ExploreMessage):
     """Another model is asked than `before`."""
 
     before: ModelSpec
 
 
 @dataclass(frozen=True)
-class AnswerBegan:
+class AnswerBegan(ExploreMessage):
     """The answer before goes.
 
     Attributes:
@@ -103,36 +107,20 @@ class AnswerBegan:
 
 
 @dataclass(frozen=True)
-class AnswerReady:
+class AnswerReady(ExploreMessage):
     """An answer stands in view."""
 
 
 @dataclass(frozen=True)
-class AnswerMissing:
+class AnswerMissing(ExploreMessage):
     """No answer came, or not all of it; what waited for it waits no more."""
 
 
 @dataclass(frozen=True)
-class Recorded:
+class Recorded(ExploreMessage):
     """Answers were put on record."""
 
     records: tuple[PromptRecord, ...]
 
 
-ExploreMessage = (
-    SourceWanted
-    | UidWanted
-    | OrdinalWanted
-    | RunWanted
-    | TemplateWanted
-    | SourceOpened
-    | SampleShown
-    | PlaceChanged
-    | BesideChanged
-    | ModelChanged
-    | AnswerBegan
-    | AnswerReady
-    | AnswerMissing
-    | Recorded
-)
 Post = Callable[[ExploreMessage], None]

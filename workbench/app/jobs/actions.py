@@ -1,7 +1,7 @@
 """What can be done with jobs: start, cancel, retry, delete, copy.
 
 Guarantee: nothing that costs hours or loses anything happens by one key; what blocks runs in a
-thread worker. Not for showing anything: the screen does that.
+lane of the bench. Not for showing anything: the screen does that.
 """
 
 from __future__ import annotations

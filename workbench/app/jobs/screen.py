@@ -1,6 +1,6 @@
 """Jobs: what runs in the background, how far it is, and what it says.
 
-Guarantee: files are read in thread workers, of a log no more than its end; a job is never ended
+Guarantee: files are read in lanes of the bench, of a log no more than its end; a job is never ended
 without a question that says what will be kept.
 """
 

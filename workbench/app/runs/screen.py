@@ -1,6 +1,6 @@
 """Runs: what was evaluated, how well, where it was wrong, and whether two runs differ.
 
-Guarantee: every file is read in a thread worker that posts what it read; a run of 100,000
+Guarantee: every file is read in a lane of the bench; a run of 100,000
 predictions shows its first screenful at once. Nothing is deleted without a question, and starting
 anything goes through `app.start_job`.
 """

@@ -1,6 +1,6 @@
 """Sessions: what was asked, word for word, and what another model would say to it.
 
-Guarantee: files are read in thread workers, again only where they changed.
+Guarantee: files are read in lanes of the bench, again only where they changed.
 """
 
 from __future__ import annotations
