@@ -28,12 +28,14 @@ bench: $(STAMP) ## Open the bench on the embedded demo
 
 # Four workers on two cores: about half of a worker's time is waiting for other processes.
 WORKERS ?= 4
+# The fast tests wait for nothing, and each worker imports torch and reads all tests first.
+FAST_WORKERS ?= 2
 
 test: $(STAMP) ## Pass every test, offline, on a CPU
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 test-fast: $(STAMP) ## Pass the tests that open no bench, train nothing and are not slow
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow" \
+	$(BIN)/python -m pytest -n $(FAST_WORKERS) --dist loadfile -m "not slow" \
 		--ignore=tests/workbench/app --ignore=tests/training
 
 check: $(STAMP) ## Lint, types, and the ladder of imports

@@ -56,6 +56,7 @@ def test_help_imports_nothing_heavy_and_no_screen():
     assert not found & (HEAVY | {"textual", "numpy", "PIL", "httpx", "pyarrow", "pydantic"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keys", ["", "234"], ids=["first frame", "every place"])
 def test_the_bench_draws_its_places_without_anything_heavy(keys):
     found = modules_after(FRAME, keys)

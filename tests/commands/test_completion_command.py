@@ -40,6 +40,7 @@ def offered(words: str) -> list[str]:
     return [line.partition(",")[2] for line in done.stdout.splitlines()]
 
 
+@pytest.mark.slow
 def test_commands_settings_and_ids_are_offered():
     run = Run.create({}, "k")
     run.close()

@@ -17,6 +17,8 @@ from sessions.errors import WbError
 from tests.mutations import FATAL, MUTATIONS, Mutation
 from tests.real_home import Home, bench_readers, build_home, call, files_of, reading_commands
 
+pytestmark = pytest.mark.slow
+
 SEED = 7
 SLICES = 4
 EACH = 2  # mutations of each file

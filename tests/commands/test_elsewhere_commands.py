@@ -75,6 +75,7 @@ def test_a_failure_is_on_record_with_what_the_server_said(wb, server):
     assert "I dislike [key]" in record.error["message"]
 
 
+@pytest.mark.slow
 def test_a_setting_names_the_model_of_all_commands(wb, server):
     assert wb("config", "set", "model", server.model).code == 0
     assert wb("prompt", UID).out.strip() == "True. It is."
@@ -134,6 +135,7 @@ def test_a_key_in_the_clear_is_warned_of(run_wb, monkeypatch):
     assert KEY not in done.out + done.err
 
 
+@pytest.mark.slow
 def test_the_key_is_in_no_process_listing(server, tmp_path):
     server.script = ["hang"]
     argv = [sys.executable, "-m", "commands.main", "prompt", UID, "--model", server.model]

@@ -11,6 +11,8 @@ import pytest
 from workbench.serving import process
 from workbench.serving.connection import Connection
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def wb(run_wb):

@@ -22,6 +22,8 @@ from sessions.session_log import SessionLog
 from sessions.uid_cache import UidCache
 from tests.commands.engine_home import engine_home, home  # noqa: F401 - fixtures
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def small_disk(monkeypatch):

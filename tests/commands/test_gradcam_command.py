@@ -18,6 +18,8 @@ from sessions.errors import WbError
 from sessions.records import GradcamRecord, PromptRecord
 from sessions.session_log import current_session
 
+pytestmark = pytest.mark.slow
+
 UID = "demo/test/000003"
 
 

@@ -7,6 +7,8 @@ import pytest
 from tests.commands.engine_home import engine_home, home  # noqa: F401
 from tests.workbench.models.make_adapters import build_adapter, build_prefix, configs
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:

@@ -245,6 +245,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         )
 
 
+@pytest.mark.slow
 def test_no_command_prints_what_acts_on_a_terminal(places, terminal):
     server, names = places
     said: dict[str, bool] = {}
@@ -321,6 +322,7 @@ def test_the_traceback_of_a_bug_acts_on_no_terminal(tmp_path):
     assert acts(sent) == []
 
 
+@pytest.mark.slow
 def test_the_bench_on_a_real_terminal_sends_nothing_but_its_own(tmp_path):
     from sessions.paths import home
 

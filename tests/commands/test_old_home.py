@@ -98,6 +98,7 @@ def test_every_command_that_reads_opens_it_and_nothing_is_rewritten(home):
         assert all(word in said[line] for word in words), (line, said[line])
 
 
+@pytest.mark.slow
 async def test_every_place_of_the_bench_opens_it_and_nothing_is_rewritten(home):
     from workbench.app.app import WbApp
 

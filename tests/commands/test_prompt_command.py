@@ -15,6 +15,8 @@ from sessions.records import PromptRecord
 from sessions.session_log import current_session
 from tests.commands.engine_home import engine_home, home  # noqa: F401
 
+pytestmark = pytest.mark.slow
+
 UID = "demo/test/000012"
 
 

@@ -11,6 +11,8 @@ from sessions.records import NoteRecord, PromptRecord
 from sessions.session_log import SessionLog, current_session
 from tests.commands.engine_home import engine_home, home  # noqa: F401
 
+pytestmark = pytest.mark.slow
+
 UID = "demo/test/000012"
 HOT = ("--temperature", "3", "--max-new-tokens", "8")
 

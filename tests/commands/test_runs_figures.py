@@ -51,6 +51,7 @@ def test_samples_without_a_label_have_no_accuracy(run_wb, folder):
     }
 
 
+@pytest.mark.slow
 def test_sorted_data_says_so_and_a_draw_sees_both_labels(run_wb, folder):
     rows = [
         {"id": i, "image": "s0.png", "hypothesis": "x", "label": "no" if i < 30 else "yes"}

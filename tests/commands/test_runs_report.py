@@ -78,6 +78,7 @@ def test_markdown_has_the_same_tables_as_text(run, run_wb, tmp_path):
         assert len(counts) == 1
 
 
+@pytest.mark.slow
 def test_several_runs_are_compared_with_the_first(run, run_wb, tmp_path):
     other = made("o", "111111")
     caption = made("c", "11", task="caption")

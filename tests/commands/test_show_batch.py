@@ -109,6 +109,7 @@ def test_what_cannot_be_shown_is_refused(config, args, words):
     assert words in said
 
 
+@pytest.mark.slow
 def test_a_training_says_what_it_left_out_on_stderr_and_in_record_card_and_runs_show(
     config,
 ):

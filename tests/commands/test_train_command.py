@@ -16,6 +16,8 @@ from sessions.runs import list_runs
 from training.train_config import load_config
 from workbench.errors import UsageError
 
+pytestmark = pytest.mark.slow
+
 CONFIG = """
 train: demo_vqa/train[:16]
 batch_size: 8

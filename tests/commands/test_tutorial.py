@@ -12,6 +12,8 @@ import pytest
 from sessions.runs import Run, list_runs
 from tests.commands.engine_home import engine_home, home  # noqa: F401
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -37,6 +37,7 @@ def python(code: str, *args: object, **kwargs) -> subprocess.Popen:
     )
 
 
+@pytest.mark.slow
 def test_four_writers_killed_at_random_lose_no_acknowledged_record(tmp_path):
     path, rng = tmp_path / "log.jsonl", random.Random(11)
     names = (f"writer-{number}" for number in range(1000))

@@ -33,6 +33,7 @@ def test_names_of_columns_are_cells_too():
     assert list(csv.reader(io.StringIO(table))) == [["'=a", "b"], ["x,y", 'say "z"']]
 
 
+@pytest.mark.slow
 def test_csv_is_written_in_one_place():
     """Whoever writes a table by another way quotes by another rule, or by none."""
     found = []

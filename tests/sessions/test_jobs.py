@@ -22,6 +22,7 @@ from sessions.jobs import Job, list_jobs, report_progress, start
 from sessions.process import identify, is_alive, send
 from sessions.runs import Run
 
+pytestmark = pytest.mark.slow
 
 SLEEP = ["sleep", "60"]
 

@@ -152,6 +152,7 @@ run.set_state("done")
 """
 
 
+@pytest.mark.slow
 def test_killed_ten_times_at_random_and_resumed_it_has_one_whole_line_per_uid():
     rng, kills = random.Random(5), 0
     while kills < 10:

@@ -78,6 +78,7 @@ WRITING = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("args", WRITING, ids=lambda args: " ".join(args[:2]))
 def test_writing_into_a_read_only_home_is_one_clear_message(home, args):
     read_only(home)

@@ -142,6 +142,7 @@ def test_a_table_in_one_line_and_a_text_of_several_lines_are_left_as_they_are():
     assert settings.model == "a\nimages = 1\n"
 
 
+@pytest.mark.slow
 def test_two_processes_that_set_different_things_lose_neither():
     code = """
 import sys

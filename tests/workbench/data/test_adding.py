@@ -303,6 +303,7 @@ def test_what_is_not_nlvr1_is_refused():
             nlvr1_objects(value)
 
 
+@pytest.mark.slow
 @shared
 def test_easy_vqa_is_cut_by_its_pictures():
     added = add(
@@ -324,6 +325,7 @@ def test_easy_vqa_is_cut_by_its_pictures():
     assert (sample.task, sample.error) == ("question", None)
 
 
+@pytest.mark.slow
 @shared
 def test_the_other_shared_data_are_read_as_they_lie():
     add("easy2", SHARED / "easy_vqa", like="easy_vqa")
@@ -400,6 +402,7 @@ def test_of_two_that_add_one_name_at_once_one_is_told(tmp_path: Path):
     assert add("mine", tmp_path / "a.csv").info.splits == {"a": 1}
 
 
+@pytest.mark.slow
 def test_two_processes_that_add_one_name_do_not_both_succeed(tmp_path: Path):
     import subprocess
     import sys

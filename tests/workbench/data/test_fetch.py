@@ -313,6 +313,7 @@ def test_one_layer_of_compression_is_read(host, trusted, encoding):
     assert fetch_image(url(host, "/packed"), allowed=True) == picture()
 
 
+@pytest.mark.slow
 def test_what_is_compressed_is_bounded_by_what_it_becomes(host, trusted, monkeypatch):
     monkeypatch.setattr(fetch, "MAX_IMAGE_BYTES", 1_000_000)
     bomb = gzip.compress(bytes(60_000_000), 9)

@@ -12,6 +12,8 @@ import pytest
 
 from tests.workbench.data.hostile_inputs import CASES, CPU_S
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory):

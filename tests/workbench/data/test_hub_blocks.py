@@ -203,6 +203,7 @@ print("done", flush=True)
 """
 
 
+@pytest.mark.slow
 def test_fifty_half_read_streams_do_not_keep_a_process_from_ending(fast_hub):
     import signal
 

@@ -153,6 +153,7 @@ cache_dataset("pairs", splits=["train"])
 """
 
 
+@pytest.mark.slow
 def test_kill_9_in_the_middle_costs_only_what_was_in_flight(fast_hub):
     add_pairs(fast_hub, weight=20_000, train=400)
     whole = sum(len(files(weight=20_000, train=400)[p]) for p in SHARDS)

@@ -54,6 +54,7 @@ def elsewhere(code: str) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_folders_of_images_have_their_labels_pixels_and_numbers_at_one_commit(hub, monkeypatch):
     commit = hub.commit(PETS, pets())
     hub.commit(PETS, {"x/odd.bin": b"1"}, ref="other")
@@ -102,6 +103,7 @@ def test_folders_of_images_have_their_labels_pixels_and_numbers_at_one_commit(hu
     assert not hub.asked
 
 
+@pytest.mark.slow
 def test_pictures_in_archives_keep_their_captions_and_names(hub):
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
@@ -127,6 +129,7 @@ def test_pictures_in_archives_keep_their_captions_and_names(hub):
     assert found == [[f"packed/train/{i}", f"number {i}", f"pics/{i}.png", i] for i in range(3)]
 
 
+@pytest.mark.slow
 def test_an_id_column_makes_the_uids_and_subsets_are_named(hub):
     card = b"""---
 license: mit

@@ -115,6 +115,7 @@ def test_iteration_and_lookups_from_two_threads_do_not_disturb_each_other(folder
     assert walked == [f"c{i}" for i in range(300)]
 
 
+@pytest.mark.slow
 def test_iteration_holds_a_few_rows_however_many_there_are(folder: Path):
     import tracemalloc
 
@@ -135,6 +136,7 @@ def test_iteration_holds_a_few_rows_however_many_there_are(folder: Path):
     assert late < early + 200_000  # bytes; the file has more than a million
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format_", ["csv", "parquet"])
 def test_a_source_may_be_used_after_a_fork_by_parent_and_children_at_once(
     folder: Path, format_: str

@@ -13,6 +13,8 @@ from workbench.demo.scenes import DATASETS, LABELS, SPLITS, make_sample
 from workbench.demo.shapes import COLORS, SHAPES, draw_picture, render
 from workbench.demo.statements import KINDS, choose_statement
 
+pytestmark = pytest.mark.slow
+
 
 def pixels(sample, image=0):
     return np.asarray(Image.open(io.BytesIO(sample.images[image].data)))

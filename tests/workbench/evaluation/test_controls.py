@@ -111,6 +111,7 @@ def test_a_model_that_wants_a_picture_is_told_to_take_a_grey_one(tmp_path):
     assert "--control blank" in str(told.value.hint)
 
 
+@pytest.mark.slow
 def test_a_ledger_adds_up_and_its_controls_are_asked_once():
     run = evaluate(config())
     assert ledger_of_run(run) is None

@@ -100,6 +100,7 @@ def test_a_run_has_a_line_for_each_sample_and_its_figures():
     assert seen[-1].done == 10
 
 
+@pytest.mark.slow
 def test_answers_and_figures_do_not_depend_on_the_batch_size():
     one, many = evaluate(config(batch_size=1)), evaluate(config(batch_size=5))
     assert answers(one) == answers(many)
@@ -133,6 +134,7 @@ def test_failed_samples_can_be_asked_again(awkward, tmp_path):
     assert len(again.predictions()) == 9
 
 
+@pytest.mark.slow
 def test_a_cancelled_run_ends_at_a_batch_and_goes_on_to_the_same_figures():
     asked = []
     run = evaluate(config(), cancelled=lambda: len(asked) >= 2 or asked.append(1) is not None)
@@ -147,6 +149,7 @@ def test_a_cancelled_run_ends_at_a_batch_and_goes_on_to_the_same_figures():
     assert figures(resumed) == figures(whole)
 
 
+@pytest.mark.slow
 def test_auto_resume_finds_the_run_of_the_same_key_whatever_the_batch_size():
     first = evaluate(config())
     assert evaluate(config(batch_size=1), resume="auto").id == first.id
@@ -161,6 +164,7 @@ def test_resuming_with_other_settings_is_refused_and_says_which():
         evaluate(config(limit=3), resume=run.id)
 
 
+@pytest.mark.slow
 def test_shots_are_recorded_balanced_and_kept_on_resume():
     run = evaluate(config(limit=2, shots=2, seed=5))
     uids = run.config["shot_uids"]
@@ -190,6 +194,7 @@ def _pairs(a: Run, b: Run):
     return [(line, other[line["uid"]]) for line in a.predictions()]
 
 
+@pytest.mark.slow
 def test_questions_and_captions_are_evaluated_too():
     questions = evaluate(config(dataset="demo_vqa/test", limit=4))
     assert document(questions)["metrics"]["accuracy"]["n"] == 4
@@ -211,6 +216,7 @@ def test_contradictory_settings_are_told_in_one_message():
         assert flag in info.value.message
 
 
+@pytest.mark.slow
 def test_a_defect_in_one_sample_is_recorded_and_a_defect_in_all_stops_the_run(monkeypatch):
     from workbench.inference import generate
 
@@ -287,6 +293,7 @@ def test_sigterm_ends_it_cleanly_after_a_batch():
     assert 0 < run.metrics()["counts"]["done"] < 600
 
 
+@pytest.mark.slow
 def test_answers_by_score_are_the_labels_that_are_scored_best_and_nothing_is_generated():
     both, alone = evaluate(config(answer="both")), evaluate(config(answer="score"))
     assert both.key != alone.key

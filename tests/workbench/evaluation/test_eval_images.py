@@ -161,6 +161,7 @@ def test_a_settled_file_is_read_once_by_all_processes(tmp_path, monkeypatch):
     assert ImageIds().of_image(ImageRef(path=file)) == first and reads == []
 
 
+@pytest.mark.slow
 def test_samples_are_drawn_by_seed_from_the_whole_split(pictures):
     def uids(**more) -> list[str]:
         return [line["uid"] for line in evaluate(config(limit=4, **more)).predictions()]

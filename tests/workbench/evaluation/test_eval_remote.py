@@ -149,6 +149,7 @@ def test_a_run_from_elsewhere_may_not_name_a_server_that_was_never_named_here(se
         resumed_config(run)
 
 
+@pytest.mark.slow
 def test_the_command_needs_no_torch(server):
     code = (
         "import sys\n"

@@ -57,6 +57,7 @@ def test_options_move_up_and_an_answer_is_told_in_the_samples_own_letters(choice
     assert rotated(sample, 1).label == "A" and rotated(sample, 3).texts == sample.texts
 
 
+@pytest.mark.slow
 def test_each_order_of_the_options_is_a_run_and_one_that_there_is_is_not_asked_again(choices):
     run = evaluate(config(choices, answer="score"))
     assert options_at_most(run) == 3

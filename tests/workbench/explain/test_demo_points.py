@@ -11,6 +11,8 @@ from workbench.models.base import load_model
 from workbench.models.spec import ModelSpec
 from workbench.prompts.pool import default_template
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def demo():

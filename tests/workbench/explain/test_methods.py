@@ -121,6 +121,7 @@ def test_gradients_match_finite_differences(tiny, layer, kind):
     assert float((gradient * direction.numpy()).sum()) == pytest.approx(slope, rel=0.02, abs=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", VISION)
 def test_integrated_maps_add_up_to_the_whole_change_along_the_path(tiny, layer):
     prepared = prepared_for(tiny)

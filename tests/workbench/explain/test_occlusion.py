@@ -18,6 +18,8 @@ from workbench.explain.result import Explanation, heat_maps
 from workbench.explain.settings import ExplainSettings
 from workbench.sample import ImageRef
 
+pytestmark = pytest.mark.slow
+
 
 def png(image):
     buffer = io.BytesIO()

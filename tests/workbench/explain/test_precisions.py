@@ -26,6 +26,7 @@ def alike(a, b):
     return float((a * b).sum() / (np.linalg.norm(a) * np.linalg.norm(b)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("knobs", "least"),
     [({"dtype": "bf16"}, 0.97), ({"dtype": "fp16"}, 0.99), ({"quantization": "4bit"}, 0.7)],

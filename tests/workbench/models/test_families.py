@@ -27,6 +27,8 @@ from workbench.models.parts import part_of
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, Token
 
+pytestmark = pytest.mark.slow
+
 
 def test_it_is_served_by_the_file_that_names_it(name: str, model: LoadedModel) -> None:
     from workbench.models.families.registry import FAMILIES as FILES

@@ -71,6 +71,7 @@ def is_single(loaded: LoadedModel) -> bool:
     return "several images" in loaded.family.limits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("centre", [(0.5, 0.2), (0.35, 0.8), (0.64, 0.55)])
 def test_patches_are_mapped_to_pixels(
     name: str, model: LoadedModel, centre: tuple[float, float]
@@ -117,6 +118,7 @@ def test_gradient_maps(name: str, model: LoadedModel) -> None:
     assert not any(p.grad is not None for p in model.base.parameters())
 
 
+@pytest.mark.slow
 def test_integrated_gradients_sum_to_the_change_of_the_target(
     name: str, model: LoadedModel
 ) -> None:

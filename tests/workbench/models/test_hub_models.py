@@ -53,6 +53,7 @@ def find(*names: str, **env: str) -> list[dict]:
     return found
 
 
+@pytest.mark.slow
 def test_a_model_is_fetched_whole_and_then_needs_no_hub(
     hub: Hub, tiny: LoadedModel, tiny_folder: Path, tmp_path: Path
 ) -> None:

@@ -264,6 +264,7 @@ def test_an_older_records_4bit_is_that_of_all_parts_and_has_its_identity(tiny_fo
     ) == model_identity(tiny_folder, None, "4bit", "float32")
 
 
+@pytest.mark.slow
 def test_vision_alone_is_quantised_where_it_has_linear_layers(tiny_folder, tmp_path):
     seen = load_model(spec(tiny_folder, quantization="8bit", quantize_parts="vision"))
     kinds = {n: type(p).__name__ for n, p in seen.base.named_parameters()}

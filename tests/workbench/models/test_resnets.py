@@ -26,6 +26,7 @@ def saved(folder: Path, name: str) -> tuple[torch.nn.Module, Path]:
     return model, file
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet18", "resnet50"])
 def test_torchvisions_weights_give_torchvisions_feature_maps(name: str, tmp_path: Path) -> None:
     theirs, file = saved(tmp_path, name)
@@ -39,6 +40,7 @@ def test_torchvisions_weights_give_torchvisions_feature_maps(name: str, tmp_path
             torch.testing.assert_close(found[number], state, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_file_with_a_tensor_missing_or_of_no_resnet_is_refused(tmp_path: Path) -> None:
     model, file = saved(tmp_path, "resnet18")
     state = {key: value.contiguous() for key, value in model.state_dict().items()}

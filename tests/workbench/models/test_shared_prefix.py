@@ -52,6 +52,7 @@ def steps(model: LoadedModel, rows: list[Conversation], prefixes: PrefixCache | 
     return found
 
 
+@pytest.mark.slow
 def test_reuse_has_the_logits_of_whole_prompts(name: str, model: LoadedModel) -> None:
     """In one batch of rows with other beginnings or none, and again from what was kept."""
     rows, prefixes = questions(name), PrefixCache(1 << 30)

@@ -289,6 +289,7 @@ def test_all_of_an_image_is_seen_unless_it_is_cropped() -> None:
 # The hub
 
 
+@pytest.mark.slow
 def test_parts_come_from_a_hub_and_the_whole_goes_to_one(
     hub: Hub, sources: Path, made: Path, tmp_path: Path
 ) -> None:

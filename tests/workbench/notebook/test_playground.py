@@ -15,6 +15,8 @@ from nbclient import NotebookClient
 
 from tests.commands.engine_home import engine_home  # noqa: F401
 
+pytestmark = pytest.mark.slow
+
 NOTEBOOK = Path(__file__).parents[3] / "examples" / "playground.ipynb"
 # A hot model babbles for as long as it may: there is time to interrupt it.
 BABBLE = """

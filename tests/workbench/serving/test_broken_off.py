@@ -27,6 +27,8 @@ from workbench.prompts.pool import default_template
 from workbench.sample import Token
 from workbench.serving.client import Engine
 
+pytestmark = pytest.mark.slow
+
 LONG = Decoding(temperature=90.0, max_new_tokens=1900, seed=5, top_logprobs=1)  # it goes on and on
 DEMO = ModelSpec("demo", device="cpu")
 

@@ -11,6 +11,8 @@ from tests.workbench.models.tiny import picture
 from workbench.models.spec import ModelSpec
 from workbench.serving.protocol import MAX_BODY
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def spec(tiny_folder) -> ModelSpec:
@@ -32,6 +34,7 @@ def body(spec, content, **more) -> dict:
     }
 
 
+@pytest.mark.slow
 def test_openai_form_of_a_whole_answer(http, spec):
     url = "data:image/png;base64," + base64.b64encode(picture().read()).decode()
     content = [

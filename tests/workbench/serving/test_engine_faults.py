@@ -29,6 +29,8 @@ from workbench.serving.request_handler import Stall
 from workbench.serving.scheduler import Scheduler
 from workbench.serving.worker import EngineRequest, Event, Worker
 
+pytestmark = pytest.mark.slow
+
 SHORT = Decoding(max_new_tokens=3)
 
 

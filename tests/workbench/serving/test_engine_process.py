@@ -22,6 +22,8 @@ from workbench.models.spec import ModelSpec
 from workbench.serving import process
 from workbench.serving.client import Engine
 
+pytestmark = pytest.mark.slow
+
 SHORT = Decoding(max_new_tokens=4)
 
 

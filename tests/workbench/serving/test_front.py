@@ -22,6 +22,8 @@ from workbench.errors import EngineError, UsageError
 from workbench.serving import process
 from workbench.serving.client import Engine
 
+pytestmark = pytest.mark.slow
+
 AUTHORIZED = {"authorization": f"Bearer {TOKEN}"}
 
 

@@ -86,6 +86,7 @@ def test_repetition_penalty_agrees_with_generate_in_a_padded_batch(tiny):
         assert [t.id for t in answer.tokens] == [i for i in expected if i != 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "knobs",
     [
@@ -126,6 +127,7 @@ def test_draws_come_from_the_distribution_that_generate_would_sample(tiny, knobs
     assert distance < 2 * expected_noise + 0.01
 
 
+@pytest.mark.slow
 def test_same_seed_same_answer_at_batch_size_eight_and_one(tiny):
     conversations = mixed_conversations()
     knobs = [
@@ -153,6 +155,7 @@ def test_rows_with_other_knobs_do_not_disturb_each_other(tiny):
         assert len(answer.tokens) == knob.max_new_tokens
 
 
+@pytest.mark.slow
 def test_a_row_that_joins_later_answers_as_if_alone(tiny):
     conversations = mixed_conversations()
     knobs = Decoding(temperature=1.4, seed=5, max_new_tokens=10)
@@ -276,6 +279,7 @@ def test_a_bad_row_fails_alone_where_errors_are_returned(tiny):
     assert out[0].text == generate(tiny, good[:1], Decoding(max_new_tokens=3))[0].text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end_of_turn", [False, True])
 def test_label_scores_agree_with_a_plain_loop_of_single_forwards(tiny, end_of_turn):
     conversations = mixed_conversations()

@@ -61,6 +61,7 @@ class Room:
         patch.setattr(model.base, "forward", forward)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [CUDA, CPU, MemoryError()], ids=["cuda", "cpu", "python"])
 def test_a_batch_is_halved_until_it_fits_and_the_size_is_remembered(model, monkeypatch, error):
     conversations = mixed_conversations()

@@ -13,6 +13,8 @@ from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec
 from workbench.serving.client import Engine
 
+pytestmark = pytest.mark.slow
+
 ASKED = [{"role": "user", "content": "Is a circle round?"}]
 
 

@@ -12,6 +12,8 @@ from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, Token
 from workbench.serving.client import Engine
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _key(monkeypatch):
@@ -93,6 +95,7 @@ def test_errors_there_are_the_errors_here(engine, there, monkeypatch):
         list(stranger.chat(ask("?"), there, Decoding()))
 
 
+@pytest.mark.slow
 def test_cancelling_here_stops_the_generation_there(engine, there):
     import time
 

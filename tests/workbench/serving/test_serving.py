@@ -284,6 +284,7 @@ def test_load_status_and_release(engine, spec):
     assert "demo" in engine.models() and spec.model in engine.models()
 
 
+@pytest.mark.slow
 def test_an_explanation_over_the_socket_is_that_of_the_library(engine, spec, tiny):
     from workbench.explain import request as explain
 
@@ -300,6 +301,7 @@ def test_an_explanation_over_the_socket_is_that_of_the_library(engine, spec, tin
     ]
 
 
+@pytest.mark.slow
 def test_an_adapter_is_swapped_without_a_load_and_seen_when_it_is_trained_anew(
     engine, spec, tiny, tmp_path
 ):

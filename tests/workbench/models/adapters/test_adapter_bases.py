@@ -198,6 +198,7 @@ def test_every_kind_and_start_of_this_peft_is_tested_or_listed_with_its_reason()
     assert set(starts()) >= REFUSED_STARTS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_it_answers_as_it_was_trained_and_leaves_the_base_as_it_was(model, case, tmp_path):
     wrapper, folder = trained(model.base, CASES[case], tmp_path / "adapter")
@@ -335,6 +336,7 @@ def test_large_halves_are_numbers():
 HOSTILE = r"(\w|\w\w|\w\w\w|[a-z_.])+[A-Z]"  # 2^n ways to fail, to `re` and to `regex`
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("field", "value"),
     [

@@ -67,6 +67,7 @@ def test_a_merge_in_memory_answers_as_the_adapter_and_is_taken_back_bit_for_bit(
     assert torch.equal(logits(model), under)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["lora", "ia3", "saved"])
 def test_a_merged_folder_is_a_plain_model_that_answers_as_the_two(
     model, folders, tiny_folder, tmp_path, kind
@@ -101,6 +102,7 @@ def test_embeddings_that_were_tied_and_are_no_longer_are_kept_apart(model, tiny_
     assert new.base.get_input_embeddings().weight is not new.base.get_output_embeddings().weight
 
 
+@pytest.mark.slow
 def test_a_model_in_half_precision_stays_so(folders, tiny_folder, tmp_path):
     half = tmp_path / "half"
     merge_to_folder(str(tiny_folder), str(folders["lora"]), half, dtype="bf16")
