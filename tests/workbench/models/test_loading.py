@@ -189,6 +189,37 @@ def test_identity_does_not_read_large_files_twice(tiny_folder, monkeypatch):
     assert identity.model_identity(tiny_folder, None, "none", "float32") == first
 
 
+def test_a_kept_hash_counts_only_if_it_is_one_and_the_file_is_as_it_was(tmp_path):
+    from sessions.paths import cache_dir
+    from workbench.models.identity import model_identity
+
+    def identity() -> str:
+        return model_identity(folder, None, "none", "float32")
+
+    folder = tmp_path / "model"
+    folder.mkdir()
+    file = folder / "config.json"
+    file.write_text("{}")
+    first, kept = identity(), cache_dir() / "file-hashes.json"
+    ((path, (size, time, digest)),) = json.loads(kept.read_text()).items()
+    other = "f" * 64
+    for wrong in (
+        [size, time, other[:-1]],
+        [size, time, 7],
+        [size, time],
+        [size + 1, time, other],
+        [size, time - 1, other],
+        [],
+        other,
+        None,
+    ):
+        kept.write_text(json.dumps({path: wrong}))
+        assert identity() == first, wrong
+        assert json.loads(kept.read_text()) == {path: [size, time, digest]}
+    kept.write_text(json.dumps({path: [size, time, other]}))
+    assert identity() != first  # what looks right is not read again
+
+
 def test_progress_goes_from_find_to_ready(tiny_folder):
     seen = []
     load_model(ModelSpec(str(tiny_folder), device="cpu"), lambda s, share: seen.append((s, share)))
