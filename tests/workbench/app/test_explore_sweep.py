@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import threading
 
 import pytest
@@ -10,6 +12,7 @@ from sessions.records import PromptRecord
 from sessions.session_log import current_session
 from tests.workbench.app.explore_bench import FakeEngine, bench
 from workbench.app.explore.answer_grid import AnswerGrid
+from workbench.app.explore.grid_asker import GridAsker
 from workbench.app.explore.side_by_side import SideBySide
 from workbench.app.explore.sweep import SweepScreen
 from workbench.app.explore.sweep_axes import form_values, grid_argv, read_form
@@ -58,6 +61,31 @@ async def grid_of(opened, field, value):
     screen.query_one(f"#sweep-{field}").value = value
     await opened.settle()
     return screen
+
+
+async def test_a_grid_is_drawn_at_most_20_times_a_second_while_it_is_answered(monkeypatch):
+    drawn: list[float] = []
+    drain = GridAsker._drain
+
+    def noted(self: GridAsker):
+        drain(self)
+        if self.running and self._drawn not in drawn:
+            drawn.append(self._drawn)
+
+    monkeypatch.setattr(GridAsker, "_drain", noted)
+    engine = Sayer(lambda spec, d: " ".join(str(n) for n in range(60)))
+    engine.gate = threading.Semaphore(0)
+    async with bench(engine=engine) as opened:
+        await grid_of(opened, "seed", "1,2")
+        await opened.pilot.press("enter")
+        await opened.until(lambda: engine.asked)
+        for _ in range(100):
+            engine.gate.release()
+            await asyncio.sleep(0.004)  # quicker than it is drawn, slower than a turn of the loop
+        engine.gate.release(20)
+        await opened.settle()
+        assert len(drawn) > 2
+        assert all(later - sooner > 0.0499 for sooner, later in itertools.pairwise(drawn))
 
 
 async def test_a_grid_fills_with_an_answer_per_cell_on_a_small_terminal():
