@@ -78,18 +78,12 @@ def find_plugin(kind: Kind, name: str) -> Plugin | None:
     return found[0] if found else None
 
 
-def load_plugin(kind: Kind, name: str) -> Any:
-    """Import and return what a plug-in's entry point names; `None` where there is no such plug-in.
+def import_plugin(plugin: Plugin) -> Any:
+    """What a plug-in's entry point names, imported.
 
     Raises:
-        PluginError: It cannot be imported, or several packages register that name.
+        PluginError: Its code cannot be imported, or the package's list is damaged.
     """
-    plugin = find_plugin(kind, name)
-    return None if plugin is None else import_plugin(plugin)
-
-
-def import_plugin(plugin: Plugin) -> Any:
-    """What one plug-in's entry point names. Raises `PluginError`."""
     from importlib.metadata import EntryPoint
 
     if plugin.problem or not plugin.kind:
