@@ -182,7 +182,7 @@ class Card:
             reader = "workbench.models.adapters.bottleneck"
             call = f"{reader}.load_bottleneck"
         elif self.config.method in VIRTUAL:
-            reader = "workbench.models.adapters.virtual_tokens"
+            reader = "workbench.models.adapters.read_virtual"
             call = f"{reader}.load_virtual"
             note += (
                 "\n\nThe files are PEFT's own. `peft.PeftModel` reads them, but leaves positions "

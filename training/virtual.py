@@ -54,7 +54,8 @@ def attach_virtual(loaded: LoadedModel, config: TrainConfig) -> Any:
 def _read(loaded: LoadedModel, base: Any, adapter: str) -> Any:
     """A saved prefix or prompt, in fp32: what a projection made of it is trained by itself."""
     from workbench.models.adapters.config import read_config
-    from workbench.models.adapters.virtual_tokens import Table, read_table
+    from workbench.models.adapters.read_virtual import read_table
+    from workbench.models.adapters.virtual_tokens import Table
     from workbench.models.locate import find_adapter
 
     folder = find_adapter(adapter)

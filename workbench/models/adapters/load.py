@@ -344,7 +344,7 @@ def _refuse_rest(path: Path, config: Any, result: Any) -> None:
 def _load_virtual(
     base: Any, path: Path, config: Any, device: torch.device, head: Head | None
 ) -> LoadedAdapter:
-    from workbench.models.adapters.virtual_tokens import read_virtual
+    from workbench.models.adapters.read_virtual import read_virtual
 
     model = read_virtual(base, path, config, device)
     adapter = LoadedAdapter(path, model.kind, model, base, stamp(path), head=head)

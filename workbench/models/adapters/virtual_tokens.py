@@ -21,17 +21,15 @@ from torch import nn
 from transformers.cache_utils import DynamicLayer
 
 from workbench.errors import ModelError
-from workbench.models.finite import refuse_nonfinite
-from workbench.models.fitting import refuse_misfit
-from workbench.models.loading import explained
 
 KEY = "prompt_embeddings"  # PEFT's, of both kinds
 
 
 class VirtualLayer(DynamicLayer):
-    """Of another type than the plain one, so that no row joins: its padding would be before the
-    virtual tokens.
-    """  # noqa: D205
+    """A distinct layer type, so that the scheduler never adds a row.
+
+    The padding of an added row would stand before the virtual tokens.
+    """
 
 
 class Table(nn.Module):
@@ -148,86 +146,6 @@ class VirtualTokens(nn.Module):
         with torch.no_grad():
             table = self.table().detach().cpu().contiguous()
         save_file({KEY: table}, folder / "adapter_model.safetensors", metadata={"format": "pt"})
-
-
-def load_virtual(model: Any, folder: str | Path) -> Any:
-    """A saved prefix or prompt before a model of `transformers`, as `from_pretrained` gives it.
-
-    Args:
-        model: The base that it was trained over.
-        folder: What a training left, or PEFT.
-
-    Returns:
-        What to call with what the processor makes, in the model's place.
-
-    Raises:
-        ModelError: It is of another kind, or does not fit.
-    """
-    from workbench.models.adapters.config import read_config
-
-    path = Path(folder)
-    config = read_config(path, model)
-    return read_virtual(model, path, config, model.device)
-
-
-def read_virtual(base: Any, path: Path, config: Any, device: torch.device) -> VirtualTokens:
-    """The virtual tokens in an adapter's folder, before `base`. Arguments as of `read_table`.
-
-    Raises:
-        ModelError: Of another kind, or its shape is not that of the base.
-    """
-    made, values = read_table(base, path, config, device)
-    return made(base, Table(values, trained=False), config, training=False).eval()
-
-
-def read_table(
-    base: Any, path: Path, config: Any, device: torch.device
-) -> tuple[type[VirtualTokens], torch.Tensor]:
-    """What an adapter's folder holds: which class reads it, and its vectors (N, width).
-
-    Args:
-        base: The model.
-        path: The adapter's folder.
-        config: Its config.
-        device: Where the vectors go.
-
-    Raises:
-        ModelError: Of another kind, or its shape is not that of the base.
-    """
-    from peft.utils.save_and_load import load_peft_weights
-
-    made = class_of(str(config.peft_type.value), path)
-    want = (config.num_virtual_tokens, made.width(base))
-    with explained(path):
-        tensors = load_peft_weights(str(path), device=str(device))
-    have = {key: tuple(value.shape) for key, value in tensors.items()}
-    refuse_misfit(
-        f"the adapter {path}",
-        missing={KEY} - set(have),
-        unexpected=set(have) - {KEY},
-        shapes={k: (shape, want) for k, shape in have.items() if k == KEY and shape != want},
-        hint="is it from another base model? see base_model_name_or_path in its "
-        "adapter_config.json",
-        kind="adapter_misfit",
-    )
-    refuse_nonfinite(f"the adapter {path}", tensors.items(), "train it again, at a lower rate")
-    return made, tensors[KEY]
-
-
-def class_of(kind: str, path: Any = "") -> Any:
-    """The class that reads a kind of PEFT's. Raises `ModelError` where none does."""
-    from workbench.models.adapters.prefix_tuning import Prefixed
-    from workbench.models.adapters.prompt_tuning import Prompted
-
-    for made in (Prefixed, Prompted):
-        if made.kind == kind:
-            return made
-    raise ModelError(
-        f"the adapter {path} is of the kind {kind}, which is not supported: how its vectors are "
-        "put before the text is not known here",
-        hint="adapters that change layers (LoRA, IA3, OFT, ...), prefix and prompt tuning are",
-        kind="unsupported",
-    )
 
 
 def decoder_config(base: Any) -> Any:
