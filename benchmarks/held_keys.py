@@ -62,7 +62,9 @@ async def _measure(columns: int, lines: int, given: argparse.Namespace) -> dict[
                     await asyncio.sleep(
                         max(0.0, wall + (number + 1) * wait_s - time.perf_counter())
                     )
-            await until(lambda: explore.view.ordinal == goal and explore.reader.shown == goal)
+            await until(
+                lambda: explore.view.ordinal == goal and explore.controllers.reader.shown == goal
+            )
             await until(lambda: explore.widgets.image._frame is not None)
             return time.process_time() - cpu, time.perf_counter() - wall
 

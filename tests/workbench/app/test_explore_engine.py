@@ -26,7 +26,7 @@ async def test_ask_explain_lose_the_engine_and_start_it_again():
 
             await b.pilot.press("g")
             await b.until(lambda: b.explore.widgets.image.hot, timeout=60)
-            assert [len(i["grid"]) for i in b.explore.heat.laid["images"]] == [2, 2]
+            assert [len(i["grid"]) for i in b.explore.controllers.heat.laid["images"]] == [2, 2]
             await b.settle(60)
 
             os.kill(engine.pid, signal.SIGKILL)

@@ -97,7 +97,7 @@ async def test_a_filter_on_an_endless_stream_stops_and_goes_on_at_need():
 async def test_how_many_of_a_split_match_is_told_unasked(monkeypatch):
     monkeypatch.setattr(list_filter, "_SEARCH_S", 60)
     async with bench((160, 44)) as b:
-        b.explore.filter.narrow("triangle")
+        b.explore.controllers.filter.narrow("triangle")
         await b.settle()
         assert b.explore.widgets.samples.exhausted
         found = len(b.explore.widgets.samples.matches)
@@ -120,9 +120,9 @@ async def test_a_search_that_takes_long_stops_and_end_takes_it_up_again(monkeypa
         await b.press("slash")
         await b.type("zebra")
         await b.shows("End searches on")
-        read = b.explore.filter.searched_to
+        read = b.explore.controllers.filter.searched_to
         await b.press("enter", "end")
-        assert b.explore.filter.searched_to > read > 0
+        assert b.explore.controllers.filter.searched_to > read > 0
 
 
 async def test_jumping_to_a_uid_a_row_and_another_dataset():
@@ -182,7 +182,7 @@ async def test_where_the_list_is_folded_the_header_says_which_sample_and_which_f
     async with bench((80, 24), ordinal=2) as b:
         first = b.text().splitlines()[0]
         assert "demo/test/000002 · 3/1,000" in first
-        b.explore.filter.narrow("triangle")
+        b.explore.controllers.filter.narrow("triangle")
         await b.settle()
         first, found = b.text().splitlines()[0], len(b.explore.widgets.samples.matches)
         more = "" if b.explore.widgets.samples.exhausted else "+"
@@ -191,7 +191,7 @@ async def test_where_the_list_is_folded_the_header_says_which_sample_and_which_f
         )
         assert f"{found}{more} ma" in first
         assert cell_len(first) == 80
-        b.explore.filter.narrow("a word so long that no header has room for all of it")
+        b.explore.controllers.filter.narrow("a word so long that no header has room for all of it")
         await b.settle()
         first = b.text().splitlines()[0]
         assert "/1,000 · /a word so long that… 0 match" in first
@@ -205,10 +205,10 @@ async def test_where_the_list_is_folded_the_header_says_which_sample_and_which_f
 async def test_the_foot_of_the_list_counts_the_matches_while_a_filter_is_on():
     async with bench((120, 40)) as b:
         await b.shows("0 ★ · 1/1,000")
-        b.explore.filter.narrow("000000")
+        b.explore.controllers.filter.narrow("000000")
         await b.settle()
         await b.shows("1 of 1")
-        b.explore.filter.narrow("")
+        b.explore.controllers.filter.narrow("")
         await b.shows("0 ★ · 1/1,000")
 
 
@@ -332,7 +332,7 @@ async def test_the_bench_says_how_far_the_index_of_a_table_is(monkeypatch, tmp_p
         monkeypatch.setattr(
             b.explore.widgets.image, "wait", lambda what="": (said.append(what), wait(what))
         )
-        b.explore.opener.open("mine/test")
+        b.explore.controllers.opener.open("mine/test")
         await b.settle()
         assert b.explore.view.uid == "mine/test/k0"
         assert said[0] == "opening mine/test"
@@ -342,13 +342,13 @@ async def test_the_bench_says_how_far_the_index_of_a_table_is(monkeypatch, tmp_p
 
 async def test_a_filter_that_can_fit_nothing_says_why():
     async with bench((160, 44)) as b:
-        b.explore.filter.narrow("is:wrnog")
+        b.explore.controllers.filter.narrow("is:wrnog")
         await b.settle()
         await b.shows("is:wrnog is none of", "is:wrong", "is:starred")
-        b.explore.filter.narrow("is:wrong")
+        b.explore.controllers.filter.narrow("is:wrong")
         await b.settle()
         await b.shows("asks for a run beside")
-        b.explore.filter.narrow("")
+        b.explore.controllers.filter.narrow("")
         await b.settle()
         await b.shows("1/1,000")
 

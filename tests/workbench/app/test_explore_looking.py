@@ -197,7 +197,7 @@ async def test_the_walk_by_a_seed_is_the_draw_of_wb_gallery():
 async def test_another_split_or_filter_begins_the_walk_anew():
     async with bench(SMALL, walk={"seed": 7}) as b:
         await b.press("r", "r")
-        b.explore.opener.open("demo/dev")
+        b.explore.controllers.opener.open("demo/dev")
         await b.settle()
         await b.press("r")
         assert b.explore.view.ordinal == draw(b.explore.widgets.samples.length, 1, 7)[0]

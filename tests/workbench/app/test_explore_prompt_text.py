@@ -109,12 +109,12 @@ async def test_grid_command_and_beside_ask_what_the_template_renders(odd_data):
     async with bench(SIZES[1], dataset="odd/t", engine=FakeEngine()) as b:
         await b.press("j", "j", "j")
         sample = b.explore.view.sample
-        found = b.explore.comparisons.ready()
+        found = b.explore.controllers.comparisons.ready()
         assert found is not None
         draft = found[-1]
         assert draft.uid == sample.uid and draft.template is not None
         assert draft.text == draft.template.render(sample)[-1].text
-        assert "--template" in b.explore.commands.command_line()
+        assert "--template" in b.explore.controllers.commands.command_line()
 
 
 async def test_a_text_that_was_filled_from_another_sample_is_filled_anew_when_it_is_asked(
@@ -170,7 +170,7 @@ async def test_an_edited_system_turn_leaves_the_question_that_of_the_sample():
 async def test_choosing_free_text_asks_no_question_that_nobody_wrote():
     engine = FakeEngine()
     async with bench(SIZES[1], engine=engine) as b:
-        b.explore.use_template(None)
+        b.explore.controllers.use_template(None)
         await b.settle()
         assert b.explore.widgets.panel.text == "" and b.explore.widgets.panel.free
         await b.press("enter", "escape")
@@ -208,7 +208,7 @@ async def test_the_system_turn_of_a_template_is_asked_as_it_renders():
     )
     async with bench(SIZES[1], engine=FakeEngine()) as b:
         template = get_template(SYSTEM)
-        b.explore.use_template(template)
+        b.explore.controllers.use_template(template)
         await b.press("j", "enter")
         rendered = template.render(b.explore.view.sample)
         assert said(records()[-1], "system") == rendered[0].text

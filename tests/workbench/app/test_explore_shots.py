@@ -80,7 +80,7 @@ async def test_drawn_examples_are_named_balanced_and_recorded_as_a_command_would
         drawn = choose_shots(ShotWish(2, 0), source, "demo/test/000000").shots
         assert named == [shot.uid for shot in drawn]
         assert sorted(shot.label or "" for shot in drawn) == ["False", "False", "True", "True"]
-        assert "--shots 2" in (b.explore.commands.command_line() or "")
+        assert "--shots 2" in (b.explore.controllers.commands.command_line() or "")
         b.explore.widgets.samples.focus()
         await b.press("enter")
         assert recorded() == tuple(named)
@@ -102,7 +102,7 @@ async def test_examples_by_uid_and_by_tag_never_show_the_query():
         await b.settle()
         assert uids(await wants(b, "demo/dev/000005")) == ["demo/dev/000005"]
         assert "asked about" in await wants(b, "demo/test/000000")
-        assert "--shot demo/test/000000" in (b.explore.commands.command_line() or "")
+        assert "--shot demo/test/000000" in (b.explore.controllers.commands.command_line() or "")
 
 
 async def test_examples_come_from_what_a_run_got_right():
@@ -133,6 +133,6 @@ async def test_errors_stand_under_the_field_and_nothing_is_asked():
 
 async def test_free_text_says_that_it_takes_no_examples():
     async with bench(SIZES[1], engine=FakeEngine()) as b:
-        b.explore.use_template(None)
+        b.explore.controllers.use_template(None)
         await b.settle()
         assert "with a template only" in await wants(b, "2")

@@ -70,7 +70,10 @@ async def test_h_straight_after_j_recalls_the_answer_of_the_sample_that_is_gone_
         slow_disk.set()
         await b.settle()
         assert b.explore.view.asked is not None and b.explore.view.asked.uid == "demo/test/000001"
-        assert b.explore.widgets.answer.answer is not None and b.explore.earlier.recalled == 0
+        assert (
+            b.explore.widgets.answer.answer is not None
+            and b.explore.controllers.earlier.recalled == 0
+        )
 
 
 async def test_enter_and_h_after_j_ask_about_it_once(slow_disk):
@@ -94,7 +97,7 @@ async def test_enter_and_g_after_j_lay_the_heat_of_that_answer(slow_disk):
         assert not b.explore.view.heat  # not over the sample that is still in view
         slow_disk.set()
         await b.settle()
-        assert b.explore.view.heat and b.explore.heat.laid is not None
+        assert b.explore.view.heat and b.explore.controllers.heat.laid is not None
         assert asked()[-1] == b.explore.view.uid == "demo/test/000001"
 
 

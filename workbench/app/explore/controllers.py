@@ -1,0 +1,180 @@
+"""The controllers of Explore together: what one of them tells is handed to those it concerns.
+
+Not for what a single one does, nor for what the widgets tell: the screen hands that on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from workbench.app.explore import messages
+from workbench.app.explore.asker import PromptAsker
+from workbench.app.explore.bookmarks import Bookmarks
+from workbench.app.explore.comparisons import Comparisons
+from workbench.app.explore.controller import Shared
+from workbench.app.explore.details import Details
+from workbench.app.explore.earlier import EarlierAnswers
+from workbench.app.explore.heat import HeatOverlay
+from workbench.app.explore.list_filter import ListFilter
+from workbench.app.explore.navigation import Navigation
+from workbench.app.explore.opening import SourceOpener
+from workbench.app.explore.pickers import Pickers
+from workbench.app.explore.place import PlaceLine
+from workbench.app.explore.prompt_filling import PromptFiller
+from workbench.app.explore.random_walk import RandomSamples
+from workbench.app.explore.reading import SampleReader
+from workbench.app.explore.run_beside import RunBeside
+from workbench.app.explore.shell_commands import ShellCommands
+from workbench.text import clean
+
+if TYPE_CHECKING:
+    from workbench.app.app import WbApp
+    from workbench.app.explore.controller import InView
+    from workbench.app.explore.saved_state import ExploreState
+    from workbench.app.explore.widgets import ExploreWidgets
+    from workbench.data.source import Source
+    from workbench.prompts.template import Template
+    from workbench.sample import Sample
+
+
+class Controllers:
+    """All of them, by name."""
+
+    def __init__(
+        self, bench: WbApp, widgets: ExploreWidgets, view: InView, state: ExploreState
+    ) -> None:
+        self.widgets, self.view, self.state = widgets, view, state
+        shared = Shared(bench, widgets, view, state, self.tell)
+        self.opener = SourceOpener(shared)
+        self.reader = SampleReader(shared)
+        self.filter = ListFilter(shared)
+        self.place = PlaceLine(shared)
+        self.navigation = Navigation(shared)
+        self.random = RandomSamples(shared)
+        self.bookmarks = Bookmarks(shared)
+        self.run = RunBeside(shared)
+        self.pickers = Pickers(shared)
+        self.filler = PromptFiller(shared)
+        self.asker = PromptAsker(shared)
+        self.earlier = EarlierAnswers(shared)
+        self.heat = HeatOverlay(shared)
+        self.details = Details(shared)
+        self.comparisons = Comparisons(shared)
+        self.commands = ShellCommands(shared)
+        self._first = True  # no source was open yet
+
+    def tell(self, message: messages.ExploreMessage) -> None:
+        """Hand a message on to those whom it concerns."""
+        match message:
+            case messages.SourceWanted(spec):
+                self.opener.open(spec)
+            case messages.UidWanted(uid):
+                self.opener.open_uid(uid)
+            case messages.OrdinalWanted(ordinal):
+                self._stand_on(ordinal)
+            case messages.RunWanted(run_id):
+                self.run.load(run_id)
+            case messages.TemplateWanted(template):
+                self.use_template(template)
+            case messages.SourceOpened(source, at, run_id):
+                self._source_opened(source, at, run_id)
+            case messages.SampleShown(sample):
+                self._sample_shown(sample)
+            case messages.PlaceChanged():
+                self.place.show()
+            case messages.BesideChanged():
+                self.widgets.samples.run = self.view.run
+                self.widgets.samples.refresh()
+                self._show_texts()
+                self.place.show()
+            case messages.ModelChanged(before):
+                self.filler.refill(before)
+            case messages.AnswerBegan(asked):
+                if asked:
+                    self.earlier.recalled = -1
+                if self.view.heat:
+                    self.heat.take_off()
+            case messages.AnswerReady():
+                self.heat.answer_ready()
+            case messages.AnswerMissing():
+                self.heat.cancel()
+            case messages.Recorded(records):
+                self.earlier.take(records)
+
+    def _source_opened(self, source: Source, at: int, run_id: str | None) -> None:
+        samples, state = self.widgets.samples, self.state
+        name = f"{source.dataset}/{source.split}"
+        self.reader.forget()
+        self.filter.write()
+        samples.tags = self.bookmarks.tags_of
+        samples.reset(source.length, source.labels)
+        samples.run = self.view.run
+        if source.length == 0:
+            self.reader.show_nothing(f"{name} has no samples · d opens another dataset")
+        else:
+            samples.go_to(at)
+            self.bookmarks.load()
+            self.run.load(run_id)
+        self.place.show()
+        wanted, self._first = state.filter if self._first and state.dataset == name else "", False
+        if wanted:  # the filter of last time comes back with its dataset
+            self.filter.write(wanted)
+            self.filter.narrow(wanted, keep=at)
+
+    def _stand_on(self, ordinal: int) -> None:
+        """Put the cursor on an ordinal; a filter that hides it is taken off."""
+        if not self.widgets.samples.go_to(ordinal):
+            self.filter.write()
+            self.filter.narrow("")
+            self.widgets.samples.go_to(ordinal)
+
+    def _sample_shown(self, sample: Sample) -> None:
+        """The middle's title, the prompt, the answer and its heat follow."""
+        self._show_texts()
+        # A `Text`, since a title that is a string is read as markup.
+        self.widgets.screen.query_one("#middle").border_title = Text(
+            clean(sample.uid, newlines=False)
+        )
+        if self.view.built:
+            self.heat.forget()
+            self.view.asked = None
+            self.widgets.answer.clear("Enter asks")
+            self.filler.fill(sample)
+            self.earlier.follow(sample.uid)
+
+    def _show_texts(self) -> None:
+        view = self.view
+        if view.sample is not None and view.built:
+            mark = view.bookmarks.get(view.sample.uid)
+            self.widgets.texts.show(view.sample, view.run, (mark.tags, mark.note) if mark else None)
+
+    def use_template(self, template: Template | None) -> None:
+        """Take a template; free text is the user's to write, so the cursor goes where it is."""
+        self.filler.use(template)
+        if template is None:
+            self.navigation.to_prompt()
+
+    # -- keys that concern several ---------------------------------------------------------
+
+    def ask(self) -> None:
+        """Ask about the sample under the cursor, and show where the answer will be."""
+        self.navigation.show_answer()
+        if self.view.asking is None:
+            self.reader.once_shown(self.asker.ask)
+
+    def back(self) -> None:
+        """One step back: the first that there is."""
+        steps = (
+            self.navigation.leave_jump,
+            self.asker.cancel,
+            self.heat.cancel_wait,
+            self.navigation.slide_out,
+            self.navigation.leave_field,
+            self.navigation.leave_zoom,
+            self.heat.cancel,
+            self.filter.drop,
+        )
+        if self.view.built:
+            any(step() for step in steps)
