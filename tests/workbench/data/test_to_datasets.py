@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from sessions.uid import Uid
+from workbench import api
 from workbench.data.adding import add
 from workbench.data.export_split import FORMATS, export_split
 from workbench.data.scratch import scratch_folder
@@ -83,7 +84,7 @@ def test_a_split_is_a_dataset_with_random_access_too(tmp_path):
     found = to_datasets(open_source("demo/test"), limit=LIMIT, streaming=False)
     assert [found[i]["uid"] for i in (3, 0)] == ["demo/test/000003", "demo/test/000000"]
     assert found.map(lambda row: {"n": len(row["images"])})[2]["n"] == 2
-    assert to_datasets(open_source("demo/test"), limit=1, streaming=False).num_rows == 1
+    assert api.open_dataset("demo/test").to_datasets(limit=1, streaming=False).num_rows == 1
     assert found[4]["images"][0].size == (64, 64)  # the second one left it alone
 
 

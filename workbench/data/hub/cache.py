@@ -8,7 +8,6 @@ so that UIDs and order are those of the whole split.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -35,7 +34,7 @@ from workbench.data.hub.manifest import (
 from workbench.data.hub.parts import PartialFile, Ranges, join, subtract, total
 from workbench.data.hub.plan import FilePlan, first_parts
 from workbench.data.hub.repository import get_listing, parse_ref
-from workbench.data.hub.shared_cache import give, take
+from workbench.data.hub.shared_cache import give, take_whole
 from workbench.data.hub.state import folder_of, remember
 from workbench.data.tables.mapping import TableMapping
 from workbench.errors import UnknownName, UsageError
@@ -145,7 +144,7 @@ class _Caching:
             if not self._has(manifest, remote, ranges)
         ]
         missing = sum(total(one.missing) for one in wanted)
-        check_space(self._folder, self._to_fetch(wanted))
+        check_space(self._folder, take_whole(wanted, self._folder))
         self._total, self._done = size, size - missing
         for one in wanted:
             manifest = self._fetch(one, manifest)
@@ -154,17 +153,6 @@ class _Caching:
         self._sweep(manifest)
         self._tell(size, size, "done")
         return Cached(self._folder, manifest, self._fetched, size)
-
-    def _to_fetch(self, wanted: list[WantedFile]) -> int:
-        """How many bytes must come over the network: not what other tools have fetched."""
-        left = 0
-        for one in wanted:
-            whole = one.ranges == ((0, one.remote.size),)
-            taken = False
-            with contextlib.suppress(OSError):  # no room for a copy: fetching says so
-                taken = whole and take(one.remote, self._folder / one.remote.path)
-            left += 0 if taken else total(one.missing)
-        return left
 
     def _old_manifest(self, plan: FilePlan) -> Manifest:
         """What is there of this repository; what belongs to another commit goes."""

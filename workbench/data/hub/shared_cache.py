@@ -10,10 +10,16 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sessions.atomic import atomic_write
 from workbench.data.hub.environment import Remote, hub_cache
+from workbench.data.hub.parts import total
+
+if TYPE_CHECKING:
+    from workbench.data.hub.download import WantedFile
 
 
 def shared_copy(remote: Remote) -> Path | None:
@@ -45,6 +51,22 @@ def take(remote: Remote, place: Path) -> bool:
         finally:
             half.unlink(missing_ok=True)
     return True
+
+
+def take_whole(wanted: Sequence[WantedFile], folder: Path) -> int:
+    """Have what is wanted whole, and lies in the shared cache, in a folder too.
+
+    Returns:
+        How many bytes must still come over the network.
+    """
+    left = 0
+    for one in wanted:
+        taken = False
+        if one.ranges == ((0, one.remote.size),):
+            with contextlib.suppress(OSError):  # no room for a copy: fetching says so
+                taken = take(one.remote, folder / one.remote.path)
+        left += 0 if taken else total(one.missing)
+    return left
 
 
 def give(remote: Remote, place: Path, revision: str) -> None:
