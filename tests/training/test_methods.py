@@ -57,7 +57,7 @@ def test_all_linear_never_reaches_the_vision_tower_unasked() -> None:
         ({"method": "ia3", "lora": LoraSettings(r=2)}, "'lora' says nothing"),
         ({"method": "full", "adapter": "a"}, "and prompt_tuning, and 'method' is full"),
         ({"method": "peft"}, "'peft.peft_type' is missing"),
-        ({"method": "peft", "peft": {"peft_type": "LOHO"}}, "none of PEFT's"),
+        ({"method": "peft", "peft": {"peft_type": "LOHO"}}, "is not a method of PEFT"),
         ({"method": "peft", "peft": {"peft_type": "LOHA", "rank": 2}}, "has no 'peft.rank'"),
         (
             {"method": "peft", "peft": {"peft_type": "LOHA", "alhpa": 2}},

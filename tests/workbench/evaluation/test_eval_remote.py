@@ -103,7 +103,7 @@ def test_a_refusal_of_everything_ends_the_run_and_blames_no_sample(server, statu
 
 def test_a_server_that_goes_away_ends_the_run_before_all_samples_are_failures(server):
     server.script = [None] * 3 + [Status(503, "gone")] * 500
-    with pytest.raises(EngineError, match="so many samples in a row"):
+    with pytest.raises(EngineError, match="too many samples in a row"):
         evaluate(config(server, limit=60))
     from sessions.runs import list_runs
 

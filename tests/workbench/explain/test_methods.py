@@ -286,7 +286,7 @@ def test_what_cannot_be_meant_is_refused_with_a_hint(tiny):
 @pytest.mark.parametrize("layer", ["token.last", "token.layer1", "patch.last*token.last"])
 def test_a_layer_that_no_gradient_reaches_is_refused_with_the_reason(tiny, layer):
     """What the last language layer leaves at the image's places is read by nobody."""
-    with pytest.raises(UsageError, match="all of it is cold") as caught:
+    with pytest.raises(UsageError, match="the whole map would be cold") as caught:
         explain(tiny, PROMPT, "true", method="hirescam", layer=layer)
     assert "token.layer0" in caught.value.hint
     found = explain(tiny, PROMPT, "true", method="eigencam", layer="token.last")

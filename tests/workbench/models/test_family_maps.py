@@ -107,7 +107,7 @@ def test_gradient_maps(name: str, model: LoadedModel) -> None:
         return
     for layer in model.family.layers(model):
         if layer == "token.layer1":  # the last: nothing reads an image token after it
-            with pytest.raises(UsageError, match="all of it is cold"):
+            with pytest.raises(UsageError, match="the whole map would be cold"):
                 explain(model, prompts(name)[3], "true no", method="gradnorm", layer=layer)
             continue
         made = explain(model, prompts(name)[3], "true no", token=1, method="gradnorm", layer=layer)
