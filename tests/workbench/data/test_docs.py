@@ -17,7 +17,7 @@ PAGES = ("datasets.md", "hub.md", "bad-input.md")
 def lines() -> list[str]:
     found = []
     for page in PAGES:
-        for block in re.findall(r"^```\n(.*?)^```", (DOCS / page).read_text(), re.S | re.M):
+        for block in re.findall(r"^```(?:sh)?\n(.*?)^```", (DOCS / page).read_text(), re.S | re.M):
             found += [line for line in block.splitlines() if line.startswith("wb ")]
     return found
 
