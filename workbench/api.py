@@ -19,11 +19,11 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from workbench.notebook.answers import Said, say
+from workbench.notebook.bookmarks import Bookmarks, set_aside, take_away
+from workbench.notebook.display import Beside, Shown
 from workbench.notebook.evaluations import Evaluation, start_evaluation
-from workbench.notebook.marks import Bookmarks, set_aside, take_away
 from workbench.notebook.replays import Replays, Session, replay_session
 from workbench.notebook.samples import Dataset, Gallery, ShownSample, shown_sample
-from workbench.notebook.showing import Beside, Shown
 
 if TYPE_CHECKING:
     from sessions.session_log import SessionLog
@@ -40,7 +40,7 @@ def open_dataset(name: str, split: str | None = None) -> Dataset:
         UnknownName: There is no such dataset or split.
     """
     from workbench.data.source import open_source
-    from workbench.notebook.settling import chosen_settings
+    from workbench.notebook.arguments import chosen_settings
 
     chosen_settings()  # hands on what data reads of the settings: caps, hosts that may be asked
     return Dataset(open_source(name, split))
@@ -62,7 +62,7 @@ def sample(uid: str) -> ShownSample:
 def gallery(samples: Iterable[Sample | str], title: str = "") -> Gallery:
     """Show samples or UIDs as cards. Showing bookmarks does not move their cursor."""
     if isinstance(samples, Bookmarks):
-        from workbench.notebook.marks import read_sample
+        from workbench.notebook.bookmarks import read_sample
 
         return Gallery((read_sample(uid) for uid in samples.uids), title)
     found = (sample(one) if isinstance(one, str) else shown_sample(one) for one in samples)
@@ -106,7 +106,7 @@ def ask(
         ModelError, EngineError: The model cannot be loaded, or the engine is gone.
         KeyboardInterrupt: The cell was interrupted; the answer so far is recorded.
     """
-    from workbench.notebook.settling import question
+    from workbench.notebook.arguments import question
 
     asked = question(
         about,
@@ -142,7 +142,7 @@ def sweep(
     """
     from workbench.errors import UsageError
     from workbench.notebook import grids
-    from workbench.notebook.settling import question
+    from workbench.notebook.arguments import question
 
     given: dict[str, Any] = ({} if prompt is None else {"prompt": prompt}) | words
     axes = grids.axes_of(given)
@@ -183,7 +183,7 @@ def explain(
     """
     from workbench.config import KNOBS
     from workbench.notebook import maps
-    from workbench.notebook.settling import chosen_settings
+    from workbench.notebook.arguments import chosen_settings
 
     chosen = chosen_settings()
     look = {"opacity": opacity, "colormap": colormap}
@@ -260,7 +260,7 @@ def replay(
     """
     from sessions.session_log import SessionLog, find_session
     from workbench.errors import UsageError
-    from workbench.notebook.settling import MODEL, chosen_settings
+    from workbench.notebook.arguments import MODEL, chosen_settings
 
     chosen_settings()
     if unknown := sorted(set(words) - set(MODEL)):

@@ -118,7 +118,7 @@ def test_an_empty_beginning_is_the_default_of_captioners_alone(folder, data):
 def test_command_notebook_and_evaluation_take_the_captioners_default(folder, data):
     from workbench.evaluation.config import EvalConfig
     from workbench.evaluation.prepare import prepare
-    from workbench.notebook.settling import question
+    from workbench.notebook.arguments import question
 
     spec, uid = ModelSpec(folder, device="cpu"), f"{data}/0"
     assert prepare(EvalConfig(dataset=data, spec=spec)).prompter.template.name == "caption/none"
@@ -128,7 +128,7 @@ def test_command_notebook_and_evaluation_take_the_captioners_default(folder, dat
 
 
 def test_no_words_at_all_can_be_asked(folder, data, tmp_path):
-    from workbench.notebook.settling import question
+    from workbench.notebook.arguments import question
 
     uid, picture = f"{data}/0", str(tmp_path / "0.png")
     asked = [

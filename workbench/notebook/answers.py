@@ -15,8 +15,8 @@ from sessions.verdict import answer_right
 from workbench import markup
 from workbench.images.in_html import images_row
 from workbench.models.head_config import head_words
+from workbench.notebook.display import Live, Shown, interruptible
 from workbench.notebook.samples import block_of_code
-from workbench.notebook.showing import Live, Shown, interruptible
 from workbench.sample import Answer, Token
 from workbench.text import clean
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 from workbench import markup
 from workbench.images.in_html import images_row
 from workbench.notebook.answers import Said, tokens_html, told, warn
-from workbench.notebook.showing import Live, Shown, interruptible
+from workbench.notebook.display import Live, Shown, interruptible
 from workbench.sample import Answer
 from workbench.text import clean, counted
 

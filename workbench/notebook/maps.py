@@ -16,7 +16,7 @@ from workbench.explain.overlay import DEFAULT_OPACITY, overlay
 from workbench.explain.result import Explanation, HeatMap
 from workbench.images.in_html import enough, img
 from workbench.notebook.answers import Said
-from workbench.notebook.showing import Live, Shown, interruptible
+from workbench.notebook.display import Live, Shown, interruptible
 from workbench.sample import ImageRef
 from workbench.text import clean
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, overload
 from sessions.verdict import answer_right
 from workbench import markup
 from workbench.errors import EngineError, UnknownName, UsageError
-from workbench.notebook.settling import named
-from workbench.notebook.showing import Live, Shown, interruptible
+from workbench.notebook.arguments import named
+from workbench.notebook.display import Live, Shown, interruptible
 from workbench.playground.answer_diff import aligned, pieces_of_both
 from workbench.playground.replay import Replayed, replay, spec_again, summary
 from workbench.reports.session import gist

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from workbench import markup
 from workbench.images.in_html import images_row
-from workbench.notebook.showing import Shown
+from workbench.notebook.display import Shown
 from workbench.sample import Sample, Task
 from workbench.text import clean, counted
 

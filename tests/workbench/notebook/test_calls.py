@@ -17,10 +17,10 @@ from sessions.uid_cache import UidCache
 from tests.workbench.notebook.things import png, said
 from workbench import api
 from workbench.errors import UsageError
-from workbench.notebook import showing
+from workbench.notebook import display
+from workbench.notebook.arguments import decoding_from, question, spec_from
 from workbench.notebook.evaluations import Evaluation
 from workbench.notebook.grids import axes_of
-from workbench.notebook.settling import decoding_from, question, spec_from
 
 
 def test_a_cell_means_what_the_flags_of_that_name_mean(monkeypatch):
@@ -120,13 +120,13 @@ def test_a_bookmark_of_data_that_is_gone_does_not_end_the_walk():
 
 def test_what_is_changing_is_drawn_in_a_kernel_alone_and_not_too_often(monkeypatch):
     made, put = [], []
-    live = showing.Live()
+    live = display.Live()
     live.draw(lambda: made.append(1) or "x")
     assert not made
-    monkeypatch.setattr(showing, "shell", lambda: object())
-    monkeypatch.setattr(showing.Live, "_put", lambda self, bundle: put.append(bundle["text/html"]))
-    monkeypatch.setattr(showing.time, "monotonic", lambda: 100.0)
-    live = showing.Live()
+    monkeypatch.setattr(display, "shell", lambda: object())
+    monkeypatch.setattr(display.Live, "_put", lambda self, bundle: put.append(bundle["text/html"]))
+    monkeypatch.setattr(display.time, "monotonic", lambda: 100.0)
+    live = display.Live()
     for n in range(50):
         live.draw(lambda n=n: f"<b>{n}</b>")
     live.draw(lambda: "last", now=True)
@@ -137,21 +137,21 @@ def test_what_is_changing_is_drawn_in_a_kernel_alone_and_not_too_often(monkeypat
 
 def test_the_first_interrupt_raises_a_flag_and_the_block_ends_in_keyboard_interrupt():
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt), showing.interruptible() as pressed:
+    with pytest.raises(KeyboardInterrupt), display.interruptible() as pressed:
         assert not pressed()
         signal.raise_signal(signal.SIGINT)
         assert pressed()
         reached = True
     assert reached
     assert signal.getsignal(signal.SIGINT) is before
-    with pytest.raises(KeyboardInterrupt), showing.interruptible():
+    with pytest.raises(KeyboardInterrupt), display.interruptible():
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
         pytest.fail("the second one breaks off at once")
     found = []
 
     def in_a_thread():
-        with showing.interruptible() as pressed:
+        with display.interruptible() as pressed:
             found.append(pressed())
 
     thread = threading.Thread(target=in_a_thread)
@@ -165,7 +165,7 @@ def test_an_interrupt_cancels_the_job_of_an_evaluation(monkeypatch):
         job=start([sys.executable, "-c", "import time; time.sleep(60)"], title="x")
     )
     assert started.state in ("queued", "running")
-    monkeypatch.setattr(showing.Live, "draw", lambda *_, **__: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(display.Live, "draw", lambda *_, **__: signal.raise_signal(signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
         started.wait()
     assert started.job.state == started.state == "cancelled"

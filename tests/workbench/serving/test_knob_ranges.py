@@ -18,7 +18,7 @@ from workbench.explain.settings import ExplainSettings
 from workbench.images.decode import TOGETHER
 from workbench.inference.decoding import Decoding
 from workbench.knobs import LONGEST_LABEL, LONGEST_STOP, MOST_LABELS, MOST_STOPS, RANGES, Range
-from workbench.notebook.settling import decoding_from
+from workbench.notebook.arguments import decoding_from
 from workbench.serving.protocol import read_chat
 
 DECODING = [f for f in RANGES if f in Decoding.__dataclass_fields__]

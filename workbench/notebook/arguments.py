@@ -171,7 +171,7 @@ def _next_turn(
 
 def _wish(words: Mapping[str, Any]) -> Any:
     """The examples that are meant: a number of them, or UIDs and samples."""
-    from workbench.notebook.marks import uids_of
+    from workbench.notebook.bookmarks import uids_of
     from workbench.prompts.shots import ShotWish
 
     shots = words.get("shots") or 0

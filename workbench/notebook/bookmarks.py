@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from sessions.errors import WbError
 from workbench import markup
+from workbench.notebook.display import Shown
 from workbench.notebook.samples import ShownSample, shown_sample
-from workbench.notebook.showing import Shown
 from workbench.sample import Sample
 from workbench.text import clean, counted
 
