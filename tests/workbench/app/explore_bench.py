@@ -11,6 +11,7 @@ from typing import Any
 from textual import events
 from textual.widgets import TextArea
 
+from tests.workbench.app.frames import Still
 from workbench.app.app import WbApp
 from workbench.app.explore.screen import ExploreScreen
 from workbench.sample import Answer, Timing, Token
@@ -133,18 +134,22 @@ class Bench:
         """Wait until no worker runs (but the one that only waits) and the screen is quiet."""
         loop = asyncio.get_running_loop()
         until = loop.time() + timeout
-        quiet, before = 0, ""
+        calm, still = 0, Still(self.app, self.text)
         while loop.time() < until:
-            await self.pilot.pause(0.02)
-            with self.app.tasks._lock:
-                lanes = set(self.app.tasks._running) - {"visit"}
-            quiet = 0 if lanes or not self.explore.view.built else quiet + 1
-            if quiet >= 2:
-                now = self.text()
-                if now == before:
-                    return
-                before = now
+            await asyncio.sleep(0.02)
+            if self._works():
+                calm = 0
+                continue
+            await self.pilot.pause(0)
+            calm = 0 if self._works() else calm + 1
+            if calm >= 2 and still():
+                return
         raise AssertionError(f"still at work: {self.app.tasks._running}")
+
+    def _works(self) -> bool:
+        with self.app.tasks._lock:
+            lanes = set(self.app.tasks._running) - {"visit"}
+        return bool(lanes) or not self.explore.view.built
 
     async def until(self, holds: Callable[[], Any], timeout: float = 30) -> None:
         """Wait until something holds."""

@@ -28,6 +28,7 @@ from sessions.paths import runtime_dir
 from sessions.records import NoteRecord
 from sessions.session_log import SessionLog
 from tests.workbench.app.explore_bench import FakeEngine
+from tests.workbench.app.frames import Still
 from tests.workbench.app.make_records import (
     ask_demo,
     make_job,
@@ -112,16 +113,22 @@ class Stage:
         end, calm = loop.time() + 30, 0
         while calm < 2:
             assert loop.time() < end, f"still at work: {self.app.tasks._running}"
-            await self.pilot.pause(0.02)
-            with self.app.tasks._lock:
-                lanes = set(self.app.tasks._running) - {"visit"}
-            calm = 0 if lanes else calm + 1
+            await asyncio.sleep(0.02)
+            if self._works():
+                calm = 0
+                continue
+            await self.pilot.pause(0)
+            calm = 0 if self._works() else calm + 1
+
+    def _works(self) -> bool:
+        with self.app.tasks._lock:
+            lanes = set(self.app.tasks._running) - {"visit"}
+        return bool(lanes)
 
     async def quiet(self) -> None:
-        """Wait until no worker runs and the screen stays as it is."""
-        before = None
-        while (now := self.text()) != before or not now.strip():
-            before = now
+        """Wait until no worker runs and the screen stays as it is, with something on it."""
+        still = Still(self.app, self.text)
+        while not still() or not (still.drawn or "").strip():
             await self.idle()
 
     def segments(self) -> list[list[Segment]]:
