@@ -404,6 +404,7 @@ async def test_an_answer_that_failed_is_recalled_as_failed_with_its_whole_reason
         assert shown == "failed: the prompt has 5,000 tokens, 4,096 fit\nshorten it"
         assert "failed: the prompt has 5,000 tokens" in b.text()
         engine.error = None
+        b.app.engine()._engine = engine  # type: ignore[assignment]  # in place of a real one
         await b.press("enter")
         await b.until(lambda: not b.explore.view.asking)
         assert "failed" not in str(b.explore.widgets.answer.query_one("#answer-text").render())
