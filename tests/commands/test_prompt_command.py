@@ -403,6 +403,13 @@ def test_ctrl_c_ends_the_answer_within_a_token_and_keeps_what_was_said(ask, home
     assert 0 < len(record.tokens) < 1000
 
 
+def test_a_knob_that_does_nothing_beside_temperature_0_is_told_on_stderr(ask):
+    done = ask(UID, "What is there?", "--max-new-tokens", "2", "--top-k", "5", "--json")
+    assert "--top-k 5 does nothing at temperature 0" in done.err and done.json
+    assert "does nothing" not in ask(UID, "What?", "--max-new-tokens", "2").err
+
+
+# The last one here: after it the next question starts an engine anew.
 def test_an_engine_that_is_killed_leaves_the_start_of_the_answer_on_record(ask, home):  # noqa: F811
     from workbench.serving import process
 
@@ -424,9 +431,3 @@ def test_an_engine_that_is_killed_leaves_the_start_of_the_answer_on_record(ask, 
     record = current_session().records()[-1]
     assert isinstance(record, PromptRecord) and record.error
     assert record.finish_reason == "error" and 0 < len(record.tokens) < 1900
-
-
-def test_a_knob_that_does_nothing_beside_temperature_0_is_told_on_stderr(ask):
-    done = ask(UID, "What is there?", "--max-new-tokens", "2", "--top-k", "5", "--json")
-    assert "--top-k 5 does nothing at temperature 0" in done.err and done.json
-    assert "does nothing" not in ask(UID, "What?", "--max-new-tokens", "2").err

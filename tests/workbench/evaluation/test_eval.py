@@ -12,8 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
+from commands.main import cli
 from sessions.runs import Run, list_runs
 from workbench.errors import UsageError
 from workbench.evaluation.config import EvalConfig
@@ -269,8 +271,8 @@ def test_killed_at_random_and_resumed_it_has_one_line_per_sample_and_the_same_fi
     time.sleep(rng.random() * 0.1)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    process = start("--resume", "auto")
-    assert process.wait(timeout=120) == 0
+    done = CliRunner().invoke(cli, [*ARGS, "--resume", "auto"])
+    assert done.exit_code == 0, done.output
     (run,) = list_runs()
     raw = run.predictions_path.read_text().splitlines()
     assert len(raw) == 24
