@@ -30,12 +30,14 @@ bench: $(STAMP) ## Open the bench on the embedded demo
 WORKERS ?= 4
 # The fast tests wait for nothing, and each worker imports torch and reads all tests first.
 FAST_WORKERS ?= 2
+# Files are begun in the order of tests/conftest.py, the longest first.
+SPREAD := --dist loadfile --no-loadscope-reorder
 
 test: $(STAMP) ## Pass every test, offline, on a CPU
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) $(SPREAD)
 
 test-fast: $(STAMP) ## Pass the tests that open no bench, train nothing and are not slow
-	$(BIN)/python -m pytest -n $(FAST_WORKERS) --dist loadfile -m "not slow" \
+	$(BIN)/python -m pytest -n $(FAST_WORKERS) $(SPREAD) -m "not slow" \
 		--ignore=tests/workbench/app --ignore=tests/training
 
 check: $(STAMP) ## Lint, types, and the ladder of imports

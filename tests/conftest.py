@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
+# Read once, when torch is imported, which a test module may do before any fixture runs.
+os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
+
+# Files that take more than ten seconds, by `--durations`: begun first, none of them is left to one
+# worker at the end.
+LONG = (
+    *("test_look", "test_method_families", "test_train_faults", "test_explore_list"),
+    *("test_explore_ask", "test_eval", "test_hostile_inputs", "test_broken_off", "test_families"),
+    *("test_no_escape_is_drawn", "test_second_stage", "test_contrastive_train", "test_focus"),
+    *("test_shipped_configs", "test_train_control", "test_engine_process", "test_train"),
+    *("test_damaged_home", "test_run_eval_command", "test_ablate_command", "test_joint"),
+    *("test_explore_prompt_text", "test_prompt_command", "test_replay_command", "test_playground"),
+    *("test_full_disk", "test_train_command", "test_models_load_command", "test_explore_engine"),
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take long first; what is in a file stays in its order."""
+    place = {name: number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(LONG)))
+
 
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Set WB_HOME to a fresh folder, forbid the model hub and bound the threads."""
+    """Set WB_HOME to a fresh folder and forbid the model hub."""
     monkeypatch.setenv("WB_HOME", str(tmp_path / "wb"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setenv("MKL_NUM_THREADS", "1")
     for name in ("WB_SESSION", "WB_LOCAL_DIR", "WB_GPU", "WB_JOB_PROGRESS", "WB_JOB_DIR"):
         monkeypatch.delenv(name, raising=False)
     yield
