@@ -62,7 +62,11 @@ def test_a_streamed_training_that_was_killed_ends_bit_for_bit_as_one_that_was_no
     assert shapes.ranges("train")  # it was fetched anew
 
 
-def test_a_hub_that_is_gone_ends_a_training_which_goes_on_when_it_is_back(shapes: Hub):
+def test_a_hub_that_is_gone_ends_a_training_which_goes_on_when_it_is_back(
+    shapes: Hub, monkeypatch: pytest.MonkeyPatch
+):
+    # What is fetched ahead at the moment when the hub goes must not be found on disk later.
+    monkeypatch.setenv("WB_HUB_CACHE_MB", "0")
     whole = train(config(**STREAMED))
     gone = []
 
