@@ -40,11 +40,11 @@ class LoraSettings(ConfigGroup):
     """The adapter (Hu et al. 2021)."""
 
     r: Annotated[Whole, Field(ge=1)] = 16
-    """Rank."""
+    """The rank of the update."""
     alpha: Annotated[Number, Field(gt=0)] = 32.0
     """The update is scaled by alpha / r (by alpha / sqrt(r) with `rslora`)."""
     dropout: Annotated[Number, Field(ge=0, lt=1)] = 0.0
-    """On the adapter's input while training."""
+    """Dropout on the adapter's input during training."""
     target_modules: Annotated[
         Target | tuple[str, ...], Wants("language, vision, all, or a list of layers' names")
     ] = "language"
@@ -55,8 +55,9 @@ class LoraSettings(ConfigGroup):
     init: Annotated[Init, Wants("one of gaussian, orthogonal, olora, pissa, or to be left out")] = (
         ""
     )
-    """How it begins: empty (PEFT's own: no change of the base), `gaussian`, `orthogonal`, or
-    `pissa` and `olora`, which take the adapter's start off the base's weights."""
+    """How the adapter begins: empty (PEFT's default: no change of the base), `gaussian`,
+    `orthogonal`, or `pissa` and `olora`, which subtract the adapter's start from the base's
+    weights."""
     rslora: Flag = False
     """Rank-stabilised scaling."""
     dora: Flag = False
@@ -69,25 +70,25 @@ class HeadSettings(ConfigGroup):
     pooling: Annotated[
         Literal["", "last", "mean", "first"], Wants("one of last, mean, first, or to be left out")
     ] = ""
-    """What it reads of the prompt, before the answer: the hidden state of the `last` token, the
-    `mean` over all, or that of the `first` (where a token sees the whole prompt). Empty: there is
-    no head, or with `method: head` `last`."""
+    """What the head reads at the prompt, before the answer: the hidden state of the `last` token,
+    the `mean` over all tokens, or the `first` token (if a token sees the whole prompt). Empty: no
+    head, or `last` with `method: head`."""
     labels: Texts = ()
-    """Its classes; empty: the closed set of labels of what is trained on. A sample of another label
-    teaches the text alone."""
+    """The classes of the head. Empty: the closed set of labels of `train`. A sample with another
+    label teaches only the text."""
     weight: Annotated[Number, Field(gt=0, le=1)] = 0.5
-    """w of the joint loss, (1 - w) * text + w * class (Camburu et al. 2018); it is 1 with
-    `method: head`."""
+    """The weight w of the joint loss, (1 - w) * text + w * class (Camburu et al. 2018). It is 1
+    with `method: head`."""
     hidden: Annotated[Whole, Field(ge=0)] = 0
-    """Width of a layer with tanh before the last one; 0 is none."""
+    """The width of a layer with tanh before the last one; 0: no such layer."""
     dropout: Annotated[Number, Field(ge=0, lt=1)] = 0.0
-    """Before each of its layers, while training."""
+    """Dropout before each layer of the head during training."""
 
 
 class EarlyStopping(ConfigGroup):
     """When to stop before the end."""
 
     patience: Annotated[Whole, Field(ge=0)] = 0
-    """Evaluations in a row that may gain too little before the training ends; 0 is off."""
+    """How many evaluations in a row may gain too little before the training ends; 0 is off."""
     min_delta: Annotated[Number, Field(ge=0)] = 0.0
-    """What an evaluation has to gain over the best before it, in the figure of `best_by`."""
+    """The least gain over the best earlier evaluation, in the figure of `best_by`."""

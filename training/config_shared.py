@@ -19,23 +19,32 @@ Scheduler = Annotated[
     Literal["cosine", "linear", "constant", "constant_with_warmup", "cosine_with_min_lr"],
     Field(description="How the learning rate falls."),
 ]
-Warmup = Annotated[Number, Field(ge=0, description="Share of the steps (below 1), or steps.")]
-MaxGradNorm = Annotated[Number, Field(ge=0, description="Gradients are clipped to it; 0 is off.")]
-MaxSteps = Annotated[Whole, Field(ge=0, description="Steps in all; 0 leaves it to `epochs`.")]
+Warmup = Annotated[
+    Number,
+    Field(ge=0, description="Steps of warm-up: a share of all steps (below 1), or a number."),
+]
+MaxGradNorm = Annotated[
+    Number, Field(ge=0, description="Gradients are clipped to this norm; 0 is off.")
+]
+MaxSteps = Annotated[
+    Whole, Field(ge=0, description="The number of steps in all; 0: `epochs` decides.")
+]
 MaxMinutes = Annotated[
     Number,
     Field(
         ge=0,
-        description="Stop there whatever is left; 0 is off. The schedule does not know of it.",
+        description="Minutes after which the training stops; 0 is off. The schedule ignores it.",
     ),
 ]
 SaveEvery = Annotated[
-    Whole, Field(ge=0, description="Steps between checkpoints; 0 for once an epoch.")
+    Whole, Field(ge=0, description="Steps between checkpoints; 0: once an epoch.")
 ]
-KeepCheckpoints = Annotated[Whole, Field(ge=1, description="How many of the newest stay.")]
-LogEvery = Annotated[Whole, Field(ge=1, description="Steps between figures.")]
-Threads = Annotated[Whole, Field(ge=0, description="For torch on a CPU; 0 leaves it as it is.")]
-Name = Annotated[Text, Field(description="What to call it.")]
+KeepCheckpoints = Annotated[
+    Whole, Field(ge=1, description="How many of the newest checkpoints are kept.")
+]
+LogEvery = Annotated[Whole, Field(ge=1, description="Steps between reported figures.")]
+Threads = Annotated[Whole, Field(ge=0, description="Torch's threads on a CPU; 0: torch decides.")]
+Name = Annotated[Text, Field(description="A name for the run.")]
 
 
 class ConfigFile(ConfigGroup):

@@ -51,15 +51,16 @@ class TrainConfig(ConfigFile):
     ]
     """`dataset/split` or `dataset/split[:800]`, one or several."""
     eval: Text = ""
-    """The same, to be evaluated on after each epoch; with `keep: best` it chooses the checkpoint;
-    empty for none."""
+    """A split, or part of one, to evaluate on after each epoch; with `keep: best` it chooses the
+    checkpoint. Empty: none."""
     report: Text = ""
-    """The same, to be reported on afterwards by `wb run-eval`; kept apart, never asked."""
+    """A split, or part of one, for the final figures by `wb run-eval`. The training never asks it;
+    it only checks that it shares nothing with `train` (see `overlap`)."""
     overlap: Literal["warn", "refuse", "leave_out"] = "warn"
-    """What to do where `train` holds texts or images of `eval` or `report`, or `eval` of `report`.
-    `leave_out` takes those samples out of the first."""
+    """What to do if `train` shares texts or images with `eval` or `report`, or `eval` with
+    `report`. `leave_out` takes those samples out of the first of the two."""
     model: Text = "demo"
-    """What to start from: `demo`, a folder in Hugging Face layout, or a hub id."""
+    """The model to start from: `demo`, a folder in Hugging Face layout, or a hub id."""
     encoder: Text = ""
     """An image encoder, the run (by id or `name`) or folder of a contrastive training, or a ResNet:
     `model` is then a Phi, and the two are composed into one model first. Train its projector by
@@ -79,55 +80,56 @@ class TrainConfig(ConfigFile):
     attention: Text = "sdpa"
     """The attention kernels: `sdpa`, `eager` or `flash_attention_2`."""
     attention_fallback: Flag = False
-    """Where `flash_attention_2` cannot be had (no package, no GPU, fp32), take `sdpa` instead of
+    """If `flash_attention_2` is not available (no package, no GPU, fp32), take `sdpa` instead of
     refusing it."""
     revision: Text = ""
     """Branch, tag or commit of a hub id."""
     image_min_pixels: Whole = 0
-    """As `--min-pixels`; 0 leaves it to the processor."""
+    """Smaller images are enlarged to this area (`--min-pixels`); 0: the processor decides."""
     image_max_pixels: Whole = 0
-    """As `--max-pixels`; 0 leaves it to the processor."""
+    """Larger images are scaled down to this area (`--max-pixels`); 0: the processor decides."""
     quantize_parts: Text = ""
-    """Which weights are quantised: `language` (empty means it), `vision` (with the projector) or
-    `all`."""
+    """Which weights are quantised: `language` (the default if empty), `vision` (with the projector)
+    or `all`."""
     quant_type: Text = ""
-    """Of 4bit weights: `nf4` (empty means it) or `fp4`."""
+    """The number format of 4bit weights: `nf4` (the default if empty) or `fp4`."""
     double_quant: Flag = True
     """Whether the scales of 4bit weights are quantised as well."""
     quant_compute_dtype: Text = ""
-    """What 4bit weights are multiplied in; empty is the dtype."""
+    """The dtype of products with 4bit weights. Empty: the `dtype`."""
     method: Text = "lora"
     """What trains: `lora`, `ia3`, `bitfit`, `adapter` (bottlenecks), `prefix_tuning`,
     `prompt_tuning`, `full`, `peft` for any other of PEFT's, or `head` for a classification head
     alone."""
     parts: Annotated[tuple[PartName, ...], Wants("some of language, projector, vision")] = ()
-    """Which of `language`, `projector`, `vision` train; empty: the language model, or what
-    `lora.target_modules` says."""
+    """Which of `language`, `projector`, `vision` train. Empty: the language model, or the layers of
+    `lora.target_modules`."""
     lora: LoraSettings = LoraSettings()
     """The adapter of `method: lora`."""
     peft: Keys = {}
     """Fields of one of PEFT's configs, for `method: peft` (with `peft_type`) and `ia3`."""
     head: HeadSettings = HeadSettings()
-    """A classification head beside what `method` trains."""
+    """A classification head, trained together with the `method`."""
     adapter_style: Style = "pfeiffer"
     """Of `method: adapter`: after each feed-forward block (`pfeiffer`), or after each attention as
     well (`houlsby`)."""
     adapter_reduction: Annotated[Whole, Field(ge=1)] = 16
-    """Of `method: adapter`: what a layer's width is divided by inside."""
+    """Of `method: adapter`: the layer's width divided by this is the width of the bottleneck."""
     adapter_nonlinearity: Nonlinearity = "relu"
-    """Of `method: adapter`: what stands between its two layers."""
+    """Of `method: adapter`: the function between its two layers."""
     num_virtual_tokens: Annotated[Whole, Field(ge=1)] = 20
-    """Of `prefix_tuning` and `prompt_tuning`: how many stand before every prompt."""
+    """Of `prefix_tuning` and `prompt_tuning`: the number of virtual tokens before every prompt."""
     prefix_projection: Flag = False
-    """Of `prefix_tuning`: whether the prefix comes out of two layers while it is trained."""
+    """Of `prefix_tuning`: whether two layers produce the prefix during training."""
     virtual_init_text: Text = ""
-    """What virtual tokens begin as; empty: words drawn from the vocabulary."""
+    """The text that virtual tokens begin as. Empty: words drawn from the vocabulary."""
     templates: Texts = ()
-    """A pool of names (`statement/*` is all of them): each sample is asked in one that fits its
-    task, drawn anew each epoch. Empty: what the model is asked in unsaid."""
+    """Names of prompt templates (`statement/*` is all of a task). Each sample is asked with one
+    that fits its task, drawn again each epoch. Empty: the default template of the model and the
+    task."""
     max_length: Annotated[Whole, Field(ge=0)] = 0
-    """Most tokens of a prompt with its answer, image tokens included: a longer sample is left out
-    whole. 0 leaves it to the model's context."""
+    """The most tokens of a prompt with its answer, image tokens included. A longer sample is left
+    out whole. 0: the model's context."""
     trainer: Literal["auto", "answer", "seq2seq"] = "auto"
     """Who answers the dev set's prompts while training: `answer` (the engine, as `wb run-eval`),
     `seq2seq` (`transformers.Seq2SeqTrainer` with `predict_with_generate`), or `auto`: `seq2seq` for
@@ -138,13 +140,13 @@ class TrainConfig(ConfigFile):
     gradient_accumulation: Annotated[Whole, Field(ge=1)] = 1
     """Forwards per step."""
     on_oom: Literal["stop", "halve"] = "stop"
-    """Out of memory: `stop` ends the training, `halve` takes the step again in halves (twice the
-    forwards of half the samples, equal gradients) and goes on so."""
+    """If a step runs out of memory: `stop` ends the training; `halve` takes the step again in
+    halves (twice the forwards of half the samples, equal gradients) and keeps that size."""
     activation_checkpointing: Flag = False
-    """Keep the activations of whole layers alone and compute the others again in the backward pass:
+    """Keep only the inputs of layers and compute the other activations again in the backward pass:
     less memory, about a third more time, equal gradients."""
     learning_rate: Annotated[Number, Field(gt=0, lt=10)] = 2e-4
-    """At its height; 1e-4 is common for LoRA."""
+    """The highest learning rate; 1e-4 is common for LoRA."""
     optimizer: Optimizer = "adamw"
     """`adamw`; the 8-bit ones keep its moments in 8 bits, and the paged ones let CUDA move them out
     of a GPU that is full; `adafactor` keeps next to none, `sgd` none."""
@@ -153,44 +155,44 @@ class TrainConfig(ConfigFile):
     scheduler: Scheduler = "cosine"
     warmup: Warmup = 0.03
     weight_decay: Annotated[Number, Field(ge=0)] = 0.0
-    """The optimizer's; decoupled from the gradient in the AdamW ones."""
+    """The optimizer's weight decay; decoupled from the gradient in the AdamW ones."""
     max_grad_norm: MaxGradNorm = 1.0
     label_smoothing: Annotated[Number, Field(ge=0, lt=1)] = 0.0
-    """Share of the target's mass that is spread over the vocabulary."""
+    """The share of the target's probability that is spread over the vocabulary."""
     epochs: Number = 3.0
-    """Times over the data, unless `max_steps` is given."""
+    """Passes over the data, unless `max_steps` is given."""
     max_steps: MaxSteps = 0
     max_minutes: MaxMinutes = 0.0
     eval_at_start: Flag = False
-    """Evaluate before the first step too: what the model can do untrained, by the same samples."""
+    """Evaluate before the first step too, on the same samples: what the model can do untrained."""
     eval_metrics: Texts = ()
     """Text metrics of the evaluation: `coco_bleu`, `coco_rouge_l`, `cider`, `meteor`, `distinct`,
     `bertscore`, `evaluate:NAME`; empty: all but the last two."""
     bertscore_model: Text = ""
     """A folder or a cached hub id for `bertscore`; empty: roberta-large."""
     tensorboard: Flag = True
-    """Whether curves and a few answers go to `tensorboard/` in the run's folder."""
+    """Whether curves and a few answers are written to `tensorboard/` in the run's folder."""
     eval_samples: Annotated[Whole, Field(ge=0)] = 200
-    """Drawn by the seed from `eval`; 0 for all."""
+    """The number of samples drawn from `eval` by the seed; 0: all."""
     eval_batch_size: Annotated[Whole, Field(ge=1)] = 32
-    """Prompts at once when answers are generated."""
+    """Prompts per batch when answers are generated."""
     eval_new_tokens: Annotated[Whole, Field(ge=1)] = 48
-    """Longest answer."""
+    """The most tokens of an answer."""
     keep: Literal["best", "last"] = "best"
     """Which adapter the run ends with: `best` by the evaluation (`best_by`), or `last`."""
     best_by: Text = ""
-    """The figure of the evaluation that says which is best, and what `early_stopping` counts by:
-    `cider`, `macro_f1`, `loss`, `explanation/cider`, ... (of a loss, less is better). Empty:
-    accuracy, or BLEU-4 for captions. Of equal ones the lower loss is the better."""
+    """The figure that chooses the best evaluation, and by which `early_stopping` counts: `cider`,
+    `macro_f1`, `loss`, `explanation/cider`, ... (less is better for a loss). Empty: accuracy, or
+    BLEU-4 for captions. Among equal figures the lower loss wins."""
     early_stopping: EarlyStopping = EarlyStopping()
     """When to stop before the end."""
     save_every: SaveEvery = 0
     keep_checkpoints: KeepCheckpoints = 2
     log_every: LogEvery = 10
     cache_mb: Annotated[Whole, Field(ge=0)] = 1024
-    """Memory for encoded prompts and images; what does not fit is encoded again."""
+    """Megabytes for encoded prompts and images; the rest is encoded again."""
     seed: Annotated[Whole, Field(ge=0, lt=2**32)] = 0
-    """Of the order, the draws and the initial weights."""
+    """The seed of the order, the draws and the initial weights."""
     threads: Threads = 0
     name: Name = ""
 

@@ -40,14 +40,15 @@ class ContrastiveConfig(ConfigFile):
     ]
     """`dataset/split` or `dataset/split[:800]`, one or several."""
     eval: Text = ""
-    """The same, one: recall and zero-shot accuracy are measured on it after each epoch."""
+    """One split, on which recall and zero-shot accuracy are measured after each epoch."""
     captions: Literal["auto", "references", "candidates", "caption", "label"] = "auto"
     """Where the captions of a sample are: its `references` (all captions of a caption dataset),
     its `candidates` (the columns of a CSV of models' captions), its text `caption`, or its `label`
     in the words of `class_prompts`. `auto`: the first of candidates, references of a caption
     dataset, and `caption` that it has."""
     class_prompts: Texts = ("a photo of a {label}.",)
-    """What a class is called where its accuracy is measured; the mean of several is taken."""
+    """The text for a class when zero-shot accuracy is measured; with several texts their mean is
+    taken."""
     encoder: Text = "resnet50"
     """The image encoder: `resnet18`, `resnet34`, `resnet50` or `resnet101` from scratch, a folder
     or hub id of a ResNet, or a `.safetensors` file of torchvision's names."""
@@ -56,20 +57,20 @@ class ContrastiveConfig(ConfigFile):
     width: Annotated[Number, Field(gt=0, le=4)] = 1.0
     """Channels of an encoder from scratch, as a share of the published ones."""
     learn_norms: Flag = True
-    """Whether batch norms learn and keep statistics; `false` for small batches over a ResNet that
-    was trained."""
+    """Whether batch norms learn and keep statistics. Use `false` for small batches with a trained
+    ResNet."""
     text_encoder: Text = "microsoft/phi-2"
     """The frozen text encoder: a folder or hub id of a Phi."""
     text_revision: Text = ""
     """Branch, tag or commit of a hub id."""
     text_dtype: Text = "auto"
-    """What the text encoder is held in: `auto`, `bf16`, `fp16` or `fp32`."""
+    """The dtype of the text encoder: `auto`, `bf16`, `fp16` or `fp32`."""
     text_quantization: Text = "none"
-    """`none`, `4bit` or `8bit`, of the text encoder."""
+    """The quantisation of the text encoder: `none`, `4bit` or `8bit`."""
     text_batch_size: Annotated[Whole, Field(ge=1)] = 64
-    """Texts at once in the text encoder."""
+    """Texts per batch in the text encoder."""
     text_tokens: Annotated[Whole, Field(ge=1)] = 64
-    """A caption is cut off there."""
+    """The most tokens of a caption; the rest is cut off."""
     shared_size: Annotated[Whole, Field(ge=1)] = 512
     """Width of the space that images and texts are projected into."""
     image_size: Annotated[Whole, Field(ge=32)] = 224
@@ -77,32 +78,33 @@ class ContrastiveConfig(ConfigFile):
     image_fit: Literal["stretch", "crop", "pad"] = "stretch"
     """How an oblong image becomes a square; see docs/models.md."""
     augment: Literal["none", "shift", "shift_flip"] = "shift"
-    """`shift`: each image moved by up to an eighth of its side, drawn anew each epoch.
-    `shift_flip`: mirrored half of the time as well, where no caption says left or right."""
+    """`shift`: each image is moved by up to an eighth of its side, drawn again each epoch.
+    `shift_flip`: it is also mirrored half of the time, if no caption says left or right."""
     loss: Literal["sigmoid", "softmax"] = "sigmoid"
-    """SigLIP's, each pair by itself, or CLIP's."""
+    """SigLIP's loss (each pair by itself) or CLIP's."""
     temperature: Annotated[Number, Field(gt=0)] = 10.0
-    """What cosines are multiplied by before the first step; it is learned."""
+    """The first factor of the cosines; it is learned."""
     bias: Number = -10.0
-    """What is added to them before the first step; it is learned (a softmax is blind to it)."""
+    """The first value that is added to the cosines; it is learned (it has no effect on a softmax).
+    """
     precision: Literal["fp32", "bf16"] = "fp32"
-    """What the encoder computes in; weights and losses stay in fp32."""
+    """The dtype in which the encoder computes; weights and losses stay in fp32."""
     device: Device = "auto"
     batch_size: Annotated[Whole, Field(ge=2)] = 128
-    """Images at once in the encoder."""
+    """Images per forward in the encoder."""
     gradient_accumulation: Annotated[Whole, Field(ge=1)] = 1
-    """Parts of a step. Every image is still held against every text of the whole step."""
+    """Parts of a step. Every image is still compared with every text of the whole step."""
     optimizer: Literal["adamw", "adamw_8bit", "adafactor", "sgd"] = "adamw"
     """`adamw`; `adamw_8bit` keeps its moments in 8 bits, `adafactor` next to none, `sgd` none."""
     learning_rate: Annotated[Number, Field(gt=0, lt=10)] = 1e-3
-    """At its height."""
+    """The highest learning rate."""
     scheduler: Scheduler = "cosine"
     warmup: Warmup = 0.1
     weight_decay: Annotated[Number, Field(ge=0)] = 0.05
-    """AdamW's; of biases, norms, temperature and bias none."""
+    """AdamW's weight decay; none for biases, norms, temperature and bias."""
     max_grad_norm: MaxGradNorm = 1.0
     epochs: Annotated[Number, Field(gt=0)] = 30.0
-    """Times over the data, unless `max_steps` is given."""
+    """Passes over the data, unless `max_steps` is given."""
     max_steps: MaxSteps = 0
     max_minutes: MaxMinutes = 0.0
     eval_samples: Annotated[Whole, Field(ge=0)] = 1000
@@ -113,9 +115,9 @@ class ContrastiveConfig(ConfigFile):
     keep_checkpoints: KeepCheckpoints = 2
     log_every: LogEvery = 10
     cache_mb: Annotated[Whole, Field(ge=0)] = 1024
-    """Memory for decoded images; what does not fit is decoded again."""
+    """Megabytes for decoded images; the rest is decoded again."""
     seed: Annotated[Whole, Field(ge=0, lt=2**32)] = 0
-    """Of the order, the captions drawn, the shifts and the weights."""
+    """The seed of the order, the captions drawn, the shifts and the weights."""
     threads: Threads = 0
     name: Name = ""
 
