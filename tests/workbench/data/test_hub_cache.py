@@ -283,7 +283,7 @@ def test_a_manifest_that_is_damaged_or_newer_is_told(tmp_path):
 
 
 def test_what_is_not_of_the_hub_is_not_cached():
-    with pytest.raises(UsageError, match="lies on this machine"):
+    with pytest.raises(UsageError, match="is on this machine already"):
         cache_dataset("demo")
 
 
