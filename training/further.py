@@ -6,6 +6,8 @@ anything is loaded. Not for putting it on a model: the modules of each method do
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 from training.config_groups import OF_BOTTLENECKS
@@ -13,6 +15,16 @@ from training.train_config import TrainConfig
 from workbench.errors import UsageError
 from workbench.models.adapters.bottleneck_config import KIND
 
+_LORA = "lora."
+_PLAIN = TrainConfig(train=("-",))
+# Our key in the group `lora` -> PEFT's in adapter_config.json.
+_OF_LORA = {
+    "r": "r",
+    "alpha": "lora_alpha",
+    "dropout": "lora_dropout",
+    "rslora": "use_rslora",
+    "dora": "use_dora",
+}
 # Method -> the kind of what it makes.
 KINDS = {
     "lora": "LORA",
@@ -45,7 +57,7 @@ def refuse_other_adapter(config: TrainConfig) -> None:
     problems = [
         f"'{key}' says {said!r}, and the adapter {config.adapter} has {has!r}"
         for key, has in _form(config).items()
-        if (said := getattr(config, key)) not in (has, TrainConfig.model_fields[key].default)
+        if (said := _said(config, key)) not in (has, _said(_PLAIN, key))
     ]
     if problems:
         raise UsageError("; ".join(problems), hint="leave that out", kind="bad_config")
@@ -53,7 +65,18 @@ def refuse_other_adapter(config: TrainConfig) -> None:
 
 def with_form(config: TrainConfig) -> TrainConfig:
     """The config with what its `adapter` has in the keys that it leaves out, for a card."""
-    return config.changed(**_form(config)) if config.adapter else config
+    if not config.adapter:
+        return config
+    form = _form(config)
+    lora = {key.removeprefix(_LORA): has for key, has in form.items() if key.startswith(_LORA)}
+    plain = {key: has for key, has in form.items() if not key.startswith(_LORA)}
+    return config.changed(**plain, lora=config.lora.model_copy(update=lora))
+
+
+def _said(config: TrainConfig, key: str) -> Any:
+    """What a config says under a key; `lora.r` is `r` in its group `lora`."""
+    group, _, name = key.rpartition(".")
+    return getattr(getattr(config, group) if group else config, name)
 
 
 def _form(config: TrainConfig) -> dict[str, Any]:
@@ -62,6 +85,8 @@ def _form(config: TrainConfig) -> dict[str, Any]:
     from workbench.models.locate import find_adapter
 
     folder = find_adapter(config.adapter)
+    if config.method == "lora":
+        return _form_of_lora(folder)
     if config.method == "adapter" and (made := read_bottleneck(folder)) is not None:
         values = (made.style, made.reduction_factor, made.nonlinearity)
         return dict(zip(OF_BOTTLENECKS, values, strict=True))
@@ -77,3 +102,9 @@ def _form(config: TrainConfig) -> dict[str, Any]:
                 )
             }
     return {}
+
+
+def _form_of_lora(folder: Path) -> dict[str, Any]:
+    """Rank, scale and dropout as PEFT's file has them."""
+    found = json.loads((folder / "adapter_config.json").read_text("utf-8"))
+    return {f"{_LORA}{ours}": found[theirs] for ours, theirs in _OF_LORA.items() if theirs in found}

@@ -30,6 +30,7 @@ MADE: dict[str, dict[str, Any]] = {
         "adapter_reduction": 8,
         "parts": ("language", "vision"),
     },
+    "lora": {"method": "lora", "lora": {"r": 2, "alpha": 4.0}},
     "prefix": {"method": "prefix_tuning", "num_virtual_tokens": 5, "prefix_projection": True},
     "prompt": {"method": "prompt_tuning", "num_virtual_tokens": 5} | HEAD,
 }
@@ -71,6 +72,12 @@ def test_it_goes_on_with_the_loss_that_it_ended_with(runs: dict[str, Run], kind:
             "houlsby",
             {"method": "adapter", "adapter_nonlinearity": "tanh"},
             "'adapter_nonlinearity' says 'tanh', and the adapter .* has 'relu'",
+            "leave that out",
+        ),
+        (
+            "lora",
+            {"method": "lora", "lora": {"r": 3, "dora": True}},
+            "'lora.r' says 3, and the adapter .* has .*'lora.dora' says True",
             "leave that out",
         ),
         (
