@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class InView:
-    """What is open and shown; each part is written by one controller.
+    """What is open and shown. A controller changes only what is its concern.
 
     Attributes:
         browser: The open source, as the list reads it.
