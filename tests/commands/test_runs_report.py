@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 
-from sessions.runs import Run
+from sessions.runs import Run, list_runs
 from workbench.evaluation.command import command_of
 
 EVIL = '<script>alert(1)</script>|<img src=x onerror="x()">\x1b[31m$x$'
@@ -106,3 +106,13 @@ def test_the_command_of_a_run_makes_the_same_run(run_wb):
     assert done.code == 0, done.err
     assert done.json["run"] == run.id
     assert command_of({"dataset": []}) == ""
+
+
+def test_the_command_of_captions_makes_the_same_run(run_wb, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    argv = ["infer", "demo/test", "--limit", "2", "--device", "cpu", "--max-new-tokens", "3"]
+    assert run_wb(*argv, "--threads", "1", "--out", "first.json").code == 0
+    again = shlex.split(command_of(Run.open("last").config))
+    done = run_wb(*again[1:], "--json")
+    assert done.code == 0, done.err
+    assert done.json["run"] == Run.open("last").id and len(list_runs()) == 1

@@ -16,13 +16,13 @@ _NOT_TYPED = frozenset(
     {
         *("dataset", "split", "spec", "decoding", "template", "spare_uids", "retry_failed"),
         *("variant_of", "prefix_cache", "seed", "shot_uids", "batch_size", "threads"),
-        "inference_config",
+        *("inference_config", "folder", "captions"),
     }
 )
 
 
 def command_of(config: Mapping[str, Any]) -> str:
-    """`wb run-eval …` with every setting that is not the default.
+    """`wb run-eval …`, or `wb infer …` for captions, with every setting that is not the default.
 
     Examples are named one by one, so that nothing is drawn again. A config that cannot be read
     (of another version) gives an empty string.
@@ -31,8 +31,12 @@ def command_of(config: Mapping[str, Any]) -> str:
         read = EvalConfig.from_json(config)
     except Exception:
         return ""
-    words = ["wb", "run-eval", "--dataset", read.dataset]
-    words += ["--split", read.split] if read.split else []
+    if read.captions:
+        place = "/".join(part for part in (read.dataset, read.split) if part)
+        words = ["wb", "infer", read.folder or place, "--out", "captions.json"]
+    else:
+        words = ["wb", "run-eval", "--dataset", read.dataset]
+        words += ["--split", read.split] if read.split else []
     if read.template:
         version = config.get("template_version")
         words += ["--template", f"{read.template}@{version}" if version else read.template]
