@@ -159,10 +159,12 @@ def _parting(one: Replayed) -> str:
 
 
 def _sum_up(counts: dict[str, int], kept_in: str) -> None:
+    from workbench.text import counted
+
     words = f"{counts['asked']} asked again: {counts['same']} same, {counts['changed']} changed"
     if counts["labels_changed"]:
         words += (
-            f", {counts['labels_changed']} labels changed "
+            f", {counted(counts['labels_changed'], 'label')} changed "
             f"({counts['now_right']} now right, {counts['now_wrong']} now wrong)"
         )
     if counts["failed"]:

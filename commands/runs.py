@@ -84,7 +84,7 @@ def list_(kind: str | None, dataset: str | None, limit: int, as_json: bool) -> N
             run.kind,
             run.state,
             (names := names_of(run.config)).where,
-            names.who,
+            names.who_short,
             differs,
             progress(run),
             main_words(run),

@@ -29,7 +29,8 @@ def test_runs_of_one_name_say_in_what_they_differ(second, first_says, second_say
 
 
 def test_what_follows_from_other_settings_or_says_only_how_fast_is_not_said():
-    other = config(identity="y", template_digest="z", batch_size=1, threads=2)
+    other = config(identity="y", template_digest="z", batch_size=1, threads=2, inputs="h")
+    other["started_from"] = {"model demo": "h"}
     assert told_apart([("eval", config()), ("eval", other)]) == ["", ""]
 
 
