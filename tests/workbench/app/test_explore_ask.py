@@ -102,7 +102,7 @@ async def test_fast_tokens_are_drawn_at_most_20_times_a_second_and_none_is_lost(
         for _ in engine.words[1:]:
             engine.gate.release()
             await asyncio.sleep(0.004)  # quicker than it is drawn, slower than a turn of the loop
-        await b.until(lambda: len(b.explore.answer.tokens) == len(engine.words) - 1)
+        await b.until(lambda: len(b.explore.widgets.answer.tokens) == len(engine.words) - 1)
         assert len(drawn) > 2
         assert all(later - sooner > 0.0499 for sooner, later in itertools.pairwise(drawn))
         engine.gate.release()
