@@ -130,12 +130,14 @@ async def test_the_bench_keeps_it_and_names_the_key_that_starts_the_engine_again
     set_setting("keymap.app.engine", "f7")
     async with bench((160, 44), knobs=LONG.to_json()) as b:
         await b.pilot.press("enter")
-        await b.until(lambda: b.explore.answer.tokens and not b.explore.asking, timeout=120)
+        await b.until(
+            lambda: b.explore.widgets.answer.tokens and not b.explore.view.asking, timeout=120
+        )
         await b.settle()
         await b.press("escape")
         assert key_that_restarts(b.explore.query_one(BenchHeader)) == "F7"
         await b.shows("the engine died", "what was said is on record", "F7 starts it again")
         record = recorded()
-        assert [earlier.record for earlier in b.explore.earlier] == [record]
+        assert [earlier.record for earlier in b.explore.controllers.earlier.answers] == [record]
         await b.press("h")
         await b.shows("failed: ")

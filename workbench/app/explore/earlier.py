@@ -22,7 +22,7 @@ class EarlierAnswers(Controller):
     def __init__(self, shared: Shared) -> None:
         super().__init__(shared)
         self._book = HistoryBook()
-        self._answers: list[Earlier] = []
+        self.answers: list[Earlier] = []
         self._answers_of: str | None = None  # whose earlier answers are known
         self._wanted = 0  # times that one was wanted while they are being read
         self.recalled = -1
@@ -38,7 +38,7 @@ class EarlierAnswers(Controller):
 
     def follow(self, uid: str) -> None:
         """Another sample is in view."""
-        self.recalled, self._answers = -1, []
+        self.recalled, self.answers = -1, []
         self.widgets.history.show([])
         self._load(uid)
 
@@ -58,7 +58,7 @@ class EarlierAnswers(Controller):
 
     def _take(self, uid: str, found: list[Earlier]) -> None:
         if uid == self.view.uid and self.view.built:
-            self._answers = found
+            self.answers = found
             self.widgets.history.show(found)
             self._answers_of = uid
             for _ in range(self._wanted):
@@ -70,16 +70,16 @@ class EarlierAnswers(Controller):
         if self._answers_of != view.uid:
             self._wanted += 1  # they are still being read
             return
-        if view.asking is not None or not self._answers or view.sample is None:
-            if not self._answers:
+        if view.asking is not None or not self.answers or view.sample is None:
+            if not self.answers:
                 self.bench.notify("no earlier answer on this sample", timeout=2)
             return
-        self.recalled = (self.recalled + 1) % len(self._answers)
-        earlier = self._answers[self.recalled]
+        self.recalled = (self.recalled + 1) % len(self.answers)
+        earlier = self.answers[self.recalled]
         messages = messages_of(earlier.record, view.sample)
         self.post(AnswerBegan())
         show_record(self.widgets.answer, earlier.record)
-        number = f"{self.recalled + 1} of {len(self._answers)} earlier"
+        number = f"{self.recalled + 1} of {len(self.answers)} earlier"
         said = f"{number}: {earlier.when} {earlier.record.model}"
         self.bench.notify(said, timeout=2, markup=False)
         view.asked = None
