@@ -89,8 +89,12 @@ def cli(ctx: click.Context) -> None:
 
 def main() -> None:
     """Entry point of the `wb` script: errors become one message and an exit code."""
+    import logging
+
     from commands.errors import run_guarded
 
+    # Its import warns of a kernel for 4-bit weights on a CPU, even if nothing is quantised.
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
     # However it was started, usage and errors name it as the user types it.
     run_guarded(partial(cli, prog_name="wb"))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -277,12 +278,18 @@ def arguments(
         **shared_arguments(config, folder, steps=steps, on_cpu=on_cpu),
         per_device_train_batch_size=config.batch_size,
         gradient_accumulation_steps=config.gradient_accumulation,
-        gradient_checkpointing=config.activation_checkpointing,
-        # The other way finds no gradient where a frozen layer comes first.
-        gradient_checkpointing_kwargs={"use_reentrant": False},
+        **_checkpointing(config.activation_checkpointing),
         optim=trainer_name(choose_optimizer(config)),
         bf16=bf16,
     )
+
+
+def _checkpointing(wanted: bool) -> dict[str, Any]:
+    """The arguments of activation checkpointing, by the name that this `transformers` has."""
+    known = {field.name for field in fields(TrainingArguments)}
+    name = next(n for n in ("activation_checkpointing", "gradient_checkpointing") if n in known)
+    # The reentrant way finds no gradient where a frozen layer comes first.
+    return {name: wanted, f"{name}_kwargs": {"use_reentrant": False}}
 
 
 class Hooks(TrainerCallback):
