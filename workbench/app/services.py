@@ -14,7 +14,7 @@ from textual.reactive import reactive
 
 from workbench.app.engine_service import EngineService, EngineState
 from workbench.app.key_order import KeysInOrder
-from workbench.app.tasks import Tasks, Token
+from workbench.app.tasks import Tasks
 
 if TYPE_CHECKING:
     from sessions.jobs import Job
@@ -45,6 +45,7 @@ class Services(KeysInOrder):
     def __init__(self) -> None:
         super().__init__()
         self.tasks = Tasks(self.fail)
+        self.all_changed = True  # whether leaving found every change made
         self._engine_service = EngineService(self._engine_changed)
 
     def copy_text(self, text: str, what: str = "text", *, panel: bool = True) -> None:
@@ -74,7 +75,7 @@ class Services(KeysInOrder):
     ) -> None:
         """Start `wb *argv` as a job, off the event loop; failures show in a panel."""
 
-        def work(token: Token) -> None:
+        def work() -> None:
             try:
                 job = self.start_job_now(argv, title)
             except Exception as error:
@@ -83,7 +84,7 @@ class Services(KeysInOrder):
             self.call_soon(self._job_started, job, title, on_started)
 
         # A lane of its own: a second job must not push the first one out.
-        self.tasks.run(f"start job {id(work)}", work)
+        self.tasks.change(f"start job {id(work)}", work)
 
     def start_job_now(self, argv: list[str], title: str) -> Job:
         """Start `wb *argv` as a job and return it. Blocks: for workers only."""

@@ -1,16 +1,20 @@
-"""Slow work beside the event loop: lanes of daemon threads in which the newest request wins.
+"""Slow work beside the event loop: reads of which the newest wins, and changes that all are made.
 
-Guarantee: at most one piece of work runs per lane; a newer one tells the older to stop and waits
-for it in its place, so that holding a key down queues nothing. Threads are daemons: a read that
-hangs on a dead network never keeps anybody from leaving the bench. Work checks its `Token`, and
-reports by `app.call_soon`; it never touches a widget.
+Guarantee: at most one piece of work runs per lane. A newer read tells the older to stop and waits
+for it in its place, so that holding a key down queues nothing. Changes (a bookmark, a job that is
+started, a run that is deleted) are made one after the other, and leaving the bench waits for them
+for `LEAVE_S` at most. Threads are daemons: a read that hangs on a dead network never keeps anybody
+from leaving. Work checks its `Token`, and reports by `app.call_soon`; it never touches a widget.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Any
+
+LEAVE_S = 10.0  # so long leaving waits for changes: a disk that hangs must not hold the terminal
 
 
 class Token:
@@ -48,6 +52,8 @@ class Tasks:
         self._lock = threading.Lock()
         self._running: dict[str, Token] = {}
         self._pending: dict[str, tuple[Work, Token]] = {}
+        self._changes: dict[str, deque[Callable[[], Any]]] = {}
+        self._changed = threading.Condition(self._lock)
         self._closed = False
 
     def run(self, lane: str, work: Work) -> Token:
@@ -90,6 +96,36 @@ class Tasks:
                 work, token = following
                 self._running[lane] = token
 
+    def change(self, lane: str, work: Callable[[], Any]) -> None:
+        """Do `work()` after what its lane has to do already; nothing pushes it out.
+
+        What it raises goes to the app's error panel.
+        """
+        with self._lock:
+            if self._closed:
+                return
+            waiting = self._changes.get(lane)
+            if waiting is not None:
+                waiting.append(work)
+                return
+            self._changes[lane] = deque([work])
+        name = f"wb-change-{lane}"
+        threading.Thread(target=self._change, args=(lane,), name=name, daemon=True).start()
+
+    def _change(self, lane: str) -> None:
+        while True:
+            with self._lock:
+                waiting = self._changes[lane]
+                if not waiting:
+                    del self._changes[lane]
+                    self._changed.notify_all()
+                    return
+                work = waiting.popleft()
+            try:
+                work()
+            except BaseException as error:
+                self._on_error(error)
+
     def cancel(self, lane: str) -> bool:
         """Tell a lane's work to stop; whether there was any."""
         with self._lock:
@@ -104,12 +140,18 @@ class Tasks:
     def busy(self, lane: str | None = None) -> bool:
         """Whether a lane (or any) has work."""
         with self._lock:
-            return bool(self._running) if lane is None else lane in self._running
+            lanes = {*self._running, *self._changes}
+            return bool(lanes) if lane is None else lane in lanes
 
-    def close(self) -> None:
-        """Tell everything to stop; nothing new starts."""
+    def close(self) -> bool:
+        """Tell reads to stop and let changes be made; nothing new starts.
+
+        Returns:
+            Whether all changes were made within `LEAVE_S`. Blocks until then.
+        """
         with self._lock:
             self._closed = True
             for token in self._running.values():
                 token.cancel()
             self._pending.clear()
+            return self._changed.wait_for(lambda: not self._changes, LEAVE_S)

@@ -100,14 +100,14 @@ class Bookmarks(Controller):
     def _keep(self, uid: str, change: Callable[[UidCache], Any], done: str) -> None:
         """Change the UID cache by `change(cache)`, then show what it holds."""
 
-        def work(token: Token) -> None:
+        def work() -> None:
             from sessions.uid_cache import UidCache
 
             with UidCache.open() as cache:
                 change(cache)
             self.bench.call_soon(self._kept, uid, done)
 
-        self.bench.tasks.run(f"bookmark {uid}", work)
+        self.bench.tasks.change(f"bookmark {uid}", work)
 
     def _kept(self, uid: str, done: str) -> None:
         self.bench.notify(f"{done} {clean(uid, newlines=False)}", timeout=2, markup=False)

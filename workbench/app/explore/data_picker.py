@@ -204,7 +204,7 @@ class DataPicker(Picker):
         if fact is None:
             return
 
-        def work(token: Token) -> None:
+        def work() -> None:
             from workbench.data.hub.state import MODES, mode_of, remember
             from workbench.data.readiness import readiness
 
@@ -212,7 +212,7 @@ class DataPicker(Picker):
             remember(fact.name, mode=MODES[(MODES.index(now) + 1) % len(MODES)])
             self.bench.call_soon(self._take, [readiness(fact.name)])
 
-        self.bench.tasks.run("dataset mode", work)
+        self.bench.tasks.change("dataset mode", work)
 
     def action_cache(self) -> None:
         """A form with the `wb data cache` line; it starts as a job."""

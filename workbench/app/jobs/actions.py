@@ -18,7 +18,6 @@ from workbench.app.lists.dialogs import ConfirmDialog
 if TYPE_CHECKING:
     from sessions.jobs import Job
     from workbench.app.app import WbApp
-    from workbench.app.tasks import Token
 
 GRACE_S = 10.0  # how long a cancelled job has to leave a checkpoint
 
@@ -115,7 +114,7 @@ class JobActions:
     ) -> None:
         """Ask, then do it in a worker and read the jobs again; a failure shows in a panel."""
 
-        def work(token: Token) -> None:
+        def work() -> None:
             from sessions.jobs import Job
 
             try:
@@ -126,7 +125,7 @@ class JobActions:
 
         def answered(answer: bool | None) -> None:
             if answer:
-                self._bench.tasks.run(f"job {job.id}", work)
+                self._bench.tasks.change(f"job {job.id}", work)
 
         self._bench.push_screen(ConfirmDialog(title, body, yes), answered)
 

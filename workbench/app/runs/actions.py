@@ -17,7 +17,6 @@ from workbench.text import clean
 
 if TYPE_CHECKING:
     from workbench.app.app import WbApp
-    from workbench.app.tasks import Token
 
 
 class RunActions:
@@ -68,7 +67,7 @@ class RunActions:
         self._bench.push_screen(LineDialog("Bookmark", body, value=tag, check=_tag_problem), done)
 
     def _bookmark(self, uids: list[str], tag: str) -> None:
-        def work(token: Token) -> None:
+        def work() -> None:
             from sessions.uid_cache import UidCache
 
             try:
@@ -81,7 +80,7 @@ class RunActions:
             said = clean(f"{len(uids):,} samples with the tag {tag}")
             self._bench.call_soon(self._bench.notify, said, title="bookmarked", markup=False)
 
-        self._bench.tasks.run(f"bookmark {tag}", work)
+        self._bench.tasks.change(f"bookmark {tag}", work)
 
     def resume(self) -> None:
         """Resume an unfinished run as a job."""
@@ -120,7 +119,7 @@ class RunActions:
         )
 
     def _delete(self, run: RunSummary) -> None:
-        def work(token: Token) -> None:
+        def work() -> None:
             from sessions.runs import Run
 
             try:
@@ -129,7 +128,7 @@ class RunActions:
                 self._bench.fail(error, "not deleted")
             self._bench.call_soon(self._after_delete, run.id)
 
-        self._bench.tasks.run(f"delete {run.id}", work)
+        self._bench.tasks.change(f"delete {run.id}", work)
 
     def _after_delete(self, run_id: str) -> None:
         self._table.marked = [m for m in self._table.marked if m != run_id]

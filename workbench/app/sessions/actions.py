@@ -19,7 +19,6 @@ from workbench.models.spec import flags_of
 
 if TYPE_CHECKING:
     from workbench.app.app import WbApp
-    from workbench.app.tasks import Token
 
 
 class SessionActions:
@@ -63,7 +62,7 @@ class SessionActions:
         uid = getattr(about, "uid", None)
         note = NoteRecord(uid=uid, text=text, about=about.id if about else None)
 
-        def work(token: Token) -> None:
+        def work() -> None:
             from sessions.session_log import SessionLog
 
             try:
@@ -72,7 +71,7 @@ class SessionActions:
                 self._bench.fail(error, "the note was not written")
             self._bench.call_soon(self._refresh)
 
-        self._bench.tasks.run(f"note {note.id}", work)
+        self._bench.tasks.change(f"note {note.id}", work)
 
     def copy(self) -> None:
         """Copy the command that replays what is under the cursor."""
