@@ -16,7 +16,7 @@ from commands.printing import echo_json
 from commands.run_eval import KNOBS, typed
 
 if TYPE_CHECKING:
-    from workbench.evaluation.columns import Column
+    from workbench.evaluation.columns import OutputColumn
     from workbench.evaluation.config import EvalConfig
 
 _MOST_TOLD = 10
@@ -132,7 +132,7 @@ def _tell(facts: dict[str, Any]) -> None:
 
 
 def _config(
-    what: str, out: str, flags: dict[str, Any], columns: Sequence[Column], form: str
+    what: str, out: str, flags: dict[str, Any], columns: Sequence[OutputColumn], form: str
 ) -> EvalConfig:
     """Of what is to be captioned; what cannot be written is told before a model is loaded."""
     from workbench.errors import UsageError

@@ -1,9 +1,12 @@
-"""No module imports itself through others, whether at its top or inside a function."""
+"""No module imports itself through others, not even inside a function; one name means one class."""
 
 from __future__ import annotations
 
+import ast
+from collections import Counter
 from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 
 import grimp
 
@@ -30,3 +33,11 @@ def test_no_module_imports_itself_through_others() -> None:
     imports = {name: graph.find_modules_directly_imported_by(name) for name in graph.modules}
     assert len(imports) > 500
     assert circle(imports) == []
+
+
+def test_no_two_classes_have_one_name() -> None:
+    root = Path(__file__).parents[1]
+    trees = (ast.parse(f.read_text("utf-8")) for p in PACKAGES for f in (root / p).rglob("*.py"))
+    classes = [n.name for tree in trees for n in ast.walk(tree) if isinstance(n, ast.ClassDef)]
+    assert len(classes) > 500
+    assert [name for name, count in Counter(classes).items() if count > 1] == []

@@ -43,7 +43,7 @@ class ContrastiveTrainer(Trainer):
         run: str,
         **kwargs: Any,
     ) -> None:
-        super().__init__(train_dataset=_Indices(len(pairs)), data_collator=collator, **kwargs)
+        super().__init__(train_dataset=_PairIndices(len(pairs)), data_collator=collator, **kwargs)
         self._pairs, self._config, self._normalise = pairs, config, normalise
         self._evaluation, self._watch, self._run = evaluation, watch, run
         self.losses = losses  # of the steps since the last logged one
@@ -126,7 +126,7 @@ class ContrastiveTrainer(Trainer):
         whole.load_state_dict(load_file(Path(resume_from_checkpoint) / _WEIGHTS))
 
 
-class _Indices(torch.utils.data.Dataset):
+class _PairIndices(torch.utils.data.Dataset):
     """A dataset that gives back what it is asked for: the sampler says it all."""
 
     def __init__(self, length: int) -> None:

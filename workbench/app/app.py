@@ -32,7 +32,7 @@ What a screen finds on `self.app` (a `WbApp`):
                       only) and gives the one connected Engine; .state is what the header
                       shows; .restart()
     app.spec          the ModelSpec that is asked, settable; app.model_label is its short name
-    app.tasks.run(lane, work) -> Token
+    app.tasks.run(lane, work) -> CancelToken
                       `work(token)` in a daemon thread; the newest of a lane wins (see tasks.py)
     app.call_soon(fn, *args)
                       run on the event loop, from any thread; dropped once the app is gone
@@ -62,7 +62,7 @@ from workbench.app.clean_lines import CleanLines
 from workbench.app.services import Services
 from workbench.app.settings import Settings, read_settings
 from workbench.app.state import BenchState
-from workbench.app.tasks import Token
+from workbench.app.tasks import CancelToken
 from workbench.app.terminal import Terminal, bench_driver, held
 from workbench.app.widgets.readable import Readable
 from workbench.console import CleanConsole
@@ -227,7 +227,7 @@ class WbApp(Services):
         if self.settings.keymap:
             self.tasks.run("keymap", self._look_at_keymap)
 
-    def _look_at_keymap(self, token: Token) -> None:
+    def _look_at_keymap(self, token: CancelToken) -> None:
         from workbench.app.keymap import bound_keys, problems_of
 
         for problem in problems_of(self.settings.keymap, bound_keys()):
@@ -263,7 +263,7 @@ class WbApp(Services):
         self._remember()
         body = self.state.text()
 
-        def work(token: Token) -> None:
+        def work(token: CancelToken) -> None:
             with contextlib.suppress(WbError, OSError):  # said when it matters: on leaving, no more
                 self.state.write(body)
 

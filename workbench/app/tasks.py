@@ -4,7 +4,7 @@ Guarantee: at most one piece of work runs per lane. A newer read tells the older
 for it in its place, so that holding a key down queues nothing. Changes (a bookmark, a job that is
 started, a run that is deleted) are made one after the other, and leaving the bench waits for them
 for `LEAVE_S` at most. Threads are daemons: a read that hangs on a dead network never keeps anybody
-from leaving. Work checks its `Token`, and reports by `app.call_soon`; it never touches a widget.
+from leaving. Work checks its `CancelToken`, reports by `app.call_soon`, and touches no widget.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 LEAVE_S = 10.0  # so long leaving waits for changes: a disk that hangs must not hold the terminal
 
 
-class Token:
+class CancelToken:
     """Tells a piece of work that nobody waits for it any more."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Token:
         return self._event.wait(seconds)
 
 
-Work = Callable[[Token], Any]
+Work = Callable[[CancelToken], Any]
 
 
 class Tasks:
@@ -50,18 +50,18 @@ class Tasks:
     def __init__(self, on_error: Callable[[BaseException], None]) -> None:
         self._on_error = on_error
         self._lock = threading.Lock()
-        self._running: dict[str, Token] = {}
-        self._pending: dict[str, tuple[Work, Token]] = {}
+        self._running: dict[str, CancelToken] = {}
+        self._pending: dict[str, tuple[Work, CancelToken]] = {}
         self._changes: dict[str, deque[Callable[[], Any]]] = {}
         self._changed = threading.Condition(self._lock)
         self._closed = False
 
-    def run(self, lane: str, work: Work) -> Token:
+    def run(self, lane: str, work: Work) -> CancelToken:
         """Do `work(token)` in a lane, after the one in it was told to stop.
 
         What it raises goes to the app's error panel, unless it was cancelled.
         """
-        token = Token()
+        token = CancelToken()
         with self._lock:
             if self._closed:
                 token.cancel()
@@ -80,7 +80,7 @@ class Tasks:
         ).start()
         return token
 
-    def _loop(self, lane: str, work: Work, token: Token) -> None:
+    def _loop(self, lane: str, work: Work, token: CancelToken) -> None:
         while True:
             try:
                 if not token.cancelled:

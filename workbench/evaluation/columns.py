@@ -13,7 +13,7 @@ from workbench.errors import UsageError
 
 
 @dataclass(frozen=True)
-class Column:
+class OutputColumn:
     """One column.
 
     Attributes:
@@ -25,16 +25,16 @@ class Column:
     source: str
 
 
-def read_columns(text: str) -> tuple[Column, ...]:
+def read_columns(text: str) -> tuple[OutputColumn, ...]:
     """The columns of a list by commas, each `SOURCE` or `NAME=SOURCE`; empty for an empty text.
 
     Raises:
         UsageError: A name or a source is missing, or two columns share a name.
     """
-    found: list[Column] = []
+    found: list[OutputColumn] = []
     for word in filter(None, map(str.strip, text.split(","))):
         name, equals, source = (part.strip() for part in word.partition("="))
-        column = Column(name, source if equals else name)
+        column = OutputColumn(name, source if equals else name)
         if not column.name or not column.source:
             raise UsageError(f"--columns wants SOURCE or NAME=SOURCE, got {word!r}")
         if column.name in (other.name for other in found):
@@ -43,7 +43,7 @@ def read_columns(text: str) -> tuple[Column, ...]:
     return tuple(found)
 
 
-def refuse_unknown(columns: Iterable[Column], known: Iterable[str]) -> None:
+def refuse_unknown(columns: Iterable[OutputColumn], known: Iterable[str]) -> None:
     """Raise `UsageError` for a column whose source is none of those that there are."""
     known = sorted(known)
     for column in columns:

@@ -14,7 +14,7 @@ from sessions.csv_table import csv_text
 from sessions.runs import Run
 from sessions.uid import Uid
 from workbench.errors import UsageError
-from workbench.evaluation.columns import Column, read_columns, refuse_unknown
+from workbench.evaluation.columns import OutputColumn, read_columns, refuse_unknown
 from workbench.sample import Sample
 
 _TABLES = ("csv", "json")
@@ -28,7 +28,7 @@ _OF_LINE = frozenset(
 Line = Mapping[str, Any]
 
 
-def export(run: Run, form: str, columns: Sequence[Column] = ()) -> str:
+def export(run: Run, form: str, columns: Sequence[OutputColumn] = ()) -> str:
     """The text of the file.
 
     Args:
@@ -86,7 +86,7 @@ def _lmms(place: int, line: Line) -> dict[str, Any]:
     }
 
 
-def _rows(lines: Sequence[Line], columns: Sequence[Column]) -> list[list[Any]]:
+def _rows(lines: Sequence[Line], columns: Sequence[OutputColumn]) -> list[list[Any]]:
     beside = [column for column in columns if column.source not in _OF_LINE]
     samples = {str(line["uid"]): _sample(str(line["uid"])) for line in lines} if beside else {}
     known = {role for sample in samples.values() if sample for role in sample.texts}

@@ -19,7 +19,7 @@ from sessions.run_reader import last_per_uid
 from sessions.runs import Run
 from sessions.uid import Uid
 from workbench.errors import UsageError
-from workbench.evaluation.columns import Column, read_columns, refuse_unknown
+from workbench.evaluation.columns import OutputColumn, read_columns, refuse_unknown
 from workbench.evaluation.config import EvalConfig
 from workbench.progress import OnProgress
 
@@ -119,7 +119,7 @@ def twins(captions: Sequence[Caption]) -> bool:
     return len({caption.image for caption in captions}) < len(captions)
 
 
-def check_columns(config: EvalConfig, columns: Sequence[Column], form: str) -> None:
+def check_columns(config: EvalConfig, columns: Sequence[OutputColumn], form: str) -> None:
     """Refuse columns that the file cannot have, before anything is asked.
 
     Args:
@@ -145,7 +145,7 @@ def check_columns(config: EvalConfig, columns: Sequence[Column], form: str) -> N
         refuse_unknown(columns, known | set(_FACTS))
 
 
-def text_of(captions: Sequence[Caption], form: str, columns: Sequence[Column] = ()) -> str:
+def text_of(captions: Sequence[Caption], form: str, columns: Sequence[OutputColumn] = ()) -> str:
     """The captions as a file's text.
 
     Args:

@@ -66,11 +66,10 @@ class Asked:
 
 def answer_of(record: Any) -> Answer:
     """The answer that a prompt record holds."""
-    from workbench.sample import Answer, Timing
-    from workbench.sample import Token as AnswerToken
+    from workbench.sample import Answer, Timing, Token
 
     tokens = tuple(
-        AnswerToken(
+        Token(
             id=int(t.get("id", -1)),
             text=str(t.get("text", "")),
             logprob=t.get("logprob"),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.app.explore.asked import Asked, verdict_line
 from workbench.app.explore.controller import Controller
-from workbench.app.explore.messages import AnswerBegan, AnswerMissing, AnswerReady, Recorded
+from workbench.app.explore.messages import AnswerBegan, AnswerMissing, AnswerReady, AnswerRecorded
 from workbench.app.explore.stream import Stream
 from workbench.app.widgets.footer import key_that_restarts
 from workbench.errors import Cancelled, EngineError, UsageError
@@ -22,7 +22,7 @@ from workbench.text import clean
 
 if TYPE_CHECKING:
     from sessions.records import PromptRecord
-    from workbench.app.tasks import Token
+    from workbench.app.tasks import CancelToken
     from workbench.sample import Answer
 
 _REDRAW_S = 0.05
@@ -49,7 +49,7 @@ class PromptAsker(Controller):
         spec, decoding = self.bench.spec, panel.knobs.decoding
         self._begin(sample.uid)
 
-        def work(token: Token) -> None:
+        def work(token: CancelToken) -> None:
             from workbench.playground.question import question_about
 
             question = question_about(
@@ -72,7 +72,7 @@ class PromptAsker(Controller):
         self.widgets.answer.begin("asking")
         self.post(AnswerBegan(asked=True))
 
-    def _guarded(self, token: Token, work: Any, uid: str) -> None:
+    def _guarded(self, token: CancelToken, work: Any, uid: str) -> None:
         """In the lane: whatever happens, the screen hears that it is over."""
         try:
             try:
@@ -85,12 +85,11 @@ class PromptAsker(Controller):
             why = "cancelled" if token.cancelled else "failed"
             self.bench.call_soon(self._ended, uid, why, None if token.cancelled else error)
 
-    def _converse(self, token: Token, asked: Asked) -> None:
+    def _converse(self, token: CancelToken, asked: Asked) -> None:
         """In the lane: stream the answer and put it on record."""
         from sessions.session_log import current_session
         from workbench.playground.ask import ask
-        from workbench.sample import Answer
-        from workbench.sample import Token as AnswerToken
+        from workbench.sample import Answer, Token
 
         service = self.bench.engine()
         engine = service.client([asked.spec])
@@ -105,7 +104,7 @@ class PromptAsker(Controller):
             cancelled=token,
             on_progress=lambda stage, share: self._loading(asked.uid, stage, share),
         ):
-            if isinstance(event, AnswerToken):
+            if isinstance(event, Token):
                 if stream.count == 0:
                     service.working()
                 stream.add(event)
@@ -147,7 +146,7 @@ class PromptAsker(Controller):
 
     def _answered(self, asked: Asked, answer: Answer, record: PromptRecord) -> None:
         self._over()
-        self.post(Recorded((record,)))
+        self.post(AnswerRecorded((record,)))
         if asked.uid != self.view.uid:
             said = clean(answer.text, newlines=False)[:80]
             self.bench.notify(f"{asked.uid}: {said}", title="answered", markup=False)
@@ -158,7 +157,7 @@ class PromptAsker(Controller):
 
     def _broke_off(self, record: PromptRecord) -> None:
         """It failed; what was said until then is on record, and stands among the earlier ones."""
-        self.post(Recorded((record,)))
+        self.post(AnswerRecorded((record,)))
 
     def _ended(self, uid: str, why: str, error: Exception | None) -> None:
         self._over()

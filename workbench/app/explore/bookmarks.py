@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from sessions.bookmarks import Bookmark
     from sessions.uid_cache import UidCache
     from workbench.app.explore.rows import SampleRow
-    from workbench.app.tasks import Token
+    from workbench.app.tasks import CancelToken
     from workbench.data.source import Source
 
 
-class Bookmarks(Controller):
+class BookmarkControl(Controller):
     """The stars of the samples."""
 
     def tags_of(self, uid: str) -> tuple[str, ...] | None:
@@ -34,7 +34,7 @@ class Bookmarks(Controller):
         if not split:
             return
 
-        def work(token: Token) -> None:
+        def work(token: CancelToken) -> None:
             from sessions.uid_cache import UidCache
 
             with UidCache.open() as cache:
@@ -126,7 +126,7 @@ class Bookmarks(Controller):
         known = {tag.casefold(): tag for mark in marks.values() for tag in mark.tags}
         tag = known.get(tags[0], tags[0]) if tags and tags[0] else None
 
-        def work(token: Token) -> None:
+        def work(token: CancelToken) -> None:
             from sessions.uid_cache import UidCache
 
             with UidCache.open() as cache:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sessions.errors import WbError
 from workbench.app.explore.asked import Asked, show_record
 from workbench.app.explore.controller import Controller
-from workbench.app.explore.messages import AnswerBegan, AnswerReady, Recorded
+from workbench.app.explore.messages import AnswerBegan, AnswerReady, AnswerRecorded
 from workbench.errors import UsageError
 from workbench.models.spec import typed_spec
 from workbench.text import clean
@@ -15,9 +15,9 @@ from workbench.text import clean
 if TYPE_CHECKING:
     from sessions.records import PromptRecord
     from workbench.app.explore.prompt_panel import Draft
-    from workbench.app.explore.sweep import ComparisonResult, Prompt
+    from workbench.app.explore.sweep import ComparisonResult, SweepPrompt
     from workbench.app.explore.sweep_axes import Typed
-    from workbench.app.tasks import Token
+    from workbench.app.tasks import CancelToken
     from workbench.app.widgets.choice import Choice
     from workbench.data.source import Source
     from workbench.models.spec import ModelSpec
@@ -41,12 +41,12 @@ class Comparisons(Controller):
             return None
         return view.sample, view.source, panel.draft(view.sample)
 
-    def _prompt(self, sample: Sample, source: Source, draft: Draft) -> Prompt:
+    def _prompt(self, sample: Sample, source: Source, draft: Draft) -> SweepPrompt:
         """The prompt in the panel, for any values of the grid's fields."""
         from dataclasses import replace
 
         from workbench.app.explore.shot_field import shot_flags
-        from workbench.app.explore.sweep import Prompt
+        from workbench.app.explore.sweep import SweepPrompt
         from workbench.app.explore.sweep_axes import decoding_of, grid_argv, spec_of
         from workbench.playground.question import question_about
         from workbench.prompts.shots import ShotWish
@@ -75,7 +75,7 @@ class Comparisons(Controller):
             more = shot_flags(replace(wish, count=0)) if wish else ()
             return grid_argv(sample.uid, typed, present, knobs, text, system or None, more)
 
-        return Prompt(sample, text, build, argv)
+        return SweepPrompt(sample, text, build, argv)
 
     # -- the grid --------------------------------------------------------------------------
 
@@ -108,7 +108,7 @@ class Comparisons(Controller):
     def _take(self, chosen: ComparisonResult | None) -> None:
         if chosen is None:
             return
-        self.post(Recorded(tuple(chosen.records)))
+        self.post(AnswerRecorded(tuple(chosen.records)))
         if chosen.question is not None and chosen.record is not None:
             self._show_answer(chosen.question, chosen.record)
 
@@ -129,7 +129,7 @@ class Comparisons(Controller):
         if self.ready() is None:
             return
 
-        def work(token: Token) -> None:
+        def work(token: CancelToken) -> None:
             from workbench.app.explore.choices import model_choices
 
             choices = model_choices(self.bench.spec, self.bench.settings.model)

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from workbench.app.explore import messages
 from workbench.app.explore.asker import PromptAsker
-from workbench.app.explore.bookmarks import Bookmarks
+from workbench.app.explore.bookmarks import BookmarkControl
 from workbench.app.explore.comparisons import Comparisons
 from workbench.app.explore.controller import Shared
 from workbench.app.explore.details import Details
@@ -53,7 +53,7 @@ class Controllers:
         self.place = PlaceLine(shared)
         self.navigation = Navigation(shared)
         self.random = RandomSamples(shared)
-        self.bookmarks = Bookmarks(shared)
+        self.bookmarks = BookmarkControl(shared)
         self.run = RunBeside(shared)
         self.pickers = Pickers(shared)
         self.filler = PromptFiller(shared)
@@ -100,7 +100,7 @@ class Controllers:
                 self.heat.answer_ready()
             case messages.AnswerMissing():
                 self.heat.cancel()
-            case messages.Recorded(records):
+            case messages.AnswerRecorded(records):
                 self.earlier.take(records)
 
     def _source_opened(self, source: Source, at: int, run_id: str | None) -> None:

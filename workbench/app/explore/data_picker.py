@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from textual.timer import Timer
 
     from workbench.app.app import WbApp
-    from workbench.app.tasks import Token
+    from workbench.app.tasks import CancelToken
     from workbench.data.readiness import Readiness
 
 _LANES = 4  # a disk that hangs holds up one of them
@@ -78,7 +78,7 @@ class DataPicker(Picker):
         return cast("WbApp", self.app)
 
     def _read_names(self) -> None:
-        def work(token: Token) -> None:
+        def work(token: CancelToken) -> None:
             from workbench.data.readiness import dataset_names, not_added
 
             names = dataset_names()
@@ -100,7 +100,7 @@ class DataPicker(Picker):
         if not names:
             return
 
-        def work(token: Token) -> None:
+        def work(token: CancelToken) -> None:
             from workbench.data.readiness import readiness
 
             for name in names:

@@ -10,7 +10,7 @@ from workbench.app.explore.messages import OrdinalWanted
 from workbench.app.explore.path_form import ask_path
 
 if TYPE_CHECKING:
-    from workbench.app.tasks import Token
+    from workbench.app.tasks import CancelToken
 
 
 class Details(Controller):
@@ -22,7 +22,7 @@ class Details(Controller):
         if sample is None or source is None:
             return
 
-        def work(token: Token) -> None:
+        def work(token: CancelToken) -> None:
             from workbench.app.explore.details_text import details_of, details_text
 
             text = details_text(details_of(source, sample))

@@ -13,7 +13,7 @@ from workbench.app.explore.messages import AnswerBegan, AnswerReady
 
 if TYPE_CHECKING:
     from sessions.records import PromptRecord
-    from workbench.app.tasks import Token
+    from workbench.app.tasks import CancelToken
 
 
 class EarlierAnswers(Controller):
@@ -46,7 +46,7 @@ class EarlierAnswers(Controller):
         book = self._book
         self._answers_of, self._wanted = None, 0
 
-        def work(token: Token) -> None:
+        def work(token: CancelToken) -> None:
             try:
                 found = list(book.of(uid, token))
             except WbError:

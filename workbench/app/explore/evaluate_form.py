@@ -16,7 +16,7 @@ from workbench.app.widgets.picker import LineForm
 
 if TYPE_CHECKING:
     from workbench.app.app import WbApp
-    from workbench.app.tasks import Token
+    from workbench.app.tasks import CancelToken
 
 
 class EvaluateForm(LineForm):
@@ -40,7 +40,7 @@ class EvaluateForm(LineForm):
     def _parse(self, line: str) -> None:
         bench = cast("WbApp", self.app)
 
-        def work(token: Token) -> None:
+        def work(token: CancelToken) -> None:
             problem = check_words(split_line(line))
             if not token.cancelled:
                 bench.call_soon(self._parsed, line, problem)

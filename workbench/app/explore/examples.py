@@ -12,7 +12,7 @@ from sessions.errors import WbError
 from workbench.app.explore.controller import Controller
 
 if TYPE_CHECKING:
-    from workbench.app.tasks import Token
+    from workbench.app.tasks import CancelToken
     from workbench.prompts.shots import ShotWish
     from workbench.sample import Sample
 
@@ -32,7 +32,7 @@ class ExamplesPreview(Controller):
             return
         panel.say_shots("drawing examples…")
 
-        def work(token: Token) -> None:
+        def work(token: CancelToken) -> None:
             from workbench.prompts.shots import choose_shots
 
             if token.wait(_DEBOUNCE_S):
@@ -47,10 +47,10 @@ class ExamplesPreview(Controller):
 
         self.bench.tasks.run("shots", work)
 
-    def _drawn(self, token: Token, wish: ShotWish, shots: tuple[Sample, ...]) -> None:
+    def _drawn(self, token: CancelToken, wish: ShotWish, shots: tuple[Sample, ...]) -> None:
         if not token.cancelled and wish == self.widgets.panel.wish:
             self.widgets.panel.say_shots(*(f"{shot.uid} {shot.label}" for shot in shots))
 
-    def _refused(self, token: Token, words: str) -> None:
+    def _refused(self, token: CancelToken, words: str) -> None:
         if not token.cancelled:
             self.widgets.panel.say_shots(words, bad=True)

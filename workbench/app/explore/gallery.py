@@ -35,7 +35,7 @@ from workbench.text import clean
 
 if TYPE_CHECKING:
     from workbench.app.app import WbApp
-    from workbench.app.tasks import Token
+    from workbench.app.tasks import CancelToken
 
 _KEEP = 400  # tiles: about 20 kB each
 SIZES = ((18, 7), (26, 11), (38, 15), (56, 22))  # columns and lines of a tile, texts included
@@ -147,7 +147,7 @@ class GalleryGrid(ScrollView, can_focus=True):
         size, samples, text_lines = self.tile, self.samples, SENTENCE[self.tile_size]
         app = cast("WbApp", self.app)
 
-        def work(token: Token) -> None:
+        def work(token: CancelToken) -> None:
             for place in missing:
                 if token.cancelled:
                     return

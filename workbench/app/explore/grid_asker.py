@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sessions.errors import WbError
     from workbench.app.app import WbApp
-    from workbench.app.tasks import Token
+    from workbench.app.tasks import CancelToken
     from workbench.playground.sweep import Cell, Event, Sweep
 
 _REDRAW_S = 0.05
@@ -63,7 +63,7 @@ class GridAsker:
 
     # -- in the lane -----------------------------------------------------------------------
 
-    def _work(self, token: Token, make: Callable[[], Sweep]) -> None:
+    def _work(self, token: CancelToken, make: Callable[[], Sweep]) -> None:
         failure: Exception | None = None
         service = self._bench.engine()
         try:

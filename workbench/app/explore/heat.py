@@ -18,7 +18,7 @@ from workbench.errors import Cancelled
 from workbench.text import clean
 
 if TYPE_CHECKING:
-    from workbench.app.tasks import Token
+    from workbench.app.tasks import CancelToken
     from workbench.sample import Answer
 
 _KEEP = 256
@@ -110,7 +110,7 @@ class HeatOverlay(Controller):
         self.widgets.image.wait(waiting)
         self.widgets.heat_bar.show(None, self.widgets.image.look, waiting=waiting)
 
-        def work(cancel: Token) -> None:
+        def work(cancel: CancelToken) -> None:
             if cancel.wait(_DEBOUNCE_S):
                 return
             try:
@@ -125,7 +125,9 @@ class HeatOverlay(Controller):
 
         self.bench.tasks.run("heat", work)
 
-    def _explain(self, cancel: Token, asked: Asked, answer: Answer, token: int) -> dict[str, Any]:
+    def _explain(
+        self, cancel: CancelToken, asked: Asked, answer: Answer, token: int
+    ) -> dict[str, Any]:
         """In the lane: ask the engine, and put it on record."""
         from sessions.session_log import current_session
         from workbench.playground.explain import Explained, explain
@@ -156,7 +158,7 @@ class HeatOverlay(Controller):
 
     def _computed(
         self,
-        cancel: Token,
+        cancel: CancelToken,
         key: tuple[Any, ...],
         asked: Asked,
         token: int,

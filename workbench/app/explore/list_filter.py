@@ -11,7 +11,7 @@ from workbench.app.explore.messages import PlaceChanged
 from workbench.app.explore.rows import SampleFilter
 
 if TYPE_CHECKING:
-    from workbench.app.tasks import Token
+    from workbench.app.tasks import CancelToken
 
 _BUDGET = 2000  # samples that one stretch of a search reads before it asks whether to go on
 _STRETCH = 24  # matches that it hands over at a time
@@ -79,7 +79,7 @@ class ListFilter(Controller):
         fits = view.filter.over(view.run, dict(view.bookmarks))
         start, count = self.searched_to, 0
 
-        def work(token: Token) -> None:
+        def work(token: CancelToken) -> None:
             nonlocal count
             at, left = start, _BUDGET
             end = time.monotonic() + _SEARCH_S
@@ -99,7 +99,7 @@ class ListFilter(Controller):
 
         self.bench.tasks.run("search", work)
 
-    def _found(self, token: Token, found: SearchStretch, go_on: bool) -> None:
+    def _found(self, token: CancelToken, found: SearchStretch, go_on: bool) -> None:
         if token.cancelled:
             return
         self.searched_to = found.next

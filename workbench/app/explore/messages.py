@@ -117,7 +117,7 @@ class AnswerMissing(ExploreMessage):
 
 
 @dataclass(frozen=True)
-class Recorded(ExploreMessage):
+class AnswerRecorded(ExploreMessage):
     """Answers were put on record."""
 
     records: tuple[PromptRecord, ...]

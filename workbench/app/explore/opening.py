@@ -17,7 +17,7 @@ from workbench.text import clean
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from workbench.app.tasks import Token
+    from workbench.app.tasks import CancelToken
     from workbench.data.source import Source
 
 
@@ -32,7 +32,7 @@ class SourceOpener(Controller):
         """Open `dataset/split` and stand on a UID or an ordinal."""
         self.widgets.image.wait(f"opening {clean(spec, newlines=False)}")
 
-        def work(token: Token) -> None:
+        def work(token: CancelToken) -> None:
             try:
                 from workbench.data.progress import telling
                 from workbench.data.source import open_source
@@ -49,7 +49,7 @@ class SourceOpener(Controller):
 
         self.bench.tasks.run("source", work)
 
-    def _indexing(self, token: Token) -> Callable[[int, int | None, str], None]:
+    def _indexing(self, token: CancelToken) -> Callable[[int, int | None, str], None]:
         """Says how many rows were indexed; opening another dataset ends it."""
         from workbench.data.progress import Stopped, words
 
@@ -105,7 +105,7 @@ class SourceOpener(Controller):
         if run_id is not None and run_id != self.view.run.run_id:
             self.post(RunWanted(run_id))
 
-        def work(token: Token) -> None:
+        def work(token: CancelToken) -> None:
             try:
                 at = source.ordinal(uid)
             except WbError:

@@ -10,7 +10,7 @@ from workbench.text import clean
 
 if TYPE_CHECKING:
     from workbench.app.app import WbApp
-    from workbench.app.tasks import Token
+    from workbench.app.tasks import CancelToken
 
 
 def ask_path(
@@ -48,7 +48,7 @@ def ask_path(
         path = Path(values[0].strip()).expanduser().absolute()
         paths[kept] = str(path)
 
-        def run(token: Token) -> None:
+        def run(token: CancelToken) -> None:
             bench.call_soon(told, work(path))
 
         bench.tasks.run("files", run)

@@ -13,7 +13,7 @@ from workbench.models.spec import typed_spec
 from workbench.text import clean
 
 if TYPE_CHECKING:
-    from workbench.app.tasks import Token
+    from workbench.app.tasks import CancelToken
 
 
 class Pickers(Controller):
@@ -35,7 +35,7 @@ class Pickers(Controller):
     def model(self) -> None:
         """Choose a model and an adapter."""
 
-        def work(token: Token) -> None:
+        def work(token: CancelToken) -> None:
             choices = model_choices(self.bench.spec, self.bench.settings.model)
             self.bench.call_soon(self._choose_model, choices)
 
@@ -95,7 +95,7 @@ class Pickers(Controller):
         if source is None:
             return
 
-        def work(token: Token) -> None:
+        def work(token: CancelToken) -> None:
             from sessions.runs import list_runs
 
             choices = []

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from workbench.app.explore.browser import Browser
     from workbench.app.explore.rows import SampleRow
-    from workbench.app.tasks import Token
+    from workbench.app.tasks import CancelToken
     from workbench.sample import Sample
 
 _VISIT_S = 1.0  # a sample that was looked at for so long counts as visited
@@ -53,7 +53,7 @@ class SampleReader(Controller):
         if browser is None:
             return
 
-        def work(token: Token) -> None:
+        def work(token: CancelToken) -> None:
             rows = browser.page(start, count, token)
             if not token.cancelled:
                 self.bench.call_soon(self._take_rows, browser, rows)
@@ -76,7 +76,7 @@ class SampleReader(Controller):
         # On a busy machine keys that come apart are done apart: that others wait says it too.
         held, self._moved_at = self.bench.keys_wait or now - self._moved_at < _HELD_S, now
 
-        def work(token: Token) -> None:
+        def work(token: CancelToken) -> None:
             waits = held
             while waits:
                 if token.wait(_QUIET_S):
@@ -138,7 +138,7 @@ class SampleReader(Controller):
         self._fulfil(ordinal)
 
     def _note_visit(self, uid: str) -> None:
-        def work(token: Token) -> None:
+        def work(token: CancelToken) -> None:
             if token.wait(_VISIT_S):
                 return
             from sessions.uid_cache import UidCache

@@ -9,7 +9,7 @@ from workbench.app.explore.messages import BesideChanged
 from workbench.app.explore.rows import RunView, view_of_run
 
 if TYPE_CHECKING:
-    from workbench.app.tasks import Token
+    from workbench.app.tasks import CancelToken
     from workbench.data.source import Source
 
 
@@ -22,7 +22,7 @@ class RunBeside(Controller):
         if source is None:
             return
 
-        def work(token: Token) -> None:
+        def work(token: CancelToken) -> None:
             run = read_run(source.dataset, source.split, run_id)
             if not token.cancelled and run is not None:
                 self.bench.call_soon(self._take, source, run)

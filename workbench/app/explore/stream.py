@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from workbench.sample import Token as AnswerToken
+    from workbench.sample import Token
 
 
 class Stream:
@@ -23,10 +23,10 @@ class Stream:
         self.count, self.drawn = 0, 0.0
         self._tell = tell
         self._first = self._last = 0.0
-        self._waiting: list[AnswerToken] = []
+        self._waiting: list[Token] = []
         self._lock = threading.Lock()
 
-    def add(self, token: AnswerToken) -> None:
+    def add(self, token: Token) -> None:
         """In the lane: one more; the screen is told once for all that wait."""
         with self._lock:
             now = time.monotonic()
@@ -38,7 +38,7 @@ class Stream:
         if first:
             self._tell()
 
-    def take(self) -> list[AnswerToken]:
+    def take(self) -> list[Token]:
         """On the event loop: those that wait."""
         with self._lock:
             taken, self._waiting = self._waiting, []

@@ -40,7 +40,7 @@ _ROOMY = 32  # lines at which form and answers stand together
 
 
 @dataclass(frozen=True)
-class Prompt:
+class SweepPrompt:
     """What the grid is about.
 
     Attributes:
@@ -108,7 +108,7 @@ class SweepScreen(Screen[ComparisonResult]):
                 tooltip="End the asking, keep what was said; again: leave"),
     ]  # fmt: skip
 
-    def __init__(self, prompt: Prompt, fields: dict[str, str]) -> None:
+    def __init__(self, prompt: SweepPrompt, fields: dict[str, str]) -> None:
         super().__init__()
         self.prompt = prompt
         self.chosen = ComparisonResult(fields)

@@ -30,7 +30,7 @@ from workbench.text import clean
 
 if TYPE_CHECKING:
     from workbench.app.app import WbApp
-    from workbench.app.tasks import Token
+    from workbench.app.tasks import CancelToken
 
 COUNT = 8
 LOOK_S = 600.0  # every sample of the data is looked at once, as a training does
@@ -145,7 +145,7 @@ class BatchView(ModalScreen[None]):
     def _look(self) -> None:
         bench = cast("WbApp", self.app)
 
-        def work(token: Token) -> None:
+        def work(token: CancelToken) -> None:
             bench.call_soon(self._looked, *self._ask(self.folder))
 
         bench.tasks.run(f"batch {id(self)}", work)

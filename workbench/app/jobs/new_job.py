@@ -26,7 +26,7 @@ from workbench.text import clean
 
 if TYPE_CHECKING:
     from workbench.app.app import WbApp
-    from workbench.app.tasks import Token
+    from workbench.app.tasks import CancelToken
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ class NewJob(ModalScreen["list[str] | None"]):
     def _parse(self, line: str, argv: list[str], wait_s: float) -> None:
         bench = cast("WbApp", self.app)
 
-        def work(token: Token) -> None:
+        def work(token: CancelToken) -> None:
             if token.wait(wait_s):  # while somebody is typing nothing is parsed
                 return
             problem = check_words(argv)

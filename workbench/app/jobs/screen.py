@@ -34,7 +34,7 @@ from workbench.text import counted
 if TYPE_CHECKING:
     from workbench.app.app import WbApp
     from workbench.app.services import JobStarted
-    from workbench.app.tasks import Token
+    from workbench.app.tasks import CancelToken
 
 REFRESH_S = 1.0  # how often the jobs are read again while they are looked at
 
@@ -178,7 +178,7 @@ class JobsScreen(Screen[None]):
             return
         self._reading = tail
 
-        def work(token: Token) -> None:
+        def work(token: CancelToken) -> None:
             lines, anew = tail.read()
             grown = curves if curves is not None and curves.read() else None
             self.bench.call_soon(self._show_output, tail, lines, anew, grown)

@@ -10,7 +10,7 @@ from workbench.text import clean
 
 if TYPE_CHECKING:
     from workbench.app.app import WbApp
-    from workbench.app.tasks import Token
+    from workbench.app.tasks import CancelToken
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ class ListReader(Generic[T]):
             every_s: Seconds between two readings.
         """
         self._table, self._what, self._read, self._show = table, what, read, show
-        self._token: Token | None = None
+        self._token: CancelToken | None = None
         table.screen.set_interval(every_s, self.read)
         self.read()
 
@@ -51,7 +51,7 @@ class ListReader(Generic[T]):
         if self._table.screen.is_current:
             self._token = cast("WbApp", self._table.app).tasks.run(self._what, self._work)
 
-    def _work(self, token: Token) -> None:
+    def _work(self, token: CancelToken) -> None:
         bench = cast("WbApp", self._table.app)
         try:
             found = self._read()
@@ -60,12 +60,12 @@ class ListReader(Generic[T]):
         else:
             bench.call_soon(self._take, token, found)
 
-    def _take(self, token: Token, found: T) -> None:
+    def _take(self, token: CancelToken, found: T) -> None:
         if token is self._token:
             self._token = None
             self._show(found)
 
-    def _failed(self, token: Token, error: Exception) -> None:
+    def _failed(self, token: CancelToken, error: Exception) -> None:
         if token is self._token:
             self._token = None
             self._table.empty = (f"The {self._what} cannot be read", clean(error, newlines=False))

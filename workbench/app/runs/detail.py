@@ -19,7 +19,7 @@ from textual.widgets import Static
 
 from workbench.app.lists.row_list import RowList
 from workbench.app.runs.confusion import ConfusionMatrix
-from workbench.app.runs.figures import MetricsPanel, RunHead
+from workbench.app.runs.figures import MetricsPanel, RunHeader
 from workbench.app.runs.ledger import read_ledger
 from workbench.app.runs.picture import RunPicture
 from workbench.app.runs.reading import (
@@ -35,7 +35,7 @@ from workbench.text import clean
 
 if TYPE_CHECKING:
     from workbench.app.app import WbApp
-    from workbench.app.tasks import Token
+    from workbench.app.tasks import CancelToken
     from workbench.evaluation.ledger import Ledger
     from workbench.reports.prediction import Prediction
 
@@ -56,7 +56,7 @@ class RunDetail(Vertical):
 
     def compose(self) -> ComposeResult:
         """Figures over samples over the answer."""
-        yield RunHead(id="run-head")
+        yield RunHeader(id="run-head")
         with Container(id="run-figures"):
             with VerticalScroll(id="metrics-box", can_focus=False) as box:
                 box.border_title = "Metrics"
@@ -108,7 +108,7 @@ class RunDetail(Vertical):
 
     def _draw_figures(self) -> None:
         if self.run is not None:
-            self.query_one(RunHead).show(self.run, self.tally)
+            self.query_one(RunHeader).show(self.run, self.tally)
             self.query_one(MetricsPanel).show(self.run, self.tally)
             self.query_one(ConfusionMatrix).show(self.tally)
             panel = self.query_one(MetricsPanel)
@@ -125,7 +125,7 @@ class RunDetail(Vertical):
             selection, tally = file.select(view, cell), deepcopy(file.tally)
             self.bench.call_soon(self._take, run.id, file.rows, tally, selection, done)
 
-        def work(token: Token) -> None:
+        def work(token: CancelToken) -> None:
             told = 0.0
             for _ in file.read():
                 if token.cancelled:
@@ -149,7 +149,7 @@ class RunDetail(Vertical):
         self.query_one(ViewBar).show(tally, self.view, self._cell, not done)
 
     def _read_ledger(self, run: RunSummary) -> None:
-        def work(token: Token) -> None:
+        def work(token: CancelToken) -> None:
             ledger = read_ledger(run)
             if not token.cancelled:
                 self.bench.call_soon(self._take_ledger, run.id, ledger)
@@ -188,7 +188,7 @@ class RunDetail(Vertical):
             self._read_answer(self._file, row)
 
     def _read_answer(self, file: PredictionFile, row: PredictionRow) -> None:
-        def work(token: Token) -> None:
+        def work(token: CancelToken) -> None:
             line = file.whole(row)
             if not token.cancelled:
                 self.bench.call_soon(self._take_answer, row, line)

@@ -42,7 +42,7 @@ class Figures(Static):
             self.show(*self._shown)
 
 
-class RunHead(Figures):
+class RunHeader(Figures):
     """Two lines: which run this is, and the one figure that it is judged by."""
 
     def draw(self, run: RunSummary, tally: Tally) -> None:

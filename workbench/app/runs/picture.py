@@ -14,7 +14,7 @@ from workbench.app.widgets.image_view import ImageView
 from workbench.text import clean
 
 if TYPE_CHECKING:
-    from workbench.app.tasks import Token
+    from workbench.app.tasks import CancelToken
     from workbench.data.source import Source
     from workbench.sample import Sample
 
@@ -39,7 +39,7 @@ class RunPicture(ImageView):
             return
         self.leave("reading")
 
-        def work(token: Token) -> None:
+        def work(token: CancelToken) -> None:
             if token.wait(_REST_S):
                 return
             try:

@@ -32,7 +32,7 @@ from workbench.text import counted
 
 if TYPE_CHECKING:
     from workbench.app.app import WbApp
-    from workbench.app.tasks import Token
+    from workbench.app.tasks import CancelToken
     from workbench.evaluation.comparison import RunComparison
 
 REFRESH_S = 2.0  # how often the list of runs is read again while it is looked at
@@ -212,7 +212,7 @@ class RunsScreen(Screen[None]):
         self.remove_class("-compare")
 
     def _compare(self, a: RunSummary, b: RunSummary) -> None:
-        def work(token: Token) -> None:
+        def work(token: CancelToken) -> None:
             from workbench.evaluation.comparison import compare_runs
 
             found, problem = None, ""

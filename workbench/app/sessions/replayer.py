@@ -24,7 +24,7 @@ from workbench.text import clean
 if TYPE_CHECKING:
     from sessions.session_log import SessionLog
     from workbench.app.app import WbApp
-    from workbench.app.tasks import Token
+    from workbench.app.tasks import CancelToken
     from workbench.models.spec import ModelSpec
 
 AS_RECORDED = "as recorded"
@@ -65,7 +65,7 @@ class Replayer:
             self._bench.notify("this session has no prompts", severity="warning")
 
     def _choose_model(self, records: list[PromptRecord]) -> None:
-        def work(token: Token) -> None:
+        def work(token: CancelToken) -> None:
             choices = [Choice(AS_RECORDED, "the model that answered then", AS_RECORDED)]
             try:
                 choices += model_choices(self._bench.spec)
@@ -115,7 +115,7 @@ class Replayer:
         self._bench.tasks.run("replay", lambda token: self._replay(token, records, said, log))
 
     def _replay(
-        self, token: Token, records: list[PromptRecord], said: dict[str, Any], log: SessionLog
+        self, token: CancelToken, records: list[PromptRecord], said: dict[str, Any], log: SessionLog
     ) -> None:
         service = self._bench.engine()
         failure: Exception | None = None
@@ -136,11 +136,11 @@ class Replayer:
         if not token.cancelled:
             self._bench.call_soon(self._ended, token, failure)
 
-    def _take(self, token: Token, pair: Replayed) -> None:
+    def _take(self, token: CancelToken, pair: Replayed) -> None:
         if not token.cancelled:
             self._panel.add(pair)
 
-    def _ended(self, token: Token, failure: Exception | None) -> None:
+    def _ended(self, token: CancelToken, failure: Exception | None) -> None:
         if token.cancelled:
             return
         self._panel.end()

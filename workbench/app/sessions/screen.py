@@ -35,7 +35,7 @@ from workbench.text import clean, counted
 
 if TYPE_CHECKING:
     from workbench.app.app import WbApp
-    from workbench.app.tasks import Token
+    from workbench.app.tasks import CancelToken
 
 REFRESH_S = 2.0  # how often the sessions are looked at again while somebody looks at them
 
@@ -171,7 +171,7 @@ class SessionsScreen(Screen[None]):
             self._read_entries(session)
 
     def _read_entries(self, session: SessionLine) -> None:
-        def work(token: Token) -> None:
+        def work(token: CancelToken) -> None:
             try:
                 entries = read_entries(session)
             except Exception as error:
@@ -219,7 +219,7 @@ class SessionsScreen(Screen[None]):
         self.table.focus()
 
     def _search(self, words: str) -> None:
-        def work(token: Token) -> None:
+        def work(token: CancelToken) -> None:
             from sessions.searching import folded, search
             from sessions.words import words_of
 

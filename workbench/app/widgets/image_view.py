@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from textual.timer import Timer
 
     from workbench.app.app import WbApp
-    from workbench.app.tasks import Token
+    from workbench.app.tasks import CancelToken
     from workbench.sample import Sample
 
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -191,7 +191,7 @@ class ImageView(Widget):
         if self._made is None and not self._coming:
             self._come("decoding")
 
-        def work(token: Token) -> None:
+        def work(token: CancelToken) -> None:
             try:
                 self._work(token, number, pictures, heat, size, look)
             except Exception:
@@ -202,7 +202,7 @@ class ImageView(Widget):
 
     def _work(
         self,
-        token: Token,
+        token: CancelToken,
         number: int,
         pictures: Pictures,
         heat: tuple[Any, ...] | None,

@@ -70,7 +70,7 @@ def read_batch(path: Path) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise ValueError(f"it holds {type(value).__name__}")
         names = ((k.decode("latin-1") if isinstance(k, bytes) else str(k), k) for k in value)
-        plain = _Plain(path)
+        plain = _PlainValues(path)
         return {name: plain.of(value[key]) for name, key in names}
     except _WRONG as error:
         raise DataError(
@@ -78,7 +78,7 @@ def read_batch(path: Path) -> dict[str, Any]:
         ) from error
 
 
-class _Plain:
+class _PlainValues:
     """Turns what a pickle leaves into plain values, as many as its budget allows.
 
     A list may hold another twice, and that one a third twice: forty of them, a hundred bytes of
