@@ -7,6 +7,7 @@ and a test compares them with the commands themselves.
 
 from __future__ import annotations
 
+import logging
 import sys
 from functools import partial
 from importlib import import_module
@@ -89,8 +90,6 @@ def cli(ctx: click.Context) -> None:
 
 def main() -> None:
     """Entry point of the `wb` script: errors become one message and an exit code."""
-    import logging
-
     from commands.errors import run_guarded
 
     # Its import warns of a kernel for 4-bit weights on a CPU, even if nothing is quantised.
