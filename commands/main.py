@@ -7,7 +7,6 @@ and a test compares them with the commands themselves.
 
 from __future__ import annotations
 
-import logging
 import sys
 from functools import partial
 from importlib import import_module
@@ -92,8 +91,6 @@ def main() -> None:
     """Entry point of the `wb` script: errors become one message and an exit code."""
     from commands.errors import run_guarded
 
-    # Its import warns of a kernel for 4-bit weights on a CPU, even if nothing is quantised.
-    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
     # However it was started, usage and errors name it as the user types it.
     run_guarded(partial(cli, prog_name="wb"))
 
