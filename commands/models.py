@@ -42,8 +42,9 @@ def list_(adapters: bool, as_json: bool) -> None:
         if as_json:
             echo_json([info.to_json() for info in found])
             return
-        rows = [(i.kind, i.base, f"{i.bytes / 1e6:.1f} MB", i.name) for i in found]
-        echo_table(["kind", "base", "size", "adapter"], rows, empty="no run has left an adapter")
+        rows = [(i.kind, i.base, f"{i.bytes / 1e6:.1f} MB", i.name, i.problem) for i in found]
+        headers = ["kind", "base", "size", "adapter", "problem"]
+        echo_table(headers, rows, empty="no run has left an adapter")
         return
     models = list_models()
     if as_json:

@@ -27,9 +27,22 @@ def test_a_runs_adapter_is_listed(run_wb):
     (folder / "adapter_model.safetensors").write_bytes(b"x" * 100)
     (found,) = run_wb("models", "list", "--adapters", "--json").json
     about = {"name": str(folder), "peft_type": "LORA", "base": "demo", "bytes": 100}
-    assert found == about | {"head": []}
+    assert found == about | {"head": [], "problem": ""}
     assert "LORA" in run_wb("models", "list", "--adapters").out
     assert run_wb("models", "show", str(folder), "--json").json["peft_type"] == "LORA"
+
+
+def test_an_adapter_without_weights_is_listed_with_its_problem_among_the_others(run_wb):
+    for name in ("whole", "broken"):
+        folder = Run.create({"kind": "train"}, name, kind="train").path / "adapter"
+        folder.mkdir()
+        (folder / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA"}))
+        if name == "whole":
+            (folder / "adapter_model.safetensors").write_bytes(b"x" * 100)
+    found = run_wb("models", "list", "--adapters", "--json").json
+    whole, broken = sorted(found, key=lambda adapter: adapter["problem"])
+    assert whole["problem"] == "" and "safetensors" in broken["problem"]
+    assert broken["name"] in run_wb("models", "list", "--adapters").out
 
 
 def test_one_model_in_detail(run_wb):

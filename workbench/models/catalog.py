@@ -68,6 +68,7 @@ class AdapterInfo:
         base: The base model that it names.
         bytes: Size of its weights.
         head: The classes of its classification head, empty where it has none.
+        problem: Why it cannot be loaded, empty where nothing is known against it.
     """
 
     name: str
@@ -75,6 +76,7 @@ class AdapterInfo:
     base: str = ""
     bytes: int = 0
     head: tuple[str, ...] = ()
+    problem: str = ""
 
     @property
     def kind(self) -> str:
@@ -190,7 +192,7 @@ def _info(name: str, where: str, path: Path) -> ModelInfo:
 
 
 def list_adapters() -> list[AdapterInfo]:
-    """Adapters under the runs' folders, newest last."""
+    """Adapters under the runs' folders, newest last; a broken one with its `problem`."""
     from sessions.paths import runs_dir
 
     found: dict[Path, float] = {}
@@ -198,7 +200,14 @@ def list_adapters() -> list[AdapterInfo]:
         for path in runs_dir(create=False).glob(f"**/{file}"):
             if _is_adapter(path.parent):
                 found.setdefault(path.parent, _changed(path))
-    return [describe_adapter(str(path)) for path in sorted(found, key=lambda path: found[path])]
+    return [_described(str(path)) for path in sorted(found, key=lambda path: found[path])]
+
+
+def _described(name: str) -> AdapterInfo:
+    try:
+        return describe_adapter(name)
+    except WbError as error:
+        return AdapterInfo(name, problem=error.message)
 
 
 def to_choose(present: ModelSpec) -> list[tuple[ModelSpec, str]]:
@@ -217,7 +226,7 @@ def to_choose(present: ModelSpec) -> list[tuple[ModelSpec, str]]:
     for adapter in reversed(list_adapters()):
         base = base_of(adapter) or present.model
         about = f"{adapter.peft_type} over {base} · {adapter.name}"
-        found.setdefault(ModelSpec(model=base, adapter=adapter.name), about)
+        found.setdefault(ModelSpec(model=base, adapter=adapter.name), adapter.problem or about)
     return list(found.items())
 
 
