@@ -175,7 +175,10 @@ def _recorded(name: str, text: str | None, flags: dict[str, Any]) -> Explained:
         )
     record = find_record(name)
     if not isinstance(record, GradcamRecord):
-        raise UsageError(f"{record.id} is a {record.kind}, not an explanation")
+        raise UsageError(
+            f"{record.id} is a {record.kind}, not a heat map",
+            hint="explain its sample: wb gradcam dataset/split/native-id",
+        )
     return explained_by(record)
 
 

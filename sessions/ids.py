@@ -69,13 +69,14 @@ def is_safe_name(name: str) -> bool:
     return bool(_SAFE_NAME.fullmatch(name))
 
 
-def resolve(wanted: str, known: Iterable[str], what: str) -> str:
+def resolve(wanted: str, known: Iterable[str], what: str, hint: str = "") -> str:
     """The one id that `wanted` is, begins or ends (four characters at least for an end).
 
     Args:
         wanted: What the user typed; `last` is the newest.
         known: All ids there are.
-        what: `run`, `job` or `session`, for the message.
+        what: `run`, `job`, `session` or `record`, for the message.
+        hint: Where to look if there is none; empty for the command that lists them.
 
     Raises:
         NoSuchRecord: None or several match; the message names them.
@@ -97,4 +98,4 @@ def resolve(wanted: str, known: Iterable[str], what: str) -> str:
             hint="type more of it",
             kind="ambiguous_name",
         )
-    raise NoSuchRecord(f"there is no {what} {wanted!r}", hint=f"see: wb {what}s list")
+    raise NoSuchRecord(f"there is no {what} {wanted!r}", hint=hint or f"see: wb {what}s list")

@@ -166,10 +166,11 @@ def _what_to_do(path: Path | None, error: OSError) -> str:
 def cannot_read(path: Path, error: OSError) -> RecordError:
     """The one message for a part of the record that is there and cannot be read."""
     reason = error.strerror or str(error)
-    return RecordError(
-        f"cannot read {path}: {reason}",
-        hint="correct its permissions, or set WB_HOME to another folder",
-    )
+    missing = error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR)
+    hint = "check the path"
+    if not missing:
+        hint = "correct its permissions, or set WB_HOME to another folder"
+    return RecordError(f"cannot read {path}: {reason}", hint=hint)
 
 
 def _inside(name: str, create: bool) -> Path:

@@ -137,7 +137,7 @@ class SessionLog:
     def get(self, record_id: str) -> Record:
         """The record whose id is, begins or ends so. Raises `NoSuchRecord`."""
         by_id = {record.id: record for record in self.records() if record.id}
-        return by_id[resolve(record_id, by_id, "record")]
+        return by_id[resolve(record_id, by_id, "record", f"see: wb sessions show {self.id}")]
 
     def remove(self) -> None:
         """Delete the session's file and what was set aside of it.
@@ -230,7 +230,8 @@ def find_record(name: str) -> Record:
     for ident in session_ids():
         with contextlib.suppress(RecordError):
             by_id |= {record.id: record for record in SessionLog.open(ident).records()}
-    return by_id[resolve(name, by_id, "record")]
+    hint = "see: wb sessions list, wb sessions show SESSION"
+    return by_id[resolve(name, by_id, "record", hint)]
 
 
 def current_session() -> SessionLog:

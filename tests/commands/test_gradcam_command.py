@@ -171,3 +171,9 @@ def test_the_engine_explains_the_answer_that_it_gave():
     assert isinstance(prompt, PromptRecord)
     assert isinstance(heat, GradcamRecord)
     assert heat.prompt_id == prompt.id
+
+
+def test_an_id_that_nothing_has_leads_to_the_sessions(run_wb):
+    done = run_wb("gradcam", "zzzzzz", "--json")
+    assert done.code == 2
+    assert done.json["error"]["hint"] == "see: wb sessions list, wb sessions show SESSION"

@@ -431,3 +431,12 @@ def test_an_engine_that_is_killed_leaves_the_start_of_the_answer_on_record(ask, 
     record = current_session().records()[-1]
     assert isinstance(record, PromptRecord) and record.error
     assert record.finish_reason == "error" and 0 < len(record.tokens) < 1900
+
+
+def test_a_datasets_name_with_half_a_uid_is_no_question(run_wb):
+    done = run_wb("prompt", "demo/000012", "--json")
+    assert done.code == 2
+    assert done.json["error"]["message"] == (
+        "'demo/000012' begins with the dataset 'demo' and names no sample of it"
+    )
+    assert "demo/SPLIT/000012" in done.json["error"]["hint"]

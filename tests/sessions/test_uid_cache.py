@@ -312,3 +312,9 @@ def test_a_writer_that_holds_the_database_for_too_long_is_named_as_the_cause(cac
         other._db.execute("ROLLBACK")
     assert "locked" in caught.value.message
     assert "another process" in caught.value.hint
+
+
+def test_a_file_that_is_not_there_is_a_path_to_check(tmp_path):
+    with UidCache.open() as cache, pytest.raises(RecordError) as info:
+        cache.import_(tmp_path / "none.jsonl")
+    assert info.value.hint == "check the path"
