@@ -360,3 +360,15 @@ def test_quotes_keep_the_words_of_a_filter_together():
         for text in ('label:"not sure"', '"red circle"', '"circle red"', '"red cir', "label:not")
     ]
     assert fits == [True, True, False, True, False]
+
+
+async def test_a_terminal_that_shrinks_leaves_keys_with_what_is_seen():
+    async with bench((120, 40), ordinal=2) as b:
+        await b.press("p")
+        await b.press("escape")
+        await b.pilot.resize_terminal(80, 24)
+        await b.settle()
+        assert not b.explore.has_class("-prompt") and not b.explore.has_class("-list")
+        await b.press("j")
+        assert b.explore.widgets.filter.value == ""
+        assert b.explore.view.ordinal == 3

@@ -108,10 +108,20 @@ class Navigation(Controller):
         slid = screen.has_class("-narrow") and (
             screen.has_class("-list") or screen.has_class("-prompt")
         )
+        # Where there is room for all nothing slid; a smaller terminal must not begin with it.
+        screen.remove_class("-list", "-prompt")
         if slid:
-            screen.remove_class("-list", "-prompt")
             self.widgets.samples.focus()
         return slid
+
+    def keep_focus_in_sight(self) -> None:
+        """Take the focus off a filter that is folded away: what is typed there is not seen.
+
+        Textual gives it to the filter when the list beside it is folded away.
+        """
+        folded = self.widgets.list_is_folded and not self.widgets.screen.has_class("-list")
+        if folded and self.widgets.screen.focused is self.widgets.filter:
+            self.widgets.samples.focus()
 
     def leave_field(self) -> bool:
         """From a field back to the list."""

@@ -163,6 +163,10 @@ class ExploreScreen(Screen[None]):
         """Where the list folds away, the header says where one is."""
         self.call_after_refresh(self.controllers.place.show)
 
+    def on_descendant_focus(self) -> None:
+        """Keys go to what is seen."""
+        self.controllers.navigation.keep_focus_in_sight()
+
     # -- what the widgets tell -------------------------------------------------------------
 
     @on(SampleList.RowsNeeded)
