@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+# Loaded before a test puts something in the place of `load_weights`: they would keep it for good.
+import workbench.models.families.captioner
+import workbench.models.families.decoder  # noqa: F401
 from tests.workbench.models.make_families import FAMILIES
 from workbench.models.base import LoadedModel, load_model
 from workbench.models.spec import ModelSpec
