@@ -8,7 +8,7 @@ import click
 
 from commands.asking import MODEL_FLAGS, knob_options, model_options
 from commands.completing import complete_runs, complete_splits, complete_templates
-from commands.inference_option import inference_option, tell_taken
+from commands.inference_option import inference_option, show_configs, tell_taken
 from commands.mode_option import mode_option
 from commands.printing import echo_json
 from commands.shots import shot_options
@@ -60,6 +60,17 @@ KNOBS = (
     help="Ask with images, options, shots or labels in another order.",
 )
 @click.option("--positive", default="", help="The label that AUROC counts as positive.")
+@click.option(
+    "--metrics",
+    default="",
+    help="Text metrics of captions and explanations, by commas; see wb runs score.",
+)
+@click.option(
+    "--bertscore-model",
+    default="",
+    metavar="MODEL",
+    help="A folder or a cached hub id; with bertscore.  [roberta-large]",
+)
 @knob_options()
 @click.option(
     "--resume",
@@ -75,11 +86,21 @@ KNOBS = (
     is_flag=True,
     help="Read every prompt whole, --shots included; changes no answer.",
 )
+@click.option("--list", "listed", is_flag=True, help="List what --config can name.")
+@click.option("--dry-run", is_flag=True, help="Say what would be asked; load and ask no model.")
 @click.option("--detach", is_flag=True, help="Run as a background job and print its id.")
 @mode_option
 @click.option("--json", "as_json", is_flag=True, help="Print the metrics as one JSON document.")
 @click.pass_context
-def command(ctx: click.Context, as_json: bool, detach: bool, resume: str, **flags: Any) -> None:
+def command(
+    ctx: click.Context,
+    as_json: bool,
+    listed: bool,
+    dry_run: bool,
+    detach: bool,
+    resume: str,
+    **flags: Any,
+) -> None:
     """Evaluate a model on a split, as a run that can be resumed.
 
     Each sample leaves a line in the run's predictions.jsonl when its batch ends. A sample that
@@ -90,13 +111,21 @@ def command(ctx: click.Context, as_json: bool, detach: bool, resume: str, **flag
     Example:
       wb run-eval --dataset demo --split test --limit 100
       wb run-eval --dataset demo --split test --shots 2 --answer both --json
-      wb run-eval --dataset esnlive_exp/test --config esnlive_paligemma --adapter RUN
+      wb run-eval --list
+      wb run-eval --config esnlive_llava_3shot --limit 200 --dry-run
+      wb run-eval --config esnlive_paligemma --adapter RUN
       wb run-eval --resume 01k2
     """
+    if listed:
+        show_configs(as_json)
+        return
+    if dry_run:
+        _show_plan(ctx, as_json, resume, flags)
+        return
     if detach:
         _detach(ctx, as_json, resume, flags)
         return
-    from workbench.evaluation.runner import document, evaluate
+    from workbench.evaluation.runner import evaluate
     from workbench.progress import StderrLine
     from workbench.text import clean
 
@@ -107,7 +136,7 @@ def command(ctx: click.Context, as_json: bool, detach: bool, resume: str, **flag
         run = evaluate(config, on_progress=line, resume=resume)
     finally:
         line.end()
-    found = document(run)
+    found = {key: value for key, value in run.metrics().items() if key != "v"}
     if as_json:
         echo_json(found)
     else:
@@ -158,6 +187,33 @@ def _config(ctx: click.Context, resume: str, flags: dict[str, Any]) -> Any:
     knobs = {name: flags[name] for name in KNOBS} | {"top_logprobs": 0}
     spec = absolute(spec_from(flags))
     return EvalConfig(**values, spec=spec, decoding=Decoding.from_json(knobs))
+
+
+def _show_plan(ctx: click.Context, as_json: bool, resume: str, flags: dict[str, Any]) -> None:
+    """What would be asked: the settings, and the first prompt."""
+    from commands.run_facts import say
+    from workbench.evaluation.plan import plan
+    from workbench.text import clean
+
+    config = _config(ctx, resume, flags)
+    tell_taken(ctx, flags["inference_config"])
+    found = plan(config)
+    if as_json:
+        echo_json(found)
+        return
+    say("data", f"{found['dataset']}/{found['split']}, {found['samples']} samples")
+    say("model", " ".join(f"{name} {value}" for name, value in found["model"].items()))
+    say("template", found["template"])
+    say("labels", ", ".join(found["labels"]) or "open")
+    say("examples", ", ".join(found["shot_uids"]) or "none")
+    say("answer", found["answer"])
+    say("decoding", " ".join(f"{name} {value}" for name, value in found["decoding"].items()))
+    say("metrics", ", ".join(found["metrics"]))
+    say("command", found["command"])
+    if first := found["prompt"]:
+        click.echo(f"\nprompt of {clean(first['uid'], newlines=False)}:")
+        for turn in first["turns"]:
+            click.echo(f"{turn['role']}: {clean(turn['text'])}")
 
 
 def _said(ctx: click.Context, name: str) -> bool:

@@ -159,12 +159,11 @@ def score(run: str, metrics: str, bertscore_model: str, as_json: bool) -> None:
       wb runs score last --metrics cider,meteor,bertscore --bertscore-model ./roberta-large
     """
     from sessions.runs import Run
-    from workbench.evaluation.metrics.texts import USUAL, TextWish
+    from workbench.evaluation.metrics.texts import TextWish
     from workbench.evaluation.runner import rescore
 
-    wanted = tuple(name.strip() for name in metrics.split(",") if name.strip())
     found = Run.open(run)
-    rescore(found, TextWish(wanted or USUAL.metrics, bertscore_model))
+    rescore(found, TextWish.named(metrics, bertscore_model))
     if as_json:
         echo_json(document(found))
     else:

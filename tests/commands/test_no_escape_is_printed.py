@@ -48,6 +48,8 @@ LINES: dict[str, list[list[str]]] = {
     "bookmark tags": [[]],
     "gradcam": [[ONE, "--out", "{out}/h.png"], [UID, EVIL], [EVIL]],
     "run-eval": [["--dataset", "evil", "--split", "test", "--model", "{model}"],
+                 ["--dataset", "evil/test", "--dry-run"], ["--list"], ["--config", EVIL],
+                 ["--dataset", "evil/test", "--metrics", EVIL],
                  ["--dataset", EVIL, "--split", EVIL, "--model", EVIL]],
     "train": [[EVIL], ["{evil}", "--dry-run"], ["{evil}", "--show-batch"]],
     "infer": [["evil/test", "--model", "{model}", "--out", "{out}/captions.json"],

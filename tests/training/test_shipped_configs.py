@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +19,7 @@ from PIL import Image
 
 from commands.main import cli
 from sessions.runs import Run
-from tests.hub_server import Hub
+from tests.hub_twins import fetched, twin_of
 from tests.workbench.models.make_families import FAMILIES
 from training.config_file import shipped
 from training.tasks import load_config as load_any
@@ -31,18 +28,6 @@ from training.train_config import load_config
 # Those whose small twin is made of two runs, which other tests take.
 ELSEWHERE = {"cifar10_siglip", "cifar10_phi2_qlora"}  # tests/training/contrastive
 NAMES = [config.name for config in shipped() if config.name not in ELSEWHERE]
-# A word of a model's name -> the small model of its class that stands for it on the hub.
-TWINS = {
-    "qwen2-vl": "qwen2_vl",
-    "qwen2.5-vl": "qwen2_5_vl",
-    "paligemma": "paligemma",
-    "llava": "llava",
-    "smolvlm": "smolvlm",
-    "idefics3": "idefics3",
-    "vit-gpt2": "captioner",
-    "siglip": "two_stage",
-    "phi": "two_stage",
-}
 DEMO = {
     "statement": "demo",
     "question": "demo_vqa",
@@ -67,21 +52,6 @@ SMALL = {
 }
 
 
-FETCH = """
-import sys
-from workbench.models.locate import find_model
-for name in sys.argv[1:]:
-    find_model(name)
-"""
-
-
-def twin_of(model: str) -> str:
-    """The family of the small model that stands for a config's model."""
-    family = next((twin for word, twin in TWINS.items() if word in model.lower()), "")
-    assert family, f"say in TWINS which small model stands for {model}"
-    return family
-
-
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """The small model of a family, made once."""
@@ -98,21 +68,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 @pytest.fixture(scope="module")
 def cache(folders: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The hub's cache after the small models were fetched under the names of the configs."""
-    home = tmp_path_factory.mktemp("hub")
-    names = sorted({c.model for c in map(load_config, NAMES) if "/" in c.model})
-    with Hub() as hub:
-        for model in names:
-            hub.commit(model, folders(twin_of(model)), kind="models")
-        own = {"HF_HOME": str(home), "HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0"}
-        done = subprocess.run(
-            [sys.executable, "-P", "-c", FETCH, *names],
-            env={**os.environ, **own, "HF_HUB_DISABLE_XET": "1"},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-    assert done.returncode == 0, done.stderr
-    return home / "hub"
+    models = (c.model for c in map(load_config, NAMES) if "/" in c.model)
+    return fetched(models, folders, tmp_path_factory.mktemp("hub"))
 
 
 def small_model(model: str, folders: Callable[[str], Path]) -> str:

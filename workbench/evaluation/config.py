@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from workbench.errors import UsageError
 from workbench.evaluation.controls import CONTROLS
@@ -19,6 +19,9 @@ from workbench.evaluation.orders import problem_of
 from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec, as_recorded
 from workbench.prompts.shots import ShotWish
+
+if TYPE_CHECKING:
+    from workbench.evaluation.metrics.texts import TextWish
 
 AnswerBy = Literal["generate", "score", "both"]
 ANSWERS: tuple[AnswerBy, ...] = get_args(AnswerBy)
@@ -59,6 +62,9 @@ class EvalConfig:
         prefix_cache: Read what prompts begin with alike once; changes no answer and no key.
         folder: Ask about the images of this folder, which is no dataset; nothing is judged.
         captions: Have images captioned: of a dataset of another task no label is looked at.
+        metrics: Text metrics of captions and explanations, by commas; empty for the usual ones.
+            They are worked out of the answers, so they change no key.
+        bertscore_model: A folder or a cached hub id for BERTScore.
         inference_config: The name of the file that settings came from; kept in the record, changes
             no key.
     """
@@ -89,6 +95,8 @@ class EvalConfig:
     prefix_cache: bool = True
     folder: str = ""
     captions: bool = False
+    metrics: str = ""
+    bertscore_model: str = ""
     inference_config: str = ""
 
     def __post_init__(self) -> None:
@@ -109,9 +117,23 @@ class EvalConfig:
         )
 
     @property
+    def text_wish(self) -> TextWish:
+        """Which text metrics captions and explanations get."""
+        from workbench.evaluation.metrics.texts import TextWish
+
+        return TextWish.named(self.metrics, self.bertscore_model)
+
+    @property
     def label_scores(self) -> bool:
         """Whether each label's log-likelihood is worked out."""
         return self.answer != "generate"
+
+    def _bad_metrics(self) -> str:
+        if not self.metrics:
+            return ""
+        from workbench.evaluation.metrics.text.registry import unknown
+
+        return unknown(self.text_wish.metrics)
 
     def _checks(self) -> list[tuple[bool, str]]:
         return [
@@ -137,6 +159,7 @@ class EvalConfig:
                 self.batch_size < 1,
                 f"--batch-size wants a whole number of at least 1, got {self.batch_size}",
             ),
+            (bool(self._bad_metrics()), f"--metrics: {self._bad_metrics()}"),
             (self.threads < 0, f"--threads wants a whole number of at least 1, got {self.threads}"),
         ]
 

@@ -1,9 +1,9 @@
-"""How a recipe's answers are drawn and written, by name: model, template, decoding, columns.
+"""All that a recipe's run needs, by name: data, model, prompt, examples, decoding, metrics.
 
-`wb infer --config NAME` and `wb run-eval --config NAME` take what such a file says as their
+`wb run-eval --config NAME` and `wb infer --config NAME` take what such a file says as their
 defaults; a flag goes before it. A file is one of those that come with `wb`, one of the user's own
 (`$WB_HOME/inference/NAME.toml`), or any path. Guarantee: imports nothing heavy; all faults of a
-file in one message. Not for trainings: see `training.train_config`.
+file in one message. Not for trainings: see `training.train_config`, which nothing here imports.
 """
 
 from __future__ import annotations
@@ -17,14 +17,25 @@ from typing import Any
 from sessions.plain_files import load_toml, read_text
 from workbench.errors import UnknownName, UsageError
 from workbench.evaluation.columns import read_columns
+from workbench.evaluation.config import EvalConfig
 from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec
 
 SHIPPED = Path(__file__).resolve().parent / "inference_configs"
 _OF_MODEL = tuple(field.name for field in fields(ModelSpec))
 _OF_DECODING = tuple(f.name for f in fields(Decoding) if f.name != "top_logprobs")
-KEYS = ("description", "template", "columns", *_OF_DECODING, *_OF_MODEL)
-_TEXTS = ("description", "template", "columns", "model", "adapter", "device", "revision")
+# What is asked and what of it is worked out, by the names of `EvalConfig`.
+_OF_EVALUATION = (
+    *("dataset", "split", "template", "limit", "random", "batch_size", "shots", "shots_from"),
+    *("shots_right_in", "answer", "samples", "positive", "metrics", "bertscore_model"),
+)
+KEYS = ("description", *_OF_EVALUATION, *_OF_DECODING, *_OF_MODEL, "columns")
+_TEXTS = (
+    *("description", "dataset", "split", "template", "shots_from", "shots_right_in", "answer"),
+    *("positive", "metrics", "bertscore_model", "columns", "model", "adapter", "device"),
+    "revision",
+)
+_WHOLE = ("limit", "batch_size", "shots", "samples")
 
 
 @dataclass(frozen=True)
@@ -43,15 +54,28 @@ class InferenceConfig:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What `EvalConfig` takes of it: `EvalConfig(dataset="esnlive_exp/test", **settings)`."""
+        """What `EvalConfig` takes of it but for the data: `EvalConfig("mine/test", **settings)`."""
         of_model = {k: v for k, v in self.values.items() if k in _OF_MODEL}
         knobs = {k: v for k, v in self.values.items() if k in _OF_DECODING} | {"top_logprobs": 0}
-        return {
+        decoding = Decoding.from_json(knobs)
+        asked = {k: v for k, v in self.values.items() if k in _OF_EVALUATION}
+        return {k: v for k, v in asked.items() if k not in ("dataset", "split")} | {
             "spec": ModelSpec(**of_model),
-            "decoding": Decoding.from_json(knobs),
-            "template": self.values.get("template", ""),
+            "decoding": decoding,
+            "seed": decoding.seed,
             "inference_config": self.name,
         }
+
+    def evaluation(self, **changes: Any) -> EvalConfig:
+        """The whole of it, some settings changed. Raises `UsageError`, without data too."""
+        place = {k: v for k, v in self.values.items() if k in ("dataset", "split")}
+        if "dataset" in changes:
+            place.pop("split", None)
+        return EvalConfig(**{**place, **self.settings, **changes})
+
+    def to_json(self) -> dict[str, Any]:
+        """What a list of configs prints of it."""
+        return {"name": self.name, "description": self.description, **self.values}
 
 
 def user_folder() -> Path:
@@ -93,6 +117,9 @@ def load_inference_config(name: str) -> InferenceConfig:
             kind="bad_config",
         )
     description = str(content.pop("description", ""))
+    whole, _, part = str(content.get("dataset", "")).partition("/")
+    if part:  # so that `--split` alone can change it
+        content = {"dataset": whole, "split": part} | {**content, "dataset": whole}
     if "stop" in content:
         content["stop"] = list(Decoding.from_json({"stop": content["stop"]}).stop)
     return InferenceConfig(name, description, content)
@@ -120,8 +147,20 @@ def _problems(content: Mapping[str, Any]) -> list[str]:
             )
     texts = [key for key in _TEXTS if key in content and not isinstance(content[key], str)]
     out += [f"'{key}' wants a text, got {content[key]!r}" for key in texts]
-    sound = {k: v for k, v in content.items() if k in KEYS and k not in texts}
+    numbers = [k for k in _WHOLE if k in content and type(content[k]) is not int]
+    out += [f"'{key}' wants a whole number, got {content[key]!r}" for key in numbers]
+    if not isinstance(content.get("random", False), bool):
+        out.append(f"'random' wants true or false, got {content['random']!r}")
+    if "split" in content and "/" in str(content.get("dataset", "")):
+        out.append("'dataset' names a split already, so leave 'split' out")
+    sound = {k: v for k, v in content.items() if k in KEYS and k not in (*texts, *numbers)}
+    # Those two want a flag beside them, or a knob: the whole says whether they fit.
+    asked: dict[str, Any] = {k: v for k, v in sound.items() if k in _OF_EVALUATION}
+    asked = {"dataset": "any", **asked}
+    for name in ("random", "samples"):
+        asked.pop(name, None)
     for check in (
+        lambda: EvalConfig(**asked),
         lambda: ModelSpec(**{k: v for k, v in sound.items() if k in _OF_MODEL}),
         lambda: Decoding.from_json({k: v for k, v in sound.items() if k in _OF_DECODING}),
         lambda: read_columns(sound.get("columns", "")),

@@ -19,6 +19,7 @@ from sessions.runs import Run
 from workbench.data.drawn import DrawnSource
 from workbench.errors import UsageError
 from workbench.evaluation.config import EvalConfig, full_key, run_key
+from workbench.evaluation.config_runs import with_named_runs
 from workbench.evaluation.controls import check_control, control_variant
 from workbench.evaluation.lines import Prompter
 from workbench.evaluation.orders import check_order, order_variant
@@ -201,6 +202,7 @@ def prepare(
         on_progress: Told while the model loads.
         loaded: The model of the config, where it is at hand.
     """
+    config = with_named_runs(config)
     source, prompter, total = check_samples(config)
     if is_remote(config.spec.model):
         return _prepare_remote(config, source, prompter, total, on_progress)

@@ -20,7 +20,7 @@ from workbench.evaluation.batch import ask_batch
 from workbench.evaluation.config import EvalConfig
 from workbench.evaluation.metrics.of_run import compute_metrics
 from workbench.evaluation.metrics.text.registry import unknown
-from workbench.evaluation.metrics.texts import USUAL, TextWish
+from workbench.evaluation.metrics.texts import TextWish
 from workbench.evaluation.notes import all_failed, notes_of
 from workbench.evaluation.prepare import PreparedEvaluation, prepare, resumed_config
 from workbench.evaluation.remote import ServedModel, ask_remote, down, is_down
@@ -241,7 +241,8 @@ def _finish(evaluation: PreparedEvaluation, run: Run, state: Any, reason: str) -
     evaluation.prompter.images.save()
     failure = all_failed(run.predictions()) if state == "done" else ""
     state, reason = ("failed", failure) if failure else (state, reason)
-    run.write_metrics(document(run, total=evaluation.total, state=state))
+    wish = evaluation.config.text_wish
+    run.write_metrics(document(run, total=evaluation.total, state=state, wish=wish))
     run.set_state(state, total=evaluation.total, reason="" if state == "done" else reason)
 
 
@@ -272,7 +273,7 @@ def rescore(run: Run, wish: TextWish) -> dict[str, Any]:
 
 
 def document(
-    run: Run, *, total: int | None = None, state: str = "", wish: TextWish = USUAL
+    run: Run, *, total: int | None = None, state: str = "", wish: TextWish | None = None
 ) -> dict[str, Any]:
     """What `metrics.json` holds and `--json` prints, from the run's own files alone.
 
@@ -280,9 +281,11 @@ def document(
         run: An evaluation.
         total: Samples that there were to be; as the run says where not given.
         state: How it ends; as the run says where not given.
-        wish: Which text metrics captions and explanations get.
+        wish: Which text metrics captions and explanations get; as the run's settings say where
+            not given.
     """
     config = run.config
+    wish = wish or TextWish.named(config.get("metrics"), config.get("bertscore_model"))
     figures = compute_metrics(
         run.predictions(),
         task=str(config.get("task", "other")),

@@ -60,6 +60,26 @@ def test_every_fault_of_a_file_is_told_at_once():
     assert message.startswith(f"{path}: there is no key 'temprature' (did you mean 'temperature'?)")
     for words in ("--top-p wants", "--dtype wants", "got '=x'", "'template' wants a text, got 3"):
         assert words in message
+    mine('dataset = "a/b"\nsplit = "c"\nshots = "2"\nrandom = 1\nanswer = "x"\nmetrics = "f9"\n')
+    with pytest.raises(UsageError) as caught:
+        load_inference_config("mine")
+    for words in (
+        "leave 'split' out",
+        "'shots' wants a whole number, got '2'",
+        "'random' wants true or false, got 1",
+        "--answer wants generate",
+        "no metric 'f9'",
+    ):
+        assert words in caught.value.message
+
+
+def test_the_whole_of_a_config_is_an_evaluation_and_changes_go_before_it():
+    config = load_inference_config("memes_llava_2shot")
+    whole = config.evaluation(limit=3)
+    assert (whole.dataset, whole.split, whole.limit) == ("hateful_memes", "dev_seen", 3)
+    assert (whole.shots, whole.answer, whole.spec.quantization) == (1, "both", "4bit")
+    other = config.evaluation(dataset="mine/test")
+    assert (other.dataset, other.split) == ("mine/test", "")
 
 
 def test_what_is_no_toml_says_so():

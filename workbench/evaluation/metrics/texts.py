@@ -29,6 +29,12 @@ class TextWish:
     metrics: tuple[str, ...] = DEFAULT
     bertscore_model: str = ""
 
+    @classmethod
+    def named(cls, metrics: object, bertscore_model: object = "") -> TextWish:
+        """Of names by commas, as flags and records say them; the usual ones of an empty text."""
+        names = tuple(filter(None, map(str.strip, str(metrics or "").split(","))))
+        return cls(names or DEFAULT, str(bertscore_model or ""))
+
 
 USUAL = TextWish()
 
