@@ -83,7 +83,7 @@ def list_(kind: str | None, dataset: str | None, limit: int, as_json: bool) -> N
             short_id(run.id),
             run.kind,
             run.state,
-            (names := names_of(run.config)).where,
+            (names := names_of(run.config, run.id)).where,
             names.who_short,
             differs,
             progress(run),

@@ -174,8 +174,10 @@ class WbApp(Services):
 
     @spec.setter
     def spec(self, spec: ModelSpec) -> None:
+        from workbench.models.names import spec_name
+
         self._spec = spec
-        self.model_label = model_title(spec)
+        self.model_label = spec_name(spec)
 
     def _restored_spec(self) -> ModelSpec:
         """The model of last time, else that of the settings."""
@@ -328,33 +330,6 @@ class WbApp(Services):
             (self.action_restart_engine),
         )
         yield "Help", "Keys and what they do", self.action_help
-
-
-def model_title(spec: ModelSpec) -> str:
-    """`demo 4bit +nlvr1`, `qwen@lab:8000`: a model as a person names it."""
-    from workbench.models.remote_model import is_remote
-    from workbench.models.spec import flag_of
-
-    place, _, name = spec.model.partition("#")
-    if is_remote(spec.model):
-        parts = [f"{name.split('/')[-1]}@{place.split('//')[-1].split('/')[0]}"]
-    else:
-        parts = [spec.model.rstrip("/").split("/")[-1]]
-    if spec.quantization != "none":
-        parts.append(spec.quantization)
-    knobs = dict(spec.extra_options)
-    if spec.quantize_parts in (None, "language"):
-        knobs.pop("quantize_parts", None)
-    else:
-        knobs["quantize_parts"] = spec.quantize_parts
-    parts += [f"{flag_of(name)[2:]} {value}" for name, value in knobs.items()]
-    if spec.adapter:
-        words = spec.adapter.rstrip("/").split("/")
-        # A training run keeps its adapter in a folder of that name: the run's id says more.
-        parts.append(
-            "+" + (words[-2][-6:] if len(words) > 1 and words[-1] == "adapter" else words[-1])
-        )
-    return " ".join(parts)
 
 
 def run_bench() -> int:

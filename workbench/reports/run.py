@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sessions.estimate import NONE, Estimate, main_figure, read_estimates
+from workbench.models.names import model_name, short_names, trained_name
 
 if TYPE_CHECKING:
     from sessions.runs import Run
@@ -25,6 +25,7 @@ class RunNames:
         dataset: Of a training on several the first one, and how many more.
         adapter: Of a training its own name, where it began from no adapter.
         variant: How it was asked where that was not as the samples are.
+        run: The id of a training that is named by itself, where it is known.
     """
 
     dataset: str = ""
@@ -32,6 +33,7 @@ class RunNames:
     model: str = ""
     adapter: str = ""
     variant: str = ""
+    run: str = ""
 
     @property
     def where(self) -> str:
@@ -45,39 +47,36 @@ class RunNames:
 
     @property
     def who_short(self) -> str:
-        """The same without folders, for a column: an adapter by the last folder of its path."""
+        """The same without folders, for a column: see `workbench.models.names`."""
+        if self.run:
+            own = trained_name(self.adapter, self.run)
+            return self._with_variant(f"{short_names(self.model, '')} +{own}")
         return self._with_variant(short_names(self.model, self.adapter))
 
     def _with_variant(self, who: str) -> str:
         return f"{who} ({self.variant})" if self.variant else who
 
 
-def short_model(model: str) -> str:
-    """A model's name without the folders or the organisation before it."""
-    return model.rstrip("/").rsplit("/", 1)[-1] if model else NONE
+def names_of(config: Mapping[str, Any], run: str = "") -> RunNames:
+    """The names in a run's settings, wherever its kind keeps them.
 
-
-def short_names(model: str, adapter: str) -> str:
-    """`demo +lora`: a model and its adapter without folders."""
-    name = Path(adapter).name if adapter else ""
-    if len(name) == 26:  # the id of the run that made it: its end tells it from others
-        name = f"…{name[-6:]}"
-    return f"{short_model(model)} +{name}" if name else short_model(model)
-
-
-def names_of(config: Mapping[str, Any]) -> RunNames:
-    """The names in a run's settings, wherever its kind keeps them."""
+    Args:
+        config: The settings.
+        run: Its id: a training is called by its name and the end of that.
+    """
     dataset = _named(config, "dataset")
     if not dataset:
         train = config.get("train") or ""
         parts = [train] if isinstance(train, str) else [str(part) for part in train]
         dataset = parts[0] + (f" +{len(parts) - 1}" if len(parts) > 1 else "")
+    adapter, own = _named(config, "adapter"), _named(config, "name")
     return RunNames(
         dataset=dataset,
         split=_named(config, "split"),
         model=_named(config, "model"),
-        adapter=_named(config, "adapter") or _named(config, "name"),
+        adapter=adapter or own,
         variant=_named(config, "control") or _named(config, "vary"),
+        run=run if own and not adapter else "",
     )
 
 
@@ -91,7 +90,7 @@ def _named(config: Mapping[str, Any], what: str) -> str:
 def title_of(run: Run) -> str:
     """A run in two words, for what stands beside its samples: the end of its id, its model."""
     model = names_of(run.config).model
-    return f"run {run.id[-4:]}" + (f" {short_model(model)}" if model else "")
+    return f"run {run.id[-4:]}" + (f" {model_name(model)}" if model else "")
 
 
 def figures(run: Run) -> dict[str, Estimate]:

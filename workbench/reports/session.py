@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sessions.records import BookmarkRecord, GradcamRecord, NoteRecord, PromptRecord, Record
-from workbench.reports.run import short_names
+from workbench.models.names import short_names
 
 
 def who(record: PromptRecord | GradcamRecord) -> str:

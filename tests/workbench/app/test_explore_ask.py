@@ -300,7 +300,7 @@ async def test_a_bad_knob_says_so_at_once_and_the_rest_stays():
         await b.settle()
         await b.shows("got 3.0")
         said = b.explore.widgets.panel.knobs.problems
-        assert said == {"top_p": "--top-p wants a number above 0, at most 1, got 3.0"}
+        assert said == {"top_p": "top-p wants a number above 0, at most 1, got 3.0"}
         assert b.explore.query_one("#knob-temperature", Input).value == "0.7"
         await b.press("enter")
         assert isinstance(b.app.screen, ErrorPanel) and not engine.asked

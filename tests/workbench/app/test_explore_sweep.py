@@ -167,7 +167,7 @@ async def test_a_wrong_field_asks_nothing_and_the_axes_of_last_time_come_back():
     engine = FakeEngine()
     async with bench(engine=engine) as opened:
         screen = await grid_of(opened, "top_p", "0.5,2")
-        await opened.shows("--top-p wants")
+        await opened.shows("top-p wants")
         await opened.press("enter")
         assert not engine.asked and not screen.grid.tiles
         screen.query_one("#sweep-top_p").value = "1"

@@ -26,6 +26,7 @@ from workbench.app.explore.sweep_axes import LABELS
 from workbench.app.lists.draw import SPINNER, fit, plain
 from workbench.app.lists.palette import PALETTE
 from workbench.app.sessions.tables import prompt_sign
+from workbench.models.names import adapter_name, model_name
 from workbench.playground.answer_diff import aligned, words_of
 from workbench.text import clean
 
@@ -81,9 +82,9 @@ def value_words(name: str, value: Any) -> str:
     if name == "template":
         return "free text" if value is None else shown.partition("/")[2] or shown
     if name in ("model", "adapter"):
-        words = shown.rstrip("/").split("/")
-        bare = words[-2][-6:] if len(words) > 1 and words[-1] == "adapter" else words[-1]
-        return f"no {name}" if value is None else bare if name == "model" else f"+{bare}"
+        if value is None:
+            return f"no {name}"
+        return model_name(shown) if name == "model" else f"+{adapter_name(shown)}"
     return f"{LABELS.get(name, name)} {shown}"
 
 

@@ -9,15 +9,15 @@ from workbench.app.widgets.choice import Choice
 
 def model_choices(present: Any, default: str) -> list[Choice]:
     """The model in use, that of the settings, those at hand, and adapters that runs left."""
-    from workbench.app.app import model_title
     from workbench.models.catalog import to_choose
+    from workbench.models.names import spec_name
     from workbench.models.spec import ModelSpec, chosen_spec
 
     specs: dict[Any, str] = {present: "in use"}
     specs.setdefault(chosen_spec({"model": default}, ModelSpec()), "from the settings")
     for spec, about in to_choose(present):
         specs.setdefault(spec, about)
-    return [Choice(model_title(spec), about, spec) for spec, about in specs.items()]
+    return [Choice(spec_name(spec), about, spec) for spec, about in specs.items()]
 
 
 def server_warning(spec: Any) -> str:

@@ -73,13 +73,12 @@ def earlier_of(record: Any) -> Earlier:
     """A prompt record as a line of the history."""
     from datetime import datetime
 
+    from workbench.reports.session import who
+
     try:
         then = datetime.fromisoformat(record.ts).astimezone()
         today = datetime.now().astimezone().date() == then.date()
         when = then.strftime("%H:%M" if today else "%d %b %H:%M")
     except ValueError:
         when = "?"
-    model = record.model + (
-        " +" + record.adapter.rstrip("/").split("/")[-1] if record.adapter else ""
-    )
-    return Earlier(when, model, record.template or "", record.said, record)
+    return Earlier(when, who(record), record.template or "", record.said, record)

@@ -6,6 +6,7 @@ good set is kept until the bad one is mended, and asking is refused meanwhile.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -44,6 +45,17 @@ def read_knob(name: str, text: str) -> Any:
         wants = "a whole number" if name in _INTEGERS else "a number"
         flag = name.replace("_", "-")
         raise UsageError(f"--{flag} wants {wants}, got {text!r}", kind="bad_knob") from None
+
+
+def in_field_words(message: str, labels: Mapping[str, str] | None = None) -> str:
+    """A message of the core, each flag in it by the label of the field that the form shows.
+
+    Args:
+        message: `--temperature wants a number from 0.0001 to 100, or 0, got 200.0`.
+        labels: Flag's name with underscores -> label; the knobs' own where not given.
+    """
+    known = labels or {name: label for name, (label, _) in KNOBS.items()}
+    return re.sub(r"--([a-z][a-z-]*)", lambda m: known.get(m[1].replace("-", "_"), m[0]), message)
 
 
 def show_knob(value: Any) -> str:
@@ -122,13 +134,15 @@ class Knobs(Container):
         """Judge what was typed, at once."""
         event.stop()
         typed = {name: self._field(name).value for name in KNOBS}
-        decoding, self.problems = read_knobs(typed)
+        decoding, problems = read_knobs(typed)
+        self.problems = {name: in_field_words(said) for name, said in problems.items()}
         for name in KNOBS:
             self._field(name).set_class(name in self.problems, "-bad")
         self.set_class(bool(self.problems), "-bad")
         idle = decoding.idle if decoding is not None else {}
         self.set_class(bool(idle), "-idle")
-        said = "\n".join(dict.fromkeys([*self.problems.values(), *idle.values()]))
+        idle_words = map(in_field_words, idle.values())
+        said = "\n".join(dict.fromkeys([*self.problems.values(), *idle_words]))
         self.query_one("#knob-problem", Static).update(Text(said))
         if decoding is not None and decoding != self.decoding:
             self.decoding = decoding

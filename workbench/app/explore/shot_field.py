@@ -83,7 +83,7 @@ def _count(text: str) -> int:
     if text.isascii() and text.isdigit() and int(text) <= MOST:
         return int(text)
     raise UsageError(
-        f"--shots wants a whole number from 0 to {MOST}, got {text!r}",
+        f"examples wants a whole number from 0 to {MOST}, got {text!r}",
         hint="or tag:NAME, right:RUN, from:DATASET/SPLIT, UIDs",
         kind="bad_knob",
     )

@@ -179,10 +179,10 @@ class SideBySide(Screen[ComparisonResult]):
             self._titles()
 
     def _titles(self) -> None:
-        from workbench.app.app import model_title
+        from workbench.models.names import spec_name
 
         for side, spec in enumerate(self.specs):
-            record, title = self.records[side], clean(model_title(spec), newlines=False)
+            record, title = self.records[side], clean(spec_name(spec), newlines=False)
             if record is not None:
                 title += f" · {answer_facts(answer_of(record))}"
             elif self.asking and (side == 0 or self.records[0] or self.problems[0]):
@@ -264,10 +264,10 @@ class SideBySide(Screen[ComparisonResult]):
 
     def action_copy(self) -> None:
         """Copy both answers."""
-        from workbench.app.app import model_title
+        from workbench.models.names import spec_name
 
         parts = [
-            f"{model_title(spec)}\n{problem or text}"
+            f"{spec_name(spec)}\n{problem or text}"
             for spec, text, problem in zip(self.specs, self.texts, self.problems, strict=True)
         ]
         cast("WbApp", self.app).copy_text("\n\n".join(parts), "answers")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
-from workbench.app.explore.knobs import KNOBS, read_knob, show_knob
+from workbench.app.explore.knobs import KNOBS, in_field_words, read_knob, show_knob
 from workbench.errors import UsageError
 from workbench.inference.decoding import Decoding
 
@@ -70,7 +70,7 @@ def read_form(
             text = typed.get(name, "")
             values = (names or template_names)(text) if name == "template" else _read(name, text)
         except WbError as error:
-            problems[name] = error.message
+            problems[name] = in_field_words(error.message, LABELS)
             continue
         if len(values) == 1:
             single[name] = values[0]
@@ -83,7 +83,7 @@ def read_form(
         try:
             combinations(axes)
         except UsageError as error:
-            problems["grid"] = error.message
+            problems["grid"] = in_field_words(error.message, LABELS)
     return found
 
 

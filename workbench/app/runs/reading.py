@@ -65,7 +65,7 @@ class RunSummary:
     @property
     def names(self) -> RunNames:
         """What it is about."""
-        return names_of(self.config)
+        return names_of(self.config, self.id)
 
     @property
     def where(self) -> str:

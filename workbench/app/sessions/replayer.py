@@ -77,7 +77,7 @@ class Replayer:
         self._bench.tasks.run("choices", work)
 
     def _ask_model(self, records: list[PromptRecord], choices: list[Choice]) -> None:
-        from workbench.app.app import model_title
+        from workbench.models.names import spec_name
 
         count = f"{len(records):,} prompts" if len(records) > 1 else "one prompt"
         picker = Picker(f"Replay {count} with", choices, free="MODEL, MODEL +ADAPTER, --dtype fp32")
@@ -94,7 +94,7 @@ class Replayer:
                 return
             if told:
                 self._bench.notify(clean(told), severity="warning", markup=False)
-            self.start(records, said, model_title(spec) if said else AS_RECORDED)
+            self.start(records, said, spec_name(spec) if said else AS_RECORDED)
 
         self._bench.push_screen(picker, chosen)
 
@@ -170,10 +170,10 @@ def replay_log(session_id: str) -> SessionLog:
 
 def model_choices(present: ModelSpec) -> list[Choice]:
     """The models and adapters that there are. Blocks shortly."""
-    from workbench.app.app import model_title
     from workbench.models.catalog import to_choose
+    from workbench.models.names import spec_name
 
     return [
-        Choice(model_title(spec), about, {"model": spec.model, "adapter": spec.adapter})
+        Choice(spec_name(spec), about, {"model": spec.model, "adapter": spec.adapter})
         for spec, about in to_choose(present)
     ]
