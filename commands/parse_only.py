@@ -1,67 +1,146 @@
-"""Check whether a `wb …` line is valid, without running it.
+"""Check whether a `wb …` line is valid and would start, without running it.
 
-`python -P -m commands.parse_only run-eval --dataset demo …` prints what is wrong, if anything.
-Guarantee: parses with the commands themselves, so that it cannot disagree with them; runs none.
-The config of a training is read too: its faults are known before there is a job. Not for values
-that only the work can judge (a dataset that does not exist, a damaged file).
+`python -P -m commands.parse_only run-eval --dataset demo …` prints one JSON object: `problem`
+(empty where nothing is wrong), `hint`, `about` (the flag or key that it is about) and `notes` (what
+was not checked). Guarantee: parses with the commands themselves, so that it cannot disagree with
+them; runs none and asks no network. The config of a training is read, and datasets, models,
+adapters, templates and sessions that a line names are looked for.
 """
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sessions.errors import WbError
 
+if TYPE_CHECKING:
+    from workbench.models.standing import Standing
+
 
 def problem_of(argv: Sequence[str]) -> str:
-    """What is wrong with the words after `wb`, empty where nothing is."""
+    """What is wrong with the words after `wb`, empty where nothing is; names are not looked at."""
+    try:
+        _context_of(argv)
+    except Refused as error:
+        return str(error)
+    return ""
+
+
+class Refused(Exception):
+    """A line that a command would refuse, in its words."""
+
+    def __init__(self, message: str, hint: str = "", about: str = "") -> None:
+        super().__init__(message)
+        self.hint, self.about = hint, about
+
+
+def _context_of(argv: Sequence[str]) -> click.Context:
+    """The line as its command understands it. Raises `Refused`."""
     from commands.main import cli
 
     try:
         return _parse(cli, "wb", list(argv), None)
     except click.exceptions.NoArgsIsHelpError as error:
         path = error.ctx.command_path if error.ctx else "wb"
-        return f"a command is missing after {path}"
-    except click.exceptions.Exit:
-        return "this only prints: there is nothing to do as a job"
+        raise Refused(f"a command is missing after {path}") from error
+    except click.exceptions.Exit as error:
+        raise Refused("this only prints: there is nothing to do as a job") from error
     except click.ClickException as error:
-        return error.format_message()
+        param = getattr(error, "param", None)
+        about = param.opts[0] if isinstance(param, click.Option) else ""
+        raise Refused(error.format_message(), about=about) from error
     except WbError as error:
-        return error.message
+        raise Refused(error.message, error.hint or "") from error
 
 
-def _parse(command: click.Command, name: str, argv: list[str], parent: click.Context | None) -> str:
+def _parse(
+    command: click.Command, name: str, argv: list[str], parent: click.Context | None
+) -> click.Context:
     context = command.make_context(name, argv, parent=parent)
     if not isinstance(command, click.Group):
-        return ""
+        return context
     # What the group itself did not take: its command, and the words of that.
     rest = [*context._protected_args, *context.args]
     if not rest:
-        return f"a command is missing after {context.command_path}"
+        raise Refused(f"a command is missing after {context.command_path}")
     found, sub, words = command.resolve_command(context, rest)
-    return _parse(sub, found or "", words, context) if sub is not None else ""
+    return context if sub is None else _parse(sub, found or "", words, context)
 
 
-def problem_of_config(argv: Sequence[str]) -> str:
-    """What is wrong with the config that `train …` names, empty where nothing is."""
-    from commands.train import command, settings_of
+def looked_at(argv: Sequence[str]) -> dict[str, Any]:
+    """What is wrong with the words after `wb`, and what was not checked: see the module."""
+    from workbench.models.standing import Standing
 
-    if argv[0] != "train":
-        return ""
-    given = command.make_context("train", list(argv[1:])).params
-    if given["listed"] or given["schema"] or given["init"]:
-        return "this only prints: there is nothing to do as a job"
     try:
-        settings_of(given["config"], given["resume"], given["changes"])
+        context = _context_of(argv)
+        with context:
+            found = _standings(context)
+    except Refused as error:
+        found = [Standing("cannot", str(error), error.hint, error.about)]
     except WbError as error:
-        return f"{error.message}; {error.hint}" if error.hint else error.message
-    return ""
+        found = [Standing("cannot", error.message, error.hint or "")]
+    wrong = next((one for one in found if one.state == "cannot"), Standing("here"))
+    notes = [one.words for one in found if one.state == "not checked"]
+    return {"problem": wrong.said, "hint": wrong.hint, "about": wrong.about, "notes": notes}
+
+
+def _standings(context: click.Context) -> list[Standing]:
+    """Of what the line names. Raises `Refused` and `WbError`."""
+    params, name = context.params, context.info_name
+    if name == "run-eval":
+        return _of_evaluation(context)
+    if name == "train":
+        return _of_training(params)
+    found = _of_model(params) if "quantization" in params else []
+    if name == "replay":
+        from sessions.session_log import find_session
+
+        find_session(params["session"])
+    return found
+
+
+def _of_evaluation(context: click.Context) -> list[Standing]:
+    from commands.asking import model_values
+    from commands.run_eval import config_of
+    from workbench.evaluation.would_start import standings
+    from workbench.models.spec import ModelSpec, chosen_spec
+
+    flags = {k: v for k, v in context.params.items() if k not in ("as_json", "detach", "resume")}
+
+    def named(values: dict[str, Any]) -> ModelSpec:  # `spec_from` would remember a server
+        return chosen_spec(model_values(values), ModelSpec())
+
+    return standings(config_of(context, context.params["resume"], flags, named))
+
+
+def _of_training(params: Mapping[str, Any]) -> list[Standing]:
+    from commands.train import settings_of
+    from training.would_start import standings
+
+    if params["listed"] or params["schema"] or params["init"]:
+        raise Refused("this only prints: there is nothing to do as a job")
+    return standings(settings_of(params["config"], params["resume"], params["changes"]))
+
+
+def _of_model(params: Mapping[str, Any]) -> list[Standing]:
+    from commands.asking import model_values
+    from workbench.models.spec import ModelSpec, chosen_spec
+    from workbench.models.standing import adapter_standing, model_standing
+
+    said = {name: value for name, value in model_values(dict(params)).items() if value is not None}
+    spec = chosen_spec(said, ModelSpec())
+    found = [model_standing(spec.model, spec.revision)] if "model" in said else []
+    if spec.adapter and spec.adapter != "none":
+        found.append(adapter_standing(spec.adapter, spec.model))
+    return found
 
 
 if __name__ == "__main__":
-    wrong = problem_of(sys.argv[1:]) or problem_of_config(sys.argv[1:])
-    click.echo(wrong)
-    sys.exit(2 if wrong else 0)
+    answer = looked_at(sys.argv[1:])
+    click.echo(json.dumps(answer))
+    sys.exit(2 if answer["problem"] else 0)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from commands.asking import MODEL_FLAGS, knob_options, model_options
+from commands.asking import MODEL_FLAGS, knob_options, model_options, spec_from
 from commands.completing import complete_runs, complete_splits, complete_templates
 from commands.inference_option import inference_option, show_configs, tell_taken
 from commands.mode_option import mode_option
 from commands.printing import echo_json
 from commands.shots import shot_options
+
+if TYPE_CHECKING:
+    from workbench.models.spec import ModelSpec
 
 KNOBS = (
     *("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "num_beams"),
@@ -129,7 +133,7 @@ def command(
     from workbench.progress import StderrLine
     from workbench.text import clean
 
-    config = _config(ctx, resume, flags)
+    config = config_of(ctx, resume, flags)
     tell_taken(ctx, flags["inference_config"])
     line = StderrLine()
     try:
@@ -151,9 +155,24 @@ def command(
         ctx.exit(1)
 
 
-def _config(ctx: click.Context, resume: str, flags: dict[str, Any]) -> Any:
-    """The config from the flags, or from the run to resume with what flags say beside it."""
-    from commands.asking import spec_from
+def config_of(
+    ctx: click.Context,
+    resume: str,
+    flags: dict[str, Any],
+    make_spec: Callable[[dict[str, Any]], ModelSpec] = spec_from,
+) -> Any:
+    """The config from the flags, or from the run to resume with what flags say beside it.
+
+    Args:
+        ctx: Knows which flags were typed.
+        resume: A run, or `auto`.
+        flags: Name to value.
+        make_spec: The model that the flags name; `spec_from` remembers a server among them.
+
+    Raises:
+        UsageError: Flags that cannot be meant, or not with each other.
+        NoSuchRecord: There is no run to resume.
+    """
     from workbench.errors import UsageError
     from workbench.evaluation.config import EvalConfig
     from workbench.inference.decoding import Decoding
@@ -185,8 +204,7 @@ def _config(ctx: click.Context, resume: str, flags: dict[str, Any]) -> Any:
     values["prefix_cache"] = not values.pop("no_prefix_cache")
     # No alternatives of tokens are kept in a run, so none are worked out.
     knobs = {name: flags[name] for name in KNOBS} | {"top_logprobs": 0}
-    spec = absolute(spec_from(flags))
-    return EvalConfig(**values, spec=spec, decoding=Decoding.from_json(knobs))
+    return EvalConfig(**values, spec=absolute(make_spec(flags)), decoding=Decoding.from_json(knobs))
 
 
 def _show_plan(ctx: click.Context, as_json: bool, resume: str, flags: dict[str, Any]) -> None:
@@ -224,9 +242,11 @@ def _said(ctx: click.Context, name: str) -> bool:
 def _detach(ctx: click.Context, as_json: bool, resume: str, flags: dict[str, Any]) -> None:
     """Start the same command as a job."""
     from sessions.jobs import start
+    from workbench.evaluation.would_start import refuse, standings
 
-    # A flag that makes no sense is told here, not in the job's log.
-    config = _config(ctx, resume, flags)
+    # What would fail at once is told here, not in the job's log.
+    config = config_of(ctx, resume, flags)
+    refuse(standings(config))
     tell_taken(ctx, flags["inference_config"])
     argv = ["wb", "run-eval", *typed(ctx)]
     job = start(argv, title=f"eval {config.dataset}/{config.split or '-'} {config.spec.model}")

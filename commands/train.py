@@ -188,7 +188,10 @@ def _detach(
     settings: Any, config: str | None, resume: str, changes: tuple[str, ...], as_json: bool
 ) -> None:
     from sessions.jobs import start
+    from training.would_start import standings
+    from workbench.evaluation.would_start import refuse
 
+    refuse(standings(settings))
     named = [str(Path(config).absolute()) if Path(config).exists() else config] if config else []
     words = ["wb", "train", *named]
     words += [word for change in changes for word in ("--set", change)]

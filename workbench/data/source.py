@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sessions.uid import Uid
-from workbench.data.base import Source, check_ordinal
+from workbench.data.base import DatasetProvider, Source, check_ordinal
 from workbench.data.registry import find_dataset
 from workbench.errors import DataError, UnknownName, UsageError
 from workbench.sample import Sample, Task
@@ -112,6 +112,15 @@ def open_source(dataset: str, split: str | None = None) -> Source:
         UsageError: The name cannot be read, or leaves open which split is meant.
         DataError: The data behind it cannot be read.
     """
+    provider, wanted, part = chosen_split(dataset, split)
+    source = provider.open(wanted)
+    return source if part is None else PartSource(source, part)
+
+
+def chosen_split(
+    dataset: str, split: str | None = None
+) -> tuple[DatasetProvider, str, SplitPart | None]:
+    """Which dataset, split and part are meant; nothing is opened. Raises as `open_source`."""
     name, wanted, part = parse_spec(dataset, split)
     provider = find_dataset(name)
     info = provider.info()
@@ -129,8 +138,7 @@ def open_source(dataset: str, split: str | None = None) -> Source:
         raise UnknownName(
             f"{name} has no split {wanted!r}", hint=f"it has {', '.join(splits) or 'none'}"
         )
-    source = provider.open(wanted)
-    return source if part is None else PartSource(source, part)
+    return provider, wanted, part
 
 
 def get_sample(uid: str | Uid) -> Sample:

@@ -27,7 +27,6 @@ from workbench.models.locate import (
     own_model,
     read_config,
 )
-from workbench.models.spec import ModelSpec
 from workbench.plugins import find_plugin
 
 
@@ -92,11 +91,11 @@ class AdapterInfo:
 def list_models() -> list[ModelInfo]:
     """The demo model, those made here, and the vision-language models in the hub's cache."""
     found = [describe(DEMO)]
-    found += [_info(path.name, "made here", path) for path in made_here()]
+    found += [info_of(path.name, "made here", path) for path in made_here()]
     for repo in sorted(hub_cache().glob("models--*")):
         name = repo.name.removeprefix("models--").replace("--", "/")
         for snapshot in sorted((repo / "snapshots").glob("*/"), key=_changed)[-1:]:
-            info = _info(name, "hub cache", snapshot)
+            info = info_of(name, "hub cache", snapshot)
             if info.model_type and not info.problem:
                 found.append(info)
     return found
@@ -119,11 +118,11 @@ def describe(name: str) -> ModelInfo:
     if name == DEMO:
         from workbench.demo.paths import MODEL_DIR
 
-        return _info(DEMO, "built in", MODEL_DIR)
+        return info_of(DEMO, "built in", MODEL_DIR)
     path = find_model(name)
     made = existing_path(name) is None and own_model(name) is not None
     where = "made here" if made else "hub cache" if existing_path(name) is None else "folder"
-    return _info(name, where, path)
+    return info_of(name, where, path)
 
 
 def describe_anything(name: str) -> dict[str, Any]:
@@ -179,7 +178,8 @@ def _memory(path: Path) -> dict[str, int]:
     return {}
 
 
-def _info(name: str, where: str, path: Path) -> ModelInfo:
+def info_of(name: str, where: str, path: Path) -> ModelInfo:
+    """What is known of the model in a folder; what is wrong with it is its `problem`."""
     model_type, family, problem = "", "", ""
     try:
         model_type = read_config(path)["model_type"]
@@ -208,26 +208,6 @@ def _described(name: str) -> AdapterInfo:
         return describe_adapter(name)
     except WbError as error:
         return AdapterInfo(name, problem=error.message)
-
-
-def to_choose(present: ModelSpec) -> list[tuple[ModelSpec, str]]:
-    """What can be asked: the models at hand, and each adapter of a run over the base that it fits.
-
-    Args:
-        present: Whose model an adapter is offered over that names no base.
-
-    Returns:
-        Each with what there is to say of it; adapters newest first.
-    """
-    found: dict[ModelSpec, str] = {}
-    for model in list_models():
-        about = f"{model.where} · {model.model_type} · {model.bytes / 1e6:.0f} MB"
-        found.setdefault(ModelSpec(model=model.name), model.problem or about)
-    for adapter in reversed(list_adapters()):
-        base = base_of(adapter) or present.model
-        about = f"{adapter.peft_type} over {base} · {adapter.name}"
-        found.setdefault(ModelSpec(model=base, adapter=adapter.name), adapter.problem or about)
-    return list(found.items())
 
 
 def base_of(adapter: AdapterInfo) -> str:

@@ -54,6 +54,17 @@ def existing_path(name: str) -> Path | None:
 
 
 def _locate(name: str, revision: str | None) -> Path:
+    path = local_folder(name)
+    return _from_hub(name, revision) if path is None else path
+
+
+def local_folder(name: str) -> Path | None:
+    """The folder of a model on this machine, unchecked; `None` for what can only be a hub's id.
+
+    Raises:
+        UnknownName: It is neither here nor can it be the id of a hub.
+        ModelError: It is a file, or a server's.
+    """
     if is_remote(name):
         refuse_remote(name, "loading")
     if name == DEMO:
@@ -74,7 +85,7 @@ def _locate(name: str, revision: str | None) -> Path:
             f"there is no model {name!r}",
             hint="`demo`, a folder with config.json, or a hub id such as Qwen/Qwen2-VL-2B-Instruct",
         )
-    return _from_hub(name, revision)
+    return None
 
 
 def own_model(name: str) -> Path | None:

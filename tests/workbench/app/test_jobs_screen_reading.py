@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from commands.parse_only import problem_of
-from workbench.app.jobs.command_line import check_words, split_line, title_of
+from commands.parse_only import looked_at, problem_of
+from workbench.app.jobs.command_line import LineVerdict, check_words, split_line, title_of
 from workbench.app.jobs.new_job import fill, job_kinds
 from workbench.app.jobs.reading import POINTS, TAIL, CurveFile, LogTail, last_progress
 from workbench.app.lists.plot import braille
@@ -87,8 +87,8 @@ def test_the_commands_themselves_say_what_is_wrong_with_a_line(argv, word, capsy
 
 
 def test_a_line_is_checked_in_a_process_that_runs_nothing():
-    assert check_words(["run-eval", "--dataset", "demo"]) == ""
-    assert "--limit" in check_words(["run-eval", "--limit", "x"])
+    assert check_words(["run-eval", "--dataset", "demo/test"]) == LineVerdict()
+    assert "--limit" in check_words(["run-eval", "--limit", "x"]).problem
 
 
 def test_a_line_is_split_as_a_shell_would_and_never_put_aside_twice():
@@ -110,9 +110,9 @@ def test_the_line_of_a_kind_of_job_leaves_out_what_is_empty_and_quotes_what_need
 
 
 def test_a_training_that_could_not_start_is_told_in_the_form(tmp_path):
-    assert "wants a config" in check_words(["train"])
-    assert "nothing.yaml" in check_words(["train", str(tmp_path / "nothing.yaml")])
+    assert "wants a config" in looked_at(["train"])["problem"]
+    assert "nothing.yaml" in looked_at(["train", str(tmp_path / "nothing.yaml")])["problem"]
     (tmp_path / "bad.yaml").write_text("train: demo/train\nepohcs: 1\n")
-    assert "epochs" in check_words(["train", str(tmp_path / "bad.yaml")])
-    assert "only prints" in check_words(["train", "--list"])
-    assert check_words(["train", "demo_lora", "--set", "epochs=1"]) == ""
+    assert "epochs" in looked_at(["train", str(tmp_path / "bad.yaml")])["problem"]
+    assert "only prints" in looked_at(["train", "--list"])["problem"]
+    assert looked_at(["train", "demo_lora", "--set", "epochs=1"])["problem"] == ""

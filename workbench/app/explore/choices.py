@@ -4,20 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.app.widgets.choice import Choice
+from workbench.app.widgets.choice import Choice, offered
 
 
 def model_choices(present: Any, default: str) -> list[Choice]:
     """The model in use, that of the settings, those at hand, and adapters that runs left."""
-    from workbench.models.catalog import to_choose
     from workbench.models.names import spec_name
+    from workbench.models.offers import adapter_offers, model_offers
     from workbench.models.spec import ModelSpec, chosen_spec
 
-    specs: dict[Any, str] = {present: "in use"}
-    specs.setdefault(chosen_spec({"model": default}, ModelSpec()), "from the settings")
-    for spec, about in to_choose(present):
-        specs.setdefault(spec, about)
-    return [Choice(spec_name(spec), about, spec) for spec, about in specs.items()]
+    first: dict[Any, str] = {present: "in use"}
+    first.setdefault(chosen_spec({"model": default}, ModelSpec()), "from the settings")
+    named = {spec_name(spec): Choice(spec_name(spec), about, spec) for spec, about in first.items()}
+    for offer in [*model_offers(), *adapter_offers(present.model, own_base=True)]:
+        choice = offered(offer, lambda spec: spec)
+        known = named.get(choice.title)
+        if known is not None:  # one name, one line: with its checkpoints
+            about = f"{known.about} · {choice.about}"
+            choice = Choice(known.title, about, known.value, choice.problem, choice.under)
+        named[choice.title] = choice
+    return list(named.values())
+
+
+def standings_of(spec: Any) -> list[Any]:
+    """Whether a model, and its adapter, would start: of the core, a `Standing` each."""
+    from workbench.models.standing import adapter_standing, model_standing
+
+    found = [model_standing(spec.model, spec.revision)]
+    return [*found, adapter_standing(spec.adapter, spec.model)] if spec.adapter else found
 
 
 def server_warning(spec: Any) -> str:

@@ -41,7 +41,7 @@ class EvaluateForm(LineForm):
         bench = cast("WbApp", self.app)
 
         def work(token: CancelToken) -> None:
-            problem = check_words(split_line(line))
+            problem = check_words(split_line(line)).words
             if not token.cancelled:
                 bench.call_soon(self._parsed, line, problem)
 

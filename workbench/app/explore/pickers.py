@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
-from workbench.app.explore.choices import model_choices, server_warning
+from workbench.app.explore.choices import model_choices, server_warning, standings_of
 from workbench.app.explore.controller import Controller
 from workbench.app.explore.messages import ModelChanged, RunWanted, SourceWanted, TemplateWanted
 from workbench.app.widgets.choice import Choice
+from workbench.errors import UnknownName
 from workbench.models.spec import typed_spec
 from workbench.text import clean
 
 if TYPE_CHECKING:
     from workbench.app.tasks import CancelToken
+    from workbench.models.spec import ModelSpec
 
 
 class Pickers(Controller):
@@ -53,15 +55,32 @@ class Pickers(Controller):
             except WbError as error:
                 self.bench.fail(error)
                 return
-            before, self.bench.spec = self.bench.spec, spec
-            self.post(ModelChanged(before))
-            self.bench.notify(f"asking {clean(self.bench.model_label)} from now on", markup=False)
-            if said := server_warning(spec):
-                self.bench.notify(said, severity="warning", markup=False)
+            self.bench.tasks.run("choices", lambda token: self._look_at(spec))
 
         free = "type to narrow, or a folder, a hub id, openai:URL#NAME; --quantization 4bit, ..."
         picker = Picker("Model", choices, current=self.bench.spec, free=free)
         self.bench.push_screen(picker, take)
+
+    def _look_at(self, spec: ModelSpec) -> None:
+        """See whether a model would start before it is the one in use. In a worker."""
+        from workbench.evaluation.would_start import faults, unchecked
+
+        found = standings_of(spec)
+        if wrong := faults(found):
+            hint = wrong[0].hint or "m chooses another"
+            error = UnknownName(
+                f"{wrong[0].said}; {self.bench.model_label} stays in use", hint=hint
+            )
+            self.bench.fail(error, "no such model")
+            return
+        self.bench.call_soon(self._use, spec, [one.words for one in unchecked(found)])
+
+    def _use(self, spec: ModelSpec, notes: list[str]) -> None:
+        before, self.bench.spec = self.bench.spec, spec
+        self.post(ModelChanged(before))
+        self.bench.notify(f"asking {clean(self.bench.model_label)} from now on", markup=False)
+        for said in filter(None, [server_warning(spec), *map(clean, notes)]):
+            self.bench.notify(said, severity="warning", markup=False)
 
     def template(self) -> None:
         """Choose a prompt template, or free text."""

@@ -6,10 +6,12 @@ the reason, since a job would take it as plain words.
 
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from workbench.errors import UsageError
 
@@ -37,8 +39,30 @@ def split_line(line: str) -> list[str]:
     return [word for word in words if word != "--detach"]
 
 
-def check_words(argv: Sequence[str]) -> str:
-    """What the commands find wrong with the words after `wb`, empty where nothing. Blocks."""
+@dataclass(frozen=True)
+class LineVerdict:
+    """What the commands say of a line.
+
+    Attributes:
+        problem: Why it would not start, empty where nothing is known against it.
+        hint: What to do about that.
+        about: The flag, or the key of a config, that it is about; may be empty.
+        notes: What was not checked, since only a hub, a server or the start tells it.
+    """
+
+    problem: str = ""
+    hint: str = ""
+    about: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """What is wrong and what to do about it."""
+        return f"{self.problem} ({self.hint})" if self.hint else self.problem
+
+
+def check_words(argv: Sequence[str]) -> LineVerdict:
+    """Whether the words after `wb` would start, by the commands themselves. Blocks."""
     try:
         found = subprocess.run(
             [sys.executable, "-P", "-m", "commands.parse_only", *argv],
@@ -48,12 +72,16 @@ def check_words(argv: Sequence[str]) -> str:
             timeout=CHECK_S,
             check=False,
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"the line could not be checked: {error}"
-    if found.returncode == 0:
-        return ""
-    said = found.stdout.strip() or found.stderr.strip()
-    return said.splitlines()[-1] if said else "the line is not understood"
+    except subprocess.TimeoutExpired:
+        return LineVerdict(notes=(f"the data were not read within {CHECK_S:g} s",))
+    except OSError as error:
+        return LineVerdict(f"the line could not be checked: {error}")
+    try:
+        said = json.loads(found.stdout.strip().splitlines()[-1])
+        return LineVerdict(said["problem"], said["hint"], said["about"], tuple(said["notes"]))
+    except (LookupError, ValueError, TypeError):
+        lines = found.stderr.strip().splitlines()
+        return LineVerdict(lines[-1] if lines else "the line is not understood")
 
 
 def title_of(argv: Sequence[str]) -> str:

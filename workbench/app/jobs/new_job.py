@@ -20,7 +20,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static, Tab, Tabs
 
 from sessions.errors import WbError
-from workbench.app.jobs.command_line import check_words, split_line
+from workbench.app.jobs.command_line import LineVerdict, check_words, split_line
 from workbench.app.lists.palette import PALETTE
 from workbench.text import clean
 
@@ -204,27 +204,29 @@ class NewJob(ModalScreen["list[str] | None"]):
         def work(token: CancelToken) -> None:
             if token.wait(wait_s):  # while somebody is typing nothing is parsed
                 return
-            problem = check_words(argv)
+            verdict = check_words(argv)
             if not token.cancelled:
-                bench.call_soon(self._checked, line, argv, problem)
+                bench.call_soon(self._checked, line, argv, verdict)
 
         bench.tasks.run("check", work)
 
-    def _checked(self, line: str, argv: list[str], problem: str) -> None:
+    def _checked(self, line: str, argv: list[str], verdict: LineVerdict) -> None:
         if not self.is_running or line != self.query_one("#line", Input).value:
             return
-        if problem:
+        if verdict.problem:
             self._starting = ""
-            self._say(problem, good=False)
+            self._say(verdict.words, good=False)
         elif self._starting == line:
             self.dismiss(argv)
         else:
-            self._say("understood: Enter on this line starts it", good=True)
+            self._say("it would start: Enter on this line does it", good=True, notes=verdict.notes)
 
-    def _say(self, words: str, *, good: bool) -> None:
+    def _say(self, words: str, *, good: bool, notes: Sequence[str] = ()) -> None:
         palette = PALETTE
         sign, style = ("✓", palette.good) if good else ("✗", palette.bad)
         text = Text(f"{sign} {clean(words)}", style=style)
+        for note in notes:
+            text.append(f"\n? not checked: {clean(note, newlines=False)}", palette.warn)
         self.query_one("#verdict", Static).update(text)
 
     def action_leave(self) -> None:

@@ -170,10 +170,10 @@ def replay_log(session_id: str) -> SessionLog:
 
 def model_choices(present: ModelSpec) -> list[Choice]:
     """The models and adapters that there are. Blocks shortly."""
-    from workbench.models.catalog import to_choose
-    from workbench.models.names import spec_name
+    from workbench.app.widgets.choice import offered
+    from workbench.models.offers import adapter_offers, model_offers
 
     return [
-        Choice(spec_name(spec), about, {"model": spec.model, "adapter": spec.adapter})
-        for spec, about in to_choose(present)
+        offered(offer, lambda spec: {"model": spec.model, "adapter": spec.adapter})
+        for offer in [*model_offers(), *adapter_offers(present.model, own_base=True)]
     ]

@@ -12,6 +12,7 @@ from textual.widget import Widget
 from workbench.app.engine_service import EngineState
 from workbench.app.lists.palette import PALETTE
 from workbench.app.widgets.footer import key_that_restarts
+from workbench.models.names import model_name
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ class BenchHeader(Widget):
         """Follow the app's engine state."""
         self.engine_state = getattr(self.app, "engine_state", EngineState())
         self.watch(self.app, "engine_state", self._follow_engine)
+        if hasattr(type(self.app), "model_label"):
+            self.watch(self.app, "model_label", lambda _: self.refresh(), init=False)
 
     def _follow_engine(self, state: EngineState) -> None:
         self.engine_state = state
@@ -109,13 +112,17 @@ class BenchHeader(Widget):
     def _engine_text(self) -> Text:
         state = self.engine_state
         moving = state.phase in ("starting", "loading", "busy")
+        if state.phase == "ready" and self._holds_another(state):
+            state = EngineState("off", "not loaded")
         sign = _SPINNER[self._turn % len(_SPINNER)] if moving else _SIGNS[state.phase]
         looks = {"ready": PALETTE.good, "died": PALETTE.bad, "off": Style()}
         text = Text(no_wrap=True)
         model = clean(getattr(self.app, "model_label", ""), newlines=False)
         if model and self.size.width >= 80:
             text.append(f"{model} ", Style(bold=True))
-        word = {"off": "engine off", "busy": "working"}.get(state.phase, state.phase)
+        word = {"off": state.detail or "engine off", "busy": "working"}.get(
+            state.phase, state.phase
+        )
         if state.progress is not None and state.phase == "loading":
             word += f" {state.progress:.0%}"
         text.append(f"{sign} {word}", looks.get(state.phase, PALETTE.warn))
@@ -127,3 +134,10 @@ class BenchHeader(Widget):
         elif memory := memory_text(state.memory_bytes):
             text.append(f" {memory}", Style(dim=True))
         return text
+
+    def _holds_another(self, state: EngineState) -> bool:
+        """Whether the engine is ready with a model that is not the one in use."""
+        spec, loaded = getattr(self.app, "spec", None), state.detail
+        if spec is None or not loaded or loaded == "elsewhere":
+            return False
+        return model_name(loaded) != model_name(spec.model)

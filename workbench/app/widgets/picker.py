@@ -14,15 +14,35 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from workbench.app.lists.palette import PALETTE
 from workbench.app.widgets.choice import Choice
 from workbench.text import clean
+
+
+class PickerInput(Input):
+    """The field of a picker; while nothing is typed, left and right fold and unfold its list."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right", "fold(False)", "Unfold", id="picker.unfold", show=False),
+        Binding("left", "fold(True)", "Fold", id="picker.fold", show=False),
+    ]
+
+    def action_fold(self, fold: bool) -> None:
+        """Fold, or move in what was typed."""
+        screen = self.screen
+        if not self.value and isinstance(screen, Picker):
+            screen.fold(fold)
+        elif fold:
+            self.action_cursor_left()
+        else:
+            self.action_cursor_right()
 
 
 class Picker(ModalScreen[Any]):
     """Returns the value of the chosen `Choice`, or `None`.
 
     With `free` set, what was typed can be taken as it is where it fits nothing; it is returned
-    as a `str`.
+    as a `str`. What is folded below a choice is found by typing, too.
     """
 
     HELP_TITLE = "Choose"
@@ -53,14 +73,20 @@ class Picker(ModalScreen[Any]):
         self.current = current
         self.free = free
         self._shown: list[Choice] = []
+        self._unfolded: set[str] = set()  # titles
 
     def compose(self) -> ComposeResult:
         """What is typed, and what fits it."""
         with Vertical() as box:
             box.border_title = Text(clean(self.picker_title, newlines=False))
-            yield Input(placeholder=self.free or "type to narrow")
+            yield PickerInput(placeholder=self.free or "type to narrow")
             yield OptionList()
-            yield Static("Enter takes it · Esc leaves", classes="keys", markup=False)
+            yield Static(self._keys(), classes="keys", markup=False)
+
+    def _keys(self) -> str:
+        unfold = " · → unfolds" if any(choice.under for choice in self.choices) else ""
+        own = " · what you type can be taken as it is" if self.free else ""
+        return f"Enter takes it{unfold}{own} · Esc leaves"
 
     def on_mount(self) -> None:
         """All of them, the present one under the cursor."""
@@ -73,9 +99,7 @@ class Picker(ModalScreen[Any]):
 
     def _fill(self, typed: str) -> None:
         words = typed.casefold().split()
-        self._shown = [
-            c for c in self.choices if all(w in f"{c.title} {c.about}".casefold() for w in words)
-        ]
+        self._shown = [c for c in self._listed(bool(words)) if self._fits(c, words)]
         if self.free and typed.strip() and typed.strip() not in {c.title for c in self._shown}:
             self._shown.append(Choice(typed.strip(), "take what was typed", typed.strip()))
         options = self.query_one(OptionList)
@@ -85,8 +109,41 @@ class Picker(ModalScreen[Any]):
         options.highlighted = at if self._shown else None
         options.display = bool(self._shown)  # an empty one takes no line and no focus
 
+    def _listed(self, all_of_them: bool) -> list[Choice]:
+        """The choices in order, those that are folded away left out."""
+        listed: list[Choice] = []
+        for choice in self.choices:
+            listed.append(choice)
+            if all_of_them or choice.title in self._unfolded:
+                listed += choice.under
+        return listed
+
+    def _fits(self, choice: Choice, words: Sequence[str]) -> bool:
+        text = f"{choice.title} {choice.about} {choice.problem}".casefold()
+        return all(word in text for word in words)
+
+    def fold(self, fold: bool) -> None:
+        """Fold or unfold what is below the choice under the cursor."""
+        options = self.query_one(OptionList)
+        at = options.highlighted
+        if at is None or at >= len(self._shown):
+            return
+        under = self._shown[at]
+        parent = next((c for c in self.choices if under is c or under in c.under), under)
+        if fold:
+            self._unfolded.discard(parent.title)
+        elif parent.under:
+            self._unfolded.add(parent.title)
+        self._fill("")
+        options.highlighted = next((n for n, c in enumerate(self._shown) if c is parent), 0)
+
     def _option(self, choice: Choice) -> Option:
-        return Option(_prompt(choice))
+        sign = ""
+        if choice.under:
+            sign = "▾ " if choice.title in self._unfolded else "▸ "
+        elif any(choice in parent.under for parent in self.choices if parent.under):
+            sign = "    "
+        return Option(_prompt(choice, sign))
 
     def dismiss_with(self, value: Any) -> None:
         """Something was chosen."""
@@ -115,12 +172,16 @@ class Picker(ModalScreen[Any]):
         self.dismiss(None)
 
 
-def _prompt(choice: Choice) -> Text:
-    text = Text(
-        clean(choice.title, newlines=False), style="bold", no_wrap=True, overflow="ellipsis"
-    )
+def _prompt(choice: Choice, sign: str = "") -> Text:
+    text = Text(sign, style="dim", no_wrap=True, overflow="ellipsis")
+    text.append(clean(choice.title, newlines=False), style="bold")
+    if choice.problem:
+        text.append(f"  ✗ {clean(choice.problem, newlines=False)}", PALETTE.bad)
     if choice.about:
         text.append(f"  {clean(choice.about, newlines=False)}", style="not bold dim")
+    if choice.under:
+        count = len(choice.under)
+        text.append(f"  {count} checkpoint{'s' * (count > 1)} below", style="not bold dim")
     return text
 
 

@@ -1,0 +1,53 @@
+"""A line is looked at before there is a job: what would fail is said, with its flag."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from commands.parse_only import looked_at
+from sessions.jobs import list_jobs
+
+EVAL = ("run-eval", "--dataset", "demo", "--split", "test")
+
+
+@pytest.mark.parametrize(
+    ("argv", "about", "word"),
+    [
+        (EVAL, "", ""),
+        (("run-eval", "--dataset", "nosuch"), "--dataset", "no dataset 'nosuch'"),
+        (("run-eval", "--dataset", "demo"), "--split", "4 splits"),
+        ((*EVAL[:3], "--split", "tset"), "--split", "no split 'tset'"),
+        ((*EVAL, "--model", "nosuch"), "--model", "no model 'nosuch'"),
+        ((*EVAL, "--adapter", "nosuch"), "--adapter", "no adapter 'nosuch'"),
+        ((*EVAL, "--template", "nosuch"), "--template", "no template"),
+        ((*EVAL, "--template", "question/short"), "--template", ""),
+        ((*EVAL, "--limit", "x"), "--limit", "'x'"),
+        ((*EVAL, "--config", "nosuch"), "", "no inference config"),
+        (("train", "nosuch"), "", "no config 'nosuch'"),
+        (("train", "demo_lora"), "", ""),
+        (("train", "demo_lora", "--set", "model=nosuch"), "model", "no model 'nosuch'"),
+        (("train", "demo_lora", "--set", "train=nosuch/x"), "train", "no dataset 'nosuch'"),
+        (("train", "demo_lora", "--set", "adapter=nosuch"), "adapter", "no adapter 'nosuch'"),
+        (("replay", "nosuch"), "", "no session 'nosuch'"),
+        (("prompt", "demo/test/000001", "--model", "nosuch", "x"), "--model", "no model"),
+    ],
+)
+def test_what_a_line_names_is_looked_for_before_it_starts(argv, about, word):
+    found = looked_at(argv)
+    assert found["about"] == about or not found["problem"]
+    assert word in found["problem"] if word else found["about"] in ("", about)
+
+
+def test_what_only_the_hub_can_tell_is_a_note_and_no_verdict(monkeypatch):
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    found = looked_at((*EVAL, "--model", "someone/vlm"))
+    assert found["problem"] == "" and "not asked" in found["notes"][0]
+
+
+def test_a_job_that_could_not_start_is_refused_instead_of_put_aside(run_wb):
+    for argv in ((*EVAL, "--model", "nosuch"), ("train", "demo_lora", "--set", "model=nosuch")):
+        found = run_wb(*argv, "--detach", "--json")
+        assert found.code == 2 and json.loads(found.out)["error"]["kind"] == "would_not_start"
+    assert not list_jobs()

@@ -1,0 +1,98 @@
+"""Would an evaluation start? Each thing that its line names, looked at before there is a job.
+
+The one check of the bench's forms and of `wb run-eval --detach`. Guarantee: torch-free, asks no
+hub and no server, loads nothing. What only they can tell is `not checked`: see
+`workbench.models.standing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sessions.errors import WbError
+from workbench.data.readiness import readiness
+from workbench.data.source import chosen_split
+from workbench.errors import UsageError
+from workbench.evaluation.config import EvalConfig
+from workbench.models.standing import Standing, adapter_standing, model_standing
+
+
+def dataset_standing(dataset: str, split: str = "", about: str = "--dataset") -> Standing:
+    """Of a dataset and a split, or of `dataset/split`. Never raises."""
+    try:
+        provider, wanted, _ = chosen_split(dataset, split or None)
+    except WbError as error:
+        is_split = error.message.startswith(f"{dataset} has ") and about == "--dataset"
+        flag = "--split" if is_split else about
+        return Standing("cannot", error.message, error.hint or "", flag)
+    name = provider.info().name
+    fact = readiness(name)
+    if fact.state in ("missing", "broken"):
+        return Standing("cannot", f"{name}: {fact.error}", fact.needs, about)
+    if fact.needs and fact.state in ("hub", "streamed"):
+        return Standing("not checked", f"{name}/{wanted} needs {fact.needs}", about=about)
+    return Standing("here", fact.words(wanted), about=about)
+
+
+def standings(config: EvalConfig) -> list[Standing]:
+    """Of all that an evaluation names, in the order of a line: data, prompt, model, adapter.
+
+    Where the data lie here and nothing else is against it, the samples are opened and the prompt
+    is filled for the first of them, as the evaluation does before it loads the model.
+    """
+    found = [] if config.folder else [dataset_standing(config.dataset, config.split)]
+    if config.template:
+        found.append(_template(config.template))
+    spec = config.spec
+    found.append(model_standing(spec.model, spec.revision))
+    if spec.adapter:
+        found.append(adapter_standing(spec.adapter, spec.model))
+    if found[0].state == "here" and not faults(found):
+        found += _samples(config)
+    return found
+
+
+def faults(found: Iterable[Standing]) -> list[Standing]:
+    """Those that would end it at its start."""
+    return [one for one in found if one.state == "cannot"]
+
+
+def unchecked(found: Iterable[Standing]) -> list[Standing]:
+    """Those that only its start will tell."""
+    return [one for one in found if one.state == "not checked"]
+
+
+def refuse(found: Iterable[Standing]) -> None:
+    """Raise `UsageError` with all that would end it at its start."""
+    if wrong := faults(found):
+        raise UsageError(
+            "; ".join(one.said for one in wrong),
+            hint="; ".join(one.hint for one in wrong if one.hint),
+            kind="would_not_start",
+        )
+
+
+def _template(name: str) -> Standing:
+    from workbench.prompts.pool import get_template
+
+    try:
+        found = get_template(name)
+    except WbError as error:
+        return Standing("cannot", error.message, error.hint or "", "--template")
+    return Standing("here", f"{found.name}@{found.version}", about="--template")
+
+
+def _samples(config: EvalConfig) -> list[Standing]:
+    from workbench.evaluation.prepare import check_samples
+
+    try:
+        _, _, total = check_samples(config)
+    except WbError as error:
+        return [Standing("cannot", error.message, error.hint or "", _flag_in(error.message))]
+    return [Standing("here", f"{total:,} samples", about="--limit")]
+
+
+def _flag_in(message: str) -> str:
+    """The flag that a message begins with, `--template` where it names none."""
+    word = message.split(" ", 1)[0].rstrip(":,")
+    return word if word.startswith("--") else "--template"
