@@ -277,22 +277,25 @@ def typed(ctx: click.Context) -> list[str]:
 
 def _show(found: dict[str, Any]) -> None:
     """The figures for people: name, value, interval, n, and what there is to know of them."""
+    from commands.printing import echo_table
     from sessions.estimate import read_estimates
-    from workbench.reports.run import counted_words, label_rows
+    from workbench.reports.run import (
+        FIGURE_HEADERS,
+        LABEL_HEADERS,
+        counted_words,
+        figure_rows,
+        label_rows,
+    )
     from workbench.text import clean
 
     where = f"{found['dataset']}/{found['split']}"
     who = " + ".join(str(found[key]) for key in ("model", "adapter") if found[key])
     click.echo(f"run {found['run']}  {clean(where)}  {clean(who)}  {found['state']}")
     click.echo(f"{counted_words(found['counts'])}, {found['seconds']:.1f} s")
-    for name, figure in read_estimates(found).items():
-        words = f"  {clean(name):24} {figure.words():>8}  {figure.interval():18} n {figure.n}"
-        click.echo(f"{words}  {clean(figure.note, newlines=False)}".rstrip())
-    for label, precision, recall, f1, n in label_rows(found.get("per_label")):
-        click.echo(
-            f"  {clean(label, newlines=False)[:24]:24} precision {precision}  "
-            f"recall {recall}  F1 {f1}  n {n}"
-        )
+    echo_table(FIGURE_HEADERS, figure_rows(read_estimates(found)))
+    if rows := label_rows(found.get("per_label")):
+        click.echo("")
+        echo_table(LABEL_HEADERS, rows)
 
 
 command.params = [param for param in command.params if param.name != "top_logprobs"]

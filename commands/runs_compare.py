@@ -70,6 +70,7 @@ def _show_flips(found: RunComparison) -> None:
 
 def _many(a: Run, others: list[Run], found: list[RunComparison], as_json: bool) -> None:
     """Each run against the first, by the figure that they are judged by."""
+    from workbench.evaluation.comparison import p_words
     from workbench.evaluation.power import holm
 
     changes: list[Change] = [comparison.changes[0] for comparison in found]
@@ -92,8 +93,8 @@ def _many(a: Run, others: list[Run], found: list[RunComparison], as_json: bool) 
             change.second.words(3),
             change.difference.words(3, "+"),
             change.difference.interval(3, "+"),
-            _p_words(change.difference.p_value),
-            _p_words(p),
+            p_words(change.difference.p_value),
+            p_words(p),
             str(change.difference.n),
             ", ".join(d.name for d in comparison.differences),
         )
@@ -109,7 +110,7 @@ def _many(a: Run, others: list[Run], found: list[RunComparison], as_json: bool) 
 
 
 def _show_comparison(a: Run, b: Run, found: RunComparison) -> None:
-    from workbench.evaluation.comparison import verdict_words
+    from workbench.evaluation.comparison import p_words, verdict_words
 
     sides = (("first", a), ("second", b))
     named = [(side, run.id, names_of(run.config).who) for side, run in sides]
@@ -138,7 +139,7 @@ def _show_comparison(a: Run, b: Run, found: RunComparison) -> None:
                 change.second.words(),
                 change.difference.words(sign="+"),
                 change.difference.interval(4, "+"),
-                _p_words(change.difference.p_value),
+                p_words(change.difference.p_value),
                 change.difference.n,
                 change.difference.note,
             )
@@ -154,10 +155,6 @@ def _show_comparison(a: Run, b: Run, found: RunComparison) -> None:
         say("power", power_words(found.power))
     for note in found.notes:
         say("note", note)
-
-
-def _p_words(p_value: float | None) -> str:
-    return "" if p_value is None else f"{p_value:.3g}"
 
 
 def _short(value: Any) -> str:

@@ -9,11 +9,17 @@ import click
 
 from commands.completing import complete_sessions
 from commands.printing import ago, echo_json, echo_table, tell_damaged, when
+from sessions.records import KINDS
 
 if TYPE_CHECKING:
     from sessions.records import PromptRecord, Record
 
 _session = click.argument("session", shell_complete=complete_sessions)
+_kind = click.option(
+    "--kind",
+    type=click.Choice(list(KINDS)),
+    help="Only this kind.",
+)
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
@@ -68,7 +74,7 @@ def list_(as_json: bool) -> None:
 @command.command()
 @_session
 @click.option("--uid", help="Only records about this sample.")
-@click.option("--kind", help="Only this kind: prompt, gradcam, note, bookmark.")
+@_kind
 @click.option(
     "--sweep",
     metavar="ID",
@@ -116,7 +122,7 @@ def show(
 
 @command.command()
 @click.argument("words", nargs=-1, required=True, metavar="WORD...")
-@click.option("--kind", help="Only this kind: prompt, gradcam, note, bookmark.")
+@_kind
 @click.option("--limit", default=0, help="Only the newest N.")
 @_json
 def search(words: tuple[str, ...], kind: str | None, limit: int, as_json: bool) -> None:
@@ -133,7 +139,9 @@ def search(words: tuple[str, ...], kind: str | None, limit: int, as_json: bool) 
 
     from sessions.searching import folded
     from sessions.searching import search as find
+    from sessions.session_log import session_ids
     from workbench.errors import UsageError
+    from workbench.text import clean, counted
 
     if not folded(words):
         raise UsageError("there is no word to search for", hint='such as: "left image" teal')
@@ -143,6 +151,12 @@ def search(words: tuple[str, ...], kind: str | None, limit: int, as_json: bool) 
     tell_damaged("session", unread)
     if as_json:
         echo_json([hit.to_json() for hit in found])
+        return
+    if not found:
+        kinds = f" of the kind {kind}" if kind else ""
+        where = counted(len(session_ids()), "session")
+        asked = clean(" ".join(f'"{word}"' for word in words), newlines=False)
+        click.echo(f"no record{kinds} has {asked}: {where} searched", err=True)
         return
     rows = [
         (
@@ -155,9 +169,7 @@ def search(words: tuple[str, ...], kind: str | None, limit: int, as_json: bool) 
         )
         for hit in found
     ]
-    echo_table(
-        ("SESSION", "WHEN", "ID", "KIND", "UID", "WHERE"), rows, empty="nothing has the words"
-    )
+    echo_table(("SESSION", "WHEN", "ID", "KIND", "UID", "WHERE"), rows)
 
 
 @command.command()

@@ -101,6 +101,7 @@ def shown(value: Any) -> str:
 def grid_table(axes: Sequence[str], records: Sequence[PromptRecord]) -> None:
     """The answers of a grid on stdout: a line each, its place in the grid first."""
     from commands.printing import echo_table
+    from workbench.reports.silence import answered_nothing
 
     labelled = any(r.label is not None for r in records)
     headers = [name.replace("_", "-") for name in axes] + ["label"] * labelled
@@ -109,7 +110,8 @@ def grid_table(axes: Sequence[str], records: Sequence[PromptRecord]) -> None:
         row = [shown(record.cell.get(name)) for name in axes]
         if labelled:
             row.append(_reading(record))
-        rows.append([*row, record.said if record.said.strip() else "(empty)"])
+        nothing = answered_nothing(len(record.tokens), record.finish_reason)
+        rows.append([*row, record.said if record.said.strip() else f"({nothing})"])
     echo_table([h.upper() for h in [*headers, "answer"]], rows, empty="no answers")
 
 

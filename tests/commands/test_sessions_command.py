@@ -140,3 +140,9 @@ def test_search_finds_records_of_all_sessions_and_prints_where(run_wb):
     assert (hit["session"], hit["kind"], hit["excerpt"]) == ("two", "note", "fine")
     assert run_wb("sessions", "search", "nowhere", "--json").json == []
     assert run_wb("sessions", "search", "  ").code == 2
+    nothing = run_wb("sessions", "search", "two words", "--kind", "note")
+    assert nothing.code == 0 and 'no record of the kind note has "two words"' in nothing.err
+    assert "searched" in nothing.err
+    for command in (("search", "fine"), ("show", "last")):
+        refused = run_wb("sessions", *command, "--kind", "nonsense")
+        assert refused.code == 2 and "'nonsense'" in refused.err and "gradcam" in refused.err

@@ -294,6 +294,23 @@ def verdict_words(change: Change, names: tuple[str, str] = ("the first", "the se
     )
 
 
+def p_words(p_value: float | None) -> str:
+    """A p-value in three digits that do not say more than it does; empty where there is none.
+
+    It is never rounded to the other side of 5%, to zero or to one.
+    """
+    if p_value is None:
+        return ""
+    if p_value < 1e-4:
+        return "<0.0001"
+    if 0.9995 <= p_value < 1:
+        return ">0.999"
+    digits = 3
+    while (float(f"{p_value:.{digits}g}") < 0.05) != (p_value < 0.05):
+        digits += 1
+    return f"{p_value:.{digits}g}"
+
+
 def often(p_value: float) -> str:
     """`in 3% of such comparisons`."""
     share = f"{p_value:.1%}" if p_value >= 0.001 else "less than 0.1%"

@@ -10,6 +10,7 @@ import base64
 from collections.abc import Mapping
 
 from sessions.estimate import NONE, Estimate
+from workbench.evaluation.comparison import p_words
 from workbench.evaluation.report import MOST_UIDS, Case, ComparedRun, Report, RunReport
 from workbench.images.in_html import images_row
 from workbench.markup import BAD, GOOD, bar, block, card, esc, facts, folded, muted, table
@@ -71,8 +72,8 @@ def _changes(one: ComparedRun) -> list[tuple[str, ...]]:
                 change.second.words(3),
                 change.difference.words(3, "+"),
                 change.difference.interval(3, "+"),
-                "" if p is None else f"{p:.3g}",
-                "" if holm is None else f"{holm:.3g}",
+                esc(p_words(p)),
+                esc(p_words(holm)),
                 str(change.difference.n),
             )
         )

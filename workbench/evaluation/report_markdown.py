@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from sessions.estimate import NONE
+from workbench.evaluation.comparison import p_words
 from workbench.evaluation.report import Report, RunReport
 from workbench.text import clean
 
@@ -42,8 +43,8 @@ def to_markdown(report: Report) -> str:
                 change.second.words(3),
                 change.difference.words(3, "+"),
                 change.difference.interval(3, "+"),
-                "" if change.difference.p_value is None else f"{change.difference.p_value:.3g}",
-                "" if place or one.p_holm is None else f"{one.p_holm:.3g}",
+                p_words(change.difference.p_value),
+                "" if place else p_words(one.p_holm),
                 change.difference.n,
             )
             for one in report.compared

@@ -108,10 +108,16 @@ FIGURE_HEADERS = ("METRIC", "VALUE", "95%", "N", "")
 
 
 def figure_rows(found: Mapping[str, Estimate]) -> list[tuple[str, ...]]:
-    """Name, value, interval, n and a note of each, as tables print them; see `FIGURE_HEADERS`."""
+    """Name, value, interval, n and a note of each, as tables print them; see `FIGURE_HEADERS`.
+
+    Numbers stand one under the other by their last digit.
+    """
+    values = [figure.words() for figure in found.values()]
+    counts = [str(figure.n or "") for figure in found.values()]
+    value, count = max(map(len, values), default=0), max(map(len, counts), default=0)
     return [
-        (name, figure.words(), figure.interval(), str(figure.n or ""), figure.note)
-        for name, figure in found.items()
+        (name, words.rjust(value), figure.interval(), n.rjust(count), figure.note)
+        for (name, figure), words, n in zip(found.items(), values, counts, strict=True)
     ]
 
 

@@ -282,7 +282,9 @@ async def test_a_search_that_finds_nothing_says_so_and_takes_esc():
         screen = app.place
         await until(pilot, lambda: len(screen.entries.keys) > 0)
         await pilot.press("slash", *"nowhere")
-        await until(pilot, lambda: "No session has the words" in drawn(app))
+        await until(pilot, lambda: "Nothing has 'nowhere'" in drawn(app))
+        assert "searched in 1 session: prompts, answers," in drawn(app)
+        assert "Esc shows all again" in drawn(app)
         await pilot.press("escape")
         await until(pilot, lambda: list(screen.table.keys) == ["day"])
 
@@ -294,7 +296,7 @@ async def test_what_is_asked_during_a_search_is_found_too():
         screen = app.place
         await until(pilot, lambda: len(screen.entries.keys) > 0)
         await pilot.press("slash", *"later")
-        await until(pilot, lambda: "No session has the words" in drawn(app))
+        await until(pilot, lambda: "Nothing has 'later'" in drawn(app))
         SessionLog.open("day").append(NoteRecord(text="written later"))
         screen.listing.read()
         await until(pilot, lambda: list(screen.table.keys) == ["day"])

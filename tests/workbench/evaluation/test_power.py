@@ -44,3 +44,10 @@ def test_holm_is_what_r_gives():
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([None, 0.02]) == [None, 0.02]
     assert holm([0.9, 0.8]) == [1.0, 1.0]
+
+
+def test_a_p_value_is_never_rounded_to_the_other_side_of_five_percent_to_zero_or_to_one():
+    from workbench.evaluation.comparison import p_words
+
+    said = [p_words(p) for p in (None, 0.0, 4e-7, 0.0123456, 0.0499996, 0.0500004, 0.99996, 1.0)]
+    assert said == ["", "<0.0001", "<0.0001", "0.0123", "0.0499996", "0.05", ">0.999", "1"]

@@ -19,6 +19,7 @@ from textual.reactive import reactive
 
 from workbench.app.lists.palette import PALETTE
 from workbench.app.widgets.steady import SteadyText
+from workbench.reports.silence import answered_nothing
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -199,8 +200,10 @@ class AnswerPanel(Vertical):
         self._headline()
         text = tokens_text(self.tokens, self.cursor)
         if self.answer is not None and not self.tokens:
-            empty = "" if self.failure else "(an empty answer)"
-            text = Text(clean(self.answer.text) or empty)
+            text = Text(clean(self.answer.text))
+        if self.answer is not None and not self.answer.text.strip() and not self.failure:
+            nothing = answered_nothing(len(self.tokens), self.answer.finish_reason)
+            text.append("\n" if text.plain else "").append(nothing, PALETTE.dim)
         if self.failure:
             text.append("\n" if text.plain else "")
             text.append(f"failed: {clean(self.failure)}", PALETTE.bad)

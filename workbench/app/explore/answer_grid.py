@@ -28,6 +28,7 @@ from workbench.app.lists.palette import PALETTE
 from workbench.app.sessions.tables import prompt_sign
 from workbench.models.names import adapter_name, model_name
 from workbench.playground.answer_diff import aligned, words_of
+from workbench.reports.silence import answered_nothing
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -311,8 +312,10 @@ class AnswerGrid(ScrollView, can_focus=True):
         palette = PALETTE
         if tile.problem:
             return Text(clean(tile.problem), style=palette.bad)
-        if not tile.text and tile.state == "done":
-            return Text("(an empty answer)", style=palette.dim)
+        if not tile.text.strip() and tile.state == "done":
+            finish = tile.record.finish_reason if tile.record else None
+            tokens = len(tile.record.tokens) if tile.record else None
+            return Text(answered_nothing(tokens, finish), style=palette.dim)
         if other is None or tile.state != "done":
             return Text(clean(tile.text))
         mark, text = palette.warn + Style(bold=True, underline=True), Text()

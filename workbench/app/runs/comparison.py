@@ -156,6 +156,10 @@ class ComparePanel(Vertical):
         lines = [*self._settings(found, palette), Text()]
         for change in found.changes:
             lines += self._change(change, palette)
+        if sum(change.difference.p_value is not None for change in found.changes) > 1:
+            lines.append(
+                plain("each p is of its figure alone, not adjusted for several", palette.dim)
+            )
         if paired.n:
             lines += [Text(), *_square(paired, palette)]
         left_out = [
@@ -185,7 +189,7 @@ class ComparePanel(Vertical):
         return [*lines, plain(f"and {more} more", palette.dim)] if more > 0 else lines
 
     def _change(self, change: Change, palette: Palette) -> list[Text]:
-        from workbench.evaluation.comparison import verdict_words
+        from workbench.evaluation.comparison import p_words, verdict_words
 
         bar, lines = max(8, min(40, self.size.width - 50)), []
         for sign, figure, style in (
@@ -204,7 +208,8 @@ class ComparePanel(Vertical):
         if delta.value is not None and delta.p_value is not None and delta.p_value < 0.05:
             style = palette.good if delta.value > 0 else palette.bad
         words = verdict_words(change, ("A", "B"))
-        p_value = "" if delta.p_value is None else f"p = {_p_words(delta.p_value)}  "
+        said = p_words(delta.p_value)
+        p_value = f"p {said if said[:1] in '<>' else f'= {said}'}  " if said else ""
         lines.append(plain(f"{p_value}{words}", style))
         about = ", ".join(word for word in (change.test, delta.note) if word)
         return [*lines, plain(about, palette.dim)]
@@ -229,10 +234,6 @@ def _figure(name: str, figure: Estimate, sign: str) -> Text:
     if figure.low is None or figure.high is None:
         return out.append("  ")
     return out.append(f"  {figure.low:{sign}.3f} – {figure.high:{sign}.3f}  ", Style(dim=True))
-
-
-def _p_words(p_value: float) -> str:
-    return f"{p_value:.4f}" if p_value >= 0.0001 else f"{p_value:.1e}"
 
 
 def _setting(value: object) -> str:

@@ -31,6 +31,7 @@ from workbench.app.runs.reading import (
     View,
 )
 from workbench.app.runs.sample_table import SampleTable, ViewBar
+from workbench.reports.silence import answered_nothing
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -205,7 +206,10 @@ class RunDetail(Vertical):
         words = "  ".join(f"{clean(k, newlines=False)} {v:.2f}" for k, v in best)
         text.append(f"   {words}" if words else "", style="dim")
         text.append("\n")
-        text.append(clean(line.text if line else row.words))
+        said = line.text if line else row.words
+        text.append(clean(said))
+        if not said.strip() and not row.error:
+            text.append(answered_nothing(), style="dim")
         if row.error:
             text.append(clean(row.error))
         self.query_one("#answer", Static).update(text)

@@ -8,6 +8,7 @@ from sessions.records import GradcamRecord, NoteRecord, PromptRecord, Record
 from workbench.app.lists.palette import Palette
 from workbench.models.head_config import head_words
 from workbench.reports.session import who
+from workbench.reports.silence import answered_nothing
 from workbench.text import clean
 
 
@@ -20,10 +21,15 @@ def whole(entry: Record, palette: Palette) -> Text:
         took = f"  {seconds:.2f} s" if isinstance(seconds, (int, float)) else ""
         text.append(f"{clean(who(entry), newlines=False)}  {knobs(entry)}{took}\n", palette.dim)
         if entry.sweep:
-            cell = ", ".join(f"{name} {value}" for name, value in entry.cell.items())
+            cell = ", ".join(
+                f"{name} {'none' if value is None else value}" for name, value in entry.cell.items()
+            )
             text.append(clean(f"of the grid {entry.sweep}: {cell}\n"), palette.dim)
         text.append(clean(entry.asked) + "\n", palette.accent)
-        text.append(clean(entry.text))
+        if entry.text.strip() or entry.error:
+            text.append(clean(entry.text))
+        else:
+            text.append(answered_nothing(len(entry.tokens), entry.finish_reason), palette.dim)
         if entry.error:
             text.append("\n" if entry.text else "")
             text.append(clean(entry.failure), palette.bad)

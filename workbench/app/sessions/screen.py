@@ -146,7 +146,8 @@ class SessionsScreen(Screen[None]):
     def _show_sessions(self) -> None:
         hits = self._hits
         shown = [line for line in self._sessions if hits is None or line.id in hits]
-        self.table.show_sessions(shown, searched=hits is not None)
+        searched = None if hits is None else (self._words, len(self._sessions))
+        self.table.show_sessions(shown, searched=searched)
         subject = counted(len(self._sessions), "session")
         if hits is not None:
             found = counted(sum(len(ids) for ids in hits.values()), "record")

@@ -15,6 +15,8 @@ from workbench.app.lists.palette import PALETTE, Palette
 from workbench.app.lists.row_list import Cell, Column, RowList
 from workbench.app.sessions.reading import SessionLine
 from workbench.reports.session import gist, who
+from workbench.reports.silence import answered_nothing
+from workbench.text import clean, counted
 
 _NONE: tuple[str, ...] = (
     "No sessions yet",
@@ -24,7 +26,16 @@ _NONE: tuple[str, ...] = (
     "both are kept here, word for word",
 )
 
-_NOT_FOUND: tuple[str, ...] = ("No session has the words", "", "Esc shows all of them again")
+
+def _not_found(words: str, sessions: int) -> tuple[str, ...]:
+    return (
+        f"Nothing has {clean(words, newlines=False)!r}",
+        "",
+        f"searched in {counted(sessions, 'session')}: prompts, answers,",
+        "failures, notes, tags, samples, models",
+        "",
+        "/ changes the words, Esc shows all again",
+    )
 
 
 class SessionTable(RowList):
@@ -48,16 +59,20 @@ class SessionTable(RowList):
         return self.sessions.get(self.key or "")
 
     def show_sessions(
-        self, sessions: Sequence[SessionLine], cursor: str | None = None, *, searched: bool = False
+        self,
+        sessions: Sequence[SessionLine],
+        cursor: str | None = None,
+        *,
+        searched: tuple[str, int] | None = None,
     ) -> None:
         """Replace the sessions; the cursor stays on its session.
 
         Args:
             sessions: The newest first.
             cursor: The session to stand on.
-            searched: They are those that a search found.
+            searched: They are those that a search found: its words, and in how many sessions.
         """
-        self.empty = _NOT_FOUND if searched else _NONE
+        self.empty = _not_found(*searched) if searched else _NONE
         self.sessions = {line.id: line for line in sessions}
         self.show(list(self.sessions), lambda i: self._row(sessions[i]), cursor=cursor)
 
@@ -161,4 +176,4 @@ def _answer(entry: PromptRecord, palette: Palette) -> Text:
         return plain(entry.failure, palette.bad)
     if entry.text.strip():
         return plain(" ".join(entry.text[:400].split()))
-    return plain(" ".join(entry.asked[:400].split()), palette.dim)
+    return plain(answered_nothing(len(entry.tokens), entry.finish_reason), palette.dim)

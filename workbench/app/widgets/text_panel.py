@@ -117,7 +117,6 @@ class ErrorPanel(TextPanel):
         if self.error.hint:
             text.append("\n\n→ ", style="bold")
             text.append(clean(self.error.hint))
-        text.append(f"\n\n{clean(self.error.kind)}", style="dim")
         return text
 
 
