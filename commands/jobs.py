@@ -54,9 +54,16 @@ def list_(state: str | None, limit: int, as_json: bool) -> None:
         echo_json([_facts(job) for job in found])
         return
     from sessions.ids import short_id
+    from workbench.reports.job import state_of_job
 
     rows = [
-        (short_id(job.id), job.state, _done(job), ago(str(job.spec.get("created"))), job.title)
+        (
+            short_id(job.id),
+            state_of_job(job),
+            _done(job),
+            ago(str(job.spec.get("created"))),
+            job.title,
+        )
         for job in found
     ]
     echo_table(
@@ -81,13 +88,15 @@ def show(job: str, as_json: bool) -> None:
         echo_json(_facts(found))
         return
     facts = _facts(found)
+    from workbench.reports.job import state_of_job
+
     result = found.result or {}
     rows = [
         ("job", found.id),
         ("title", found.title),
         ("command", found.command),
         ("folder", facts["cwd"]),
-        ("state", found.state),
+        ("state", state_of_job(found)),
         ("started", when(str(facts["created"]))),
         ("ran", duration(found.seconds) if found.seconds else ""),
         ("done", _done(found)),
@@ -249,11 +258,14 @@ def rm(jobs: tuple[str, ...]) -> None:
 
 
 def _facts(job: Job) -> dict[str, Any]:
+    from workbench.reports.job import state_of_job
+
     spec = job.spec
     return {
         "id": job.id,
         "title": job.title,
         "state": job.state,
+        "paused": state_of_job(job) == "paused",
         "command": job.command,
         "argv": spec.get("argv") or [],
         "cwd": spec.get("cwd") or "",

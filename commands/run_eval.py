@@ -84,6 +84,12 @@ KNOBS = (
     shell_complete=complete_runs,
 )
 @click.option("--retry-failed", is_flag=True, help="With --resume: ask the failed samples again.")
+@click.option(
+    "--retry",
+    multiple=True,
+    metavar="UID",
+    help="With --resume RUN: ask this sample again; repeat for several.",
+)
 @click.option("--threads", default=0, help="CPU threads; 0 lets torch decide.")
 @click.option(
     "--no-prefix-cache",
@@ -183,7 +189,7 @@ def config_of(
         from sessions.runs import Run
         from workbench.evaluation.prepare import resumed_config
 
-        known = {"batch_size", "retry_failed", "threads"}
+        known = {"batch_size", "retry_failed", "retry", "threads"}
         if typed - known:
             flag = {str(option.name): option.opts[0] for option in ctx.command.params}
             names = ", ".join(sorted(flag[name] for name in typed - known))
@@ -192,7 +198,12 @@ def config_of(
                 hint="leave them out, or give all settings, --dataset included",
             )
         return resumed_config(
-            Run.open(resume), batch_size=flags["batch_size"], retry_failed=flags["retry_failed"]
+            Run.open(resume), **{n: flags[n] for n in ("batch_size", "retry_failed", "retry")}
+        )
+    if flags["retry"]:
+        raise UsageError(
+            "--retry wants --resume RUN alone, which says the rest",
+            hint="wb run-eval --resume RUN --retry UID",
         )
     if flags["label_scores"] and "answer" in typed and flags["answer"] != "both":
         raise UsageError(f"--label-scores is --answer both, not --answer {flags['answer']}")

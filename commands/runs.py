@@ -11,6 +11,7 @@ from commands.completing import complete_runs
 from commands.printing import ago, echo_json, echo_table, tell_damaged
 from commands.run_facts import progress, say
 from commands.runs_compare import compare
+from commands.runs_ctl import ctl, show_requests
 from commands.runs_export import export
 from commands.runs_invariance import invariance
 from commands.runs_ledger import ledger, ledger_of, show_ledger
@@ -28,6 +29,7 @@ from workbench.reports.run import (
     names_of,
     notes_of,
     row,
+    state_of,
 )
 
 if TYPE_CHECKING:
@@ -82,7 +84,7 @@ def list_(kind: str | None, dataset: str | None, limit: int, as_json: bool) -> N
         (
             short_id(run.id),
             run.kind,
-            run.state,
+            state_of(run),
             (names := names_of(run.config, run.id)).where,
             names.who_short,
             differs,
@@ -201,9 +203,11 @@ def rm(runs: tuple[str, ...]) -> None:
 
 
 def _show(run: Run) -> None:
+    from workbench.evaluation.control import requests_of
+
     body = document(run)
     counts: Mapping[str, Any] = body["counts"]
-    say("run", f"{run.id}  {run.kind}  {run.state}" + (f": {run.reason}" if run.reason else ""))
+    say("run", f"{run.id}  {run.kind}  {state_of(run)}" + (f": {run.reason}" if run.reason else ""))
     names = names_of(run.config)
     say("data", names.where)
     say("model", names.who)
@@ -225,6 +229,9 @@ def _show(run: Run) -> None:
     if told := ledger_of(run):
         click.echo("")
         show_ledger(told)
+    if asked := requests_of(run):
+        click.echo("")
+        show_requests(asked)
     if body.get("disagree"):
         click.echo("")
         say("disagree", f"{body['disagree']} samples; wb runs show {run.id} --disagree")
@@ -247,6 +254,7 @@ def _show_lines(lines: Sequence[Mapping[str, Any]], uids: bool, limit: int, as_j
 
 
 command.add_command(compare)
+command.add_command(ctl)
 command.add_command(export)
 command.add_command(invariance)
 command.add_command(ledger)

@@ -133,8 +133,13 @@ class RunReader:
         return self.state == "failed" and self._state().get("state") == "running"
 
     @property
+    def paused(self) -> bool:
+        """Whether its writer is alive and holds still until it is told to go on."""
+        return bool(self._state().get("paused")) and self.state == "running"
+
+    @property
     def reason(self) -> str:
-        """Why it failed or was cancelled, empty where nobody said."""
+        """Why it failed, was cancelled or pauses, empty where nobody said."""
         if self.interrupted:
             return "interrupted: its process ended without a word"
         return str(self._state().get("reason") or self._damage.get("state.json", ""))
@@ -158,7 +163,10 @@ class RunReader:
         else:
             done = state.get("done")
             done = done if done is not None else self._count()
-        return (done if isinstance(done, int) else 0), state.get("total") or 0
+        total = state.get("total") or 0
+        done = done if isinstance(done, int) else 0
+        # A sample that was asked again has two lines until the run ends.
+        return (min(done, total) if total and self.kind != "train" else done), total
 
     def counts(self) -> dict[str, int]:
         """`total`, `done`, `unparsed` and `failed`, from the predictions."""

@@ -142,13 +142,16 @@ class Run(RunReader):
         self._head = {**self._head, "key": key, "config": config}
         write_json(self.path / "config.json", self._head)
 
-    def set_state(self, state: State, *, total: int | None = None, reason: str = "") -> None:
+    def set_state(
+        self, state: State, *, total: int | None = None, reason: str = "", paused: bool = False
+    ) -> None:
         """Say how the run stands. An end state tidies the predictions and gives the lock back.
 
         Args:
             state: One of `STATES`.
             total: How many samples or steps there will be; kept when not given.
-            reason: Why it failed or was cancelled, in the user's words.
+            reason: Why it failed, was cancelled or pauses, in the user's words.
+            paused: It is running and holds still; that time is not counted as worked.
         """
         if state not in STATES:
             raise RecordError(f"{state!r} is no state of a run", hint=f"one of {', '.join(STATES)}")
@@ -159,7 +162,7 @@ class Run(RunReader):
         if ended:
             self.tidy()
             self._sync()
-        self._since = None if ended else time.time()
+        self._since = None if ended or paused else time.time()
         write_json(
             self.path / "state.json",
             {
@@ -173,6 +176,7 @@ class Run(RunReader):
                 "reason": reason,
                 "total": total if total is not None else old.get("total"),
                 "done": self._count() if ended else None,
+                "paused": now() if paused and not ended else None,
             },
         )
         if ended:

@@ -49,7 +49,11 @@ class RunHead(TypedDict, total=False):
 
 
 class RunState(TypedDict, total=False):
-    """A run's `state.json`; `since` is seconds since the epoch, `seconds` what was worked."""
+    """A run's `state.json`.
+
+    `since` is seconds since the epoch, `seconds` what was worked, `paused` the moment from which
+    on a running one holds still.
+    """
 
     v: int
     state: str
@@ -61,6 +65,7 @@ class RunState(TypedDict, total=False):
     reason: str
     total: int | None
     done: int | None
+    paused: str | None
 
 
 class JobSpec(TypedDict, total=False):

@@ -27,6 +27,7 @@ class Progress:
         rate: Samples or steps per second of this stretch.
         message: What is being done.
         metrics: Figures by name.
+        held: Nothing goes on until someone says so.
     """
 
     done: int
@@ -34,6 +35,7 @@ class Progress:
     rate: float = 0.0
     message: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
+    held: bool = False
 
     @property
     def eta_s(self) -> float | None:
@@ -65,6 +67,12 @@ class Reporter:
         self._start = start
         self._began = time.monotonic()
         self._told = 0.0
+        self._held: float | None = None
+
+    def hold(self, done: int, total: int | None, message: str) -> None:
+        """Report that nothing goes on; the time until the next report counts in no rate."""
+        self._held = time.monotonic()
+        self._tell(Progress(done, total, 0.0, message, held=True))
 
     def __call__(
         self,
@@ -77,16 +85,24 @@ class Reporter:
     ) -> None:
         """Report `done` of `total`; dropped where the last report was a moment ago."""
         now = time.monotonic()
+        if self._held is not None:
+            self._began, self._held, force = self._began + now - self._held, None, True
         if not force and now - self._told < JOB_EVERY_S:
             return
         self._told = now
         spent = now - self._began
         rate = (done - self._start) / spent if spent > 0 else 0.0
-        report = Progress(done, total, rate, message, dict(metrics or {}))
+        self._tell(Progress(done, total, rate, message, dict(metrics or {})))
+
+    def _tell(self, report: Progress) -> None:
         from sessions.jobs import report_progress
 
         report_progress(
-            done, total, rate=round(rate, 3), message=message, metrics=dict(report.metrics)
+            report.done,
+            report.total,
+            rate=round(report.rate, 3),
+            message=report.message,
+            metrics=dict(report.metrics),
         )
         if self._on_progress is not None:
             self._on_progress(report)
@@ -109,14 +125,15 @@ class StderrLine:
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()
         self._last = -LOG_EVERY_S
-        self._wrote = False
+        self._wrote = self._held = False
 
     def __call__(self, report: Progress) -> None:
         """Draw or add a line."""
         if self._terminal:
             redraw(report.words()[:200])
             self._wrote = True
-        elif time.monotonic() - self._last >= LOG_EVERY_S:
+        elif report.held != self._held or time.monotonic() - self._last >= LOG_EVERY_S:
+            self._held = report.held
             self._last = time.monotonic()
             sys.stderr.write(report.words() + "\n")
         sys.stderr.flush()

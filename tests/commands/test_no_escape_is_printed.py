@@ -69,6 +69,8 @@ LINES: dict[str, list[list[str]]] = {
     "runs report": [["{run}", "--out", "{out}/r.html"], ["{run}", "--out", EVIL], [EVIL]],
     "runs export": [["{run}"], ["{run}", "{out}/x.csv"], ["{run}", "--columns", EVIL],
                     ["{run}", "--json"], [EVIL]],
+    "runs ctl": [["{run}"], ["{run}", "pause", "--reason", EVIL], ["{run}", "retry", EVIL],
+                 ["{run}", "batch-size", EVIL], [EVIL]],
     "runs rm": [[EVIL], ["{other}"]],
     "jobs cancel": [["{job}"], [EVIL]],
     "jobs follow": [["{job}"]],

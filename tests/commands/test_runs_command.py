@@ -144,3 +144,41 @@ def test_a_damaged_run_is_listed_and_shown_without_a_traceback(run_wb):
     assert run_wb("runs", "list").code == 0
     shown = run_wb("runs", "show", run.id)
     assert shown.code == 0 and "1 lines" in shown.out
+
+
+def test_a_running_evaluation_is_controlled_and_says_how_it_stands(run_wb):
+    run = make(["yes", "no"], done=False)
+    run.set_state("running", total=4)  # this process is at it
+    asked = run_wb("runs", "ctl", run.id, "pause", "--reason", "the GPU is needed", "--wait", "0")
+    assert asked.code == 0 and f"{run.id} pause: waiting" in asked.out
+    assert "after the batch under way" in asked.err
+    again = run_wb("runs", "ctl", run.id, "retry", "demo/test/0", "demo/test/1", "--wait", "0")
+    assert again.out.count("waiting") == 2
+    told = run_wb("runs", "ctl", run.id, "--json").json
+    assert (told["run"], told["state"]) == (run.id, "pausing")
+    assert [(r["action"], r["value"], r["reason"]) for r in told["requests"]] == [
+        ("pause", None, "the GPU is needed"),
+        ("retry", "demo/test/0", ""),
+        ("retry", "demo/test/1", ""),
+    ]
+    run.set_state("running", paused=True, reason="the GPU is needed")
+    assert " paused " in run_wb("runs", "list").out
+    (listed,) = run_wb("runs", "list", "--json").json
+    assert (listed["state"], listed["paused"]) == ("running", True)
+    shown = run_wb("runs", "show", run.id)
+    assert "paused: the GPU is needed" in shown.out and "retry demo/test/1" in shown.out
+    assert len(run_wb("runs", "show", run.id, "--json").json["control"]) == 3
+    run.close()
+
+
+def test_what_a_run_cannot_be_asked_is_one_error(run_wb):
+    run = make(["yes", "no"])
+    ended = run_wb("runs", "ctl", run.id, "pause", "--json")
+    assert ended.code == 1 and ended.json["error"]["kind"] == "run_ended"
+    run.set_state("running")
+    two = run_wb("runs", "ctl", run.id, "batch-size", "2", "3")
+    assert two.code == 2 and "one value at most" in two.err
+    half = run_wb("runs", "ctl", run.id, "retry", "demo/test/0", "demo/test/7", "--wait", "0")
+    assert half.code == 2 and "demo/test/7" in half.err
+    assert run_wb("runs", "ctl", run.id, "--json").json["requests"] == []
+    run.close()

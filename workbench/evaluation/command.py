@@ -14,7 +14,16 @@ from workbench.models.spec import ModelSpec, flag_of
 # Said by other flags, or by a resume alone.
 _NOT_TYPED = frozenset(
     {
-        *("dataset", "split", "spec", "decoding", "template", "spare_uids", "retry_failed"),
+        *(
+            "dataset",
+            "split",
+            "spec",
+            "decoding",
+            "template",
+            "spare_uids",
+            "retry_failed",
+            "retry",
+        ),
         *("variant_of", "prefix_cache", "seed", "shot_uids", "batch_size", "threads"),
         *("inference_config", "folder", "captions"),
     }

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 AnswerBy = Literal["generate", "score", "both"]
 ANSWERS: tuple[AnswerBy, ...] = get_args(AnswerBy)
+_UIDS = ("shot_uids", "spare_uids", "retry")
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class EvalConfig:
             (nothing is generated), or both, the text being the answer.
         positive: The label that AUROC counts as positive; empty: it is told from its word.
         retry_failed: On a resume ask the failed samples again.
+        retry: On a resume ask these samples again, by UID; changes no key.
         samples: Answers to each sample, each by the next seed; the majority's is its answer.
         control: What is taken from the prompt to see what a score is made of: one of
             `workbench.evaluation.controls.CONTROLS`; empty for nothing.
@@ -87,6 +89,7 @@ class EvalConfig:
     answer: AnswerBy = "generate"
     positive: str = ""
     retry_failed: bool = False
+    retry: tuple[str, ...] = ()
     samples: int = 1
     control: str = ""
     vary: str = ""
@@ -166,7 +169,7 @@ class EvalConfig:
     def to_json(self) -> dict[str, Any]:
         """A flat dict: the model's settings beside the others, `decoding` as a dict."""
         own = {f.name: getattr(self, f.name) for f in fields(self)}
-        own |= {"shot_uids": list(self.shot_uids), "spare_uids": list(self.spare_uids)}
+        own |= {name: list(own[name]) for name in _UIDS}
         own |= {"decoding": self.decoding.to_json(), "label_scores": self.label_scores}
         del own["spec"]
         return own | self.spec.to_json()
@@ -177,7 +180,7 @@ class EvalConfig:
         own = {f.name for f in fields(cls)} - {"spec", "decoding"}
         spec = {f.name for f in fields(ModelSpec)}
         kwargs = {k: v for k, v in values.items() if k in own}
-        for name in ("shot_uids", "spare_uids"):
+        for name in _UIDS:
             kwargs[name] = tuple(kwargs.get(name) or ())
         if "answer" not in values and values.get("label_scores"):
             kwargs["answer"] = "both"  # as older runs said it

@@ -20,6 +20,7 @@ from workbench.data.drawn import DrawnSource
 from workbench.errors import UsageError
 from workbench.evaluation.config import EvalConfig, full_key, run_key
 from workbench.evaluation.config_runs import with_named_runs
+from workbench.evaluation.control import at_once
 from workbench.evaluation.controls import check_control, control_variant
 from workbench.evaluation.lines import Prompter
 from workbench.evaluation.orders import check_order, order_variant
@@ -166,13 +167,16 @@ class PreparedEvaluation:
         return {"shots": wish.count, "seed": wish.seed} | chosen
 
 
-def resumed_config(run: Run, *, batch_size: int = 0, retry_failed: bool = False) -> EvalConfig:
+def resumed_config(
+    run: Run, *, batch_size: int = 0, retry_failed: bool = False, retry: Sequence[str] = ()
+) -> EvalConfig:
     """The config of a run, to be given to `evaluate` with `resume`.
 
     Args:
         run: An evaluation.
-        batch_size: Another one than before; 0 keeps it.
+        batch_size: Another one than before; 0 keeps it, as it was asked for last.
         retry_failed: Ask the failed samples again.
+        retry: Ask these samples again, by UID.
 
     Raises:
         UsageError: The run is no evaluation, or it names a server that was never named here.
@@ -182,12 +186,21 @@ def resumed_config(run: Run, *, batch_size: int = 0, retry_failed: bool = False)
             f"run {run.id} is no evaluation that can be resumed", hint="see: wb runs list"
         )
     check_named(str(run.config.get("model") or ""))
-    values = run.config | {"retry_failed": retry_failed}
+    values = run.config | {"retry_failed": retry_failed, "retry": _asked_before(run, retry)}
     # Which version of the wording it was: a newer one would be another prompt.
     values["template"] = f"{values['template']}@{values['template_version']}"
-    if batch_size:
-        values["batch_size"] = batch_size
+    values["batch_size"] = batch_size or at_once(run) or values["batch_size"]
     return EvalConfig.from_json(values)
+
+
+def _asked_before(run: Run, uids: Sequence[str]) -> list[str]:
+    if missing := sorted(set(uids) - run.done_uids() if uids else ()):
+        raise UsageError(
+            f"--retry {missing[0]}: run {run.id} has no line of it",
+            hint=f"wb runs show {run.id} --errors lists what went wrong",
+            kind="not_asked",
+        )
+    return list(uids)
 
 
 def prepare(

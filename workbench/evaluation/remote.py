@@ -26,6 +26,7 @@ from workbench.serving.remote.http_client import MAX_AT_ONCE
 
 if TYPE_CHECKING:
     from workbench.evaluation.config import EvalConfig
+    from workbench.evaluation.controlled import TakenRequests
     from workbench.evaluation.prepare import PreparedEvaluation
     from workbench.inference.decoding import Decoding
 
@@ -43,7 +44,7 @@ class ServedModel:
         engine: Asks its server.
         spec: Its name, spelled the usual way.
         identity: What the run's key is made of.
-        at_once: Requests under way at the same time at most.
+        at_once: Requests under way at the same time at most, at the start.
     """
 
     engine: RemoteEngine
@@ -69,7 +70,7 @@ def reach(config: EvalConfig, words: Iterable[str] = ()) -> ServedModel:
         )
     at_once = min(config.batch_size, MAX_AT_ONCE)
     spec = absolute(config.spec)
-    engine = RemoteEngine(at_once)
+    engine = RemoteEngine(MAX_AT_ONCE)  # how many are under way is seen to in `ask_remote`
     try:
         identity = engine.identity(spec)
         engine.check(spec, config.decoding, list(words))
@@ -80,9 +81,14 @@ def reach(config: EvalConfig, words: Iterable[str] = ()) -> ServedModel:
 
 
 def ask_remote(
-    evaluation: PreparedEvaluation, samples: Iterable[Sample], stop: Callable[[], bool]
+    evaluation: PreparedEvaluation,
+    samples: Iterable[Sample],
+    stop: Callable[[], bool],
+    taken: TakenRequests,
 ) -> Iterator[list[Line]]:
     """Lines as they are ready; requests under way when `stop` turns true are dropped.
+
+    What is under way when a pause is asked is waited for; then it is paused.
 
     Raises:
         EngineError, UnknownName: The server refuses everything.
@@ -96,11 +102,16 @@ def ask_remote(
     def stopped() -> bool:
         return gone or stop()
 
-    with ThreadPoolExecutor(remote.at_once, thread_name_prefix="ask") as pool:
+    with ThreadPoolExecutor(MAX_AT_ONCE, thread_name_prefix="ask") as pool:
         try:
             before = time.perf_counter()
             while not stop():
-                for sample in islice(left, remote.at_once - len(under_way)):
+                taken.look()
+                if taken.paused and not under_way:
+                    taken.between()
+                    before = time.perf_counter()
+                    continue
+                for sample in _next(taken, left, len(under_way)):
                     under_way.add(pool.submit(_line, evaluation, remote, sample, stopped))
                 if not under_way:
                     return
@@ -114,6 +125,13 @@ def ask_remote(
                     yield [_timed(line, share) for line in lines]
         finally:
             gone = True
+
+
+def _next(taken: TakenRequests, left: Iterator[Sample], under_way: int) -> list[Sample]:
+    """Samples to be asked now, those first that are asked again."""
+    room = 0 if taken.paused else max(0, taken.size - under_way)
+    again = taken.again(room)
+    return [*again, *islice(left, room - len(again))]
 
 
 def _timed(line: Line, share_s: float) -> Line:

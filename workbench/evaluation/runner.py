@@ -18,6 +18,7 @@ from sessions.runs import Run, find_run_by_key
 from workbench.errors import UsageError
 from workbench.evaluation.batch import ask_batch
 from workbench.evaluation.config import EvalConfig
+from workbench.evaluation.controlled import TakenRequests
 from workbench.evaluation.metrics.of_run import compute_metrics
 from workbench.evaluation.metrics.text.registry import unknown
 from workbench.evaluation.metrics.texts import TextWish
@@ -149,19 +150,23 @@ def _work(
     evaluation: PreparedEvaluation, run: Run, stop: StopFlag, on_progress: OnProgress | None
 ) -> Run:
     config, total = evaluation.config, evaluation.total
-    done = run.done_uids(errors=not config.retry_failed)
+    done = run.done_uids(errors=not config.retry_failed) - set(config.retry)
     reporter = Reporter(on_progress, start=len(done))
     message = f"{evaluation.source.dataset}/{evaluation.source.split}"
-    count, crashes = len(done), 0
+    crashes = 0
     try:
-        reporter(count, total, message, force=True)
-        for lines in _answered(evaluation, done, stop):
+        taken = _requests(evaluation, run, done, stop, reporter)
+        reporter(len(done), total, message + taken.told, force=True)
+        for lines in _answered(evaluation, done, stop, taken):
             crashes = _count_crashes(lines, crashes)
             run.append_many(lines)
-            count += len(lines)
-            reporter(count, total, message)
-        _finish(evaluation, run, "cancelled" if stop() and count < total else "done", stop.reason)
-        reporter(count, total, message, _headline(run), force=True)
+            taken.wrote(lines)
+            reporter(len(done), total, message)
+        state = "cancelled" if stop() and len(done) < total else "done"
+        if state == "done":
+            taken.close()
+        _finish(evaluation, run, state, stop.reason)
+        reporter(len(done), total, message, _headline(run), force=True)
     except BaseException as error:
         with contextlib.suppress(WbError):
             run.set_state("failed", reason=str(error)[:500])
@@ -172,15 +177,37 @@ def _work(
     return run
 
 
+def _requests(
+    evaluation: PreparedEvaluation, run: Run, done: set[str], stop: StopFlag, reporter: Reporter
+) -> TakenRequests:
+    """What the run is asked while it goes on; see `workbench.evaluation.control`."""
+    loaded, total = evaluation.loaded, evaluation.total
+    size = loaded.at_once if isinstance(loaded, ServedModel) else evaluation.config.batch_size
+    return TakenRequests(
+        run,
+        evaluation.source,
+        size,
+        done=done,
+        stop=stop,
+        on_hold=lambda why: reporter.hold(len(done), total, f"paused: {why}" if why else "paused"),
+    )
+
+
 def _answered(
-    evaluation: PreparedEvaluation, done: set[str], stop: StopFlag
+    evaluation: PreparedEvaluation, done: set[str], stop: StopFlag, taken: TakenRequests
 ) -> Iterator[list[dict[str, Any]]]:
     """Lines as they are ready, until all are or `stop` says so."""
     if isinstance(evaluation.loaded, ServedModel):
-        yield from ask_remote(evaluation, _pending(evaluation.source, evaluation.total, done), stop)
+        pending = _pending(evaluation.source, evaluation.total, done)
+        yield from ask_remote(evaluation, pending, stop, taken)
         return
-    for samples in _batches(evaluation, done):
+    batches = _batches(evaluation, done, taken)
+    while True:
+        taken.between()
         if stop():
+            return
+        samples = taken.again(taken.size) or next(batches, None)
+        if samples is None:
             return
         yield ask_batch(evaluation, samples)
 
@@ -201,25 +228,24 @@ def _count_crashes(lines: Sequence[dict[str, Any]], crashes: int) -> int:
     return crashes
 
 
-def _batches(evaluation: PreparedEvaluation, done: set[str]) -> Iterator[list[Sample]]:
-    """Pending samples in batches; within a window those of like length go together."""
-    size = evaluation.config.batch_size
-    window: list[Sample] = []
-    for sample in _pending(evaluation.source, evaluation.total, done):
-        window.append(sample)
-        if len(window) == size * _WINDOW:
-            yield from _cut(evaluation.loaded, window, size)
-            window = []
-    yield from _cut(evaluation.loaded, window, size)
+def _batches(
+    evaluation: PreparedEvaluation, done: set[str], taken: TakenRequests
+) -> Iterator[list[Sample]]:
+    """Pending samples in batches; within a window those of like length go together.
 
-
-def _cut(loaded: Any, window: list[Sample], size: int) -> Iterator[list[Sample]]:
+    A batch has the size that holds when it is asked for: it may change within a window.
+    """
     from workbench.inference.capacity import sample_length
 
-    # By length with image tokens; the examples before them are the same for all.
-    order = sorted(window, key=lambda sample: sample_length(loaded, sample))
-    for start in range(0, len(order), size):
-        yield order[start : start + size]
+    loaded: Any = evaluation.loaded
+    pending = _pending(evaluation.source, evaluation.total, done)
+    while window := list(islice(pending, taken.size * _WINDOW)):
+        # By length with image tokens; the examples before them are the same for all.
+        window.sort(key=lambda sample: sample_length(loaded, sample))
+        while window:
+            size = taken.size
+            yield window[:size]
+            del window[:size]
 
 
 def _pending(source: Source, total: int, done: set[str]) -> Iterator[Sample]:

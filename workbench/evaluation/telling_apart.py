@@ -19,7 +19,7 @@ _SILENT = {
     *("identity", "settings_key", "images_digest", "template_digest", "texts_unseen", "drawn"),
     *("labels", "shot_images", "shot_uids", "spare_uids", "dataset_revision", "task", "threads"),
     *("prefix_cache", "batch_size", "cache_mb", "eval_batch_size", "label_scores", "variant_of"),
-    *("retry_failed", "decoding.top_logprobs", "asked", "log_every", "keep_checkpoints"),
+    *("retry_failed", "retry", "decoding.top_logprobs", "asked", "log_every", "keep_checkpoints"),
     *("inference_config", "inputs", "started_from", "metrics", "bertscore_model"),
 }
 _MOST = 4

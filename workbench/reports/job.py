@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench.reports.times import seconds_of
+
+if TYPE_CHECKING:
+    from sessions.jobs import Job
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,20 @@ def progress_of(lines: Sequence[Mapping[str, Any]]) -> JobProgress:
         message=str(last.get("message") or ""),
         metrics=metrics,
     )
+
+
+def state_of_job(job: Job) -> str:
+    """How it stands, in a word: its state, or `paused` where its run holds still."""
+    from sessions.errors import WbError
+    from sessions.runs import Run
+
+    state = str(job.state)
+    if state != "running" or (run_id := job.run_id) is None:
+        return state
+    try:
+        return "paused" if Run.open(run_id).paused else state
+    except WbError:  # its run is gone
+        return state
 
 
 def _rate(lines: Sequence[Mapping[str, Any]]) -> float:

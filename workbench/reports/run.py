@@ -104,6 +104,11 @@ def main_words(run: Run) -> str:
     return f"{found[0]} {found[1].words(3)} {found[1].interval()}".strip() if found else ""
 
 
+def state_of(run: Run) -> str:
+    """How it stands, in a word: its state, or `paused` of one that holds still."""
+    return "paused" if run.paused else run.state
+
+
 FIGURE_HEADERS = ("METRIC", "VALUE", "95%", "N", "")
 
 
@@ -172,6 +177,7 @@ def row(run: Run) -> dict[str, Any]:
         "run": run.id,
         "kind": run.kind,
         "state": run.state,
+        "paused": run.paused,
         "reason": run.reason,
         "damage": run.damage,
         "path": str(run.path),
@@ -203,4 +209,13 @@ def document(run: Run) -> dict[str, Any]:
         "damaged_lines": run.damaged(),
         "config": run.config,
         "environment": run.environment(),
+        **_control(run),
     }
+
+
+def _control(run: Run) -> dict[str, Any]:
+    """What it was asked while it went on; `{}` for nothing."""
+    from workbench.evaluation.control import requests_of
+
+    asked = [request.to_json() for request in requests_of(run)]
+    return {"control": asked} if asked else {}
