@@ -49,6 +49,7 @@ _MOST_TOLD = 10
 @click.option("--batch-size", default=16, help="Images per batch; changes no caption.  [16]")
 @knob_options()
 @click.option("--retry-failed", is_flag=True, help="Ask again about images that failed before.")
+@click.option("--fresh", is_flag=True, help="Ask again about every image, whatever is on record.")
 @click.option("--threads", default=0, help="CPU threads; 0 lets torch decide.")
 @click.option("--detach", is_flag=True, help="Run as a background job and print its id.")
 @mode_option
@@ -144,7 +145,7 @@ def _config(
     if not Path(out).absolute().parent.is_dir():
         raise UsageError(f"--out {out}: there is no such folder", hint="make it first")
     knobs = {name: flags[name] for name in KNOBS} | {"top_logprobs": 0}
-    names = ("template", "limit", "batch_size", "retry_failed", "threads", "seed")
+    names = ("template", "limit", "batch_size", "retry_failed", "threads", "seed", "fresh")
     config = EvalConfig(
         **_place(what),
         **{name: flags[name] for name in (*names, "inference_config")},

@@ -90,6 +90,9 @@ KNOBS = (
     metavar="UID",
     help="With --resume RUN: ask this sample again; repeat for several.",
 )
+@click.option(
+    "--fresh", is_flag=True, help="Ask the model again, whatever runs and answers are on record."
+)
 @click.option("--threads", default=0, help="CPU threads; 0 lets torch decide.")
 @click.option(
     "--no-prefix-cache",
@@ -117,6 +120,10 @@ def command(
     cannot be read is recorded as failed and counted. After a kill the run continues with
     --resume RUN or --resume auto. SIGTERM ends it cleanly after the batch.
 
+    A finished run of the same settings is shown instead of being made again, and answers that were
+    given before to the very same question are taken from the record (wb runs answers); --fresh
+    asks for all of them again.
+
     \b
     Example:
       wb run-eval --dataset demo --split test --limit 100
@@ -132,6 +139,12 @@ def command(
     if dry_run:
         _show_plan(ctx, as_json, resume, flags)
         return
+    if resume and flags["fresh"]:
+        from workbench.errors import UsageError
+
+        raise UsageError(
+            f"--fresh starts a new run, --resume {resume} goes on with one", hint="leave one out"
+        )
     if detach:
         _detach(ctx, as_json, resume, flags)
         return
@@ -141,11 +154,13 @@ def command(
 
     config = config_of(ctx, resume, flags)
     tell_taken(ctx, flags["inference_config"])
-    line = StderrLine()
+    line, known = StderrLine(), []
     try:
-        run = evaluate(config, on_progress=line, resume=resume)
+        run = evaluate(config, on_progress=line, resume=resume, on_known=known.append)
     finally:
         line.end()
+    for one in known:
+        click.echo(f"run {one.id} has these answers already; --fresh asks for them again", err=True)
     found = {key: value for key, value in run.metrics().items() if key != "v"}
     if as_json:
         echo_json(found)

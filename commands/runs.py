@@ -10,6 +10,7 @@ import click
 from commands.completing import complete_runs
 from commands.printing import ago, echo_json, echo_table, tell_damaged
 from commands.run_facts import progress, say
+from commands.runs_answers import answers
 from commands.runs_compare import compare
 from commands.runs_ctl import ctl, show_requests
 from commands.runs_export import export
@@ -253,6 +254,7 @@ def _show_lines(lines: Sequence[Mapping[str, Any]], uids: bool, limit: int, as_j
         echo_table(("UID", "WHAT", "TARGET", "ANSWER", "TEXT"), rows, empty="no such samples")
 
 
+command.add_command(answers)
 command.add_command(compare)
 command.add_command(ctl)
 command.add_command(export)

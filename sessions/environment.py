@@ -48,11 +48,16 @@ def secrets(environ: Mapping[str, str]) -> dict[str, str]:
 @cache
 def versions() -> dict[str, str]:
     """The versions that an answer depends on: `wb`, `python` and the packages that compute it."""
-    found = _packages(("torch", "transformers", "tokenizers", "peft", "bitsandbytes", "pillow"))
-    return {"wb": wb_version(), "python": platform.python_version(), **found}
+    names = ("torch", "transformers", "tokenizers", "peft", "bitsandbytes", "pillow")
+    return {
+        "wb": wb_version(),
+        "python": platform.python_version(),
+        **package_versions(names),
+    }
 
 
-def _packages(names: Iterable[str]) -> dict[str, str]:
+def package_versions(names: Iterable[str]) -> dict[str, str]:
+    """The installed version of each package that is installed."""
     from importlib.metadata import PackageNotFoundError, version
 
     found: dict[str, str] = {}
@@ -73,7 +78,7 @@ def describe() -> dict[str, Any]:
         "platform": platform.platform(),
         "host": platform.node(),
         "cpus": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
-        "packages": _packages(PACKAGES.split()),
+        "packages": package_versions(PACKAGES.split()),
         "env": {
             name: without_secrets(value)
             for name, value in sorted(os.environ.items())

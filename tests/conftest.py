@@ -36,6 +36,8 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Set WB_HOME to a fresh folder and forbid the model hub."""
     monkeypatch.setenv("WB_HOME", str(tmp_path / "wb"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    # An evaluation asks its model: tests of kept answers say so.
+    monkeypatch.setenv("WB_KEEP_ANSWERS_MB", "0")
     for name in ("WB_SESSION", "WB_LOCAL_DIR", "WB_GPU", "WB_JOB_PROGRESS", "WB_JOB_DIR"):
         monkeypatch.delenv(name, raising=False)
     yield

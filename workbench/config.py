@@ -30,7 +30,7 @@ OTHER_VARIABLES = frozenset(
 EXPORTED = (
     *("max_pixels", "max_scans", "max_columns", "fetch", "fetch_allow", "local_dir"),
     *("engine_idle_minutes", "engine_stall_s", "remote_silence_s"),
-    *("hub_cache_mb", "keep_images_mb", "prefix_cache_mb"),
+    *("hub_cache_mb", "keep_images_mb", "prefix_cache_mb", "keep_answers_mb"),
 )
 
 
@@ -135,6 +135,9 @@ class Settings:
     )
     keep_images_mb: int = knob(
         whole(2048, 0, 2**40, "Megabytes of images kept for the record; 0: none.")
+    )
+    keep_answers_mb: int = knob(
+        whole(1024, 0, 2**40, "Megabytes of evaluations' answers kept to be used again; 0: none.")
     )
     prefix_cache_mb: int | None = knob(
         whole(

@@ -57,6 +57,7 @@ LINES: dict[str, list[list[str]]] = {
               ["evil/test", "--config", EVIL, "--out", "{out}/captions.csv"],
               ["evil/test", "--columns", EVIL, "--out", "{out}/captions.csv"]],
     "ablate": [[EVIL], ["{evil}", "--dry-run"]],
+    "runs answers": [[]],
     "runs compare": [["{run}", "{other}", "--flips"], [EVIL, EVIL]],
     "runs list": [[]],
     "runs path": [["{run}"], [EVIL]],

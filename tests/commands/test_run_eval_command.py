@@ -102,3 +102,24 @@ def test_detached_it_is_a_job_that_reports_its_progress_and_its_run():
     assert progress is not None
     assert (progress["done"], progress["total"]) == (4, 4)
     assert "--detach" not in job.command
+
+
+def test_the_same_settings_again_show_the_run_that_there_is(monkeypatch):
+    monkeypatch.setenv("WB_KEEP_ANSWERS_MB", "64")
+    first = json.loads(wb(*BASE, "--json").stdout)
+    again = wb(*BASE, "--json")
+    assert again.exit_code == 0
+    assert f"run {first['run']} has these answers already" in again.stderr
+    assert json.loads(again.stdout)["metrics"] == first["metrics"]
+    fresh = json.loads(wb(*BASE, "--fresh", "--json").stdout)
+    assert fresh["run"] != first["run"]
+    assert len(list_runs()) == 2
+    refused = wb(*BASE, "--fresh", "--resume", "auto")
+    assert isinstance(refused.exception, WbError)
+    assert "--fresh starts a new run" in refused.exception.message
+
+    kept = json.loads(wb("runs", "answers", "--json").stdout)
+    assert (kept["answers"], kept["scopes"][0]["of"]["model"]) == (4, "demo")
+    assert "demo" in wb("runs", "answers").stdout
+    assert "4 answers forgotten" in wb("runs", "answers", "--clear").stdout
+    assert "no answers kept" in wb("runs", "answers").stderr

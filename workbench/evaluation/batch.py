@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def ask_batch(evaluation: PreparedEvaluation, samples: Sequence[Sample]) -> list[dict[str, Any]]:
     """One line for each sample, in their order."""
-    prompter = evaluation.prompter
+    prompter, record = evaluation.prompter, evaluation.record_of_answers
     lines: dict[str, dict[str, Any]] = {}
     groups: dict[tuple[tuple[str, str], ...], list[tuple[Sample, Any]]] = {}
     for sample in samples:
@@ -35,25 +35,38 @@ def ask_batch(evaluation: PreparedEvaluation, samples: Sequence[Sample]) -> list
         words = prompter.scored_words(sample) if evaluation.config.label_scores else {}
         groups.setdefault(tuple(words.items()), []).append((sample, messages))
     for words, members in groups.items():
-        started = time.perf_counter()
         knobs = evaluation.decodings
         asked = [(messages, each) for _, messages in members for each in knobs]
-        answers = _answers(evaluation, asked, [word for _, word in words])
+        labels = [word for _, word in words]
+        keys = record.keys(asked, labels) if record is not None else []
+        started = time.perf_counter()
+        answers = _answers(evaluation, asked, labels)
         share = (time.perf_counter() - started) / len(asked)
+        if record is not None:
+            record.keep(asked, labels, keys, answers)
         for place, (sample, _) in enumerate(members):
             own = answers[place * len(knobs) : (place + 1) * len(knobs)]
-            told = [_line(evaluation, sample, answer, words, share) for answer in own]
+            told = [line_of(evaluation, sample, answer, words, share) for answer in own]
             lines[sample.uid] = voted(told) if len(told) > 1 else told[0]
     return [lines[sample.uid] for sample in samples]
 
 
-def _line(
+def line_of(
     evaluation: PreparedEvaluation,
     sample: Sample,
     answer: Answer | WbError,
     words: Sequence[tuple[str, str]],
     share: float,
 ) -> dict[str, Any]:
+    """The line of one answer.
+
+    Args:
+        evaluation: What is evaluated.
+        sample: What was asked.
+        answer: What was said, or why nothing was.
+        words: Label -> the word that was scored for it, where labels were.
+        share: Its share of its batch's time, in seconds.
+    """
     prompter = evaluation.prompter
     if isinstance(answer, WbError):
         return failed_line(prompter, sample, answer)

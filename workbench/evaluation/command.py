@@ -25,7 +25,7 @@ _NOT_TYPED = frozenset(
             "retry",
         ),
         *("variant_of", "prefix_cache", "seed", "shot_uids", "batch_size", "threads"),
-        *("inference_config", "folder", "captions"),
+        *("inference_config", "folder", "captions", "fresh"),
     }
 )
 

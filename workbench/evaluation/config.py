@@ -69,6 +69,7 @@ class EvalConfig:
         bertscore_model: A folder or a cached hub id for BERTScore.
         inference_config: The name of the file that settings came from; kept in the record, changes
             no key.
+        fresh: Ask the model about every sample, whatever is on record; changes no key.
     """
 
     dataset: str
@@ -101,6 +102,7 @@ class EvalConfig:
     metrics: str = ""
     bertscore_model: str = ""
     inference_config: str = ""
+    fresh: bool = False
 
     def __post_init__(self) -> None:
         problems = [text for bad, text in self._checks() if bad] + self.shot_wish.problems()

@@ -39,6 +39,7 @@ def notes_of(config: Mapping[str, Any], lines: Sequence[Line]) -> list[str]:
         *_unseen(config),
         *_idle(config),
         *_unnamed(config, lines),
+        *_recorded(config, lines),
     ]
 
 
@@ -77,6 +78,19 @@ def _idle(config: Mapping[str, Any]) -> list[str]:
         return list(Decoding.from_json(config.get("decoding") or {}).idle.values())
     except (UsageError, TypeError):
         return []  # knobs of another version
+
+
+def _recorded(config: Mapping[str, Any], lines: Sequence[Line]) -> list[str]:
+    """Answers that nobody asked for anew, and why none could be kept."""
+    notes = []
+    if count := sum(bool(line.get("recorded")) for line in lines):
+        notes.append(
+            f"{count} of {len(lines)} answers are from the record of earlier runs; "
+            "--fresh asks for them again"
+        )
+    if problem := config.get("answers_unkept"):
+        notes.append(f"answers were not kept, or not all of them: {problem}")
+    return notes
 
 
 def _unnamed(config: Mapping[str, Any], lines: Sequence[Line]) -> list[str]:

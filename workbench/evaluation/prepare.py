@@ -24,6 +24,7 @@ from workbench.evaluation.control import at_once
 from workbench.evaluation.controls import check_control, control_variant
 from workbench.evaluation.lines import Prompter
 from workbench.evaluation.orders import check_order, order_variant
+from workbench.evaluation.recorded import AnswerRecord, record_of
 from workbench.evaluation.variant import Variant
 from workbench.inference.decoding import Decoding
 from workbench.models.default_prompt import template_for_source
@@ -52,6 +53,7 @@ class PreparedEvaluation:
         prefixes: What prompts begin with alike and the model has read: the examples, most of all.
             `None` reads each prompt whole, as a model wants whose weights change.
         answerer: Answers a batch in the engine's place, or says `None` where it cannot.
+        record_of_answers: Answers that were given before; `None` asks for all and keeps none.
     """
 
     config: EvalConfig
@@ -61,6 +63,7 @@ class PreparedEvaluation:
     total: int
     prefixes: PrefixCache | None = None
     answerer: Answerer | None = None
+    record_of_answers: AnswerRecord | None = None
 
     @property
     def key(self) -> str:
@@ -221,10 +224,15 @@ def prepare(
         return _prepare_remote(config, source, prompter, total, on_progress)
     from workbench.inference.prefix_cache import PrefixCache
 
+    answers = None
     if loaded is None:
         loaded = load_model_of(config, on_progress, total)
+        # What a caller holds may have been trained on since its files were read.
+        answers = record_of(loaded, prompter, fresh=config.fresh)
     prefixes = PrefixCache() if config.prefix_cache else None
-    return PreparedEvaluation(config, source, loaded, prompter, total, prefixes)
+    return PreparedEvaluation(
+        config, source, loaded, prompter, total, prefixes, record_of_answers=answers
+    )
 
 
 def open_asked(config: EvalConfig) -> Source:

@@ -14,7 +14,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
-from sessions.runs import Run, find_run_by_key
+from sessions.job_child import report_run
+from sessions.runs import Run, find_run_by_key, list_runs
 from workbench.errors import UsageError
 from workbench.evaluation.batch import ask_batch
 from workbench.evaluation.config import EvalConfig
@@ -24,6 +25,7 @@ from workbench.evaluation.metrics.text.registry import unknown
 from workbench.evaluation.metrics.texts import TextWish
 from workbench.evaluation.notes import all_failed, notes_of
 from workbench.evaluation.prepare import PreparedEvaluation, prepare, resumed_config
+from workbench.evaluation.recalled import recalled
 from workbench.evaluation.remote import ServedModel, ask_remote, down, is_down
 from workbench.models.remote_model import is_remote
 from workbench.progress import OnProgress, Reporter
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 __all__ = ["AUTO", "EvalConfig", "document", "evaluate", "prepare", "resumed_config"]
 
 AUTO = "auto"
+# Settings that change figures and no answer.
+_OF_FIGURES = ("positive", "metrics", "bertscore_model")
 # Prompts of like length go together; a window of so many batches is looked at for that.
 _WINDOW = 8
 # So many samples in a row that end in an error nobody foresaw, or without an answer from a server:
@@ -51,6 +55,7 @@ def evaluate(
     *,
     resume: str = "",
     loaded: LoadedModel | None = None,
+    on_known: Callable[[Run], None] | None = None,
 ) -> Run:
     """Evaluate, from the beginning or from where a run was left.
 
@@ -60,6 +65,8 @@ def evaluate(
         cancelled: Asked after each batch; so are SIGTERM and SIGINT.
         resume: A run's id or folder, or `auto` for the newest run of the same key, if any.
         loaded: The model of the config, where it is at hand; loaded here else.
+        on_known: Where it is given and `resume` is not, a finished run of the same key is told to
+            it and returned, and nothing is asked.
 
     Returns:
         The run, its metrics written; its state is `done` or `cancelled`.
@@ -71,15 +78,42 @@ def evaluate(
     """
     with stop_on_signals(cancelled) as stop:
         evaluation = prepare(config, on_progress, loaded)
-        run = _open_run(evaluation, resume)
-        with run:
-            return _work(evaluation, run, stop, on_progress)
+        try:
+            if on_known is not None and not resume and not config.fresh:
+                known = find_finished(evaluation)
+                if known is not None:
+                    report_run(known.id)
+                    on_known(known)
+                    return known
+            with _open_run(evaluation, resume) as run:
+                return _work(evaluation, run, stop, on_progress)
+        finally:
+            _close(evaluation)
+
+
+def find_finished(evaluation: PreparedEvaluation) -> Run | None:
+    """The newest finished run with the same answers and the same figures of them, if any."""
+    config = evaluation.config
+    wanted = {name: getattr(config, name) for name in _OF_FIGURES}
+    for run in list_runs():
+        if run.key != evaluation.key or run.kind != "eval" or run.state != "done":
+            continue
+        if {name: run.config.get(name) or "" for name in _OF_FIGURES} == wanted:
+            return run
+    return None
+
+
+def _close(evaluation: PreparedEvaluation) -> None:
+    if isinstance(evaluation.loaded, ServedModel):
+        evaluation.loaded.engine.close()
+    if evaluation.record_of_answers is not None:
+        evaluation.record_of_answers.close()
 
 
 def _open_run(evaluation: PreparedEvaluation, resume: str) -> Run:
     key, total = evaluation.key, evaluation.total
     if resume == AUTO:
-        found = find_run_by_key(key, kind="eval")
+        found = None if evaluation.config.fresh else find_run_by_key(key, kind="eval")
         if found is None:
             return Run.create(evaluation.record(), key, "eval", total=total)
         resume = found.id
@@ -171,9 +205,6 @@ def _work(
         with contextlib.suppress(WbError):
             run.set_state("failed", reason=str(error)[:500])
         raise
-    finally:
-        if isinstance(evaluation.loaded, ServedModel):
-            evaluation.loaded.engine.close()
     return run
 
 
@@ -201,6 +232,9 @@ def _answered(
         pending = _pending(evaluation.source, evaluation.total, done)
         yield from ask_remote(evaluation, pending, stop, taken)
         return
+    pending = _pending(evaluation.source, evaluation.total, done)
+    wanted = set(evaluation.config.retry)  # to be asked, whatever is on record
+    yield from recalled(evaluation, (s for s in pending if s.uid not in wanted), stop)
     batches = _batches(evaluation, done, taken)
     while True:
         taken.between()
@@ -266,6 +300,9 @@ def _finish(evaluation: PreparedEvaluation, run: Run, state: Any, reason: str) -
     run.tidy()
     evaluation.prompter.images.save()
     failure = all_failed(run.predictions()) if state == "done" else ""
+    record = evaluation.record_of_answers
+    if record is not None and record.problem:
+        run.rekey(run.key, {"answers_unkept": record.problem})
     state, reason = ("failed", failure) if failure else (state, reason)
     wish = evaluation.config.text_wish
     run.write_metrics(document(run, total=evaluation.total, state=state, wish=wish))

@@ -86,6 +86,8 @@ def compute_metrics(
     unlabelled = sum(line.get("target") is None for line in lines)
     if unlabelled:
         counts["unlabelled"] = unlabelled
+    if recorded := sum(bool(line.get("recorded")) for line in lines):
+        counts["recorded"] = recorded
     if task == "caption":
         metrics, extra = _caption_metrics(answered) | caption_figures(answered, wish), {}
     else:
