@@ -239,7 +239,7 @@ def _show_plan(ctx: click.Context, as_json: bool, resume: str, flags: dict[str, 
     from workbench.evaluation.plan import plan
     from workbench.text import clean
 
-    config = _config(ctx, resume, flags)
+    config = config_of(ctx, resume, flags)
     tell_taken(ctx, flags["inference_config"])
     found = plan(config)
     if as_json:

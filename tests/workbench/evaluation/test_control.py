@@ -337,9 +337,7 @@ def test_a_model_elsewhere_is_paused_asked_again_and_asked_more_at_once(server):
     def told(report: Progress) -> None:
         if report.held:
             (run,) = list_runs()
-            seen.update(
-                asked=len(server.chats), answered=len(run.predictions()), paused=run.paused
-            )
+            seen.update(asked=len(server.chats), answered=len(run.predictions()), paused=run.paused)
             ask_control(run, "concurrency", 4)
             ask_control(run, "retry", run.predictions()[0]["uid"])
             ask_control(run, "resume")

@@ -13,7 +13,7 @@ from sessions.kept_answers import KeptAnswers
 from sessions.runs import list_runs
 from workbench.data.adding import add_dataset
 from workbench.evaluation.config import EvalConfig
-from workbench.evaluation.runner import document, evaluate
+from workbench.evaluation.runner import document, evaluate, resumed_config
 from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec
 
@@ -189,3 +189,10 @@ def test_a_finished_run_of_the_same_settings_answers_for_another(model, table):
     fresh = EvalConfig(config.dataset, spec=model, decoding=SHORT, threads=1, fresh=True)
     assert evaluate(fresh, on_known=known.append).id != first.id
     assert evaluate(fresh, resume="auto").id not in {run.id for run in list_runs()[1:]}
+
+
+def test_a_sample_that_is_wanted_again_is_asked_although_its_answer_is_on_record(table, model):
+    run = evaluate(EvalConfig(table("mine", range(3)), spec=model, decoding=SHORT))
+    uid = run.predictions()[1]["uid"]
+    again = evaluate(resumed_config(run, retry=[uid]), resume=run.id)
+    assert not any("recorded" in line for line in again.predictions())
