@@ -87,6 +87,8 @@ def show(job: str, as_json: bool) -> None:
     if as_json:
         echo_json(_facts(found))
         return
+    from workbench.reports.job import ending_words
+
     facts = _facts(found)
     from workbench.reports.job import state_of_job
 
@@ -101,7 +103,7 @@ def show(job: str, as_json: bool) -> None:
         ("ran", duration(found.seconds) if found.seconds else ""),
         ("done", _done(found)),
         ("exit code", result.get("exit_code")),
-        ("why", result.get("message")),
+        ("why", ending_words(found)),
         ("damaged", facts["damage"]),
         ("gpus", ", ".join(facts["gpus"])),
         ("runs", ", ".join(found.run_ids)),

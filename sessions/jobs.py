@@ -229,7 +229,7 @@ class Job:
                 f"the job {self.id} is still {self.state}",
                 hint=f"cancel it: wb jobs cancel {self.id}",
             )
-        argv, run_id = list(self.spec.get("argv") or []), self._unfinished_run()
+        argv, run_id = list(self.spec.get("argv") or []), self.unfinished_run()
         return start(
             resuming(argv, run_id) if run_id else argv,
             title=self.title,
@@ -240,8 +240,8 @@ class Job:
             retry_of=self.id,
         )
 
-    def _unfinished_run(self) -> str | None:
-        """The newest of its runs, where there is more to do for that one."""
+    def unfinished_run(self) -> str | None:
+        """The newest of its runs, where there is more to do for that one: `retry` resumes it."""
         from sessions.runs import Run
 
         try:

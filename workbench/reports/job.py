@@ -3,14 +3,37 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sessions.plain_files import open_plain
 from workbench.reports.times import seconds_of
 
 if TYPE_CHECKING:
     from sessions.jobs import Job
+
+_END = 1 << 16  # bytes of a log in which its last error is looked for
+
+
+def ending_words(job: Job) -> str:
+    """How a job ended: of a failed one the error that its log tells, where it tells one."""
+    message = str((job.result or {}).get("message") or "")
+    told = error_line(job.log_path) if job.state == "failed" else ""
+    return told or message
+
+
+def error_line(log: Path) -> str:
+    """The last `error: …` line of a log without that word; empty where there is none."""
+    try:
+        with open_plain(log) as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _END))
+            lines = file.read(_END).decode("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    return next((x[6:].strip() for x in reversed(lines) if x[:6] in ("error:", "Error:")), "")
 
 
 @dataclass(frozen=True)

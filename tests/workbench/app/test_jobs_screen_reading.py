@@ -5,6 +5,7 @@ import json
 import pytest
 
 from commands.parse_only import looked_at, problem_of
+from tests.workbench.app.make_records import make_job
 from workbench.app.jobs.command_line import LineVerdict, check_words, split_line, title_of
 from workbench.app.jobs.new_job import fill, job_kinds
 from workbench.app.jobs.reading import POINTS, TAIL, CurveFile, LogTail, last_progress
@@ -47,6 +48,37 @@ def test_progress_keeps_figures_that_the_last_line_leaves_out(tmp_path):
     progress = last_progress(path)
     assert (progress.done, progress.total, progress.metrics) == (8, 10, {"loss": 2.0})
     assert progress.rate == 2.0 and progress.eta_s == 1.0
+
+
+def test_a_figure_that_a_report_carries_over_is_no_point_and_each_evaluation_is_one(tmp_path):
+    path = tmp_path / "progress.jsonl"
+    lines = [
+        (2, "training", {"loss": 2.0}),
+        (3, "training", {"loss": 2.0}),
+        (4, "evaluating", {"loss": 2.0}),
+        (5, "training", {"loss": 1.5, "eval_accuracy": 0.8}),
+        (6, "training", {"loss": 1.5, "eval_accuracy": 0.8}),
+        (8, "evaluating", {"loss": 1.5, "eval_accuracy": 0.8}),
+        (8, "trained", {"loss": 1.5, "eval_accuracy": 0.8}),
+    ]
+    written = [{"done": n, "message": m, "metrics": metrics} for n, m, metrics in lines]
+    path.write_text("".join(json.dumps(line) + "\n" for line in written))
+    curves = CurveFile(path)
+    assert curves.read()
+    assert curves.curves["loss"] == [(2, 2.0), (5, 1.5)]
+    assert curves.curves["eval_accuracy"] == [(5, 0.8), (8, 0.8)]  # as good the second time
+
+
+def test_a_failed_job_says_the_last_error_of_its_log():
+    from sessions.jobs import Job
+    from workbench.reports.job import ending_words
+
+    log = "error: first\nhint: none\nerror: no dataset 'dmeo'\nhint: wb data list\n"
+    folder, _ = make_job(["wb", "x"], state="failed", log=log, message="ended with exit code 2")
+    mute, _ = make_job(["wb", "y"], state="failed", log="Killed\n", message="killed by signal 9")
+    done, _ = make_job(["wb", "z"], log="error: of a sample\n", message="")
+    said = [ending_words(Job.open(one.path.name)) for one in (folder, mute, done)]
+    assert said == ["no dataset 'dmeo'", "killed by signal 9", ""]
 
 
 def test_curves_grow_and_are_thinned_out_with_both_ends_kept(tmp_path):

@@ -18,6 +18,7 @@ from workbench.app.lists.dialogs import ConfirmDialog
 if TYPE_CHECKING:
     from sessions.jobs import Job
     from workbench.app.app import WbApp
+    from workbench.app.tasks import CancelToken
 
 GRACE_S = 10.0  # how long a cancelled job has to leave a checkpoint
 
@@ -82,12 +83,30 @@ class JobActions:
         if job.live:
             self._bench.notify("this job is still running", severity="warning")
             return
-        body = f"{job.command}\n\n" + (
-            f"It goes on with the run {job.runs[-1]}: what is done stays done."
-            if job.runs and set(job.command.split()) & {"run-eval", "train"}
-            else "It starts from the beginning."
-        )
-        self._ask(job, f"Retry {job.title}?", body, "starts it", self._retry, "not started")
+
+        def work(token: CancelToken) -> None:
+            from sessions.jobs import Job
+
+            run_id = Job.open(job.id).unfinished_run()
+            if not token.cancelled:
+                self._bench.call_soon(self._ask_retry, job, run_id)
+
+        self._bench.tasks.run("job retry", work)
+
+    def _ask_retry(self, job: JobSummary, unfinished: str | None) -> None:
+        """Say what starting it again would do: go on, or do all of it once more."""
+        if unfinished:
+            title = f"Go on with {job.title}?"
+            what = f"It goes on with the run {unfinished}: what is done stays done."
+        else:
+            title = f"{'Do all of' if job.state == 'done' else 'Retry'} {job.title}" + (
+                " once more?" if job.state == "done" else "?"
+            )
+            kept = f" The run {job.runs[-1]} stays as it is: Enter opens it." if job.runs else ""
+            done = "This job is done, there is nothing to resume. " if job.state == "done" else ""
+            what = f"{done}The command starts from the beginning.{kept}"
+        body = f"{what}\n\n{job.command}"
+        self._ask(job, title, body, "starts it", self._retry, "not started")
 
     def _retry(self, job: Job) -> None:
         self._bench.call_soon(self._show_job, job.retry().id)

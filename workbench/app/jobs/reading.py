@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sessions.errors import WbError
 from sessions.json_line import load_json
 from sessions.plain_files import open_plain
-from workbench.reports.job import JobProgress, numbers, progress_of, whole
+from workbench.reports.job import JobProgress, ending_words, numbers, progress_of, whole
 
 if TYPE_CHECKING:
     from sessions.jobs import Job
@@ -24,6 +24,7 @@ TAIL = 1 << 18  # bytes of a log that are looked at when it is opened
 LINES = 4000  # lines of a log that are kept in sight
 POINTS = 2000  # points of a curve that are kept; more are thinned out evenly
 LIVE = ("queued", "running")
+EVALUATING = "evaluating"  # what a training reports before each of its evaluations
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,6 @@ def summarise(job: Job) -> JobSummary:
     summary = JobSummary(id=job.id, path=path)
     try:
         spec, state = dict(job.spec or {}), str(job.state)
-        result = job.result or {}
         return replace(
             summary,
             title=job.title,
@@ -84,7 +84,7 @@ def summarise(job: Job) -> JobSummary:
             created=spec.get("created") or _mtime(path),
             seconds=job.seconds,
             runs=tuple(job.run_ids),
-            message=str(result.get("message") or ""),
+            message=ending_words(job),
             cancelling=state in LIVE and (path / "cancel.json").exists(),
             progress=last_progress(path / "progress.jsonl"),
             problem=job.damage,
@@ -110,21 +110,32 @@ def last_progress(path: Path) -> JobProgress:
 
 
 class CurveFile:
-    """A job's progress file, read as it grows: points (done, value) of each metric."""
+    """A job's progress file, read as it grows: points (done, value) of each metric.
+
+    A report carries the figures of the last ones with it. A figure is a point where it is new: it
+    changed, or an evaluation lies between.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.curves: dict[str, list[tuple[float, float]]] = {}
         self._offset = 0
+        self._evaluated: set[str] = set()  # figures that are known from before an evaluation
 
     def read(self) -> bool:
         """Take in what is new; whether there was anything."""
         block, self._offset = _new_lines(self.path, self._offset)
         found = False
         for line in _lines(block):
-            at = float(whole(line.get("done")))
-            for name, value in numbers(line.get("metrics")).items():
+            at, figures = float(whole(line.get("done"))), numbers(line.get("metrics"))
+            if line.get("message") == EVALUATING:
+                self._evaluated = {name for name in figures if name.startswith("eval_")}
+                continue
+            for name, value in figures.items():
                 curve = self.curves.setdefault(name, [])
+                if curve and curve[-1][1] == value and name not in self._evaluated:
+                    continue  # carried over
+                self._evaluated.discard(name)
                 curve.append((at, value))
                 found = True
                 if len(curve) > 2 * POINTS:
