@@ -32,6 +32,7 @@ from workbench.reports.run import (
     row,
     state_of,
 )
+from workbench.reports.training import TrainingReport, training_report
 
 if TYPE_CHECKING:
     from sessions.runs import Run
@@ -129,8 +130,9 @@ def show(run: str, errors: bool, disagree: bool, uids: bool, limit: int, as_json
 
         _show_lines(errors_of(found.predictions()), uids, limit, as_json)
     elif as_json:
-        told = ledger_of(found)
-        echo_json(document(found) | ({"ledger": told.to_json()} if told else {}))
+        told, training = ledger_of(found), training_report(found)
+        more = {"ledger": told.to_json()} if told else {}
+        echo_json(document(found) | more | ({"training": training.to_json()} if training else {}))
     else:
         _show(found)
 
@@ -213,7 +215,11 @@ def _show(run: Run) -> None:
     say("data", names.where)
     say("model", names.who)
     say("folder", run.path)
-    say("samples", counted_words(counts).replace(" samples", "", 1))
+    training = training_report(run)
+    if training is None:
+        say("samples", counted_words(counts).replace(" samples", "", 1))
+    else:
+        _show_training(training)
     say("seconds", f"{body['seconds']:.1f}")
     if body["damage"]:
         say("damaged", body["damage"])
@@ -222,7 +228,8 @@ def _show(run: Run) -> None:
     for note in notes_of(run):
         say("note", note)
     if rows := figure_rows(figures(run)):
-        click.echo("")
+        best = training.best if training else None
+        click.echo(f"\nthe evaluation at step {best.step:,}:" if best else "")
         echo_table(FIGURE_HEADERS, rows)
     if rows := label_rows(body.get("per_label")):
         click.echo("")
@@ -233,9 +240,30 @@ def _show(run: Run) -> None:
     if asked := requests_of(run):
         click.echo("")
         show_requests(asked)
+    if training is not None and training.next:
+        click.echo("")
+        for command_line in training.next:
+            say("next", command_line)
     if body.get("disagree"):
         click.echo("")
         say("disagree", f"{body['disagree']} samples; wb runs show {run.id} --disagree")
+
+
+def _show_training(training: TrainingReport) -> None:
+    say("steps", training.progress())
+    if training.best is not None:
+        say("best", training.best.words())
+    for name, curve in training.curves.items():
+        if name in ("loss", "eval_loss") and len(curve) > 1:
+            first, last = curve[0], curve[-1]
+            about = f"{first[1]:.4g} at step {first[0]:g}, {last[1]:.4g} at step {last[0]:g}"
+            say(name, about)
+    if training.saved is not None:
+        say("saved", training.saved)
+    if training.settings:
+        click.echo("")
+        echo_table(("SETTING", "VALUE"), training.settings)
+        click.echo("")
 
 
 def _show_lines(lines: Sequence[Mapping[str, Any]], uids: bool, limit: int, as_json: bool) -> None:

@@ -62,6 +62,19 @@ def accuracy(lines: Sequence[Mapping[str, Any]], clusters: Clusters | None = Non
     return proportion(map(is_right, lines), clusters or clusters_of(lines))
 
 
+def accuracy_of_counts(right: int, judged: int, failed: int = 0) -> Estimate:
+    """The same from counts, where each sample stands alone.
+
+    Args:
+        right: Samples that are right.
+        judged: Samples with a known target, the failed ones among them.
+        failed: Those of them that could not be asked.
+    """
+    if judged and failed == judged:
+        return undefined("all samples failed", judged)
+    return Estimate(right / judged, *wilson(right, judged), judged) if judged else undefined()
+
+
 ONE_CLUSTER = "one cluster says nothing of others: no interval"
 
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from sessions.atomic import append_line
 from sessions.runs import Run, list_runs
 from tests.workbench.app.bench_host import Host, drawn, until
 from tests.workbench.app.make_records import make_run, predictions
@@ -264,6 +265,39 @@ async def test_a_training_shows_the_answers_of_its_newest_evaluation():
         await opened(pilot, app.place)
         assert (app.place.detail.tally.n, app.place.detail.tally.right) == (10, 10)
         assert "demo/train[:90]" in drawn(app)
+        assert "evaluation at step 100" in drawn(app)
+
+
+async def test_a_training_without_answers_tells_what_it_came_to_and_nothing_of_right_ones():
+    run = Run.create({"train": ["demo/train[:90]"], "model": "demo"}, "k", "train", total=40)
+    for step in (10, 20, 30, 40):
+        append_line(run.path / "history.jsonl", {"v": 1, "step": step, "loss": 20 / step})
+    run.set_state("cancelled")
+    for size in (WIDE, SMALL):
+        app = Host(RunsScreen())
+        async with app.run_test(size=size) as pilot:
+            await until(pilot, lambda app=app: app.place.detail.training.report is not None)
+            await pilot.press("enter")
+            await until(pilot, lambda app=app: "wb train --resume" in drawn(app))
+            assert app.focused is app.place.detail.training.facts
+            assert "4 points" in drawn(app) and "it was not evaluated" in drawn(app)
+            assert "right" not in drawn(app) and "unparsed" not in drawn(app)
+            await pilot.press("escape")
+            await until(pilot, lambda app=app: app.focused is app.place.table)
+
+
+async def test_marked_runs_say_what_their_marks_are_for():
+    make_run(4)
+    make_run(4, adapter="runs/nlvr1")
+    app = Host(RunsScreen())
+    async with app.run_test(size=SMALL) as pilot:
+        await until(pilot, lambda: len(app.place.table.keys) == 2)
+        await pilot.press("home", "space")
+        await until(pilot, lambda: "Space on another run compares" in drawn(app))
+        await pilot.press("down", "space")
+        await until(pilot, lambda: "Enter goes to their comparison" in drawn(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: "marked" not in drawn(app))
 
 
 async def test_two_caption_runs_are_compared_by_their_own_figures_and_what_differs_comes_first():

@@ -17,7 +17,7 @@ from textual.widget import Widget
 
 from workbench.app.lists.draw import fit, plain
 from workbench.app.lists.palette import PALETTE
-from workbench.app.runs.reading import Tally
+from workbench.reports.tally import Tally
 
 LIMIT = 12  # labels drawn; an open vocabulary has thousands, of which these are the most frequent
 

@@ -15,6 +15,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.reactive import reactive
+from textual.widget import Widget
 from textual.widgets import Static
 
 from workbench.app.lists.row_list import RowList
@@ -27,11 +28,12 @@ from workbench.app.runs.reading import (
     PredictionRow,
     RunSummary,
     Selection,
-    Tally,
     View,
 )
 from workbench.app.runs.sample_table import SampleTable, ViewBar
+from workbench.app.runs.training_panel import TrainingPanel, read_training
 from workbench.reports.silence import answered_nothing
+from workbench.reports.tally import Tally
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from workbench.app.tasks import CancelToken
     from workbench.evaluation.ledger import Ledger
     from workbench.reports.prediction import Prediction
+    from workbench.reports.training import TrainingReport
 
 POST_S = 0.3  # how often the list hears of a long file that is being read
 
@@ -65,6 +68,7 @@ class RunDetail(Vertical):
             matrix = ConfusionMatrix(widget_id="matrix")
             matrix.border_title = "Confusion"
             yield matrix
+        yield TrainingPanel(id="run-training")
         with Vertical(id="samples-box") as samples:
             samples.border_title = "Samples"
             yield ViewBar(widget_id="views")
@@ -83,6 +87,18 @@ class RunDetail(Vertical):
         """The samples of the view."""
         return self.query_one(SampleTable)
 
+    @property
+    def training(self) -> TrainingPanel:
+        """What stands in the place of the figures of a training."""
+        return self.query_one(TrainingPanel)
+
+    @property
+    def entrance(self) -> Widget:
+        """What takes the focus of who goes into the run."""
+        screen = self.screen
+        answers = screen.has_class("-answers") and screen.has_class("-samples")
+        return self.samples if answers or not screen.has_class("-training") else self.training.facts
+
     def watch_run(self, old: RunSummary | None, run: RunSummary | None) -> None:
         """Show another run, or more of the same one."""
         self.screen.set_class(run is None, "-none")
@@ -99,9 +115,20 @@ class RunDetail(Vertical):
             self._clear_answer()
         if old is None or old.id != run.id:
             self.query_one(MetricsPanel).ledger = None
+            self.training.begin()
+            self.screen.remove_class("-samples")
+        self._show_kind(run)
         self._draw_figures()
         self._read_predictions()
-        self._read_ledger(run)
+        self._read_more(run)
+
+    def _show_kind(self, run: RunSummary) -> None:
+        """An evaluation's figures, or what a training came to and the answers that it gave."""
+        training, step = run.kind == "train", run.predictions.stem
+        self.screen.set_class(training, "-training")
+        self.screen.set_class(training and run.predictions.exists(), "-answers")
+        at = f" of the evaluation at step {int(step):,}" if training and step.isdigit() else ""
+        self.query_one("#samples-box").border_title = f"Samples{at}"
 
     def _clear_answer(self) -> None:
         self.query_one("#answer", Static).update("")
@@ -149,17 +176,25 @@ class RunDetail(Vertical):
         self.samples.show_view(rows, selection, self.view, self.run.where)
         self.query_one(ViewBar).show(tally, self.view, self._cell, not done)
 
-    def _read_ledger(self, run: RunSummary) -> None:
+    def _read_more(self, run: RunSummary) -> None:
+        """What its score is made of; of a training what it came to."""
+
         def work(token: CancelToken) -> None:
-            ledger = read_ledger(run)
+            ledger, training = read_ledger(run), read_training(run)
             if not token.cancelled:
-                self.bench.call_soon(self._take_ledger, run.id, ledger)
+                self.bench.call_soon(self._take_more, run, ledger, training)
 
         self.bench.tasks.run("run ledger", work)
 
-    def _take_ledger(self, run_id: str, ledger: Ledger | None) -> None:
+    def _take_more(
+        self, run: RunSummary, ledger: Ledger | None, training: TrainingReport | None
+    ) -> None:
         panel = self.query_one(MetricsPanel)
-        if self.run is not None and run_id == self.run.id and ledger != panel.ledger:
+        if self.run is None or run.id != self.run.id:
+            return
+        if run.kind == "train":
+            self.training.show(run, training)
+        if ledger != panel.ledger:
             panel.ledger = ledger
             self._draw_figures()
 
@@ -171,6 +206,7 @@ class RunDetail(Vertical):
 
     def choose(self, view: View) -> None:
         """Errors, unparsed, failed, slowest or all."""
+        self.screen.add_class("-samples")
         self._cell = None
         self.view = view
 

@@ -12,8 +12,9 @@ from textual.widgets import Static
 from sessions.estimate import Estimate
 from workbench.app.lists.draw import ago, fit, interval_bar, number, plain, progress_bar
 from workbench.app.lists.palette import PALETTE, Palette
-from workbench.app.runs.reading import RunSummary, Tally
+from workbench.app.runs.reading import RunSummary
 from workbench.app.runs.run_table import state_sign
+from workbench.reports.tally import Tally
 
 if TYPE_CHECKING:
     from workbench.evaluation.ledger import Ledger
@@ -55,11 +56,14 @@ class RunHeader(Figures):
             share = run.done / run.total
             first.append_text(progress_bar(share, 16, palette, palette.accent))
         first.append(f"  {ago(run.created, time.time())}  {run.id}", palette.dim)
-        self.update(Text("\n").join([first, self._figure(run, tally, palette)]))
+        lines = Text("\n", no_wrap=True, overflow="ellipsis")
+        self.update(lines.join([first, self._figure(run, tally, palette)]))
 
     def _figure(self, run: RunSummary, tally: Tally, palette: Palette) -> Text:
         if run.problem:
             return plain(run.problem, palette.warn)
+        if run.kind == "train":
+            return self._training(run, palette)
         if run.figure is not None:
             name, figure = run.metric, run.figure
         elif tally.judged:
@@ -83,6 +87,15 @@ class RunHeader(Figures):
         ):
             out.append(f"  {count:,} {word}", style if count else palette.dim)
         return out
+
+    @staticmethod
+    def _training(run: RunSummary, palette: Palette) -> Text:
+        """A training is judged by the evaluation that it kept; answers of a run it has none."""
+        if run.figure is None:
+            return plain("a training: its evaluations are below", palette.dim)
+        out = plain(f"a training · at its best step {run.metric} ", palette.dim)
+        out.append(number(run.figure.value), palette.strong)
+        return out.append(f"  n {run.figure.n:,}" if run.figure.n else "", palette.dim)
 
 
 class MetricsPanel(Figures):

@@ -9,19 +9,18 @@ Not for: writing. Repair of a torn file is `sessions`' own.
 from __future__ import annotations
 
 import heapq
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from sessions.estimate import Estimate, undefined
-from sessions.intervals import wilson
+from sessions.estimate import Estimate
 from sessions.json_line import load_json
 from sessions.plain_files import open_plain
 from sessions.verdict import ERRORS, Verdict
 from workbench.reports.prediction import Prediction, read_prediction
 from workbench.reports.run import RunNames, names_of
+from workbench.reports.tally import Tally, cell_of
 
 FIRST = 1 << 16  # bytes read before the screen hears of a run: a few hundred lines
 CHUNK = 1 << 19  # bytes read in one go after that
@@ -107,79 +106,6 @@ class PredictionRow:
 
 
 @dataclass
-class Tally:
-    """Counts over the predictions read so far.
-
-    Attributes:
-        cells: (target, label) -> count, of those that did not fail; label `None` is unparsed.
-    """
-
-    n: int = 0
-    judged: int = 0
-    right: int = 0
-    errors: int = 0
-    unparsed: int = 0
-    failed: int = 0
-    cells: Counter[tuple[str, str | None]] = field(default_factory=Counter)
-
-    def count(self, row: PredictionRow, by: int = 1) -> None:
-        """Count a row in, or with -1 out again."""
-        self.n += by
-        self.judged += by * row.judged
-        self.right += by * (row.verdict == "right")
-        self.errors += by * row.is_error
-        self.failed += by * (row.verdict == "failed")
-        if row.verdict in ("failed", "none"):
-            return
-        self.unparsed += by * (row.verdict == "unparsed")
-        self.cells[row.target, row.label] += by
-
-    @property
-    def accuracy(self) -> Estimate:
-        """Share of right ones of those that can be judged; what failed counts as wrong.
-
-        With Wilson's interval, as if each sample stood alone: the run's own, once it has ended,
-        is over its clusters.
-        """
-        if not self.judged:
-            return undefined()
-        if self.failed == self.n:
-            return undefined("all samples failed", self.judged)
-        low, high = wilson(self.right, self.judged)
-        return Estimate(self.right / self.judged, low, high, self.judged)
-
-    def labels(self, limit: int = 12) -> list[str]:
-        """The labels of the matrix: targets by count, then what was only ever predicted."""
-        targets: Counter[str] = Counter()
-        said: Counter[str] = Counter()
-        for (target, label), count in self.cells.items():
-            if count > 0:
-                targets[target] += count
-                if label is not None:
-                    said[label] += count
-        ordered = sorted(targets, key=lambda t: (-targets[t], t))
-        ordered += sorted((s for s in said if s not in targets), key=lambda s: (-said[s], s))
-        return sorted(ordered) if len(ordered) <= limit else ordered[:limit]
-
-    def per_label(self, labels: list[str]) -> list[tuple[str, int, *tuple[float | None, ...]]]:
-        """(label, n, precision, recall, F1) of each; `None` where undefined."""
-        said: Counter[str | None] = Counter()
-        targets: Counter[str] = Counter()
-        for (target, label), count in self.cells.items():
-            said[label] += count
-            targets[target] += count
-        out = []
-        for label in labels:
-            hit = self.cells[label, label]
-            precision = hit / said[label] if said[label] else None
-            recall = hit / targets[label] if targets[label] else None
-            both = said[label] + targets[label]
-            f1 = 2 * hit / both if both else None
-            out.append((label, targets[label], precision, recall, f1))
-        return out
-
-
-@dataclass
 class Selection:
     """The rows of a view, in lists that only grow: one thread adds while another draws.
 
@@ -208,7 +134,7 @@ def _test_of(view: View, cell: tuple[str, str | None] | None) -> Callable[[Predi
         "unparsed": lambda r: r.verdict == "unparsed",
         "failed": lambda r: r.verdict == "failed",
         "all": lambda r: True,
-        "cell": lambda r: r.verdict not in ("failed", "none") and (r.target, r.label) == cell,
+        "cell": lambda r: cell is not None and cell_of(r) == cell,
     }
     return tests[view]
 

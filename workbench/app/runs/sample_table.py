@@ -11,7 +11,8 @@ from textual.widget import Widget
 from workbench.app.lists.draw import duration, plain
 from workbench.app.lists.palette import PALETTE, Palette
 from workbench.app.lists.row_list import Cell, Column, RowList
-from workbench.app.runs.reading import PredictionRow, Selection, Tally, View
+from workbench.app.runs.reading import PredictionRow, Selection, View
+from workbench.reports.tally import Tally
 
 COLUMNS = (
     Column("", 1),
@@ -23,7 +24,7 @@ COLUMNS = (
 )
 
 EMPTY: dict[View, tuple[str, ...]] = {
-    "errors": ("No errors", "", "every sample so far is right; a lists them all"),
+    "errors": ("No errors", "", "no sample so far is wrong, unparsed or failed; a lists all"),
     "unparsed": ("Nothing unparsed", "", "a label was read from every answer; a lists them all"),
     "failed": ("Nothing failed", "", "every sample could be read and asked; a lists them all"),
     "slowest": ("No times", "", "this run's lines do not say how long they took"),
@@ -83,7 +84,7 @@ class SampleTable(RowList):
             where: `dataset/split`, left out of the UIDs of this list.
         """
         self._rows, self._indices, self._prefix = rows, selection.indices, f"{where}/"
-        self.empty = EMPTY[view]
+        self.empty = EMPTY[view if rows else "all"]
         self.show(selection.uids, self._cells_of)
 
     def clear(self, words: str) -> None:

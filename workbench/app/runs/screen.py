@@ -164,7 +164,7 @@ class RunsScreen(Screen[None]):
     def _into_detail(self) -> None:
         self.add_class("-inside")
         self.remove_class("-matrix")
-        (self.comparison.flips if self.comparison.shown else self.detail.samples).focus()
+        (self.comparison.flips if self.comparison.shown else self.detail.entrance).focus()
 
     def action_view(self, view: View) -> None:
         """Errors, unparsed, failed, slowest or all."""
@@ -179,6 +179,9 @@ class RunsScreen(Screen[None]):
         """One step back: from a cell to the errors, from a run to the list, from two to one."""
         if self.has_class("-matrix") or self.focused is self.query_one(ConfusionMatrix):
             self._into_detail()
+        elif self.has_class("-training", "-samples") and self.focused is self.detail.samples:
+            self.remove_class("-samples")
+            self._into_detail()
         elif self.detail.view == "cell":
             self.action_view("errors")
         elif self.focused is not self.table:
@@ -189,7 +192,9 @@ class RunsScreen(Screen[None]):
 
     def action_matrix(self) -> None:
         """Into the confusion matrix."""
-        if self.detail.run is not None and not self.comparison.shown:
+        if self.has_class("-training"):
+            self.notify("a training has no confusion matrix; a lists its answers", timeout=3)
+        elif self.detail.run is not None and not self.comparison.shown:
             self.add_class("-inside", "-matrix")
             self.query_one(ConfusionMatrix).focus()
 
@@ -198,6 +203,7 @@ class RunsScreen(Screen[None]):
     def action_mark(self) -> None:
         """Mark a run; two marked ones are compared."""
         marked = self.table.toggle_mark()
+        self._tell_marks()
         if len(marked) < 2:
             self.remove_class("-compare")
             return
@@ -206,8 +212,17 @@ class RunsScreen(Screen[None]):
         self.comparison.begin(a, b)
         self._compare(a, b)
 
+    def _tell_marks(self) -> None:
+        """What the marks are for, under the list that holds them."""
+        self.table.border_subtitle = (
+            "",
+            "A is marked · Space on another run compares the two",
+            "A and B are marked · Enter goes to their comparison",
+        )[len(self.table.marked)]
+
     def _unmark(self) -> None:
         self.table.marked = []
+        self._tell_marks()
         self.table.refresh()
         self.remove_class("-compare")
 

@@ -35,6 +35,7 @@ import numpy as np
 from sessions.clusters import clusters_of
 from sessions.compare import accuracy
 from sessions.estimate import Estimate, undefined
+from sessions.label_figures import label_figures
 from sessions.verdict import is_right, is_truncated
 from workbench.evaluation.metrics.consistency import consistency
 from workbench.evaluation.metrics.correctness import PEOPLE, macro_f1
@@ -215,12 +216,8 @@ def label_table(lines: Sequence[Line], labels: Sequence[str]) -> dict[str, dict[
     for i, label in enumerate(labels):
         at = columns.index(label)
         hit, wanted, said = rows[i][at], sum(rows[i]), sum(row[at] for row in rows)
-        out[label] = {
-            "n": wanted,
-            "precision": hit / said if said else None,
-            "recall": hit / wanted if wanted else None,
-            "f1": 2 * hit / (said + wanted) if said + wanted else None,
-        }
+        precision, recall, f1 = label_figures(hit, wanted, said)
+        out[label] = {"n": wanted, "precision": precision, "recall": recall, "f1": f1}
     return out
 
 
