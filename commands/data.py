@@ -12,7 +12,9 @@ from commands.data_hub import cache, mode, verify
 from commands.data_table import echo_understood
 from commands.printing import echo_json, echo_table
 
-_TASKS = ["statement", "entailment", "question", "caption", "classification", "other"]
+_TASKS = [
+    *("statement", "entailment", "question", "caption", "classification", "grounding", "other")
+]
 
 
 class Format(click.ParamType):
@@ -128,7 +130,11 @@ def info(dataset: str, as_json: bool) -> None:
 )
 @click.option("--image", multiple=True, help="Column, or a path template; repeat for a pair.")
 @click.option("--image-root", help="Folder of the images (default: the file's own folder).")
-@click.option("--objects", help="Column of object boxes and its format, COLUMN:nlvr1.")
+@click.option(
+    "--objects",
+    help="Column of boxes or points and its format: COLUMN:xyxy, xywh, coco, xyxy01, xy, boxes, "
+    "nlvr1.",
+)
 @click.option("--metadata", multiple=True, help="Keep only these other columns ('' for none).")
 @click.option("--task", type=click.Choice(_TASKS), help="The task of the dataset.")
 @click.option(

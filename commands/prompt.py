@@ -205,6 +205,7 @@ def _once(tell: Callable[[WbError], None]) -> Callable[[WbError], None]:
 def _show(answer: Answer, record: PromptRecord, *, streamed: bool) -> None:
     """The answer on stdout, what else is known of it on stderr."""
     from sessions.verdict import answer_verdict
+    from workbench.grounding.answered import recorded_regions
     from workbench.text import clean
 
     click.echo("" if streamed else clean(answer.text))
@@ -222,7 +223,14 @@ def _show(answer: Answer, record: PromptRecord, *, streamed: bool) -> None:
         facts.append(
             f"read as {said}" + (f", label {clean(record.target)}" if record.target else "")
         )
+    places = recorded_regions(record.grounding)
+    if places is not None and places.overlap_words:
+        facts.append(places.overlap_words)
     click.echo(" · ".join(facts), err=True)
+    for line in places.lines if places is not None else ():
+        click.echo(f"place  {clean(line, newlines=False)}", err=True)
+    for line in places.problems if places is not None else ():
+        click.echo(f"places: {clean(line, newlines=False)}", err=True)
     if answer.head:
         from workbench.models.head_config import head_words
 

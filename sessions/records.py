@@ -87,6 +87,9 @@ class PromptRecord(Record):
             where a version before they were kept asked.
         label: The label that the answer was read as, `None` where unparsed or not a label task.
         target: The sample's own label, as it was then.
+        grounding: Boxes and points of the answer, in pixels of the image as it is shown:
+            `{"v", "regions": [{"box" | "point", "name", "image"}], "gold", "problems", "judged",
+            "correct"}`; `None` where it has none and none was asked for.
         timing: Seconds: `{"load_s", "first_token_s", "total_s"}`.
         replay_of: Id of the record that this one asks again.
         follows: Id of the record whose answer stands in these messages: a conversation's last turn.
@@ -129,6 +132,7 @@ class PromptRecord(Record):
     words: Json | None = None
     label: str | None = None
     target: str | None = None
+    grounding: Json | None = None
     timing: Json = field(default_factory=dict)
     replay_of: str | None = None
     follows: str | None = None

@@ -61,10 +61,14 @@ def answer_verdict(record: PromptRecord) -> Verdict:
 
     `none` where nothing says what is right, or where a label was not asked for: free text is judged
     only where one can be read from its answer. A label is right where it is the sample's own,
-    letter by letter, as in an evaluation.
+    letter by letter, as in an evaluation; boxes are right where they overlap the gold ones enough,
+    which was told when they were read.
     """
     if record.error:
         return "failed"
+    if record.grounding is not None and "correct" in record.grounding:
+        line = {"label": record.label, "target": record.target}
+        return verdict(line | {"correct": record.grounding["correct"]})
     if record.target is None or record.words == {}:
         return "none"
     if record.label is None:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-Task = Literal["statement", "entailment", "question", "caption", "classification", "other"]
+Task = Literal[
+    *("statement", "entailment", "question", "caption", "classification", "grounding", "other")
+]
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,40 @@ class Timing:
 
 
 @dataclass(frozen=True)
+class CoordinateFrame:
+    """What a model's coordinates of an image are of: how `(0.25, 0.5)` becomes a pixel.
+
+    Attributes:
+        size: (width, height) in pixels of the image, as it is shown.
+        box: (x0, y0, x1, y1) in its pixels that the coordinates run over from 0 to their `units`:
+            larger than the image where it was padded, smaller where it was cut; `None` is all.
+        units: What a coordinate is at the far edges of `box`, across and down; `None` where nobody
+            knows (a server's model).
+        convention: The name of the convention, empty where nobody knows.
+    """
+
+    size: tuple[int, int]
+    box: tuple[float, float, float, float] | None = None
+    units: tuple[float, float] | None = None
+    convention: str = ""
+
+    @property
+    def span(self) -> tuple[float, float, float, float]:
+        """`box`, spelled out."""
+        return self.box or (0.0, 0.0, float(self.size[0]), float(self.size[1]))
+
+    def to_image(self, share: tuple[float, float]) -> tuple[float, float]:
+        """(x, y) in pixels of the image of a place given in shares of `box`, 0 to 1."""
+        x0, y0, x1, y1 = self.span
+        return x0 + share[0] * (x1 - x0), y0 + share[1] * (y1 - y0)
+
+    def from_image(self, x: float, y: float) -> tuple[float, float]:
+        """The coordinates, in `units`, of a pixel; in shares of `box` where those are unknown."""
+        (x0, y0, x1, y1), (across, down) = self.span, self.units or (1.0, 1.0)
+        return (x - x0) / (x1 - x0) * across, (y - y0) / (y1 - y0) * down
+
+
+@dataclass(frozen=True)
 class Answer:
     """What a model said.
 
@@ -155,6 +191,8 @@ class Answer:
         answered_by: The load that answered, as it was then: `identity`, `dtype`, `device`,
             `revision` and `versions`; of a server elsewhere `engine`, its URL. Empty where an
             answer does not say.
+        frames: What its coordinates are of, for each image of the prompt in order; empty where
+            that is not known.
     """
 
     text: str
@@ -167,6 +205,7 @@ class Answer:
     counted: int | None = None
     server: Mapping[str, str] = field(default_factory=dict)
     answered_by: Mapping[str, Any] = field(default_factory=dict)
+    frames: tuple[CoordinateFrame, ...] = ()
 
     @property
     def new_tokens(self) -> int:

@@ -211,6 +211,7 @@ def run_key(
     vary: str = "",
     seed: int = 0,
     samples: int = 1,
+    places: int = 0,
 ) -> str:
     """Hex sha256 of what the predictions depend on, less the bytes of the pictures.
 
@@ -229,6 +230,7 @@ def run_key(
         vary: What stood in another order.
         seed: Of a control that draws.
         samples: Answers to each sample.
+        places: By which version of their rules boxes and points are read; 0 where none are.
     """
     from workbench.prompts import parse as reading
 
@@ -252,6 +254,8 @@ def run_key(
         parts["vary"] = vary
     if samples > 1:
         parts["samples"] = samples
+    if places:
+        parts["places"] = places
     if drawn is not None:
         parts["data"]["drawn"] = drawn
     return _digest(parts)

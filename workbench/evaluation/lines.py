@@ -17,6 +17,8 @@ from workbench.evaluation.metrics.consistency import group_of, set_of
 from workbench.evaluation.metrics.correctness import is_correct
 from workbench.evaluation.metrics.label_scores import best_label
 from workbench.evaluation.variant import PLAIN, Variant
+from workbench.grounding.answered import answered_regions
+from workbench.grounding.gold import gold_of, has_gold_box
 from workbench.prompts.fewshot import for_query
 from workbench.prompts.parse import Parsed, parse_answer
 from workbench.prompts.pool import Template
@@ -98,13 +100,10 @@ def answer_line(
     """
     if by_score and scores:
         return _scored_line(prompter, sample, answer, scores) | {"share_s": round(share_s, 5)}
-    parsed = prompter.read(sample, answer.text)
     return {
         **_head(prompter, sample),
         "text": answer.text,
-        "label": parsed.label,
-        "explanation": parsed.explanation,
-        "correct": is_correct(prompter.task, parsed.label, sample.label, _accepted(sample)),
+        **_read(prompter, sample, answer),
         "scores": dict(scores) if scores is not None else None,
         **({"head": dict(answer.head)} if answer.head is not None else {}),
         "error": None,
@@ -113,6 +112,22 @@ def answer_line(
         "finish_reason": answer.finish_reason,
         "latency_s": round(answer.timing.total_s, 4),
         "share_s": round(share_s, 5),
+    }
+
+
+def _read(prompter: Prompter, sample: Sample, answer: Answer) -> dict[str, Any]:
+    """What an answer says, and whether that is right."""
+    if prompter.task == "grounding":
+        shown = (Message("user", sample.images),)
+        places = answered_regions(answer, shown, gold_of(sample))
+        right = places.judged.right if places.judged is not None else None
+        told = {"label": places.label, "explanation": "", "correct": right}
+        return told | {"grounding": places.to_json()}
+    parsed = prompter.read(sample, answer.text)
+    return {
+        "label": parsed.label,
+        "explanation": parsed.explanation,
+        "correct": is_correct(prompter.task, parsed.label, sample.label, _accepted(sample)),
     }
 
 
@@ -144,10 +159,17 @@ def failed_line(prompter: Prompter, sample: Sample, error: WbError) -> dict[str,
         "text": "",
         "label": None,
         "explanation": "",
-        "correct": False if sample.label is not None and prompter.task != "caption" else None,
+        "correct": False if _may_be_wrong(prompter, sample) else None,
         "scores": None,
         "error": error.to_json()["error"],
     }
+
+
+def _may_be_wrong(prompter: Prompter, sample: Sample) -> bool:
+    """Whether something says what a right answer is."""
+    if prompter.task == "grounding":  # of gold points none is
+        return has_gold_box(sample)
+    return sample.label is not None and prompter.task != "caption"
 
 
 def no_labels(sample: Sample) -> DataError:

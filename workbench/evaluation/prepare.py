@@ -26,6 +26,7 @@ from workbench.evaluation.lines import Prompter
 from workbench.evaluation.orders import check_order, order_variant
 from workbench.evaluation.recorded import AnswerRecord, record_of
 from workbench.evaluation.variant import Variant
+from workbench.grounding.answered import VERSION as PLACES
 from workbench.inference.decoding import Decoding
 from workbench.models.default_prompt import template_for_source
 from workbench.models.remote_model import is_remote
@@ -132,6 +133,7 @@ class PreparedEvaluation:
             vary=vary,
             seed=self.config.seed,
             samples=self.config.samples,
+            places=PLACES if self.source.task == "grounding" else 0,
         )
 
     def record(self) -> dict[str, Any]:
@@ -335,9 +337,10 @@ def _check(config: EvalConfig, source: Source, template: Template) -> None:
             "not",
             hint="leave it out, or choose a template that has label words",
         )
-    if config.samples > 1 and source.task == "caption":
+    if config.samples > 1 and source.task in ("caption", "grounding"):
+        what = "captions" if source.task == "caption" else "boxes"
         raise UsageError(
-            "--samples: captions have no label that answers could vote on", hint="leave it out"
+            f"--samples: {what} have no label that answers could vote on", hint="leave it out"
         )
     if config.positive and source.labels and config.positive not in source.labels:
         raise UsageError(
@@ -356,7 +359,7 @@ def _variant(config: EvalConfig, source: Source, prompter: Prompter, total: int)
 
 def _has_labels(source: Source, template: Template) -> bool:
     """Whether there is something to score: a closed set, or options of the samples' own."""
-    if source.task == "caption":
+    if source.task in ("caption", "grounding"):
         return False
     return bool(source.labels or template.labels or _first(source).labels)
 

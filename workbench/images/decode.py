@@ -162,6 +162,21 @@ def thumbnail(ref: ImageRef, size: tuple[int, int]) -> Image.Image:
     return image
 
 
+def shown_size(ref: ImageRef) -> tuple[int, int]:
+    """(width, height) in pixels as the picture is shown, from its header. Raises `ImageError`."""
+    return _size_as_shown(_open(read_bytes(ref), name_of(ref), check_pixels=False))
+
+
+def _size_as_shown(image: Image.Image) -> tuple[int, int]:
+    width, height = image.size
+    try:
+        if image.getexif().get(0x0112, 1) in (5, 6, 7, 8):  # a quarter turn swaps the sides
+            return height, width
+    except Exception:
+        pass
+    return width, height
+
+
 def facts(ref: ImageRef) -> dict[str, object]:
     """What can be said of an image: `width`, `height` (as shown), `sha256`, `source` and more.
 
@@ -174,12 +189,7 @@ def facts(ref: ImageRef) -> dict[str, object]:
 
     data = read_bytes(ref)
     image = _open(data, name_of(ref), check_pixels=False)
-    width, height = image.size
-    try:
-        if image.getexif().get(0x0112, 1) in (5, 6, 7, 8):  # a quarter turn swaps the sides
-            width, height = height, width
-    except Exception:
-        pass
+    width, height = _size_as_shown(image)
     return {
         "name": without_secrets(ref.name),
         "width": width,

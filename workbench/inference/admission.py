@@ -44,6 +44,8 @@ def admit(live: LiveBatch, requests: Sequence[Request]) -> list[BatchRow]:
     new = [request.decoding.max_new_tokens for request in requests]
     found = read(loaded, conversations, new, live.prefixes)
     rows = [row_of(loaded, ids, request) for ids, request in zip(found.ids, requests, strict=True)]
+    for row, frames in zip(rows, found.frames, strict=True):
+        row.frames = frames
     score(loaded, found.state, requests, rows)
     live.admit(found.state, rows)
     return rows

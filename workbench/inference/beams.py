@@ -36,6 +36,7 @@ def search(loaded: LoadedModel, request: Request) -> Answer:
     flag = request.cancelled or (lambda: False)
     with out_of_memory_explained(), torch.no_grad():
         row = row_of(loaded, batch.input_ids[0].tolist(), request)
+        row.frames = batch.frames[0] if batch.frames else ()
         state = prefill(loaded, batch)
         score(loaded, state, [request], [row])
         beams = select_rows(state, [0] * decoding.num_beams)

@@ -20,7 +20,7 @@ from workbench.models.base import LoadedModel
 from workbench.models.batch import Batch
 from workbench.models.chat import check_length
 from workbench.models.prompt import text_ids
-from workbench.sample import Conversation
+from workbench.sample import Conversation, CoordinateFrame
 
 # How far a model that nobody knows may be off where it reads a prompt in two parts.
 _TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-3}
@@ -34,10 +34,12 @@ class PrefilledPrompts:
     Attributes:
         state: Logits, cache, mask and positions of their rows.
         ids: The tokens of each, image tokens included, without padding.
+        frames: What coordinates are of in the answer to each, image by image.
     """
 
     state: Prefill
     ids: list[list[int]]
+    frames: list[tuple[CoordinateFrame, ...]]
 
 
 def read(
@@ -87,7 +89,7 @@ def _read_plans(
         whole = prefill(loaded, loaded.family.encode_prompts(loaded, [p.prompt for p in plans]))
         if not _same(whole.logits, out.state.logits, loaded.base.dtype):
             prefixes.refuse("read in two parts its prompts give other logits")
-            return PrefilledPrompts(whole, out.ids)
+            return PrefilledPrompts(whole, out.ids, out.frames)
         prefixes.prove()
     prefixes.count([(c.key, h) for c, h in zip(cuts, found, strict=True) if c and h], ready)
     return out
@@ -138,7 +140,7 @@ def _heads(
         )
         return {}
     for row, (cut, _) in enumerate(missing):
-        heads[cut.key] = head_of(found.state, row, found.ids[row])
+        heads[cut.key] = head_of(found.state, row, found.ids[row], found.frames[row])
         prefixes.put(cut.key, heads[cut.key])
     return heads
 
@@ -170,7 +172,11 @@ def _forward(
     for row, more in zip(ids, new, strict=True):
         check_length(loaded, len(row), more)
     after = stacked(heads, batch.input_ids.device)
-    return PrefilledPrompts(prefill(loaded, batch, after), ids)
+    frames = [
+        (*(head.frames if head else ()), *own)
+        for head, own in zip(heads, batch.frames or [()] * len(heads), strict=True)
+    ]
+    return PrefilledPrompts(prefill(loaded, batch, after), ids, frames)
 
 
 def _same(a: torch.Tensor, b: torch.Tensor, dtype: torch.dtype) -> bool:

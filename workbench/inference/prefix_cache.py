@@ -20,6 +20,7 @@ import torch
 from workbench.inference.batch import Prefill, can_merge
 from workbench.models.families.decoder import takes_positions
 from workbench.models.memory import free_bytes
+from workbench.sample import CoordinateFrame
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,11 +40,13 @@ class CachedPrefix:
         ids: Its tokens, image tokens included.
         position: Of the token that follows.
         cache: Its keys and values, (1, heads, len(ids), width) per layer.
+        frames: What coordinates are of, for each of its images.
     """
 
     ids: tuple[int, ...]
     position: int
     cache: Any
+    frames: tuple[CoordinateFrame, ...] = ()
 
     @property
     def nbytes(self) -> int:
@@ -199,13 +202,16 @@ def _refusal(loaded: LoadedModel) -> str:
     return ""
 
 
-def head_of(state: Prefill, row: int, ids: Sequence[int]) -> CachedPrefix:
+def head_of(
+    state: Prefill, row: int, ids: Sequence[int], frames: Sequence[CoordinateFrame] = ()
+) -> CachedPrefix:
     """One row of what was read, without its padding, in memory of its own.
 
     Args:
         state: Prompts that have been read.
         row: Which of them.
         ids: Its tokens.
+        frames: Of its images.
     """
     real = state.mask[row].nonzero()[:, 0]  # (len(ids),)
     cache = copy.copy(state.cache)
@@ -214,7 +220,7 @@ def head_of(state: Prefill, row: int, ids: Sequence[int]) -> CachedPrefix:
         columns = real.to(layer.keys.device)
         layer.keys = layer.keys[row : row + 1].index_select(2, columns)
         layer.values = layer.values[row : row + 1].index_select(2, columns)
-    return CachedPrefix(tuple(ids), int(state.positions[row]), cache)
+    return CachedPrefix(tuple(ids), int(state.positions[row]), cache, tuple(frames))
 
 
 def stacked(heads: Sequence[CachedPrefix | None], device: torch.device) -> Prefill | None:

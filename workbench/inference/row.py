@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sessions.errors import WbError
 from workbench.errors import ModelError
 from workbench.inference.decoding import Decoding
-from workbench.sample import Answer, Timing, Token
+from workbench.sample import Answer, CoordinateFrame, Timing, Token
 
 if TYPE_CHECKING:
     import torch
@@ -89,6 +89,7 @@ class BatchRow:
         self.failure: WbError | None = None
         self.label_scores: Mapping[str, float] | None = None
         self.head: Mapping[str, float] | None = None
+        self.frames: tuple[CoordinateFrame, ...] = ()
         self.load_s = 0.0
         self.tokens: list[Token] = []
         self._cancelled = cancelled or (lambda: False)
@@ -179,4 +180,5 @@ class BatchRow:
             timing=Timing(self.load_s, self._first_s, self._last_s),
             label_scores=self.label_scores,
             head=self.head,
+            frames=self.frames,
         )

@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 
+from workbench.sample import CoordinateFrame
+
 # Inputs of shape (rows, columns) that are padded together, with the value that pads them.
 _ROW_KEYS = {"attention_mask": 0, "token_type_ids": 0, "mm_token_type_ids": 0}
 IGNORED = -100
@@ -79,6 +81,8 @@ class Batch:
         answer_spans: [start, stop) columns of each row's answer; empty at L without answers.
         image_spans: For each row its images in order.
         answer_type: `token_type_ids` of an answer's tokens, where the model takes any.
+        frames: For each row what coordinates in its answer are of, image by image; empty where
+            the family says no places.
     """
 
     inputs: dict[str, Any]
@@ -87,6 +91,7 @@ class Batch:
     answer_spans: tuple[tuple[int, int], ...]
     image_spans: tuple[tuple[ImageSpan, ...], ...] = field(default=())
     answer_type: int = 0
+    frames: tuple[tuple[CoordinateFrame, ...], ...] = ()
 
     def __len__(self) -> int:
         return len(self.lengths)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
+from workbench.grounding.conventions import convention_of
 from workbench.models.families.registry import family_name, may_have_template, templates_of
 from workbench.models.locate import DEMO, existing_path, read_config
 from workbench.models.remote_model import is_remote
@@ -51,12 +52,18 @@ def caption_template(spec: ModelSpec) -> Template:
 
 def family_of(spec: ModelSpec, *, fetch: bool = True) -> str:
     """Which family serves a model, empty where none does by name or nothing is known."""
-    model_type = _config(spec, fetch).get("model_type")
-    return family_name(str(model_type), default="") if model_type else ""
+    model_type = _model_type(spec, fetch)
+    return family_name(model_type, default="") if model_type else ""
+
+
+def _model_type(spec: ModelSpec, fetch: bool) -> str:
+    return str(_config(spec, fetch).get("model_type") or "")
 
 
 def _own(spec: ModelSpec, task: str, fetch: bool) -> Template | None:
     """The family's own template of a task, `None` where it has none."""
+    if task == "grounding" and spec.model != DEMO:
+        return shipped_template(convention_of(_model_type(spec, fetch)).template)
     if spec.model == DEMO or not may_have_template(task):
         return None
     name = templates_of(family_of(spec, fetch=fetch)).get(task)

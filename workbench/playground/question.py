@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import DataError, UsageError
+from workbench.grounding.gold import gold_of
+from workbench.grounding.region import Region
 from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec
 from workbench.sample import ImageRef, Message, Sample
@@ -33,6 +35,7 @@ class Question:
             where it is one of theirs, else by its path or URL.
         uid: The sample that it is about.
         target: That sample's own label.
+        gold: The places that are right, where its task is to find some.
         words: Answer word -> label, to read the answer by; empty for an open answer that is not
             read.
         score: Label words whose log-likelihood is asked for too.
@@ -48,6 +51,7 @@ class Question:
     uid: str | None = None
     dataset_revision: str | None = None
     target: str | None = None
+    gold: tuple[Region, ...] = ()
     words: Mapping[str, str] = field(default_factory=dict)
     score: tuple[str, ...] = ()
     template: str | None = None
@@ -266,6 +270,7 @@ def question_of(
         uid=sample.uid,
         dataset_revision=revision,
         target=sample.label,
+        gold=gold_of(sample) if template is not None else (),
         words=words,
         score=tuple(score),
         template=template.name if template else None,
@@ -293,6 +298,7 @@ def follow_up(question: Question, said: str, record_id: str, text: str) -> Quest
         template=None,
         template_version=None,
         target=None,
+        gold=(),
         words={},
         score=(),
     )

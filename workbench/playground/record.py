@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sessions.errors import RecordError, WbError
 from sessions.records import GradcamRecord, PromptRecord
+from workbench.grounding.answered import answered_regions
 from workbench.models.spec import ModelSpec, as_recorded
 from workbench.sample import Answer, ImageRef, Message, Sample, Token
 
@@ -91,7 +92,11 @@ def record_of(
     spec = question.spec
     loaded = answer.answered_by if answer is not None else {}
     # No label is read from the start of an answer: it may have gone on to say the opposite.
-    parsed = _read_label(answer, question) if answer is not None and not error else None
+    whole = answer is not None and not error
+    parsed = _read_label(answer, question) if whole else None
+    places = answered_regions(answer, question.messages, question.gold) if whole else None
+    if places is not None and question.gold:
+        parsed = places.label
     body: dict[str, Any] = {}
     if answer is not None:
         body = {
@@ -108,11 +113,11 @@ def record_of(
             },
         }
     known = images_of(question.samples)
-    places = question.places
+    told = places is not None and (places.regions or places.problems or question.gold)
     return PromptRecord(
         uid=question.uid,
         images=tuple(
-            image_json(part, known, places)
+            image_json(part, known, question.places)
             for message in question.messages
             for part in message.images
         ),
@@ -129,6 +134,7 @@ def record_of(
         words=dict(question.words),
         label=parsed,
         target=question.target,
+        grounding=places.to_json() if places is not None and told else None,
         replay_of=question.replay_of,
         follows=question.follows,
         sweep=question.sweep,

@@ -15,6 +15,7 @@ from sessions.errors import WbError
 from sessions.records import PromptRecord
 from sessions.verdict import answer_right
 from workbench.errors import DataError
+from workbench.grounding.region import regions_of
 from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec, as_recorded, chosen_spec
 from workbench.playground.answer_diff import changed, pieces_of_both
@@ -162,6 +163,7 @@ def question_asked(
         uid=record.uid,
         dataset_revision=record.dataset_revision,
         target=record.target,
+        gold=regions_of((record.grounding or {}).get("gold")),
         words=_words(record, about),
         score=tuple(record.labels),
         template=record.template,

@@ -102,7 +102,7 @@ class Template:
             sample: What is asked about.
             labels: The dataset's closed set, where it has one.
         """
-        if "caption" in (self.task, sample.task):
+        if {"caption", "grounding"} & {self.task, sample.task}:
             return {}
         words = self.words(labels or sample.labels)
         options = sample.metadata.get("options")
@@ -147,8 +147,16 @@ class Template:
             explanation: Which of the sample's explanations to use (modulo their number).
 
         Raises:
-            UsageError: The sample has no label.
+            UsageError: The sample has no label, or one that models write each in its own units.
         """
+        if "grounding" in (self.task, sample.task):
+            raise UsageError(
+                f"{sample.uid} cannot be an example: its box would have to be written in the "
+                "coordinates of the model that reads it",
+                kind="no_label",
+                hint="ask without examples; a training wants rows with boxes as its model writes "
+                "them, as a caption column",
+            )
         if sample.label is None:
             raise UsageError(
                 f"{sample.uid} has no label, so it cannot be an example",

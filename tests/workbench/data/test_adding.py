@@ -206,7 +206,7 @@ def test_boxes_in_our_own_form_are_found(tmp_path: Path):
     assert sample.metadata["objects"] == [[{"name": "dog", "box": [1.0, 2.0, 3.0, 4.0]}], []]
     assert "things" not in sample.metadata
     with pytest.raises(UsageError, match="format"):
-        add("mine", tmp_path / "a.jsonl", objects="things:coco", replace=True)
+        add("mine", tmp_path / "a.jsonl", objects="things:ltrb", replace=True)
     with pytest.raises(ValueError, match="box"):
         plain_boxes([{"name": "x"}])
 

@@ -25,7 +25,10 @@ PAIRS = (
     *(("image1", "image2"), ("image_left", "image_right"), ("left_url", "right_url")),
 )
 URLS = ("image_url", "img_url", "url", "coco_url")
-TEXTS = ("sentence", "statement", "hypothesis", "question", "caption", "text", "prompt")
+TEXTS = (
+    *("sentence", "statement", "hypothesis", "question", "caption", "text", "prompt"),
+    "expression",
+)
 LABELS = ("label", "gold_label", "answer", "target", "class", "cls")
 REASONS = ("explanation", "exp", "rationale", "reason")
 REFERENCES = ("answers", "references", "captions")
@@ -91,7 +94,12 @@ def guess_options(columns: Sequence[str]) -> tuple[str, ...]:
     return (single,) if single else ()
 
 
-ROLE_OF = {"statement": "sentence", "question": "question", "entailment": "hypothesis"}
+ROLE_OF = {
+    "statement": "sentence",
+    "question": "question",
+    "entailment": "hypothesis",
+    "grounding": "expression",
+}
 
 
 def role_for(task: Task, roles: Iterable[str]) -> dict[str, str]:
@@ -102,11 +110,15 @@ def role_for(task: Task, roles: Iterable[str]) -> dict[str, str]:
     return {roles[0]: wanted}
 
 
-def guess_task(roles: Iterable[str], labels: Sequence[str], has_label: bool) -> Task:
-    """What is asked of a sample, by the roles of its texts and its labels."""
+def guess_task(
+    roles: Iterable[str], labels: Sequence[str], has_label: bool, has_boxes: bool = False
+) -> Task:
+    """What is asked of a sample, by the roles of its texts, its labels and its objects' boxes."""
     roles = set(roles)
     if "question" in roles:
         return "question"
+    if "expression" in roles and has_boxes and not has_label:
+        return "grounding"
     if "hypothesis" in roles:
         return "entailment"
     words = {word.lower() for word in labels}

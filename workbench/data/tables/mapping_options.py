@@ -193,17 +193,20 @@ def _fill_labels(mapping: TableMapping, wish: MappingOptions, look: FileHeads) -
             wish.guesses.append(f"labels: {', '.join(labels)} (all that {_rows(counts)} have)")
     task = wish.task
     if task is None:
-        task = guessing.guess_task(mapping.texts, labels, bool(mapping.label))
+        task = guessing.guess_task(
+            mapping.texts, labels, bool(mapping.label), bool(mapping.objects)
+        )
         has = [
             *(f"the text {role}" for role in mapping.texts),
             *(["a label"] * bool(mapping.label)),
         ]
         wish.guesses.append(f"task: {task} (it has {' and '.join(has) or 'no text and no label'})")
-        if wish.texts is None and (role := guessing.role_for(task, mapping.texts)):
-            texts = {role.get(old, old): column for old, column in mapping.texts.items()}
-            mapping = dataclasses.replace(mapping, texts=texts)
-            said = ", ".join(f"{column} as {new}" for new, column in texts.items())
-            wish.guesses.append(f"texts: {said} (prompts of the task {task} show that)")
+    guessed = wish.texts is None and (wish.task is None or task == "grounding")
+    if guessed and (role := guessing.role_for(task, mapping.texts)):
+        texts = {role.get(old, old): column for old, column in mapping.texts.items()}
+        mapping = dataclasses.replace(mapping, texts=texts)
+        said = ", ".join(f"{column} as {new}" for new, column in texts.items())
+        wish.guesses.append(f"texts: {said} (prompts of the task {task} show that)")
     return dataclasses.replace(mapping, labels=labels, task=task)
 
 

@@ -29,6 +29,7 @@ from workbench.data.tables.mapping import SplitFile, TableMapping
 from workbench.data.tables.objects import FORMATS
 from workbench.data.tables.options import gold_option, options_of
 from workbench.errors import DataError
+from workbench.grounding.gold import gold_words
 from workbench.sample import ImageRef, Sample
 
 # How tables without a null of their own write that there is no label.
@@ -86,6 +87,12 @@ class RowMapper:
             texts["options"] = "\n".join(f"{key}. {text}" for key, text in options.items())
             label = gold_option(label, options, problems)
         images = tuple(self._images(row, problems)) if row else ()
+        metadata = self._metadata(row, images)
+        if mapping.task == "grounding" and label is None:
+            label = gold_words(metadata)
+            if label is None and not error:
+                why = metadata.get("objects_left_out") or "it has no box"
+                problems.append(f"nothing to find: {why}")
         return Sample(
             uid=uid,
             images=images,
@@ -93,7 +100,7 @@ class RowMapper:
             label=label,
             references=self._references(row, label),
             explanations=tuple(t for c in mapping.explanations for t in texts_in(value_of(row, c))),
-            metadata=self._metadata(row, images) | ({"options": options} if options else {}),
+            metadata=metadata | ({"options": options} if options else {}),
             task=mapping.task,
             labels=tuple(options) or mapping.labels,
             error="; ".join(problems) or None,

@@ -14,6 +14,7 @@ Counting, said once and held everywhere:
   `consistency_answered` leaves failed ones out, as `accuracy_answered` does.
 - Where the model has a classification head, `head_accuracy` and `text_accuracy` stand side by side,
   over the same samples and by the same rules: see `.head`.
+- Boxes and points (the task `grounding`) are right by their overlap with gold: see `.grounding`.
 - Captions have BLEU-4, ROUGE-L and the metrics of `.texts` over the answered ones, and no accuracy.
 - Label scores give probabilities and their calibration: `.label_scores`.
 - Explanations are scored where the data has some and the model gave some: over all answered
@@ -36,9 +37,10 @@ from sessions.clusters import clusters_of
 from sessions.compare import accuracy
 from sessions.estimate import Estimate, undefined
 from sessions.label_figures import label_figures
-from sessions.verdict import is_right, is_truncated
+from sessions.verdict import is_judged, is_right, is_truncated
 from workbench.evaluation.metrics.consistency import consistency
 from workbench.evaluation.metrics.correctness import PEOPLE, macro_f1
+from workbench.evaluation.metrics.grounding import grounding_figures
 from workbench.evaluation.metrics.head import head_metrics
 from workbench.evaluation.metrics.label_scores import score_figures
 from workbench.evaluation.metrics.texts import USUAL, TextWish, caption_figures, explanation_figures
@@ -91,6 +93,10 @@ def compute_metrics(
         counts["recorded"] = recorded
     if task == "caption":
         metrics, extra = _caption_metrics(answered) | caption_figures(answered, wish), {}
+    elif task == "grounding":
+        known, alive = (list(filter(is_judged, some)) for some in (lines, answered))
+        metrics, extra = _accuracies(known, alive) | grounding_figures(answered), {}
+        metrics |= _by_kind(known, "accuracy", accuracy)
     else:
         metrics, extra = _label_metrics(lines, answered, task, labels)
         metrics |= vote_figures(lines)
@@ -110,11 +116,8 @@ def _label_metrics(
     lines: Sequence[Line], answered: Sequence[Line], task: str, labels: Sequence[str]
 ) -> tuple[dict[str, Estimate], dict[str, Any]]:
     known = [line for line in lines if line.get("target") is not None]
-    out = {"accuracy": accuracy(known)}
     alive = [line for line in answered if line.get("target") is not None]
-    if len(alive) < len(known):
-        out["accuracy_answered"] = accuracy(alive)
-    out |= _consistency(known, alive)
+    out = _accuracies(known, alive) | _consistency(known, alive)
     many = [
         line for line in known if task == "question" and len(line.get("references") or ()) >= PEOPLE
     ]
@@ -130,6 +133,14 @@ def _label_metrics(
     if task != "question":
         out["macro_f1"] = _macro_f1(alive, table)
     return out, {"confusion": table, "per_label": per_label}
+
+
+def _accuracies(known: Sequence[Line], alive: Sequence[Line]) -> dict[str, Estimate]:
+    """Over all samples that say what is right, and over those that could be asked."""
+    out = {"accuracy": accuracy(known)}
+    if len(alive) < len(known):
+        out["accuracy_answered"] = accuracy(alive)
+    return out
 
 
 def _vqa_accuracy(lines: Sequence[Line]) -> Estimate:

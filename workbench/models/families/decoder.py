@@ -15,6 +15,7 @@ import torch
 
 from workbench.models.batch import Batch, ImageSpan, extend_and_pad
 from workbench.models.chat import answer_ids, check_length, render_chat
+from workbench.models.coordinates import frames_of
 from workbench.models.loading import explained, load_processor, load_weights
 from workbench.models.patch_grid import on_image, square
 from workbench.models.pieces import Pieces, one_each
@@ -94,13 +95,16 @@ class DecoderFamily:
         positions, following = self.positions(loaded, inputs)
         if positions is not None:
             inputs["position_ids"] = positions
+        sizes = [[image.size for image in row] for row in images]
+        spans = self.spans(loaded, inputs, sizes)
         batch = Batch(
             inputs=inputs,
             next_positions=following,
             lengths=lengths,
             answer_spans=answer_spans,
-            image_spans=self.spans(loaded, inputs, [[i.size for i in row] for row in images]),
+            image_spans=spans,
             answer_type=self.answer_type,
+            frames=frames_of(loaded.base.config.model_type, spans, sizes),
         )
         return batch.to(loaded.device)
 

@@ -1,0 +1,150 @@
+"""Boxes in answers, from a sample to the figures of its run: a table made by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from sessions.records import PromptRecord, from_json
+from sessions.verdict import answer_verdict, verdict
+from tests.workbench.models.tiny import picture
+from workbench.errors import UsageError
+from workbench.evaluation.lines import Prompter, answer_line, failed_line
+from workbench.evaluation.metrics.of_run import compute_metrics
+from workbench.inference.decoding import Decoding
+from workbench.models.spec import ModelSpec
+from workbench.playground.question import question_of
+from workbench.playground.record import record_of
+from workbench.playground.replay import question_asked
+from workbench.prompts.pool import get_template, shipped_template
+from workbench.sample import Answer, CoordinateFrame, Sample
+
+IMAGE = picture(100, 100)
+FRAME = CoordinateFrame((100, 100), units=(1.0, 1.0), convention="fractions")
+TEMPLATE = shipped_template("grounding/fractions")
+PROMPTER = Prompter(TEMPLATE, "grounding", ())
+BOX = [10, 10, 50, 50]
+# Answer -> verdict, IoU.
+TABLE = [
+    ("[0.1, 0.1, 0.5, 0.5]", "right", 1.0),
+    ("[0.1, 0.1, 0.5, 0.3]", "right", 0.5),
+    ("[0.1, 0.1, 0.5, 0.4]", "right", 0.75),
+    ("[0.6, 0.6, 0.9, 0.9]", "wrong", 0.0),
+    ("I see no such thing.", "unparsed", None),
+    ("(0.3, 0.3)", "right", None),
+]
+
+
+def sample(number: int, objects=None) -> Sample:
+    objects = [{"name": "cat", "box": BOX}] if objects is None else objects
+    return Sample(
+        f"d/s/{number}",
+        images=(picture(100, 100, number),),
+        texts={"expression": "the cat"},
+        label=str(BOX),
+        metadata={"objects": [objects]},
+        task="grounding",
+    )
+
+
+def line_of(number: int, text: str) -> dict:
+    answer = Answer(text, frames=(FRAME,))
+    return {"v": 1, **answer_line(PROMPTER, sample(number), answer, share_s=0.1)}
+
+
+def test_each_answer_of_the_table_is_judged_as_by_hand():
+    for number, (text, wanted, overlap) in enumerate(TABLE):
+        line = line_of(number, text)
+        assert verdict(line) == wanted, text
+        assert line["grounding"]["judged"]["iou"] == overlap, text
+
+
+def test_figures_are_those_of_the_table_and_nothing_undefined_is_a_zero():
+    lines = [line_of(number, text) for number, (text, _, _) in enumerate(TABLE)]
+    found = compute_metrics(lines, task="grounding")
+    figures, counts = found["metrics"], found["counts"]
+    assert (counts["unparsed"], counts["done"]) == (1, 6)
+    assert figures["accuracy"]["value"] == pytest.approx(4 / 6)
+    # Of four answers with a box; the point and the unparsed one have no IoU.
+    assert (figures["iou"]["value"], figures["iou"]["n"]) == (pytest.approx(2.25 / 4), 4)
+    assert figures["accuracy_iou75"]["value"] == pytest.approx(2 / 6)
+    assert (figures["pointing"]["value"], figures["pointing"]["n"]) == (pytest.approx(4 / 5), 5)
+    assert figures["box_precision"]["value"] == pytest.approx(3 / 4)
+    assert figures["box_recall"]["value"] == pytest.approx(3 / 6)
+    assert figures["box_f1"]["value"] == pytest.approx(2 * 3 / (4 + 6))
+    for name in ("accuracy", "iou", "accuracy_iou75", "pointing", "box_f1"):
+        figure = figures[name]
+        assert figure["low"] <= figure["value"] <= figure["high"], name
+    assert "confusion" not in found
+
+
+def test_a_run_without_any_box_has_no_iou_at_all():
+    figures = compute_metrics([line_of(0, "no"), line_of(1, "none")], task="grounding")["metrics"]
+    assert figures["accuracy"]["value"] == 0
+    assert not {"iou", "box_f1", "pointing", "accuracy_iou75"} & figures.keys()
+
+
+def test_a_failed_sample_is_wrong_where_gold_says_an_area_and_unjudged_where_it_is_a_point():
+    error = UsageError("no")
+    assert failed_line(PROMPTER, sample(0), error)["correct"] is False
+    points = sample(0, [{"name": "nose", "point": [5, 5]}])
+    assert failed_line(PROMPTER, points, error)["correct"] is None
+
+
+def test_an_answer_to_gold_points_has_a_distance_and_no_verdict():
+    points = sample(0, [{"name": "nose", "point": [30, 40]}])
+    line = answer_line(PROMPTER, points, Answer("(0.3, 0.3)", frames=(FRAME,)), share_s=0.1)
+    assert (verdict(line), line["grounding"]["judged"]["distance"]) == ("none", 10)
+    figures = compute_metrics([line], task="grounding")["metrics"]
+    assert figures["point_distance"]["value"] == 10
+    assert figures["accuracy"]["value"] is None
+
+
+def test_boxes_in_fractions_of_the_image_are_gold_in_its_pixels():
+    shares = sample(0, [{"name": "cat", "shares": [0.1, 0.1, 0.5, 0.5]}])
+    line = answer_line(PROMPTER, shares, Answer("[0.1, 0.1, 0.5, 0.5]", frames=(FRAME,)), share_s=1)
+    assert line["grounding"]["gold"] == [{"box": [10, 10, 50, 50], "name": "cat"}]
+    assert line["correct"] is True
+
+
+def question():
+    return question_of(
+        sample(0), spec=ModelSpec(), decoding=Decoding(), template=get_template(TEMPLATE.name)
+    )
+
+
+@pytest.mark.parametrize(("text", "wanted", "overlap"), TABLE)
+def test_a_session_judges_an_answer_as_a_run_does_and_its_record_comes_back(text, wanted, overlap):
+    record = record_of(question(), Answer(text, frames=(FRAME,)))
+    assert answer_verdict(record) == wanted
+    again = from_json(record.to_json())
+    assert isinstance(again, PromptRecord)
+    assert (again, answer_verdict(again)) == (record, wanted)
+
+
+def test_a_replay_is_judged_by_the_gold_on_record():
+    asked = question()
+    record = record_of(asked, Answer("nothing", frames=(FRAME,)))
+    again = question_asked(record, asked.messages, asked.spec, ())
+    assert again.gold == asked.gold
+    new = record_of(again, Answer("[0.1, 0.1, 0.5, 0.5]", frames=(FRAME,)))
+    assert (answer_verdict(record), answer_verdict(new)) == ("unparsed", "right")
+
+
+def test_boxes_in_free_text_are_on_record_and_judge_nothing():
+    free = question_of(sample(0), spec=ModelSpec(), decoding=Decoding(), text="Where is it?")
+    record = record_of(free, Answer("[0.1, 0.1, 0.5, 0.5]", frames=(FRAME,)))
+    assert record.grounding["regions"] == [{"box": [10, 10, 50, 50]}]
+    assert answer_verdict(record) == "none"
+    assert record_of(free, Answer("On the left.", frames=(FRAME,))).grounding is None
+
+
+def test_a_record_of_before_has_no_places_and_is_judged_as_before():
+    line = record_of(question(), Answer("x")).to_json()
+    del line["grounding"]
+    old = from_json(line | {"label": "a", "target": "a", "words": {"a": "a"}})
+    assert answer_verdict(old) == "right"
+
+
+def test_a_box_is_no_example_since_each_model_writes_its_own_coordinates():
+    with pytest.raises(UsageError, match="coordinates of the model"):
+        TEMPLATE.gold_answer(sample(0))
