@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     help="How to draw; auto draws on a terminal only, with its graphics if it has any.",
 )
 @click.option("--height", default=12, show_default=True, help="The most rows of a picture.")
+@click.option("--draw-boxes", "boxes", is_flag=True, help="Draw the objects' boxes and points.")
 @mode_option
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def command(
@@ -62,6 +63,7 @@ def command(
     out: str | None,
     pictures: str,
     height: int,
+    boxes: bool,
     as_json: bool,
 ) -> None:
     """Show samples in the terminal, or save them.
@@ -72,7 +74,7 @@ def command(
 
     \b
     Example:
-      wb gallery demo/test --limit 4
+      wb gallery demo/test --limit 4 --draw-boxes
       wb gallery nlvr1/dev --random 6 --seed 7 --out picked/
       wb gallery --uid nlvr1/dev/1572-0
     """
@@ -88,7 +90,7 @@ def command(
 
     console = console_for(pictures)
     for sample in found:
-        show_sample(console, sample, pictures=pictures, height=height)
+        show_sample(console, sample, pictures=pictures, height=height, boxes=boxes)
 
 
 def _by_uid(uids: tuple[str, ...]) -> Iterator[Sample]:

@@ -25,15 +25,17 @@ from commands.printing import PICTURES, echo_json
     default="auto",
     help="How to draw; auto draws on a terminal only, with its graphics if it has any.",
 )
+@click.option("--draw-boxes", "boxes", is_flag=True, help="Draw the objects' boxes and points.")
 @mode_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def command(uid: str, folder: str | None, pictures: str, as_json: bool) -> None:
+def command(uid: str, folder: str | None, pictures: str, boxes: bool, as_json: bool) -> None:
     """Show everything known about one sample.
 
     \b
     Example:
       wb inspect demo/test/000012
       wb inspect nlvr1/dev/1572-0 --json
+      wb inspect demo/test/000012 --draw-boxes
       wb inspect nlvr1/dev/1572-0 --export out/
     """
     from pathlib import Path
@@ -57,7 +59,7 @@ def command(uid: str, folder: str | None, pictures: str, as_json: bool) -> None:
     from workbench.data.show import console_for, show_facts, show_sample
 
     console = console_for(pictures)
-    show_sample(console, sample, pictures=pictures)
+    show_sample(console, sample, pictures=pictures, boxes=boxes)
     show_facts(console, body)
     for path in written:
         click.echo(f"wrote {path}", err=True)

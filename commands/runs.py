@@ -279,7 +279,11 @@ def _show_lines(lines: Sequence[Mapping[str, Any]], uids: bool, limit: int, as_j
             click.echo(one.uid)
     else:
         rows = [(one.uid, one.verdict, one.target, one.label, one.said[:200]) for one in read]
-        echo_table(("UID", "WHAT", "TARGET", "ANSWER", "TEXT"), rows, empty="no such samples")
+        head = ("UID", "WHAT", "TARGET", "ANSWER", "TEXT")
+        if any(one.places is not None for one in read):
+            head = (*head[:4], "OVERLAP", head[4])
+            rows = [(*row[:4], one.overlap, row[4]) for row, one in zip(rows, read, strict=True)]
+        echo_table(head, rows, empty="no such samples")
 
 
 command.add_command(answers)

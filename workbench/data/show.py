@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from workbench.grounding.drawing import RegionMark
     from workbench.sample import ImageRef, Sample
 
 # `sixel` and `halfcell` are words of the setting, which is the bench's too: both print half cells.
@@ -29,7 +30,12 @@ PICTURES = ("auto", "kitty", "iterm2", "sixel", "halfcell", "truecolor", "256", 
 
 
 def show_sample(
-    console: Console, sample: Sample, *, pictures: str = "auto", height: int = 12
+    console: Console,
+    sample: Sample,
+    *,
+    pictures: str = "auto",
+    height: int = 12,
+    boxes: bool = False,
 ) -> None:
     """Print one sample.
 
@@ -39,6 +45,7 @@ def show_sample(
         pictures: One of `PICTURES`; `auto` draws where the console is a terminal with colours,
             by its graphics where it has any, else in half cells as deep as it says it can.
         height: Rows of cells at most for a picture.
+        boxes: Draw the objects' boxes and points over the pictures.
 
     Raises:
         UsageError: Graphics were asked for by name and cannot be drawn here.
@@ -47,10 +54,11 @@ def show_sample(
     deep = {"truecolor": True, "256": False}.get(pictures)
     drawn = console.is_terminal and console.color_system is not None and pictures != "off"
     graphics = choose(pictures) if drawn and sample.images else None
+    marks = _marks(sample) if boxes and drawn else []
     if graphics is not None:
-        _write_pictures(console, sample, graphics, height)
+        _write_pictures(console, sample, graphics, height, marks)
     elif drawn and sample.images:
-        console.print(_row_of_pictures(console, sample, deep, height))
+        console.print(_row_of_pictures(console, sample, deep, height, marks))
     facts = [(name, value, "dim") for name, value in _facts(sample)]
     _print_facts(console, facts + ([("error", sample.error, "red")] if sample.error else []))
     console.print()
@@ -86,25 +94,63 @@ def console_for(pictures: str) -> Console:
     return CleanConsole(highlight=False)
 
 
-def _row_of_pictures(console: Console, sample: Sample, deep: bool | None, height: int) -> Table:
+def _marks(sample: Sample) -> list[tuple[RegionMark, ...]]:
+    """What is drawn on each image: nothing on one whose size cannot be read."""
+    from workbench.grounding.drawing import marks_of
+    from workbench.grounding.gold import places_of
+    from workbench.images.decode import shown_size
+
+    sizes = []
+    for ref in sample.images:
+        try:
+            sizes.append(shown_size(ref))
+        except ImageError:
+            sizes.append((1, 1))
+    return marks_of(None, places_of(sample, every=True), sizes)
+
+
+def _marked(image: Image.Image, marks: list[tuple[RegionMark, ...]], number: int) -> Image.Image:
+    from workbench.grounding.drawing import draw_marks
+
+    return draw_marks(image, marks[number]) if number < len(marks) else image
+
+
+def _row_of_pictures(
+    console: Console,
+    sample: Sample,
+    deep: bool | None,
+    height: int,
+    marks: list[tuple[RegionMark, ...]],
+) -> Table:
     from rich.table import Table
 
     table = Table.grid(padding=(0, 1))
     count = min(len(sample.images), 6)  # more of them would be stamps
     width = max((console.width - count) // count, 4)
-    table.add_row(*(_picture(ref, width, height, deep) for ref in sample.images[:count]))
+    pictures = (
+        _picture(ref, width, height, deep, marks, number)
+        for number, ref in enumerate(sample.images[:count])
+    )
+    table.add_row(*pictures)
     return table
 
 
-def _write_pictures(console: Console, sample: Sample, graphics: Printed, height: int) -> None:
+def _write_pictures(
+    console: Console,
+    sample: Sample,
+    graphics: Printed,
+    height: int,
+    marks: list[tuple[RegionMark, ...]],
+) -> None:
     """Pictures by the terminal's graphics, side by side; what cannot be decoded says why below."""
     refs = sample.images[:6]
     cell, width = cell_pixels(), max((console.width - len(refs)) // len(refs), 4)
     drawn: list[tuple[list[str], int]] = []
     problems = []
-    for ref in refs:
+    for number, ref in enumerate(refs):
         try:
             image = thumbnail(ref, (width * cell[0], height * cell[1]))
+            image = _marked(image, marks, number)
         except ImageError as error:
             problems.append(error.message)
             continue
@@ -122,9 +168,16 @@ def _write_pictures(console: Console, sample: Sample, graphics: Printed, height:
         console.print(_line(problem, "red"))
 
 
-def _picture(ref: ImageRef, width: int, height: int, deep: bool | None) -> HalfcellImage | Text:
+def _picture(
+    ref: ImageRef,
+    width: int,
+    height: int,
+    deep: bool | None,
+    marks: list[tuple[RegionMark, ...]],
+    number: int,
+) -> HalfcellImage | Text:
     try:
-        image = thumbnail(ref, (width, height * 2))
+        image = _marked(thumbnail(ref, (width, height * 2)), marks, number)
     except ImageError as error:
         return _line(clean(error.message, newlines=False), "red")
     return HalfcellImage(image, width, height, deep)
@@ -159,11 +212,15 @@ def show_facts(console: Console, body: dict[str, Any]) -> None:
     for name, value in body["metadata"].items():
         if name == "objects":
             items = [item for group in value for item in group]
-            facts += [("object", f"{item.get('name')} {item.get('box')}") for item in items]
+            facts += [("object", f"{item.get('name')} {_place(item)}") for item in items]
         else:
             facts.append((name, value if isinstance(value, str) else json_text(value)))
     facts.append(("revision", body["revision"]))
     _print_facts(console, [(name, value, "dim") for name, value in facts])
+
+
+def _place(item: dict[str, Any]) -> object:
+    return next((item[key] for key in ("box", "point", "shares") if key in item), None)
 
 
 def _print_facts(console: Console, facts: list[tuple[str, str, str]]) -> None:

@@ -24,6 +24,7 @@ from workbench.evaluation.metrics.calibration import probabilities
 from workbench.evaluation.metrics.label_scores import best_label
 from workbench.evaluation.power import holm, power_words
 from workbench.evaluation.runner import document
+from workbench.grounding.answered import AnsweredRegions, recorded_regions
 from workbench.sample import Sample
 
 MOST_ERRORS = 12
@@ -45,6 +46,7 @@ class Case:
         confidence: In the label that was answered, where labels were scored.
         sample: Its pictures and texts; `None` where the data are not at hand.
         missing: Why not.
+        places: Boxes and points of the answer, with their gold.
     """
 
     uid: str
@@ -55,6 +57,7 @@ class Case:
     confidence: float | None
     sample: Sample | None
     missing: str
+    places: AnsweredRegions | None = None
 
 
 @dataclass(frozen=True)
@@ -247,6 +250,7 @@ def _case(line: Mapping[str, Any]) -> Case:
         _confidence(line),
         sample,
         missing,
+        recorded_regions(line.get("grounding"), len(line.get("images") or (0,))),
     )
 
 

@@ -10,10 +10,14 @@ import base64
 from collections.abc import Mapping
 
 from sessions.estimate import NONE, Estimate
+from workbench.errors import ImageError
 from workbench.evaluation.comparison import p_words
 from workbench.evaluation.report import MOST_UIDS, Case, ComparedRun, Report, RunReport
+from workbench.grounding.drawing import marks_of, overlay_html
+from workbench.images.decode import shown_size
 from workbench.images.in_html import images_row
 from workbench.markup import BAD, GOOD, bar, block, card, esc, facts, folded, muted, table
+from workbench.sample import Sample
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _STYLE = (
@@ -207,6 +211,19 @@ def _reliability(run: RunReport) -> str:
     return f"<h3>Reliability</h3>{picture}"
 
 
+def _overs(case: Case, sample: Sample) -> list[str]:
+    """What is laid over each picture: the answer's boxes, and gold in dashes."""
+    if case.places is None:
+        return []
+    sizes = []
+    for image in sample.images:
+        try:
+            sizes.append(shown_size(image))
+        except ImageError:
+            sizes.append((1, 1))  # the picture's own place says why it is not there
+    return [overlay_html(marks) for marks in marks_of(case.places, case.places.gold, sizes)]
+
+
 def _case(case: Case) -> str:
     asked = [(role, esc(text)) for role, text in case.sample.texts.items()] if case.sample else []
     sure = "" if case.confidence is None else f"{case.confidence:.3f}"
@@ -216,10 +233,13 @@ def _case(case: Case) -> str:
             ("target", esc(case.target)),
             ("answer", esc(case.label)),
             ("confidence", sure),
+            ("overlap", esc(case.places.overlap_words) if case.places is not None else ""),
             ("text" if case.what != "failed" else "error", esc(case.text)),
             ("not shown", esc(case.missing)),
         ]
     )
-    pictures = images_row(case.sample.images, width=220) if case.sample else ""
+    pictures = ""
+    if case.sample is not None:
+        pictures = images_row(case.sample.images, width=220, overs=_overs(case, case.sample))
     head = f"<b>{esc(case.uid, 300)}</b> {muted(esc(case.what))}"
     return card(head + pictures + body, "margin:.6em 0")

@@ -92,7 +92,7 @@ def answered_regions(
     frames = answer.frames[-count:] if count else ()
     if not frames and count and _may_write(answer.text):
         frames = _sizes(shown[-1])
-    found = read_regions(answer.text, frames)
+    found = read_regions(answer.text, frames, asked=bool(gold))
     judged = judge(found.regions, gold) if gold else None
     return AnsweredRegions(found.regions, tuple(gold), found.problems, judged, max(1, count))
 

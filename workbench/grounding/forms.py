@@ -53,6 +53,7 @@ class WrittenRegion:
         name: What the answer says is there.
         units: What the numbers go up to by the form itself, 0 where that is the model's matter.
         fixed: The units are the form's own whatever the model.
+        bare: A pair of numbers in brackets and nothing else: what is no point may look so too.
     """
 
     start: int
@@ -60,6 +61,7 @@ class WrittenRegion:
     name: str = ""
     units: float = 0.0
     fixed: bool = False
+    bare: bool = False
 
 
 def written_regions(text: str) -> list[WrittenRegion]:
@@ -72,7 +74,7 @@ def written_regions(text: str) -> list[WrittenRegion]:
             text = text[:start] + "\0" * (end - start) + text[end:] if end > start else text
     if not found:
         found = [
-            WrittenRegion(match.start(), (float(match[1]), float(match[2])))
+            WrittenRegion(match.start(), (float(match[1]), float(match[2])), bare=True)
             for match in _PAIR.finditer(text)
         ]
     return sorted(found, key=lambda region: region.start)

@@ -21,11 +21,17 @@ def gold_of(sample: Sample) -> tuple[Region, ...]:
     return places_of(sample) if sample.task == "grounding" else ()
 
 
-def places_of(sample: Sample) -> tuple[Region, ...]:
-    """What a sample's text is about, of the objects that its data tells of; may be empty."""
+def places_of(sample: Sample, *, every: bool = False) -> tuple[Region, ...]:
+    """What a sample's text is about, of the objects that its data tells of; may be empty.
+
+    Args:
+        sample: Whose images and metadata.
+        every: All objects, whatever the text is about.
+    """
     found: list[Region] = []
     sizes: dict[int, tuple[int, int] | None] = {}
-    for image, item in _meant(sample.metadata):
+    known = {"objects": sample.metadata.get("objects")} if every else sample.metadata
+    for image, item in _meant(known):
         if "shares" in item and image < len(sample.images):
             if image not in sizes:
                 sizes[image] = _size(sample.images[image])

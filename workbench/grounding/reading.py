@@ -40,14 +40,18 @@ class ReadRegions:
     problems: tuple[str, ...] = ()
 
 
-def read_regions(text: str, frames: Sequence[CoordinateFrame]) -> ReadRegions:
+def read_regions(
+    text: str, frames: Sequence[CoordinateFrame], *, asked: bool = True
+) -> ReadRegions:
     """Read boxes and points.
 
     Args:
         text: The answer, as the model wrote it.
         frames: Of the images that it is about; without any nothing can be read.
+        asked: Whether places were asked for; else a bare `(1, 2)` is taken for none.
     """
     written = written_regions(text) if frames else []
+    written = [one for one in written if asked or not one.bare]
     told: Counter[str] = Counter()
     if len(written) > MOST:
         told[f"left out: behind the {MOST}th"] = len(written) - MOST

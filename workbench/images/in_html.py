@@ -70,8 +70,8 @@ def enough(width: int) -> int:
     return min(MOST_PIXELS, 2 * width)
 
 
-def shown(ref: ImageRef, *, width: int, height: int = 0, alt: str = "") -> str:
-    """An image of a sample as HTML; where it cannot be had, why."""
+def shown(ref: ImageRef, *, width: int, height: int = 0, alt: str = "", over: str = "") -> str:
+    """An image of a sample as HTML, with HTML over it; where it cannot be had, why."""
     from workbench.errors import ImageError
     from workbench.images.decode import thumbnail
 
@@ -80,14 +80,29 @@ def shown(ref: ImageRef, *, width: int, height: int = 0, alt: str = "") -> str:
     except ImageError as error:
         style = f"background:{BAD};padding:.5em;max-width:{width}px;overflow-wrap:anywhere"
         return f'<div style="{style}">{esc(error.message, 400)}</div>'
-    return img(picture, width=width, height=height, alt=alt)
+    return img(picture, width=width, height=height, alt=alt, over=over)
 
 
-def images_row(refs: Sequence[ImageRef], *, width: int, height: int = 0) -> str:
-    """The images of a prompt or a sample from left to right, at most `MOST_IMAGES` of them."""
+def images_row(
+    refs: Sequence[ImageRef], *, width: int, height: int = 0, overs: Sequence[str] = ()
+) -> str:
+    """The images of a prompt or a sample from left to right, at most `MOST_IMAGES` of them.
+
+    Args:
+        refs: The images.
+        width: Of each at most, CSS pixels.
+        height: Of each at most; 0 is as much as `width`.
+        overs: HTML to lay over each, as `img` takes it.
+    """
     parts = [
-        shown(ref, width=width, height=height, alt=ref.name or f"image {number}")
-        for number, ref in enumerate(refs[:MOST_IMAGES], 1)
+        shown(
+            ref,
+            width=width,
+            height=height,
+            alt=ref.name or f"image {number + 1}",
+            over=overs[number] if number < len(overs) else "",
+        )
+        for number, ref in enumerate(refs[:MOST_IMAGES])
     ]
     if len(refs) > MOST_IMAGES:
         parts.append(muted(f"and {len(refs) - MOST_IMAGES} more images"))

@@ -113,7 +113,7 @@ def record_of(
             },
         }
     known = images_of(question.samples)
-    told = places is not None and (places.regions or places.problems or question.gold)
+    told = places is not None and (places.regions or question.gold)
     return PromptRecord(
         uid=question.uid,
         images=tuple(

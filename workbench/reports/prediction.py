@@ -1,6 +1,6 @@
 """What a line of `predictions.jsonl` says: the one reader of commands, bench and notebook.
 
-Guarantee: standard library and `sessions` alone; whatever a line of an older or damaged file lacks
+Guarantee: no heavy import; whatever a line of an older or damaged file lacks
 is empty, save the UID. The verdict is that of `sessions.verdict`. Not for making figures: that is
 `workbench.evaluation`.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sessions.verdict import ERRORS, Verdict, is_error, is_judged, is_truncated, verdict
+from workbench.grounding.answered import AnsweredRegions, recorded_regions
 
 # What a comparison of two runs reads of a line.
 _COMPARED = (
@@ -35,6 +36,7 @@ class Prediction:
         seconds: How long it took, 0 where the line does not say.
         scores: Total log-likelihood of each label, the most likely first; empty without.
         truncated: Whether the answer was cut off at the limit of new tokens.
+        places: Boxes and points of the answer with their gold, `None` where none were asked for.
     """
 
     uid: str
@@ -47,6 +49,12 @@ class Prediction:
     seconds: float = 0.0
     scores: Mapping[str, float] = field(default_factory=dict)
     truncated: bool = False
+    places: AnsweredRegions | None = None
+
+    @property
+    def overlap(self) -> str:
+        """`IoU 0.71`, `in the box`; empty where no place was answered or none was asked for."""
+        return self.places.overlap_words if self.places is not None else ""
 
     @property
     def said(self) -> str:
@@ -80,6 +88,7 @@ def read_prediction(line: Mapping[str, Any]) -> Prediction:
         seconds=float(seconds) if isinstance(seconds, (int, float)) else 0.0,
         scores=_scores(line.get("scores")),
         truncated=is_truncated(line),
+        places=recorded_regions(line.get("grounding"), len(line.get("images") or (0,))),
     )
 
 

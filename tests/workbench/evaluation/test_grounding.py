@@ -135,7 +135,8 @@ def test_boxes_in_free_text_are_on_record_and_judge_nothing():
     record = record_of(free, Answer("[0.1, 0.1, 0.5, 0.5]", frames=(FRAME,)))
     assert record.grounding["regions"] == [{"box": [10, 10, 50, 50]}]
     assert answer_verdict(record) == "none"
-    assert record_of(free, Answer("On the left.", frames=(FRAME,))).grounding is None
+    for text in ("On the left.", "The second row (1, 2).", "[5, 6, 7, 8]"):
+        assert record_of(free, Answer(text, frames=(FRAME,))).grounding is None
 
 
 def test_a_record_of_before_has_no_places_and_is_judged_as_before():

@@ -31,6 +31,7 @@ def actions_of(controllers: Controllers) -> dict[str, Callable[..., object]]:
         "opacity": controllers.heat.opacity,
         "colormap": controllers.heat.colormap,
         "fade": controllers.heat.fade,
+        "places": shown(controllers.places.toggle),
         "bookmark": shown(controllers.bookmarks.toggle),
         "bookmark_tags": shown(controllers.bookmarks.edit),
         "bookmark_step": controllers.bookmarks.step,

@@ -15,6 +15,7 @@ from workbench.text import clean
 if TYPE_CHECKING:
     from sessions.records import PromptRecord
     from workbench.app.explore.answer import AnswerPanel
+    from workbench.grounding.answered import AnsweredRegions
     from workbench.inference.decoding import Decoding
     from workbench.models.spec import ModelSpec
     from workbench.playground.question import Question
@@ -28,10 +29,12 @@ class Asked:
     Attributes:
         question: As it was asked.
         prompt_id: Its line of the session.
+        places: Boxes and points of its answer, `None` where it has none.
     """
 
     question: Question
     prompt_id: str | None = None
+    places: AnsweredRegions | None = None
 
     @property
     def uid(self) -> str:
@@ -123,7 +126,14 @@ def asked_of(
 
     spec = replace(recorded_spec(record), device=present.device)
     question = question_asked(record, messages, spec, (sample,))
-    return Asked(question, record.id)
+    return Asked(question, record.id, places_of_record(record, len(sample.images)))
+
+
+def places_of_record(record: PromptRecord, images: int) -> AnsweredRegions | None:
+    """Boxes and points of the answer on record, of so many images; `None` where it has none."""
+    from workbench.grounding.answered import recorded_regions
+
+    return recorded_regions(record.grounding, images)
 
 
 def show_record(panel: AnswerPanel, record: PromptRecord) -> None:

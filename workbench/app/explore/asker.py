@@ -11,7 +11,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from workbench.app.explore.asked import Asked, verdict_line
+from workbench.app.explore.asked import Asked, places_of_record, verdict_line
 from workbench.app.explore.controller import Controller
 from workbench.app.explore.messages import AnswerBegan, AnswerMissing, AnswerReady, AnswerRecorded
 from workbench.app.explore.stream import Stream
@@ -151,7 +151,9 @@ class PromptAsker(Controller):
             said = clean(answer.text, newlines=False)[:80]
             self.bench.notify(f"{asked.uid}: {said}", title="answered", markup=False)
             return
-        self.view.asked = replace(asked, prompt_id=record.id)
+        images = len(self.view.sample.images) if self.view.sample else 1
+        places = places_of_record(record, images)
+        self.view.asked = replace(asked, prompt_id=record.id, places=places)
         self.widgets.answer.finish(answer, verdict=verdict_line(record))
         self.post(AnswerReady())
 

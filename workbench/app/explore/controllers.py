@@ -22,6 +22,7 @@ from workbench.app.explore.navigation import Navigation
 from workbench.app.explore.opening import SourceOpener
 from workbench.app.explore.pickers import Pickers
 from workbench.app.explore.place import PlaceLine
+from workbench.app.explore.places import PlaceOverlay
 from workbench.app.explore.prompt_filling import PromptFiller
 from workbench.app.explore.random_walk import RandomSamples
 from workbench.app.explore.reading import SampleReader
@@ -60,6 +61,7 @@ class Controllers:
         self.asker = PromptAsker(shared)
         self.earlier = EarlierAnswers(shared)
         self.heat = HeatOverlay(shared)
+        self.places = PlaceOverlay(shared)
         self.details = Details(shared)
         self.comparisons = Comparisons(shared)
         self.commands = ShellCommands(shared)
@@ -96,10 +98,15 @@ class Controllers:
                     self.earlier.recalled = -1
                 if self.view.heat:
                     self.heat.take_off()
+                self.places.draw()
             case messages.AnswerReady():
                 self.heat.answer_ready()
+                self.places.draw()
             case messages.AnswerMissing():
                 self.heat.cancel()
+                self.places.draw()
+            case messages.HeatTakenOff():
+                self.places.draw()
             case messages.AnswerRecorded(records):
                 self.earlier.take(records)
 
@@ -138,8 +145,9 @@ class Controllers:
             clean(sample.uid, newlines=False)
         )
         if self.view.built:
-            self.heat.forget()
             self.view.asked = None
+            self.heat.forget()
+            self.places.follow(sample)
             self.widgets.answer.clear("Enter asks")
             self.filler.fill(sample)
             self.earlier.follow(sample.uid)

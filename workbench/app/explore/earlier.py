@@ -77,12 +77,12 @@ class EarlierAnswers(Controller):
         self.recalled = (self.recalled + 1) % len(self.answers)
         earlier = self.answers[self.recalled]
         messages = messages_of(earlier.record, view.sample)
+        view.asked = None
         self.post(AnswerBegan())
         show_record(self.widgets.answer, earlier.record)
         number = f"{self.recalled + 1} of {len(self.answers)} earlier"
         said = f"{number}: {earlier.when} {earlier.record.model}"
         self.bench.notify(said, timeout=2, markup=False)
-        view.asked = None
         if messages is not None:
             try:
                 view.asked = asked_of(earlier.record, messages, view.sample, self.bench.spec)

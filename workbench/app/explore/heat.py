@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sessions.errors import WbError
 from workbench.app.explore.asked import Asked
 from workbench.app.explore.controller import Controller, Shared
+from workbench.app.explore.messages import HeatTakenOff
 from workbench.app.widgets.frames import HeatLook
 from workbench.errors import Cancelled
 from workbench.text import clean
@@ -61,6 +62,7 @@ class HeatOverlay(Controller):
         self.widgets.image.wait()
         self.widgets.image.show_heat(None)
         self.widgets.heat_bar.show(None, self.widgets.image.look)
+        self.post(HeatTakenOff())
 
     def forget(self) -> None:
         """Another sample is in view, whose image the widget has without heat."""

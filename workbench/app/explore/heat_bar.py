@@ -20,6 +20,10 @@ class HeatBar(SteadyText):
     HeatBar { height: 1; padding: 0 1; }
     """
 
+    def say(self, line: Text | None) -> None:
+        """Another line in its place, while no heat lies over the image; blank for none."""
+        self.update(line if line is not None else "")
+
     def show(self, heat: dict[str, Any] | None, look: HeatLook, *, waiting: str = "") -> None:
         """Say what lies over the image; blank where nothing does, so that no line moves.
 

@@ -60,6 +60,7 @@ KEYS: list[BindingType] = [
             show=False, key_display="]"),
     Binding("c", "colormap", "Colour map of the heat", id="explore.colormap", show=False),
     Binding("v", "fade", "Fade the heat where it is cold", id="explore.fade", show=False),
+    Binding("o", "places", "Boxes and points", id="explore.places", show=False),
     Binding("l", "list", "List", id="explore.list", tooltip="Show the list"),
     Binding("z", "zoom", "Image alone", id="explore.zoom", show=False),
     Binding("ctrl+enter,ctrl+j,f5", "ask", "Ask", id="explore.ask_anywhere", show=False),

@@ -117,6 +117,11 @@ class AnswerMissing(ExploreMessage):
 
 
 @dataclass(frozen=True)
+class HeatTakenOff(ExploreMessage):
+    """No heat lies over the image any more: the line under it is free."""
+
+
+@dataclass(frozen=True)
 class AnswerRecorded(ExploreMessage):
     """Answers were put on record."""
 

@@ -42,6 +42,7 @@ class ExploreState:
         thumbnails: The size of the gallery's tiles, 0 to 3.
         paths: What is written or read to the path that was typed last.
         sweep: Fields of the grid's form as they were typed.
+        places: Whether boxes and points are drawn over the image.
     """
 
     dataset: str = ""
@@ -54,6 +55,7 @@ class ExploreState:
     thumbnails: int = 1
     paths: dict[str, str] = field(default_factory=dict)
     sweep: dict[str, str] = field(default_factory=dict)
+    places: bool = True
 
 
 def restored(kind: type[T], saved: Any) -> T:

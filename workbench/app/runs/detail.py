@@ -32,6 +32,7 @@ from workbench.app.runs.reading import (
 )
 from workbench.app.runs.sample_table import SampleTable, ViewBar
 from workbench.app.runs.training_panel import TrainingPanel, read_training
+from workbench.app.widgets.places import ShownPlaces
 from workbench.reports.silence import answered_nothing
 from workbench.reports.tally import Tally
 from workbench.text import clean
@@ -241,6 +242,11 @@ class RunDetail(Vertical):
         best = list(line.scores.items())[:4] if line else []
         words = "  ".join(f"{clean(k, newlines=False)} {v:.2f}" for k, v in best)
         text.append(f"   {words}" if words else "", style="dim")
+        places = line.places if line is not None else None
+        self.query_one(RunPicture).show_answer(row.uid, places)
+        if places is not None and (shown := ShownPlaces(places, places.gold)):
+            text.append("   ")
+            text.append_text(shown.legend())
         text.append("\n")
         said = line.text if line else row.words
         text.append(clean(said))

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 from sessions.errors import WbError
 from sessions.uid import Uid
 from workbench.app.widgets.image_view import ImageView
+from workbench.app.widgets.places import ShownPlaces
 from workbench.text import clean
 
 if TYPE_CHECKING:
     from workbench.app.tasks import CancelToken
     from workbench.data.source import Source
+    from workbench.grounding.answered import AnsweredRegions
     from workbench.sample import Sample
 
 _REST_S = 0.1  # the cursor rests on a row for so long before its sample is read
@@ -28,6 +30,7 @@ class RunPicture(ImageView):
         super().__init__(setting, captions=False, **kwargs)
         self._wanted: str | None = None
         self._source: Source | None = None  # the one that was read last stays open
+        self._answer: tuple[str, AnsweredRegions | None] = ("", None)
 
     def show_uid(self, uid: str | None) -> None:
         """Show a sample's images, wherever it lies; `None` shows nothing."""
@@ -64,6 +67,17 @@ class RunPicture(ImageView):
         """On the event loop: show it, where the cursor is still on it."""
         if uid == self._wanted and self.is_mounted:
             self.show(sample, note)
+            self._draw_answer()
+
+    def show_answer(self, uid: str, places: AnsweredRegions | None) -> None:
+        """Draw where an answer and its gold say that things are, as soon as their sample shows."""
+        self._answer = (uid, places)
+        self._draw_answer()
+
+    def _draw_answer(self) -> None:
+        uid, places = self._answer
+        if uid == self.uid:
+            self.show_places(ShownPlaces(places, places.gold) if places is not None else None)
 
     def on_unmount(self) -> None:
         """Nobody waits for it any more."""

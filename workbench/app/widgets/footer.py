@@ -79,8 +79,13 @@ class BenchFooter(Widget):
 
 def key_that_restarts(widget: Widget) -> str:
     """The key that starts the engine again, as the settings have it; empty where none does."""
+    return key_of(widget, "app.engine")
+
+
+def key_of(widget: Widget, name: str) -> str:
+    """The key of a binding by its id, as the settings have it; empty where it has none in reach."""
     for _, binding, enabled, _ in widget.screen.active_bindings.values():
-        if binding.id == "app.engine" and enabled:
+        if binding.id == name and enabled:
             shown = widget.app.get_key_display(binding)
             return shown.upper() if shown[1:].isdigit() else shown  # F8, as on the keyboard
     return ""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
+    from workbench.grounding.drawing import RegionMark
     from workbench.images.terminal.protocol import Protocol
 
 
@@ -36,12 +37,14 @@ class ShownPicture:
         caption: The line below it, cleaned already or not.
         heat: (h, w) in 0..1, or `None`.
         error: Why there is no image.
+        marks: Boxes and points to draw over it.
     """
 
     image: Image.Image | None
     caption: str = ""
     heat: np.ndarray | None = None
     error: str = ""
+    marks: tuple[RegionMark, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,11 +129,13 @@ def make_frame(
 
 
 def scaled(picture: ShownPicture, size: tuple[int, int], look: HeatLook | None) -> Image.Image:
-    """The picture at that size in pixels, RGB, its heat laid over.
+    """The picture at that size in pixels, RGB, its heat laid over and its boxes drawn.
 
     Scaled first: the heat is then laid over a few thousand pixels, not over millions.
     """
     from PIL import Image
+
+    from workbench.grounding.drawing import draw_marks
 
     assert picture.image is not None
     larger = size[0] >= picture.image.width and size[1] >= picture.image.height
@@ -139,13 +144,13 @@ def scaled(picture: ShownPicture, size: tuple[int, int], look: HeatLook | None) 
     # An image that is RGB already is not copied: of a large one that takes a second by itself.
     whole = picture.image if picture.image.mode == "RGB" else picture.image.convert("RGB")
     small = whole.resize(size, method)
-    if picture.heat is None or look is None:
-        return small
-    from workbench.explain.overlay import overlay
+    if picture.heat is not None and look is not None:
+        from workbench.explain.overlay import overlay
 
-    return overlay(
-        small, picture.heat, opacity=look.opacity, colormap=look.colormap, fade=look.fade
-    )
+        small = overlay(
+            small, picture.heat, opacity=look.opacity, colormap=look.colormap, fade=look.fade
+        )
+    return draw_marks(small, picture.marks)
 
 
 def halfcell_rows(picture: ShownPicture, box: Box, look: HeatLook | None) -> list[list[Segment]]:

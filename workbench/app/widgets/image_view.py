@@ -25,6 +25,7 @@ from textual.widget import Widget
 from workbench.app.widgets.arrangement import Box
 from workbench.app.widgets.frames import Frame, HeatLook, make_frame
 from workbench.app.widgets.pictures import Pictures
+from workbench.app.widgets.places import ShownPlaces
 from workbench.app.widgets.protocol import picture_ids, send
 from workbench.images.terminal.protocol import Protocol, cell_pixels, choose_protocol
 from workbench.text import clean
@@ -52,7 +53,7 @@ class ImageView(Widget):
     """Shows one sample's images.
 
     `show(sample)` changes the sample, `show_heat(maps)` lays heat over its images (`None` takes
-    it off), `look` is how.
+    it off), `look` is how; `show_places(places)` draws boxes and points.
     """
 
     HELP_TITLE = "Image"
@@ -72,6 +73,7 @@ class ImageView(Widget):
         self._pictures: Pictures | None = None
         self._made: MadeFrame | None = None
         self._heat: tuple[Any, ...] | None = None
+        self._places: ShownPlaces | None = None
         self._note = ""
         self._ground = Style()
         self._wait = self._coming = self._away = ""
@@ -87,7 +89,7 @@ class ImageView(Widget):
 
     def show(self, sample: Sample | None, note: str = "") -> None:
         """Show a sample's images, or a note where there is no sample; what was there goes now."""
-        self._heat, self._note, self._away = None, note, ""
+        self._heat, self._places, self._note, self._away = None, None, note, ""
         self.uid = sample.uid if sample else None
         self._pictures = Pictures(sample) if sample else None
         if sample is not None and not sample.images:
@@ -106,6 +108,12 @@ class ImageView(Widget):
         """Lay heat over: one (h, w) array in 0..1 per image, `None` for none."""
         self._heat = tuple(maps) if maps is not None else None
         self._draw()
+
+    def show_places(self, places: ShownPlaces | None) -> None:
+        """Draw boxes and points over the images, `None` for none."""
+        if places != self._places:
+            self._places = places
+            self._draw()
 
     def set_look(self, look: HeatLook) -> None:
         """Change opacity and colour map."""
@@ -186,14 +194,15 @@ class ImageView(Widget):
         self._newest += 1
         if not self.is_mounted or not self.size or not self._pictures:
             return
-        pictures, heat, look = self._pictures, self._heat, self.look
+        pictures, look = self._pictures, self.look
+        heat, places = self._heat, self._places
         size, number = (self.size.width, self.size.height), self._newest
         if self._made is None and not self._coming:
             self._come("decoding")
 
         def work(token: CancelToken) -> None:
             try:
-                self._work(token, number, pictures, heat, size, look)
+                self._work(token, number, pictures, (heat, places), size, look)
             except Exception:
                 self.bench.call_soon(self._undrawn, number)
                 raise
@@ -205,14 +214,16 @@ class ImageView(Widget):
         token: CancelToken,
         number: int,
         pictures: Pictures,
-        heat: tuple[Any, ...] | None,
+        over: tuple[tuple[Any, ...] | None, ShownPlaces | None],
         area: tuple[int, int],
         look: HeatLook,
     ) -> None:
         """In a thread: decode where needed, make the frame, hand it over."""
         if not pictures.decoded:
             self.bench.call_soon(self._expect, pictures, pictures.coming())
-        shown = pictures.get()
+        shown, (heat, places) = pictures.get(), over
+        if places is not None:
+            shown = places.on(shown)
         if heat is not None:
             shown = tuple(
                 replace(p, heat=heat[i] if i < len(heat) else None) for i, p in enumerate(shown)
