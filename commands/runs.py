@@ -14,6 +14,7 @@ from commands.runs_answers import answers
 from commands.runs_compare import compare
 from commands.runs_ctl import ctl, show_requests
 from commands.runs_export import export
+from commands.runs_import import import_
 from commands.runs_invariance import invariance
 from commands.runs_ledger import ledger, ledger_of, show_ledger
 from commands.runs_reliability import reliability
@@ -290,6 +291,7 @@ command.add_command(answers)
 command.add_command(compare)
 command.add_command(ctl)
 command.add_command(export)
+command.add_command(import_)
 command.add_command(invariance)
 command.add_command(ledger)
 command.add_command(reliability)

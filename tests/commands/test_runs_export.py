@@ -77,3 +77,19 @@ def test_other_harnesses_get_their_own_keys(run, run_wb):
     assert first["doc_id"] == 0 and first["resps"] == [["True. It is."]]
     assert first["filtered_resps"] == ["True"] and first["accuracy"] == 1.0
     assert len(lines) == 3
+
+
+def test_what_was_exported_is_imported_and_compared(run_wb, tmp_path):
+    out = tmp_path / "a.csv"
+    out.write_text("uid,text\ndemo/test/000000,False\ndemo/test/000001,True\n")
+    done = run_wb("runs", "import", str(out), "--dataset", "demo/test", "--json")
+    assert done.code == 0 and done.json["rows"]["matched"] == 2
+    again = run_wb("runs", "import", str(out), "--dataset", "demo/test", "--model", "b")
+    assert again.code == 0 and "2 of 2 rows" in again.err
+    assert run_wb("runs", "compare", done.json["run"], again.out.strip()).code == 0
+    report = tmp_path / "r.md"
+    assert run_wb("runs", "report", again.out.strip(), "--out", str(report)).code == 0
+    assert "wb runs import" in report.read_text()
+    out.write_text("uid,text\nx,False\n")
+    done = run_wb("runs", "import", str(out), "--dataset", "demo/test")
+    assert done.code == 1 and "no row" in done.err

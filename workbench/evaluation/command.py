@@ -36,6 +36,8 @@ def command_of(config: Mapping[str, Any]) -> str:
     Examples are named one by one, so that nothing is drawn again. A config that cannot be read
     (of another version) gives an empty string.
     """
+    if given := config.get("imported"):
+        return shlex.join(_import_words(config, given))
     try:
         read = EvalConfig.from_json(config)
     except Exception:
@@ -68,6 +70,15 @@ def command_of(config: Mapping[str, Any]) -> str:
         if field.name != "model" and value != field.default:
             words += _flag(flag_of(field.name), value)
     return shlex.join(words)
+
+
+def _import_words(config: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
+    template = f"{config.get('template')}@{config.get('template_version')}"
+    return [
+        *("wb", "runs", "import", str(given.get("path")), "--dataset", str(config.get("dataset"))),
+        *("--split", str(config.get("split")), "--model", str(config.get("model"))),
+        *("--template", template, "--format", str(given.get("format"))),
+    ]
 
 
 def _flag(name: str, value: Any) -> list[str]:

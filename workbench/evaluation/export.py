@@ -76,9 +76,10 @@ def _number(line: Line) -> int | str:
 def _lmms(place: int, line: Line) -> dict[str, Any]:
     text = str(line.get("text") or "")
     right = line.get("correct")
+    error = {"error": _value(line, None, "error")} if line.get("error") else {}
     return {
         "doc_id": place,
-        "doc": {"uid": line["uid"]},
+        "doc": {"uid": line["uid"]} | error,
         "target": line.get("target"),
         "resps": [[text]],
         "filtered_resps": [line.get("label") if line.get("label") is not None else text],

@@ -40,6 +40,7 @@ def notes_of(config: Mapping[str, Any], lines: Sequence[Line]) -> list[str]:
         *_idle(config),
         *_unnamed(config, lines),
         *_recorded(config, lines),
+        *_imported(config),
     ]
 
 
@@ -78,6 +79,24 @@ def _idle(config: Mapping[str, Any]) -> list[str]:
         return list(Decoding.from_json(config.get("decoding") or {}).idle.values())
     except (UsageError, TypeError):
         return []  # knobs of another version
+
+
+def _imported(config: Mapping[str, Any]) -> list[str]:
+    """Where answers come from that were given elsewhere, and which samples have none."""
+    given = config.get("imported")
+    if not isinstance(given, Mapping):
+        return []
+    counts = given.get("counts")
+    counts = counts if isinstance(counts, Mapping) else {}
+    notes = [f"imported from {given.get('file')} ({given.get('format')})"]
+    left = {name: counts.get(name) for name in ("unmatched", "ambiguous", "repeated", "unreadable")}
+    if said := ", ".join(f"{count} {name}" for name, count in left.items() if count):
+        notes.append(f"of its {counts.get('rows')} rows were left out: {said}")
+    if count := counts.get("differing"):
+        notes.append(f"{count} rows have another gold answer or text than their sample")
+    if count := counts.get("unanswered"):
+        notes.append(f"{count} samples of the split have no row: the figures are of the others")
+    return notes
 
 
 def _recorded(config: Mapping[str, Any], lines: Sequence[Line]) -> list[str]:

@@ -190,6 +190,12 @@ def resumed_config(
         raise UsageError(
             f"run {run.id} is no evaluation that can be resumed", hint="see: wb runs list"
         )
+    if given := run.config.get("imported"):
+        raise UsageError(
+            f"the answers of run {run.id} were imported from {given.get('file')}: there is no "
+            "model to ask",
+            hint="compare it with runs of models: wb runs compare",
+        )
     check_named(str(run.config.get("model") or ""))
     values = run.config | {"retry_failed": retry_failed, "retry": _asked_before(run, retry)}
     # Which version of the wording it was: a newer one would be another prompt.
