@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 Task = Literal[
-    *("statement", "entailment", "question", "caption", "classification", "grounding", "other")
+    "statement", "entailment", "question", "caption", "classification", "grounding", "other"
 ]
 
 

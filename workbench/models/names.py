@@ -99,5 +99,5 @@ def _given_name(ident: str, folder: str) -> str:
 def _name_in(folder: Path) -> str:
     from sessions.atomic import read_json
 
-    name = read_json(folder / "config.json")["config"].get("name")
+    name = (read_json(folder / "config.json") or {})["config"].get("name")
     return name if isinstance(name, str) else ""

@@ -92,9 +92,9 @@ def record_of(
     spec = question.spec
     loaded = answer.answered_by if answer is not None else {}
     # No label is read from the start of an answer: it may have gone on to say the opposite.
-    whole = answer is not None and not error
-    parsed = _read_label(answer, question) if whole else None
-    places = answered_regions(answer, question.messages, question.gold) if whole else None
+    whole = answer if answer is not None and not error else None
+    parsed = _read_label(whole, question) if whole else None
+    places = answered_regions(whole, question.messages, question.gold) if whole else None
     if places is not None and question.gold:
         parsed = places.label
     body: dict[str, Any] = {}
