@@ -176,6 +176,23 @@ class CoordinateFrame:
         (x0, y0, x1, y1), (across, down) = self.span, self.units or (1.0, 1.0)
         return (x - x0) / (x1 - x0) * across, (y - y0) / (y1 - y0) * down
 
+    def to_json(self) -> dict[str, Any]:
+        """Its fields; tuples become lists in JSON."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> CoordinateFrame:
+        """The reverse of `to_json`. Raises `KeyError`, `TypeError` or `ValueError` for no frame."""
+        wide, high = body["size"]
+        box = units = None
+        if body.get("box"):
+            x0, y0, x1, y1 = body["box"]
+            box = (float(x0), float(y0), float(x1), float(y1))
+        if body.get("units"):
+            across, down = body["units"]
+            units = (float(across), float(down))
+        return cls((int(wide), int(high)), box, units, str(body.get("convention") or ""))
+
 
 @dataclass(frozen=True)
 class Answer:

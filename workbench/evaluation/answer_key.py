@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _VERSION = 1
 # What computes an answer from rendered turns. The renderer is not among it: what it made is in the
 # key itself.
-_COMPUTES = ("models", "inference", "images")
+_COMPUTES = ("models", "inference", "images", "grounding")
 
 
 def scope_of(loaded: LoadedModel) -> dict[str, Any]:

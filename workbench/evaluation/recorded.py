@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sessions.errors import WbError
 from sessions.kept_answers import KeptAnswers, bound_bytes
 from workbench.evaluation.answer_key import answer_key, scope_digest, scope_of
-from workbench.sample import Answer, ImageRef
+from workbench.sample import Answer, CoordinateFrame, ImageRef
 
 if TYPE_CHECKING:
     from workbench.evaluation.lines import Prompter
@@ -148,6 +148,7 @@ def _body(answer: Answer | WbError) -> str | None:
         "finish_reason": answer.finish_reason,
         "label_scores": dict(answer.label_scores) if answer.label_scores is not None else None,
         "head": dict(answer.head) if answer.head is not None else None,
+        "frames": [frame.to_json() for frame in answer.frames],
     }
     try:
         return json.dumps(body, allow_nan=False)
@@ -164,6 +165,7 @@ def _answer(body: dict[str, Any]) -> Answer | None:
             finish_reason=str(body["finish_reason"]),
             label_scores=body["label_scores"],
             head=body["head"],
+            frames=tuple(CoordinateFrame.from_json(frame) for frame in body["frames"]),
         )
     except (KeyError, TypeError, ValueError):
         return None

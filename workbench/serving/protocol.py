@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from sessions.errors import WbError
@@ -324,7 +324,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         "timing": {f.name: getattr(answer.timing, f.name) for f in fields(Timing)},
         "label_scores": dict(answer.label_scores) if answer.label_scores is not None else None,
         "head": dict(answer.head) if answer.head is not None else None,
-        "frames": [asdict(frame) for frame in answer.frames],
+        "frames": [frame.to_json() for frame in answer.frames],
     }
 
 
@@ -338,12 +338,5 @@ def read_answer(body: Mapping[str, Any], tokens: Sequence[Token]) -> Answer:
         timing=Timing(**body["timing"]),
         label_scores=body["label_scores"],
         head=body.get("head"),
-        frames=tuple(map(_frame, body.get("frames") or ())),
+        frames=tuple(map(CoordinateFrame.from_json, body.get("frames") or ())),
     )
-
-
-def _frame(body: Mapping[str, Any]) -> CoordinateFrame:
-    size, box, units = (
-        tuple(body[name]) if body.get(name) else None for name in ("size", "box", "units")
-    )
-    return CoordinateFrame(size or (1, 1), box, units, str(body.get("convention") or ""))

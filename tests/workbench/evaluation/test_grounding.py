@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from sessions.records import PromptRecord, from_json
@@ -10,6 +12,7 @@ from tests.workbench.models.tiny import picture
 from workbench.errors import UsageError
 from workbench.evaluation.lines import Prompter, answer_line, failed_line
 from workbench.evaluation.metrics.of_run import compute_metrics
+from workbench.evaluation.recorded import _answer, _body
 from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec
 from workbench.playground.question import question_of
@@ -17,6 +20,7 @@ from workbench.playground.record import record_of
 from workbench.playground.replay import question_asked
 from workbench.prompts.pool import get_template, shipped_template
 from workbench.sample import Answer, CoordinateFrame, Sample
+from workbench.serving.protocol import answer_json, read_answer
 
 IMAGE = picture(100, 100)
 FRAME = CoordinateFrame((100, 100), units=(1.0, 1.0), convention="fractions")
@@ -144,6 +148,17 @@ def test_a_record_of_before_has_no_places_and_is_judged_as_before():
     del line["grounding"]
     old = from_json(line | {"label": "a", "target": "a", "words": {"a": "a"}})
     assert answer_verdict(old) == "right"
+
+
+@pytest.mark.parametrize("frame", [FRAME, CoordinateFrame((5, 7), (-1.0, 0.0, 6.0, 7.0))])
+def test_what_coordinates_are_of_goes_with_an_answer_that_is_sent_or_kept(frame):
+    answer = Answer("[0.1, 0.1, 0.5, 0.5]", counted=9, frames=(frame, FRAME))
+    sent = json.loads(json.dumps(answer_json(answer)))
+    assert read_answer(sent, []).frames == answer.frames
+    assert read_answer({k: v for k, v in sent.items() if k != "frames"}, []).frames == ()
+    kept = _answer(json.loads(str(_body(answer))))
+    assert kept is not None
+    assert kept.frames == answer.frames
 
 
 def test_a_box_is_no_example_since_each_model_writes_its_own_coordinates():

@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.workbench.models.tiny import ask
+from tests.workbench.models.family_cases import prompts
+from tests.workbench.models.tiny import ask, picture
 from workbench.grounding.conventions import CONVENTIONS
 from workbench.grounding.reading import read_regions
-from workbench.models.base import LoadedModel
+from workbench.inference.decoding import Decoding
+from workbench.inference.generate import PrefixCache, generate
+from workbench.models.base import LoadedModel, load_model
 from workbench.models.skeleton import load_skeleton
 from workbench.models.spec import ModelSpec
-from workbench.sample import ImageRef
+from workbench.sample import ImageRef, Message
 
 SIZES = [(64, 64), (101, 37), (37, 101), (640, 427), (33, 61)]
 KNOBS = {"image_min_pixels": 64 * 64, "image_max_pixels": 96 * 96}
@@ -119,16 +122,28 @@ def test_a_picture_that_its_exif_turns_has_pixels_as_it_is_shown(
     assert frame.size == (40, 90)
 
 
-def test_frames_go_with_an_image_that_was_read_before_as_part_of_a_shared_beginning(
-    name: str, bare: LoadedModel
-) -> None:
-    """Of several images each has its own; a prompt without any has none."""
-    from tests.workbench.models.family_cases import prompts
-
+def test_each_image_of_a_prompt_has_its_own_frame(name: str, bare: LoadedModel) -> None:
     for conversation in prompts(name):
         sizes = [i.load().size for m in conversation for i in m.images]
         frames = bare.family.encode(bare, [conversation]).frames[0]
         assert [frame.size for frame in frames] == sizes
+
+
+def test_images_that_were_read_before_in_a_shared_beginning_keep_their_frames(
+    name: str, folder: Path
+) -> None:
+    if name != "qwen2_5_vl":
+        pytest.skip("one family that shares beginnings is enough")
+    loaded = load_model(ModelSpec(str(folder), device="cpu"))
+    shot = (*ask("one", picture(50, 30)), Message("assistant", ("yes",)))
+    asked = [(*shot, *ask("two", picture(40, 40, number))) for number in range(2)]
+    knobs, cache = Decoding(max_new_tokens=1), PrefixCache()
+    wanted = [frame.size for frame in generate(loaded, asked[:1], knobs)[0].frames]
+    assert wanted == [(50, 30), (40, 40)]
+    for _ in range(2):
+        found = generate(loaded, asked, knobs, prefixes=cache)
+        assert [[frame.size for frame in one.frames] for one in found] == [wanted, wanted]
+    assert cache.hits
 
 
 def test_each_convention_names_a_template_that_is_shipped() -> None:
