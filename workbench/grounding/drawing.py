@@ -97,6 +97,8 @@ def _box(
         pen.rectangle((x0, y0, x1, y1), outline=colour, width=wide)
         return
     dash = 2 if wide == 1 else wide * 4
+    if wide > 1:  # dark between the dashes, for the same reason
+        pen.rectangle((x0, y0, x1, y1), outline=(0, 0, 0), width=wide)
     for start in range(x0, x1 + 1, 2 * dash):
         end = min(start + dash - 1, x1)
         pen.rectangle((start, y0, end, min(y0 + wide - 1, y1)), fill=colour)

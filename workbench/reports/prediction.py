@@ -52,6 +52,11 @@ class Prediction:
     places: AnsweredRegions | None = None
 
     @property
+    def placed(self) -> bool:
+        """Whether its label is boxes or points, which are no classes."""
+        return self.places is not None
+
+    @property
     def overlap(self) -> str:
         """`IoU 0.71`, `in the box`; empty where no place was answered or none was asked for."""
         return self.places.overlap_words if self.places is not None else ""

@@ -39,6 +39,11 @@ class Judged(Protocol):
         """Whether something says what is right."""
         ...
 
+    @property
+    def placed(self) -> bool:
+        """Whether its label is boxes or points, which are no classes."""
+        ...
+
 
 Cell = tuple[str, str | None]
 
@@ -49,7 +54,7 @@ def cell_of(row: Judged) -> Cell | None:
     What is right in another spelling than the target's is read as the target, as in a run's own
     confusion matrix.
     """
-    if row.verdict in ("failed", "none"):
+    if row.verdict in ("failed", "none") or row.placed:
         return None
     target = row.target or ""
     return target, target if row.verdict == "right" else row.label

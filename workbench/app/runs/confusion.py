@@ -115,7 +115,7 @@ class ConfusionMatrix(Widget, can_focus=True):
         width, palette = self.content_size.width, PALETTE
         base = self.rich_style
         if not self._labels:
-            line = Text("no labels read yet" if y == 0 else "", style=palette.dim, end="")
+            line = Text("no labels to count" if y == 0 else "", style=palette.dim, end="")
             return self._strip(line, width, base)
         head, cell = self._widths()
         top, left = self._window(head, cell)

@@ -87,6 +87,7 @@ class PredictionRow:
         judged: Whether something says what is right, of a failed sample too.
         seconds: How long it took, 0 where the line does not say.
         offset: Where its line begins in the file, in bytes.
+        placed: Its label is boxes or points, which are no classes.
     """
 
     uid: str
@@ -98,6 +99,7 @@ class PredictionRow:
     seconds: float
     words: str
     offset: int
+    placed: bool = False
 
     @property
     def is_error(self) -> bool:
@@ -236,4 +238,5 @@ def make_row(line: Mapping[str, Any], offset: int) -> PredictionRow:
         seconds=read.seconds,
         words=" ".join(read.text[: WORDS * 2].split())[:WORDS],
         offset=offset,
+        placed=read.placed,
     )
