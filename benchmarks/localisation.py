@@ -29,10 +29,10 @@ from workbench.demo.scenes import make_sample
 from workbench.explain.blank import BLANKS
 from workbench.explain.capture import capture
 from workbench.explain.explain import blank_pixels
-from workbench.explain.faithfulness import box_share, in_box, points_at
 from workbench.explain.maps import combine, flat_maps, grids_of
 from workbench.explain.methods import METHODS, cam
 from workbench.explain.occlusion import occlude
+from workbench.explain.pointing import box_share, in_box, points_at
 from workbench.explain.prepare import prepare
 from workbench.explain.result import peak_of
 from workbench.explain.settings import ExplainSettings

@@ -105,6 +105,8 @@ def command(uid: str, text: str | None, as_json: bool, **flags: Any) -> None:
     wanted = _wanted(uid, text, flags)
     wanted, reply = _explain(wanted, flags)
     question, replies = wanted.question, reply.get("tokens") or [reply]
+    for one in replies:
+        one |= _pointing(question, one)
     if flags["out"]:
         _write(flags["out"], _sheet(question, replies, flags))
     if as_json:
@@ -115,6 +117,20 @@ def command(uid: str, text: str | None, as_json: bool, **flags: Any) -> None:
         )
         return
     _show(question, wanted.text, replies, flags)
+
+
+def _pointing(question: Question, reply: dict[str, Any]) -> dict[str, Any]:
+    """`{"pointing": {"hit", "chance"}}` where the data says what the text is about."""
+    from workbench.explain.pointing import pointing
+    from workbench.explain.result import Explanation
+    from workbench.grounding.gold import places_of
+
+    about = next((s for s in question.samples if s.uid == question.uid), None)
+    told = about is not None and isinstance(about.metadata.get("targets"), list)
+    if about is None or not (told or about.task == "grounding"):
+        return {}
+    found = pointing(Explanation.from_json(reply), places_of(about), len(about.images))
+    return {"pointing": {"hit": found[0], "chance": round(found[1], 4)}} if found else {}
 
 
 def _check_out(path: str) -> None:
@@ -322,6 +338,14 @@ def _show(
             for number, image in enumerate(reply["images"])
         ],
     )
+    told = [reply["pointing"] for reply in replies if "pointing" in reply]
+    if told:
+        hits, chance = sum(one["hit"] for one in told), told[0]["chance"]
+        click.echo(
+            f"hottest point on what the text is about: {hits} of {len(told)} "
+            f"(a random point: {chance:.0%} at most)",
+            err=True,
+        )
     for note in dict.fromkeys(note for reply in replies for note in reply["notes"]):
         click.echo(note, err=True)
     first = replies[0]

@@ -36,7 +36,7 @@ LINES: dict[str, list[list[str]]] = {
     "replay": [["2026-01-02"], ["2026-01-02", "--model", "{model}"], [EVIL]],
     "gallery": [["evil/test"], ["evil/test", "--images", "off"], ["evil/test", "--out", "{out}"],
                 [EVIL]],
-    "inspect": [[UID], [ONE, "--out", "{out}"], [EVIL]],
+    "inspect": [[UID], [ONE, "--out", "{out}"], [ONE, "--draw-boxes"], [EVIL]],
     "bookmark add": [[ONE, "--tag", "x", "--note", EVIL], [EVIL]],
     "bookmark export": [["{out}/b.jsonl"], [f"/{EVIL}/b"]],
     "bookmark history": [[]],

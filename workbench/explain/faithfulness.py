@@ -1,7 +1,7 @@
-"""Is a map true? Deletion and insertion curves, the pointing game, and what chance would reach.
+"""Is a map true? Deletion and insertion curves.
 
-A map may look right and be wrong of the model: these ask the model itself (deletion, insertion)
-or the data (pointing). Curves depend on what stands in for deleted pixels; compare methods under
+A map may look right and be wrong of the model: these ask the model itself; `pointing` asks the
+data. Curves depend on what stands in for deleted pixels; compare methods under
 the same blank only.
 """
 
@@ -116,23 +116,3 @@ def _mix(below: Image.Image, above: Image.Image, where: np.ndarray) -> Image.Ima
     from PIL import Image
 
     return Image.composite(above, below, Image.fromarray(where.astype(np.uint8) * 255))
-
-
-def in_box(point: tuple[int, int], box: Sequence[float]) -> bool:
-    """Is the pixel (x, y) in the box [x0, y0, x1, y1)?"""
-    x, y = point
-    return bool(box[0] <= x + 0.5 <= box[2] and box[1] <= y + 0.5 <= box[3])
-
-
-def points_at(explanation: Explanation, image: int, box: Sequence[float]) -> bool:
-    """The pointing game: is the hottest point of all images in that box of that image?"""
-    where, point = explanation.hottest
-    return where == image and in_box(point, box)
-
-
-def box_share(box: Sequence[float], image: int, sizes: Sequence[tuple[int, int]]) -> float:
-    """What a random point over all images reaches: the box's share of all their pixels."""
-    width, height = sizes[image]
-    across = max(0.0, min(box[2], width) - max(box[0], 0))
-    down = max(0.0, min(box[3], height) - max(box[1], 0))
-    return across * down / sum(w * h for w, h in sizes)

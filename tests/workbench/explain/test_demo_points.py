@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.localisation import questions
 from workbench.explain.explain import explain
-from workbench.explain.faithfulness import box_share, points_at
+from workbench.explain.pointing import box_share, points_at
 from workbench.explain.settings import ExplainSettings
 from workbench.models.base import load_model
 from workbench.models.spec import ModelSpec

@@ -11,11 +11,13 @@ from tests.workbench.models.tiny import ask, picture
 from workbench.errors import UsageError
 from workbench.explain.blank import BLANKS, blank, local_blank
 from workbench.explain.explain import explain
-from workbench.explain.faithfulness import box_share, curves, in_box, points_at, rank
+from workbench.explain.faithfulness import curves, rank
 from workbench.explain.occlusion import spread, windows
+from workbench.explain.pointing import box_share, in_box, pointing, points_at
 from workbench.explain.prepare import answer_tokens
 from workbench.explain.result import Explanation, heat_maps
 from workbench.explain.settings import ExplainSettings
+from workbench.grounding.region import Region
 from workbench.sample import ImageRef
 
 pytestmark = pytest.mark.slow
@@ -226,3 +228,16 @@ def test_blanks_show_nothing_of_what_stood_there():
     assert spread_out.std(axis=(0, 1)).max() < np.asarray(image, float).std(axis=(0, 1)).max() / 2
     with pytest.raises(UsageError, match="plaid"):
         blank(image, "plaid")
+
+
+def test_pointing_at_what_a_text_is_about_counts_the_samples_own_images():
+    """The prompt's first image is an example's; the sample's second one has the box."""
+    grids = [np.zeros((4, 4)) for _ in range(3)]
+    grids[2][1, 2] = 1.0
+    found = Explanation("m", "l", 0, "t", heat_maps(grids, [(40, 40)] * 3))
+    box, other = Region((20, 10, 30, 20), image=1), Region((0, 0, 20, 40), image=0)
+    assert pointing(found, [box], 2) == (True, pytest.approx(100 / 4800))
+    assert pointing(found, [other, box], 2) == (True, pytest.approx(900 / 4800))
+    assert pointing(found, [other], 2) == (False, pytest.approx(800 / 4800))
+    assert pointing(found, [Region((25, 15), image=1)], 2) is None
+    assert pointing(found, [], 2) is None
