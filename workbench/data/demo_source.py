@@ -28,6 +28,10 @@ _ABOUT = {
         "Captions of a generated picture.",
         {"caption": "text", "references": "several captions"},
     ),
+    "demo_boxes": (
+        "Phrases whose boxes in a generated picture are wanted; the demo model cannot answer them.",
+        {"expression": "text", "label": "its boxes, in pixels"},
+    ),
 }
 
 

@@ -146,6 +146,27 @@ def make_caption(picture: Picture) -> tuple[str, ...]:
     )
 
 
+@dataclass(frozen=True)
+class DemoPhrase:
+    """A phrase about one picture and the objects that it names."""
+
+    text: str
+    kind: str
+    targets: list[dict[str, int]]
+
+
+def make_phrase(rng: random.Random, picture: Picture) -> DemoPhrase:
+    """A phrase that names one shape (`the red circle`), or all that look alike (`every …`)."""
+    name = rng.choice([shape.name for shape in picture.shapes])
+    found = [number for number, shape in enumerate(picture.shapes) if shape.name == name]
+    several = len(found) > 1
+    return DemoPhrase(
+        f"{'every' if several else 'the'} {name}",
+        "several" if several else "one",
+        [{"image": 0, "object": number} for number in found],
+    )
+
+
 def make_hypothesis(rng: random.Random, scene: Scene, contrast: Scene) -> Hypothesis:
     """A hypothesis about the pair: a third of each label."""
     if rng.random() < 1 / 3:

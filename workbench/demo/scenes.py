@@ -1,8 +1,9 @@
 """The demo datasets: generated, seeded by index, endless as a stream.
 
-The same scenes (a pair of pictures) carry four tasks, each a dataset of its own: `demo` (a
+The same scenes (a pair of pictures) carry five tasks, each a dataset of its own: `demo` (a
 statement about the pair, true or false), `demo_nli` (entailment, neutral, contradiction),
-`demo_vqa` (a question about the left picture), `demo_captions` (a caption of the left picture).
+`demo_vqa` (a question about the left picture), `demo_captions` (a caption of the left picture),
+`demo_boxes` (a phrase whose boxes in the left picture are wanted; the demo model never saw it).
 
 Guarantee: a sample is a function of dataset, split and index alone: the same on every machine,
 in any order. `train`, `dev`, `test` and `stream` never share a scene's seed.
@@ -14,25 +15,27 @@ import io
 import random
 from typing import Any
 
-from workbench.demo.questions import make_caption, make_hypothesis, make_question
+from workbench.demo.questions import make_caption, make_hypothesis, make_phrase, make_question
 from workbench.demo.shapes import Picture, draw_picture, render
 from workbench.demo.statements import Scene, choose_statement
 from workbench.sample import ImageRef, Sample, Task
 
 VERSION = "1"  # part of every seed: raise it when a sample would change
-DATASETS = ("demo", "demo_nli", "demo_vqa", "demo_captions")
+DATASETS = ("demo", "demo_nli", "demo_vqa", "demo_captions", "demo_boxes")
 SPLITS: dict[str, int | None] = {"train": 20_000, "dev": 1_000, "test": 1_000, "stream": None}
 TASKS: dict[str, Task] = {
     "demo": "statement",
     "demo_nli": "entailment",
     "demo_vqa": "question",
     "demo_captions": "caption",
+    "demo_boxes": "grounding",
 }
 LABELS: dict[str, tuple[str, ...]] = {
     "demo": ("True", "False"),
     "demo_nli": ("entailment", "neutral", "contradiction"),
     "demo_vqa": (),
     "demo_captions": (),
+    "demo_boxes": (),
 }
 
 
@@ -82,6 +85,13 @@ def make_sample(dataset: str, split: str, index: int) -> Sample:
         label, references, explanations = question.answer, (question.answer,), ()
         texts = {"question": question.text}
         facts = {"kind": question.kind, "targets": question.targets}
+    elif task == "grounding":
+        pictures, names = scene[:1], ("image",)
+        phrase = make_phrase(rng, scene[0])
+        boxes = [scene[0].shapes[target["object"]].box for target in phrase.targets]
+        label, texts = " ".join(map(str, boxes)), {"expression": phrase.text}
+        references, explanations = (), ()
+        facts = {"kind": phrase.kind, "targets": phrase.targets}
     else:
         pictures, names = scene[:1], ("image",)
         references = make_caption(scene[0])

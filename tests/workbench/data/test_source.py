@@ -65,14 +65,14 @@ def test_unknown_names_say_what_there_is():
 
 def test_the_shipped_datasets_are_listed_first_with_their_splits():
     names = [info.name for info in list_datasets()]
-    assert names == ["demo", "demo_captions", "demo_nli", "demo_vqa"]
+    assert names == ["demo", "demo_boxes", "demo_captions", "demo_nli", "demo_vqa"]
     info = dataset_info("demo")
     assert info.splits["test"] == 1000
     assert info.splits["stream"] is None
     assert info.to_json()["name"] == "demo"
 
 
-@pytest.mark.parametrize("name", ["demo", "demo_nli", "demo_vqa", "demo_captions"])
+@pytest.mark.parametrize("name", ["demo", "demo_nli", "demo_vqa", "demo_captions", "demo_boxes"])
 def test_a_demo_sample_is_the_same_however_it_is_reached(name: str):
     source = open_source(name, "test")
     first = list(islice(source.iter(5), 3))

@@ -85,6 +85,22 @@ def test_targets_name_the_objects_of_the_statement():
         assert all(f"the {name}" in sample.texts["sentence"] for name in named)
 
 
+def test_the_targets_of_a_phrase_are_all_objects_of_that_name():
+    kinds = Counter()
+    for index in range(200):
+        sample = make_sample("demo_boxes", "dev", index)
+        article, _, name = sample.texts["expression"].partition(" ")
+        named = [
+            number
+            for number, thing in enumerate(sample.metadata["objects"][0])
+            if thing["name"] == name
+        ]
+        assert [target["object"] for target in sample.metadata["targets"]] == named
+        assert article == ("every" if len(named) > 1 else "the")
+        kinds[sample.metadata["kind"]] += 1
+    assert kinds["one"] > kinds["several"] > 0
+
+
 def test_labels_are_balanced_within_every_kind():
     counts = Counter()
     for index in range(2000):
