@@ -19,6 +19,7 @@ from commands.runs_invariance import invariance
 from commands.runs_ledger import ledger, ledger_of, show_ledger
 from commands.runs_reliability import reliability
 from commands.runs_report import report
+from commands.runs_table import table
 from workbench.reports.run import (
     FIGURE_HEADERS,
     LABEL_HEADERS,
@@ -60,13 +61,15 @@ def command() -> None:
 @click.option("--kind", type=click.Choice(["eval", "train"]), help="Only these.")
 @click.option("--dataset", help="Only those of this dataset.")
 @click.option("--limit", default=50, show_default=True, help="How many; 0 for all.")
+@click.option("--ids", is_flag=True, help="Print ids only, for another command.")
 @_json
-def list_(kind: str | None, dataset: str | None, limit: int, as_json: bool) -> None:
+def list_(kind: str | None, dataset: str | None, limit: int, ids: bool, as_json: bool) -> None:
     """List the runs, the newest first.
 
     \b
     Example:
       wb runs list --dataset demo --json
+      wb runs table $(wb runs list --kind eval --limit 8 --ids)
     """
     from sessions.ids import short_id
     from sessions.runs import list_runs
@@ -80,6 +83,10 @@ def list_(kind: str | None, dataset: str | None, limit: int, as_json: bool) -> N
     tell_damaged("run", [(run.id, run.damage) for run in found])
     if as_json:
         echo_json([row(run) for run in found])
+        return
+    if ids:
+        for run in found:
+            click.echo(run.id)
         return
     from workbench.evaluation.telling_apart import told_apart
 
@@ -296,3 +303,4 @@ command.add_command(invariance)
 command.add_command(ledger)
 command.add_command(reliability)
 command.add_command(report)
+command.add_command(table)

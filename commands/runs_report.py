@@ -1,4 +1,4 @@
-"""`wb runs report`: write one file with the figures, the errors and the commands of evaluations."""
+"""`wb runs report`: write the figures, the errors and the commands of evaluations."""
 
 from __future__ import annotations
 
@@ -16,42 +16,49 @@ from commands.completing import complete_runs
     type=click.Path(path_type=Path),
     default=Path("report.html"),
     show_default=True,
-    help="The file: .html, with pictures inside, or .md.",
+    help="A file: .html, with pictures inside, or .md; or a folder for both, CSV and JSON.",
 )
 @click.option(
     "--errors",
     default=12,
     show_default=True,
-    help="How many of the worst errors to show, with pictures.",
+    help="How many wrong, failed and flipped samples to show of each run.",
 )
-def report(runs: tuple[str, ...], out: Path, errors: int) -> None:
-    """Write a report of one or several evaluations as one file.
+@click.option("--maps", is_flag=True, help="Add heat maps of the wrong ones; loads the models.")
+def report(runs: tuple[str, ...], out: Path, errors: int, maps: bool) -> None:
+    """Write a report of one or several evaluations as one file, or as a folder.
 
-    The file shows figures with intervals, the modality ledger, the confusion matrix, reliability,
-    the worst errors with their pictures, settings, versions, skipped samples, and the command that
-    makes each run again. Several runs are compared with the first. The HTML opens from disk
-    without a network.
+    It shows figures with intervals, the modality ledger, the confusion matrix, reliability, the
+    worst errors and the failed samples with their pictures, settings, versions, skipped samples,
+    and the command that makes each run again. Several runs stand in one table, dataset by model,
+    and are compared with the first: flipped samples are shown. The HTML opens from disk without a
+    network. A folder gets report.html, report.md, figures.csv and report.json.
 
     \b
     Example:
       wb runs report last --out report.html
-      wb runs report 3f2a9k 8h1m0q --out comparison.md
+      wb runs report 3f2a9k 8h1m0q --out comparison
+      wb runs report last --maps --errors 4
     """
-    from sessions.atomic import atomic_write
     from sessions.runs import Run
     from workbench.errors import UsageError
     from workbench.evaluation.report import gather
+    from workbench.evaluation.report_files import forms_of, write
     from workbench.text import clean
 
-    ending = out.suffix.lower()
-    if ending not in (".html", ".htm", ".md"):
-        raise UsageError(f"--out wants a name that ends in .html or .md, got {out.name!r}")
+    forms_of(out)
     if errors < 0:
         raise UsageError(f"--errors wants a whole number of at least 0, got {errors}")
-    found = gather([Run.open(name) for name in runs], most_errors=errors)
-    if ending == ".md":
-        from workbench.evaluation.report_markdown import to_markdown as write
-    else:
-        from workbench.evaluation.report_html import to_html as write
-    atomic_write(out, write(found))
-    click.echo(clean(str(out), newlines=False))
+    opened = [Run.open(name) for name in runs]
+    found = gather(opened, most_errors=errors)
+    if maps:
+        from workbench.evaluation.report_maps import with_maps
+        from workbench.progress import StderrLine
+
+        line = StderrLine()
+        try:
+            found = with_maps(found, opened, line)
+        finally:
+            line.end()
+    for path in write(found, out):
+        click.echo(clean(str(path), newlines=False))

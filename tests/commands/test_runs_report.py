@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import re
 import shlex
 
@@ -44,21 +46,24 @@ def test_the_page_holds_everything_and_nothing_in_it_acts(run, run_wb, tmp_path)
     assert "data:image/png;base64," in page and "wb run-eval" in page
     assert "<script" not in page and "<img src=x" not in page and "\x1b" not in page
     # From nowhere but the file itself.
-    assert all(url.startswith("data:") for url in re.findall(r'(?:src|href)="([^"]*)"', page))
+    urls = re.findall(r'(?:src|href)="([^"]*)"', page)
+    assert all(url.startswith(("data:", "#")) for url in urls)
     assert "default-src 'none'" in page
     # Skipped and failed are said, and a dataset that is not there takes nothing else with it.
     assert "1 of 6 samples are failed" in page and "not shown" in page
 
 
-def test_the_worst_errors_come_by_confidence_then_unparsed_then_failed(run):
+def test_the_worst_errors_come_by_confidence_then_unparsed_and_failed_ones_apart(run):
     from workbench.evaluation.report import gather
 
     (told,) = gather([run]).runs
     assert [(case.uid, case.what) for case in told.worst] == [
         ("d/t/2", "wrong"),
         ("d/t/4", "unparsed"),
-        ("d/t/5", "failed"),
     ]
+    assert [case.uid for case in told.failed] == ["d/t/5"]
+    (short,) = gather([run], most_errors=1).runs
+    assert "1 of 2 wrong samples are not shown" in short.skipped
     assert told.cells["yes", "no"] == ["d/t/2"] and told.cells["yes", "unparsed"] == ["d/t/4"]
     assert sum(map(sum, told.confusion["rows"])) == sum(map(len, told.cells.values()))
 
@@ -87,6 +92,80 @@ def test_several_runs_are_compared_with_the_first(run, run_wb, tmp_path):
     assert done.code == 0, done.err
     page = out.read_text()
     assert "<h2>Comparison</h2>" in page and "p (Holm)" in page and "not compared" in page
+    assert "<h2>All runs</h2>" in page and "0 broken and 3 fixed" in page
+
+
+def test_a_cell_of_the_confusion_matrix_leads_to_the_cards_of_its_samples(run, run_wb, tmp_path):
+    out = tmp_path / "r.html"
+    run_wb("runs", "report", run.id, "--out", str(out))
+    page = out.read_text()
+    links = re.findall(r'href="#(s-[^"]*)"', page)
+    assert len(links) == 2  # the wrong one and the unparsed one: those that were right have none
+    assert all(f'id="{link}"' in page for link in links)
+
+
+def test_a_folder_gets_every_form_and_figures_as_csv(run, run_wb, tmp_path):
+    other = made("o", "111111", model="other")
+    out = tmp_path / "report"
+    done = run_wb("runs", "report", run.id, other.id, "--out", str(out))
+    assert done.code == 0, done.err
+    names = ("report.html", "report.md", "figures.csv", "report.json")
+    assert done.out.split() == [str(out / name) for name in names]
+    told = json.loads((out / "report.json").read_text())
+    assert told["v"] == 1 and [one["run"] for one in told["runs"]] == [run.id, other.id]
+    (compared,) = told["compared"]
+    assert [flip["uid"] for flip in compared["flips"]] == ["d/t/2", "d/t/4", "d/t/5"]
+    assert told["runs"][0]["failed"][0]["uid"] == "d/t/5"
+    rows = list(csv.DictReader((out / "figures.csv").open(newline="")))
+    (accuracy,) = (r for r in rows if r["run"] == run.id and r["figure"] == "accuracy")
+    assert (accuracy["n"], float(accuracy["value"])) == ("6", 0.5)
+    assert float(accuracy["low"]) < 0.5 < float(accuracy["high"])
+    markdown = (out / "report.md").read_text()
+    assert "## All runs" in markdown and "### Failed: not asked" in markdown
+    assert run_wb("runs", "report", run.id, "--out", str(out)).code == 0  # once more over it
+    assert run_wb("runs", "report", run.id, "--out", str(tmp_path / "no/r.html")).code == 2
+
+
+@pytest.mark.slow
+def test_maps_are_of_the_recorded_answers_and_what_has_none_says_why(run_wb, tmp_path):
+    flags = ("--device", "cpu", "--threads", "1", "--max-new-tokens", "2")
+    asked = ("run-eval", "--dataset", "demo/test", "--limit", "12", *flags)
+    assert run_wb(*asked).code == 0
+    plain = Run.open("last")
+    assert run_wb(*asked, "--control", "blank").code == 0
+    blank = Run.open("last")
+    out = tmp_path / "r.html"
+    maps = ("--maps", "--errors", "1")
+    done = run_wb("runs", "report", plain.id, blank.id, *maps, "--out", str(out))
+    assert done.code == 0, done.err
+    page = out.read_text()
+    assert page.count("heat of the answer") == 2  # a pair of pictures
+    assert page.count("shown other pictures") == 1
+
+
+def test_a_table_has_a_row_for_each_run_and_dashes_for_what_it_has_not(run_wb):
+    explained = {"task": "entailment", "labels": ["yes", "no"], "shot_uids": ["d/x/1"]}
+    first, other = made("a", "110"), made("b", "011", dataset="e", model="m")
+    with Run.create({"dataset": "d", "split": "t", "model": "w", **explained}, "c") as last:
+        for i, said in enumerate(("a red bus", "a blue bus on the street")):
+            line = {"uid": f"d/t/{i}", "target": "yes", "label": "yes", "correct": True}
+            last.append(line | {"explanation": said, "explanations": ["a red bus is there"]})
+        last.set_state("done")
+    done = run_wb("runs", "table", first.id, other.id, last.id)
+    assert done.code == 0 and "\x1b" not in done.out
+    head, *rows = done.out.splitlines()
+    assert "ACCURACY" in head and "EXPLANATION/COCO_BLEU4" in head
+    # Those of a dataset stand together.
+    assert [row.split()[0] for row in rows] == [r.id[-6:] for r in (first, last, other)]
+    assert "1-shot" in rows[1] and rows[2].rstrip().endswith("–")
+    told = run_wb("runs", "table", last.id, "--figures", "explanation/distinct1", "--json").json
+    assert told["figures"] == ["explanation/distinct1"] and told["rows"][0]["examples"] == 1
+    lines = list(csv.DictReader(run_wb("runs", "table", last.id, "--csv").out.splitlines()))
+    assert {"accuracy", "explanation/coco_bleu4"} <= {line["figure"] for line in lines}
+    wrong = run_wb("runs", "table", first.id, "--figures", "bleu9")
+    assert wrong.code == 2 and "bleu9" in wrong.err
+    listed = run_wb("runs", "list", "--kind", "eval", "--limit", "2", "--ids").out.split()
+    assert listed == [last.id, other.id]
 
 
 def test_what_is_no_report_is_refused(run, run_wb, tmp_path):

@@ -2,7 +2,7 @@
 
 Guarantee: made of the runs' own records; nothing is asked and no figure is made here that the run
 or its comparison has not. What cannot be shown (a missing dataset, a picture that is gone) is said
-in its place. Writing: `workbench.evaluation.report_html`, `workbench.evaluation.report_markdown`.
+in its place. Writing: `report_html`, `report_markdown`, `report_json`; heat maps: `report_maps`.
 """
 
 from __future__ import annotations
@@ -11,21 +11,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sessions.errors import RecordError, WbError
+from sessions.errors import RecordError
 from sessions.estimate import Estimate, read_estimates
 from sessions.ids import now
 from sessions.runs import Run
-from sessions.verdict import is_error, verdict
+from sessions.verdict import verdict
 from workbench.errors import UsageError
 from workbench.evaluation.command import command_of
 from workbench.evaluation.comparison import RunComparison, compare_runs, verdict_words
+from workbench.evaluation.figure_table import FigureTable, table_of
 from workbench.evaluation.ledger import Ledger, ledger_of_run
-from workbench.evaluation.metrics.calibration import probabilities
-from workbench.evaluation.metrics.label_scores import best_label
 from workbench.evaluation.power import holm, power_words
+from workbench.evaluation.report_cases import Case, FlippedCase, failed_of, flipped_of, worst_of
 from workbench.evaluation.runner import document
-from workbench.grounding.answered import AnsweredRegions, recorded_regions
-from workbench.sample import Sample
 
 MOST_ERRORS = 12
 MOST_UIDS = 100  # of a cell of the confusion matrix
@@ -35,29 +33,6 @@ _SETTINGS = (
     *("dtype", "template", "template_version", "answer", "control", "vary", "limit", "random"),
     *("seed", "shot_uids", "decoding", "batch_size", "identity", "settings_key", "images_digest"),
 )
-
-
-@dataclass(frozen=True)
-class Case:
-    """A sample that went wrong.
-
-    Attributes:
-        what: `wrong`, `unparsed` or `failed`.
-        confidence: In the label that was answered, where labels were scored.
-        sample: Its pictures and texts; `None` where the data are not at hand.
-        missing: Why not.
-        places: Boxes and points of the answer, with their gold.
-    """
-
-    uid: str
-    what: str
-    target: str
-    label: str
-    text: str
-    confidence: float | None
-    sample: Sample | None
-    missing: str
-    places: AnsweredRegions | None = None
 
 
 @dataclass(frozen=True)
@@ -74,7 +49,8 @@ class RunReport:
         per_label: Label -> precision, recall, F1, n.
         reliability: Bins, empty without label scores.
         ledger: `None` without controls.
-        worst: The worst errors, confident ones first.
+        worst: The worst wrong answers, confident ones first.
+        failed: Samples that could not be asked.
         skipped: What is not in the report, and why.
         command: Makes it again.
         versions: Of what it ran on.
@@ -91,6 +67,7 @@ class RunReport:
     reliability: Sequence[Mapping[str, Any]]
     ledger: Ledger | None
     worst: Sequence[Case]
+    failed: Sequence[Case]
     skipped: Sequence[str]
     command: str
     versions: Mapping[str, str]
@@ -105,19 +82,26 @@ class ComparedRun:
         comparison: Of the two.
         p_holm: Of the main figure, adjusted for all comparisons of the report.
         words: What it says, and how small a difference could be found.
+        flips: Samples that one of the two has right and the other wrong; not all of them.
     """
 
     run: str
     comparison: RunComparison
     p_holm: float | None
     words: Sequence[str]
+    flips: Sequence[FlippedCase]
 
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that is written."""
+    """Everything that is written.
+
+    Attributes:
+        table: The runs' figures side by side, dataset by model.
+    """
 
     made: str
+    table: FigureTable
     runs: Sequence[RunReport]
     compared: Sequence[ComparedRun]
     not_compared: Sequence[str]
@@ -142,10 +126,11 @@ def gather(runs: Sequence[Run], *, most_errors: int = MOST_ERRORS) -> Report:
             refused.append(f"{run.id}: {error.message}")
     adjusted = holm([found.changes[0].difference.p_value for _, found in pairs])
     compared = [
-        ComparedRun(run.id, found, p, _said(found))
+        ComparedRun(run.id, found, p, _said(found), flipped_of(found.paired.flips, most_errors))
         for (run, found), p in zip(pairs, adjusted, strict=True)
     ]
-    return Report(now(), [_report(run, most_errors) for run in runs], compared, refused)
+    reports = [_report(run, most_errors) for run in runs]
+    return Report(now(), table_of(runs), reports, compared, refused)
 
 
 def _said(found: RunComparison) -> list[str]:
@@ -178,7 +163,7 @@ def _report(run: Run, most_errors: int) -> RunReport:
             ("data", f"{config.get('dataset')}/{config.get('split')}"),
             ("model", name),
             ("state", run.state + (f": {run.reason}" if run.reason else "")),
-            ("made", str(run.created)),
+            ("made", f"{str(run.created)[:16].replace('T', ' ')} UTC"),
             ("seconds", f"{run.seconds:.1f}"),
         ),
         settings=tuple((k, str(config[k])) for k in _SETTINGS if config.get(k) not in (None, "")),
@@ -189,7 +174,8 @@ def _report(run: Run, most_errors: int) -> RunReport:
         per_label=body.get("per_label") or {},
         reliability=body.get("reliability") or (),
         ledger=ledger,
-        worst=_worst(lines, most_errors),
+        worst=worst_of(lines, most_errors),
+        failed=failed_of(lines, most_errors),
         skipped=_skipped(body, figures, ledger, lines, most_errors),
         command=command_of(config),
         versions={name: version for name, version in versions.items() if version},
@@ -215,45 +201,6 @@ def _cells(
     return out
 
 
-def _worst(lines: Sequence[Mapping[str, Any]], most: int) -> list[Case]:
-    """Wrong ones by falling confidence, then unparsed, then failed ones."""
-    order = {"wrong": 0, "unparsed": 1, "failed": 2}
-    errors = [line for line in lines if is_error(line)]
-    errors.sort(key=lambda line: (order[verdict(line)], -(_confidence(line) or 0.0), line["uid"]))
-    return [_case(line) for line in errors[:most]]
-
-
-def _confidence(line: Mapping[str, Any]) -> float | None:
-    scores = line.get("scores")
-    if not scores or not all(isinstance(value, (int, float)) for value in scores.values()):
-        return None
-    label = line.get("label")
-    chosen = label if isinstance(label, str) and label in scores else best_label(scores)
-    return probabilities(scores).get(chosen)
-
-
-def _case(line: Mapping[str, Any]) -> Case:
-    from workbench.data.source import get_sample
-
-    sample, missing = None, ""
-    try:
-        sample = get_sample(str(line["uid"]))
-    except (WbError, OSError, ValueError) as error:
-        missing = error.message if isinstance(error, WbError) else str(error)
-    said = line.get("error")
-    return Case(
-        str(line["uid"]),
-        verdict(line),
-        str(line.get("target")),
-        str(line.get("label") or "–"),
-        str(said.get("message", "")) if isinstance(said, Mapping) else str(line.get("text") or ""),
-        _confidence(line),
-        sample,
-        missing,
-        recorded_regions(line.get("grounding"), len(line.get("images") or (0,))),
-    )
-
-
 def _skipped(
     body: Mapping[str, Any],
     figures: Mapping[str, Estimate],
@@ -272,9 +219,10 @@ def _skipped(
     out += [
         f"{name}: {one.reason or 'no value'}" for name, one in figures.items() if one.value is None
     ]
-    errors = sum(map(is_error, lines))
-    if errors > most_errors:
-        out.append(f"{errors - most_errors} of {errors} errors are not shown")
+    for name, names in (("wrong", ("wrong", "unparsed")), ("failed", ("failed",))):
+        count = sum(verdict(line) in names for line in lines)
+        if count > most_errors:
+            out.append(f"{count - most_errors} of {count} {name} samples are not shown")
     if ledger is None:
         out.append("no ledger: there are no controls (wb runs ledger RUN makes them)")
     elif ledger.missing:

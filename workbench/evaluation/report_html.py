@@ -7,24 +7,34 @@ inside the file, small; the page forbids every request and every script by its c
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 
 from sessions.estimate import NONE, Estimate
-from workbench.errors import ImageError
 from workbench.evaluation.comparison import p_words
-from workbench.evaluation.report import MOST_UIDS, Case, ComparedRun, Report, RunReport
-from workbench.grounding.drawing import marks_of, overlay_html
-from workbench.images.decode import shown_size
-from workbench.images.in_html import images_row
-from workbench.markup import BAD, GOOD, bar, block, card, esc, facts, folded, muted, table
-from workbench.sample import Sample
+from workbench.evaluation.figure_table import HEAD as FIGURE_HEAD
+from workbench.evaluation.report import MOST_UIDS, ComparedRun, Report, RunReport
+from workbench.evaluation.report_cards import anchor, cases_html, flips_html
+from workbench.markup import BAD, GOOD, bar, block, esc, facts, folded, muted, table
+from workbench.text import counted
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _STYLE = (
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;"
-    "color:#1b1b1b;background:#fff}h1{font-size:1.5rem}h2{font-size:1.2rem;margin-top:2.5rem}"
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:76rem;margin:2rem auto;padding:0 1rem;"
+    "color:#1b1b1b;background:#fff;overflow-wrap:break-word}"
+    "h1{font-size:1.5rem}h2{font-size:1.2rem;margin-top:2.5rem}"
     "h3{font-size:1rem;margin:1.5rem 0 .3rem}code{white-space:pre-wrap;overflow-wrap:anywhere}"
-    "@media (prefers-color-scheme:dark){body{color:#e6e6e6;background:#161616}}"
+    # A wide table scrolls by itself; its numbers stay on one line.
+    ".wide{overflow-x:auto}.wide td{overflow-wrap:break-word!important}.n{white-space:nowrap}"
+    ".cards{display:grid;gap:.8em;grid-template-columns:repeat(auto-fill,minmax(min(100%,32rem),"
+    "1fr))}.cards>div{min-width:0}.cards>div:target{outline:2px solid currentColor}"
+    ".cards img{max-width:100%!important;height:auto}a{color:inherit}"
+    ".note{display:inline-block;min-width:16rem}"
+    "img.figure{max-width:100%;height:auto}"
+    # On a telephone the two pictures of a pair still stand side by side.
+    "@media (max-width:32rem){.cards img{width:8.4rem!important}"
+    ".cards div[style*='position:relative']{width:fit-content!important;height:auto!important}}"
+    "@media (prefers-color-scheme:dark){body{color:#e6e6e6;background:#161616}"
+    "img.figure{filter:invert(.88) hue-rotate(180deg)}}"
 )
 
 
@@ -33,10 +43,14 @@ def to_html(report: Report) -> str:
     title = "Evaluation of " + ", ".join(
         dict.fromkeys(dict(run.facts)["data"] for run in report.runs)
     )
-    parts = [f"<h1>{esc(title, 300)}</h1>", muted(f"made {esc(report.made)} by wb runs report")]
+    made = report.made[:16].replace("T", " ")
+    parts = [f"<h1>{esc(title, 300)}</h1>", muted(f"made {esc(made)} UTC by wb runs report")]
+    if len(report.runs) > 1:
+        parts.append(_figures_of_all(report))
     if report.compared or report.not_compared:
         parts.append(_compared(report))
-    parts += [_run(run) for run in report.runs]
+    rows = {each.run: each for each in report.table.rows}
+    parts += [_run(run, f"{rows[run.id].who} on {rows[run.id].place}") for run in report.runs]
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
@@ -47,20 +61,41 @@ def to_html(report: Report) -> str:
     )
 
 
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return f'<div class="wide">{table(head, rows)}</div>'
+
+
+def _n(words: object) -> str:
+    """A number or an interval, on one line."""
+    return f'<span class="n">{esc(words)}</span>' if words != "" else ""
+
+
+def _figures_of_all(report: Report) -> str:
+    rows = []
+    for each in report.table.rows:
+        cells = [each.cell(name) for name in report.table.names]
+        values = (f"{_n(one.words(3))} {muted(_n(one.interval()))}" for one in cells)
+        link = f'<a href="#run-{esc(each.run)}">{esc(each.run[-6:])}</a>'
+        beside = (esc(each.place), esc(each.who, 300), _n(each.shown), _n(each.n or ""))
+        rows.append((link, *beside, *values))
+    head = (*FIGURE_HEAD, *report.table.names)
+    return f"<h2>All runs</h2>{_table(head, rows)}"
+
+
 def _compared(report: Report) -> str:
     first = report.runs[0]
     rows = [row for one in report.compared for row in _changes(one)]
     said = "".join(
-        block(f"<b>{esc(one.run[-6:])}</b> " + "<br>".join(map(esc, one.words)))
+        block(f"<b>{esc(one.run[-6:])}</b> " + "<br>".join(map(esc, one.words))) + flips_html(one)
         for one in report.compared
     )
     refused = "".join(block(f"not compared: {esc(text)}") for text in report.not_compared)
     head = ("run", "figure", "first", "its", "change", "95%", "p", "p (Holm)", "n")
     note = muted(
         f"against the first run, {esc(first.id)}; p (Holm) is adjusted for "
-        f"{len(report.compared)} comparisons, intervals are of each alone"
+        f"{counted(len(report.compared), 'comparison')}, intervals are of each alone"
     )
-    return f"<h2>Comparison</h2>{table(head, rows)}{note}{said}{refused}"
+    return f"<h2>Comparison</h2>{_table(head, rows)}{note}{refused}{said}"
 
 
 def _changes(one: ComparedRun) -> list[tuple[str, ...]]:
@@ -70,33 +105,33 @@ def _changes(one: ComparedRun) -> list[tuple[str, ...]]:
         holm = one.p_holm if place == 0 else None
         out.append(
             (
-                esc(one.run[-6:]),
+                f'<a href="#run-{esc(one.run)}">{esc(one.run[-6:])}</a>',
                 esc(change.name),
-                change.first.words(3),
-                change.second.words(3),
-                change.difference.words(3, "+"),
-                change.difference.interval(3, "+"),
-                esc(p_words(p)),
-                esc(p_words(holm)),
-                str(change.difference.n),
+                _n(change.first.words(3)),
+                _n(change.second.words(3)),
+                _n(change.difference.words(3, "+")),
+                _n(change.difference.interval(3, "+")),
+                _n(p_words(p)),
+                _n(p_words(holm)),
+                _n(change.difference.n),
             )
         )
     return out
 
 
-def _run(run: RunReport) -> str:
-    known = dict(run.facts)
+def _run(run: RunReport, title: str) -> str:
     parts = [
-        f"<h2>{esc(known['model'], 300)} on {esc(known['data'], 300)}</h2>",
+        f'<h2 id="run-{esc(run.id)}">{esc(title, 300)}</h2>',
         facts([(name, esc(value)) for name, value in run.facts if value]),
         block(esc(", ".join(f"{value} {name}" for name, value in run.counts.items()))),
         "<h3>Figures</h3>",
-        table(("figure", "value", "", "95%", "n", ""), map(_figure, run.figures.items())),
+        _table(("figure", "value", "", "95%", "n", "note"), map(_figure, run.figures.items())),
         _ledger(run),
         _confusion(run),
         _labels(run),
         _reliability(run),
-        "<h3>The worst errors</h3>" + "".join(map(_case, run.worst)) if run.worst else "",
+        cases_html("The worst errors", run.id, run.worst),
+        cases_html("Failed: not asked", run.id, run.failed),
     ]
     if run.skipped:
         listed = "".join(f"<li>{esc(text)}</li>" for text in run.skipped)
@@ -114,11 +149,11 @@ def _figure(item: tuple[str, Estimate]) -> tuple[str, ...]:
     beside = ", ".join(word for word in (figure.note, figure.definition) if word)
     return (
         esc(name),
-        figure.words(),
+        _n(figure.words()),
         bar(figure.value) if inside and figure.value is not None else "",
-        figure.interval(),
-        str(figure.n or ""),
-        muted(esc(beside)),
+        _n(figure.interval()),
+        _n(figure.n or ""),
+        f'<span class="note">{muted(esc(beside))}</span>' if beside else "",
     )
 
 
@@ -134,25 +169,26 @@ def _ledger(run: RunReport) -> str:
                 str(part.count),
                 part.share.words(3),
                 bar(part.share.value or 0.0),
-                part.share.interval(),
+                _n(part.share.interval()),
                 NONE if part.luck is None else f"{part.luck:.3f}",
             )
             for part in told.parts
         ]
-        parts.append(table(("right answers need", "n", "share", "", "95%", "by luck"), rows))
-    rows = [("as it is", told.accuracy.words(3), told.accuracy.interval(), "", "")]
+        parts.append(_table(("right answers need", "n", "share", "", "95%", "by luck"), rows))
+    rows = [("as it is", told.accuracy.words(3), _n(told.accuracy.interval()), "", "")]
     rows += [
         (
             esc(control.name),
             control.accuracy.words(3),
-            control.accuracy.interval(),
+            _n(control.accuracy.interval()),
             control.difference.words(3, "+"),
-            control.difference.interval(3, "+"),
+            _n(control.difference.interval(3, "+")),
         )
         for control in told.controls
     ]
-    rows.append(("most frequent label", told.commonest.words(3), told.commonest.interval(), "", ""))
-    parts.append(table(("asked", "accuracy", "95%", "change", "95%"), rows))
+    commonest = (told.commonest.words(3), _n(told.commonest.interval()))
+    rows.append(("most frequent label", *commonest, "", ""))
+    parts.append(_table(("asked", "accuracy", "95%", "change", "95%"), rows))
     return "".join(parts)
 
 
@@ -164,21 +200,26 @@ def _confusion(run: RunReport) -> str:
     for label, counts in zip(labels, run.confusion.get("rows") or (), strict=False):
         row = [esc(label)]
         for column, count in zip(columns, counts, strict=False):
-            row.append(_cell(str(label), str(column), int(count), run.cells))
+            row.append(_cell(run, str(label), str(column), int(count)))
         rows.append(row)
     head = ("target ↓ answer →", *map(str, columns))
-    return f"<h3>Confusion</h3>{table(head, rows)}{muted('a number opens its samples')}"
+    return f"<h3>Confusion</h3>{_table(head, rows)}{muted('a number opens its samples')}"
 
 
-def _cell(label: str, column: str, count: int, cells: Mapping[tuple[str, str], object]) -> str:
-    uids = cells.get((label, column))
+def _cell(run: RunReport, label: str, column: str, count: int) -> str:
+    uids = run.cells.get((label, column))
     if not count or not isinstance(uids, list):
         return str(count)
     tint = GOOD if label == column else BAD
-    listed = "<br>".join(esc(uid, 200) for uid in uids[:MOST_UIDS])
+    shown = {case.uid for case in (*run.worst, *run.failed)}
+    listed = "<br>".join(
+        f'<a href="#{anchor(run.id, uid)}">{esc(uid, 200)}</a>' if uid in shown else esc(uid, 200)
+        for uid in uids[:MOST_UIDS]
+    )
     more = f"<br>and {len(uids) - MOST_UIDS} more" if len(uids) > MOST_UIDS else ""
+    style = f"cursor:pointer;white-space:nowrap;background:{tint};padding:0 .4em"
     return (
-        f'<details><summary style="cursor:pointer;background:{tint};padding:0 .4em">{count}'
+        f'<details><summary style="{style}">{count}'
         f'</summary><div style="font-size:.85em">{listed}{more}</div></details>'
     )
 
@@ -194,7 +235,7 @@ def _labels(run: RunReport) -> str:
         )
         for label, row in run.per_label.items()
     ]
-    return table(("label", "precision", "recall", "F1", "n"), rows)
+    return "<h3>By label</h3>" + _table(("label", "precision", "recall", "F1", "n"), rows)
 
 
 def _share(value: float | None) -> str:
@@ -207,39 +248,6 @@ def _reliability(run: RunReport) -> str:
     from workbench.evaluation.reliability_plot import reliability_png
 
     png = base64.b64encode(reliability_png(run.reliability, "confidence and accuracy")).decode()
-    picture = f'<img alt="reliability diagram" width="420" src="data:image/png;base64,{png}">'
+    picture = '<img class="figure" alt="reliability diagram" width="420" '
+    picture += f'src="data:image/png;base64,{png}">'
     return f"<h3>Reliability</h3>{picture}"
-
-
-def _overs(case: Case, sample: Sample) -> list[str]:
-    """What is laid over each picture: the answer's boxes, and gold in dashes."""
-    if case.places is None:
-        return []
-    sizes = []
-    for image in sample.images:
-        try:
-            sizes.append(shown_size(image))
-        except ImageError:
-            sizes.append((1, 1))  # the picture's own place says why it is not there
-    return [overlay_html(marks) for marks in marks_of(case.places, case.places.gold, sizes)]
-
-
-def _case(case: Case) -> str:
-    asked = [(role, esc(text)) for role, text in case.sample.texts.items()] if case.sample else []
-    sure = "" if case.confidence is None else f"{case.confidence:.3f}"
-    body = facts(
-        [
-            *asked,
-            ("target", esc(case.target)),
-            ("answer", esc(case.label)),
-            ("confidence", sure),
-            ("overlap", esc(case.places.overlap_words) if case.places is not None else ""),
-            ("text" if case.what != "failed" else "error", esc(case.text)),
-            ("not shown", esc(case.missing)),
-        ]
-    )
-    pictures = ""
-    if case.sample is not None:
-        pictures = images_row(case.sample.images, width=220, overs=_overs(case, case.sample))
-    head = f"<b>{esc(case.uid, 300)}</b> {muted(esc(case.what))}"
-    return card(head + pictures + body, "margin:.6em 0")

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from sessions.estimate import NONE
 from workbench.evaluation.comparison import p_words
+from workbench.evaluation.figure_table import HEAD as FIGURE_HEAD
 from workbench.evaluation.report import Report, RunReport
 from workbench.text import clean
 
@@ -32,7 +33,11 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def to_markdown(report: Report) -> str:
     """The whole document."""
-    parts = ["# Evaluation", f"Made {report.made} by `wb runs report`."]
+    made = report.made[:16].replace("T", " ")
+    parts = ["# Evaluation", f"Made {made} UTC by `wb runs report`."]
+    if len(report.runs) > 1:
+        table = report.table
+        parts += ["## All runs", _table((*FIGURE_HEAD, *table.names), table.cells())]
     if report.compared or report.not_compared:
         parts.append("## Comparison")
         rows = [
@@ -53,6 +58,14 @@ def to_markdown(report: Report) -> str:
         head = ("run", "figure", "first", "its", "change", "95%", "p", "p (Holm)", "n")
         parts.append(_table(head, rows))
         parts += [f"- {text_of(words)}" for one in report.compared for words in one.words]
+        for one in report.compared:
+            rows = [
+                (f.uid, "fixed" if f.fixed else "broken", f.target, f.first[0], f.second[0])
+                for f in one.flips
+            ]
+            if rows:
+                parts.append(f"### Flipped by {one.run[-6:]}")
+                parts.append(_table(("sample", "", "target", "first", "its"), rows))
         parts += [f"- not compared: {text_of(words)}" for words in report.not_compared]
     for run in report.runs:
         parts += _run(run)
@@ -100,12 +113,11 @@ def _run(run: RunReport) -> list[str]:
         ]
         parts.append("### Reliability")
         parts.append(_table(("confidence", "n", "mean confidence", "accuracy"), rows))
-    if run.worst:
-        rows = [
-            (c.uid, c.what, c.target, c.label, _number(c.confidence), c.text) for c in run.worst
-        ]
-        parts.append("### The worst errors")
-        parts.append(_table(("sample", "", "target", "answer", "confidence", "text"), rows))
+    for title, cases in (("The worst errors", run.worst), ("Failed: not asked", run.failed)):
+        rows = [(c.uid, c.what, c.target, c.label, _number(c.confidence), c.text) for c in cases]
+        if rows:
+            parts.append(f"### {title}")
+            parts.append(_table(("sample", "", "target", "answer", "confidence", "text"), rows))
     if run.skipped:
         parts.append("### Skipped and to know")
         parts.append("\n".join(f"- {text_of(words)}" for words in run.skipped))

@@ -1,0 +1,87 @@
+"""Samples of a report as cards of HTML: pictures, heat, what was asked and what was said."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from workbench.errors import ImageError
+from workbench.evaluation.report import ComparedRun
+from workbench.evaluation.report_cases import Case, FlippedCase
+from workbench.grounding.drawing import marks_of, overlay_html
+from workbench.images.decode import shown_size
+from workbench.images.in_html import images_row, img
+from workbench.markup import card, esc, facts, muted, row
+from workbench.sample import Sample
+
+
+def _overs(case: Case, sample: Sample) -> list[str]:
+    """What is laid over each picture: the answer's boxes, and gold in dashes."""
+    if case.places is None:
+        return []
+    sizes = []
+    for image in sample.images:
+        try:
+            sizes.append(shown_size(image))
+        except ImageError:
+            sizes.append((1, 1))  # the picture's own place says why it is not there
+    return [overlay_html(marks) for marks in marks_of(case.places, case.places.gold, sizes)]
+
+
+def anchor(run: str, uid: str) -> str:
+    """The name of a sample's card on the page."""
+    return f"s-{esc(run[-6:])}-{hashlib.sha256(uid.encode()).hexdigest()[:12]}"
+
+
+def cases_html(title: str, run: str, cases: Sequence[Case]) -> str:
+    """Some cases of a run under a heading; empty for none."""
+    if not cases:
+        return ""
+    cards = "".join(f'<div id="{anchor(run, c.uid)}">{_case(c)}</div>' for c in cases)
+    return f'<h3>{title}</h3><div class="cards">{cards}</div>'
+
+
+def _case(case: Case) -> str:
+    asked = [(role, esc(text)) for role, text in case.sample.texts.items()] if case.sample else []
+    sure = "" if case.confidence is None else f"{case.confidence:.3f}"
+    body = facts(
+        [
+            *asked,
+            ("target", esc(case.target)),
+            ("answer", esc(case.label)),
+            ("confidence", sure),
+            ("overlap", esc(case.places.overlap_words) if case.places is not None else ""),
+            ("text" if case.what != "failed" else "error", esc(case.text)),
+            ("not shown", esc(case.missing)),
+            ("no heat map", esc(case.no_maps)),
+        ]
+    )
+    pictures = ""
+    if case.sample is not None:
+        pictures = images_row(case.sample.images, width=220, overs=_overs(case, case.sample))
+    maps = row(img(one, width=220, alt="heat of the answer's first token") for one in case.maps)
+    head = f"<b>{esc(case.uid, 300)}</b> {muted(esc(case.what))}"
+    return card(head + pictures + maps + body, "")
+
+
+def flips_html(one: ComparedRun) -> str:
+    """What flipped between the first run and this one; empty for nothing."""
+    if not one.flips:
+        return ""
+    paired = one.comparison.paired
+    broken = sum(not flip.fixed for flip in paired.flips)
+    title = f"{broken} broken and {len(paired.flips) - broken} fixed by {one.run[-6:]}"
+    if len(one.flips) < len(paired.flips):
+        title += f"; {len(one.flips)} are shown"
+    cards = "".join(f"<div>{_flip(flip)}</div>" for flip in one.flips)
+    return f'<h3>{esc(title)}</h3><div class="cards">{cards}</div>'
+
+
+def _flip(case: FlippedCase) -> str:
+    asked = [(role, esc(text)) for role, text in case.sample.texts.items()] if case.sample else []
+    answers = (("first", case.first), ("its", case.second))
+    said = [(name, f"{esc(label)} {muted(esc(text))}") for name, (label, text) in answers]
+    body = facts([*asked, ("target", esc(case.target)), *said, ("not shown", esc(case.missing))])
+    pictures = images_row(case.sample.images, width=220) if case.sample else ""
+    head = f"<b>{esc(case.uid, 300)}</b> {muted('fixed' if case.fixed else 'broken')}"
+    return card(head + pictures + body, "")
