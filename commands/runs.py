@@ -17,6 +17,8 @@ from commands.runs_export import export
 from commands.runs_import import import_
 from commands.runs_invariance import invariance
 from commands.runs_ledger import ledger, ledger_of, show_ledger
+from commands.runs_rate import rate
+from commands.runs_ratings import agreement, ratings
 from commands.runs_reliability import reliability
 from commands.runs_report import report
 from commands.runs_table import table
@@ -304,3 +306,6 @@ command.add_command(ledger)
 command.add_command(reliability)
 command.add_command(report)
 command.add_command(table)
+command.add_command(rate)
+command.add_command(ratings)
+command.add_command(agreement)

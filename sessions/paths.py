@@ -54,6 +54,11 @@ def runs_dir(*, create: bool = True) -> Path:
     return _inside("runs", create)
 
 
+def ratings_dir(*, create: bool = True) -> Path:
+    """What people said of answers, a `.jsonl` per rater."""
+    return _inside("ratings", create)
+
+
 def jobs_dir(*, create: bool = True) -> Path:
     """A folder per background job."""
     return _inside("jobs", create)

@@ -1,0 +1,114 @@
+"""`wb runs rate`: what there is to rate, blind to the model, and a rating of one answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from commands.completing import complete_runs
+
+if TYPE_CHECKING:
+    from workbench.evaluation.rating_queue import RatingItem, RatingQueue
+
+RATER = click.option(
+    "--rater", default="", metavar="NAME", help="Who rates.  [$WB_RATER, else the user's name]"
+)
+SCALE = click.option(
+    "--scale",
+    type=click.Choice(["1-5", "good-bad"]),
+    default="1-5",
+    show_default=True,
+    help="What a rating can be.",
+)
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=complete_runs)
+@RATER
+@SCALE
+@click.option("--limit", default=0, help="Only N samples, drawn by --seed; all runs' answers.")
+@click.option("--seed", default=0, show_default=True, help="Of the draw and of the order.")
+@click.option("--item", default="", metavar="ITEM", help="Rate this one, by its name in the list.")
+@click.option("--value", default="", help="With --item: 1 to 5; good or bad.")
+@click.option("--note", default="", help="With --item: a note beside the rating.")
+@click.option("--skip", is_flag=True, help="With --item: leave it out.")
+@click.option("--undo", is_flag=True, help="With --item: take the rating back.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def rate(runs: tuple[str, ...], limit: int, seed: int, as_json: bool, **said: Any) -> None:
+    """List the answers of runs to be rated, blind to the model, or rate one.
+
+    The answers of all runs are shuffled by --seed; nothing says whose an answer is. The same
+    command lists what is left.
+
+    \b
+    Example:
+      wb runs rate 3f2a9k 8h1m0q --limit 50 --rater ann
+      wb runs rate 3f2a9k 8h1m0q --limit 50 --rater ann --item 5f0c19ab2e --value 4
+    """
+    from sessions.ratings import check_rater, default_rater
+    from sessions.runs import Run
+    from workbench.errors import UsageError
+    from workbench.evaluation.rating_queue import rating_queue
+
+    if limit < 0:
+        raise UsageError(f"--limit wants a whole number of at least 1, got {limit}")
+    queue = rating_queue(
+        [Run.open(name) for name in dict.fromkeys(runs)],
+        check_rater(said["rater"] or default_rater()),
+        scale=said["scale"],
+        seed=seed,
+        limit=limit,
+    )
+    given = [f"--{name}" for name in ("value", "note", "skip", "undo") if said[name]]
+    if said["item"]:
+        queue = _say(queue, said)
+    elif given:
+        raise UsageError(f"{', '.join(given)} wants --item: which answer is rated")
+    _show(queue, as_json)
+
+
+def _say(queue: RatingQueue, said: dict[str, Any]) -> RatingQueue:
+    from sessions.ratings import check_value
+    from workbench.errors import UsageError
+
+    if sum((bool(said["value"]), said["skip"], said["undo"])) != 1:
+        raise UsageError("--item wants one of --value, --skip and --undo")
+    item = queue.find(said["item"])
+    value = check_value(queue.scale, said["value"]) if said["value"] else None
+    return queue.say(item, value, skipped=said["skip"], note=said["note"])
+
+
+def _show(queue: RatingQueue, as_json: bool) -> None:
+    from commands.printing import echo_json, echo_table
+
+    if as_json:
+        facts = {"rater": queue.rater, "scale": queue.scale, "seed": queue.seed}
+        counts = {"total": len(queue.items), "rated": queue.rated}
+        echo_json({**facts, **counts, "items": [_row(item) for item in queue.items]})
+        return
+    rows = []
+    for item in queue.items:
+        if not item.done:
+            asked = " · ".join(_row(item)["asked"].values())
+            rows.append((item.name, item.uid, asked, item.answer))
+    echo_table(("ITEM", "UID", "ASKED", "ANSWER"), rows, empty="all are rated")
+    click.echo(f"{queue.rated} of {len(queue.items)} rated by {queue.rater}", err=True)
+
+
+def _row(item: RatingItem) -> dict[str, Any]:
+    """An item without its run."""
+    from workbench.evaluation.rating_queue import asked_of
+
+    sample, missing = asked_of(item.uid)
+    rating = item.rating
+    return {
+        "item": item.name,
+        "uid": item.uid,
+        "asked": dict(sample.texts) if sample else {},
+        "missing": missing,
+        "answer": item.answer,
+        "value": rating.value if rating else None,
+        "skipped": bool(rating and rating.skipped),
+        "note": rating.note if rating else "",
+    }
