@@ -39,7 +39,7 @@ def rate(runs: tuple[str, ...], limit: int, seed: int, as_json: bool, **said: An
     """List the answers of runs to be rated, blind to the model, or rate one.
 
     The answers of all runs are shuffled by --seed; nothing says whose an answer is. The same
-    command lists what is left.
+    command lists what is left. In the bench, `R` in Runs rates by keys.
 
     \b
     Example:

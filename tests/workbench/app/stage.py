@@ -211,6 +211,7 @@ async def stage(size: tuple[int, int], monkeypatch: Any) -> AsyncIterator[Stage]
     own_home = Path(f"/tmp/wb-look-{os.getpid():08d}")
     shutil.rmtree(own_home, ignore_errors=True)
     monkeypatch.setenv("WB_HOME", str(own_home))
+    monkeypatch.setenv("WB_RATER", "anna")
     monkeypatch.chdir("/")
     make_the_records()
     app = WbApp()
@@ -414,6 +415,13 @@ async def _(s: Stage) -> None:
 async def _(s: Stage) -> None:
     await VIEWS["runs-inside"](s)
     await s.press("b")
+
+
+@view("rating", "RatingScreen")
+async def _(s: Stage) -> None:
+    await VIEWS["runs"](s)
+    await s.press("end", "R")
+    await s.until(lambda: "answer  " in s.text())
 
 
 @view("new-job", "NewJob")

@@ -62,11 +62,13 @@ def hostile_batch() -> Screen:
 def by_hand() -> list[Screen]:
     """Modals with hostile words, whatever key would open them."""
     from sessions.records import PromptRecord
+    from sessions.runs import list_runs
     from workbench.app.explore.answer_grid import AnswerTile
     from workbench.app.explore.data_picker import DataForm
     from workbench.app.explore.evaluate_form import EvaluateForm
     from workbench.app.explore.sweep_form import WholeAnswer
     from workbench.app.lists.dialogs import ConfirmDialog, LineDialog
+    from workbench.app.runs.rating import RatingScreen
     from workbench.app.widgets.choice import Choice
     from workbench.app.widgets.picker import LineForm, Picker
     from workbench.app.widgets.placeholder import PlaceholderScreen
@@ -87,6 +89,7 @@ def by_hand() -> list[Screen]:
         WholeAnswer(AnswerTile({EVIL: EVIL}, text=EVIL, record=filled(PromptRecord))),
         WholeAnswer(AnswerTile({EVIL: EVIL}, problem=EVIL)),
         hostile_batch(),
+        RatingScreen([run.id for run in list_runs() if run.kind == "eval"]),
     ]
 
 

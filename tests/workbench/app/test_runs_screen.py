@@ -374,3 +374,30 @@ async def test_what_a_score_is_made_of_stands_beside_it_where_there_are_controls
         await pilot.press("end")
         await until(pilot, lambda: "right answers need" in drawn(app))
         assert "neither" in drawn(app) and "accuracy text-only" in drawn(app)
+
+
+async def test_answers_are_rated_by_keys_without_a_word_of_their_run(monkeypatch):
+    from sessions.ratings import ratings_of
+
+    monkeypatch.setenv("WB_RATER", "ann")
+    make_run(2, failed=0, unparsed=0)
+    make_run(2, seed=2, failed=0, unparsed=0, adapter="runs/nlvr1")
+    app = Host(RunsScreen())
+    async with app.run_test(size=SMALL) as pilot:
+        await until(pilot, lambda: len(app.place.table.keys) == 2)
+        await pilot.press("space", "down", "space", "R")
+        await until(pilot, lambda: "0 of 4 rated · ann" in drawn(app))
+        assert "nlvr1" not in drawn(app) and not any(
+            run.id[-6:] in drawn(app) for run in list_runs()
+        )
+        await pilot.press("4", "s", "2", "u")
+        await until(pilot, lambda: "2 of 4 rated" in drawn(app))
+        await pilot.press("n", *"odd", "enter", "5", "g")
+        await until(pilot, lambda: "3 of 4 rated" in drawn(app))
+        await until(pilot, lambda: len(ratings_of("ann")[0]) == 3)
+        given = [(one.value, one.skipped, one.note) for one in ratings_of("ann")[0]]
+        assert given == [(4, False, ""), (None, True, ""), (5, False, "odd")]
+        await pilot.press("escape", "R")  # it goes on where it was left
+        await until(pilot, lambda: "3 of 4 rated" in drawn(app))
+        await pilot.press("1")
+        await until(pilot, lambda: "All are rated" in drawn(app))

@@ -1,4 +1,4 @@
-"""What can be done with a run: copy its command, bookmark its samples, resume it, delete it.
+"""What can be done with a run: copy its command, bookmark or rate samples, resume, delete.
 
 Not for showing anything: the screen does that.
 """
@@ -94,6 +94,15 @@ class RunActions:
             return
         argv = resume_argv(run)
         self._bench.start_job(argv, f"resume {run.where} {run.who}")
+
+    def rate(self) -> None:
+        """Rate the answers of the marked runs, or of the one that is shown."""
+        from workbench.app.runs.rating import RatingScreen
+
+        shown = self._detail.run
+        ids = list(self._table.marked) or ([shown.id] if shown else [])
+        if ids:
+            self._bench.push_screen(RatingScreen(ids))
 
     def delete(self) -> None:
         """Delete a run, after asking."""

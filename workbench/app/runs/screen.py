@@ -58,6 +58,7 @@ class RunsScreen(Screen[None]):
         Binding("m", "matrix", "Matrix", id="runs.matrix"),
         Binding("b", "bookmark", "Bookmark", id="runs.bookmark"),
         Binding("r", "resume", "Resume", id="runs.resume"),
+        Binding("R", "rate", "Rate answers", id="runs.rate", show=False),
         Binding("x", "delete", "Delete", id="runs.delete"),
         Binding("y", "copy", "Copy", id="runs.copy"),
         Binding("Y", "copy_uid", "Copy UID", id="runs.copy-uid", show=False),
@@ -92,6 +93,7 @@ class RunsScreen(Screen[None]):
         self.action_copy, self.action_copy_uid = actions.copy, actions.copy_uid
         self.action_bookmark = actions.bookmark
         self.action_resume, self.action_delete = actions.resume, actions.delete
+        self.action_rate = actions.rate
 
     def on_screen_resume(self) -> None:
         """Back from elsewhere: what ran meanwhile is read at once."""
