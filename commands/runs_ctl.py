@@ -84,14 +84,14 @@ def _ask(
 
 
 def _tell(run: Run, asked: Iterable[ControlRequest]) -> None:
+    from workbench.evaluation.control import moment_of
     from workbench.text import clean
 
     for one in asked:
         click.echo(clean(f"{run.id} {one.words}: {one.outcome_words}", newlines=False))
         if one.outcome == "waiting":
-            going = run.state == "running" and not run.paused
-            moment = "after the batch under way" if going else "when the run goes on"
-            click.echo(f"it takes effect {moment}; see: wb runs ctl {run.id}", err=True)
+            when_ = moment_of(run, one)
+            click.echo(f"it takes effect {when_}; see: wb runs ctl {run.id}", err=True)
 
 
 def _show(run: Run) -> None:

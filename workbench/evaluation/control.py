@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -182,7 +181,7 @@ def at_once(run: Run, requests: Sequence[ControlRequest] | None = None) -> int |
     began = run.config.get("batch_size")
     if not isinstance(began, int):
         return None
-    return min(began, _most(run))
+    return min(began, _most_requests()) if _is_elsewhere(run) else began
 
 
 def ask_control(
@@ -218,6 +217,13 @@ def ask_controls(
 def pause_or_resume(run: Run, *, reason: str = "") -> ControlRequest:
     """Pause a run that goes on, or let one that is paused go on. Raises as `ask_control` does."""
     return ask_control(run, "resume" if control_of(run).holds else "pause", reason=reason)
+
+
+def moment_of(run: Run, request: ControlRequest) -> str:
+    """When a request that waits will take effect, in words."""
+    if run.state != "running" or (run.paused and request.action == "retry"):
+        return "when the run goes on"
+    return "in a moment" if run.paused else "after the batch under way"
 
 
 def wait_for_outcome(run: Run, request: ControlRequest, timeout_s: float) -> ControlRequest:
@@ -316,19 +322,25 @@ def _checked_size(run: Run, action: str, value: str | int | None) -> int:
             hint=f"wb runs ctl {run.id} {other} N",
             kind=where,
         )
-    most = min(_most(run), MAX_BATCH_SIZE)
     text = str(value if value is not None else "").strip()
+    if problem := size_problem(text, elsewhere=elsewhere):
+        raise UsageError(f"{action} {problem}", kind="bad_knob")
+    return int(text)
+
+
+def size_problem(text: str, *, elsewhere: bool = False) -> str | None:
+    """What is wrong with a number of prompts (of requests: `elsewhere`) at once; `None`: nothing.
+
+    Args:
+        text: As it was typed.
+        elsewhere: The model is behind a server.
+    """
+    most = _most_requests() if elsewhere else MAX_BATCH_SIZE
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
-    if not 1 <= number <= most:
-        raise UsageError(
-            f"{action} wants a whole number from 1 to {most}, got {text!r}", kind="bad_knob"
-        )
-    return number
+    return None if 1 <= number <= most else f"wants a whole number from 1 to {most}, got {text!r}"
 
 
-def _most(run: Run) -> int:
-    if not _is_elsewhere(run):
-        return sys.maxsize
+def _most_requests() -> int:
     from workbench.serving.remote.http_client import MAX_AT_ONCE
 
     return MAX_AT_ONCE

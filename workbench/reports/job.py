@@ -14,6 +14,7 @@ from workbench.reports.times import seconds_of
 
 if TYPE_CHECKING:
     from sessions.jobs import Job
+    from sessions.runs import Run
 
 _END = 1 << 16  # bytes of a log in which its last error is looked for
 
@@ -84,16 +85,22 @@ def progress_of(lines: Sequence[Mapping[str, Any]]) -> JobProgress:
 
 def state_of_job(job: Job) -> str:
     """How it stands, in a word: its state, or `paused` where its run holds still."""
+    run = evaluation_of(job)
+    return "paused" if run is not None and run.paused else str(job.state)
+
+
+def evaluation_of(job: Job) -> Run | None:
+    """The evaluation that a job is at, `None` where it is at none."""
     from sessions.errors import WbError
     from sessions.runs import Run
 
-    state = str(job.state)
-    if state != "running" or (run_id := job.run_id) is None:
-        return state
+    if job.state != "running" or (run_id := job.run_id) is None:
+        return None
     try:
-        return "paused" if Run.open(run_id).paused else state
+        run = Run.open(run_id)
     except WbError:  # its run is gone
-        return state
+        return None
+    return run if run.kind == "eval" and run.state == "running" else None
 
 
 def _rate(lines: Sequence[Mapping[str, Any]]) -> float:

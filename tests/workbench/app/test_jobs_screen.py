@@ -6,10 +6,12 @@ import pytest
 
 from sessions.jobs import Job, start
 from tests.workbench.app.bench_host import Host, drawn, until
-from tests.workbench.app.make_records import make_job, training_progress
+from tests.workbench.app.make_records import make_job, make_run, training_progress
 from workbench.app.jobs.new_job import NewJob
 from workbench.app.jobs.screen import JobsScreen
 from workbench.app.lists.dialogs import ConfirmDialog
+from workbench.app.widgets.footer import BenchFooter
+from workbench.evaluation.control import requests_of
 
 WIDE = (200, 60)
 SMALL = (80, 24)
@@ -180,3 +182,29 @@ async def test_a_hostile_log_and_title_are_shown_harmless():
         await pilot.pause(0.2)
         assert not set(drawn(app)) & {"\x1b", "\x07", "\u202e", "\x9b"}
         assert "owned" not in drawn(app)
+
+
+async def test_a_job_that_evaluates_is_paused_by_a_key_and_its_line_says_so():
+    run = make_run(20, state="running", total=80)  # this process is at it
+    line = {"done": 20, "total": 80, "rate": 1.5}
+    _, lock = make_job(EVAL, state="running", progress=[line], runs=[run.id])
+    _, other = make_job(["wb", "train", "a.yaml"], state="running")
+    app = Host(JobsScreen())
+    async with app.run_test(size=WIDE) as pilot:
+        screen = app.place
+        foot = screen.query_one(BenchFooter)
+        await until(pilot, lambda: screen.job is not None and screen.job.title.startswith("train"))
+        assert "Pause" not in foot.render().plain
+        await pilot.press("down")
+        await until(pilot, lambda: screen.job.standing == "running")
+        assert "p Pause" in foot.render().plain and "c At once" in foot.render().plain
+        await pilot.press("p")
+        await until(pilot, lambda: screen.job.standing == "pausing")
+        run.set_state("running", paused=True)
+        screen.listing.anew()
+        await until(pilot, lambda: screen.job.standing == "paused")
+        assert "paused" in drawn(app) and "p Go on" in foot.render().plain
+        assert [one.words for one in requests_of(run)] == ["pause"]
+    run.close()
+    lock.release()
+    other.release()

@@ -11,6 +11,8 @@ from tests.workbench.app.make_records import make_run, predictions
 from workbench.app.lists.dialogs import ConfirmDialog, LineDialog
 from workbench.app.runs.confusion import ConfusionMatrix
 from workbench.app.runs.screen import RunsScreen
+from workbench.app.widgets.footer import BenchFooter
+from workbench.evaluation.control import requests_of
 
 WIDE = (200, 60)
 SMALL = (80, 24)
@@ -385,7 +387,7 @@ async def test_answers_are_rated_by_keys_without_a_word_of_their_run(monkeypatch
     app = Host(RunsScreen())
     async with app.run_test(size=SMALL) as pilot:
         await until(pilot, lambda: len(app.place.table.keys) == 2)
-        await pilot.press("space", "down", "space", "R")
+        await pilot.press("space", "down", "space", "asterisk")
         await until(pilot, lambda: "0 of 4 rated · ann" in drawn(app))
         assert "nlvr1" not in drawn(app) and not any(
             run.id[-6:] in drawn(app) for run in list_runs()
@@ -397,7 +399,51 @@ async def test_answers_are_rated_by_keys_without_a_word_of_their_run(monkeypatch
         await until(pilot, lambda: len(ratings_of("ann")[0]) == 3)
         given = [(one.value, one.skipped, one.note) for one in ratings_of("ann")[0]]
         assert given == [(4, False, ""), (None, True, ""), (5, False, "odd")]
-        await pilot.press("escape", "R")  # it goes on where it was left
+        await pilot.press("escape", "asterisk")  # it goes on where it was left
         await until(pilot, lambda: "3 of 4 rated" in drawn(app))
         await pilot.press("1")
         await until(pilot, lambda: "All are rated" in drawn(app))
+async def test_a_running_evaluation_is_paused_goes_on_and_takes_another_size_by_keys():
+    run = make_run(20, state="running", total=80, right=0.5)  # this process is at it
+    finished = make_run(5)
+    app = Host(RunsScreen())
+    async with app.run_test(size=WIDE) as pilot:
+        screen = app.place
+        await until(pilot, lambda: screen.detail.run is not None and reading_done(screen))
+        assert screen.detail.run.id == finished.id
+        foot = screen.query_one(BenchFooter)
+        assert "Pause" not in foot.render().plain and "At once" not in foot.render().plain
+        await pilot.press("p", "down")
+        await until(pilot, lambda: screen.detail.run.id == run.id)
+        assert "p Pause" in foot.render().plain and "c At once" in foot.render().plain
+        assert "Ask again" not in foot.render().plain  # no sample is under the cursor
+        await pilot.press("p")
+        await until(pilot, lambda: screen.detail.run.standing == "pausing")
+        run.set_state("running", paused=True)
+        screen.listing.anew()
+        await until(pilot, lambda: screen.detail.run.standing == "paused")
+        assert "p Go on" in foot.render().plain and "‖ paused" in drawn(app)
+        await pilot.press("p")
+        await until(pilot, lambda: screen.detail.run.standing == "running")
+        await pilot.press("c")
+        await until(pilot, lambda: isinstance(app.screen, LineDialog))
+        await pilot.press(*"0", "enter")
+        assert "from 1 to 4096, got '0'" in drawn(app)
+        await pilot.press("backspace", *"4", "space", *"less", "enter")
+        await until(pilot, lambda: len(requests_of(run)) == 3)
+        await until(pilot, lambda: reading_done(screen))
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.focused is screen.detail.samples)
+        wrong = screen.detail.samples.key
+        assert "R Ask again" in foot.render().plain
+        await pilot.press("R")
+        await until(pilot, lambda: len(requests_of(run)) == 4)
+    asked = [(one.words, one.reason) for one in requests_of(run)]
+    assert asked == [
+        ("pause", ""),
+        ("resume", ""),
+        ("batch-size 4", "less"),
+        (f"retry {wrong}", ""),
+    ]
+    assert requests_of(finished) == []
+    run.close()

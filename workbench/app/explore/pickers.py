@@ -116,12 +116,13 @@ class Pickers(Controller):
 
         def work(token: CancelToken) -> None:
             from sessions.runs import list_runs
+            from workbench.reports.run import state_of
 
             choices = []
             for run in list_runs():
                 config = run.config
                 if run.kind == "eval" and config.get("dataset") == source.dataset:
-                    about = f"{config.get('split')} · {config.get('model')} · {run.state}"
+                    about = f"{config.get('split')} · {config.get('model')} · {state_of(run)}"
                     choices.append(Choice(run.id, about, run.id))
             self.bench.call_soon(self._choose_run, choices)
 

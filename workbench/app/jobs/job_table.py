@@ -62,7 +62,7 @@ class JobTable(RowList):
         self.set_interval(0.25, self._spin)
 
     def _spin(self) -> None:
-        if any(job.state == "running" for job in self.jobs.values()):
+        if any(moves(job) for job in self.jobs.values()):
             self._turn += 1
             self.refresh()
 
@@ -73,13 +73,13 @@ class JobTable(RowList):
 
     def _row(self, job: JobSummary) -> tuple[Cell, ...]:
         palette = PALETTE
-        sign = state_sign(job.state, palette)
-        if job.state == "running":
+        sign = state_sign(job.standing or job.state, palette)
+        if moves(job):
             sign = Text(SPINNER[self._turn % len(SPINNER)], style=palette.accent)
         progress = job.progress
         return (
             sign,
-            plain("cancelling" if job.cancelling else job.state, palette.dim),
+            plain(job.word, palette.dim),
             plain(job.title or job.id),
             lambda width: bar(job, width, palette),
             plain(f"{progress.rate:,.3g}/s" if job.live and progress.rate else "", palette.dim),
@@ -87,6 +87,11 @@ class JobTable(RowList):
             figure(job, palette),
             plain(ago(job.created, time.time()), palette.dim),
         )
+
+
+def moves(job: JobSummary) -> bool:
+    """Whether it is at work, rather than paused."""
+    return job.state == "running" and job.standing != "paused"
 
 
 def bar(job: JobSummary, width: int, palette: Palette) -> Text:

@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any
 from sessions.errors import WbError
 from sessions.json_line import load_json
 from sessions.plain_files import open_plain
-from workbench.reports.job import JobProgress, ending_words, numbers, progress_of, whole
+from workbench.evaluation.control import control_of
+from workbench.reports.job import (
+    JobProgress,
+    ending_words,
+    evaluation_of,
+    numbers,
+    progress_of,
+    whole,
+)
 
 if TYPE_CHECKING:
     from sessions.jobs import Job
@@ -37,6 +45,8 @@ class JobSummary:
         runs: Ids of the runs that it made or resumed.
         message: How it ended, empty while it lives.
         cancelling: It was asked to end and has not yet.
+        evaluation: The id of the evaluation that it is at, empty for none.
+        standing: How that stands: `running`, `pausing` or `paused`.
     """
 
     id: str
@@ -49,6 +59,8 @@ class JobSummary:
     runs: tuple[str, ...] = ()
     message: str = ""
     cancelling: bool = False
+    evaluation: str = ""
+    standing: str = ""
     progress: JobProgress = JobProgress()
     problem: str = ""
 
@@ -56,6 +68,11 @@ class JobSummary:
     def log(self) -> Path:
         """Where it writes what it prints."""
         return self.path / "log"
+
+    @property
+    def word(self) -> str:
+        """How it stands, in a word."""
+        return "cancelling" if self.cancelling else self.standing or self.state
 
     @property
     def live(self) -> bool:
@@ -76,6 +93,7 @@ def summarise(job: Job) -> JobSummary:
     summary = JobSummary(id=job.id, path=path)
     try:
         spec, state = dict(job.spec or {}), str(job.state)
+        run = evaluation_of(job)
         return replace(
             summary,
             title=job.title,
@@ -86,6 +104,8 @@ def summarise(job: Job) -> JobSummary:
             runs=tuple(job.run_ids),
             message=ending_words(job),
             cancelling=state in LIVE and (path / "cancel.json").exists(),
+            evaluation=run.id if run else "",
+            standing=control_of(run).state if run else "",
             progress=last_progress(path / "progress.jsonl"),
             problem=job.damage,
         )

@@ -26,6 +26,7 @@ from workbench.app.lists.draw import clock, duration, plain
 from workbench.app.lists.list_reader import ListReader
 from workbench.app.lists.palette import PALETTE
 from workbench.app.lists.row_list import RowList
+from workbench.app.runs.control import RunControlKeys, applies
 from workbench.app.runs.run_table import state_sign
 from workbench.app.widgets.footer import BenchFooter
 from workbench.app.widgets.header import BenchHeader
@@ -52,6 +53,9 @@ class JobsScreen(Screen[None]):
         Binding("n", "new", "New", id="jobs.new"),
         Binding("x", "cancel", "Cancel", id="jobs.cancel"),
         Binding("r", "retry", "Retry", tooltip="Retry or resume", id="jobs.retry"),
+        Binding("p", "go_on", "Go on", id="jobs.pause"),
+        Binding("p", "pause", "Pause", id="jobs.pause"),
+        Binding("c", "resize", "At once", tooltip="Change how many at once", id="jobs.resize"),
         Binding("l", "log", "Log", id="jobs.log"),
         Binding("d", "delete", "Delete", id="jobs.delete", show=False),
         Binding("y", "copy", "Copy", tooltip="Copy the command", id="jobs.copy"),
@@ -96,6 +100,16 @@ class JobsScreen(Screen[None]):
         self.action_new, self.action_cancel = actions.new, actions.cancel
         self.action_retry, self.action_delete = actions.retry, actions.delete
         self.action_copy, self.action_copy_log = actions.copy, actions.copy_log
+        keys = RunControlKeys(self.bench, self._evaluation, self.listing.anew)
+        self.action_pause = self.action_go_on = keys.toggle
+        self.action_resize = keys.resize
+
+    def _evaluation(self) -> str | None:
+        return self.job.evaluation if self.job and self.job.evaluation else None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Some keys are about an evaluation that the chosen job is at."""
+        return applies(action, self.job.standing if self.job else "")
 
     def on_screen_resume(self) -> None:
         """Back from elsewhere: what happened meanwhile is read at once."""
@@ -145,6 +159,7 @@ class JobsScreen(Screen[None]):
     def watch_job(self, old: JobSummary | None, job: JobSummary | None) -> None:
         """Show another job, or how the same one is now."""
         self.set_class(job is None, "-none")
+        self.refresh_bindings()
         if job is None:
             self._tail = self._curves = None
             self.log_view.clear("")
@@ -159,8 +174,10 @@ class JobsScreen(Screen[None]):
 
     def _head(self, job: JobSummary) -> Text:
         palette = PALETTE
-        state = "cancelling…" if job.cancelling else job.state
-        first = Text.assemble(state_sign(job.state, palette), f" {state}  ", no_wrap=True)
+        state = "cancelling…" if job.cancelling else job.word
+        first = Text.assemble(
+            state_sign(job.standing or job.state, palette), f" {state}  ", no_wrap=True
+        )
         first.append_text(plain(job.title, palette.strong))
         first.append(f"  {clock(job.created)}", palette.dim)
         if job.seconds:

@@ -49,7 +49,7 @@ class RunHeader(Figures):
     def draw(self, run: RunSummary, tally: Tally) -> None:
         """Say which run and how well."""
         palette = PALETTE
-        first = Text.assemble(state_sign(run.state, palette), f" {run.state}  ", no_wrap=True)
+        first = Text.assemble(state_sign(run.word, palette), f" {run.word}  ", no_wrap=True)
         first.append_text(plain(f"{run.where}  {run.who}", palette.strong))
         if run.total and run.state != "done":
             first.append(f"  {run.done:,} of {run.total:,} ")

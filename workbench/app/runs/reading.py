@@ -38,6 +38,7 @@ class RunSummary:
         metric: The name of `figure`, by which it is judged; empty before there is any.
         truncated: Answers cut off at the limit of new tokens.
         notes: What there is to know of its figures.
+        standing: `running`, `pausing` or `paused` of an evaluation that some process is at.
         done, total: Samples (or steps) done; `total` 0 where unknown.
         created: A timestamp as the record holds it.
         predictions: The file of its answers.
@@ -48,6 +49,7 @@ class RunSummary:
     predictions: Path
     kind: str = "eval"
     state: str = "running"
+    standing: str = ""
     created: object = None
     done: int = 0
     total: int = 0
@@ -70,6 +72,11 @@ class RunSummary:
     def where(self) -> str:
         """Dataset and split in a word."""
         return self.names.where or "–"
+
+    @property
+    def word(self) -> str:
+        """How it stands, in a word."""
+        return self.standing or self.state
 
     @property
     def who(self) -> str:

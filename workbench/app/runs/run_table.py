@@ -37,6 +37,8 @@ def state_sign(state: str, palette: Palette) -> Text:
     sign, style = {
         "done": ("●", palette.good),
         "running": ("◐", palette.accent),
+        "pausing": ("◐", palette.warn),
+        "paused": ("‖", palette.warn),
         "queued": ("○", palette.dim),
         "failed": ("✗", palette.bad),
         "cancelled": ("◌", palette.warn),
@@ -88,7 +90,7 @@ class RunTable(RowList):
             style = (palette.accent if first else palette.second) + Style(bold=True)
             mark = Text("AB"[0 if first else 1], style=style)
         return (
-            Text.assemble(mark, state_sign(run.state, palette)),
+            Text.assemble(mark, state_sign(run.word, palette)),
             plain(run.where),
             self._who(run, palette),
             lambda width: score(run, width, palette),
@@ -126,7 +128,7 @@ def score(run: RunSummary, width: int, palette: Palette) -> Text:
     if run.kind == "train" and run.state == "done":
         return plain("trained", palette.good)
     share = run.done / run.total if run.total else None
-    style = palette.accent if run.state == "running" else palette.dim
+    style = palette.accent if run.word == "running" else palette.dim
     label = f"{share:4.0%}" if share is not None else f"{run.done:,}" if run.done else run.state
     out = fit(plain(label, palette.dim), max(6, min(width, len(label) + 1)))
     return out.append_text(progress_bar(share, width - out.cell_len, palette, style))

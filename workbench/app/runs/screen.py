@@ -21,6 +21,7 @@ from workbench.app.lists.row_list import RowList
 from workbench.app.runs.actions import RunActions
 from workbench.app.runs.comparison import ComparePanel
 from workbench.app.runs.confusion import ConfusionMatrix
+from workbench.app.runs.control import RunControlKeys, applies
 from workbench.app.runs.detail import RunDetail
 from workbench.app.runs.reading import WORDS, RunSummary, View
 from workbench.app.runs.run_table import RunTable
@@ -58,7 +59,11 @@ class RunsScreen(Screen[None]):
         Binding("m", "matrix", "Matrix", id="runs.matrix"),
         Binding("b", "bookmark", "Bookmark", id="runs.bookmark"),
         Binding("r", "resume", "Resume", id="runs.resume"),
-        Binding("R", "rate", "Rate answers", id="runs.rate", show=False),
+        Binding("asterisk", "rate", "Rate answers", id="runs.rate", show=False),
+        Binding("p", "go_on", "Go on", id="runs.pause"),
+        Binding("p", "pause", "Pause", id="runs.pause"),
+        Binding("c", "resize", "At once", tooltip="Change how many at once", id="runs.resize"),
+        Binding("R", "ask_again", "Ask again", id="runs.ask-again"),
         Binding("x", "delete", "Delete", id="runs.delete"),
         Binding("y", "copy", "Copy", id="runs.copy"),
         Binding("Y", "copy_uid", "Copy UID", id="runs.copy-uid", show=False),
@@ -94,6 +99,20 @@ class RunsScreen(Screen[None]):
         self.action_bookmark = actions.bookmark
         self.action_resume, self.action_delete = actions.resume, actions.delete
         self.action_rate = actions.rate
+        keys = RunControlKeys(self.bench, self._chosen_id, self.listing.anew)
+        self.action_pause = self.action_go_on = keys.toggle
+        self.action_resize = keys.resize
+        self.action_ask_again = lambda: keys.ask_again(self.detail.samples.key)
+
+    def _chosen_id(self) -> str | None:
+        return self.detail.run.id if self.detail.run else None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Some keys are about an evaluation that some process is at."""
+        run = self.detail.run if self.is_mounted else None
+        if action == "ask_again" and not (run and self.focused is self.detail.samples):
+            return False
+        return applies(action, run.standing if run and not self.comparison.shown else "")
 
     def on_screen_resume(self) -> None:
         """Back from elsewhere: what ran meanwhile is read at once."""
@@ -131,12 +150,14 @@ class RunsScreen(Screen[None]):
         fresh = self.table.runs.get(shown.id) if shown else None
         if fresh != shown:
             self.detail.run = fresh  # the same run with more in it, or none
+            self.refresh_bindings()
 
     @on(RowList.RowHighlighted, "#run-table")
     def _run_moved(self) -> None:
         run, shown = self.table.run, self.detail.run
         if run is not None and (shown is None or run.id != shown.id):
             self.detail.run = run
+            self.refresh_bindings()
 
     def show_run(self, run_id: str) -> None:
         """Put the cursor on a run, also one that the list does not hold yet."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sessions.errors import WbError
 from sessions.estimate import MAIN, main_figure, read_estimates
 from workbench.app.runs.reading import RunSummary
+from workbench.evaluation.control import control_of
 
 if TYPE_CHECKING:
     from sessions.runs import Run
@@ -70,6 +71,8 @@ def summarise(run: Run) -> RunSummary:
             state=str(run.state),
             created=_created(run, config),
         )
+        if summary.kind == "eval" and summary.state == "running":
+            summary = replace(summary, standing=control_of(run).state)
         done, total = run.progress()
         summary = replace(summary, done=int(done or 0), total=int(total or 0), problem=run.damage)
         return with_metrics(summary, run.metrics() or {})

@@ -1,0 +1,127 @@
+"""Keys over a running evaluation: pause it, let it go on, change how much it asks at once.
+
+Guarantee: `workbench.evaluation.control` decides what may be asked; nothing here blocks. The
+places of runs and of jobs share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from workbench.app.lists.dialogs import LineDialog
+from workbench.text import clean
+
+if TYPE_CHECKING:
+    from sessions.runs import Run
+    from workbench.app.app import WbApp
+    from workbench.app.tasks import CancelToken
+    from workbench.evaluation.control import ControlRequest, RunControl
+
+HOLDS = ("pausing", "paused")
+
+
+def applies(action: str, standing: str) -> bool:
+    """Whether a key over a run that stands so does anything; true of all other actions.
+
+    Args:
+        action: The name of the action.
+        standing: As `RunControl.state`; empty where there is no running evaluation.
+    """
+    if action == "go_on":
+        return standing in HOLDS
+    if action == "pause":
+        return standing == "running"
+    if action in ("resize", "ask_again"):
+        return standing == "running" or standing in HOLDS
+    return True
+
+
+class RunControlKeys:
+    """The actions over the running evaluation that is chosen."""
+
+    def __init__(
+        self, bench: WbApp, run_id: Callable[[], str | None], refresh: Callable[[], None]
+    ) -> None:
+        """Over the run of that id, `None` for none; `refresh` once something was asked."""
+        self._bench, self._run_id, self._refresh = bench, run_id, refresh
+
+    def toggle(self) -> None:
+        """Pause it, or let it go on."""
+        from workbench.evaluation.control import pause_or_resume
+
+        self._ask(pause_or_resume)
+
+    def ask_again(self, uid: str | None) -> None:
+        """Have it ask a sample again."""
+        from workbench.evaluation.control import ask_control
+
+        if uid:
+            self._ask(lambda run: ask_control(run, "retry", uid))
+
+    def resize(self) -> None:
+        """Ask how many at once, and why."""
+        run_id = self._run_id()
+        if run_id is None:
+            return
+
+        def work(token: CancelToken) -> None:
+            from sessions.runs import Run
+            from workbench.evaluation.control import control_of
+
+            found = control_of(Run.open(run_id))
+            if not token.cancelled:
+                self._bench.call_soon(self._ask_size, run_id, found)
+
+        self._bench.tasks.run("run control", work)
+
+    def _ask_size(self, run_id: str, found: RunControl) -> None:
+        from workbench.evaluation.control import ask_control, size_problem
+
+        elsewhere = found.concurrency is not None
+        action = "concurrency" if elsewhere else "batch-size"
+        now = found.concurrency if elsewhere else found.batch_size
+        what = "requests" if elsewhere else "prompts"
+        body = (
+            f"Now {now} {what} at once. It changes after the batch under way, and no answer "
+            "depends on it.\nA reason may follow the number; it goes on record."
+        )
+
+        def check(line: str) -> str | None:
+            return size_problem(line.partition(" ")[0], elsewhere=elsewhere)
+
+        def done(line: str | None) -> None:
+            if line:
+                size, _, reason = line.partition(" ")
+                self._ask(lambda run: ask_control(run, action, size, reason=reason), run_id)
+
+        dialog = LineDialog(
+            f"At once in run {run_id[-6:]}",
+            body,
+            value=str(now or ""),
+            placeholder="4 leave memory for a second model",
+            check=check,
+        )
+        self._bench.push_screen(dialog, done)
+
+    def _ask(self, ask: Callable[[Run], ControlRequest], run_id: str | None = None) -> None:
+        chosen = run_id or self._run_id()
+        if chosen is None:
+            return
+
+        def work() -> None:
+            from sessions.runs import Run
+            from workbench.evaluation.control import moment_of
+
+            try:
+                run = Run.open(chosen)
+                asked = ask(run)
+                moment = moment_of(run, asked)
+            except Exception as error:
+                self._bench.fail(error, "not asked")
+                return
+            said = clean(f"{asked.words}: {moment}", newlines=False)
+            self._bench.call_soon(self._bench.notify, said, title="asked", markup=False)
+            self._bench.call_soon(self._refresh)
+
+        self._bench.tasks.change(f"control {chosen}", work)
