@@ -207,7 +207,9 @@ def ask_controls(
 ) -> list[ControlRequest]:
     """Ask the same with several values: all, or none where one cannot be meant. Raises so too."""
     _refuse_ended(run)
-    checked = [_checked(run, action, value) for value in values]
+    # Read once: a long run's lines take a second.
+    known = run.done_uids() if action == "retry" else set[str]()
+    checked = [_checked(run, action, value, known) for value in values]
     made = [ControlRequest(new_id(), now(), action, v, reason.strip(), me()) for v in checked]
     for request in made:
         write_request(run, request)
@@ -274,7 +276,7 @@ def _refuse_ended(run: Run) -> None:
         )
 
 
-def _checked(run: Run, action: str, value: str | int | None) -> str | int | None:
+def _checked(run: Run, action: str, value: str | int | None, known: set[str]) -> str | int | None:
     if action not in ACTIONS:
         raise UsageError(f"{action!r} is nothing that can be asked; it is {', '.join(ACTIONS)}")
     if action in ("pause", "resume"):
@@ -283,7 +285,7 @@ def _checked(run: Run, action: str, value: str | int | None) -> str | int | None
         _refuse_twice(run, action)
         return None
     if action == "retry":
-        return _checked_uid(run, value)
+        return _checked_uid(run, value, known)
     return _checked_size(run, action, value)
 
 
@@ -299,11 +301,11 @@ def _refuse_twice(run: Run, action: str) -> None:
         raise UsageError(f"run {run.id} is not paused", kind="no_change")
 
 
-def _checked_uid(run: Run, value: str | int | None) -> str:
+def _checked_uid(run: Run, value: str | int | None, known: set[str]) -> str:
     if not isinstance(value, str) or not value:
         raise UsageError("retry wants the UID of a sample", hint=f"wb runs show {run.id} --errors")
     uid = str(Uid.parse(value))
-    if uid not in run.done_uids():
+    if uid not in known:
         raise UsageError(
             f"run {run.id} has no line of {uid}: it is none of its samples, or its turn has yet "
             "to come",

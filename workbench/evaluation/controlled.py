@@ -79,10 +79,8 @@ class TakenRequests:
         if stamp == self._stamp:
             return
         self._stamp = stamp
-        for request in requests_of(self._run):
-            if request.outcome == "waiting" and request.id not in self._seen:
-                self._seen.add(request.id)
-                self._take(request)
+        found = requests_of(self._run)
+        self._take_all([r for r in found if r.outcome == "waiting" and r.id not in self._seen])
         if not self.paused:
             self._stands()
 
@@ -108,8 +106,10 @@ class TakenRequests:
         """These lines are in the run: what was asked again among them is done."""
         for line in lines:
             self._done.add(line["uid"])
-            for request in self._again.pop(line["uid"], ()):
-                self._ended(request, "taken", **self._before.pop(request.id, {}))
+            if line["uid"] in self._again:
+                was = self._before.pop(line["uid"], None)
+                for request in self._again.pop(line["uid"]):
+                    self._ended(request, "taken", **({"was": was} if was else {}))
 
     def close(self) -> None:
         """The run ends: refuse what comes too late, so that no later process takes it."""
@@ -122,18 +122,17 @@ class TakenRequests:
         found = requests_of(self._run)
         held = [r for r in found if r.action in ("pause", "resume") and r.outcome == "taken"]
         for request in found:
-            if request.outcome != "waiting":
+            if request.outcome != "waiting" or request.action == "retry":
                 continue
             self._seen.add(request.id)
-            if request.action == "retry":
-                self._take(request)
-            elif request.action == "resume":
+            if request.action == "resume":
                 self._ended(request, "taken")
             elif request.action == "pause":
                 self._ended(request, "refused", why="the run was resumed, the wish to go on")
             else:
                 why = f"its process ended first; it was resumed with {self.size} at once"
                 self._ended(request, "refused", why=why)
+        self._take_all([r for r in found if r.outcome == "waiting" and r.action == "retry"])
         was_paused = bool(held) and held[-1].action == "pause"
         if was_paused:
             self._note("resume", None)
@@ -148,6 +147,14 @@ class TakenRequests:
         write_request(self._run, request)
         self._seen.add(request.id)
         self._ended(request, "taken")
+
+    def _take_all(self, requests: list[ControlRequest]) -> None:
+        self._seen.update(request.id for request in requests)
+        again = {str(r.value) for r in requests if r.action == "retry"}
+        if again:  # the old lines go when the run ends: history keeps them
+            self._before |= {x["uid"]: x for x in self._run.predictions() if x["uid"] in again}
+        for request in requests:
+            self._take(request)
 
     def _take(self, request: ControlRequest) -> None:
         if request.action in ("pause", "resume"):
@@ -170,9 +177,6 @@ class TakenRequests:
             except WbError as error:
                 self._ended(request, "refused", why=error.message)
                 return
-        # The old line goes when the run ends: history keeps it.
-        was = next((x for x in self._run.predictions() if x["uid"] == uid), None)
-        self._before[request.id] = {"was": was} if was else {}
         self._again.setdefault(uid, []).append(request)
 
     def _stands(self) -> None:
