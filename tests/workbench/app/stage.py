@@ -341,7 +341,7 @@ KEYS = {
     "help": ("question_mark", "HelpModal"),
     "palette": ("ctrl+p", "CommandPalette"),
     "details": ("i", "TextPanel"),
-    "evaluate": ("e", "EvaluateForm"),
+    "evaluate": ("e", "NewJob"),
     "tags": ("B", "LineForm"),
     "seed": ("R", "LineForm"),
     "save": ("s", "LineForm"),
@@ -420,7 +420,7 @@ async def _(s: Stage) -> None:
 @view("rating", "RatingScreen")
 async def _(s: Stage) -> None:
     await VIEWS["runs"](s)
-    await s.press("end", "R")
+    await s.press("end", "asterisk")
     await s.until(lambda: "answer  " in s.text())
 
 

@@ -12,6 +12,7 @@ from workbench.app.jobs.screen import JobsScreen
 from workbench.app.lists.dialogs import ConfirmDialog
 from workbench.app.widgets.footer import BenchFooter
 from workbench.evaluation.control import requests_of
+from workbench.app.widgets.picker import Picker
 
 WIDE = (200, 60)
 SMALL = (80, 24)
@@ -150,16 +151,56 @@ async def test_the_form_fills_a_line_that_starts_only_when_it_is_understood():
         await pilot.press("n")
         await until(pilot, lambda: isinstance(app.screen, NewJob))
         form = app.screen
-        line = form.query_one("#line")
-        await until(pilot, lambda: line.value.startswith("wb run-eval --dataset demo"))
-        await pilot.press(*["down"] * 4, *"ten", "enter", "enter")
-        assert line.value.endswith("--limit ten")
+        await until(pilot, lambda: form.line.value.startswith("wb run-eval --dataset demo"))
+        form.fields.inputs["limit"].focus()
+        await pilot.press(*"ten", "enter")
+        assert form.line.value.endswith("--limit ten") and form.focused is form.line
+        await pilot.press("enter")
         await until(pilot, lambda: "✗" in drawn(app))
         assert "--limit" in drawn(app) and app.screen is form and app.jobs == []
-        await pilot.press("end", *["backspace"] * 3, "9", "enter")
+        assert form.fields.inputs["limit"].has_class("-bad")
+        await pilot.press(*["backspace"] * 3, "9")
+        assert form.fields.inputs["limit"].value == "9"
+        await pilot.press("enter")
         await until(pilot, lambda: app.screen is app.place)
         words = ["--dataset", "demo", "--split", "test", "--model", "demo", "--limit", "9"]
         assert app.jobs == [(["run-eval", *words], "run-eval demo test demo 9")]
+
+
+async def test_enter_in_a_field_lists_what_there_is_and_goes_on_to_the_next():
+    app = Host(JobsScreen())
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.pause()
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(app.screen, NewJob) and app.screen.fields.inputs)
+        form = app.screen
+        form.fields.inputs["split"].focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, Picker))
+        await pilot.press(*"dev", "enter")
+        await until(pilot, lambda: form.focused is form.fields.inputs["template"])
+        assert "--split dev" in form.line.value
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, Picker))
+        await pilot.press(*"own/one", "enter")  # what is typed counts as well
+        await until(pilot, lambda: "no template is called 'own/one'" in drawn(app))
+        assert form.fields.inputs["template"].has_class("-bad")
+        await pilot.press("ctrl+y")
+        assert app.copied == [form.line.value]
+
+
+async def test_a_long_line_is_seen_from_its_start_to_its_end():
+    line = "wb run-eval --dataset demo --split test " + "--stop abcdefgh " * 12 + "--seed 7"
+    app = Host(JobsScreen())
+    async with app.run_test(size=SMALL) as pilot:
+        app.push_screen(NewJob({}, line))
+        await until(pilot, lambda: isinstance(app.screen, NewJob) and app.screen.fields.inputs)
+        await until(pilot, lambda: "wb run-eval --dataset demo" in drawn(app))
+        shown = drawn(app)[drawn(app).index("wb run-eval") :]
+        assert shown.count("abcdefgh") >= 12 and "--seed 7" in shown
+        app.screen.line.load_text("")
+        app.screen.line.insert("wb run-eval \\\n  --dataset demo")
+        assert app.screen.line.value == "wb run-eval --dataset demo"
 
 
 @pytest.mark.parametrize("line", ["wb x | sh", "wb 'open", "wb", "wb data list > f", ""])

@@ -7,7 +7,8 @@ import pytest
 from commands.parse_only import looked_at, problem_of
 from tests.workbench.app.make_records import make_job
 from workbench.app.jobs.command_line import LineVerdict, check_words, split_line, title_of
-from workbench.app.jobs.new_job import fill, job_kinds
+from workbench.app.jobs.field_choices import choices_for
+from workbench.app.jobs.line_fields import KINDS, fill, read_back
 from workbench.app.jobs.reading import POINTS, TAIL, CurveFile, LogTail, last_progress
 from workbench.app.lists.plot import braille
 from workbench.errors import UsageError
@@ -135,10 +136,55 @@ def test_a_line_is_split_as_a_shell_would_and_never_put_aside_twice():
 
 
 def test_the_line_of_a_kind_of_job_leaves_out_what_is_empty_and_quotes_what_needs_it():
-    found = job_kinds({"dataset": "my data", "split": "dev"})["evaluate"]
-    values = [default for _, _, default in found.fields]
-    assert fill(found, values) == "wb run-eval --dataset 'my data' --split dev --model demo"
+    values = {"dataset": "my data", "split": "dev", "model": "demo", "limit": " "}
+    line = fill(KINDS["evaluate"], values)
+    assert line == "wb run-eval --dataset 'my data' --split dev --model demo"
     assert title_of(["run-eval", "--dataset", "demo", "--limit", "9"]) == "run-eval demo 9"
+
+
+@pytest.mark.parametrize(
+    ("kind", "line", "fields"),
+    [
+        (
+            "evaluate",
+            "wb run-eval --dataset demo --split test --limit 9 --temperature 0.7 --random",
+            {"dataset": "demo", "limit": "9", "more flags": "--temperature 0.7 --random"},
+        ),
+        ("evaluate", "wb run-eval --split=dev --stop 'a b'", {"more flags": "--stop 'a b'"}),
+        (
+            "train",
+            "wb train mine.yaml --set model=demo --set epochs=2 --set lora.r=8",
+            {"config": "mine.yaml", "model": "demo", "more flags": "--set lora.r=8"},
+        ),
+        ("train", "wb train --resume 01k2", {"config": "", "more flags": "--resume 01k2"}),
+        ("replay", "wb replay last --dtype fp32", {"session": "last"}),
+    ],
+)
+def test_the_fields_of_a_line_make_the_same_line_again(kind, line, fields):
+    values = read_back(KINDS[kind], split_line(line))
+    assert values is not None and {name: values[name] for name in fields} == fields
+    assert split_line(fill(KINDS[kind], values)) == split_line(line.replace("=dev", " dev"))
+
+
+def test_a_line_of_another_kind_has_none_of_its_fields():
+    assert read_back(KINDS["train"], ["run-eval", "--dataset", "demo"]) is None
+    assert read_back(KINDS["other"], ["data", "list"]) is None
+
+
+def test_each_field_lists_what_there_is_with_a_sentence_each():
+    values = {"dataset": "demo", "model": "demo"}
+    splits = {choice.value: choice.about for choice in choices_for("splits", values)}
+    assert list(splits) == ["train", "dev", "test", "stream"]
+    assert splits["test"].startswith("1,000 samples") and splits["stream"].startswith("endless")
+    parts = [choice.value for choice in choices_for("parts", {})]
+    assert "demo_nli/dev" in parts
+    templates = choices_for("templates", values)
+    assert templates[0].value == "statement/true-false" and all(c.about for c in templates)
+    assert "not statement" in templates[-1].problem
+    assert [choice.value for choice in choices_for("models", values)] == ["demo"]
+    assert choices_for("adapters", values) == [] and choices_for("sessions", {}) == []
+    assert all(choice.about for choice in choices_for("recipes", {}))
+    assert "demo_lora" in [choice.value for choice in choices_for("configs", {}) if choice.about]
 
 
 def test_a_training_that_could_not_start_is_told_in_the_form(tmp_path):

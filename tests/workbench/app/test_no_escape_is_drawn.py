@@ -65,8 +65,8 @@ def by_hand() -> list[Screen]:
     from sessions.runs import list_runs
     from workbench.app.explore.answer_grid import AnswerTile
     from workbench.app.explore.data_picker import DataForm
-    from workbench.app.explore.evaluate_form import EvaluateForm
     from workbench.app.explore.sweep_form import WholeAnswer
+    from workbench.app.jobs.new_job import NewJob
     from workbench.app.lists.dialogs import ConfirmDialog, LineDialog
     from workbench.app.runs.rating import RatingScreen
     from workbench.app.widgets.choice import Choice
@@ -79,7 +79,8 @@ def by_hand() -> list[Screen]:
         ConfirmDialog(EVIL, EVIL, EVIL),
         LineDialog(EVIL, EVIL, value=EVIL, placeholder=EVIL),
         DataForm(EVIL, EVIL, EVIL, EVIL),
-        EvaluateForm(EVIL, [(EVIL, EVIL)], about=EVIL, does=EVIL),
+        NewJob({"dataset": EVIL, "adapter": EVIL}, about=EVIL),
+        NewJob({}, f"wb run-eval --dataset {EVIL}", about=EVIL),
         LineForm(EVIL, [(EVIL, EVIL)], about=EVIL, does=EVIL),
         Picker(EVIL, [Choice(EVIL, EVIL, EVIL)], free=EVIL),
         TextPanel(EVIL, EVIL),

@@ -403,6 +403,8 @@ async def test_answers_are_rated_by_keys_without_a_word_of_their_run(monkeypatch
         await until(pilot, lambda: "3 of 4 rated" in drawn(app))
         await pilot.press("1")
         await until(pilot, lambda: "All are rated" in drawn(app))
+
+
 async def test_a_running_evaluation_is_paused_goes_on_and_takes_another_size_by_keys():
     run = make_run(20, state="running", total=80, right=0.5)  # this process is at it
     finished = make_run(5)

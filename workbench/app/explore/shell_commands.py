@@ -31,18 +31,14 @@ class ShellCommands(Controller):
         if template is None:
             about += "\nThe prompt in the panel is free text: the task's default template is used."
 
-        def take(values: list[str] | None) -> None:
-            if values:
-                words = split_line(values[0])
-                self.bench.start_job(words, f"evaluate {source.dataset}/{source.split}")
+        def take(words: list[str] | None) -> None:
+            if words:
+                self.bench.start_job(words, title_of(words))
 
-        from workbench.app.explore.evaluate_form import EvaluateForm
-        from workbench.app.jobs.command_line import split_line
+        from workbench.app.jobs.command_line import title_of
+        from workbench.app.jobs.new_job import NewJob
 
-        form = EvaluateForm(
-            "Evaluate", [("", copy_command.line(argv))], about=about, does="start the job"
-        )
-        self.bench.push_screen(form, take)
+        self.bench.push_screen(NewJob({}, copy_command.line(argv), about=about), take)
 
     def command_line(self) -> str | None:
         """The `wb …` line that does what is on the screen."""

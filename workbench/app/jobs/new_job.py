@@ -1,186 +1,255 @@
-"""The form of a new job: a few fields fill a `wb …` line, the line is what will be run.
+"""The form of a new job: fields and the `wb …` line that they make; the line is what will be run.
 
-Returns the words after `wb`, or `None`. Guarantee: a line is parsed by the commands themselves
-before it is accepted, in a worker; nothing starts by a single key.
+Returns the words after `wb`, or `None`. Guarantee: fields and line say the same, whichever was
+edited, and all that will be run is in the line. The commands themselves look at it, in a worker,
+before it is accepted: what would fail is said in the form. Nothing starts by a single key.
 """
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from rich.text import Text
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Input, Label, Static, Tab, Tabs
+from textual.widgets import Static, Tab, Tabs, TextArea
 
 from sessions.errors import WbError
 from workbench.app.jobs.command_line import LineVerdict, check_words, split_line
+from workbench.app.jobs.field_choices import choices_for
+from workbench.app.jobs.job_fields import FieldInput, JobFields
+from workbench.app.jobs.line_fields import KINDS, LineField, fill, read_back
 from workbench.app.lists.palette import PALETTE
+from workbench.app.widgets.command_line_field import CommandLineField
 from workbench.text import clean
 
 if TYPE_CHECKING:
     from workbench.app.app import WbApp
     from workbench.app.tasks import CancelToken
+    from workbench.app.widgets.choice import Choice
 
-
-@dataclass(frozen=True)
-class JobKind:
-    """A kind of job.
-
-    Attributes:
-        title: On its tab.
-        command: The words that begin the line.
-        fields: (name, flag or "" for a plain word, default), in the order of the line.
-    """
-
-    title: str
-    command: tuple[str, ...]
-    fields: tuple[tuple[str, str, str], ...]
-
-
-def job_kinds(defaults: Mapping[str, str]) -> dict[str, JobKind]:
-    """The kinds of job, filled in with what is open in the bench."""
-    data = (
-        ("dataset", "--dataset", defaults.get("dataset", "demo")),
-        ("split", "--split", defaults.get("split", "test")),
-    )
-    model = (
-        ("model", "--model", defaults.get("model", "demo")),
-        ("adapter", "--adapter", defaults.get("adapter", "")),
-    )
-    sizes = (("limit", "--limit", ""), ("batch size", "--batch-size", ""), ("seed", "--seed", ""))
-    return {
-        "evaluate": JobKind("Evaluate", ("run-eval",), (*data, *model, *sizes)),
-        "train": JobKind("Fine-tune", ("train",), (("config file", "", ""),)),
-        "replay": JobKind("Replay", ("replay",), (("session", "", ""), *model)),
-        "other": JobKind("Other", (), ()),
-    }
-
-
-def fill(kind: JobKind, values: Sequence[str]) -> str:
-    """The line of a kind; fields that are empty are left out."""
-    words = list(kind.command)
-    for (_, flag, _default), value in zip(kind.fields, values, strict=True):
-        if value.strip():
-            words += [flag, value.strip()] if flag else [value.strip()]
-    return shlex.join(["wb", *words])
+_LINE = "the whole line, as it will be run: type in it what no field has"
+_OF_RECIPE = ("template", "model", "adapter")  # what a recipe says of an evaluation
 
 
 class NewJob(ModalScreen["list[str] | None"]):
     """The form."""
 
+    HELP_TITLE = "New job"
+    HELP = (
+        "Enter in a field lists what there is, with a sentence each; what you type yourself counts "
+        "as well. The line below follows the fields, and the fields follow the line."
+    )
     DEFAULT_CSS = """
     NewJob { align: center middle; background: $background 60%; }
-    NewJob > Vertical { width: 90%; max-width: 96; height: auto; max-height: 96%;
+    NewJob > Vertical { width: 96%; max-width: 120; height: auto; max-height: 98%;
         border: round $primary; background: $surface; padding: 0 2; }
-    NewJob #fields { height: auto; max-height: 9; margin-top: 1; }
-    NewJob .field { height: 1; }
-    NewJob .field Label { width: 13; color: $text-muted; }
-    NewJob .field Input { width: 1fr; }
-    NewJob #line { margin-top: 1; }
+    NewJob .about { height: auto; max-height: 2; color: $text-muted; }
+    NewJob #hint { height: 1; color: $text-muted; }
     NewJob #verdict { height: auto; min-height: 1; max-height: 5; padding: 0 1; }
-    NewJob .keys { color: $text-muted; }
+    NewJob .keys { height: auto; color: $text-muted; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Leave", id="new-job.leave"),
-        Binding("ctrl+s", "start", "Start", id="new-job.start"),
-        Binding("ctrl+b", "see", "See the batch", id="new-job.see"),
+        Binding("ctrl+s", "start", "Start", id="new-job.start", priority=True),
+        Binding("ctrl+y", "copy", "Copy", id="new-job.copy", tooltip="Copy the line"),
+        Binding("ctrl+b", "see", "See the batch", id="new-job.see", priority=True),
         Binding("up", "app.focus_previous", "Field above", id="new-job.up", show=False),
         Binding("down", "app.focus_next", "Field below", id="new-job.down", show=False),
     ]
 
-    def __init__(self, defaults: Mapping[str, str], line: str | None = None) -> None:
+    def __init__(
+        self, defaults: Mapping[str, str], line: str | None = None, *, about: str = ""
+    ) -> None:
         """The form.
 
         Args:
             defaults: `dataset`, `split`, `model`, `adapter`: what is open in the bench.
-            line: A line to begin with, instead of a kind.
+            line: A line to begin with, whose kind and fields are shown.
+            about: What there is to know of it.
         """
         super().__init__()
-        self._kinds = job_kinds(defaults)
-        self._line = line
-        self._kind = "other" if line else "evaluate"
+        self._defaults = {"dataset": "demo", "split": "test", "model": "demo", **defaults}
+        self._line, self._about = line, about
+        self._kind = self._kind_of(line) if line else "evaluate"
         self._starting = ""
+        self._begun = False  # whether the first field had the focus
+
+    @staticmethod
+    def _kind_of(line: str) -> str:
+        try:
+            argv = split_line(line)
+        except WbError:
+            return "other"
+        return next((n for n, k in KINDS.items() if read_back(k, argv) is not None), "other")
 
     def compose(self) -> ComposeResult:
         """Kinds, fields, the line and what is said of it."""
-        tabs = [Tab(kind.title, id=name) for name, kind in self._kinds.items()]
+        tabs = [Tab(kind.title, id=name) for name, kind in KINDS.items()]
         with Vertical() as box:
             box.border_title = "New job"
+            if self._about:
+                yield Static(clean(self._about), classes="about", markup=False)
             yield Tabs(*tabs, active=self._kind, id="kinds")
-            yield VerticalScroll(id="fields", can_focus=False)
-            yield Input(self._line or "wb ", id="line", placeholder="wb run-eval --dataset …")
+            yield JobFields(id="fields")
+            yield Static("", id="hint", markup=False)
+            yield CommandLineField(self._line or "wb ", id="line")
             yield Static("", id="verdict", markup=False)
-            yield Static(
-                "↑↓ fields · Enter checks and starts · Ctrl-B what a training sees · Esc leaves",
-                classes="keys",
-                markup=False,
-            )
+            yield Static("", classes="keys", markup=False)
 
     def on_mount(self) -> None:
         """Begin at the fields, or at the line where one was given."""
         if self._line:
-            self.query_one("#line", Input).focus()
+            self.line.focus()
+            self.line.move_cursor(self.line.document.end)
+
+    @property
+    def fields(self) -> JobFields:
+        """The fields."""
+        return self.query_one(JobFields)
+
+    @property
+    def line(self) -> CommandLineField:
+        """The line."""
+        return self.query_one("#line", CommandLineField)
+
+    # -- fields and line say the same ------------------------------------------------------
 
     @on(Tabs.TabActivated)
     async def _kind_chosen(self, event: Tabs.TabActivated) -> None:
         self._kind = event.tab.id or "other"
-        kind = self._kinds[self._kind]
-        fields = self.query_one("#fields", VerticalScroll)
-        await fields.remove_children()
-        await fields.mount_all(
-            Horizontal(Label(name), Input(default, compact=True), classes="field")
-            for name, _flag, default in kind.fields
-        )
-        fields.display = bool(kind.fields)
-        if kind.fields:
+        kind, given, self._line = KINDS[self._kind], self._line, None
+        values = self._read(given) if given else None
+        await self.fields.show(kind, values or self._usual())
+        if given is None and kind.fields:
             self._fill()
-            if self.focused is self.query_one("#kinds") or self.focused is None:
-                fields.query(Input).first().focus()
         else:
-            self.query_one("#line", Input).focus()
+            self._line_changed()
+        more = "^B its batches" if self._kind == "train" else "↑↓ fields"
+        keys = f"Enter lists ▾ · {more} · ^S starts · ^Y copies · Esc leaves"
+        self.query_one(".keys", Static).update(keys)
+        if not self._begun and self.focused is not self.line:
+            next(iter(self.fields.inputs.values()), self.line).focus()
+        self._begun = True
 
-    @on(Input.Changed, ".field Input")
-    def _field_changed(self) -> None:
-        self._fill()
+    def _usual(self) -> dict[str, str]:
+        if self._kind != "evaluate":
+            return {}
+        return {
+            name: self._defaults.get(name, "") for name in ("dataset", "split", "model", "adapter")
+        }
 
+    def _read(self, line: str) -> dict[str, str] | None:
+        try:
+            return read_back(KINDS[self._kind], split_line(line))
+        except WbError:
+            return None
+
+    @on(JobFields.FieldsChanged)
     def _fill(self) -> None:
-        kind = self._kinds[self._kind]
-        values = [field.value for field in self.query(".field Input").results(Input)]
-        if len(values) == len(kind.fields):
-            self.query_one("#line", Input).value = fill(kind, values)
+        with self.prevent(TextArea.Changed):
+            self.line.value = fill(KINDS[self._kind], self.fields.values)
+        self._look()
 
-    @on(Input.Changed, "#line")
+    @on(TextArea.Changed, "#line")
     def _line_changed(self) -> None:
-        self._starting = ""
-        self._check(self.query_one("#line", Input).value, 0.4)
+        values = self._read(self.line.value)
+        if values is not None:
+            self.fields.put(values)
+        self._look()
 
-    @on(Input.Submitted)
-    def _submitted(self, event: Input.Submitted) -> None:
+    # -- lists -----------------------------------------------------------------------------
+
+    @on(FieldInput.Wanted)
+    def _list(self, event: FieldInput.Wanted) -> None:
         event.stop()
-        if event.input.id == "line":
-            self.action_start()
-        else:
-            self.query_one("#line", Input).focus()
+        field = event.field
+        if not field.lists:
+            self.line.focus()
+        elif field.lists == "datasets":
+            from workbench.app.explore.data_picker import DataPicker
 
+            values = self.fields.values
+            here = f"{values['dataset']}/{values.get('split', '').partition('[')[0]}"
+            self.app.push_screen(DataPicker(here), partial(self._take, field))
+        else:
+            bench, values = cast("WbApp", self.app), self.fields.values
+
+            def work(token: CancelToken) -> None:
+                choices = choices_for(field.lists, values)
+                if not token.cancelled:
+                    bench.call_soon(self._offer, field, choices)
+
+            bench.tasks.run("choices", work)
+
+    def _offer(self, field: LineField, choices: Sequence[Choice]) -> None:
+        from workbench.app.widgets.picker import Picker
+
+        if not self.is_running or self.app.screen is not self:
+            return
+        if not choices:
+            said = Text(f"there is no {field.name} to list yet: type one", PALETTE.warn)
+            self.query_one("#hint", Static).update(said)
+            return
+        free = f"type to narrow, or {field.own or f'your own {field.name}'}"
+        current = self.fields.values.get(field.name, "")
+        picker = Picker(field.name.capitalize(), choices, current=current, free=free)
+        self.app.push_screen(picker, partial(self._take, field))
+
+    def _take(self, field: LineField, value: Any) -> None:
+        """What was chosen in the list of a field; the next field has the focus."""
+        if value is None or not self.is_running:
+            return
+        values = {field.name: str(value)}
+        if field.lists == "datasets":
+            dataset, _, split = str(value).partition("/")
+            values = {"dataset": dataset, "split": split}
+        elif field.lists == "recipes":
+            values |= dict.fromkeys(_OF_RECIPE, "")  # a flag would go before what it says
+        self.fields.put(values)
+        self._fill()
+        self.call_after_refresh(self._go_on_from, field)
+
+    def _go_on_from(self, field: LineField) -> None:
+        """To the next field, once the list is away and the focus is back."""
+        names = [one.name for one in KINDS[self._kind].fields]
+        names = [name for name in names if name != "split" or field.lists != "datasets"]
+        following = names[names.index(field.name) + 1 :] if field.name in names else []
+        self.set_focus(self.fields.inputs[following[0]] if following else self.line)
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Say what a field is for."""
+        said = ""
+        if isinstance(event.widget, FieldInput):
+            field = event.widget.field
+            said = field.about + (" · Enter lists them" if field.lists else "")
+        elif event.widget is self.line:
+            said = _LINE
+        self.query_one("#hint", Static).update(said)
+
+    # -- what the commands say of the line -------------------------------------------------
+
+    @on(CommandLineField.Taken)
     def action_start(self) -> None:
-        """Start what the line says, once the commands have understood it."""
-        line = self.query_one("#line", Input).value
-        self._starting = line
-        self._check(line, 0.0)
+        """Start what the line says, once the commands have looked at it."""
+        self._starting = self.line.value
+        self._check(self.line.value, 0.0)
+
+    def action_copy(self) -> None:
+        """Copy the line."""
+        cast("WbApp", self.app).copy_text(self.line.value, "command", panel=False)
 
     def action_see(self) -> None:
         """Look at the batches that the training of the line would see; nothing starts."""
         from workbench.app.jobs.batch_view import BatchCommand, BatchView
 
         try:
-            argv = split_line(self.query_one("#line", Input).value)
+            argv = split_line(self.line.value)
         except WbError as error:
             self._say(error.message, good=False)
             return
@@ -189,6 +258,20 @@ class NewJob(ModalScreen["list[str] | None"]):
             return
         self.app.push_screen(BatchView(BatchCommand(argv)))
 
+    def _look(self) -> None:
+        self._starting = ""
+        kind = KINDS[self._kind]
+        first = kind.fields[0] if kind.fields else None
+        if (
+            first is not None
+            and not first.flag
+            and self.line.value.split() == ["wb", *kind.command]
+        ):
+            said = Text(f"· choose a {first.name}: Enter in its field lists them", PALETTE.dim)
+            self.query_one("#verdict", Static).update(said)
+            return
+        self._check(self.line.value, 0.4)
+
     def _check(self, line: str, wait_s: float) -> None:
         try:
             argv = split_line(line)
@@ -196,9 +279,6 @@ class NewJob(ModalScreen["list[str] | None"]):
             self._say(error.message + (f" ({error.hint})" if error.hint else ""), good=False)
             return
         self.query_one("#verdict", Static).update(Text("checking…", style="dim"))
-        self._parse(line, argv, wait_s)
-
-    def _parse(self, line: str, argv: list[str], wait_s: float) -> None:
         bench = cast("WbApp", self.app)
 
         def work(token: CancelToken) -> None:
@@ -211,15 +291,18 @@ class NewJob(ModalScreen["list[str] | None"]):
         bench.tasks.run("check", work)
 
     def _checked(self, line: str, argv: list[str], verdict: LineVerdict) -> None:
-        if not self.is_running or line != self.query_one("#line", Input).value:
+        if not self.is_running or line != self.line.value:
             return
+        self.fields.mark(verdict.about if verdict.problem else "")
         if verdict.problem:
             self._starting = ""
             self._say(verdict.words, good=False)
         elif self._starting == line:
             self.dismiss(argv)
         else:
-            self._say("it would start: Enter on this line does it", good=True, notes=verdict.notes)
+            self._say(
+                "it would start: Ctrl+S, or Enter on the line", good=True, notes=verdict.notes
+            )
 
     def _say(self, words: str, *, good: bool, notes: Sequence[str] = ()) -> None:
         palette = PALETTE

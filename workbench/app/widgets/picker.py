@@ -72,6 +72,7 @@ class Picker(ModalScreen[Any]):
         self.choices = list(choices)
         self.current = current
         self.free = free
+        self.last: Choice | None = None  # stands below all others, whatever is typed
         self._shown: list[Choice] = []
         self._unfolded: set[str] = set()  # titles
 
@@ -85,7 +86,7 @@ class Picker(ModalScreen[Any]):
 
     def _keys(self) -> str:
         unfold = " · → unfolds" if any(choice.under for choice in self.choices) else ""
-        own = " · what you type can be taken as it is" if self.free else ""
+        own = " · your own text counts" if self.free else ""
         return f"Enter takes it{unfold}{own} · Esc leaves"
 
     def on_mount(self) -> None:
@@ -102,6 +103,7 @@ class Picker(ModalScreen[Any]):
         self._shown = [c for c in self._listed(bool(words)) if self._fits(c, words)]
         if self.free and typed.strip() and typed.strip() not in {c.title for c in self._shown}:
             self._shown.append(Choice(typed.strip(), "take what was typed", typed.strip()))
+        self._shown += [self.last] if self.last else []
         options = self.query_one(OptionList)
         options.clear_options()
         options.add_options(self._option(c) for c in self._shown)
