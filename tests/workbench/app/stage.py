@@ -380,6 +380,41 @@ async def _(s: Stage) -> None:
     s.app.push_screen(DataForm("Cache", line, "data cache", "It is 2.1 GB."))
 
 
+def own_files() -> Path:
+    """A folder with a table and its pictures."""
+    from PIL import Image
+
+    folder = own_home_folder() / "pictures"
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, colour in enumerate(("red", "teal", "gold")):
+        Image.new("RGB", (60, 40), colour).save(folder / f"{number}.png")
+    rows = "".join(f"{n},{n}.png,Is it red?,{'no' if n else 'yes'},seen\n" for n in range(3))
+    (folder / "asked.csv").write_text(f"key,pic,ask,verdict,how\n{rows}")
+    return folder
+
+
+def own_home_folder() -> Path:
+    from sessions.paths import home
+
+    return home()
+
+
+@view("own-data", "OwnDataForm")
+async def _(s: Stage) -> None:
+    from workbench.app.explore.own_data import OwnDataForm
+
+    s.app.push_screen(OwnDataForm(str(own_files() / "asked.csv")))
+    await s.until(lambda: "rows" in s.text())
+
+
+@view("own-path", "PathPicker")
+async def _(s: Stage) -> None:
+    from workbench.app.widgets.path_picker import PathPicker
+
+    s.app.push_screen(PathPicker("A file", f"{own_files()}/", endings=(".csv",)))
+    await s.until(lambda: "asked.csv" in s.text())
+
+
 @view("sweep-answers", "SweepScreen")
 async def _(s: Stage) -> None:
     await VIEWS["sweep"](s)

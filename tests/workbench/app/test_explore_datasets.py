@@ -175,3 +175,35 @@ async def test_the_picker_opens_while_a_disk_hangs_and_tells_of_the_others(monke
         assert "demo  looking…" in lines(b)
         let_go.set()
         await b.until(lambda: any("demo/test  generated" in line for line in lines(b)))
+
+
+async def test_a_file_of_ones_own_is_chosen_looked_at_added_and_opened(tmp_path: Path, monkeypatch):
+    from workbench.app.explore.own_data import OwnDataForm
+    from workbench.app.widgets.path_picker import PathPicker
+
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "mine.csv").write_text("key,ask,verdict\na,one?,yes\nb,two?,no\n")
+    (tmp_path / "data" / "notes.pdf").write_text("")
+    monkeypatch.chdir(tmp_path)
+    async with bench(SIZES[0]) as b:
+        await b.press("d", "ctrl+o")
+        assert isinstance(b.app.screen, PathPicker)
+        await b.press(*"dat", "tab")
+        assert b.app.screen.query_one(Input).value == f"{tmp_path}/data/"
+        assert "mine.csv" in b.text() and "1 files of other kinds" in b.text()
+        await b.press(*"mi", "enter")
+        form = b.app.screen
+        assert isinstance(form, OwnDataForm)
+        await b.until(lambda: form.focused is form.query_one("#own-columns"))
+        assert "0 of 2 rows have" in b.text()
+        await b.press("down", "enter", *"question", "enter")
+        await b.until(lambda: "text question=ask" in " ".join(form.own.argv) and form._seen)
+        assert "--text question=ask" in b.text()
+        form.field("name").value = "demo"
+        await b.until(lambda: "shipped with wb" in b.text())
+        await b.press("ctrl+s")
+        assert b.app.screen is form
+        form.field("name").value = "own"
+        await b.until(lambda: form._seen is not None)
+        await b.press("ctrl+s")
+        await b.until(lambda: b.explore.view.uid == "own/mine/a")

@@ -65,11 +65,13 @@ def by_hand() -> list[Screen]:
     from sessions.runs import list_runs
     from workbench.app.explore.answer_grid import AnswerTile
     from workbench.app.explore.data_picker import DataForm
+    from workbench.app.explore.own_data import OwnDataForm
     from workbench.app.explore.sweep_form import WholeAnswer
     from workbench.app.jobs.new_job import NewJob
     from workbench.app.lists.dialogs import ConfirmDialog, LineDialog
     from workbench.app.runs.rating import RatingScreen
     from workbench.app.widgets.choice import Choice
+    from workbench.app.widgets.path_picker import PathPicker
     from workbench.app.widgets.picker import LineForm, Picker
     from workbench.app.widgets.placeholder import PlaceholderScreen
     from workbench.app.widgets.text_panel import ErrorPanel, TextPanel
@@ -83,6 +85,8 @@ def by_hand() -> list[Screen]:
         NewJob({}, f"wb run-eval --dataset {EVIL}", about=EVIL),
         LineForm(EVIL, [(EVIL, EVIL)], about=EVIL, does=EVIL),
         Picker(EVIL, [Choice(EVIL, EVIL, EVIL)], free=EVIL),
+        OwnDataForm(EVIL),
+        PathPicker(EVIL, EVIL),
         TextPanel(EVIL, EVIL),
         ErrorPanel(DataError(EVIL, hint=EVIL, kind=EVIL), EVIL),
         ErrorPanel(RuntimeError(EVIL)),

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _LANES = 4  # a disk that hangs holds up one of them
 _REFILL_S = 0.05
+_OWN = Choice("＋ your own file or folder…", "CSV, TSV, JSON, Parquet, images", object())
+_ABOUT_OWN = "It is looked at first: columns, counts, a prompt and samples; then it is added."
 _SIGNS = {"missing": "✗", "broken": "✗", "not added": "+", "hub": "☁", "streamed": "☁"}
 
 
@@ -38,7 +40,8 @@ class DataPicker(Picker):
     HELP_TITLE = "Datasets"
     HELP = (
         "Every dataset and split, and what it needs. Ctrl+T changes how a dataset of the hub is "
-        "read (auto, streamed, cached); Ctrl+S fetches it to this machine, as a job."
+        "read (auto, streamed, cached); Ctrl+S fetches it to this machine, as a job. Ctrl+O or "
+        "the last line adds a file or a folder of your own."
     )
     DEFAULT_CSS = """
     DataPicker > Vertical { max-width: 120; height: 90%; max-height: 36; }
@@ -48,6 +51,7 @@ class DataPicker(Picker):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+t,f6", "mode", "Mode", id="datasets.mode"),
         Binding("ctrl+s,f7", "cache", "Cache", id="datasets.cache"),
+        Binding("ctrl+o", "own", "Your own", id="datasets.own", priority=True),
     ]
 
     def __init__(self, current: str | None = None) -> None:
@@ -57,6 +61,7 @@ class DataPicker(Picker):
         self.facts: dict[str, Readiness] = {}
         self.names: list[str] = []
         self._refilling: Timer | None = None
+        self.last = _OWN
         self._moved = False  # until then the cursor waits for the dataset that is open
 
     def on_mount(self) -> None:
@@ -65,7 +70,7 @@ class DataPicker(Picker):
             Static("looking…", id="about", markup=False), before=self.query_one(".keys")
         )
         self.query_one(".keys", Static).update(
-            "Enter opens · Ctrl+T mode · Ctrl+S cache · Esc leaves"
+            "Enter opens · ^O your own file · ^T mode · ^S cache · Esc"
         )
         super().on_mount()
         self._read_names()
@@ -168,7 +173,9 @@ class DataPicker(Picker):
         event.stop()
         choice = self.under
         fact = self._fact_of(choice.value) if choice else None
-        self.query_one("#about", Static).update(Text("looking…") if fact is None else about(fact))
+        own = choice is _OWN
+        told = Text(_ABOUT_OWN) if own else Text("looking…") if fact is None else about(fact)
+        self.query_one("#about", Static).update(told)
 
     def action_cursor(self, by: int) -> None:
         """Move in the list; from now on the cursor stays where it was put."""
@@ -188,6 +195,9 @@ class DataPicker(Picker):
 
     def dismiss_with(self, value: Any) -> None:
         """Open it where it can be; what cannot be says why and stays."""
+        if value is _OWN.value:
+            self.action_own()
+            return
         fact = self._fact_of(value)
         if fact is not None and fact.state == "broken":
             from workbench.errors import DataError
@@ -197,6 +207,16 @@ class DataPicker(Picker):
             self._add(fact)
         else:
             self.dismiss(value)
+
+    def action_own(self) -> None:
+        """A file or a folder of one's own; once it was added it is opened."""
+        from workbench.app.explore.own_data import OwnDataForm
+
+        def added(where: str | None) -> None:
+            if where and self.is_running:
+                self.dismiss(where)
+
+        self.app.push_screen(OwnDataForm(), added)
 
     def action_mode(self) -> None:
         """The next way to read the dataset under the cursor; kept as `wb data mode` does."""

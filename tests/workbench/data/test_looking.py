@@ -1,0 +1,94 @@
+"""A file of one's own is looked at, then added: nothing is kept before, the line says the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from commands.main import cli
+from workbench.data.describing import describe_dataset
+from workbench.data.looking import OwnData, keep, look
+from workbench.data.source import open_source
+from workbench.data.tables.mapping import datasets_dir
+from workbench.errors import DataError, UsageError
+from workbench.prompts.preview import preview
+
+ROLES = {
+    "key": "id",
+    "pic": "image",
+    "ask": "text question",
+    "verdict": "label",
+    "how": "explanation",
+}
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Path:
+    for number in range(2):
+        Image.new("RGB", (6, 4), "red").save(tmp_path / f"{number}.png")
+    rows = "".join(f"k{n},{n}.png,Is it red?,{'no' if n else 'yes'},seen\n" for n in range(2))
+    (tmp_path / "asked.csv").write_text(f"key,pic,ask,verdict,how\n{rows}")
+    return tmp_path / "asked.csv"
+
+
+def saved() -> list[str]:
+    return [path.name for path in datasets_dir().glob("*.toml")]
+
+
+def test_what_it_would_be_is_told_and_nothing_is_kept(asked: Path):
+    seen = look(OwnData("", str(asked)), preview)
+    assert seen.columns == tuple(ROLES) and seen.roles["key"] == "id"
+    assert seen.values["ask"] == ("Is it red?", "Is it red?")
+    assert any("0 of 2 rows have" in said for said in seen.table.warnings)
+    assert seen.own.argv == ["data", "add", "asked", str(asked)]
+    assert saved() == []
+
+
+def test_what_was_chosen_for_columns_stands_and_the_line_does_the_same(asked: Path):
+    own = OwnData("mine", str(asked), ROLES)
+    seen = look(own, preview)
+    assert dict(seen.roles) == ROLES and not seen.problem and not seen.table.warnings
+    assert "Is it red?" in (seen.table.splits[0].prompt or {})["text"]
+    assert [sample.label for sample in seen.samples] == ["yes", "no"]
+    assert keep(own) == "mine/asked" and open_source("mine/asked").at(0).explanations == ("seen",)
+    argv = ["twin" if word == "mine" else word for word in own.argv]
+    assert CliRunner().invoke(cli, argv).exit_code == 0
+    first, twin = describe_dataset("mine"), describe_dataset("twin")
+    assert first["schema"] == twin["schema"] and first["labels"] == twin["labels"]
+
+
+def test_a_role_that_only_one_column_can_have_goes_over_to_it(asked: Path):
+    seen = look(OwnData("mine", str(asked), ROLES))
+    changed = seen.with_role("how", "label")
+    assert (changed["how"], changed["verdict"]) == ("label", "beside")
+    assert seen.with_role("how", "premise")["how"] == "text premise"
+    again = look(OwnData("mine", str(asked), seen.with_role("ask", "premise")))
+    assert dict(again.mapping.texts) == {"premise": "ask"}
+    none = look(OwnData("mine", str(asked), {**ROLES, "verdict": "beside", "ask": "beside"}))
+    assert (none.mapping.label, none.mapping.texts) == ("", {})
+
+
+def test_a_folder_of_images_has_no_columns_and_a_table_without_its_images_a_problem(
+    asked: Path, tmp_path: Path
+):
+    seen = look(OwnData("pictures", str(tmp_path)))
+    assert seen.columns == () and seen.mapping.kind == "folder" and len(seen.samples) == 2
+    away = tmp_path / "away"
+    away.mkdir()
+    seen = look(OwnData("mine", str(asked), ROLES, image_root=str(away)))
+    assert "images are missing" in seen.problem and "--image" in seen.hint
+    with pytest.raises(DataError, match="images are missing"):
+        keep(seen.own)
+    assert saved() == []
+
+
+def test_what_cannot_be_added_says_why(asked: Path, tmp_path: Path):
+    with pytest.raises(DataError, match="does not exist"):
+        look(OwnData("", str(tmp_path / "nothing.csv")))
+    with pytest.raises(UsageError, match="on a hub"):
+        look(OwnData("", "hub:someone/pairs"))
+    with pytest.raises(UsageError, match="shipped with wb"):
+        look(OwnData("demo", str(asked)))

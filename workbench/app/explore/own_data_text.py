@@ -1,0 +1,121 @@
+"""What the form of one's own data tells: a line per column, counts, warnings, prompt, samples."""
+
+from __future__ import annotations
+
+from rich.style import Style
+from rich.text import Text
+
+from sessions.errors import WbError
+from workbench.app.lists.palette import PALETTE
+from workbench.app.widgets.choice import Choice
+from workbench.data.looking import BESIDE, ROLES, OwnLook
+from workbench.text import clean
+
+_MEANS = {
+    "id": "tells its row from all others; part of the UID",
+    "label": "the right answer, or the class",
+    "image": "a picture: a path, a URL or bytes",
+    "explanation": "why the label is right",
+    "reference": "one more right answer or caption",
+    "option": "an option of a multiple choice",
+    BESIDE: "kept with the sample; no model sees it",
+}
+_TILE = (14, 5)  # cells of a thumbnail
+
+
+def role_choices(column: str, seen: OwnLook) -> list[Choice]:
+    """What a column can be taken for."""
+    found = []
+    for role in ROLES:
+        taken = [c for c, said in seen.roles.items() if said == role and c != column]
+        alone = taken and role in ("id", "label")
+        about = _MEANS.get(role) or f"a text; prompts show it as {{{role.removeprefix('text ')}}}"
+        about += f" (in place of {taken[0]})" if alone else ""
+        found.append(Choice(role, about, role))
+    return found
+
+
+def column_line(column: str, seen: OwnLook, room: int) -> Text:
+    """`ask  → text question   Is it green? · Is it red?`."""
+    role = seen.roles.get(column, BESIDE)
+    text = Text(no_wrap=True, overflow="ellipsis")
+    text.append(f"{clean(column, newlines=False)[:20]:<20} ", Style(bold=True))
+    text.append(f"→ {role:<16} ", PALETTE.dim if role == BESIDE else PALETTE.good)
+    values = " · ".join(value for value in seen.values.get(column, ()) if value)
+    text.append(clean(values, newlines=False), Style(dim=True))
+    text.truncate(room, overflow="ellipsis")
+    return text
+
+
+def table_lines(seen: OwnLook) -> list[Text]:
+    """Counts of each split, and every warning."""
+    lines = []
+    for split in seen.table.splits:
+        texts = ", ".join(f"{role} {count:,}" for role, count in split.texts.items()) or "no text"
+        labels = ", ".join(f"{word} {count:,}" for word, count in split.commonest) or "no label"
+        missing = f", {split.missing:,} missing" if split.missing else ""
+        lines.append(
+            Text(f"{clean(split.split)}: {split.rows:,} rows · {clean(texts)} · {clean(labels)} · ")
+            + Text(f"{split.images:,} images{missing}")
+        )
+    lines.append(Text(f"task {seen.mapping.task}", Style(dim=True)))
+    lines += [
+        Text(f"! {clean(said, newlines=False)}", PALETTE.warn) for said in seen.table.warnings
+    ]
+    return lines
+
+
+def guess_lines(seen: OwnLook) -> list[Text]:
+    """What was guessed, and by what."""
+    return [Text(f"taken {clean(said, newlines=False)}", Style(dim=True)) for said in seen.guesses]
+
+
+def sample_lines(seen: OwnLook) -> list[Text]:
+    """The prompt and the first samples, with small pictures. Reads images: for workers."""
+    lines = []
+    prompt = next((split.prompt for split in seen.table.splits if split.prompt), None)
+    if prompt:
+        lines.append(
+            Text(f"\nprompt of {clean(prompt['uid'])} ({prompt['template']})", PALETTE.accent)
+        )
+        lines.append(Text(clean(prompt["text"] or f"none: {prompt['error']}")))
+    for sample in seen.samples:
+        lines.append(Text(f"\n{clean(sample.uid, newlines=False)}", PALETTE.accent))
+        lines += _pictures(sample)
+        if sample.error:
+            lines.append(Text(f"✗ {clean(sample.error, newlines=False)}", PALETTE.bad))
+        said = {**sample.texts, "label": sample.label or ""}
+        for role, words in said.items():
+            if words:
+                lines.append(
+                    Text(f"{role:<10}", Style(dim=True)) + Text(clean(words, newlines=False)[:200])
+                )
+        for words in sample.explanations[:1]:
+            lines.append(
+                Text(f"{'why':<10}", Style(dim=True)) + Text(clean(words, newlines=False)[:200])
+            )
+    return lines
+
+
+def _pictures(sample) -> list[Text]:  # type: ignore[no-untyped-def]
+    """Its first two pictures side by side; what cannot be read is told."""
+    from workbench.images.terminal.halfcell import halfcell_segments
+
+    tiles, told = [], []
+    for ref in sample.images[:2]:
+        if ref.url is not None and not ref.url.startswith("data:"):
+            told.append(Text(f"{clean(ref.name)}: at a URL, not fetched", Style(dim=True)))
+            continue
+        try:
+            tiles.append(halfcell_segments(ref.load(), *_TILE))
+        except (WbError, OSError) as error:
+            told.append(Text(f"✗ {clean(str(error), newlines=False)}", PALETTE.bad))
+    rows = []
+    for at in range(max((len(tile) for tile in tiles), default=0)):
+        row = Text(no_wrap=True)
+        for tile in tiles:
+            for segment in tile[at] if at < len(tile) else ():
+                row.append(segment.text, segment.style)
+            row.append("  ")
+        rows.append(row)
+    return [*rows, *told]

@@ -1,0 +1,168 @@
+"""A path, chosen folder by folder or typed with completion; as a `Picker` in its keys.
+
+Guarantee: folders are read in a worker; one that cannot be read says so in the list.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from textual.binding import Binding, BindingType
+from textual.widgets import Input, OptionList
+
+from workbench.app.widgets.choice import Choice
+from workbench.app.widgets.picker import Picker
+
+if TYPE_CHECKING:
+    from workbench.app.app import WbApp
+    from workbench.app.tasks import CancelToken
+
+_MOST = 500  # entries of a folder that are listed
+
+
+class PathPicker(Picker):
+    """Returns the path as a `str`, or `None`. What is typed is a path; the list is what fits."""
+
+    HELP_TITLE = "Path"
+    HELP = "Enter goes into a folder and takes a file; Tab completes; Ctrl+O takes the folder."
+    DEFAULT_CSS = """
+    PathPicker > Vertical { max-width: 110; height: 80%; }
+    PathPicker OptionList { height: 1fr; max-height: 100%; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "complete", "Complete", id="path.complete", priority=True),
+        Binding("ctrl+o", "here", "This folder", id="path.here", priority=True),
+    ]
+
+    def __init__(self, title: str, start: str, *, endings: tuple[str, ...] = ()) -> None:
+        """A picker.
+
+        Args:
+            title: What is chosen.
+            start: What stands in it at first; empty for the working folder.
+            endings: Files that are listed, by their endings; empty for all.
+        """
+        super().__init__(title, (), free="a path; Enter goes into folders")
+        self._start, self._endings = start, endings
+        self._listed_of = ""  # the folder that the list is of
+
+    def _keys(self) -> str:
+        return "Enter opens · Tab completes · ^O this folder · Esc leaves"
+
+    def on_mount(self) -> None:
+        """At the folder of last time."""
+        super().on_mount()
+        start = self._start or f"{Path.cwd()}/"
+        if not start.endswith("/") and Path(start).expanduser().is_dir():
+            start += "/"
+        field = self.query_one(Input)
+        field.value = start
+        field.cursor_position = len(start)
+
+    # -- what is listed --------------------------------------------------------------------
+
+    def _fill(self, typed: str) -> None:
+        folder, _, begun = typed.rpartition("/")
+        if (folder or "/") != self._listed_of and "/" in typed:
+            self._listed_of = folder or "/"
+            self._read(self._listed_of)
+        lower = begun.casefold()
+        hidden = begun.startswith(".")
+        self._shown = [
+            c for c in self.choices
+            if lower in c.title.casefold() and (hidden or not c.title.startswith("."))
+        ]  # fmt: skip
+        self._shown.sort(key=lambda c: not c.title.casefold().startswith(lower))
+        options = self.query_one(OptionList)
+        options.clear_options()
+        options.add_options(self._option(c) for c in self._shown)
+        options.highlighted = 0 if self._shown and begun else None
+        options.display = bool(self._shown)
+
+    def _read(self, folder: str) -> None:
+        bench = cast("WbApp", self.app)
+
+        def work(token: CancelToken) -> None:
+            choices = entries(folder, self._endings)
+            if not token.cancelled:
+                bench.call_soon(self._take_entries, folder, choices)
+
+        bench.tasks.run("paths", work)
+
+    def _take_entries(self, folder: str, choices: list[Choice]) -> None:
+        if self.is_running and folder == self._listed_of:
+            self.choices = choices
+            self._fill(self.query_one(Input).value)
+
+    # -- what is taken ---------------------------------------------------------------------
+
+    def _take(self) -> None:
+        """Enter: what is under the cursor, else what was typed."""
+        at = self.query_one(OptionList).highlighted
+        typed = self.query_one(Input).value.strip()
+        if at is not None and at < len(self._shown):
+            self.dismiss_with(self._shown[at].value)
+        elif typed:
+            self.dismiss(typed)
+
+    def dismiss_with(self, value: Any) -> None:
+        """Into a folder, or away with a file."""
+        if str(value).endswith("/"):
+            self._write(str(value))
+        else:
+            self.dismiss(str(value))
+
+    def _write(self, path: str) -> None:
+        field = self.query_one(Input)
+        field.value = path
+        field.cursor_position = len(path)
+
+    def action_complete(self) -> None:
+        """As far as all that begins so goes on alike."""
+        folder, slash, begun = self.query_one(Input).value.rpartition("/")
+        fits = [c for c in self._shown if c.title.startswith(begun)] or self._shown[:1]
+        if fits:
+            common = os.path.commonprefix([c.title for c in fits])
+            self._write(folder + slash + (common or fits[0].title))
+
+    def action_here(self) -> None:
+        """The folder itself."""
+        folder = self.query_one(Input).value.rpartition("/")[0]
+        self.dismiss(folder or "/")
+
+
+def entries(folder: str, endings: tuple[str, ...] = ()) -> list[Choice]:
+    """Folders, then files that fit, by name, each with what it is. Reads the disk."""
+    found: list[tuple[bool, str, int]] = []
+    left_out = 0
+    try:
+        with os.scandir(Path(folder).expanduser()) as listing:
+            for entry in listing:
+                is_folder = entry.is_dir()
+                if is_folder or not endings or entry.name.casefold().endswith(endings):
+                    size = 0 if is_folder else entry.stat().st_size
+                    found.append((not is_folder, entry.name, size))
+                else:
+                    left_out += 1
+    except OSError as error:
+        return [Choice("..", error.strerror or str(error), f"{folder}/../", "cannot be read")]
+    base = folder.rstrip("/") + "/"
+    choices = [
+        Choice(name, _size(size), base + name)
+        if is_file
+        else Choice(f"{name}/", "folder", f"{base}{name}/")
+        for is_file, name, size in sorted(found)[:_MOST]
+    ]
+    told: Callable[[int, str], Choice] = lambda n, what: Choice("…", f"{n:,} {what}", base)  # noqa: E731
+    if len(found) > _MOST:
+        choices.append(told(len(found) - _MOST, "more: type on"))
+    if left_out:
+        choices.append(told(left_out, "files of other kinds (Ctrl+O takes the folder itself)"))
+    return choices
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:,.1f} kB"
