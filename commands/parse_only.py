@@ -110,7 +110,10 @@ def _of_evaluation(context: click.Context) -> list[Standing]:
     from workbench.evaluation.would_start import standings
     from workbench.models.spec import ModelSpec, chosen_spec
 
-    flags = {k: v for k, v in context.params.items() if k not in ("as_json", "detach", "resume")}
+    if context.params["listed"] or context.params["dry_run"]:
+        raise Refused("this only prints: there is nothing to do as a job")
+    other = {"as_json", "detach", "resume", "listed", "dry_run"}
+    flags = {name: value for name, value in context.params.items() if name not in other}
 
     def named(values: dict[str, Any]) -> ModelSpec:  # `spec_from` would remember a server
         return chosen_spec(model_values(values), ModelSpec())

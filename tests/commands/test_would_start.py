@@ -25,6 +25,7 @@ EVAL = ("run-eval", "--dataset", "demo", "--split", "test")
         ((*EVAL, "--template", "question/short"), "--template", ""),
         ((*EVAL, "--limit", "x"), "--limit", "'x'"),
         ((*EVAL, "--config", "nosuch"), "", "no inference config"),
+        (("run-eval", "--list"), "", "only prints"),
         (("train", "nosuch"), "", "no config 'nosuch'"),
         (("train", "demo_lora"), "", ""),
         (("train", "demo_lora", "--set", "model=nosuch"), "model", "no model 'nosuch'"),
