@@ -11,6 +11,7 @@ from commands.printing import echo_table
 if TYPE_CHECKING:
     from workbench.data.understood import SplitTable, Understood
 
+SHOWN = 12  # columns of the metadata that are named
 _HEADERS = ("SPLIT", "ROWS", "WITH ID", "TEXT", "LABEL", "IMAGE")
 
 
@@ -19,6 +20,10 @@ def echo_understood(understood: Understood) -> None:
     from workbench.text import clean
 
     echo_table(_HEADERS, [_row(table) for table in understood.splits])
+    left = list(dict.fromkeys(name for table in understood.splits for name in table.left))
+    if left:
+        names = ", ".join(left[:SHOWN]) + (f", {len(left) - SHOWN} more" * (len(left) > SHOWN))
+        click.echo(clean(f"in the metadata: {names}", newlines=False))
     for table in understood.splits:
         if prompt := table.prompt:
             click.echo(clean(f"prompt of {prompt['uid']} ({prompt['template']}):", newlines=False))

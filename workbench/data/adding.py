@@ -16,7 +16,13 @@ from workbench.data.added import Added, count_samples
 from workbench.data.base import DatasetInfo
 from workbench.data.layouts.joined import JoinedFile
 from workbench.data.naming import named_file
-from workbench.data.presets import apply_preset, fitting_presets, gathers_captions, implied_preset
+from workbench.data.presets import (
+    apply_preset,
+    fitting_presets,
+    gathers_captions,
+    implied_preset,
+    known_documents,
+)
 from workbench.data.saved_datasets import BOOKKEEPING
 from workbench.data.split_files import image_root, split_files, with_filters
 from workbench.data.streamed.file import is_stream
@@ -152,10 +158,13 @@ def _by_preset(
         why = "the rows of one image are its references; --like '' keeps them apart"
         wishes.setdefault("guesses", []).append(f"layout: captions ({why})")
         return apply_preset("captions", files, wishes)
+    why = "the dataset's name"
+    if not chosen:
+        chosen, why = known_documents(files, wishes), "by what the files hold; --like '' for no"
     if not chosen:
         return files, wishes
     if not like:
-        wishes.setdefault("guesses", []).append(f"layout: {chosen} (the dataset's name)")
+        wishes.setdefault("guesses", []).append(f"layout: {chosen} ({why})")
     try:
         return apply_preset(chosen, files, wishes)
     except DataError as error:

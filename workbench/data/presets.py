@@ -82,7 +82,10 @@ def apply_preset(
     preset = get_preset(name)
     if preset.recipe:
         return _apply_recipe(preset, files, wishes)
-    folder = _folder_of(preset, Path(files[0]).expanduser().absolute())
+    named = [named_file(file) for file in files]
+    if any(split for split, _ in named):
+        return [str(file) for file in files], preset.wishes | _said(wishes)
+    folder = _folder_of(preset, named[0][1])
     there = {s: folder / path for s, path in preset.files.items() if (folder / path).is_file()}
     if not there:
         raise DataError(
@@ -106,6 +109,28 @@ def implied_preset(name: str, files: Sequence[str | Path], wishes: dict[str, Any
         return name if any(named_file(file)[1].is_dir() for file in files) else ""
     except DataError:
         return ""
+
+
+def known_documents(files: Sequence[str | Path], wishes: dict[str, Any]) -> str:
+    """The layout of captions or questions that all files are documents of, by what they hold.
+
+    Nothing was said of their rows then. A table, and a list of rows, is none.
+    """
+    from workbench.data.layouts import captions, vqa
+
+    if _ABOUT_ROWS & set(_said(wishes)):
+        return ""
+    paths = [named_file(file)[1] for file in files]
+    if not all(path.is_file() and path.suffix.lower() == ".json" for path in paths):
+        return ""
+    try:
+        if all(captions.is_document(path) for path in paths):
+            return "captions"
+        found = {vqa.flavour_of(path) for path in paths}
+    except DataError:
+        return ""  # whoever reads it as a table says what is wrong with it
+    asks = found & {"questions", "gqa"}
+    return "vqa" if asks and found <= {*asks, "annotations"} else ""
 
 
 def gathers_captions(files: Sequence[str | Path], wishes: dict[str, Any]) -> bool:
@@ -132,11 +157,25 @@ def fitting_presets(folder: Path) -> list[str]:
     found = []
     for name in preset_names():
         try:
-            apply_preset(name, [folder], {})
+            _, wishes = apply_preset(name, [folder], {})
         except (DataError, UsageError):
             continue
-        found.append(name)
+        if "recipe" not in wishes or _has_its_texts(name, wishes):
+            found.append(name)
     return found
+
+
+def _has_its_texts(name: str, wishes: dict[str, Any]) -> bool:
+    """Whether the first row that a layout makes has its texts: names of files alone say little."""
+    from workbench.data.layouts.base import Problems, get_recipe
+
+    rows = get_recipe(wishes["recipe"]).rows(wishes["parts"][0], Problems())
+    try:
+        first = next(iter(rows), {})
+    except DataError:
+        return False
+    columns = [*wishes.get("texts", {}).values()] or [wishes["label"]]
+    return all(first.get(column) is not None for column in columns)
 
 
 def _said(wishes: dict[str, Any]) -> dict[str, Any]:

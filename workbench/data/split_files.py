@@ -14,7 +14,7 @@ from pathlib import Path
 from workbench.data.naming import named_file, split_of
 from workbench.data.saved_datasets import saved_files
 from workbench.data.tables.filters import parse_filter
-from workbench.data.tables.folders import find_splits
+from workbench.data.tables.folders import SPLIT_NAMES, find_splits
 from workbench.data.tables.mapping import SplitFile, check_name
 from workbench.data.tables.mapping_options import MappingOptions
 from workbench.errors import UsageError
@@ -32,7 +32,12 @@ def split_files(
     named = [named_file(file) for file in files]
     folders = [path for _, path in named if path.is_dir()]
     if folders and len(named) > 1:
-        raise UsageError(f"{folders[0]} is a folder: add it alone", hint="one dataset per folder")
+        if all(split and path in folders for split, path in named):  # a folder of images each
+            parts = [SplitFile(of, str(path), image_root=str(path)) for of, path in named]
+            return with_filters(parts, wish), "folder"
+        raise UsageError(
+            f"{folders[0]} is a folder: add it alone", hint="or as SPLIT=FOLDER for each split"
+        )
     if not folders:
         parts = [SplitFile(split or split_of(path), str(path)) for split, path in named]
         return with_filters(parts, wish), "table"
@@ -54,10 +59,18 @@ def _tables_in(root: Path, split: str, wish: MappingOptions) -> list[tuple[str, 
     if table := _metadata_of(root):
         return [(split or "all", table)]
     inside = {} if split else find_splits(root)
+    data = root / "data"  # as repositories of the hub have it
+    inside = inside or (find_splits(data) if not split and data.is_dir() else {})
     tables = {of: table for of, path in inside.items() if (table := _metadata_of(path))}
     if tables and (left := [of for of in inside if of not in tables]):
         wish.guesses.append(f"splits: {', '.join(tables)} ({', '.join(left)}: no metadata file)")
-    return list(tables.items())
+    if tables or split:
+        return list(tables.items())
+    named = {split_of(path): path for path in sorted(root.iterdir()) if path.suffix in _ENDINGS}
+    if found := [(of, path) for of, path in named.items() if of.lower() in SPLIT_NAMES]:
+        names = ", ".join(path.name for _, path in found)
+        wish.guesses.append(f"splits: {names} (tables that are called like splits)")
+    return found
 
 
 def _metadata_of(folder: Path) -> Path | None:
@@ -66,6 +79,7 @@ def _metadata_of(folder: Path) -> Path | None:
 
 
 _TABLES = ("csv", "jsonl", "parquet")
+_ENDINGS = (".csv", ".tsv", ".json", ".jsonl")
 
 
 def with_filters(parts: list[SplitFile], wish: MappingOptions) -> tuple[SplitFile, ...]:
@@ -97,4 +111,6 @@ def image_root(wish: MappingOptions, parts: Sequence[SplitFile], kind: str) -> s
     if kind == "table":
         return ""  # each file's own folder
     first = Path(parts[0].path)
+    if parts[0].image_root:
+        return ""  # each folder is its own
     return str(first if len({part.path for part in parts}) == 1 else first.parent)

@@ -9,17 +9,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from sessions.redact import redacted, without_secrets
 from workbench.data.base import Source
 from workbench.data.progress import counted
+from workbench.data.tables.folders import SPLIT_NAMES
 from workbench.data.tables.mapping import TableMapping
 from workbench.data.tables.table import TableSource
 from workbench.errors import DataError
+from workbench.images.decode import EXTENSIONS
 from workbench.sample import ImageRef, Sample
 
 COMMONEST = 3  # labels that are named with their counts
+MAX_FOLDERS = 100  # beside a table that are looked into for a missing image
 NAMED = 3  # files passed over, and missing images, that a warning names
 
 Prompt = Callable[[Source], Mapping[str, Any] | None]
@@ -43,7 +48,10 @@ class SplitTable:
         missing: Of them those that are not there.
         at_urls: Of them those at URLs.
         without_image: Rows without any image.
-        absent: The first missing images, by name.
+        absent: The first missing images, by name; of a blank cell the sample's UID.
+        why: What is wrong with the first sample that lacks an image.
+        left: Columns that are neither text, label nor image, and stay in the metadata.
+        split_words: What a column `split` holds, where all of it are names of splits.
         prompt: One rendered prompt, where one was asked for.
     """
 
@@ -61,6 +69,9 @@ class SplitTable:
     at_urls: int = 0
     without_image: int = 0
     absent: tuple[str, ...] = ()
+    why: str = ""
+    left: tuple[str, ...] = ()
+    split_words: tuple[str, ...] = ()
     prompt: Mapping[str, Any] | None = None
 
 
@@ -83,8 +94,9 @@ class Understood:
         missing = sum(table.missing for table in self.splits)
         if not missing or missing < sum(table.images for table in self.splits):
             return ""
-        absent = next(table.absent[0] for table in self.splits if table.absent)
-        return f"all {missing:,} images are missing, the first is {absent}"
+        first = next(table for table in self.splits if table.absent)
+        why = f" ({first.why})" if first.why and first.absent[0] not in first.why else ""
+        return f"all {missing:,} images are missing, the first is {first.absent[0]}{why}"
 
     @property
     def warnings(self) -> list[str]:
@@ -132,6 +144,9 @@ def _table(source: TableSource, mapping: TableMapping, prompt: Prompt | None) ->
     texts: Counter[str] = Counter(dict.fromkeys(mapping.texts, 0))
     labels: Counter[str] = Counter()
     absent: list[str] = []
+    left: dict[str, None] = {}
+    words: set[str] = set()
+    why = ""
     for sample in _counted(source):
         counts["rows"] += 1
         counts["ids"] += not sample.uid.rpartition("/")[2].startswith("bad-")
@@ -144,7 +159,10 @@ def _table(source: TableSource, mapping: TableMapping, prompt: Prompt | None) ->
             state = _state(ref)
             counts[state] += 1
             if state == "missing" and len(absent) < NAMED:
-                absent.append(without_secrets(str(ref.path or ref.name)))
+                absent.append(without_secrets(str(ref.path or ref.name or sample.uid)))
+                why = why or without_secrets(sample.error or "")
+        left.update(dict.fromkeys(sample.metadata))
+        words.add(str(sample.metadata.get("split", "")))
     return SplitTable(
         split=source.split,
         rows=counts["rows"],
@@ -160,8 +178,18 @@ def _table(source: TableSource, mapping: TableMapping, prompt: Prompt | None) ->
         at_urls=counts["at_urls"],
         without_image=counts["without_image"],
         absent=tuple(absent),
+        why=why,
+        left=tuple(name for name in left if name not in _OWN),
+        split_words=tuple(sorted(words)) if _are_splits(words) else (),
         prompt=prompt(source) if prompt is not None else None,
     )
+
+
+_OWN = ("options", "objects", "objects_left_out", "exchanges", "__key__")  # made by wb
+
+
+def _are_splits(words: set[str]) -> bool:
+    return len(words) > 1 and all(word.lower() in SPLIT_NAMES for word in words)
 
 
 def _counted(source: TableSource) -> Iterator[Sample]:
@@ -195,6 +223,9 @@ def _warnings(table: SplitTable, wanted: tuple[str, ...]) -> list[str]:
             found.append(f"0 of {table.rows:,} rows have {_article(role)}")
     for role in (table.prompt or {}).get("unseen", ()):
         found.append(f"the default prompt does not show the text {role!r}; {_SHOW}")
+    if words := table.split_words:
+        cut = " ".join(f"--split {word}='split=={word}'" for word in words)
+        found.append(f"its column 'split' stays in the metadata; {cut} cuts by it")
     if table.missing:
         names = ", ".join(table.absent)
         more = ", …" if table.missing > len(table.absent) else ""
@@ -211,6 +242,29 @@ def check_images(table: Understood, name: str) -> None:
     if words := table.all_missing:
         raise DataError(
             f"{name} was not added: {words}",
-            hint="name the column by --image, the folder by --image-root; or --allow-missing",
+            hint=_where_else(table)
+            or "name the column by --image, the folder by --image-root; or --allow-missing",
             kind="images_missing",
         )
+
+
+def _where_else(table: Understood) -> str:
+    """What would find the first missing image: a folder below or above it, or an ending."""
+    first = Path(next(split.absent[0] for split in table.splits if split.absent))
+    if not first.is_absolute():
+        return ""
+    if first.is_file():
+        return f"it is there, outside of the image root: --image-root {first.parent}"
+    for folder in islice(_folders_at(first.parent), MAX_FOLDERS):
+        if (folder / first.name).is_file():
+            return f"there is {folder / first.name}: --image-root {folder}"
+    if not first.suffix and any(first.with_suffix(ending).is_file() for ending in EXTENSIONS):
+        return "it is there with an ending: --image '{COLUMN}.*', with your column"
+    return ""
+
+
+def _folders_at(folder: Path) -> Iterator[Path]:
+    try:
+        yield from (path for path in sorted(folder.iterdir()) if path.is_dir())
+    except OSError:
+        return

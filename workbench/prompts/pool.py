@@ -123,6 +123,8 @@ def default_template(task: str, sample: Sample | None = None) -> Template:
         return templates[0]
     fitting = [t for t in templates if t.labels and t.fits(sample)] if sample.labels else []
     own = [t for t in (*fitting, *templates) if set(t.slots) <= set(sample.texts)]
+    if task == "classification" and not sample.labels:  # nothing that could be listed
+        own = [t for t in own if not t.labels and "labels" not in slots_of(t.system + t.text)]
     shown = [len(set(t.slots) & set(sample.texts)) for t in own]
     return own[shown.index(max(shown))] if own else templates[0]
 

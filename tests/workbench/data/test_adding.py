@@ -386,10 +386,18 @@ def test_a_folder_of_a_known_layout_under_another_name_is_recognised(tmp_path: P
     assert add("mine", tmp_path, like="vqa", replace=True).info.splits == {"val": 1}
 
 
-def test_columns_of_which_nothing_is_taken_are_named(tmp_path: Path):
+def test_a_table_of_which_nothing_is_taken_is_refused(tmp_path: Path):
     (tmp_path / "t.json").write_text('[["what?", "red", 0], ["which?", "blue", 1]]')
-    words = "nothing of 0, 1, 2: name them by --text, --label, --image"
-    assert words in add("mine", tmp_path / "t.json").guessed
+    with pytest.raises(DataError, match=r"nothing of .* \(0, 1, 2\)") as caught:
+        add("mine", tmp_path / "t.json")
+    assert caught.value.exit_code == 1
+    assert all(option in caught.value.hint for option in ("--id", "--text", "--label", "--image"))
+    assert not mapping_path("mine").exists()
+    assert add("mine", tmp_path / "t.json", texts={"question": "0"}).info.splits == {"t": 2}
+    (tmp_path / "rows.csv").write_text("1.png,cat\n2.png,dog\n")
+    with pytest.raises(DataError) as caught:
+        add("bare", tmp_path / "rows.csv")
+    assert "--no-header" in caught.value.hint
 
 
 def test_of_two_that_add_one_name_at_once_one_is_told(tmp_path: Path):

@@ -57,5 +57,5 @@ def test_a_table_of_single_captions_or_with_labels_is_a_table(tmp_path: Path, te
 def test_a_list_of_coco_results_is_refused_as_what_it_is(tmp_path: Path):
     path = tmp_path / "captions_val2014_fake_results.json"
     path.write_text(json.dumps([{"image_id": 1, "caption": "a disc"}]))
-    with pytest.raises(DataError, match="list of COCO results"):
+    with pytest.raises(DataError, match="list of results"):
         add("mine", path)

@@ -52,7 +52,7 @@ def test_one_row_on_one_line_stays_a_row(tmp_path: Path):
     assert [s.uid for s in samples()] == ["mine/t/1"]
 
 
-@pytest.mark.parametrize("body", [{"a.jpg": ["x", "y"], "b.jpg": ["z"]}, {"a": 1, "b": [2]}])
+@pytest.mark.parametrize("body", [{"a": [{"x": 1}], "b": [{"x": 2}]}, {"a": 1, "b": [2]}])
 def test_another_dictionary_is_refused_with_what_it_is(tmp_path: Path, body: dict):
     with pytest.raises(DataError, match="more than one list or none|dictionary"):
         mine(tmp_path, json.dumps(body, indent=1), "t.json")

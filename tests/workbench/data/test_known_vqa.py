@@ -9,8 +9,8 @@ import pytest
 
 from tests.workbench.data.tables import write_pictures
 from workbench.data.adding import add
-from workbench.data.layouts.vqa import label_of
 from workbench.data.source import get_sample, open_source
+from workbench.data.tables.columns import most_frequent
 from workbench.errors import DataError
 
 SHARED = Path(__file__).parents[3].parent / "shared" / "data"
@@ -222,4 +222,4 @@ def test_a_folder_of_plain_tables_is_their_splits(tmp_path: Path):
     ],
 )
 def test_the_label_is_what_most_people_said(people: list[str], official: str, label: str | None):
-    assert label_of(people, official) == label
+    assert most_frequent(people, official) == label

@@ -23,7 +23,7 @@ Form = Literal["rows", "tokens", "results", ""]
 ENDINGS = (".csv", ".tsv", ".txt", ".token", ".jsonl")
 _IMAGES = (*IMAGES, "image_name")
 _CAPTIONS = ("caption", "comment")
-_BESIDE = {"comment_number", "sentid", "caption_id", "caption_number"}
+_BESIDE = {"comment_number", "sentid", "caption_id", "caption_number", "id"}
 _TOKEN = re.compile(r"([^\t\n]+)#\d+\t(.*)")
 
 
@@ -33,7 +33,8 @@ def form_of(path: Path) -> Form:
     try:
         if ending == ".json":
             columns = set(columns_of(path))
-            return "results" if columns == {"image_id", "caption"} else ""
+            results = ({"image_id", "caption"}, {"question_id", "answer"})
+            return "results" if columns in results else ""
         if ending not in ENDINGS:
             return ""
         if _TOKEN.match(_first_line(path)):
@@ -67,8 +68,9 @@ def refuse_results(files: Sequence[Path]) -> None:
     for path in files:
         if path.is_file() and form_of(path) == "results":
             raise DataError(
-                f"{path} is a list of COCO results: captions of a model by image_id, no images",
-                hint="add the annotations they belong to: captions_val2014.json, --like captions",
+                f"{path} is a list of results: what a model said, by image_id (COCO) or question_id"
+                " (VQA), without images",
+                hint="add what they belong to: captions_val2014.json, or questions and annotations",
             )
 
 

@@ -96,6 +96,18 @@ def flavour_of(path: Path) -> Flavour:
     return "answers" if isinstance(value, str) else ""
 
 
+def is_document(path: Path) -> bool:
+    """Whether a JSON file is plainly of captions: COCO's, Karpathy's, or lists under image files.
+
+    Raises:
+        DataError: It is called like one and cannot be read.
+    """
+    flavour = flavour_of(path)
+    if flavour != "plain":
+        return flavour in ("coco", "karpathy")
+    return all(name.lower().endswith(EXTENSIONS) for name, _ in pairs_of(path))
+
+
 def _coco(path: Path, problems: Problems) -> Iterator[Mapping[str, Any]]:
     captions: dict[str, list[str]] = defaultdict(list)
     if list_in(path, "annotations"):

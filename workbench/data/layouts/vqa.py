@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from sys import intern
 from typing import Any, Literal
@@ -25,6 +24,7 @@ from workbench.data.layouts.places import (
     rows_of,
     tables_in,
 )
+from workbench.data.tables.columns import most_frequent
 from workbench.data.tables.mapping import SplitFile
 from workbench.errors import DataError
 
@@ -102,7 +102,7 @@ def flavour_of(path: Path) -> Flavour:
         if re.search("question|annotation", path.name, re.I):
             raise  # it should have been one
         return ""
-    return "gqa" if isinstance(value, Mapping) and "question" in value else ""
+    return "gqa" if isinstance(value, Mapping) and {"question", "imageId"} <= set(value) else ""
 
 
 def _questions(path: Path, part: SplitFile, problems: Problems) -> Iterator[Mapping[str, Any]]:
@@ -122,7 +122,7 @@ def _questions(path: Path, part: SplitFile, problems: Problems) -> Iterator[Mapp
             **row.values,
             "image": _image_name(image, subset),
             "answers": people,
-            "label": label_of(people, facts.get("multiple_choice_answer")),
+            "label": most_frequent(people, facts.get("multiple_choice_answer")),
             "confidences": list(entry[2]) if entry else [],
             "kind": facts.get("answer_type") or facts.get("question_type"),
             **{key: facts.get(key) for key in _FACTS},
@@ -167,20 +167,6 @@ def _confidences(value: Any) -> tuple[str, ...]:
     return tuple(intern(str(c)) for c in found) if any(found) else ()
 
 
-def label_of(answers: Sequence[str], official: Any = None) -> str | None:
-    """The people's most frequent answer; of equally frequent ones the official, else the first.
-
-    A file's own answer is often another one (TextVQA: of a quarter of its questions), and one that
-    nobody wrote would be an eleventh answer.
-    """
-    counts = Counter(answer for answer in answers if answer.strip())
-    if not counts:
-        return None
-    most = max(counts.values())
-    best = [answer for answer, count in counts.items() if count == most]
-    return str(official) if official in best else best[0]
-
-
 def _vizwiz(path: Path) -> Iterator[Mapping[str, Any]]:
     for row in rows_of(path):
         image = str(row.values.get("image") or "")
@@ -193,7 +179,7 @@ def _vizwiz(path: Path) -> Iterator[Mapping[str, Any]]:
             # One question per picture, which is what the challenge's server goes by, too.
             "question_id": row.values.get("question_id", image.rpartition(".")[0] or image),
             "answers": list(people),
-            "label": label_of(people),
+            "label": most_frequent(people),
             "confidences": list(_confidences(row.values.get("answers"))),
             "kind": row.values.get("answer_type"),
         }

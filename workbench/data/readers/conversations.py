@@ -1,4 +1,4 @@
-"""Conversations as rows with a question and an answer: LLaVA, ShareGPT, OpenAI's messages.
+"""Conversations as rows with a question and an answer: LLaVA, ShareGPT, OpenAI's messages, others.
 
 Guarantee: `question` is the first turn of the user (without the marks where images stand),
 `answer` the reply to it, `image` what the turn itself holds of images, and `exchanges` how many
@@ -14,7 +14,8 @@ from typing import Any
 from workbench.data.readers.base import RawRow, RowReader
 from workbench.data.readers.jsonlines import columns_of
 
-CONVERSATIONS = ("conversations", "messages", "conversation")
+CONVERSATIONS = ("conversations", "messages", "conversation", "texts")
+PAIRS = {"query": "response", "instruction": "output"}  # one turn and its reply, as columns
 NOTE = "the first question and the reply to it; later turns stay in the metadata"
 _USER, _MODEL = frozenset({"human", "user"}), frozenset({"gpt", "assistant", "model", "chatgpt"})
 _MARK = re.compile(r"<image>|<img>|<\|image(?:_\d+)?\|>")
@@ -23,9 +24,12 @@ _IMAGE_COLUMNS = ("image", "images", "img", "image_path", "file_name")
 
 def with_conversations(reader: RowReader) -> RowReader:
     """The reader, or one that adds what the conversations in its rows say."""
-    column = next((name for name in CONVERSATIONS if name in reader.columns), "")
+    columns = {*reader.columns}
+    column = next((name for name in CONVERSATIONS if name in columns), "")
+    if not column and "question" not in columns:
+        column = next((name for name, reply in PAIRS.items() if {name, reply} <= columns), "")
     first = next(iter(reader.scan()), None) if column else None
-    turns = _turns(first.values.get(column)) if first is not None else []
+    turns = _turns(first.values, column) if first is not None else []
     return ConversationReader(reader, column) if turns else reader
 
 
@@ -63,7 +67,7 @@ class ConversationReader:
 
 
 def _flat(values: Mapping[str, Any], column: str) -> dict[str, Any]:
-    turns = _turns(values.get(column))
+    turns = _turns(values, column)
     asked = next((i for i, turn in enumerate(turns) if turn[0] in _USER), None)
     question, images, answer = None, [], None
     if asked is not None:
@@ -78,11 +82,17 @@ def _flat(values: Mapping[str, Any], column: str) -> dict[str, Any]:
     return {**found, **kept}
 
 
-def _turns(value: Any) -> list[tuple[str, str, list[str]]]:
+def _turns(values: Mapping[str, Any], column: str) -> list[tuple[str, str, list[str]]]:
     """Who, text, images of each turn."""
+    value = values.get(column)
+    if column in PAIRS and isinstance(value, str):
+        value = [{"user": value, "assistant": values.get(PAIRS[column])}]
     found = []
     for turn in value if isinstance(value, list) else ():
         if not isinstance(turn, Mapping):
+            continue
+        if "user" in turn and "from" not in turn and "role" not in turn:  # The Cauldron
+            found += [(who, *_content(turn[who])) for who in ("user", "assistant") if who in turn]
             continue
         who = turn.get("from", turn.get("role"))
         text, images = _content(turn.get("value", turn.get("content")))

@@ -1,8 +1,9 @@
 """A JSON document that is one dictionary: a record under each key, or a list under each column.
 
 Guarantee: records (`{"12": {…}, …}`) are read one at a time by their place, with the key in the
-column `__key__`. Columns (`{"id": […], "text": […]}`, or pandas' `{"id": {"0": …}}`) make rows only
-together, so such a document is held whole; one above `MAX_RECORD` bytes is refused.
+column `__key__`. Columns (`{"id": […], "text": […]}`, pandas' `{"id": {"0": …}}` and its
+`{"columns": …, "data": …}`) make rows only together, and so do words under names of images
+(`{"1.png": "cat"}`): such a document is held whole; one above `MAX_RECORD` bytes is refused.
 """
 
 from __future__ import annotations
@@ -27,32 +28,49 @@ from workbench.errors import DataError
 from workbench.images.decode import EXTENSIONS
 
 KEY = "__key__"
-Shape = Literal["records", "columns", ""]
+Shape = Literal["records", "columns", "split", "words", ""]
 
 
 def shape_of(file: DataFile) -> Shape:
-    """What kind of dictionary a document is; empty for one that is neither, or no dictionary."""
-    lengths: set[int] = set()
+    """What kind of dictionary a document is; empty for another one, or no dictionary.
+
+    Raises:
+        DataError: Its columns are of different lengths (in a `.json`; a line may be such a row).
+    """
+    lengths: dict[str, int] = {}
     kinds: set[type] = set()
-    indexes = True
+    indexes = flat = True
     try:
         with file.open() as handle:
             start = skip_bom(handle, file.name)
             items = keyed_items(handle, start, "utf-8", file.name, lists_of_rows=False)
             for _, key, value in items:
-                kinds.add(type(value))
-                captions = key.lower().endswith(EXTENSIONS)  # of an image, and no column
-                if len(kinds) > 1 or not isinstance(value, (dict, list)) or not value:
+                of_image = key.lower().endswith(EXTENSIONS)  # and no column
+                if key == "data" and value is None and "columns" in lengths:
+                    return "split"
+                kinds.add(str if of_image and isinstance(value, (str, int)) else type(value))
+                if len(kinds) > 1 or (isinstance(value, list) and of_image):
                     return ""
-                if isinstance(value, list) and captions:
+                if kinds != {str} and (not isinstance(value, (dict, list)) or not value):
                     return ""
-                lengths.add(len(value))
+                if kinds == {str} and not of_image:
+                    return ""
+                lengths[key] = len(value) if isinstance(value, (dict, list)) else 1
                 indexes = indexes and isinstance(value, dict) and next(iter(value)) == "0"
+                flat = flat and isinstance(value, list) and not isinstance(value[0], (dict, list))
     except DataError:
         return ""
     if kinds == {dict} and not indexes:
         return "records"
-    return "columns" if kinds and len(lengths) == 1 else ""
+    if kinds == {str}:
+        return "words"
+    if len(lengths) > 1 and len({*lengths.values()}) > 1 and flat and file.name.endswith(".json"):
+        counts = ", ".join(f"{key} {count}" for key, count in list(lengths.items())[:5])
+        raise DataError(
+            f"{file.name} is a dictionary of columns of different lengths ({counts})",
+            hint="mend it; pass --format jsonlines if it is one row",
+        )
+    return "columns" if kinds and len({*lengths.values()}) == 1 else ""
 
 
 class JsonRecordsReader:
@@ -91,8 +109,31 @@ def _record(place: tuple[int, int], number: int, key: str, value: Any, raw: byte
     return row_of(place, number, {KEY: key, **value} if isinstance(value, dict) else value, raw)
 
 
+LEAST_WORDS = 3  # a word under a picture is a label, a sentence its caption
+
+
+def _rows_of(body: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """The rows of a dictionary that makes them only together. Raises `DataError`."""
+    try:
+        if "columns" in body and "data" in body:
+            return [dict(zip(body["columns"], row, strict=True)) for row in body["data"]]
+        if not any(isinstance(value, (dict, list)) for value in body.values()):
+            words = [len(str(value).split()) for value in body.values()]
+            role = "caption" if sum(words) >= LEAST_WORDS * len(words) else "label"
+            return [{KEY: key, role: value} for key, value in body.items()]
+        lists = {k: list(v.values()) if isinstance(v, dict) else v for k, v in body.items()}
+        return [
+            dict(zip(lists, values, strict=True)) for values in zip(*lists.values(), strict=True)
+        ]
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{name} is not a table of columns: {error}") from error
+
+
 class JsonColumnsReader:
-    """A list under each column. See `RowReader`; a place is the row's number from 0."""
+    """A list under each column, or words under names of images. See `RowReader`.
+
+    A place is the row's number from 0.
+    """
 
     def __init__(self, file: DataFile, *, encoding: str = "utf-8") -> None:
         self.label_words: Mapping[str, Mapping[str, str]] = {}
@@ -104,10 +145,7 @@ class JsonColumnsReader:
         if len(raw) > MAX_RECORD:
             raise too_long(self.name, 1)
         body = load_json(decode(raw, check_encoding(encoding), self.name, 1, start))
-        lists = {k: list(v.values()) if isinstance(v, dict) else v for k, v in body.items()}
-        self._rows = [
-            dict(zip(lists, values, strict=True)) for values in zip(*lists.values(), strict=True)
-        ]
+        self._rows = _rows_of(body, self.name)
         self.columns = columns_of(self.scan(), self.name)
 
     def scan(self, columns: Sequence[str] | None = None) -> Iterator[RawRow]:

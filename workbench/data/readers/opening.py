@@ -173,6 +173,6 @@ def _json_reader(kind: str, file: DataFile, options: ReadOptions) -> RowReader:
     shape = "" if options.records else shape_of(file)
     if shape == "records":
         return JsonRecordsReader(file, encoding=options.encoding)
-    if shape == "columns":
+    if shape:
         return JsonColumnsReader(file, encoding=options.encoding)
     return JsonArrayReader(file, encoding=options.encoding, records=options.records)

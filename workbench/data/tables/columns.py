@@ -9,11 +9,13 @@ from __future__ import annotations
 import ast
 import math
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sessions.json_line import load_json
 
+MOST_FREQUENT = ":most_frequent"  # behind a column of lists, where a label is wanted
 _FIELD = re.compile(r"\{([^{}:]+)(?::0?(\d{1,2}))?\}")
 
 
@@ -69,23 +71,50 @@ def is_template(text: str) -> bool:
 
 def columns_in(text: str) -> tuple[str, ...]:
     """The columns that a template, or a plain name, reads."""
+    text = text.removesuffix(MOST_FREQUENT)
     return tuple(m[1] for m in _FIELD.finditer(text)) or ((text,) if text else ())
 
 
 def value_of(row: Mapping[str, Any], text: str) -> Any:
-    """The value of a column, or a filled template; `None` where any of its columns is missing."""
+    """The value of a column, or a filled template; `None` where any of its columns is missing.
+
+    Of `answers:most_frequent` it is the text that stands most often in the list of that column.
+    """
+    if text.endswith(MOST_FREQUENT) and text not in row:
+        value = pick(row, text.removesuffix(MOST_FREQUENT))
+        return most_frequent(texts_in(value if (many := cell_list(value)) is None else many))
     return expand(text, row) if is_template(text) else pick(row, text)
 
 
-def expand(template: str, row: Mapping[str, Any]) -> str | None:
-    """Fill a template: `images/{id:05}.png`; `None` where a column that it names is missing."""
+def most_frequent(answers: Sequence[str], official: Any = None) -> str | None:
+    """The answer that most people gave; of equally frequent ones the official, else the first.
+
+    A file's own answer is often another one (TextVQA: of a quarter of its questions), and one that
+    nobody wrote would be an eleventh answer.
+    """
+    counts = Counter(answer for answer in answers if answer.strip())
+    if not counts:
+        return None
+    most = max(counts.values())
+    best = [answer for answer, count in counts.items() if count == most]
+    return str(official) if official in best else best[0]
+
+
+def expand(template: str, row: Mapping[str, Any], quote: Callable[[str], str] = str) -> str | None:
+    """Fill a template: `images/{id:05}.png`; `None` where a column that it names is missing.
+
+    Args:
+        template: The template.
+        row: Its values.
+        quote: Applied to each value.
+    """
     missing = False
 
     def fill(match: re.Match[str]) -> str:
         nonlocal missing
         text = as_text(pick(row, match[1]))
         missing = missing or text is None
-        return (text or "").zfill(int(match[2] or 0))
+        return quote((text or "").zfill(int(match[2] or 0)))
 
     filled = _FIELD.sub(fill, template)
     return None if missing else filled

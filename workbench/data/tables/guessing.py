@@ -29,7 +29,10 @@ TEXTS = (
     *("sentence", "statement", "hypothesis", "question", "caption", "text", "prompt"),
     "expression",
 )
-LABELS = ("label", "gold_label", "answer", "target", "class", "cls")
+LABELS = (
+    *("label", "gold_label", "answer", "target", "class", "cls", "gt_answer", "ground_truth"),
+    *("correct_answer", "answer_idx", "answer_index", "correct_choice_idx"),
+)
 REASONS = ("explanation", "exp", "rationale", "reason")
 REFERENCES = ("answers", "references", "captions")
 ORDERS = (
@@ -51,6 +54,12 @@ def guess_texts(columns: Sequence[str]) -> dict[str, str]:
         return {"caption": _first(columns, ("txt",))}
     better = {r: c for r, c in found.items() if c and r not in ("text", "prompt")}
     return better or {role: column for role, column in found.items() if column}
+
+
+def is_captioned_folder(columns: Sequence[str], texts: Mapping[str, str]) -> bool:
+    """Whether a table is an image folder's metadata with captions: `file_name` and `text`."""
+    named = set(texts) == {"text"} and bool(_first(columns, ("file_name",)))
+    return named and not guess_label(columns)
 
 
 def guess_label(columns: Sequence[str]) -> str:
@@ -124,6 +133,8 @@ def guess_task(
     words = {word.lower() for word in labels}
     if has_label and words == {"yes", "no"} and roles & {"text", "prompt"}:
         return "question"
+    if has_label and words == {"true", "false"} and roles & {"text", "prompt"}:
+        return "statement"
     if roles & {"sentence", "statement"} and words <= {"true", "false", "yes", "no", "0", "1"}:
         return "statement"
     if "caption" in roles and words in ({"true", "false"}, {"yes", "no"}, {"0", "1"}):

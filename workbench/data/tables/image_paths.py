@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import glob
 import os
+import re
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +23,8 @@ from workbench.errors import DataError
 _BASE64 = ("iVBORw0KGgo", "/9j/", "UklGR", "R0lGOD", "Qk")
 _LEAST = 64  # characters
 SHOWN = 200  # characters of a path that an error shows
+_LONG = 255  # characters that the name of a file never has
+_NO_PATH = re.compile(r"[A-Za-z0-9+/=\s]+")
 
 
 def from_base64(text: str) -> bytes | None:
@@ -31,6 +35,27 @@ def from_base64(text: str) -> bytes | None:
         return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
         return None
+
+
+def is_unknown_base64(text: str) -> bool:
+    """Whether a cell holds what may be base64, and no path: nothing of it is to be shown."""
+    return len(text) > _LONG and _NO_PATH.fullmatch(text) is not None
+
+
+def find_by_pattern(root: Path | None, pattern: str) -> Path:
+    """The one file under the root that a pattern (`img/*/0001.png`) means.
+
+    Raises:
+        DataError: None or several fit, or the one leads out of the root.
+    """
+    if root is None:
+        raise DataError(f"the image path {short(pattern)!r} has no folder to start from")
+    below = pattern.replace("\\", "/").lstrip("/")
+    found = sorted(glob.glob(below, root_dir=root))  # noqa: PTH207 - names under the root
+    if len(found) != 1:
+        what = f"{len(found)} files fit: {', '.join(found[:2])}" if found else "no file fits"
+        raise DataError(f"the pattern {short(below)} means no one image in {root}: {what}")
+    return resolve_inside(root, found[0])
 
 
 def short(text: str) -> str:
@@ -63,7 +88,9 @@ def find_inside(root: Path | None, text: str) -> Path:
 
 def _spellings(text: str) -> Iterator[str]:
     yield text
-    plain = unquote(text.partition("://")[2]) if text.lower().startswith("file://") else text
+    plain = text
+    if text.lower().startswith("file:"):
+        plain = unquote(text[len("file:") :].removeprefix("//"))
     plain = plain.replace("\\", "/")
     for form in dict.fromkeys((plain, plain.lstrip("/"))):
         yield form

@@ -8,62 +8,16 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from workbench.data.readers.opening import ReadOptions, open_reader
-from workbench.data.tables import guessing
-from workbench.data.tables.mapping import SplitFile, TableMapping
+from workbench.data.readers.opening import open_reader
+from workbench.data.tables import guessing, role_guesses, row_guesses
+from workbench.data.tables.mapping import TableMapping
 from workbench.data.tables.objects import FORMATS, detect
-from workbench.data.tables.rows import RowMapper
 from workbench.data.tables.table_files import data_file
-from workbench.errors import UsageError
-from workbench.sample import Task
-
-
-@dataclass
-class MappingOptions:
-    """What the user said of a table; what is `None` is guessed, what is empty is left out."""
-
-    id: str | None = None
-    texts: Mapping[str, str] | None = None
-    label: str | None = None
-    labels: Sequence[str] | None = None
-    references: Sequence[str] | None = None
-    explanations: Sequence[str] | None = None
-    options: Sequence[str] | None = None
-    image: Sequence[str] | None = None
-    image_root: str | Path | None = None
-    objects: str | None = None
-    metadata: Sequence[str] = ("*",)
-    task: Task | None = None
-    splits: Sequence[str] = ()
-    where: str = ""
-    fetch: bool = False
-    read: ReadOptions = ReadOptions()
-    description: str = ""
-    licence: str = ""
-    parts: Sequence[SplitFile] | None = None
-    recipe: str = ""
-    guesses: list[str] = field(default_factory=list)
-
-
-@dataclass
-class FileHeads:
-    """What the heads of the files say.
-
-    Attributes:
-        files: Each file once, with the part that it is of.
-        columns: Those of all files, in order.
-        label_words: See `RowReader`; of the first file that has any for a column.
-        notes: What a reader made of its rows, in words.
-    """
-
-    files: list[SplitFile]
-    columns: tuple[str, ...]
-    label_words: Mapping[str, Mapping[str, str]]
-    notes: list[str]
+from workbench.data.tables.wishes import FileHeads, MappingOptions, choose
+from workbench.errors import DataError, UsageError
+from workbench.images.decode import EXTENSIONS
 
 
 def fill(mapping: TableMapping, wish: MappingOptions) -> TableMapping:
@@ -75,30 +29,48 @@ def fill(mapping: TableMapping, wish: MappingOptions) -> TableMapping:
     wish.guesses += look.notes
     if mapping.kind == "folder":
         return _fill_folder(mapping, wish, look)
-    columns = look.columns
-    texts = _choose(wish, "texts", wish.texts, guessing.guess_texts(columns))
-    label = _choose(wish, "label", wish.label, guessing.guess_label(columns))
+    columns, rows_at_hand = look.columns, not (mapping.is_remote or mapping.recipe)
+    texts = role_guesses.texts_of(wish, columns)
+    label = choose(wish, "label", wish.label, guessing.guess_label(columns))
     references = guessing.guess_references(columns)
     explanations = guessing.guess_explanations(columns)
     if not label and (reason := _wanted_reason(wish, texts, explanations)):
         label, wish = reason, _as_captions(wish, mapping, columns, reason)
-    asked = bool(label) and ("question" in texts or wish.task == "question")
-    options = guessing.guess_options(columns) if asked and not mapping.is_remote else ()
-    images = _choose(wish, "image", wish.image, guessing.guess_images(columns))
+    rows = (mapping, look.files if rows_at_hand else ())
+    label = role_guesses.label_of(wish, label, texts, references, *rows)
+    images = role_guesses.images_of(wish, columns, *rows)
     found = {
-        "id": _choose(wish, "id", wish.id, guessing.guess_id(columns)) or "hash",
+        "id": choose(wish, "id", wish.id, guessing.guess_id(columns)) or "hash",
         "texts": dict(texts),
         "label": label,
-        "references": _named(_choose(wish, "references", wish.references, references)),
-        "explanations": _named(_choose(wish, "explanation", wish.explanations, explanations)),
-        "options": _named(_choose(wish, "options", wish.options, options)),
+        "references": _named(choose(wish, "references", wish.references, references)),
+        "explanations": _named(choose(wish, "explanation", wish.explanations, explanations)),
+        "options": _named(role_guesses.options_of(wish, columns, texts, label, *rows)),
         "images": _named(images),
         "objects": _objects(wish, mapping),
     }
-    if not (texts or label or images):
-        names = ", ".join(columns[:8]) + (", …" if len(columns) > 8 else "")
-        wish.guesses.append(f"nothing of {names}: name them by --text, --label, --image")
-    return _fill_labels(dataclasses.replace(mapping, **found), wish, look)
+    mapping = dataclasses.replace(mapping, **found)
+    said = None not in (wish.texts, wish.label, wish.image)  # it is wanted so
+    if not (texts or label or images or mapping.references or mapping.objects or said):
+        raise _nothing_taken(mapping, columns)
+    return _fill_labels(mapping, wish, look)
+
+
+SHOWN = 8  # columns that an error names
+
+
+def _nothing_taken(mapping: TableMapping, columns: Sequence[str]) -> DataError:
+    """The error for a table of which no column is known by its name."""
+    names = ", ".join(columns[:SHOWN]) + (", …" if len(columns) > SHOWN else "")
+    hint = "name them: --id COLUMN, --text ROLE=COLUMN, --label COLUMN, --image COLUMN"
+    if any(column.lower().endswith(EXTENSIONS) for column in columns):
+        hint = f"that line looks like a row: pass --no-header, and {hint} (COLUMN is 0, 1, …)"
+    return DataError(
+        f"nothing of {mapping.files[0].path} was taken: none of its columns ({names}) is called"
+        " like a text, a label or an image",
+        hint=hint,
+        kind="nothing_taken",
+    )
 
 
 def _wanted_reason(wish: MappingOptions, texts: Mapping[str, str], reasons: Sequence[str]) -> str:
@@ -149,7 +121,8 @@ def _look(mapping: TableMapping) -> FileHeads:
 
 def _fill_folder(mapping: TableMapping, wish: MappingOptions, look: FileHeads) -> TableMapping:
     """A folder's rows are known: the path is the id, the folder's name the label."""
-    below = Path(mapping.files[0].path) != Path(mapping.image_root)  # a folder per split
+    root = mapping.root_of(mapping.files[0])
+    below = Path(mapping.files[0].path) != Path(root)  # a folder per split
     mapping = dataclasses.replace(
         mapping,
         id="file",
@@ -177,9 +150,19 @@ def _fill_labels(mapping: TableMapping, wish: MappingOptions, look: FileHeads) -
     mapping = dataclasses.replace(mapping, labels=labels, label_words=words)
     # The answers of a known layout, and captions, are open: what few rows show is no closed set.
     guessed = wish.labels is None and not mapping.recipe and wish.task != "caption"
+    chosen = guessed and mapping.options and not words and not mapping.is_remote
+    if chosen and (words := row_guesses.counted_from_one(mapping, look.files)):
+        mapping = dataclasses.replace(mapping, label_words=words)
+        said = ", ".join(f"{raw}={letter}" for raw, letter in words.items())
+        wish.guesses.append(f"labels: {said} (the answers count the options from 1, not 0)")
     guessed = guessed and not mapping.options  # each row has its own
     if mapping.label and not labels and guessed:
-        counts, rows = _label_counts(mapping, look)
+        counts, rows = row_guesses.label_counts(mapping, look.files)
+        if words := row_guesses.one_spelling(counts):
+            mapping = dataclasses.replace(mapping, label_words=words)
+            said = ", ".join(f"{raw} is {word}" for raw, word in words.items() if raw != word)
+            wish.guesses.append(f"labels: {said} (one word in several spellings)")
+            counts, rows = row_guesses.label_counts(mapping, look.files)
         if not counts and mapping.kind == "folder":  # no folder in it: nothing is classified
             mapping = dataclasses.replace(mapping, label="")
         question = wish.task == "question" or (wish.task is None and "question" in mapping.texts)
@@ -208,28 +191,6 @@ def _fill_labels(mapping: TableMapping, wish: MappingOptions, look: FileHeads) -
         said = ", ".join(f"{column} as {new}" for new, column in texts.items())
         wish.guesses.append(f"texts: {said} (prompts of the task {task} show that)")
     return dataclasses.replace(mapping, labels=labels, task=task)
-
-
-def _label_counts(mapping: TableMapping, look: FileHeads) -> tuple[Counter[str], int]:
-    """How often each label stands in all files, until there are too many; and the rows read."""
-    counts: Counter[str] = Counter()
-    rows = 0
-    for part in look.files:
-        reader = open_reader(data_file(mapping, part), mapping.read)
-        mapper = RowMapper(mapping, part)
-        try:
-            if mapping.label.partition(".")[0] not in reader.columns:
-                continue
-            for row in reader.scan([mapping.label.partition(".")[0]]):
-                rows += 1
-                word = None if row.error else mapper.label_of(row.values)
-                if word is not None:
-                    counts[word] += 1
-                if len(counts) > guessing.MAX_LABELS:
-                    return counts, rows
-        finally:
-            reader.close()
-    return counts, rows
 
 
 def _rows(counts: Counter[str]) -> str:
@@ -266,15 +227,3 @@ def _detected(mapping: TableMapping) -> list[str]:
         return detect(first.values) if first is not None else []
     finally:
         reader.close()
-
-
-def _choose(wish: MappingOptions, what: str, wished: Any, guess: Any) -> Any:
-    """What was wished; else the guess, noted where it says something."""
-    if wished is not None:
-        return wished
-    if guess and guess != "hash":
-        many = not isinstance(guess, str) and len(guess) > 1
-        words = guess if isinstance(guess, str) else ", ".join(guess)
-        why = "the columns' names" if many else "the column's name"
-        wish.guesses.append(f"{what}: {words} (by {why})")
-    return guess

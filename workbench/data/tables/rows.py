@@ -6,9 +6,10 @@ read; a path in a row never leads out of the image root, symbolic links included
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +19,35 @@ from workbench.data.tables.columns import (
     as_text,
     cell_list,
     columns_in,
+    expand,
     is_template,
     jsonable,
+    most_frequent,
     pick,
     texts_in,
     value_of,
 )
-from workbench.data.tables.image_paths import find_inside, from_base64, resolve_inside, short
+from workbench.data.tables.image_paths import (
+    find_by_pattern,
+    find_inside,
+    from_base64,
+    is_unknown_base64,
+    resolve_inside,
+    short,
+)
 from workbench.data.tables.mapping import SplitFile, TableMapping
 from workbench.data.tables.objects import FORMATS
-from workbench.data.tables.options import gold_option, options_of
+from workbench.data.tables.options import gold_option, options_of, split_text
 from workbench.errors import DataError
 from workbench.grounding.gold import gold_words
 from workbench.sample import ImageRef, Sample
 
 # How tables without a null of their own write that there is no label.
 NO_LABEL = frozenset({"nan", "<na>", "null"})
+
+
+FEW = 2  # a pair has both of its images; of more columns a row may fill the first ones alone
+Others = Callable[[str], Mapping[str, Any] | None]
 
 
 class RowMapper:
@@ -57,6 +71,7 @@ class RowMapper:
         self._beside = set(mapping.metadata)
         self._taken = _taken(mapping)
         self._has_null = _has_null(mapping, part)
+        self._is_open = mapping.task in ("question", "caption") and not mapping.labels
 
     def native(self, row: Mapping[str, Any]) -> str:
         """The native id of a row; empty where its id column is."""
@@ -68,13 +83,20 @@ class RowMapper:
         """An id for a row that has none of its own, from what it holds."""
         return f"bad-{self._hash(row)}"
 
-    def sample(self, uid: str, row: Mapping[str, Any], error: str | None = None) -> Sample:
+    def sample(
+        self,
+        uid: str,
+        row: Mapping[str, Any],
+        error: str | None = None,
+        others: Others | None = None,
+    ) -> Sample:
         """The sample of a row.
 
         Args:
             uid: What it is called.
             row: As the reader gave it.
             error: What the reader found wrong with it.
+            others: Gives another row by its id: of a table whose cell names the row with the image.
         """
         mapping, problems = self.mapping, [error] if error else []
         texts = {role: as_text(value_of(row, c)) for role, c in mapping.texts.items()}
@@ -84,9 +106,12 @@ class RowMapper:
         label = self._label(row, problems)
         options = options_of(row, mapping.options)
         if options:
+            for role, column in mapping.texts.items():  # which stand in the text itself
+                if (column,) == mapping.options and texts[role] is not None:
+                    texts[role] = split_text(texts[role] or "")[0]
             texts["options"] = "\n".join(f"{key}. {text}" for key, text in options.items())
             label = gold_option(label, options, problems)
-        images = tuple(self._images(row, problems)) if row else ()
+        images = tuple(self._images(row, problems, others)) if row else ()
         metadata = self._metadata(row, images)
         if mapping.task == "grounding" and label is None:
             label = gold_words(metadata)
@@ -99,7 +124,7 @@ class RowMapper:
             texts={role: text or "" for role, text in texts.items()},
             label=label,
             references=self._references(row, label),
-            explanations=tuple(t for c in mapping.explanations for t in texts_in(value_of(row, c))),
+            explanations=tuple(t for c in mapping.explanations for t in _listed(value_of(row, c))),
             metadata=metadata | ({"options": options} if options else {}),
             task=mapping.task,
             labels=tuple(options) or mapping.labels,
@@ -110,6 +135,8 @@ class RowMapper:
         """The label in the mapping's words; `None` where the row has none."""
         value = value_of(row, self.mapping.label) if self.mapping.label else None
         many = cell_list(value)
+        if many is not None and len(many) > 1 and self._is_open:
+            value = most_frequent(texts_in(many))
         raw = as_text(many[0] if many is not None and len(many) == 1 else value)
         if raw is None:
             return None
@@ -134,26 +161,52 @@ class RowMapper:
     def _references(self, row: Mapping[str, Any], label: str | None) -> tuple[str, ...]:
         # A person who answered nothing is still one of the ten.
         blank = self.mapping.task == "question"
-        found = [t for c in self.mapping.references for t in texts_in(value_of(row, c), blank)]
+        found = [t for c in self.mapping.references for t in _listed(value_of(row, c), blank)]
+        if self._is_open and not self.mapping.references and self.mapping.label:
+            many = cell_list(value_of(row, self.mapping.label)) or []  # a label of several words
+            found = texts_in(many, blank) if len(many) > 1 else []
         if label is None:
             return tuple(found)
         if label in found:
             found.remove(label)
         return (label, *found)
 
-    def _images(self, row: Mapping[str, Any], problems: list[str]) -> Iterator[ImageRef]:
+    def _images(
+        self, row: Mapping[str, Any], problems: list[str], others: Others | None
+    ) -> Iterator[ImageRef]:
         """The images of a row; each keeps its place, also where it cannot be had."""
         for spec in self.mapping.images:
-            value = value_of(self._split | dict(row) if self._split else row, spec)
-            if value is None and self._has_null and spec in row:
-                continue  # the row says that it has no image
+            filled = self._split | dict(row) if self._split else row
+            value = value_of(filled, spec)
+            if value is None and self._has_null and self._says_none(row, spec):
+                continue
+            if value == "" and len(self.mapping.images) > FEW:
+                continue  # image_1, image_2, …: a row has fewer than there are columns
+            if is_template(spec) and "*" in spec:
+                value = expand(spec, filled, glob.escape)
             many = cell_list(value)
             for item in [value] if many is None else many:
                 try:
-                    yield self._image(item, spec)
+                    yield self._elsewhere(item, spec, others) or self._image(item, spec)
                 except DataError as error:
                     problems.append(error.message)
                     yield self._broken(item, spec)
+
+    def _elsewhere(self, value: Any, spec: str, others: Others | None) -> ImageRef | None:
+        """The image in base64 of another row, where a cell holds that row's id (MMBench)."""
+        if others is None or not isinstance(value, str) or not value.isdecimal():
+            return None
+        cell = (others(value) or {}).get(spec)
+        data = from_base64(cell) if isinstance(cell, str) else None
+        return ImageRef(data=data, name=spec) if data is not None else None
+
+    def _says_none(self, row: Mapping[str, Any], spec: str) -> bool:
+        """Whether a row without a value for an image means that it has none, and is not broken.
+
+        Of a template that is where the column that names the picture is null.
+        """
+        columns = columns_in(spec)
+        return not is_template(spec) or any(c in row and row[c] is None for c in columns)
 
     def _image(self, value: Any, spec: str) -> ImageRef:
         """One image. Raises `DataError` for what is missing, empty or outside of the root."""
@@ -176,9 +229,16 @@ class RowMapper:
             return ImageRef(url=text, name=text, fetch=self.mapping.fetch)
         if (data := from_base64(text)) is not None:
             return ImageRef(data=data, name=name)
+        if is_unknown_base64(text):
+            raise DataError(
+                f"{spec!r} holds {len(text):,} characters that are no image in base64, and no path"
+            )
         if self.mapping.recipe and self._root is not None:
             text = find_image(str(self._root), text) or text
-        path = find_inside(self._root, text)
+        if is_template(spec) and "*" in spec:
+            path = find_by_pattern(self._root, text)
+        else:
+            path = find_inside(self._root, text)
         try:
             empty = path.stat().st_size == 0
         except OSError as error:
@@ -189,7 +249,9 @@ class RowMapper:
 
     def _broken(self, value: Any, spec: str) -> ImageRef:
         """A reference that says which image is meant and fails when it is loaded."""
-        text = value if isinstance(value, str) else spec
+        text = value if isinstance(value, str) else ""
+        if not text or is_unknown_base64(text):
+            return ImageRef(name="")
         try:
             return ImageRef(path=resolve_inside(self._root, text), name=text)
         except DataError:
@@ -258,6 +320,12 @@ def _has_null(mapping: TableMapping, part: SplitFile) -> bool:
     return (mapping.read.format or format_of_ending(part.path)) not in ("", "delimited") or (
         ending == ".json" and not mapping.read.format
     )
+
+
+def _listed(value: Any, blank: bool = False) -> list[str]:
+    """The texts of a cell that may write a list. See `texts_in`."""
+    many = cell_list(value) if isinstance(value, str) else None
+    return texts_in(value if many is None else many, blank)
 
 
 def _hashable(value: Any) -> Any:

@@ -10,7 +10,8 @@ import dataclasses
 import hashlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from sessions.uid import Uid
@@ -57,6 +58,7 @@ class TableSource:
         self.notes = [note for part in self._parts for note in part.notes]
         self.bad = self._index.bad
         self._readers = self._new_readers()
+        self._has_own_ids = mapping.id not in ("hash", "auto") and not mapping.recipe
         self._lock = threading.Lock()
         self._process = os.getpid()
 
@@ -166,7 +168,15 @@ class TableSource:
         if error is None and not self._same(entry, row.values):
             error = "the file has changed since it was indexed; open the dataset again"
             return mapper.sample(uid, {}, at + error)
-        return mapper.sample(uid, row.values, error and at + error)
+        others = partial(self._values_of, readers) if self._has_own_ids else None
+        return mapper.sample(uid, row.values, error and at + error, others)
+
+    def _values_of(self, readers: Readers, native: str) -> Mapping[str, object] | None:
+        """Another row of the split by its id; `None` where there is none."""
+        found = self._index.find(native)
+        if found is None:
+            return None
+        return readers.reader(found[1].file).read(found[1].place).values
 
     def _same(self, entry: Entry, values: object) -> bool:
         native = entry.native

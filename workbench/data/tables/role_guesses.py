@@ -1,0 +1,97 @@
+"""Which columns are the texts, the label, the images and the options, where the user did not say.
+
+Guarantee: what the user said stands; each guess is noted with its reason. Not for the closed set of
+labels and the task: see `mapping_options`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from workbench.data.tables import guessing, row_guesses
+from workbench.data.tables.columns import MOST_FREQUENT
+from workbench.data.tables.mapping import SplitFile, TableMapping
+from workbench.data.tables.wishes import MappingOptions, choose
+
+Files = Sequence[SplitFile]
+"""Those whose rows may be read; none of a hub's, nor of a known layout's."""
+
+
+def texts_of(wish: MappingOptions, columns: Sequence[str]) -> Mapping[str, str]:
+    """Role -> column."""
+    guess = guessing.guess_texts(columns)
+    if wish.texts is None and guessing.is_captioned_folder(columns, guess):
+        wish.guesses.append("texts: text as caption (an image folder's metadata, without a label)")
+        return {"caption": guess["text"]}
+    return choose(wish, "texts", wish.texts, guess)
+
+
+def label_of(
+    wish: MappingOptions,
+    label: str,
+    texts: Mapping[str, str],
+    references: Sequence[str],
+    mapping: TableMapping,
+    files: Files,
+) -> str:
+    """The label's column, where none is called like one: people's answers, or the captions."""
+    if wish.label is not None:
+        return label
+    listed = files and references and wish.references is None and _asks(wish, texts)
+    if listed and row_guesses.holds_lists(mapping, files, references[0]):
+        people = f"{references[0]}{MOST_FREQUENT}"
+        if label:
+            wish.guesses.append(f"label: {label}, the table's own (people's: --label {people})")
+            return label
+        wish.guesses.append(f"label: {people} (the answer that most people gave)")
+        return people
+    captions = not label and set(texts) == {"caption"} and not references
+    if captions and wish.references is None and wish.task in (None, "caption"):
+        why = "no column is a label: captions are compared with it, and learned"
+        wish.guesses.append(f"label: {texts['caption']} ({why})")
+        if wish.task is None:
+            wish.guesses.append("task: caption (a text is the answer, no class)")
+            wish.task = "caption"
+        return texts["caption"]
+    return label
+
+
+def images_of(
+    wish: MappingOptions, columns: Sequence[str], mapping: TableMapping, files: Files
+) -> Sequence[str]:
+    """The columns of the images, or the keys of a JSON dictionary that names them."""
+    found = choose(wish, "image", wish.image, guessing.guess_images(columns))
+    key = row_guesses.KEY
+    if found or wish.image is not None or not files or key not in columns:
+        return found
+    if not row_guesses.keys_are_images(mapping, files):
+        return found
+    wish.guesses.append(f"image: {key} (the dictionary's keys are names of images)")
+    return (key,)
+
+
+def options_of(
+    wish: MappingOptions,
+    columns: Sequence[str],
+    texts: Mapping[str, str],
+    label: str,
+    mapping: TableMapping,
+    files: Files,
+) -> Sequence[str]:
+    """The columns of the options, or that of the question where they stand in its text."""
+    if not files or not label or not _asks(wish, texts):
+        return choose(wish, "options", wish.options, ())
+    found = choose(wish, "options", wish.options, guessing.guess_options(columns))
+    column = texts.get("question", "")
+    if found or wish.options is not None or not column:
+        return found
+    plain = dataclasses.replace(mapping, label=label, task="question")
+    if not row_guesses.options_in_text(plain, files, column):
+        return ()
+    wish.guesses.append(f"options: {column} (lettered in its text, and the answer is one of them)")
+    return (column,)
+
+
+def _asks(wish: MappingOptions, texts: Mapping[str, str]) -> bool:
+    return "question" in texts or wish.task == "question"
