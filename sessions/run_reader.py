@@ -8,6 +8,7 @@ Not for writing: `sessions.runs.Run` does.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +19,7 @@ from sessions.locks import is_held
 from sessions.plain_files import open_plain
 from sessions.quarantine import bad_path
 from sessions.shapes import AnyObject, Damaged, RunHead, RunState, Shape, read_shaped
+from sessions.verdict import verdict
 
 Kind = Literal["eval", "train"]
 State = Literal["running", "done", "failed", "cancelled"]
@@ -171,10 +173,8 @@ class RunReader:
     def counts(self) -> dict[str, int]:
         """`total`, `done`, `unparsed` and `failed`, from the predictions."""
         predictions = self.predictions()
-        failed = sum(1 for p in predictions if p.get("error"))
-        unparsed = sum(
-            1 for p in predictions if not p.get("error") and "label" in p and p["label"] is None
-        )
+        found = Counter(verdict(p) for p in predictions)
+        failed, unparsed = found["failed"], found["unparsed"]
         total = self.progress()[1] or len(predictions)
         return {"total": total, "done": len(predictions), "unparsed": unparsed, "failed": failed}
 

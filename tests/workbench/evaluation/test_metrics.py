@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from sessions.verdict import verdict
 from workbench.evaluation.metrics.correctness import is_correct
 from workbench.evaluation.metrics.of_run import compute_metrics
 
@@ -42,6 +43,15 @@ def test_counts_and_accuracy_by_hand():
     assert accuracy["low"] < 0.5 < accuracy["high"]
     answered = document["metrics"]["accuracy_answered"]
     assert (answered["value"], answered["n"]) == (5 / 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("task", "target"), [("caption", "a dog"), ("caption", None), ("statement", None)]
+)
+def test_what_is_neither_right_nor_wrong_is_not_unparsed(task, target):
+    lines = [line(0, target, None, task=task), line(1, target, "a cat", task=task)]
+    assert {verdict(one) for one in lines} == {"none"}
+    assert compute_metrics(lines, task=task)["counts"]["unparsed"] == 0
 
 
 def test_the_confusion_matrix_has_an_unparsed_column_and_leaves_failed_out():

@@ -37,7 +37,7 @@ from sessions.clusters import clusters_of
 from sessions.compare import accuracy
 from sessions.estimate import Estimate, undefined
 from sessions.label_figures import label_figures
-from sessions.verdict import is_judged, is_right, is_truncated
+from sessions.verdict import is_judged, is_right, is_truncated, verdict
 from workbench.evaluation.metrics.consistency import consistency
 from workbench.evaluation.metrics.correctness import PEOPLE, macro_f1
 from workbench.evaluation.metrics.grounding import grounding_figures
@@ -82,7 +82,7 @@ def compute_metrics(
     counts = {
         "total": len(lines),
         "done": len(lines),
-        "unparsed": sum(line.get("label") is None for line in answered),
+        "unparsed": sum(verdict(line) == "unparsed" for line in lines),
         "failed": len(lines) - len(answered),
         "truncated": sum(map(is_truncated, lines)),
     }
