@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 
 from tests.workbench.data.tables import write_lines, write_parquet
 from workbench.data.files import LocalFile
-from workbench.data.readers.base import RawRow, RowReader
+from workbench.data.readers.base import RawRow, RowReader, skip_bom
 from workbench.data.readers.opening import ReadOptions, find_format, open_reader
 from workbench.errors import DataError, UsageError
 
@@ -141,6 +142,12 @@ def test_an_empty_file_is_said_to_be_empty(tmp_path: Path, name: str):
     (tmp_path / name).touch()
     with pytest.raises(DataError, match=r"empty|not a Parquet"):
         reader_of(tmp_path / name)
+
+
+def test_a_compressed_file_of_a_hub_leads_to_the_stream():
+    with pytest.raises(DataError, match="compressed") as caught:
+        skip_bom(io.BytesIO(b"\x1f\x8b12"), "hub:own/repo@1234567/train.jsonl.gz")
+    assert "hf:own/repo" in caught.value.hint
 
 
 def test_a_compressed_file_is_called_compressed(tmp_path: Path):

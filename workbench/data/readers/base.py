@@ -97,7 +97,11 @@ def skip_bom(file: BinaryIO, name: str) -> int:
             hint="turn it into UTF-8 first: iconv -f UTF-16 -t UTF-8 IN > OUT",
         )
     if head.startswith((b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"BZh")):
-        raise DataError(f"{name} is compressed", hint="unpack it first")
+        hint = "unpack it first"
+        if name.startswith("hub:"):
+            repo = name.removeprefix("hub:").partition("@")[0]
+            hint = f"hf:{repo} has the datasets library stream it, which unpacks it"
+        raise DataError(f"{name} is compressed", hint=hint)
     offset = 3 if head.startswith(codecs.BOM_UTF8) else 0
     file.seek(offset)
     return offset
