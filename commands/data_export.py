@@ -27,7 +27,8 @@ def export(split: str, out: Path, kind: str, limit: int, as_json: bool) -> None:
     """Write a split as files that other programs load.
 
     The rows hold UIDs, texts, labels (a ClassLabel if they are a closed set) and the original
-    bytes of the images. A sample that cannot be read keeps its row, with its error.
+    bytes of the images; other columns are JSON in `metadata`. A sample that cannot be read keeps
+    its row, with its error.
 
     \b
     Example:
@@ -38,11 +39,14 @@ def export(split: str, out: Path, kind: str, limit: int, as_json: bool) -> None:
     from commands.progress_line import Line
     from workbench.data.export_split import export_split
     from workbench.data.source import open_source
+    from workbench.data.split_rows import beside
+    from workbench.text import clean
 
-    line = Line()
+    line, source = Line(), open_source(split)
+    others = beside(source, limit)
     try:
         count = export_split(
-            open_source(split),
+            source,
             out,
             kind,
             limit=limit,
@@ -51,6 +55,9 @@ def export(split: str, out: Path, kind: str, limit: int, as_json: bool) -> None:
     finally:
         line.clear()
     if as_json:
-        echo_json({"path": str(out), "rows": count, "format": kind})
-    else:
-        click.echo(f"{count} rows in {out}")
+        echo_json({"path": str(out), "rows": count, "format": kind, "metadata": others})
+        return
+    click.echo(f"{count} rows in {out}")
+    if others:
+        words = f"{len(others)} further columns are JSON in 'metadata': {', '.join(others)}"
+        click.echo(clean(words, newlines=False), err=True)

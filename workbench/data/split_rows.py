@@ -1,17 +1,20 @@
 """The rows that a split is handed on as, and their features as `datasets` has them.
 
-Guarantee: the same UIDs, texts and labels, and the image bytes as they came; a sample that cannot
-be read keeps its row, with its `error` and without images.
+Guarantee: the same UIDs, texts and labels, and the image bytes as they came; what else a sample
+has is JSON in `metadata`. A sample that cannot be read keeps its row, with its `error` and without
+images.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sessions.redact import without_secrets
+from sessions.redact import redacted, without_secrets
+from workbench.data.tables.columns import jsonable
 from workbench.errors import DataError, ImageError
 from workbench.sample import Sample
 
@@ -22,7 +25,13 @@ if TYPE_CHECKING:
 
 # The roles of texts are columns: those that the first samples have.
 _LOOKED_AT = 200
-_OWN = ("uid", "images", "label", "references", "explanations", "error")
+_OWN = ("uid", "images", "label", "references", "explanations", "metadata", "error")
+
+
+def beside(source: Source, limit: int) -> list[str]:
+    """What the first samples have beside texts, label and images: it is kept in `metadata`."""
+    samples = islice(source.iter(), limit or _LOOKED_AT)
+    return list(dict.fromkeys(name for sample in samples for name in sample.metadata))
 
 
 def features_of(source: Source, limit: int) -> tuple[datasets.Features, list[str]]:
@@ -41,6 +50,7 @@ def features_of(source: Source, limit: int) -> tuple[datasets.Features, list[str
             "label": datasets.ClassLabel(names=names) if names else text,
             "references": datasets.List(text),
             "explanations": datasets.List(text),
+            "metadata": text,
             "error": text,
         }
     )
@@ -77,5 +87,6 @@ def _row(sample: Sample, roles: list[str], names: list[str]) -> dict[str, Any]:
         "label": label,
         "references": list(sample.references),
         "explanations": list(sample.explanations),
+        "metadata": json.dumps(redacted(jsonable(sample.metadata)), ensure_ascii=False),
         "error": error,
     }

@@ -37,8 +37,8 @@ def to_datasets(source: Source, *, limit: int = 0, streaming: bool = True) -> An
 
     Returns:
         Rows of `uid`, `images` (a list of the `Image` feature), a column for each role of texts,
-        `label` (a `ClassLabel` where the labels are a closed set), `references`, `explanations`
-        and `error`.
+        `label` (a `ClassLabel` where the labels are a closed set), `references`, `explanations`,
+        `metadata` (JSON) and `error`.
 
     Raises:
         DataError: A text has a role that none of the first samples has (while iterating, if

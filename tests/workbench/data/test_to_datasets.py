@@ -10,7 +10,9 @@ from pathlib import Path
 import datasets
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from commands.data import command
 from sessions.uid import Uid
 from workbench import api
 from workbench.data.adding import add
@@ -134,3 +136,22 @@ def test_an_export_overwrites_nothing_and_leaves_nothing_half_done(kind, tmp_pat
     with pytest.raises(KeyboardInterrupt):
         export_split(open_source("demo/test"), out, kind, limit=3, on_progress=stop)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["parquet", "jsonl", "csv"])
+def test_columns_without_a_role_are_kept_and_told(kind, tmp_path):
+    rows = "id,question,answer,set,who\n1,a?,b,7,\u00e9\n2,c?,d,8,x\n"
+    (tmp_path / "t.csv").write_text(rows)
+    add("mine", tmp_path / "t.csv")
+    out = tmp_path / f"out.{kind}"
+    result = CliRunner().invoke(command, ["export", "mine/t", str(out), "--to", kind])
+    assert result.exit_code == 0
+    assert "2 further columns are JSON in 'metadata': set, who" in result.stderr
+    reader = {"jsonl": "json"}.get(kind, kind)
+    found = datasets.load_dataset(
+        reader, data_files=str(out), split="train", cache_dir=str(tmp_path / "cache")
+    )
+    assert [json.loads(row["metadata"]) for row in found] == [
+        {"set": "7", "who": "\u00e9"},
+        {"set": "8", "who": "x"},
+    ]
