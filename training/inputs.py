@@ -1,4 +1,4 @@
-"""What a training starts from, as hashes: the bytes of the model and of the data's tables.
+"""What a training starts from, as hashes: the bytes of the model, the data's tables and pictures.
 
 Guarantee: torch-free and cheap (hashes of files are kept), so that it can be told before anything
 is loaded whether a run that is there was trained from the same, and what has changed since. Not the
@@ -17,6 +17,7 @@ from workbench.errors import UsageError
 
 if TYPE_CHECKING:
     from sessions.runs import Run
+    from workbench.data.base import Source
 
 STARTED_FROM = "started_from"  # in a run's record
 
@@ -89,8 +90,17 @@ def started_from(config: TrainConfig) -> dict[str, str]:
     if config.overlap == "leave_out":
         named["report"] = (config.report,)
     for key, names in named.items():
-        found |= {f"{key} {name}": open_source(name).revision for name in names if name}
+        for name in filter(None, names):
+            found |= revision_of(f"{key} {name}", open_source(name))
     return found
+
+
+def revision_of(what: str, source: Source) -> dict[str, str]:
+    """`{what: revision}` of a split, and the hash of the picture files that it names."""
+    from workbench.data.image_ids import files_digest
+
+    pictures = files_digest(source)
+    return {what: source.revision} | ({f"the pictures of {what}": pictures} if pictures else {})
 
 
 def digest_of(*words: str) -> str:

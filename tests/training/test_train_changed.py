@@ -69,6 +69,9 @@ def test_a_resume_names_what_has_changed_and_goes_on_when_it_is_back(tmp_path: P
     undo()
     write_table(tmp_path, "own", 4)
     write_table(tmp_path, "held", 2)
+    Image.new("RGB", (32, 32), "blue").save(tmp_path / "own/red.png")
+    assert refused(run) == "the pictures of train own/all"
+    write_table(tmp_path, "own", 4)
     assert train(resumed_config(run), resume=run.id).state == "done"
 
 

@@ -22,7 +22,7 @@ from training.contrastive.card import EncoderCard
 from training.contrastive.config import ContrastiveConfig
 from training.contrastive.data import Pairs, open_pairs
 from training.contrastive.texts import TextEncoder, text_features
-from training.inputs import digest_of
+from training.inputs import digest_of, revision_of
 from training.train_apart import Apart
 from workbench.errors import UsageError
 from workbench.progress import OnProgress, Reporter
@@ -107,8 +107,8 @@ class Alignment:
             f"encoder {self.config.encoder}": _encoder_identity(self.config),
             f"text_encoder {self.config.text_encoder}": self.text_encoder.identity,
         }
-        names = zip(self.config.train, self.data.sources, strict=True)
-        found |= {f"train {name}": source.revision for name, source in names}
+        for name, source in zip(self.config.train, self.data.sources, strict=True):
+            found |= revision_of(f"train {name}", source)
         if self.watched is not None:
             found[f"eval {self.config.eval}"] = self.watched.sources[0].revision
         uids = (item.uid for item in self.data.items)

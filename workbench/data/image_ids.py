@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from sessions.errors import WbError
 
 if TYPE_CHECKING:
+    from workbench.data.base import Source
     from workbench.sample import ImageRef, Sample
 
 LENGTH = 32  # hex digits, 128 bits: no two of a dataset's pictures share them by chance
@@ -27,6 +28,24 @@ _FLUSH = 2_000
 _MIGRATIONS = (
     "CREATE TABLE digests (path TEXT PRIMARY KEY, stamp TEXT NOT NULL, digest TEXT NOT NULL)",
 )
+
+
+def files_digest(source: Source) -> str:
+    """Hex digest of the picture files that the samples of a split name; empty without any.
+
+    The split's revision covers what is in its tables, and no file beside them. Reads each file
+    once, and of a known one its size and times alone.
+    """
+    if getattr(source, "pinned", False) or source.length is None:
+        return ""
+    ids, found = ImageIds(), dict[str, str]()
+    for sample in source.iter():
+        for ref in sample.images:
+            if ref.path is not None and str(ref.path) not in found:
+                found[str(ref.path)] = f"{ref.name} {ids.of_image(ref)}\n"
+    ids.save()
+    lines = "".join(sorted(found.values()))  # wherever the files lie
+    return hashlib.sha256(lines.encode("utf-8", "surrogatepass")).hexdigest() if found else ""
 
 
 class ImageIds:
