@@ -156,7 +156,17 @@ def spec_from(flags: dict[str, Any]) -> ModelSpec:
 
     spec = chosen_spec(model_values(flags), ModelSpec())
     note_server(spec)
+    note_base(spec)
     return spec
+
+
+def note_base(spec: ModelSpec) -> None:
+    """Say on stderr that an adapter was trained over another model than the one it is put on."""
+    from workbench.models.standing import other_base
+    from workbench.text import clean
+
+    if spec.adapter and (said := other_base(spec.adapter, spec.model)):
+        click.echo(clean(f"note: the adapter {spec.adapter} was {said}", newlines=False), err=True)
 
 
 def note_server(spec: ModelSpec) -> None:

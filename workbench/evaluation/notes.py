@@ -37,6 +37,7 @@ def notes_of(config: Mapping[str, Any], lines: Sequence[Line]) -> list[str]:
         *_variant(config),
         *_one_label(config, lines),
         *_unseen(config),
+        *_other_base(config),
         *_idle(config),
         *_unnamed(config, lines),
         *_recorded(config, lines),
@@ -60,6 +61,12 @@ def _unseen(config: Mapping[str, Any]) -> list[str]:
         return []
     names = ", ".join(repr(str(role)) for role in roles)
     return [f"the prompt ({config.get('template')}) does not show the text {names} of a sample"]
+
+
+def _other_base(config: Mapping[str, Any]) -> list[str]:
+    """An adapter over another model than its own; older runs do not say."""
+    said = config.get("adapter_note")
+    return [f"the adapter was {said}"] if isinstance(said, str) and said else []
 
 
 def _one_label(config: Mapping[str, Any], lines: Sequence[Line]) -> list[str]:

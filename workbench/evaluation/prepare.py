@@ -30,6 +30,7 @@ from workbench.grounding.answered import VERSION as PLACES
 from workbench.inference.decoding import Decoding
 from workbench.models.default_prompt import template_for_source
 from workbench.models.remote_model import is_remote
+from workbench.models.standing import other_base
 from workbench.progress import OnProgress, Reporter, telling_load
 from workbench.prompts.pool import Template, get_template
 from workbench.prompts.preview import unseen_of
@@ -149,6 +150,7 @@ class PreparedEvaluation:
             "template_version": template.version,
             "template_digest": template.digest,
             "texts_unseen": unseen_of(template, self.source),
+            "adapter_note": other_base(self.config.spec.adapter or "", self.config.spec.model),
             "shot_uids": [shot.uid for shot in self.prompter.shots],
             "spare_uids": [shot.uid for shot in self.prompter.spare],
             # The examples are named above: a resume does not draw again.

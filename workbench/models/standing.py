@@ -108,9 +108,25 @@ def fit_of(adapter: AdapterInfo, model: str) -> Standing:
         )
     return Standing(
         "not checked",
-        f"trained over {model_name(base)}, not {model_name(model)}: whether it fits is seen when "
-        "it loads",
+        f"{_over_another(base, model)}: whether it fits is seen when it loads",
     )
+
+
+def other_base(adapter: str, model: str) -> str:
+    """`trained over A, not B`, where an adapter names another model than the one it is put on.
+
+    Empty where it names this one or none, or where no adapter is there. Never raises.
+    """
+    try:
+        base = base_of(describe_adapter(adapter)) if adapter and not is_remote(model) else ""
+    except (WbError, OSError):
+        return ""  # whoever loads it says what is wrong with it
+    same = not base or base == model or _folder(base) == _folder(model)
+    return "" if same else _over_another(base, model)
+
+
+def _over_another(base: str, model: str) -> str:
+    return f"trained over {model_name(base)}, not {model_name(model)}"
 
 
 def cached_folder(name: str, revision: str | None = None) -> Path | None:
