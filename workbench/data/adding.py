@@ -152,7 +152,7 @@ def _by_preset(
 ) -> tuple[Sequence[str | Path], dict[str, Any]]:
     """Files and wishes by the preset that was named, or that the dataset's own name implies."""
     if like == "":
-        return files, wishes
+        return files, wishes | {"tables": False}  # nor are a folder's tables taken for its samples
     chosen = like or implied_preset(name, files, wishes)
     if not chosen and gathers_captions(files, wishes):
         why = "the rows of one image are its references; --like '' keeps them apart"

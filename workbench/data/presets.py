@@ -144,7 +144,8 @@ def gathers_captions(files: Sequence[str | Path], wishes: dict[str, Any]) -> boo
         return False
     paths = [named_file(file)[1] for file in files]
     refuse_results(paths)
-    return all(path.is_file() and form_of(path) in ("rows", "tokens") for path in paths)
+    forms = {form_of(path) if path.is_file() else "" for path in paths}
+    return bool(forms & {"rows", "tokens"}) and forms <= {"rows", "tokens", "single"}
 
 
 def fitting_presets(folder: Path) -> list[str]:
@@ -201,6 +202,13 @@ def _apply_recipe(
     said.setdefault("image_root", folder)
     if found.plain:
         return list(found.plain), found.wishes | said
+    used = {path for part in found.parts for path in (part.path, *part.beside.values())}
+    if left := [path for _, path in single if str(path) not in used]:
+        raise DataError(
+            f"{left[0]} is none of the files of {preset.name}",
+            hint=f"leave it out, or add it as a dataset of its own; see --like {preset.name}",
+            kind="other_layout",
+        )
     wish = preset.wishes | found.wishes | said | {"parts": found.parts}
     return [str(file) for file in files], wish
 

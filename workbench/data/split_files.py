@@ -64,12 +64,14 @@ def _tables_in(root: Path, split: str, wish: MappingOptions) -> list[tuple[str, 
     tables = {of: table for of, path in inside.items() if (table := _metadata_of(path))}
     if tables and (left := [of for of in inside if of not in tables]):
         wish.guesses.append(f"splits: {', '.join(tables)} ({', '.join(left)}: no metadata file)")
-    if tables or split:
+    if tables or split or not wish.tables:
         return list(tables.items())
     named = {split_of(path): path for path in sorted(root.iterdir()) if path.suffix in _ENDINGS}
     if found := [(of, path) for of, path in named.items() if of.lower() in SPLIT_NAMES]:
         names = ", ".join(path.name for _, path in found)
-        wish.guesses.append(f"splits: {names} (tables that are called like splits)")
+        wish.guesses.append(
+            f"splits: {names} (tables that are called like splits; --like '' for the images)"
+        )
     return found
 
 

@@ -6,6 +6,7 @@ all samples. Not for the datasets of a hub, nor for those that are made: nothing
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -24,6 +25,7 @@ from workbench.images.decode import EXTENSIONS
 from workbench.sample import ImageRef, Sample
 
 COMMONEST = 3  # labels that are named with their counts
+_UNREADABLE = re.compile(r"row \d+: ")  # these are counted as they are indexed
 MAX_FOLDERS = 100  # beside a table that are looked into for a missing image
 NAMED = 3  # files passed over, and missing images, that a warning names
 
@@ -50,6 +52,8 @@ class SplitTable:
         without_image: Rows without any image.
         absent: The first missing images, by name; of a blank cell the sample's UID.
         why: What is wrong with the first sample that lacks an image.
+        faulty: Rows that can be read, have their images, and have something else wrong with them.
+        fault: What is wrong with the first of them.
         left: Columns that are neither text, label nor image, and stay in the metadata.
         split_words: What a column `split` holds, where all of it are names of splits.
         prompt: One rendered prompt, where one was asked for.
@@ -70,6 +74,8 @@ class SplitTable:
     without_image: int = 0
     absent: tuple[str, ...] = ()
     why: str = ""
+    faulty: int = 0
+    fault: str = ""
     left: tuple[str, ...] = ()
     split_words: tuple[str, ...] = ()
     prompt: Mapping[str, Any] | None = None
@@ -146,7 +152,7 @@ def _table(source: TableSource, mapping: TableMapping, prompt: Prompt | None) ->
     absent: list[str] = []
     left: dict[str, None] = {}
     words: set[str] = set()
-    why = ""
+    why = fault = ""
     for sample in _counted(source):
         counts["rows"] += 1
         counts["ids"] += not sample.uid.rpartition("/")[2].startswith("bad-")
@@ -154,13 +160,18 @@ def _table(source: TableSource, mapping: TableMapping, prompt: Prompt | None) ->
         if sample.label is not None:
             labels[sample.label] += 1
         counts["without_image"] += not sample.images
+        lacks = False
         for ref in sample.images:
             counts["images"] += 1
             state = _state(ref)
             counts[state] += 1
+            lacks = lacks or state == "missing"
             if state == "missing" and len(absent) < NAMED:
                 absent.append(without_secrets(str(ref.path or ref.name or sample.uid)))
                 why = why or without_secrets(sample.error or "")
+        if sample.error and not lacks and not _UNREADABLE.match(sample.error):
+            counts["faulty"] += 1
+            fault = fault or without_secrets(f"{sample.error} ({sample.uid})")
         left.update(dict.fromkeys(sample.metadata))
         words.add(str(sample.metadata.get("split", "")))
     return SplitTable(
@@ -179,6 +190,8 @@ def _table(source: TableSource, mapping: TableMapping, prompt: Prompt | None) ->
         without_image=counts["without_image"],
         absent=tuple(absent),
         why=why,
+        faulty=counts["faulty"],
+        fault=fault,
         left=tuple(name for name in left if name not in _OWN),
         split_words=tuple(sorted(words)) if _are_splits(words) else (),
         prompt=prompt(source) if prompt is not None else None,
@@ -214,6 +227,8 @@ def _warnings(table: SplitTable, wanted: tuple[str, ...]) -> list[str]:
     at, found = f"{table.split}: ", []
     if table.bad:
         found.append(f"{table.bad:,} of {table.rows:,} rows cannot be read; kept with their error")
+    if table.faulty:
+        found.append(f"{table.faulty:,} of {table.rows:,} rows have a fault, as: {table.fault}")
     for role in wanted:
         if role == "image":
             having = table.rows - table.without_image

@@ -16,7 +16,14 @@ import pytest
 from click.testing import CliRunner
 
 from commands.data import command
-from tests.workbench.data.tables import mine, picture, samples, write_lines, write_pictures
+from tests.workbench.data.tables import (
+    mine,
+    picture,
+    samples,
+    write_lines,
+    write_parquet,
+    write_pictures,
+)
 from workbench.data.adding import add
 from workbench.data.understood import check_images, understand
 from workbench.errors import DataError
@@ -243,3 +250,59 @@ def test_a_layout_of_single_tables_takes_split_and_file(tmp_path: Path):
     assert [(s.uid.split("/")[1], s.label, s.error) for s in samples("easy")] == [
         ("fit", "red", None)
     ]
+
+
+def test_a_file_that_a_layout_does_not_know_is_refused_where_it_was_named(tmp_path: Path):
+    write_pictures(tmp_path, ["1.png"])
+    images = [{"id": 1, "file_name": "1.png"}]
+    said = [{"id": 1, "image_id": 1, "caption": "x"}]
+    (tmp_path / "c.json").write_text(json.dumps({"images": images, "annotations": said}))
+    (tmp_path / "boxes.json").write_text(json.dumps({"images": [1], "annotations": [{"bbox": []}]}))
+    files = [f"val={tmp_path / 'c.json'}", f"more={tmp_path / 'boxes.json'}"]
+    with pytest.raises(DataError, match=r"boxes\.json is none of the files of captions"):
+        add("mine", files, like="captions")
+    assert add("mine", files[:1]).info.splits == {"val": 1}  # by what it holds
+
+
+def test_tables_of_captions_are_gathered_together(tmp_path: Path):
+    (tmp_path / "train.csv").write_text("image,caption\n1.png,a\n1.png,b\n")
+    (tmp_path / "test.csv").write_text("image,caption\n2.png,c\n")
+    add("mine", [tmp_path / "train.csv", tmp_path / "test.csv"])
+    assert [s.references for s in samples("mine/train")] == [("a", "b")]
+    assert [(s.label, s.references) for s in samples("mine/test")] == [("c", ("c",))]
+
+
+def test_conversations_are_read_out_of_parquet(tmp_path: Path):
+    turns = [{"from": "human", "value": "<image>What?"}, {"from": "gpt", "value": "A."}]
+    rows = [{"id": i, "n": i, "conversations": turns} for i in range(9)]
+    added = add("mine", write_parquet(tmp_path / "t.parquet", rows))
+    assert (added.mapping.task, added.info.splits) == ("question", {"t": 9})
+    last = samples()[-1]
+    assert (last.uid, last.texts, last.label) == ("mine/t/8", {"question": "What?"}, "A.")
+    assert last.metadata["n"] == 8
+
+
+def test_the_images_of_a_folder_with_tables_may_be_taken_alone(tmp_path: Path):
+    write_pictures(tmp_path, ["a/1.png", "b/1.png"])
+    (tmp_path / "train.csv").write_text(CSV.format(1))
+    assert add("mine", tmp_path, like="").mapping.labels == ("a", "b")
+
+
+def test_rows_with_a_fault_are_counted_and_the_first_is_told(tmp_path: Path):
+    rows = "1,a?,x,y,A\n2,b?,x,y,C\n3,c?,x,y,D\n4,d?,x\n"
+    added = mine(tmp_path, "id,question,A,B,answer\n" + rows)
+    (table,) = understand(added.mapping).splits
+    assert (table.rows, table.bad, table.labels, table.faulty) == (4, 1, 1, 2)
+    assert "its answer 'C' is none of A, B" in table.fault
+    assert any("2 of 4 rows have a fault" in line for line in understand(added.mapping).warnings)
+
+
+def test_a_hypothesis_that_is_right_or_wrong_is_a_statement(tmp_path: Path):
+    added = mine(tmp_path, "id,hypothesis,label\n1,a dog,yes\n2,a cat,no\n")
+    assert (added.mapping.task, samples()[0].texts) == ("statement", {"sentence": "a dog"})
+    added = mine(tmp_path, "id,hypothesis,label\n1,a dog,entailment\n2,a cat,neutral\n")
+    assert (added.mapping.task, samples()[0].texts) == ("entailment", {"hypothesis": "a dog"})
+    rows = "id,caption,label\n1,a dog,1\n2,a cat,0\n"
+    assert mine(tmp_path, rows).mapping.task == "statement"
+    added = mine(tmp_path, rows, texts={"caption": "caption"})  # a role that was named stands
+    assert (added.mapping.task, added.mapping.texts) == ("classification", {"caption": "caption"})

@@ -223,3 +223,21 @@ def test_a_folder_of_plain_tables_is_their_splits(tmp_path: Path):
 )
 def test_the_label_is_what_most_people_said(people: list[str], official: str, label: str | None):
     assert most_frequent(people, official) == label
+
+
+def test_where_the_official_answer_is_not_the_label_it_is_said(tmp_path: Path):
+    rows = [{"question_id": i, "image_id": "1.png", "question": "what?"} for i in (1, 2)]
+    people = [{"answer": word} for word in ("blue", "blue", "red")]
+    said = [
+        {"question_id": 1, "multiple_choice_answer": "red", "answers": people},
+        {"question_id": 2, "multiple_choice_answer": "blue", "answers": people},
+    ]
+    (tmp_path / "val_questions.json").write_text(json.dumps({"questions": rows}))
+    (tmp_path / "val_annotations.json").write_text(json.dumps({"annotations": said}))
+    write_pictures(tmp_path, ["1.png"])
+    notes = add("mine", tmp_path, like="vqa").notes
+    assert [note.partition(": ")[2] for note in notes] == [
+        "1 questions whose official answer is not people's most frequent, which is the label:"
+        " question_id 1 (red; blue)"
+    ]
+    assert [sample.label for sample in open_source("mine").iter()] == ["blue", "blue"]

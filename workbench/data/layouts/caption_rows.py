@@ -19,7 +19,7 @@ from workbench.data.tables.guessing import IMAGES, guess_label
 from workbench.errors import DataError
 from workbench.images.decode import EXTENSIONS
 
-Form = Literal["rows", "tokens", "results", ""]
+Form = Literal["rows", "tokens", "single", "results", ""]
 ENDINGS = (".csv", ".tsv", ".txt", ".token", ".jsonl")
 _IMAGES = (*IMAGES, "image_name")
 _CAPTIONS = ("caption", "comment")
@@ -28,7 +28,10 @@ _TOKEN = re.compile(r"([^\t\n]+)#\d+\t(.*)")
 
 
 def form_of(path: Path) -> Form:
-    """Which of these forms a file has; empty for another one, or where no image stands twice."""
+    """Which of these forms a file has; empty for another one.
+
+    A table of images and captions is `rows` where an image stands twice, else `single`.
+    """
     ending = path.suffix.lower()
     try:
         if ending == ".json":
@@ -48,6 +51,7 @@ def form_of(path: Path) -> Form:
             if name in seen:
                 return "rows"
             seen.add(name)
+        return "single"
     except DataError:
         pass  # whoever reads it as a table says what is wrong with it
     return ""

@@ -29,7 +29,8 @@ from workbench.errors import DataError
 from workbench.images.decode import EXTENSIONS
 
 VERSION = 1
-Flavour = Literal["coco", "karpathy", "plain", "answers", "rows", "tokens", ""]
+Flavour = Literal["coco", "karpathy", "plain", "answers", "rows", "tokens", "single", ""]
+_ROWS = ("rows", "tokens", "single")
 _FOLDERS = ("images", "img", "train2014", "val2014", "test2014", "train2017", "val2017")
 _FOLDERS += ("flickr30k_images", "Images", "Flicker8k_Dataset")
 
@@ -44,7 +45,7 @@ def find(given: LayoutInput) -> LayoutFiles:
     for path, flavour in flavours.items():
         if flavour == "karpathy":
             parts += [SplitFile(split, str(path)) for split in _karpathy_splits(path)]
-        elif flavour == "coco" or flavour in ("rows", "tokens"):
+        elif flavour in ("coco", *_ROWS):
             parts.append(SplitFile(named.get(path) or _split_of(path), str(path)))
         elif flavour == "plain":
             split = named.get(path) or _split_of(path)
@@ -64,7 +65,7 @@ def rows(part: SplitFile, problems: Problems) -> Iterator[Mapping[str, Any]]:
         yield from _karpathy(path, part.split)
     elif flavour == "plain":
         yield from _plain(path, part.beside, problems)
-    elif flavour in ("rows", "tokens"):
+    elif flavour in _ROWS:
         yield from gathered(path, flavour, problems)
     else:
         yield from _coco(path, problems)
@@ -78,7 +79,7 @@ def flavour_of(path: Path) -> Flavour:
     """
     if path.suffix.lower() != ".json":
         form = form_of(path)
-        return form if form in ("rows", "tokens") else ""
+        return form if form in _ROWS else ""
     try:
         if list_in(path, "images") and "sentences" in _first(path, "images"):
             return "karpathy"

@@ -118,11 +118,15 @@ def _questions(path: Path, part: SplitFile, problems: Problems) -> Iterator[Mapp
             problems.add("questions without an annotation", f"question_id {number}")
         image, people = row.values.get("image_id"), list(entry[0]) if entry else []
         facts = dict(entry[1]) if entry else {}
+        official = facts.get("multiple_choice_answer")
+        label = most_frequent(people, official)
+        if None not in (official, label) and official != label:
+            problems.add(_OTHER, f"question_id {number} ({official}; {label})")
         yield {
             **row.values,
             "image": _image_name(image, subset),
             "answers": people,
-            "label": most_frequent(people, facts.get("multiple_choice_answer")),
+            "label": label,
             "confidences": list(entry[2]) if entry else [],
             "kind": facts.get("answer_type") or facts.get("question_type"),
             **{key: facts.get(key) for key in _FACTS},
@@ -131,6 +135,7 @@ def _questions(path: Path, part: SplitFile, problems: Problems) -> Iterator[Mapp
         problems.add("annotations of questions that are not listed", f"question_id {number}")
 
 
+_OTHER = "questions whose official answer is not people's most frequent, which is the label"
 _FACTS = ("question_type", "answer_type", "multiple_choice_answer", "answerable")
 _Entry = tuple[tuple[str, ...], tuple[tuple[str, Any], ...], tuple[str, ...]]
 

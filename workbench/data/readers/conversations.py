@@ -28,7 +28,8 @@ def with_conversations(reader: RowReader) -> RowReader:
     column = next((name for name in CONVERSATIONS if name in columns), "")
     if not column and "question" not in columns:
         column = next((name for name, reply in PAIRS.items() if {name, reply} <= columns), "")
-    first = next(iter(reader.scan()), None) if column else None
+    wanted = [name for name in (column, PAIRS.get(column)) if name]
+    first = next(iter(reader.scan(wanted)), None) if column else None
     turns = _turns(first.values, column) if first is not None else []
     return ConversationReader(reader, column) if turns else reader
 
@@ -47,8 +48,12 @@ class ConversationReader:
         self.columns = columns_of(self.scan(), column)
 
     def scan(self, columns: Sequence[str] | None = None) -> Iterator[RawRow]:
-        """See `RowReader.scan`; the whole row is filled."""
-        for row in self._reader.scan():
+        """See `RowReader.scan`."""
+        if columns is not None:
+            own = {*self._reader.columns}
+            wanted = {*columns, self._column, PAIRS.get(self._column, ""), *_IMAGE_COLUMNS}
+            columns = [name for name in self._reader.columns if name in wanted & own]
+        for row in self._reader.scan(columns):
             yield self._row(row)
 
     def read(self, place: tuple[int, int]) -> RawRow:

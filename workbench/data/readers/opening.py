@@ -8,12 +8,12 @@ end in its name are read by it, and others with `--format`.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from workbench.data.files import DataFile
+from workbench.data.files import DataFile, LocalFile
 from workbench.data.readers.base import RowReader, skip_bom
 from workbench.data.readers.conversations import CONVERSATIONS, with_conversations
 from workbench.errors import DataError
@@ -136,11 +136,11 @@ def open_reader(
     if kind == "parquet":
         from workbench.data.readers.parquet import ParquetReader
 
-        return ParquetReader(file, needed=needed)
+        return _flattened(file, lambda columns: ParquetReader(file, needed=columns), needed)
     if kind == "arrow":
         from workbench.data.readers.arrow import ArrowReader
 
-        return ArrowReader(file, needed=needed)
+        return _flattened(file, lambda columns: ArrowReader(file, needed=columns), needed)
     if kind == "webdataset":
         from workbench.data.readers.webdataset import WebDatasetReader
 
@@ -160,6 +160,19 @@ def open_reader(
         header=options.header,
         quotes=options.quotes,
     )
+
+
+def _flattened(
+    file: DataFile,
+    opened: Callable[[Sequence[str] | None], RowReader],
+    needed: Sequence[str] | None,
+) -> RowReader:
+    """A reader of columns, with the conversations in its rows; of a hub it is left as it is."""
+    reader = opened(needed)
+    if not isinstance(file, LocalFile) or not {*CONVERSATIONS} & {*reader.columns}:
+        return reader
+    reader.close()
+    return with_conversations(opened(None))
 
 
 def _json_reader(kind: str, file: DataFile, options: ReadOptions) -> RowReader:

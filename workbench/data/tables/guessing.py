@@ -39,6 +39,7 @@ ORDERS = (
     *(("true", "false"), ("yes", "no"), ("entailment", "neutral", "contradiction")),
     ("positive", "negative"),
 )
+_VERDICTS = ({"true", "false"}, {"yes", "no"}, {"0", "1"})
 MAX_LABELS = 32  # more different words are answers, not classes
 
 
@@ -128,16 +129,16 @@ def guess_task(
         return "question"
     if "expression" in roles and has_boxes and not has_label:
         return "grounding"
-    if "hypothesis" in roles:
-        return "entailment"
     words = {word.lower() for word in labels}
+    if "hypothesis" in roles:  # whose prompts ask for entailment, neutral or contradiction
+        return "statement" if words in _VERDICTS else "entailment"
     if has_label and words == {"yes", "no"} and roles & {"text", "prompt"}:
         return "question"
     if has_label and words == {"true", "false"} and roles & {"text", "prompt"}:
         return "statement"
     if roles & {"sentence", "statement"} and words <= {"true", "false", "yes", "no", "0", "1"}:
         return "statement"
-    if "caption" in roles and words in ({"true", "false"}, {"yes", "no"}, {"0", "1"}):
+    if "caption" in roles and words in _VERDICTS:
         return "statement"
     if "caption" in roles and not has_label:
         return "caption"

@@ -174,23 +174,40 @@ def _fill_labels(mapping: TableMapping, wish: MappingOptions, look: FileHeads) -
             labels = ()
         if labels:
             wish.guesses.append(f"labels: {', '.join(labels)} (all that {_rows(counts)} have)")
-    task = wish.task
-    if task is None:
-        task = guessing.guess_task(
-            mapping.texts, labels, bool(mapping.label), bool(mapping.objects)
-        )
-        has = [
-            *(f"the text {role}" for role in mapping.texts),
-            *(["a label"] * bool(mapping.label)),
-        ]
-        wish.guesses.append(f"task: {task} (it has {' and '.join(has) or 'no text and no label'})")
-    guessed = wish.texts is None and (wish.task is None or task == "grounding")
-    if guessed and (role := guessing.role_for(task, mapping.texts)):
-        texts = {role.get(old, old): column for old, column in mapping.texts.items()}
-        mapping = dataclasses.replace(mapping, texts=texts)
-        said = ", ".join(f"{column} as {new}" for new, column in texts.items())
-        wish.guesses.append(f"texts: {said} (prompts of the task {task} show that)")
-    return dataclasses.replace(mapping, labels=labels, task=task)
+    mapping = dataclasses.replace(mapping, labels=labels)
+    if wish.task is None:
+        return _guess_task(mapping, wish)
+    mapping = dataclasses.replace(mapping, task=wish.task)
+    if wish.task == "grounding" and wish.texts is None:
+        return _in_roles(mapping, guessing.role_for(wish.task, mapping.texts), wish)
+    return mapping
+
+
+def _guess_task(mapping: TableMapping, wish: MappingOptions) -> TableMapping:
+    """The task by texts and labels; a text that was guessed gets the role that its prompts show."""
+    texts = dict(mapping.texts)
+    task = guessing.guess_task(texts, mapping.labels, bool(mapping.label), bool(mapping.objects))
+    roles = guessing.role_for(task, texts) if wish.texts is None else {}
+    shown = guessing.ROLE_OF.get(task)
+    if shown and texts and shown not in {roles.get(role, role) for role in texts}:
+        # No prompt of the task would show what was named.
+        task = "entailment" if "hypothesis" in texts else "classification"
+        roles = {}
+    has = [*(f"the text {role}" for role in texts), *(["a label"] * bool(mapping.label))]
+    wish.guesses.append(f"task: {task} (it has {' and '.join(has) or 'no text and no label'})")
+    return _in_roles(dataclasses.replace(mapping, task=task), roles, wish)
+
+
+def _in_roles(
+    mapping: TableMapping, roles: Mapping[str, str], wish: MappingOptions
+) -> TableMapping:
+    """With the texts renamed to the roles that the prompts of the task show."""
+    if not roles:
+        return mapping
+    texts = {roles.get(old, old): column for old, column in mapping.texts.items()}
+    said = ", ".join(f"{column} as {new}" for new, column in texts.items())
+    wish.guesses.append(f"texts: {said} (prompts of the task {mapping.task} show that)")
+    return dataclasses.replace(mapping, texts=texts)
 
 
 def _rows(counts: Counter[str]) -> str:

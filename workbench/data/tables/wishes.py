@@ -39,6 +39,7 @@ class MappingOptions:
     licence: str = ""
     parts: Sequence[SplitFile] | None = None
     recipe: str = ""
+    tables: bool = True
     guesses: list[str] = field(default_factory=list)
 
 
