@@ -26,6 +26,9 @@ env: $(STAMP) ## Make the environment (.venv)
 bench: $(STAMP) ## Open the bench on the embedded demo
 	@$(BIN)/wb
 
+# Each worker and each command that a test starts would compile every file anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Four workers on two cores: about half of a worker's time is waiting for other processes.
 WORKERS ?= 4
 # The fast tests wait for nothing, and each worker imports torch and reads all tests first.

@@ -1,12 +1,17 @@
-"""Every test has a home of its own, no network and one thread per process."""
+"""Every test has a home of its own, no network, one thread per process; engines are forked."""
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests import warm
 
 # Read once, when torch is imported, which a test module may do before any fixture runs.
 os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
@@ -24,11 +29,40 @@ LONG = (
 )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the parent of warm processes, where tests are run alone or handed to workers."""
+    if warm.SOCKET not in os.environ:
+        config.add_cleanup(warm.open_parent())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Search what is imported for garbage once, and later seldom: torch is a million objects."""
+    gc.disable()
+    yield
+    gc.collect()
+    gc.freeze()
+    atexit.register(gc.unfreeze)  # else triton complains of what is left
+    gc.set_threshold(200_000, 50, 100)
+    gc.enable()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the files that take long first; what is in a file stays in its order."""
     place = {name: number for number, name in enumerate(LONG)}
     items.sort(key=lambda item: place.get(item.path.stem, len(LONG)))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def cold_start() -> Iterator[Callable[..., object]]:
+    """How an engine starts for a user; those of tests are forked instead, ready in a moment."""
+    from workbench.serving import process
+
+    cold = process.spawn
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(process, "spawn", warm.spawn_engine)
+        yield cold
 
 
 @pytest.fixture(autouse=True)

@@ -48,23 +48,20 @@ def fill(top: Path) -> None:
             pass
 
 
-def wb(*args: str, limit: int = 0) -> subprocess.CompletedProcess[str]:
-    """The command, its files at most `limit` bytes long where that is not 0."""
-
-    def bound() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
+def bounded(*argv: str, limit: int, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """A Python process whose files are at most `limit` bytes long."""
     return subprocess.run(
-        [sys.executable, "-P", "-m", "commands.main", *args],
+        [sys.executable, "-P", *argv],
         capture_output=True,
         text=True,
-        preexec_fn=bound if limit else None,
+        cwd=cwd,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
         stdin=subprocess.DEVNULL,
         check=False,
     )
 
 
-def test_a_full_disk_is_still_read(small_disk):
+def test_a_full_disk_is_still_read(small_disk, run_wb):
     with UidCache.open() as cache:
         cache.add("demo/test/1", ["kept"])
     SessionLog.open("old").append(NoteRecord(text="kept"))
@@ -78,53 +75,51 @@ def test_a_full_disk_is_still_read(small_disk):
         (["sessions", "list"], "old"),
         (["runs", "list"], "done"),
     ):
-        done = wb(*args)
-        assert (done.returncode, done.stderr) == (0, ""), args
-        assert word in done.stdout
-    done = wb("bookmark", "add", "demo/test/2")
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert "free some space" in done.stderr
+        done = run_wb(*args)
+        assert (done.code, done.err) == (0, ""), args
+        assert word in done.out
+    done = run_wb("bookmark", "add", "demo/test/2")
+    assert done.code == 1
+    assert "free some space" in done.err
     (small_disk / "fill").unlink()
-    assert wb("bookmark", "add", "demo/test/2").returncode == 0
-    assert "demo/test/1" in wb("bookmark", "list").stdout
+    assert run_wb("bookmark", "add", "demo/test/2").code == 0
+    assert "demo/test/1" in run_wb("bookmark", "list").out
 
 
-def test_what_is_in_the_log_of_the_database_is_read_too(small_disk, monkeypatch):
+def test_what_is_in_the_log_of_the_database_is_read_too(small_disk, monkeypatch, run_wb):
     """Bookmarks that a living process has added stand in the WAL alone."""
     with UidCache.open() as cache:
         cache.add("demo/test/1")
         shutil.copytree(small_disk / "wb", small_disk / "killed", ignore=_no_memory)
         monkeypatch.setenv("WB_HOME", str(small_disk / "killed"))
         fill(small_disk)
-        assert "demo/test/1" in wb("bookmark", "list").stdout
+        assert "demo/test/1" in run_wb("bookmark", "list").out
 
 
 def _no_memory(_folder: str, names: list[str]) -> list[str]:
     return [name for name in names if name.endswith("-shm")]
 
 
-def test_an_evaluation_on_a_full_disk_ends_with_one_error(small_disk):
+def test_an_evaluation_on_a_full_disk_ends_with_one_error(small_disk, run_wb):
     SessionLog.open("old").append(NoteRecord(text="kept"))
     fill(small_disk)
-    done = wb("run-eval", "--dataset", "demo", "--split", "test", "--limit", "2", "--json")
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert "No space left" in json.loads(done.stdout)["error"]["message"]
+    done = run_wb("run-eval", "--dataset", "demo", "--split", "test", "--limit", "2", "--json")
+    assert done.code == 1
+    assert "No space left" in done.json["error"]["message"]
 
 
-def test_an_answer_that_cannot_be_recorded_is_shown(home):  # noqa: F811
+def test_an_answer_that_cannot_be_recorded_is_shown(home, run_wb):  # noqa: F811
     """The session may not grow any more; the engine was started before that."""
     log = SessionLog.open(os.environ["WB_SESSION"])
     log.append(NoteRecord(text="x" * 20_000))
     ask = ("prompt", "demo/test/1", "Is it red?", "--max-new-tokens", "4")
-    said = json.loads(wb(*ask, "--json").stdout)["text"]
-    done = wb(*ask, limit=20_000)
+    said = run_wb(*ask, "--json").json["text"]
+    done = bounded("-m", "commands.main", *ask, limit=20_000)
     assert done.stdout.strip() == said.strip()
     assert done.returncode == 1
     assert "not on record" in done.stderr
     assert "Traceback" not in done.stderr
-    again = wb(*ask, "--json", limit=20_000)
+    again = bounded("-m", "commands.main", *ask, "--json", limit=20_000)
     assert json.loads(again.stdout)["text"] == said
     assert again.returncode == 1
     assert len(log.records()) == 2
@@ -140,14 +135,7 @@ def test_no_room_in_the_midst_of_anything_is_one_error_and_no_traceback(tmp_path
         "main.cli.get_command = lambda *_: fails\n"
         "main.main()\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", code, "fails"],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000)),
-        check=False,
-    )
+    done = bounded("-c", code, "fails", limit=10_000, cwd=tmp_path)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "File too large" in done.stderr

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 
 from sessions.errors import RecordError
 from sessions.runs import Run, list_runs
+from tests import warm
 from tests.training.test_train import config, history, weights
 from training.checkpoints import last_checkpoint
 from training.finite import Diverged
@@ -46,15 +45,10 @@ train(settings, resume=resume)
 
 def child(
     limit: int = 0, resume: str = "", killed_beside: str = "", **settings
-) -> subprocess.Popen[str]:
+) -> subprocess.CompletedProcess[str]:
     """Train in a process; `killed_beside`: the id of the run that is not its own."""
-    return subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(limit), resume, repr(settings), killed_beside],
-        cwd=Path(__file__).parents[2],
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    argv = [sys.executable, "-c", CHILD, str(limit), resume, repr(settings), killed_beside]
+    return warm.run(argv, timeout=120)
 
 
 def the_run() -> Run:
@@ -137,10 +131,9 @@ def test_a_full_disk_is_one_error_and_the_last_good_checkpoint_stays():
     files = {path.name: path.read_bytes() for path in kept.iterdir()}
     # The adapter's weights are larger than this, and nothing before them is.
     ended = child(300_000, first.id)
-    _, err = ended.communicate(timeout=120)
     assert ended.returncode != 0
-    last = [line for line in err.splitlines() if "cannot write" in line]
-    assert last, err
+    last = [line for line in ended.stderr.splitlines() if "cannot write" in line]
+    assert last, ended.stderr
     assert "checkpoint-" in last[-1]
     run = Run.open(first.id)
     assert run.state == "failed"
@@ -180,8 +173,7 @@ def test_what_was_killed_goes_on_to_the_same_losses_and_each_step_is_logged_once
     }
     whole = train(config(**settings))
     killed = child(killed_beside=whole.id, **settings)
-    _, err = killed.communicate(timeout=120)
-    assert killed.returncode == -signal.SIGKILL, err
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
     [run] = [run for run in list_runs() if run.id != whole.id]
     resumed = train(resumed_config(run), resume=run.id)
     assert resumed.state == "done"

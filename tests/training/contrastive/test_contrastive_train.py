@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import pytest
 import torch
 
 from sessions.runs import Run, list_runs
+from tests import warm
 from tests.training.contrastive.tiny_pairs import captioned, tiny
 from tests.training.test_train_changed import nudge
 from tests.workbench.models.make_two_stage import phi
@@ -81,7 +80,7 @@ def test_text_features_are_made_once_and_found_again(
         train(tiny(words, data, max_steps=2, eval="", text_tokens=3))
 
 
-# One process that has everything imported, whose children are killed one after the other.
+# A process whose children are killed one after the other.
 _KILLED = """
 import json, os, signal, sys
 from sessions.runs import Run, list_runs
@@ -113,14 +112,8 @@ def test_three_kills_leave_the_curve_of_a_training_that_was_let_be(words: Path, 
     """Each loss bit for bit, and the weights; steps that were lost are taken again."""
     settings = tiny(words, data, epochs=3.0, save_every=2, gradient_accumulation=2, batch_size=4)
     whole = train(settings)
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", _KILLED, json.dumps(settings.to_json()), whole.id],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=200,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
-    )
+    argv = [sys.executable, "-c", _KILLED, json.dumps(settings.to_json()), whole.id]
+    done = warm.run(argv, timeout=200)
     assert done.returncode == 0, done.stderr[-2000:]
     resume = done.stdout.split()[-1]
     assert Run.open(resume).interrupted

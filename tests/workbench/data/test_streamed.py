@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -49,6 +50,7 @@ def elsewhere(code: str) -> dict:
         capture_output=True,
         text=True,
         cwd=Path(__file__).parents[3],
+        env=os.environ | {"USE_TORCH": "0"},  # which `datasets` imports where it finds it
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])

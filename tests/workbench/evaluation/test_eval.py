@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -17,6 +15,7 @@ from PIL import Image
 
 from commands.main import cli
 from sessions.runs import Run, list_runs
+from tests import warm
 from workbench.errors import UsageError
 from workbench.evaluation.config import EvalConfig
 from workbench.evaluation.runner import document, evaluate, resumed_config
@@ -249,12 +248,11 @@ ARGS = ["run-eval", "--dataset", "demo/test", "--limit", "24", "--max-new-tokens
 ARGS += ["--batch-size", "1", "--device", "cpu", "--threads", "1"]
 
 
-def start(*more: str) -> subprocess.Popen:
-    argv = [sys.executable, "-P", "-m", "commands.main", *ARGS, *more]
-    return subprocess.Popen(argv, env=os.environ.copy(), stdout=-3, stderr=-3)
+def start(*more: str) -> warm.Warm:
+    return warm.start([sys.executable, "-m", "commands.main", *ARGS, *more])
 
 
-def wait_for_lines(process: subprocess.Popen, n: int, timeout_s: float = 120) -> None:
+def wait_for_lines(process: warm.Warm, n: int, timeout_s: float = 120) -> None:
     until = time.monotonic() + timeout_s
     while time.monotonic() < until and process.poll() is None:
         runs = list_runs()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import warm
 from tests.workbench.models.tiny import ask, picture
 from workbench.errors import EngineError
 from workbench.inference.decoding import Decoding
@@ -41,13 +42,18 @@ def gone(pid: int, wait_s: float = 10) -> bool:
     return False
 
 
+@pytest.fixture(autouse=True)
+def _cold_engines(cold_start, monkeypatch) -> None:
+    monkeypatch.setattr(process, "spawn", cold_start)
+
+
 def test_without_an_engine_connecting_says_how_to_start_one():
     with pytest.raises(EngineError, match="no engine is running") as caught:
         Engine.connect(start=False)
     assert "wb engine start" in caught.value.hint
 
 
-def test_life_of_an_engine(engine, tiny_folder):
+def test_life_of_an_engine(engine, tiny_folder, monkeypatch):
     """Private socket, one process, no second load, kill -9, a new one over the stale socket."""
     spec = ModelSpec(str(tiny_folder), device="cpu")
     path = process.socket_path()
@@ -99,6 +105,7 @@ def test_life_of_an_engine(engine, tiny_folder):
         list(engine.chat(ask("one"), spec, SHORT))
     assert caught.value.kind == "engine_died"
     assert "wb engine start" in caught.value.hint
+    monkeypatch.setattr(process, "spawn", warm.spawn_engine)  # what is new is the socket's place
     fresh = Engine.connect(idle_minutes=5)
     engine.pids.add(fresh.pid)
     assert fresh.pid != engine.pid
