@@ -150,27 +150,7 @@ def _sort_out(what: tuple[str, ...]) -> PromptArguments:
             hint="quote a text of several words; a UID is dataset/split/native-id",
         )
     text = rest[0] if rest else None
-    if text and uid is None and not images:
-        _refuse_half_a_uid(text)
     return PromptArguments(uid, tuple(images), places, _stdin_text() if text == "-" else text)
-
-
-def _refuse_half_a_uid(text: str) -> None:
-    """Refuse a word that begins with a dataset's name: nobody asks a model `mine/a1`."""
-    from workbench.data.registry import find_dataset
-    from workbench.errors import UnknownName, UsageError
-
-    name, slash, rest = text.partition("/")
-    if not slash or len(text.split()) != 1:
-        return
-    try:
-        find_dataset(name)
-    except (UnknownName, UsageError):
-        return
-    raise UsageError(
-        f"{text!r} begins with the dataset {name!r} and names no sample of it",
-        hint=f"a UID is dataset/split/native-id: {name}/SPLIT/{rest}; see: wb data info {name}",
-    )
 
 
 def _picture(word: str) -> tuple[ImageRef, dict[str, str]]:

@@ -116,7 +116,9 @@ def _sample_of(about: Any) -> Sample | None:
     if not isinstance(about, str) or _is_file(about):
         return None
     from workbench.data.source import get_sample
+    from workbench.playground.question import refuse_half_a_uid
 
+    refuse_half_a_uid(about)
     return get_sample(about)
 
 

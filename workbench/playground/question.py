@@ -8,6 +8,7 @@ anywhere. Not for asking: that is `ask`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -138,12 +139,15 @@ def question_on_images(
     """A question in free text about images that no dataset holds, or about none.
 
     Raises:
-        UsageError: There is nothing to ask, or `score` is `True`: free text has no labels.
+        UsageError: There is nothing to ask, or half a UID; or `score` is `True`: free text has no
+            labels.
     """
     from workbench.prompts.template import free_prompt
 
     if text is None or not (text.strip() or images):
         raise UsageError("no text to ask about the images", hint="say what to ask: What is it?")
+    if not images:
+        refuse_half_a_uid(text)
     return question_in_turns(
         free_prompt(images, text, system),
         spec=spec,
@@ -198,6 +202,32 @@ def refuse_two_prompts(
         raise UsageError("--system goes with TEXT", hint="a template says its own system turn")
     if wish and text is not None:
         raise UsageError(f"{wish.flag} goes with a template", hint=f"leave out TEXT or {wish.flag}")
+
+
+def refuse_half_a_uid(text: str) -> None:
+    """Raise `UsageError` for a word like `mine/a1`: a dataset's name and no sample of it.
+
+    Nobody asks a model that; it is a UID whose split was left out.
+    """
+    from sessions.errors import BadUid
+    from sessions.uid import Uid
+    from workbench.data.registry import find_dataset
+    from workbench.errors import UnknownName
+
+    name, slash, rest = text.partition("/")
+    if not slash or len(text.split()) != 1:
+        return
+    with suppress(BadUid):
+        Uid.parse(text)
+        return
+    try:
+        find_dataset(name)
+    except (UnknownName, UsageError):
+        return
+    raise UsageError(
+        f"{text!r} begins with the dataset {name!r} and names no sample of it",
+        hint=f"a UID is dataset/split/native-id: {name}/SPLIT/{rest}; see: wb data info {name}",
+    )
 
 
 def with_scores(question: Question, score: bool | Sequence[str]) -> Question:

@@ -51,6 +51,8 @@ def test_a_cell_means_what_the_flags_of_that_name_mean(monkeypatch):
         ("demo/test/000012", None, {"temperature": -1}, "--temperature wants a number"),
         ("demo/test/000012", "x", {"shots": 2}, "--shots goes with a template"),
         (None, None, {}, "no text to ask"),
+        ("demo/000012", "x", {}, "begins with the dataset 'demo' and names no sample"),
+        (None, "demo/000012", {}, "begins with the dataset 'demo' and names no sample"),
         (3.5, "x", {}, "float is no image and no sample"),
     ],
 )
