@@ -1,7 +1,7 @@
 """From samples to padded batches: each prompt is encoded once, each image kept once.
 
-Guarantee: a batch holds just what `Family.encode` would have given for its samples together, left-
-padded, with labels on the answer and its end of turn alone (a test compares them). Encoded
+Guarantee: a batch holds just what its family's `encode` would have given for its samples together,
+left-padded, with labels on the answer and its end of turn alone (a test compares them). Encoded
 examples are kept within a budget of memory; what does not fit is encoded again. Nothing is ever
 cut: a sample that cannot be encoded whole (a bad image, too many tokens) is left out of its batch
 and recorded.

@@ -1,6 +1,6 @@
 """Cells of a map and pixels of the original image.
 
-Families lay a layer's rows out as a grid (`Family.to_grid` undoes the order in which a vision
+Families lay a layer's rows out as a grid (their `to_grid` undoes the order in which a vision
 tower holds its patches). A processor of the Qwen2-VL kind stretches an image to whole patches in
 both directions and neither crops nor pads, so that the cells of a grid tile the original image
 evenly, and a map is brought back to it by stretching.

@@ -23,7 +23,7 @@ from workbench.models.spec import ModelSpec
 
 if TYPE_CHECKING:
     from workbench.models.adapters.kept import Adapters
-    from workbench.models.families.family import Family
+    from workbench.models.families.decoder import DecoderFamily
     from workbench.models.head import Head
     from workbench.models.load_progress import LoadProgress
 
@@ -48,7 +48,7 @@ class LoadedModel:
 
     spec: ModelSpec
     path: Path
-    family: Family
+    family: DecoderFamily
     base: Any
     processor: Any
     device: torch.device
@@ -227,7 +227,7 @@ def load_model(
     return loaded
 
 
-def check_spec(spec: ModelSpec) -> tuple[Path, Family]:
+def check_spec(spec: ModelSpec) -> tuple[Path, DecoderFamily]:
     """Where a model lies and what serves it; all that can be refused before memory is looked at.
 
     Raises:
@@ -247,7 +247,9 @@ def check_spec(spec: ModelSpec) -> tuple[Path, Family]:
     return path, family
 
 
-def _load_base(spec: ModelSpec, path: Path, family: Family, report: LoadProgress) -> LoadedModel:
+def _load_base(
+    spec: ModelSpec, path: Path, family: DecoderFamily, report: LoadProgress
+) -> LoadedModel:
     from workbench.models.head import read_head
     from workbench.models.loading import context_length, quiet
     from workbench.models.placement import input_device, plan
@@ -290,7 +292,7 @@ def _refuse_nonfinite(loaded: LoadedModel) -> None:
     remembered.add(loaded.identity)
 
 
-def _refuse_knobs(spec: ModelSpec, family: Family) -> None:
+def _refuse_knobs(spec: ModelSpec, family: DecoderFamily) -> None:
     why = family.limits.get("quantized vision")
     if why and spec.quantize_parts == "vision":
         raise ModelError(

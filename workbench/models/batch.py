@@ -58,7 +58,7 @@ class ImageSpan:
         return self.indices + self.overview
 
     def places(self, layer: str) -> int:
-        """Rows of the image at a layer (or a kind), as `Family.to_grid` takes them."""
+        """Rows of the image at a layer (or a kind), as `DecoderFamily.to_grid` takes them."""
         if layer in self.stages:
             return self.stages[layer]
         kind = layer.split(".", 1)[0]

@@ -32,7 +32,7 @@ from workbench.models.head_config import (
 
 if TYPE_CHECKING:
     from workbench.models.base import LoadedModel
-    from workbench.models.families.family import Family
+    from workbench.models.families.decoder import DecoderFamily
     from workbench.sample import Conversation
 
 
@@ -196,7 +196,7 @@ def wanted_head(loaded: LoadedModel) -> Head:
     return loaded.head
 
 
-def why_blind(family: Family, pooling: str) -> str:
+def why_blind(family: DecoderFamily, pooling: str) -> str:
     """Why a pooling tells nothing of a family's prompts, empty where it does."""
     return BLIND_FIRST if pooling == "first" and family.causal is not False else ""
 

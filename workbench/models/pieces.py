@@ -2,7 +2,7 @@
 
 Guarantee: the pixels are those of the batch itself, so what is shown is what the model sees: the
 processor's resizing, cropping, padding and tiling with it. Not for heat on the given image: there
-`Family.to_grid` brings a grid back to it.
+`DecoderFamily.to_grid` brings a grid back to it.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ def load_skeleton(spec: ModelSpec) -> LoadedModel:
         spec: As for `load_model`; an adapter changes no input and is left out.
 
     Returns:
-        What `Family.encode` and `Family.pieces` take; its inputs are on the CPU.
+        What `DecoderFamily.encode` and `DecoderFamily.pieces` take; its inputs are on the CPU.
 
     Raises:
         UnknownName: No such model.

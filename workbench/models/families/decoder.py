@@ -1,7 +1,8 @@
-"""What families have in common whose image tokens stand in the prompt of a decoder.
+"""What a family promises: one kind of model, whose image tokens stand in the prompt of a decoder.
 
 A family names its layout (`spans`, `layers`, `to_grid`); prompts, padding, positions and answers
-are the same for all; a family whose tokens stand otherwise says so (`positions`, `process`).
+are the same for all; a family whose tokens stand otherwise says so (`positions`, `process`). The
+families are listed in `registry`.
 """
 
 from __future__ import annotations
@@ -34,20 +35,27 @@ Sizes = Sequence[Sequence[tuple[int, int]]]
 
 
 class DecoderFamily:
-    """The base of a family; see `family.Family` for what each method promises."""
+    """What one kind of model needs to be prompted and explained; one small file each.
+
+    Attributes:
+        name: What to call it.
+        model_types: The `model_type`s of `config.json` that it serves.
+        limits: What it cannot do -> why; the keys are `gradcam`, `logprobs`, `adapter`, ...
+        causal: Whether a token sees what stands before it and nothing else, so that the beginning
+            of a prompt can be read once for many; `None` where nobody knows.
+    """
 
     name = ""
     model_types: tuple[str, ...] = ()
     limits: Mapping[str, str] = {}
+    causal: bool | None = True
     first_position = 0  # of a row's first token
     answer_type = 0  # `token_type_ids` of an answer's tokens
-    # Whether a token sees what stands before it and nothing else; `None` where nobody knows.
-    causal: bool | None = True
     nested_images = False  # a list of images per row, not one for all
     processor_words: Mapping[str, Any] = {}  # what the processor is told beside text and images
 
     def load(self, spec: ModelSpec, path: Path, device: torch.device) -> tuple[nn.Module, Any]:
-        """The model in evaluation mode and its processor."""
+        """The model in evaluation mode and its processor, from a checked folder."""
         from transformers import AutoModelForImageTextToText
 
         processor = self.processor(spec, path)
@@ -65,7 +73,18 @@ class DecoderFamily:
         answers: Sequence[str] | None = None,
         end_of_turn: bool = False,
     ) -> Batch:
-        """See `Family.encode`."""
+        """Conversations, ready for `model.forward`, on the model's device, left-padded.
+
+        Args:
+            loaded: The model that will read them.
+            conversations: Each ends before the assistant's turn, which is opened.
+            answers: What the assistant says in each, appended token by token to the prompt.
+            end_of_turn: Close the answers with the end-of-turn token (training wants it).
+
+        Raises:
+            PromptTooLong: A row is longer than the context.
+            ImageError: An image cannot be read.
+        """
         prompts = [
             Prompt(self.prompt(loaded, conversation), images_of(conversation))
             for conversation in conversations
@@ -128,7 +147,7 @@ class DecoderFamily:
         return counted.clamp(min=0) + self.first_position, following
 
     def prompt(self, loaded: LoadedModel, conversation: Conversation) -> str:
-        """The text of a prompt, an image token for each picture."""
+        """The text of a prompt, an image token for each picture. Raises `ModelError`."""
         return render_chat(loaded, conversation)
 
     def process(
@@ -152,11 +171,26 @@ class DecoderFamily:
         raise NotImplementedError
 
     def pieces(self, loaded: LoadedModel, inputs: Mapping[str, Any], sizes: Sizes) -> Pieces:
-        """One picture for each image, (n, 3, H, W) in all; see `Family.pieces`."""
+        """What the vision tower is given of each image: the pictures behind `pixel_values`.
+
+        Args:
+            loaded: The model, or its skeleton.
+            inputs: Of one batch, as `encode` or a collator made them.
+            sizes: For each row the (width, height) of its images.
+
+        Returns:
+            For each row, for each image its pieces: the image itself (here: one picture for each,
+            (n, 3, H, W) in all), or its tiles joined and then the whole of it; no piece where the
+            layout of the pixels is not known.
+        """
         return one_each(inputs, self.spans(loaded, inputs, sizes))
 
     def layers(self, loaded: LoadedModel) -> dict[str, nn.Module]:
-        """See `Family.layers`."""
+        """Modules that a heatmap can be taken at, in the order of the computation.
+
+        Names begin with their kind: `patch.` (one row per patch), `merged.` (one row per image
+        token, vision side) or `token.` (B, L, hidden; the language model's).
+        """
         raise NotImplementedError
 
     def image_tokens(self, batch: Batch, row: int) -> list[tuple[tuple[int, ...], tuple[int, int]]]:
@@ -164,17 +198,34 @@ class DecoderFamily:
         return [(span.indices, span.grid) for span in batch.image_spans[row]]
 
     def to_grid(self, values: torch.Tensor, span: ImageSpan, kind: str) -> torch.Tensor:
-        """One square of places in reading order, brought to the image; see `Family.to_grid`."""
+        """Lay one image's rows (n, ...) of a layer of `kind` out as (h, w, ...).
+
+        Here: one square of places in reading order, brought to the image.
+        """
         return on_image(square(values), span.box, span.size)
 
     def row_order(
         self, loaded: LoadedModel, inputs: Mapping[str, Any], layer: str
     ) -> torch.Tensor | None:
-        """None: rows stand as `to_grid` takes them."""
+        """Where each row of an image stands among those that a layer's module gives.
+
+        Args:
+            loaded: The model.
+            inputs: Of the batch that ran.
+            layer: A name out of `layers`.
+
+        Returns:
+            (n,) indices: `rows[order]` stands as `to_grid` takes it; `None` where it already does.
+        """
         return None
 
     def step_inputs(self, loaded: LoadedModel, positions: torch.Tensor) -> dict[str, Any]:
-        """Plain positions, where the model takes any."""
+        """What a later forward needs beside ids, mask and cache: positions, where it takes any.
+
+        Args:
+            loaded: The model.
+            positions: (B, T) the positions of the T new tokens of each row.
+        """
         return {"position_ids": positions} if takes_positions(loaded.base) else {}
 
 

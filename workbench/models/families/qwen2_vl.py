@@ -146,7 +146,7 @@ class Qwen2VL(DecoderFamily):
     def row_order(
         self, loaded: LoadedModel, inputs: Mapping[str, Any], layer: str
     ) -> torch.Tensor | None:
-        """See `Family.row_order`: Qwen2.5-VL's vision blocks work in windows of attention."""
+        """As the base says: Qwen2.5-VL's vision blocks work in windows of attention."""
         visual = loaded.base.model.visual
         kind = layer.split(".", 1)[0]
         if not hasattr(visual, "window_size") or layer == "patch.embed" or kind == "token":

@@ -18,7 +18,7 @@ from workbench.models.families.limits import LIMITS
 from workbench.plugins import broken, find_plugin, import_plugin, plugin_names
 
 if TYPE_CHECKING:
-    from workbench.models.families.family import Family
+    from workbench.models.families.decoder import DecoderFamily
 
 # model_type -> (family, the module under `workbench.models` that holds it as FAMILY); all others go
 # through plug-ins, then through `auto`.
@@ -43,7 +43,7 @@ class FamilyPlugin:
     """What an entry point in `wb.families` names: a family, as far as is told before torch loads.
 
     Attributes:
-        family: Where the `Family` object is, `module:ATTRIBUTE`; imported when a model is loaded.
+        family: Where the `DecoderFamily` is, `module:ATTRIBUTE`; imported when a model is loaded.
         limits: What it cannot do -> why; the keys are those of `LIMITS`.
         templates: Task -> the shipped template that it is asked in; see `DEFAULT_TEMPLATES`.
     """
@@ -100,7 +100,7 @@ def plugin_of(model_type: str) -> FamilyPlugin | None:
     return found
 
 
-def family_for(config: dict[str, Any]) -> Family:
+def family_for(config: dict[str, Any]) -> DecoderFamily:
     """The family of a model by its config.
 
     Raises:
@@ -126,7 +126,7 @@ def family_for(config: dict[str, Any]) -> Family:
     )
 
 
-def _family_of_plugin(model_type: str) -> Family | None:
+def _family_of_plugin(model_type: str) -> DecoderFamily | None:
     """The family that a plug-in names, imported. Raises `PluginError`."""
     known = plugin_of(model_type)
     plugin = find_plugin("family", model_type)
