@@ -5,10 +5,8 @@ Guarantee: an option means the same in all of them. Imports nothing heavy.
 
 from __future__ import annotations
 
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -209,39 +207,17 @@ def tell_idle(decoding: Decoding) -> None:
             click.echo(f"note: {words}", err=True)
 
 
-@contextmanager
-def interruptible() -> Iterator[Callable[[], bool]]:
-    """Gives a flag that the first Ctrl-C raises, so that what was said is kept; a second one ends
-    the command as usual.
-    """  # noqa: D205
-    pressed = False
-
-    def press(_number: int, _frame: object) -> None:
-        nonlocal pressed
-        if pressed:
-            raise KeyboardInterrupt
-        pressed = True
-
-    before = signal.signal(signal.SIGINT, press)
-    try:
-        yield lambda: pressed
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def tell_loading() -> Callable[[str, float], None]:
     """Says on a terminal's stderr what a load is at; elsewhere only that nothing gets on."""
-    from workbench.serving.protocol import STILL
+    from workbench.serving.protocol import STILL, loading_words
     from workbench.terminal import redraw
 
     terminal = sys.stderr.isatty()
 
     def tell(stage: str, share: float) -> None:
-        still = stage.startswith(STILL)
         if terminal:
-            word = stage if still else "" if stage == "ready" else f"loading: {stage} {share:.0%}"
-            redraw(word)
-        elif still:
+            redraw(loading_words(stage, share))
+        elif stage.startswith(STILL):
             click.echo(stage, err=True)
 
     return tell

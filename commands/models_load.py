@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from commands.asking import interruptible, model_options, model_values, tell_loading
+from commands.asking import model_options, model_values, tell_loading
+from workbench.interrupt import interruptible
 
 _SKIP = {"model", "adapter"}
 

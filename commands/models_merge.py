@@ -34,8 +34,9 @@ def merge(
     """
     from pathlib import Path
 
-    from commands.asking import interruptible, tell_loading
+    from commands.asking import tell_loading
     from commands.printing import echo_json
+    from workbench.interrupt import interruptible
     from workbench.models.adapters.merging import merge_to_folder
     from workbench.text import clean
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from commands.asking import interruptible, knob_options, model_options, tell_loading
+from commands.asking import knob_options, model_options, tell_loading
 from commands.completing import complete_templates
 from commands.mode_option import mode_option
 from commands.prompt_question import read_wanted
 from commands.shots import shot_options
 from commands.sweeping import ask_grid, axes_of, grid_table, take_several
+from workbench.interrupt import interruptible
 
 if TYPE_CHECKING:
     from collections.abc import Callable

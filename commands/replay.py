@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from commands.asking import MODEL_FLAGS, interruptible, model_options, note_server
+from commands.asking import MODEL_FLAGS, model_options, note_server
 from commands.completing import complete_sessions
+from workbench.interrupt import interruptible
 
 if TYPE_CHECKING:
     from sessions.records import PromptRecord

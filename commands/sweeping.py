@@ -142,8 +142,10 @@ class Teller:
 
     def loading(self, stage: str, share: float) -> None:
         """A model is being loaded."""
-        if self._moves and stage != "ready":
-            self._move(f"loading: {stage} {share:.0%}")
+        from workbench.serving.protocol import loading_words
+
+        if self._moves and (words := loading_words(stage, share)):
+            self._move(words)
 
     def tell(self, cell: Cell, record: PromptRecord) -> None:
         """One more has ended."""

@@ -18,6 +18,7 @@ from workbench.models.head_config import head_words
 from workbench.notebook.display import Live, Shown, interruptible
 from workbench.notebook.samples import block_of_code
 from workbench.sample import Answer, Token
+from workbench.serving.protocol import loading_words
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -232,7 +233,7 @@ def say(question: Question, log: SessionLog | None, *, stream: bool = True) -> S
     so_far = f"this was said so far, and {kept}"
 
     def tell(stage: str, share: float) -> None:
-        live.draw(lambda: markup.muted(f"loading: {markup.esc(stage, 80)} {share:.0%}"))
+        live.draw(lambda: markup.muted(markup.esc(loading_words(stage, share), 100)))
 
     with Engine.connect(start=True, specs=[question.spec]) as engine, interruptible() as pressed:
         try:

@@ -7,7 +7,6 @@ process, and is raised when what was said is on record.
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 import time
@@ -15,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from workbench import markup
+from workbench import interrupt, markup
 
 # A notebook's server drops messages that come too fast; an eye sees no more than this.
 _EVERY_S = 0.05
@@ -112,18 +111,7 @@ def interruptible() -> Iterator[Callable[[], bool]]:
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    pressed = False
-
-    def press(_number: int, _frame: object) -> None:
-        nonlocal pressed
-        if pressed:
-            raise KeyboardInterrupt
-        pressed = True
-
-    before = signal.signal(signal.SIGINT, press)
-    try:
-        yield lambda: pressed
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if pressed:
+    with interrupt.interruptible() as pressed:
+        yield pressed
+    if pressed():
         raise KeyboardInterrupt("interrupted")

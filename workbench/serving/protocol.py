@@ -27,6 +27,14 @@ MAX_BODY = 128 * 1024 * 1024
 STILL = "no progress"  # a stage of loading that begins so is none: the work stands still
 MAX_IMAGES = 256
 
+
+def loading_words(stage: str, share: float) -> str:
+    """What a load is at, as it is told to people; empty where it is done."""
+    if stage.startswith(STILL):
+        return stage
+    return "" if stage == "ready" else f"loading: {stage} {share:.0%}"
+
+
 _SPEC_KEYS = tuple(f.name for f in fields(ModelSpec))
 _KNOBS = tuple(f.name for f in fields(Decoding) if f.name != "top_logprobs")
 # OpenAI's words that ask for nothing at these values; at others they are refused.
