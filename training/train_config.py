@@ -14,6 +14,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from training import config_shared as shared
 from training.config_checks import check
 from training.config_file import HINT, load_values
 from training.config_groups import (
@@ -25,25 +26,11 @@ from training.config_groups import (
     PartName,
     Style,
 )
-from training.config_shared import (
-    ConfigFile,
-    Device,
-    KeepCheckpoints,
-    LogEvery,
-    MaxGradNorm,
-    MaxMinutes,
-    MaxSteps,
-    Name,
-    SaveEvery,
-    Scheduler,
-    Threads,
-    Warmup,
-)
 from training.settings import Flag, Keys, Number, Text, Texts, Wants, Whole
 from workbench.models.spec import ModelSpec
 
 
-class TrainConfig(ConfigFile):
+class TrainConfig(shared.ConfigFile):
     """A fine-tuning; the keys of the YAML file."""
 
     train: Annotated[
@@ -76,7 +63,7 @@ class TrainConfig(ConfigFile):
     """`none`, `4bit` or `8bit`, by bitsandbytes."""
     dtype: Text = "auto"
     """`auto` (fp32 on a CPU, the model's own on a GPU), `bf16`, `fp16` or `fp32`."""
-    device: Device = "auto"
+    device: shared.Device = "auto"
     attention: Text = "sdpa"
     """The attention kernels: `sdpa`, `eager` or `flash_attention_2`."""
     attention_fallback: Flag = False
@@ -152,17 +139,17 @@ class TrainConfig(ConfigFile):
     of a GPU that is full; `adafactor` keeps next to none, `sgd` none."""
     optimizer_fallback: Flag = False
     """Without a GPU, take the unpaged form of a paged optimizer instead of refusing it."""
-    scheduler: Scheduler = "cosine"
-    warmup: Warmup = 0.03
+    scheduler: shared.Scheduler = "cosine"
+    warmup: shared.Warmup = 0.03
     weight_decay: Annotated[Number, Field(ge=0)] = 0.0
     """The optimizer's weight decay; decoupled from the gradient in the AdamW ones."""
-    max_grad_norm: MaxGradNorm = 1.0
+    max_grad_norm: shared.MaxGradNorm = 1.0
     label_smoothing: Annotated[Number, Field(ge=0, lt=1)] = 0.0
     """The share of the target's probability that is spread over the vocabulary."""
     epochs: Number = 3.0
     """Passes over the data, unless `max_steps` is given."""
-    max_steps: MaxSteps = 0
-    max_minutes: MaxMinutes = 0.0
+    max_steps: shared.MaxSteps = 0
+    max_minutes: shared.MaxMinutes = 0.0
     eval_at_start: Flag = False
     """Evaluate before the first step too, on the same samples: what the model can do untrained."""
     eval_metrics: Texts = ()
@@ -186,15 +173,15 @@ class TrainConfig(ConfigFile):
     BLEU-4 for captions. Among equal figures the lower loss wins."""
     early_stopping: EarlyStopping = EarlyStopping()
     """When to stop before the end."""
-    save_every: SaveEvery = 0
-    keep_checkpoints: KeepCheckpoints = 2
-    log_every: LogEvery = 10
+    save_every: shared.SaveEvery = 0
+    keep_checkpoints: shared.KeepCheckpoints = 2
+    log_every: shared.LogEvery = 10
     cache_mb: Annotated[Whole, Field(ge=0)] = 1024
     """Megabytes for encoded prompts and images; the rest is encoded again."""
     seed: Annotated[Whole, Field(ge=0, lt=2**32)] = 0
     """The seed of the order, the draws and the initial weights."""
-    threads: Threads = 0
-    name: Name = ""
+    threads: shared.Threads = 0
+    name: shared.Name = ""
 
     HINT: ClassVar[str] = HINT
 

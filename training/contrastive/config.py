@@ -11,26 +11,13 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from training.config_shared import (
-    ConfigFile,
-    Device,
-    KeepCheckpoints,
-    LogEvery,
-    MaxGradNorm,
-    MaxMinutes,
-    MaxSteps,
-    Name,
-    SaveEvery,
-    Scheduler,
-    Threads,
-    Warmup,
-)
+from training import config_shared as shared
 from training.settings import Flag, Number, Text, Texts, Whole
 
 HINT = "docs/training-keys.md lists the keys; wb train cifar10_siglip is a whole one"
 
 
-class ContrastiveConfig(ConfigFile):
+class ContrastiveConfig(shared.ConfigFile):
     """A contrastive training; the keys of the YAML file."""
 
     task: Literal["contrastive"] = "contrastive"
@@ -89,7 +76,7 @@ class ContrastiveConfig(ConfigFile):
     """
     precision: Literal["fp32", "bf16"] = "fp32"
     """The dtype in which the encoder computes; weights and losses stay in fp32."""
-    device: Device = "auto"
+    device: shared.Device = "auto"
     batch_size: Annotated[Whole, Field(ge=2)] = 128
     """Images per forward in the encoder."""
     gradient_accumulation: Annotated[Whole, Field(ge=1)] = 1
@@ -98,28 +85,28 @@ class ContrastiveConfig(ConfigFile):
     """`adamw`; `adamw_8bit` keeps its moments in 8 bits, `adafactor` next to none, `sgd` none."""
     learning_rate: Annotated[Number, Field(gt=0, lt=10)] = 1e-3
     """The highest learning rate."""
-    scheduler: Scheduler = "cosine"
-    warmup: Warmup = 0.1
+    scheduler: shared.Scheduler = "cosine"
+    warmup: shared.Warmup = 0.1
     weight_decay: Annotated[Number, Field(ge=0)] = 0.05
     """AdamW's weight decay; none for biases, norms, temperature and bias."""
-    max_grad_norm: MaxGradNorm = 1.0
+    max_grad_norm: shared.MaxGradNorm = 1.0
     epochs: Annotated[Number, Field(gt=0)] = 30.0
     """Passes over the data, unless `max_steps` is given."""
-    max_steps: MaxSteps = 0
-    max_minutes: MaxMinutes = 0.0
+    max_steps: shared.MaxSteps = 0
+    max_minutes: shared.MaxMinutes = 0.0
     eval_samples: Annotated[Whole, Field(ge=0)] = 1000
     """Images drawn by the seed from `eval`; 0 for all."""
     keep: Literal["best", "last"] = "best"
     """Which encoder the run ends with: `best` by the mean recall at 1, or `last`."""
-    save_every: SaveEvery = 0
-    keep_checkpoints: KeepCheckpoints = 2
-    log_every: LogEvery = 10
+    save_every: shared.SaveEvery = 0
+    keep_checkpoints: shared.KeepCheckpoints = 2
+    log_every: shared.LogEvery = 10
     cache_mb: Annotated[Whole, Field(ge=0)] = 1024
     """Megabytes for decoded images; the rest is decoded again."""
     seed: Annotated[Whole, Field(ge=0, lt=2**32)] = 0
     """The seed of the order, the captions drawn, the shifts and the weights."""
-    threads: Threads = 0
-    name: Name = ""
+    threads: shared.Threads = 0
+    name: shared.Name = ""
 
     HINT: ClassVar[str] = HINT
 
