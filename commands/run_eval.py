@@ -37,6 +37,9 @@ KNOBS = (
     shell_complete=complete_templates,
 )
 @click.option("--limit", default=0, help="Only the first N samples.")
+@click.option(
+    "--shard", default="", metavar="I/N", help="Ask part I of N alone; wb runs merge joins them."
+)
 @click.option("--random", is_flag=True, help="Draw --limit samples by --seed from all of them.")
 @click.option("--batch-size", default=0, help="Prompts per batch; changes no answer.  [16]")
 @shot_options

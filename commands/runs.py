@@ -17,6 +17,7 @@ from commands.runs_export import export
 from commands.runs_import import import_
 from commands.runs_invariance import invariance
 from commands.runs_ledger import ledger, ledger_of, show_ledger
+from commands.runs_merge import merge
 from commands.runs_rate import rate
 from commands.runs_ratings import agreement, ratings
 from commands.runs_reliability import reliability
@@ -303,6 +304,7 @@ command.add_command(export)
 command.add_command(import_)
 command.add_command(invariance)
 command.add_command(ledger)
+command.add_command(merge)
 command.add_command(reliability)
 command.add_command(report)
 command.add_command(table)

@@ -81,6 +81,7 @@ LINES: dict[str, list[list[str]]] = {
     "runs import": [["{evil}", "--dataset", "evil/test"],
                     ["{evil}", "--dataset", EVIL, "--model", EVIL],
                     [EVIL, "--dataset", "evil/test"]],
+    "runs merge": [["{run}"], [EVIL]],
     "runs rm": [[EVIL], ["{other}"]],
     "jobs cancel": [["{job}"], [EVIL]],
     "jobs follow": [["{job}"]],

@@ -26,6 +26,7 @@ _NOT_TYPED = frozenset(
         ),
         *("variant_of", "prefix_cache", "seed", "shot_uids", "batch_size", "threads"),
         *("inference_config", "folder", "captions", "fresh"),
+        *("shard_batch",),
     }
 )
 
@@ -56,6 +57,8 @@ def command_of(config: Mapping[str, Any]) -> str:
         value = getattr(read, field.name)
         if field.name not in _NOT_TYPED and value != getattr(plain, field.name):
             words += _flag(f"--{field.name.replace('_', '-')}", value)
+    if read.shard:  # shards are made of batches
+        words += ["--batch-size", str(read.shard_batch or read.batch_size)]
     for uid in read.shot_uids:
         words += ["--shot", uid]
     seed = read.seed or read.decoding.seed

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from workbench.errors import UsageError
 from workbench.evaluation.controls import CONTROLS
 from workbench.evaluation.orders import problem_of
+from workbench.evaluation.shards import parse_shard
 from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec, as_recorded
 from workbench.prompts.shots import ShotWish
@@ -70,6 +71,9 @@ class EvalConfig:
         inference_config: The name of the file that settings came from; kept in the record, changes
             no key.
         fresh: Ask the model about every sample, whatever is on record; changes no key.
+        shard: Ask every nth batch alone: `2/4` (`workbench.evaluation.shards`); empty for all.
+        shard_batch: The size of the batches that shards are made of, which a resume keeps; 0 for
+            `batch_size`.
     """
 
     dataset: str
@@ -103,6 +107,8 @@ class EvalConfig:
     bertscore_model: str = ""
     inference_config: str = ""
     fresh: bool = False
+    shard: str = ""
+    shard_batch: int = 0
 
     def __post_init__(self) -> None:
         problems = [text for bad, text in self._checks() if bad] + self.shot_wish.problems()
@@ -133,6 +139,14 @@ class EvalConfig:
         """Whether each label's log-likelihood is worked out."""
         return self.answer != "generate"
 
+    def _bad_shard(self) -> str:
+        try:
+            if self.shard:
+                parse_shard(self.shard)
+        except UsageError as error:
+            return error.message
+        return ""
+
     def _bad_metrics(self) -> str:
         if not self.metrics:
             return ""
@@ -158,6 +172,7 @@ class EvalConfig:
             ),
             (bool(problem_of(self.vary)), problem_of(self.vary)),
             (bool(self.control and self.vary), "--control and --vary exclude each other"),
+            (bool(self._bad_shard()), self._bad_shard()),
             (self.random and not self.limit, "--random wants --limit: how many are drawn"),
             (self.limit < 0, f"--limit wants a whole number of at least 1, got {self.limit}"),
             (
@@ -212,6 +227,7 @@ def run_key(
     seed: int = 0,
     samples: int = 1,
     places: int = 0,
+    shard: tuple[int, int, int] | None = None,
 ) -> str:
     """Hex sha256 of what the predictions depend on, less the bytes of the pictures.
 
@@ -231,6 +247,7 @@ def run_key(
         seed: Of a control that draws.
         samples: Answers to each sample.
         places: By which version of their rules boxes and points are read; 0 where none are.
+        shard: Number, count and batch size of a part that is asked alone.
     """
     from workbench.prompts import parse as reading
 
@@ -256,6 +273,8 @@ def run_key(
         parts["samples"] = samples
     if places:
         parts["places"] = places
+    if shard is not None:
+        parts["shard"] = list(shard)
     if drawn is not None:
         parts["data"]["drawn"] = drawn
     return _digest(parts)

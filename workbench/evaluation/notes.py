@@ -42,6 +42,7 @@ def notes_of(config: Mapping[str, Any], lines: Sequence[Line]) -> list[str]:
         *_unnamed(config, lines),
         *_recorded(config, lines),
         *_imported(config),
+        *_sharded(config),
     ]
 
 
@@ -104,6 +105,17 @@ def _imported(config: Mapping[str, Any]) -> list[str]:
     if count := counts.get("unanswered"):
         notes.append(f"{count} samples of the split have no row: the figures are of the others")
     return notes
+
+
+def _sharded(config: Mapping[str, Any]) -> list[str]:
+    """That a run is a part, or was made of parts."""
+    if shard := config.get("shard"):
+        return [f"shard {shard} of the evaluation; wb runs merge puts all of them together"]
+    parts, seconds = config.get("merged_from"), config.get("merged_seconds")
+    if not isinstance(parts, list):
+        return []
+    spent = sum(seconds) if isinstance(seconds, list) else 0.0
+    return [f"merged from {len(parts)} shards, which took {spent:.1f} s in all"]
 
 
 def _recorded(config: Mapping[str, Any], lines: Sequence[Line]) -> list[str]:

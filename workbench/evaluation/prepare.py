@@ -25,6 +25,7 @@ from workbench.evaluation.controls import check_control, control_variant
 from workbench.evaluation.lines import Prompter
 from workbench.evaluation.orders import check_order, order_variant
 from workbench.evaluation.recorded import AnswerRecord, record_of
+from workbench.evaluation.shards import Shard, parse_shard
 from workbench.evaluation.variant import Variant
 from workbench.grounding.answered import VERSION as PLACES
 from workbench.inference.decoding import Decoding
@@ -108,7 +109,7 @@ class PreparedEvaluation:
     @property
     def settings_key(self) -> str:
         """The key less the bytes of the pictures: all of it in runs of older versions."""
-        return self._settings_key(self.config.control, self.config.vary)
+        return self._settings_key(self.config.control, self.config.vary, self._shard_key)
 
     @property
     def variant_of(self) -> str:
@@ -116,9 +117,60 @@ class PreparedEvaluation:
         config = self.config
         if not config.control and not config.vary:
             return ""
-        return config.variant_of or self._settings_key("", "")
+        return config.variant_of or self._settings_key("", "", self._shard_key)
 
-    def _settings_key(self, control: str, vary: str) -> str:
+    @cached_property
+    def shard(self) -> Shard | None:
+        """The part that is asked, `None` for all."""
+        return parse_shard(self.config.shard) if self.config.shard else None
+
+    @property
+    def shard_batch(self) -> int:
+        """Samples of the batches that shards are made of."""
+        return self.config.shard_batch or self.config.batch_size
+
+    @property
+    def own_total(self) -> int:
+        """How many samples this run asks: of a shard its part of all."""
+        return self.shard.total(self.total, self.shard_batch) if self.shard else self.total
+
+    def samples(self) -> Iterator[Sample]:
+        """The samples of a shard, in the batches that they have in the whole evaluation."""
+        from workbench.evaluation.remote import ServedModel
+
+        if self.shard is None:
+            return islice(self.source.iter(), self.total)
+        loaded = self.loaded
+
+        def length(sample: Sample) -> int:
+            if isinstance(loaded, ServedModel):  # asked in the data's order
+                return 0
+            from workbench.inference.capacity import sample_length
+
+            return sample_length(loaded, sample)
+
+        return self.shard.samples(self.source, self.total, self.shard_batch, length)
+
+    @property
+    def _shard_key(self) -> tuple[int, int, int] | None:
+        return (self.shard.number, self.shard.count, self.shard_batch) if self.shard else None
+
+    def _whole(self) -> dict[str, Any]:
+        """Of a shard: what the evaluation is that it is a part of."""
+        if self.shard is None:
+            return {}
+        config = self.config
+        key = self._settings_key(config.control, config.vary, None)
+        plain = config.variant_of or self._settings_key("", "", None)
+        whole = {
+            "key": full_key(key, self.images_digest),
+            "settings_key": key,
+            "variant_of": plain if config.control or config.vary else "",
+            "total": self.total,
+        }
+        return {"shard_batch": self.shard_batch, "whole": whole}
+
+    def _settings_key(self, control: str, vary: str, shard: tuple[int, int, int] | None) -> str:
         return run_key(
             identity=self.loaded.identity,
             template=self.prompter.template.to_json(),
@@ -135,36 +187,41 @@ class PreparedEvaluation:
             seed=self.config.seed,
             samples=self.config.samples,
             places=PLACES if self.source.task == "grounding" else 0,
+            shard=shard,
         )
 
     def record(self) -> dict[str, Any]:
         """What the run's `config.json` holds: the settings and what they were resolved to."""
         template = self.prompter.template
-        return self.config.to_json() | {
-            "dataset": self.source.dataset,
-            "split": self.source.split,
-            "dataset_revision": self.source.revision,
-            "task": self.source.task,
-            "labels": list(self.prompter.labels),
-            "template": template.name,
-            "template_version": template.version,
-            "template_digest": template.digest,
-            "texts_unseen": unseen_of(template, self.source),
-            "adapter_note": other_base(self.config.spec.adapter or "", self.config.spec.model),
-            "shot_uids": [shot.uid for shot in self.prompter.shots],
-            "spare_uids": [shot.uid for shot in self.prompter.spare],
-            # The examples are named above: a resume does not draw again.
-            "shots": 0,
-            "shots_from": "",
-            "shots_tag": "",
-            "shots_right_in": "",
-            "drawn": self._drawn(),
-            "identity": self.loaded.identity,
-            "settings_key": self.settings_key,
-            "variant_of": self.variant_of,
-            "shot_images": self.shot_images,
-            "images_digest": self.images_digest,
-        }
+        return (
+            self.config.to_json()
+            | {
+                "dataset": self.source.dataset,
+                "split": self.source.split,
+                "dataset_revision": self.source.revision,
+                "task": self.source.task,
+                "labels": list(self.prompter.labels),
+                "template": template.name,
+                "template_version": template.version,
+                "template_digest": template.digest,
+                "texts_unseen": unseen_of(template, self.source),
+                "adapter_note": other_base(self.config.spec.adapter or "", self.config.spec.model),
+                "shot_uids": [shot.uid for shot in self.prompter.shots],
+                "spare_uids": [shot.uid for shot in self.prompter.spare],
+                # The examples are named above: a resume does not draw again.
+                "shots": 0,
+                "shots_from": "",
+                "shots_tag": "",
+                "shots_right_in": "",
+                "drawn": self._drawn(),
+                "identity": self.loaded.identity,
+                "settings_key": self.settings_key,
+                "variant_of": self.variant_of,
+                "shot_images": self.shot_images,
+                "images_digest": self.images_digest,
+            }
+            | self._whole()
+        )
 
     def _drawn(self) -> dict[str, Any]:
         """How the examples were chosen."""

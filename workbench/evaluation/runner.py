@@ -27,13 +27,13 @@ from workbench.evaluation.notes import all_failed, notes_of
 from workbench.evaluation.prepare import PreparedEvaluation, prepare, resumed_config
 from workbench.evaluation.recalled import recalled
 from workbench.evaluation.remote import ServedModel, ask_remote, down, is_down
+from workbench.evaluation.shards import WINDOW
 from workbench.models.remote_model import is_remote
 from workbench.progress import OnProgress, Reporter
 from workbench.sample import Sample
 from workbench.stopping import StopFlag, stop_on_signals
 
 if TYPE_CHECKING:
-    from workbench.data.source import Source
     from workbench.models.base import LoadedModel
 
 __all__ = ["AUTO", "EvalConfig", "document", "evaluate", "prepare", "resumed_config"]
@@ -41,8 +41,6 @@ __all__ = ["AUTO", "EvalConfig", "document", "evaluate", "prepare", "resumed_con
 AUTO = "auto"
 # Settings that change figures and no answer.
 _OF_FIGURES = ("positive", "metrics", "bertscore_model")
-# Prompts of like length go together; a window of so many batches is looked at for that.
-_WINDOW = 8
 # So many samples in a row that end in an error nobody foresaw, or without an answer from a server:
 # it is not the samples' fault.
 _CRASHES = 20
@@ -111,7 +109,7 @@ def _close(evaluation: PreparedEvaluation) -> None:
 
 
 def _open_run(evaluation: PreparedEvaluation, resume: str) -> Run:
-    key, total = evaluation.key, evaluation.total
+    key, total = evaluation.key, evaluation.own_total
     if resume == AUTO:
         found = None if evaluation.config.fresh else find_run_by_key(key, kind="eval")
         if found is None:
@@ -122,7 +120,7 @@ def _open_run(evaluation: PreparedEvaluation, resume: str) -> Run:
     run = Run.open(resume)
     if run.config.get("settings_key", run.key) != evaluation.settings_key:
         raise UsageError(
-            f"run {run.id} was made with {_difference(run.config, evaluation.record())}",
+            f"run {run.id} was made with {difference(run.config, evaluation.record())}",
             hint="give the same settings, or leave --resume out to start a new run",
             kind="other_run",
         )
@@ -166,11 +164,12 @@ def _refuse_changed(evaluation: PreparedEvaluation, run: Run) -> None:
     )
 
 
-def _difference(before: dict[str, Any], after: dict[str, Any]) -> str:
+def difference(before: dict[str, Any], after: dict[str, Any]) -> str:
+    """In which settings two evaluations' configs differ, in words."""
     names = (
         *("dataset", "split", "dataset_revision", "template", "template_version"),
         *("template_digest", "shot_uids", "decoding", "limit", "random", "seed", "label_scores"),
-        *("answer", "samples", "control", "vary", "identity"),
+        *("answer", "samples", "control", "vary", "identity", "shard", "shard_batch"),
     )
     found = [
         f"{n} {before.get(n)!r}, not {after.get(n)!r}"
@@ -183,7 +182,7 @@ def _difference(before: dict[str, Any], after: dict[str, Any]) -> str:
 def _work(
     evaluation: PreparedEvaluation, run: Run, stop: StopFlag, on_progress: OnProgress | None
 ) -> Run:
-    config, total = evaluation.config, evaluation.total
+    config, total = evaluation.config, evaluation.own_total
     done = run.done_uids(errors=not config.retry_failed) - set(config.retry)
     reporter = Reporter(on_progress, start=len(done))
     message = f"{evaluation.source.dataset}/{evaluation.source.split}"
@@ -212,7 +211,7 @@ def _requests(
     evaluation: PreparedEvaluation, run: Run, done: set[str], stop: StopFlag, reporter: Reporter
 ) -> TakenRequests:
     """What the run is asked while it goes on; see `workbench.evaluation.control`."""
-    loaded, total = evaluation.loaded, evaluation.total
+    loaded, total = evaluation.loaded, evaluation.own_total
     size = loaded.at_once if isinstance(loaded, ServedModel) else evaluation.config.batch_size
     return TakenRequests(
         run,
@@ -229,10 +228,10 @@ def _answered(
 ) -> Iterator[list[dict[str, Any]]]:
     """Lines as they are ready, until all are or `stop` says so."""
     if isinstance(evaluation.loaded, ServedModel):
-        pending = _pending(evaluation.source, evaluation.total, done)
+        pending = _pending(evaluation, done)
         yield from ask_remote(evaluation, pending, stop, taken)
         return
-    pending = _pending(evaluation.source, evaluation.total, done)
+    pending = _pending(evaluation, done)
     wanted = set(evaluation.config.retry)  # to be asked, whatever is on record
     yield from recalled(evaluation, (s for s in pending if s.uid not in wanted), stop)
     batches = _batches(evaluation, done, taken)
@@ -272,19 +271,24 @@ def _batches(
     from workbench.inference.capacity import sample_length
 
     loaded: Any = evaluation.loaded
-    pending = _pending(evaluation.source, evaluation.total, done)
-    while window := list(islice(pending, taken.size * _WINDOW)):
-        # By length with image tokens; the examples before them are the same for all.
-        window.sort(key=lambda sample: sample_length(loaded, sample))
+    pending = _pending(evaluation, done)
+    while window := list(islice(pending, taken.size * WINDOW)):
+        # By length with image tokens; the examples before them are the same for all. A shard's
+        # samples come in their batches.
+        if evaluation.shard is None:
+            window.sort(key=lambda sample: sample_length(loaded, sample))
         while window:
             size = taken.size
             yield window[:size]
             del window[:size]
 
 
-def _pending(source: Source, total: int, done: set[str]) -> Iterator[Sample]:
-    """The first `total` samples without those that are done; what was done is not read again."""
-    start = 0
+def _pending(evaluation: PreparedEvaluation, done: set[str]) -> Iterator[Sample]:
+    """The samples without those that are done; what was done is not read again."""
+    if evaluation.shard is not None:
+        yield from (sample for sample in evaluation.samples() if sample.uid not in done)
+        return
+    source, total, start = evaluation.source, evaluation.total, 0
     while start < total and done and source.uid_at(start) in done:
         start += 1
     if start >= total:
@@ -305,8 +309,9 @@ def _finish(evaluation: PreparedEvaluation, run: Run, state: Any, reason: str) -
         run.rekey(run.key, {"answers_unkept": record.problem})
     state, reason = ("failed", failure) if failure else (state, reason)
     wish = evaluation.config.text_wish
-    run.write_metrics(document(run, total=evaluation.total, state=state, wish=wish))
-    run.set_state(state, total=evaluation.total, reason="" if state == "done" else reason)
+    total = evaluation.own_total
+    run.write_metrics(document(run, total=total, state=state, wish=wish))
+    run.set_state(state, total=total, reason="" if state == "done" else reason)
 
 
 def rescore(run: Run, wish: TextWish) -> dict[str, Any]:

@@ -22,6 +22,7 @@ _SILENT = {
     *("retry_failed", "retry", "decoding.top_logprobs", "asked", "log_every", "keep_checkpoints"),
     *("inference_config", "inputs", "started_from", "metrics", "bertscore_model"),
     *("fresh", "answers_unkept", "adapter_note"),
+    *("shard_batch", "whole", "merged_from", "merged_seconds"),
 }
 _MOST = 4
 
