@@ -12,6 +12,7 @@ from commands.completing import complete_runs, complete_splits, complete_templat
 from commands.inference_option import inference_option, show_configs, tell_taken
 from commands.mode_option import mode_option
 from commands.printing import echo_json
+from commands.run_eval_prompts import ask_prompts, check_prompts
 from commands.shots import shot_options
 
 if TYPE_CHECKING:
@@ -35,6 +36,18 @@ KNOBS = (
     default="",
     help="The prompt template; name@version for an older one.",
     shell_complete=complete_templates,
+)
+@click.option(
+    "--prompts",
+    default="",
+    metavar="NAMES",
+    help="Several templates by commas, each a run: NAME or A1=NAME. Figures, mean and spread.",
+)
+@click.option(
+    "--out-csv",
+    default="",
+    metavar="FILE",
+    help="With --prompts: write Dataset_Index,A1,A2,… of the answers.",
 )
 @click.option("--limit", default=0, help="Only the first N samples.")
 @click.option(
@@ -115,6 +128,8 @@ def command(
     dry_run: bool,
     detach: bool,
     resume: str,
+    prompts: str,
+    out_csv: str,
     **flags: Any,
 ) -> None:
     """Evaluate a model on a split, as a run that can be resumed.
@@ -134,11 +149,13 @@ def command(
       wb run-eval --list
       wb run-eval --config esnlive_llava_3shot --limit 200 --dry-run
       wb run-eval --config esnlive_paligemma --adapter RUN
+      wb run-eval --dataset cifar10/train --prompts A1,A2,A3,A4,A5 --out-csv captions.csv
       wb run-eval --resume 01k2
     """
     if listed:
         show_configs(as_json)
         return
+    check_prompts(prompts, out_csv, resume, {**flags, "dry_run": dry_run})
     if dry_run:
         _show_plan(ctx, as_json, resume, flags)
         return
@@ -157,6 +174,9 @@ def command(
 
     config = config_of(ctx, resume, flags)
     tell_taken(ctx, flags["inference_config"])
+    if prompts:
+        ask_prompts(ctx, config, prompts, out_csv, as_json)
+        return
     line, known = StderrLine(), []
     try:
         run = evaluate(config, on_progress=line, resume=resume, on_known=known.append)

@@ -123,3 +123,20 @@ def test_the_same_settings_again_show_the_run_that_there_is(monkeypatch):
     assert "demo" in wb("runs", "answers").stdout
     assert "4 answers forgotten" in wb("runs", "answers", "--clear").stdout
     assert "no answers kept" in wb("runs", "answers").stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--out-csv", "x.csv"], "--out-csv wants --prompts"),
+        (["--prompts", "a,b", "--template", "a"], "--prompts and --template exclude"),
+        (["--prompts", "a,b", "--dry-run"], "--prompts and --dry-run exclude"),
+        (["--prompts", "a,b", "--shard", "1/2"], "--prompts and --shard exclude"),
+        (["--prompts", "a,b", "--resume", "01k"], "--prompts are several runs"),
+        (["--prompts", "a", "--out-csv", "/no/such/x.csv"], "no such folder"),
+    ],
+)
+def test_flags_that_do_not_go_with_prompts_are_refused(args, words):
+    result = wb(*BASE, *args)
+    assert isinstance(result.exception, WbError), result.output
+    assert words in result.exception.message

@@ -277,6 +277,8 @@ def prepare(
     config: EvalConfig,
     on_progress: OnProgress | None = None,
     loaded: LoadedModel | None = None,
+    *,
+    untouched: bool = False,
 ) -> PreparedEvaluation:
     """Open the data, load the model, draw the shots. Raises as `evaluate` does.
 
@@ -284,6 +286,7 @@ def prepare(
         config: What is evaluated.
         on_progress: Told while the model loads.
         loaded: The model of the config, where it is at hand.
+        untouched: Its weights are as they were read: answers on record are its own.
     """
     config = with_named_runs(config)
     source, prompter, total = check_samples(config)
@@ -293,7 +296,8 @@ def prepare(
 
     answers = None
     if loaded is None:
-        loaded = load_model_of(config, on_progress, total)
+        loaded, untouched = load_model_of(config, on_progress, total), True
+    if untouched:
         # What a caller holds may have been trained on since its files were read.
         answers = record_of(loaded, prompter, fresh=config.fresh)
     prefixes = PrefixCache() if config.prefix_cache else None

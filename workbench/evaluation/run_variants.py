@@ -111,7 +111,7 @@ def make_variants(
     first = wanted[0][1]
     loaded = None if is_remote(first.spec.model) else load_model_of(first, on_progress)
     for name, config in wanted:
-        made = evaluate(config, on_progress, cancelled, resume=AUTO, loaded=loaded)
+        made = evaluate(config, on_progress, cancelled, resume=AUTO, loaded=loaded, untouched=True)
         if made.state != "done":
             return VariantRuns(
                 out, refused | {name: made.reason or made.state}, made.state == "cancelled"

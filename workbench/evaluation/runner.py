@@ -54,6 +54,7 @@ def evaluate(
     resume: str = "",
     loaded: LoadedModel | None = None,
     on_known: Callable[[Run], None] | None = None,
+    untouched: bool = False,
 ) -> Run:
     """Evaluate, from the beginning or from where a run was left.
 
@@ -65,6 +66,7 @@ def evaluate(
         loaded: The model of the config, where it is at hand; loaded here else.
         on_known: Where it is given and `resume` is not, a finished run of the same key is told to
             it and returned, and nothing is asked.
+        untouched: `loaded` is as it was read from its files, so that answers on record are its.
 
     Returns:
         The run, its metrics written; its state is `done` or `cancelled`.
@@ -75,7 +77,7 @@ def evaluate(
         RecordError: Another process is writing the run, or the disk is full.
     """
     with stop_on_signals(cancelled) as stop:
-        evaluation = prepare(config, on_progress, loaded)
+        evaluation = prepare(config, on_progress, loaded, untouched=untouched)
         try:
             if on_known is not None and not resume and not config.fresh:
                 known = find_finished(evaluation)
