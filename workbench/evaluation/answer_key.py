@@ -35,10 +35,12 @@ from workbench.sample import Conversation, ImageRef
 if TYPE_CHECKING:
     from workbench.models.base import LoadedModel
 
-_VERSION = 1
+_VERSION = 2  # 2: answers have the frames of their coordinates
 # What computes an answer from rendered turns. The renderer is not among it: what it made is in the
 # key itself.
 _COMPUTES = ("models", "inference", "images", "grounding")
+# Beside the packages that every record names: kernels and tokenizers that some models want.
+_FURTHER = ("flash-attn", "triton", "sentencepiece", "tiktoken", "timm")
 
 
 def scope_of(loaded: LoadedModel) -> dict[str, Any]:
@@ -54,7 +56,7 @@ def scope_of(loaded: LoadedModel) -> dict[str, Any]:
         "devices": [_device(device) for device in loaded.devices],
         "switches": _switches(),
         "python": platform.python_version(),
-        "packages": package_versions(PACKAGES.split()),
+        "packages": package_versions((*PACKAGES.split(), *_FURTHER)),
         "wb": wb_version(),
         "code": _digest([_code(), _plugged(type(loaded.family))]),
     }

@@ -22,6 +22,7 @@ from workbench.errors import DataError, UsageError
 from workbench.evaluation.config import EvalConfig, full_key, run_key
 from workbench.evaluation.given import GivenAnswer, GivenFile, read_given
 from workbench.evaluation.lines import Prompter, answer_line, failed_line
+from workbench.grounding.answered import VERSION as PLACES
 from workbench.inference.decoding import Decoding
 from workbench.models.remote_model import is_remote
 from workbench.models.spec import ModelSpec
@@ -197,6 +198,7 @@ def _head(
         split=source.split,
         revision=source.revision,
         limit=0,
+        places=PLACES if source.task == "grounding" else 0,
     )
     return config.to_json() | {
         "dataset": source.dataset,

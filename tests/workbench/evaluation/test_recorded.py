@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,11 @@ from sessions.kept_answers import KeptAnswers
 from sessions.runs import list_runs
 from workbench.data.adding import add_dataset
 from workbench.evaluation.config import EvalConfig
+from workbench.evaluation.recorded import _answer, _body
 from workbench.evaluation.runner import document, evaluate, resumed_config
 from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec
+from workbench.sample import Answer, CoordinateFrame, Timing, Token
 
 SHORT = Decoding(max_new_tokens=2)
 
@@ -119,6 +122,44 @@ def test_an_overlapping_run_asks_what_is_new_and_has_the_figures_of_a_whole_one(
     assert "tokens_per_s" not in document(again)["metrics"]
     for change in ({"answer": "generate"}, {"decoding": Decoding(max_new_tokens=2, seed=1)}):
         assert taken(ask(data, **change)) == 0
+
+
+def test_an_answer_comes_back_with_all_that_its_line_is_made_of():
+    whole = Answer(
+        "a box [1, 2]",
+        tokens=(Token(5, "a"), Token(6, "b")),
+        finish_reason="length",
+        prompt_tokens=9,
+        timing=Timing(1.0, 2.0, 3.0),
+        label_scores={"yes": -0.1, "no": -2.5},
+        head={"yes": 0.75},
+        server={"model": "m"},
+        frames=(
+            CoordinateFrame((640, 480), (0.0, -80.5, 640.0, 560.5), (1000.0, 999.0), "c"),
+            CoordinateFrame((3, 4)),
+        ),
+        answered_by={"device": "cpu"},
+    )
+    back = _answer(json.loads(_body(whole) or ""))
+    assert back is not None
+    # Which tokens, when, and by whom: no line of a run that is not of a server has them.
+    left = {"tokens", "timing", "server", "answered_by", "counted"}
+    kept = {field.name for field in fields(Answer)} - left
+    assert {name: getattr(back, name) for name in kept} == {
+        name: getattr(whole, name) for name in kept
+    }
+    assert all(getattr(whole, name) != field.default for field in fields(Answer)
+               if (name := field.name) != "counted")  # fmt: skip
+    assert back.new_tokens == whole.new_tokens == 2
+    body = json.loads(_body(whole) or "")
+    for name in body:
+        assert _answer({key: value for key, value in body.items() if key != name}) is None
+
+
+@pytest.mark.parametrize("reason", ["cancelled", "error"])
+def test_an_answer_that_was_broken_off_is_not_kept(reason):
+    assert _body(Answer("a", finish_reason=reason)) is None
+    assert _body(Answer("a", label_scores={"yes": float("-inf")})) is None
 
 
 def test_what_changed_is_asked_again(model, table, tmp_path):
