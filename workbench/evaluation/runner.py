@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
 from sessions.job_child import report_run
-from sessions.runs import Run, find_run_by_key, list_runs
+from sessions.runs import Run, find_run_by_key
 from workbench.errors import UsageError
 from workbench.evaluation.batch import ask_batch
 from workbench.evaluation.config import EvalConfig
 from workbench.evaluation.controlled import TakenRequests
+from workbench.evaluation.finished import find_finished, find_unloaded
 from workbench.evaluation.metrics.of_run import compute_metrics
 from workbench.evaluation.metrics.text.registry import unknown
 from workbench.evaluation.metrics.texts import TextWish
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 __all__ = ["AUTO", "EvalConfig", "document", "evaluate", "prepare", "resumed_config"]
 
 AUTO = "auto"
-# Settings that change figures and no answer.
-_OF_FIGURES = ("positive", "metrics", "bertscore_model")
 # So many samples in a row that end in an error nobody foresaw, or without an answer from a server:
 # it is not the samples' fault.
 _CRASHES = 20
@@ -77,30 +76,23 @@ def evaluate(
         RecordError: Another process is writing the run, or the disk is full.
     """
     with stop_on_signals(cancelled) as stop:
+        looks = on_known if not resume and not config.fresh else None
+        if looks is not None and loaded is None and (known := find_unloaded(config)) is not None:
+            return _known(known, looks)
         evaluation = prepare(config, on_progress, loaded, untouched=untouched)
         try:
-            if on_known is not None and not resume and not config.fresh:
-                known = find_finished(evaluation)
-                if known is not None:
-                    report_run(known.id)
-                    on_known(known)
-                    return known
+            if looks is not None and (known := find_finished(evaluation)) is not None:
+                return _known(known, looks)
             with _open_run(evaluation, resume) as run:
                 return _work(evaluation, run, stop, on_progress)
         finally:
             _close(evaluation)
 
 
-def find_finished(evaluation: PreparedEvaluation) -> Run | None:
-    """The newest finished run with the same answers and the same figures of them, if any."""
-    config = evaluation.config
-    wanted = {name: getattr(config, name) for name in _OF_FIGURES}
-    for run in list_runs():
-        if run.key != evaluation.key or run.kind != "eval" or run.state != "done":
-            continue
-        if {name: run.config.get(name) or "" for name in _OF_FIGURES} == wanted:
-            return run
-    return None
+def _known(run: Run, on_known: Callable[[Run], None]) -> Run:
+    report_run(run.id)
+    on_known(run)
+    return run
 
 
 def _close(evaluation: PreparedEvaluation) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,11 @@ from sessions.kept_answers import KeptAnswers
 from sessions.runs import list_runs
 from workbench.data.adding import add_dataset
 from workbench.evaluation.config import EvalConfig
+from workbench.evaluation.finished import find_unloaded
 from workbench.evaluation.recorded import _answer, _body
 from workbench.evaluation.runner import document, evaluate, resumed_config
 from workbench.inference.decoding import Decoding
+from workbench.models.base import load_model
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, CoordinateFrame, Timing, Token
 
@@ -218,9 +221,16 @@ def test_answers_by_votes_are_taken_where_all_seeds_are_there(model, table):
 def test_a_finished_run_of_the_same_settings_answers_for_another(model, table):
     config = EvalConfig(table("one", range(2)), spec=model, decoding=SHORT, threads=1)
     known: list = []
-    first = evaluate(config, on_known=known.append)
+    told: list = []
+    first = evaluate(config, told.append, on_known=known.append)
     assert known == []
-    assert evaluate(config, on_known=known.append).id == first.id
+    assert any(one.message.startswith("loading") for one in told)
+    told.clear()
+    assert evaluate(config, told.append, on_known=known.append).id == first.id
+    assert told == []  # no model was loaded to find it
+    loaded = load_model(model)
+    assert evaluate(config, loaded=loaded, on_known=known.append).id == first.id
+    del known[1:]
     assert [run.id for run in known] == [first.id]
     stopped = evaluate(EvalConfig(config.dataset, spec=model, decoding=SHORT, limit=1),
                        cancelled=lambda: True, on_known=known.append)  # fmt: skip
@@ -230,6 +240,29 @@ def test_a_finished_run_of_the_same_settings_answers_for_another(model, table):
     fresh = EvalConfig(config.dataset, spec=model, decoding=SHORT, threads=1, fresh=True)
     assert evaluate(fresh, on_known=known.append).id != first.id
     assert evaluate(fresh, resume="auto").id not in {run.id for run in list_runs()[1:]}
+
+
+def test_a_run_of_other_weights_or_another_dtype_answers_for_nothing(
+    model, table, tmp_path, tiny_folder
+):
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_folder, folder)
+    spec = ModelSpec(str(folder), device="cpu")
+    config = EvalConfig(table("one", range(2)), spec=spec, decoding=SHORT, threads=1)
+    first = evaluate(config)
+    assert find_unloaded(config) is not None
+    assert find_unloaded(replace(config, spec=replace(spec, dtype="bf16"))) is None
+    assert find_unloaded(replace(config, limit=1)) is None
+    assert find_unloaded(replace(config, positive="true")) is None
+    first.set_state("cancelled")
+    assert find_unloaded(config) is None
+    first.set_state("done")
+    assert find_unloaded(config) is not None
+    (folder / "generation_config.json").write_text("{}")
+    assert find_unloaded(config) is None
+    Image.new("RGB", (32, 32), (9, 9, 9)).save(tmp_path / "0.bmp")
+    shutil.copy2(tiny_folder / "generation_config.json", folder)
+    assert find_unloaded(config) is None
 
 
 def test_a_sample_that_is_wanted_again_is_asked_although_its_answer_is_on_record(table, model):

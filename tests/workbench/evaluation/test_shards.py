@@ -13,8 +13,9 @@ from sessions.runs import Run, list_runs
 from workbench.data.source import open_source
 from workbench.errors import UsageError
 from workbench.evaluation.config import EvalConfig
+from workbench.evaluation.finished import find_finished
 from workbench.evaluation.merging import merge_runs
-from workbench.evaluation.runner import document, evaluate, find_finished, prepare, resumed_config
+from workbench.evaluation.runner import document, evaluate, prepare, resumed_config
 from workbench.evaluation.shards import Shard, batches, parse_shard
 from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec
