@@ -64,7 +64,10 @@ class BenchHeader(Widget):
         self.engine_state = getattr(self.app, "engine_state", EngineState())
         self.watch(self.app, "engine_state", self._follow_engine)
         if hasattr(type(self.app), "model_label"):
-            self.watch(self.app, "model_label", lambda _: self.refresh(), init=False)
+            self.watch(self.app, "model_label", self._draw_model, init=False)
+
+    def _draw_model(self, _label: str) -> None:
+        self.refresh()
 
     def _follow_engine(self, state: EngineState) -> None:
         self.engine_state = state
