@@ -41,19 +41,6 @@ def _random80() -> int:
     return int.from_bytes(os.urandom(10), "big") >> 1
 
 
-def id_time(ident: str) -> datetime | None:
-    """When an id of `new_id` was made, `None` where it is none of those."""
-    if len(ident) != 26 or any(c not in _ALPHABET for c in ident):
-        return None
-    milliseconds = 0
-    for char in ident[:10]:
-        milliseconds = milliseconds * 32 + _ALPHABET.index(char)
-    try:
-        return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
-    except (OverflowError, ValueError):
-        return None
-
-
 def short_id(ident: str) -> str:
     """What a table shows of an id: its end, since ids of one day begin alike."""
     return ident[-6:] if len(ident) == 26 else ident

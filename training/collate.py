@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 # Which class each row of a batch is of, -100 for none; taken out before the model sees it.
 CLASSES = "class_labels"
-_PAD = {"input_ids": None, "labels": IGNORED}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 
 from sessions import records
 from sessions.errors import RecordError
-from sessions.ids import id_time, new_id, resolve, short_id
+from sessions.ids import new_id, resolve, short_id
 from sessions.records import (
     BookmarkRecord,
     GradcamRecord,
@@ -122,9 +122,6 @@ def test_ids_sort_in_the_order_of_their_making_and_never_meet():
     assert ids == sorted(ids)
     assert len(set(ids)) == 5000
     assert all(len(ident) == 26 and ident == ident.lower() for ident in ids)
-    moment = id_time(ids[0])
-    assert moment is not None and moment.year >= 2024
-    assert id_time("nonsense") is None
 
 
 def test_an_id_is_found_by_its_beginning_its_end_or_as_the_last():

@@ -74,11 +74,3 @@ def pool(grid: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Mean over blocks of cells: (h, w) to a coarser `shape` that divides it."""
     high, wide = grid.shape[0] // shape[0], grid.shape[1] // shape[1]
     return grid.reshape(shape[0], high, shape[1], wide).mean(axis=(1, 3))
-
-
-def cell_box(
-    cell: tuple[int, int], grid: tuple[int, int], size: tuple[int, int]
-) -> tuple[float, float, float, float]:
-    """(x0, y0, x1, y1) in pixels of an image of `size` (width, height) of a cell (row, column)."""
-    (row, column), (h, w), (width, height) = cell, grid, size
-    return column * width / w, row * height / h, (column + 1) * width / w, (row + 1) * height / h

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -141,10 +141,6 @@ class Explanation:
             seconds=float(body.get("seconds", 0.0)),
             notes=tuple(body.get("notes", ())),
         )
-
-    def with_notes(self, *notes: str) -> Explanation:
-        """The same with more notes."""
-        return replace(self, notes=self.notes + notes)
 
 
 def stretch(grid: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -9,12 +9,18 @@ from PIL import Image
 
 from tests.workbench.models.tiny import ask
 from workbench.explain.capture import capture
-from workbench.explain.geometry import cell_box, lay_out, pool, refine
+from workbench.explain.geometry import lay_out, pool, refine
 from workbench.explain.prepare import encode, prepare
 from workbench.explain.targets import Target
 from workbench.sample import ImageRef
 
 SIZES = [(64, 64), (100, 70), (40, 90), (128, 32), (33, 61)]
+
+
+def cell_box(cell, grid, size):
+    """(x0, y0, x1, y1) in pixels of an image of `size` (width, height) of a cell (row, column)."""
+    (row, column), (h, w), (width, height) = cell, grid, size
+    return column * width / w, row * height / h, (column + 1) * width / w, (row + 1) * height / h
 
 
 def square_picture(size, box, colour=(255, 255, 255)):

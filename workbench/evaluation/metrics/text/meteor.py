@@ -15,11 +15,6 @@ from typing import Any
 from workbench.evaluation.metrics.text.coco import Tokens
 from workbench.evaluation.metrics.text.scored import Scored, averaged
 
-HOW_TO_INSTALL = (
-    "python -m nltk.downloader wordnet; or copy nltk_data/corpora/wordnet from another machine "
-    "into ~/nltk_data/corpora/wordnet"
-)
-
 
 class _NoSynonyms:
     """In place of WordNet: no word has a synonym."""
