@@ -9,7 +9,7 @@ import click
 
 from commands.completing import complete_splits
 from commands.mode_option import mode_option
-from commands.printing import PICTURES, echo_json
+from commands.printing import echo_json, images_option
 
 if TYPE_CHECKING:
     from workbench.sample import Sample
@@ -41,13 +41,7 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Write the images, a JSON file for each sample and a table into this folder.",
 )
-@click.option(
-    "--images",
-    "pictures",
-    type=click.Choice(PICTURES),
-    default="auto",
-    help="How to draw; auto draws on a terminal only, with its graphics if it has any.",
-)
+@images_option("How to draw; auto draws on a terminal only, with its graphics if it has any.")
 @click.option("--height", default=12, show_default=True, help="The most rows of a picture.")
 @click.option("--draw-boxes", "boxes", is_flag=True, help="Draw the objects' boxes and points.")
 @mode_option

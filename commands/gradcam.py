@@ -8,7 +8,7 @@ import click
 
 from commands.asking import MODEL_FLAGS, model_options, model_values
 from commands.mode_option import mode_option
-from commands.printing import PICTURES
+from commands.printing import images_option
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -66,13 +66,7 @@ _KNOBS = (
 @model_options()
 @click.option("--local", is_flag=True, help="Load the model here, without the engine.")
 @click.option("--no-record", is_flag=True, help="Leave no line in the session.")
-@click.option(
-    "--images",
-    "pictures",
-    type=click.Choice(PICTURES),
-    default="auto",
-    help="How to draw the overlays; auto draws on a terminal only.",
-)
+@images_option("How to draw the overlays; auto draws on a terminal only.")
 @mode_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(uid: str, text: str | None, as_json: bool, **flags: Any) -> None:

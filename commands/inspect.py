@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from commands.mode_option import mode_option
-from commands.printing import PICTURES, echo_json
+from commands.printing import echo_json, images_option
 
 
 @click.command()
@@ -18,13 +18,7 @@ from commands.printing import PICTURES, echo_json
     metavar="DIR",
     help="Write the original images, and a JSON file beside them.",
 )
-@click.option(
-    "--images",
-    "pictures",
-    type=click.Choice(PICTURES),
-    default="auto",
-    help="How to draw; auto draws on a terminal only, with its graphics if it has any.",
-)
+@images_option("How to draw; auto draws on a terminal only, with its graphics if it has any.")
 @click.option("--draw-boxes", "boxes", is_flag=True, help="Draw the objects' boxes and points.")
 @mode_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")

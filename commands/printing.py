@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,13 @@ import click
 
 # What `--images` takes where samples are drawn: as `workbench.data.show`, which is imported later.
 PICTURES = ("auto", "kitty", "iterm2", "sixel", "halfcell", "truecolor", "256", "off")
+
+
+def images_option(words: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """`--images`, how pictures are drawn; `words` say what is drawn and when."""
+    return click.option(
+        "--images", "pictures", type=click.Choice(PICTURES), default="auto", help=words
+    )
 
 
 def json_text(value: Any, *, indent: int | None = 2) -> str:
