@@ -7,9 +7,6 @@ from pathlib import Path
 
 import pytest
 
-# Loaded before a test puts something in the place of `load_weights`: they would keep it for good.
-import workbench.models.families.captioner
-import workbench.models.families.decoder  # noqa: F401
 from tests.workbench.models.make_families import FAMILIES
 from workbench.models.base import LoadedModel, load_model
 from workbench.models.spec import ModelSpec
@@ -37,3 +34,11 @@ def shared(folder: Path) -> LoadedModel:
 def model(shared: LoadedModel) -> Iterator[LoadedModel]:
     yield shared
     shared.set_adapter(None)
+
+
+@pytest.fixture
+def no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reads weights from here on fails the test."""
+    from transformers import PreTrainedModel
+
+    monkeypatch.setattr(PreTrainedModel, "from_pretrained", lambda *_, **__: pytest.fail("read"))

@@ -54,10 +54,9 @@ def test_a_bound_beyond_the_processors_own_is_refused_with_both(tiny_folder):
 
 @pytest.mark.parametrize("name", ["llava", "llava_next", "paligemma", "idefics3", "captioner"])
 def test_families_whose_processor_has_no_such_knob_refuse_it_before_loading(
-    name, tmp_path, monkeypatch
+    name, tmp_path, no_weights
 ):
     folder = FAMILIES[name](tmp_path / name)
-    monkeypatch.setattr("workbench.models.loading.load_weights", pytest.fail)
     with pytest.raises(ModelError) as caught:
         load_model(spec(folder, image_max_pixels=1000))
     assert caught.value.kind == "unsupported"

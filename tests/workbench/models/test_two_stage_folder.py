@@ -160,9 +160,8 @@ def test_sizes_and_words_that_mean_nothing_are_refused(sources: Path, tmp_path: 
 
 
 def test_no_memory_and_no_disk_are_told_before_anything_is_read(
-    sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_weights: None
 ) -> None:
-    monkeypatch.setattr("workbench.models.two_stage.build.load_weights", pytest.fail)
     monkeypatch.setattr(new_folder, "free_bytes", lambda device: 1000)
     error = not_composed(recipe(sources), tmp_path / "m")
     assert error.kind == "out_of_memory" and "memory" in error.message
