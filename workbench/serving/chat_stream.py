@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from workbench.sample import Answer, Token
+from workbench.serving.engine_request import Event, LoadStage
 from workbench.serving.protocol import ChatRequest, answer_json, token_json
-from workbench.serving.worker import Event, LoadStage
 
 WAITING = ": waiting\n\n"
 

@@ -27,9 +27,9 @@ from workbench.errors import (
 )
 from workbench.sample import Answer
 from workbench.serving.chat_stream import WAITING, ChatStream, choice, signature, sse, usage
+from workbench.serving.engine_request import EngineRequest, Event, JsonResult, LoadStage
 from workbench.serving.event_queue import EventQueue
 from workbench.serving.protocol import MAX_BODY, STILL, ChatRequest
-from workbench.serving.worker import EngineRequest, Event, JsonResult, LoadStage
 
 HEARTBEAT_S = 0.5
 _STATUS: tuple[tuple[type[WbError], int], ...] = (

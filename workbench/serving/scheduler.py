@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from workbench.inference.prefix_cache import PrefixCache
     from workbench.models.base import LoadedModel
     from workbench.sample import Token
-    from workbench.serving.worker import EngineRequest, Event
+    from workbench.serving.engine_request import EngineRequest, Event
 
 
 class RequestQueue(Protocol):

@@ -26,9 +26,10 @@ from sessions.version import wb_version
 from workbench.errors import UnknownName, UsageError
 from workbench.models.spec import ModelSpec
 from workbench.serving import process
+from workbench.serving.engine_request import EngineRequest
 from workbench.serving.protocol import OWNER, PROTOCOL, read_adapters, read_chat, read_messages
 from workbench.serving.request_handler import RequestHandler, Stall, error_response, read_body
-from workbench.serving.worker import EngineRequest, Worker
+from workbench.serving.worker import Worker
 
 Handler = Callable[[Request], Awaitable[Response]]
 

@@ -17,17 +17,16 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sessions.environment import versions
 from sessions.errors import WbError
 from workbench.errors import Cancelled, EngineError
-from workbench.inference.decoding import Decoding
 from workbench.models.activity import at, doing, given_up_by, progressed
 from workbench.models.spec import ModelSpec
-from workbench.sample import Answer, Message, Token
+from workbench.sample import Token
+from workbench.serving.engine_request import EngineRequest, Event, JsonResult, LoadStage
 
 if TYPE_CHECKING:
     from workbench.inference.prefix_cache import PrefixCache
@@ -35,65 +34,6 @@ if TYPE_CHECKING:
 
 _WORK = {"chat": "answering", "explain": "explaining an answer", "load": "reading adapters"}
 MAX_ROWS = 32  # decoded together; more would make each one's tokens come slowly
-
-
-@dataclass(frozen=True)
-class LoadStage:
-    """A stage of loading and the share done, 0 to 1."""
-
-    stage: str
-    share: float
-
-
-@dataclass(frozen=True)
-class JsonResult:
-    """What a request that is no chat gave: JSON."""
-
-    body: dict[str, Any]
-
-
-Event = LoadStage | Token | Answer | JsonResult | WbError
-
-
-@dataclass
-class EngineRequest:
-    """One request in the queue.
-
-    Attributes:
-        id: Names it for cancelling.
-        kind: `chat`, `load`, `explain` or `release`.
-        emit: Takes its events, in the worker's thread; the last is an `Answer`, `JsonResult` or
-            `WbError`. For a chat, `visible` of its row is told with each token.
-        body: The request of an `explain`; of a `load` the `adapters` to keep beside it.
-        answered_by: The load that answers, as `Answer.answered_by` has it, once it does.
-        told: Tokens that `emit` has taken.
-        columns: Of its prompt and the answer that may follow; 0 until that is asked for.
-    """
-
-    id: str
-    kind: str
-    emit: Callable[[Event, str], None]
-    spec: ModelSpec = field(default_factory=ModelSpec)
-    messages: tuple[Message, ...] = ()
-    decoding: Decoding = field(default_factory=Decoding)
-    labels: tuple[str, ...] = ()
-    body: Mapping[str, Any] = field(default_factory=dict)
-    cancelled: threading.Event = field(default_factory=threading.Event)
-    started: float = field(default_factory=time.perf_counter)
-    load_s: float = 0.0
-    answered_by: Mapping[str, Any] = field(default_factory=dict)
-    told: int = 0
-    columns: int = 0
-
-    def asked_to_end(self) -> bool:
-        """Whether it was cancelled; who asks got on with it."""
-        progressed()
-        return self.cancelled.is_set()
-
-    @property
-    def joins(self) -> bool:
-        """Whether it can be decoded together with others."""
-        return self.kind == "chat" and self.decoding.num_beams == 1
 
 
 class Worker(threading.Thread):

@@ -25,9 +25,10 @@ from workbench.models.spec import ModelSpec
 from workbench.sample import Answer
 from workbench.serving import process
 from workbench.serving.client import Engine
+from workbench.serving.engine_request import EngineRequest, Event
 from workbench.serving.request_handler import Stall
 from workbench.serving.scheduler import Scheduler
-from workbench.serving.worker import EngineRequest, Event, Worker
+from workbench.serving.worker import Worker
 
 pytestmark = pytest.mark.slow
 

@@ -15,7 +15,8 @@ from workbench.inference.decoding import Decoding
 from workbench.models.adapters import kept
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, Message
-from workbench.serving.worker import EngineRequest, JsonResult, LoadStage, Worker
+from workbench.serving.engine_request import EngineRequest, JsonResult, LoadStage
+from workbench.serving.worker import Worker
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from workbench.inference.decoding import Decoding
 from workbench.models.base import LoadedModel
 from workbench.models.spec import ModelSpec
 from workbench.sample import Token
-from workbench.serving.worker import EngineRequest, Worker
+from workbench.serving.engine_request import EngineRequest
+from workbench.serving.worker import Worker
 
 
 class Told:
