@@ -135,6 +135,11 @@ class RunReader:
         return self.state == "failed" and self._state().get("state") == "running"
 
     @property
+    def changed(self) -> str:
+        """When its writer last said how it stands, ISO 8601 in UTC; empty where nobody did."""
+        return str(self._state().get("ts") or "")
+
+    @property
     def paused(self) -> bool:
         """Whether its writer is alive and holds still until it is told to go on."""
         return bool(self._state().get("paused")) and self.state == "running"

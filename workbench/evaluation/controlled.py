@@ -119,10 +119,11 @@ class TakenRequests:
                 self._ended(request, "refused", why="the run had ended")
 
     def _begin(self) -> bool:
-        found = requests_of(self._run)
+        found, began = requests_of(self._run), self._run.changed
         held = [r for r in found if r.action in ("pause", "resume") and r.outcome == "taken"]
         for request in found:
-            if request.outcome != "waiting" or request.action == "retry":
+            # What was asked since this process began is no one's legacy: a look takes it.
+            if request.outcome != "waiting" or request.action == "retry" or request.ts > began:
                 continue
             self._seen.add(request.id)
             if request.action == "resume":

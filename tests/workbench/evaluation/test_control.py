@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from sessions.errors import WbError
+from sessions.ids import now
 from sessions.runs import Run, list_runs
 from tests.openai_server import OpenAIServer
 from workbench.data.source import open_source
@@ -163,6 +164,18 @@ def test_a_pause_that_no_process_took_is_refused_by_a_resume():
     loop = Loop(run)
     loop.taken.between()  # does not hold
     assert [x[1] for x in outcomes(run)] == ["refused"]
+
+
+def test_a_pause_that_is_asked_while_a_resume_begins_is_taken():
+    run = running()
+    run.close()
+    run.resume()
+    while now() <= run.changed:
+        pass  # a millisecond
+    ask_control(run, "pause")
+    loop = Loop(run, on_hold=lambda _: pause_or_resume(run))
+    loop.taken.between()
+    assert [x[:2] for x in outcomes(run)] == [("pause", "taken"), ("resume", "taken")]
 
 
 def test_what_comes_too_late_is_refused_when_the_run_is_done():
