@@ -125,6 +125,9 @@ def _csv_rows(path: Path, text: str) -> Iterator[dict[str, Any]]:
     tab = "\t" if path.suffix.lower() == ".tsv" else ","
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=tab)
     try:
+        reader.fieldnames = names = [name.strip() for name in reader.fieldnames or ()]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise DataError(f"{path} has two columns {twice!r}", hint="leave one out")
         for row in reader:
             if None in row:
                 raise DataError(f"{path}, line {reader.line_num}: more cells than columns")
@@ -206,7 +209,7 @@ def _row(place: int, row: Mapping[str, Any], ident: str, image: str, answer: str
     said, target = row.get(answer), row.get("target")
     return GivenAnswer(
         place,
-        ident=_word(row.get(ident)) if ident else "",
+        ident=_number(_word(row.get(ident))) if ident else "",
         images=tuple(filter(None, _word(row.get(image)).split(";"))) if image else (),
         texts=beside,
         answer=None if said is None or isinstance(said, (dict, list)) else _word(said),
@@ -245,6 +248,12 @@ def _error(value: Any) -> str:
     if isinstance(value, Mapping):
         value = value.get("message")
     return value if isinstance(value, str) else ""
+
+
+def _number(ident: str) -> str:
+    """An id as it was before a table took it for a number: `42.0` is 42."""
+    whole = ident.removesuffix(".0")
+    return whole if whole.isdecimal() else ident
 
 
 def _word(value: Any) -> str:

@@ -163,6 +163,8 @@ def test_a_whole_number_is_the_id_that_it_means(tmp_path):
     path = tmp_path / "a.json"
     path.write_text('[{"image_id": 3.0, "caption": "True"}, {"image_id": "000004", "caption": ""}]')
     assert [x["uid"][-1] for x in imported(path).run.predictions()] == ["3", "4"]
+    (tmp_path / "a.csv").write_text("id, answer\n5.0,True\n", "utf-8-sig")
+    assert [x["uid"][-1] for x in imported(tmp_path / "a.csv").run.predictions()] == ["5"]
 
 
 def test_a_map_of_images_and_a_plain_table_are_read(shared, tmp_path):
@@ -182,6 +184,7 @@ def test_a_map_of_images_and_a_plain_table_are_read(shared, tmp_path):
         ("a.csv", "uid,note\nx,y\n", "no column could be the answer"),
         ("a.csv", "note,text\nx,y\n", "no column could be the sample"),
         ("a.csv", "uid,text\na,b,c\n", "more cells than columns"),
+        ("a.csv", "uid,text,text\na,b,c\n", "two columns 'text'"),
         ("a.csv", "uid,text\n", "holds no rows"),
         ("a.json", "[1, 2]", "no list of answers"),
         ("a.jsonl", '{"uid": "a"}\n{"uid"\n', "line 2: no JSON"),
