@@ -162,8 +162,15 @@ def _tried(
     else:
         body["messages"] = [message_json(message) for message in messages]
         if sample.label is not None and template.task == sample.task:
-            body["gold"] = template.gold_answer(sample)
-    if answer is not None:
+            places = sample.task == "grounding"  # each model writes them in coordinates of its own
+            body["gold"] = sample.label if places else template.gold_answer(sample)
+    if answer is not None and "grounding" in (sample.task, template.task):
+        from workbench.grounding.answered import typed_regions
+
+        found = typed_regions(answer, sample, template.name)
+        why = "; ".join(word for word in (found.overlap_words, *found.problems) if word)
+        body["read"] = {"label": found.label, "explanation": why, "grounding": found.to_json()}
+    elif answer is not None:
         parsed = parse_answer(answer, words)
         body["read"] = {"label": parsed.label, "explanation": parsed.explanation}
     return body, messages
@@ -183,7 +190,9 @@ def _show(body: dict[str, Any], messages: tuple[Message, ...], answer: str | Non
     if answer is not None and body["read"]:
         read = body["read"]
         _say("read as", read["label"] if read["label"] is not None else "unparsed")
-        if read["label"] is not None and read["explanation"]:
+        if read["explanation"] and "grounding" in read:
+            _say("places", read["explanation"])
+        elif read["label"] is not None and read["explanation"]:
             _say("because", read["explanation"])
     click.echo()
 

@@ -7,14 +7,16 @@ another version reads as far as it is understood.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sessions.errors import WbError
+from workbench.grounding.conventions import units_asked
+from workbench.grounding.gold import gold_of
 from workbench.grounding.judging import JudgedRegions, judge
 from workbench.grounding.reading import read_regions
 from workbench.grounding.region import Region, regions_of, words_of
-from workbench.sample import Answer, CoordinateFrame, Message
+from workbench.sample import Answer, CoordinateFrame, Message, Sample
 
 VERSION = 1
 
@@ -95,6 +97,18 @@ def answered_regions(
     found = read_regions(answer.text, frames, asked=bool(gold))
     judged = judge(found.regions, gold) if gold else None
     return AnsweredRegions(found.regions, tuple(gold), found.problems, judged, max(1, count))
+
+
+def typed_regions(text: str, sample: Sample, template: str) -> AnsweredRegions:
+    """A text as the answer of no model, to a sample that a template asked about.
+
+    Its numbers are in the units that the template asks for; where those are the model's matter,
+    forms with units of their own are read alone, and it is told.
+    """
+    units = units_asked(template)
+    frames = tuple(replace(frame, units=units) for frame in _sizes(sample.images))
+    shown = (Message("user", sample.images),)
+    return answered_regions(Answer(text, frames=frames), shown, gold_of(sample))
 
 
 def recorded_regions(body: object, images: int = 1) -> AnsweredRegions | None:

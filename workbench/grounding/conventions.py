@@ -64,6 +64,21 @@ UNITS: dict[System, tuple[float, float]] = {
 }
 
 
+# What a shipped template asks for, where it says so whatever the model.
+_ASKS: dict[str, System] = {
+    "grounding/fractions": "fractions",
+    "grounding/point-fractions": "fractions",
+    "grounding/internvl": "thousandths",
+    "grounding/molmo-point": "percent",
+}
+
+
+def units_asked(template: str) -> tuple[float, float] | None:
+    """The units that a template asks for; `None` where they are the model's own matter."""
+    system = _ASKS.get(template)
+    return UNITS[system] if system is not None else None
+
+
 def convention_of(model_type: str) -> BoxConvention:
     """That of a `model_type`; fractions of the image where none is published."""
     return CONVENTIONS.get(model_type, FRACTIONS)

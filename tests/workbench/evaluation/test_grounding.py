@@ -13,6 +13,7 @@ from workbench.errors import UsageError
 from workbench.evaluation.lines import Prompter, answer_line, failed_line
 from workbench.evaluation.metrics.of_run import compute_metrics
 from workbench.evaluation.recorded import _answer, _body
+from workbench.grounding.answered import typed_regions
 from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec
 from workbench.playground.question import question_of
@@ -164,3 +165,24 @@ def test_what_coordinates_are_of_goes_with_an_answer_that_is_sent_or_kept(frame)
 def test_a_box_is_no_example_since_each_model_writes_its_own_coordinates():
     with pytest.raises(UsageError, match="coordinates of the model"):
         TEMPLATE.gold_answer(sample(0))
+
+
+@pytest.mark.parametrize(
+    ("template", "text", "wanted"),
+    [
+        ("grounding/fractions", "[0.1, 0.1, 0.5, 0.5]", BOX),
+        ("grounding/internvl", "[[100, 100, 500, 500]]", BOX),
+        ("grounding/paligemma-detect", "<loc0128><loc0128><loc0512><loc0512> cat", None),
+        ("grounding/json", '{"bbox_2d": [10, 10, 50, 50]}', []),
+    ],
+)
+def test_a_typed_answer_is_read_in_the_units_that_its_template_asks_for(template, text, wanted):
+    found = typed_regions(text, sample(0), template)
+    if wanted == []:  # of which image its pixels are, only a model's processor knows
+        assert (found.label, found.problems) == (
+            None,
+            ("1 left out: nobody knows what its numbers are of",),
+        )
+        return
+    assert [round(v) for v in found.regions[0].at] == (wanted or [12, 12, 50, 50])
+    assert found.judged is not None and found.judged.right
