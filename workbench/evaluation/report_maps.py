@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 
 from sessions.errors import WbError
 from sessions.runs import Run
-from workbench.evaluation.config import EvalConfig
 from workbench.evaluation.prepare import check_samples, load_model_of, resumed_config
+from workbench.evaluation.recorded_prompt import no_map
 from workbench.evaluation.report import Report, RunReport
 from workbench.evaluation.report_cases import Case
-from workbench.models.remote_model import is_remote
 from workbench.progress import OnProgress, Reporter
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def _mapped(
     told: RunReport, run: Run, held: dict[ModelSpec, LoadedModel], on_progress: OnProgress | None
 ) -> RunReport:
     config = resumed_config(run)
-    if reason := _cannot(config):
+    if reason := no_map(config):
         return replace(told, worst=[replace(case, no_maps=reason) for case in told.worst])
     if not any(case.sample and case.sample.images for case in told.worst):
         return told
@@ -60,14 +59,6 @@ def _mapped(
         held[config.spec] = load_model_of(config, on_progress)
     loaded = held[config.spec]
     return replace(told, worst=[_case(case, prompter, loaded) for case in told.worst])
-
-
-def _cannot(config: EvalConfig) -> str:
-    if is_remote(config.spec.model):
-        return "a model on another server shows no heat"
-    if config.control or config.vary == "images":
-        return "the model was shown other pictures than the sample's"
-    return ""
 
 
 def _case(case: Case, prompter: Prompter, loaded: LoadedModel) -> Case:

@@ -7,6 +7,7 @@ is empty, save the UID. The verdict is that of `sessions.verdict`. Not for makin
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -120,6 +121,26 @@ def compared_lines(path: Path, words: int) -> Iterator[dict[str, Any]]:
         out = {name: line[name] for name in _COMPARED if name in line}
         out["text"] = str(line.get("text") or "")[:words]
         yield out
+
+
+def line_of(path: Path, uid: str) -> dict[str, Any] | None:
+    """The newest line of a sample, whole; `None` where there is none.
+
+    Args:
+        path: `predictions.jsonl`.
+        uid: Of the sample.
+    """
+    from sessions.json_line import parse_line
+
+    forms = [json.dumps(uid, ensure_ascii=plain)[1:-1].encode() for plain in (False, True)]
+    found = None
+    if path.exists():
+        with path.open("rb") as file:
+            for raw in file:
+                if any(form in raw for form in forms):
+                    line = parse_line(raw)
+                    found = line if line is not None and line.get("uid") == uid else found
+    return found
 
 
 def error_words(error: object) -> str:

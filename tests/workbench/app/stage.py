@@ -301,6 +301,13 @@ async def _(s: Stage) -> None:
     await s.idle()
 
 
+@view("flip", "FlipView")
+async def _(s: Stage) -> None:
+    await VIEWS["runs-compare"](s)
+    await s.press("enter")
+    await s.until(lambda: "A " in s.text() and "sentence" in s.text())
+
+
 @view("jobs", "JobsScreen")
 async def _(s: Stage) -> None:
     s.app.go("jobs")

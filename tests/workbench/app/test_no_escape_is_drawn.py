@@ -59,6 +59,18 @@ def hostile_batch() -> Screen:
     return BatchView(Hostile(()))
 
 
+def hostile_flip() -> Screen:
+    """Two hostile answers to one sample."""
+    from sessions.compare import Flip
+    from sessions.runs import list_runs
+    from workbench.app.runs.flip_view import FlipView
+    from workbench.app.runs.summaries import summarise
+
+    run = summarise(list_runs()[0])
+    line = {"uid": f"evil/test/{EVIL}", "target": EVIL, "label": EVIL, "text": EVIL}
+    return FlipView([Flip(line["uid"], True, line, line)], 0, run, run)
+
+
 def by_hand() -> list[Screen]:
     """Modals with hostile words, whatever key would open them."""
     from sessions.records import PromptRecord
@@ -94,6 +106,7 @@ def by_hand() -> list[Screen]:
         WholeAnswer(AnswerTile({EVIL: EVIL}, text=EVIL, record=filled(PromptRecord))),
         WholeAnswer(AnswerTile({EVIL: EVIL}, problem=EVIL)),
         hostile_batch(),
+        hostile_flip(),
         RatingScreen([run.id for run in list_runs() if run.kind == "eval"]),
     ]
 

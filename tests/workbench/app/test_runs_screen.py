@@ -104,7 +104,7 @@ async def test_a_cell_of_the_matrix_opens_exactly_its_samples_and_esc_goes_back(
 async def test_two_marked_runs_are_compared_by_pairs_and_a_flip_leads_to_explore():
     def lines(labels):
         return [
-            {"uid": f"demo/test/{i}", "label": said, "target": "true", "text": said}
+            {"uid": f"demo/test/{i}", "label": said, "target": "true", "text": f"{said} " * 99}
             for i, said in enumerate(labels)
         ]
 
@@ -128,6 +128,11 @@ async def test_two_marked_runs_are_compared_by_pairs_and_a_flip_leads_to_explore
         await pilot.press("enter", "minus")
         await pilot.pause()
         assert list(screen.comparison.flips.keys) == ["demo/test/10"]
+        await pilot.press("enter")  # both answers side by side, and whole
+        answers = "1 of 1  demo/test/10", "broken by B", "A demo", "B demo", "false false"
+        await until(pilot, lambda: all(words in drawn(app) for words in answers))
+        view = app.screen
+        await until(pilot, lambda: all(len(x["text"]) > 400 for x in view._lines.values()))
         await pilot.press("enter")
         await pilot.pause()
         assert app.opened == [("demo/test/10", runs[1].id)]

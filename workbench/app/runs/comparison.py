@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from rich.style import Style
@@ -48,11 +49,11 @@ class ComparePanel(Vertical):
     ]
 
     class OpenFlip(Message):
-        """A sample that flipped was opened; `run_id` is the second run's."""
+        """A sample that flipped was opened: its place among the flips that are listed."""
 
-        def __init__(self, uid: str, run_id: str) -> None:
+        def __init__(self, flips: Sequence[Flip], at: int, a: RunSummary, b: RunSummary) -> None:
             super().__init__()
-            self.uid, self.run_id = uid, run_id
+            self.flips, self.at, self.a, self.b = flips, at, a, b
 
     def __init__(self, *, widget_id: str | None = None) -> None:
         super().__init__(id=widget_id)
@@ -117,8 +118,10 @@ class ComparePanel(Vertical):
     @on(RowList.RowSelected, "#flips")
     def _open(self, event: RowList.RowSelected) -> None:
         event.stop()
-        if self.b is not None:
-            self.post_message(self.OpenFlip(event.key, self.b.id))
+        uids = [flip.uid for flip in self._flips]
+        if self.a is not None and self.b is not None and event.key in uids:
+            at = uids.index(event.key)
+            self.post_message(self.OpenFlip(self._flips, at, self.a, self.b))
 
     # -- drawing -----------------------------------------------------------------------------
 

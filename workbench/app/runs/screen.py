@@ -196,7 +196,13 @@ class RunsScreen(Screen[None]):
 
     @on(ComparePanel.OpenFlip)
     def _flip_opened(self, event: ComparePanel.OpenFlip) -> None:
-        self.bench.open_uid(event.uid, event.run_id)
+        from workbench.app.runs.flip_view import FlipView
+
+        def opened(uid: str | None) -> None:
+            if uid is not None:
+                self.bench.open_uid(uid, event.b.id)
+
+        self.bench.push_screen(FlipView(event.flips, event.at, event.a, event.b), opened)
 
     def action_back(self) -> None:
         """One step back: from a cell to the errors, from a run to the list, from two to one."""
