@@ -24,7 +24,9 @@ from commands.completing import complete_runs
     show_default=True,
     help="How many wrong, failed and flipped samples to show of each run.",
 )
-@click.option("--maps", is_flag=True, help="Add heat maps of the wrong ones; loads the models.")
+@click.option(
+    "--maps", is_flag=True, help="Add heat maps of wrong and flipped ones; loads the models."
+)
 def report(runs: tuple[str, ...], out: Path, errors: int, maps: bool) -> None:
     """Write a report of one or several evaluations as one file, or as a folder.
 

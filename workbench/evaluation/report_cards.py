@@ -83,5 +83,9 @@ def _flip(case: FlippedCase) -> str:
     said = [(name, f"{esc(label)} {muted(esc(text))}") for name, (label, text) in answers]
     body = facts([*asked, ("target", esc(case.target)), *said, ("not shown", esc(case.missing))])
     pictures = images_row(case.sample.images, width=220) if case.sample else ""
+    for (name, _), made in zip(answers, case.heat, strict=True):
+        if made:
+            pictures += muted(f"heat of {'the first answer' if name == 'first' else 'its answer'}")
+            pictures += row(img(one, width=220, alt=f"heat of the answer: {name}") for one in made)
     head = f"<b>{esc(case.uid, 300)}</b> {muted('fixed' if case.fixed else 'broken')}"
     return card(head + pictures + body, "")

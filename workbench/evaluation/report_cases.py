@@ -57,6 +57,8 @@ class FlippedCase:
     Attributes:
         fixed: The second run has it right; otherwise the first had.
         first: Label and text of the first run's answer; `second`: of the other's.
+        answered: Whether each of the two was answered at all.
+        heat: The pictures under the heat of each answer's first token, where they were made.
     """
 
     uid: str
@@ -64,8 +66,10 @@ class FlippedCase:
     target: str
     first: tuple[str, str]
     second: tuple[str, str]
+    answered: tuple[bool, bool]
     sample: Sample | None
     missing: str
+    heat: tuple[tuple[Image.Image, ...], ...] = ((), ())
 
 
 def worst_of(lines: Sequence[Line], most: int) -> list[Case]:
@@ -97,6 +101,7 @@ def _flipped(flip: Flip) -> FlippedCase:
         str(flip.after.get("target")),
         _said(flip.before),
         _said(flip.after),
+        (verdict(flip.before) != "failed", verdict(flip.after) != "failed"),
         sample,
         missing,
     )
