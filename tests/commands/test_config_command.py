@@ -22,11 +22,11 @@ def test_a_setting_is_written_read_and_taken_out(run_wb):
 
 
 def test_the_list_says_where_each_comes_from(run_wb, monkeypatch):
-    run_wb("config", "set", "keymap.explore.prompt", "ctrl+o")
+    run_wb("config", "set", "keymap.explore.prompt", "ctrl+g")
     monkeypatch.setenv("WB_OPACITY", "0.2")
     listed = {entry["name"]: entry for entry in run_wb("config", "list", "--json").json}
     assert listed["opacity"] == {"name": "opacity", "value": 0.2, "source": "WB_OPACITY"}
-    assert listed["keymap.explore.prompt"]["value"] == "ctrl+o"
+    assert listed["keymap.explore.prompt"]["value"] == "ctrl+g"
     assert listed["model"]["source"] == "default"
 
 
@@ -137,7 +137,7 @@ def test_every_key_is_listed_under_an_id_that_set_takes(run_wb):
     assert {
         "id": "explore.heat",
         "keys": "g",
-        "does": "Grad-CAM of the token",
+        "does": "Lay Grad-CAM's heat map of the token under the cursor over the image",
         "changed": False,
     } in (listed)
     from workbench.app.keymap import bound_keys, problems_of

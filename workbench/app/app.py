@@ -48,16 +48,17 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.reactive import reactive
 from textual.screen import Screen
 
 from sessions.errors import WbError
+from workbench.app.app_keys import KEYS
 from workbench.app.clean_lines import CleanLines
 from workbench.app.services import Services
 from workbench.app.settings import Settings, read_settings
@@ -110,22 +111,13 @@ class WbApp(Services):
     # Absolute: Textual looks beside the file of a subclass, which need not be this one.
     CSS_PATH = str(Path(__file__).with_name("app.tcss"))
     ENABLE_COMMAND_PALETTE = True
+    ALLOW_IN_MAXIMIZED_VIEW = "BenchHeader, BenchFooter"
     COMMANDS: ClassVar[set[Any]] = {_palette}
     MODES: ClassVar[dict[str, Any]] = {
         place: (lambda place=place: make_screen(place)) for place in PLACES
     }
     DEFAULT_MODE = "explore"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("1", "go('explore')", "Explore", id="app.explore", show=False),
-        Binding("2", "go('runs')", "Runs", id="app.runs", show=False),
-        Binding("3", "go('jobs')", "Jobs", id="app.jobs", show=False),
-        Binding("4", "go('sessions')", "Sessions", id="app.sessions", show=False),
-        Binding("f1,question_mark", "help", "Help", id="app.help", key_display="?"),
-        Binding("ctrl+q", "quit", "Quit", id="app.quit", show=False, priority=True),
-        Binding("f8", "restart_engine", "Restart the engine", id="app.engine", show=False),
-        Binding("x", "dismiss_hints", "Close the hints", id="app.hints", show=False),
-        Binding("f9", "change_theme", "Theme", id="app.theme", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = KEYS
     # Widths at which the layout folds; the class is set on the screen.
     HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
         (0, "-narrow"),
@@ -310,26 +302,26 @@ class WbApp(Services):
         for hints in self.screen.query("Hints"):
             hints.dismiss()  # type: ignore[attr-defined]
 
+    def action_fill_screen(self) -> None:
+        """The panel with the focus alone on the screen; again: all of them."""
+        from workbench.app.panels import fill_screen, panel_of
+
+        if not fill_screen(self.screen, self.screen.maximized or panel_of(self.screen.focused)):
+            self.notify("nothing with a frame has the focus", timeout=2)
+
+    def action_jump(self) -> None:
+        """A letter on everything one can go to."""
+        from workbench.app.jump import JumpScreen, arrive
+
+        screen = self.screen
+        self.push_screen(JumpScreen(screen), lambda chosen: arrive(screen, chosen))
+
     def action_help(self) -> None:
         """The help of what has the focus."""
         from workbench.app.widgets.help_modal import HelpModal
 
         if not isinstance(self.screen, HelpModal):
             self.push_screen(HelpModal(self.screen))
-
-    # -- palette ---------------------------------------------------------------------------
-
-    def palette_actions(self) -> Iterable[tuple[str, str, Callable[[], Any]]]:
-        """What the command palette offers everywhere."""
-        for place in PLACES:
-            yield f"Go to {place.capitalize()}", "", lambda place=place: self.go(place)
-        yield "Change the theme", "", self.action_change_theme
-        yield (
-            "Restart the engine",
-            "Stop the model process and start it",
-            (self.action_restart_engine),
-        )
-        yield "Help", "Keys and what they do", self.action_help
 
 
 def run_bench() -> int:

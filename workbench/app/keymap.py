@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from textual.app import App
 from textual.binding import Binding
 from textual.dom import DOMNode
-from textual.keys import KEY_NAME_REPLACEMENTS, Keys, format_key
+from textual.keys import KEY_NAME_REPLACEMENTS, Keys, format_key, key_to_character
 from textual.screen import ModalScreen
 
 import workbench.app
@@ -157,13 +157,7 @@ def _is_key(key: str) -> bool:
     *modifiers, last = key.split("+")
     if not set(modifiers) <= _MODIFIERS or not last:
         return False
-    if len(last) == 1 or last in _NAMED:
-        return True
-    try:
-        unicodedata.lookup(last.replace("_", " "))
-    except KeyError:
-        return False
-    return True
+    return len(last) == 1 or last in _NAMED or key_to_character(last) is not None
 
 
 def _classes(cls: type) -> Iterator[type]:

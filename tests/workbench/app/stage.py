@@ -362,6 +362,7 @@ KEYS = {
     "gallery": ("G", "GalleryScreen"),
     "sweep": ("w", "SweepScreen"),
     "themes": ("f9", "CommandPalette"),
+    "jump": ("ctrl+o", "JumpScreen"),
 }
 for _name, (_key, _shows) in KEYS.items():
 

@@ -11,6 +11,9 @@ import pytest
 from textual.app import App
 
 from sessions.paths import home
+from sessions.records import NoteRecord
+from sessions.runs import Run
+from sessions.session_log import SessionLog
 from tests.workbench.app.explore_bench import SIZES, FakeEngine, bench
 from workbench.app.app import PLACES, WbApp
 from workbench.app.commands_palette import BenchActions
@@ -86,7 +89,7 @@ async def test_help_lists_the_keys_with_the_ids_by_which_they_are_remapped():
         await b.pilot.press("f1")
         await b.pilot.pause()
         assert isinstance(b.app.screen, HelpModal)
-        await b.shows("explore.heat", "Samples")
+        await b.shows("explore.filter", "Samples")
         await b.press("escape")
         assert not isinstance(b.app.screen, HelpModal)
 
@@ -94,10 +97,74 @@ async def test_help_lists_the_keys_with_the_ids_by_which_they_are_remapped():
 async def test_the_palette_offers_every_action_of_the_screen():
     async with bench() as b:
         provider = BenchActions(b.app.screen)
-        titles = {title for title, _, _ in provider._actions()}
+        titles = {title for title, *_ in provider._actions()}
         for wanted in ("Heat", "Evaluate", "Fainter heat", "Copy the UID", "Change the theme",
                        "Go to Runs", "Reset the decoding settings", "Quit"):  # fmt: skip
             assert wanted in titles
+
+
+async def test_the_finder_knows_samples_datasets_runs_sessions_templates_and_settings():
+    run = Run.create({"dataset": "demo", "split": "dev", "model": "demo"}, "k", total=3)
+    run.set_state("done")
+    SessionLog.open("monday").append(NoteRecord(text="a note"))
+    async with bench() as b:
+        finder = BenchActions(b.app.screen)
+        await finder.startup()
+
+        async def found(words):
+            hits = [hit async for hit in finder.search(words)]
+            return {str(hit.text or hit.match_display): hit for hit in hits}
+
+        assert any(run.id[-6:] in title for title in await found("run demo/dev"))
+        assert "monday" in await found("session mond")
+        assert "statement/yes-no" in await found("template yes-no")
+        assert "temperature" in await found("temperature")
+        assert "Heat" in await found("Grad-CAM")  # by its sentence
+        assert "temperature" not in await found("tmprtr")  # letters by chance find no thing
+        for words, uid in (("demo/test/000007", "000007"), ("12", "000011")):
+            hits = (await found(words)).values()
+            hit = next(hit for hit in hits if "sample" in str(hit.match_display))
+            hit.command()
+            await b.until(lambda uid=uid: (b.explore.view.uid or "").endswith(uid))
+        (await found("session mond"))["monday"].command()
+        await b.until(lambda: b.app.current_mode == "sessions")
+        await b.until(lambda: getattr(b.app.screen.session, "id", "") == "monday")
+        run_title = next(t for t in await found("run demo/dev") if run.id[-6:] in t)
+        (await found("run demo/dev"))[run_title].command()
+        await b.until(lambda: b.app.current_mode == "runs")
+        shown = lambda: next(iter(b.app.screen.query("RunDetail")), None)  # noqa: E731
+        await b.until(lambda: shown() and shown().run and shown().run.id == run.id)
+
+
+async def test_the_finder_changes_a_setting_and_refuses_what_is_none():
+    async with bench() as b:
+        finder = BenchActions(b.app.screen)
+        await finder.startup()
+        next(one for one in finder._things if one.name == "setting temperature").go()
+        await b.shows("Setting temperature")
+        await b.press(*"hot", "enter")
+        await b.shows("temperature wants")
+        await b.press(*["backspace"] * 3, *"0.5", "enter")
+        path = home() / "config.toml"
+        await b.until(lambda: path.exists() and "temperature = 0.5" in path.read_text())
+
+
+async def test_the_help_tells_of_what_has_the_focus_by_task_and_hides_what_is_textuals():
+    async with bench((120, 40)) as b:
+        for key, said in (
+            ("f1", "? unparsed, ! failed"),
+            ("p", ""),
+            ("f1", "letters are its text"),
+        ):
+            await b.press(key)
+            if said:
+                await b.shows(said)
+                told = b.text()
+                assert "Scroll" not in told and "super" not in told and "shift+" not in told
+                await b.press("escape")
+        assert "F1 Help" in b.text()  # a ? would be typed into the prompt
+        await b.press("escape")
+        await b.shows("? Help")
 
 
 async def test_keys_can_be_remapped_by_the_settings():

@@ -23,6 +23,7 @@ def actions_of(controllers: Controllers) -> dict[str, Callable[..., object]]:
         "jump": controllers.navigation.to_jump,
         "prompt": controllers.navigation.to_prompt,
         "list": controllers.navigation.to_list,
+        "list_width": controllers.list_width.step,
         "zoom": controllers.navigation.zoom,
         "back": controllers.back,
         "ask": controllers.ask,

@@ -28,6 +28,7 @@ from workbench.app.explore.random_walk import RandomSamples
 from workbench.app.explore.reading import SampleReader
 from workbench.app.explore.run_beside import RunBeside
 from workbench.app.explore.shell_commands import ShellCommands
+from workbench.app.explore.side import ListWidth
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Controllers:
         self.reader = SampleReader(shared)
         self.filter = ListFilter(shared)
         self.place = PlaceLine(shared)
+        self.list_width = ListWidth(shared)
         self.navigation = Navigation(shared)
         self.random = RandomSamples(shared)
         self.bookmarks = BookmarkControl(shared)
@@ -95,7 +97,7 @@ class Controllers:
                 self.filler.refill(before)
             case messages.AnswerBegan(asked):
                 if asked:
-                    self.earlier.recalled = -1
+                    self.earlier.began()
                 if self.view.heat:
                     self.heat.take_off()
                 self.places.draw()

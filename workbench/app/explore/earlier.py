@@ -26,6 +26,7 @@ class EarlierAnswers(Controller):
         self._answers_of: str | None = None  # whose earlier answers are known
         self._wanted = 0  # times that one was wanted while they are being read
         self.recalled = -1
+        self._in_view = ""  # the record of the answer in view: it is no earlier one
 
     def take(self, records: Iterable[PromptRecord]) -> None:
         """Answers were put on record."""
@@ -33,12 +34,14 @@ class EarlierAnswers(Controller):
         for record in records:
             self._book.add(record)
             about.add(record.uid)
+            if not record.sweep:  # of a grid's answers none is in view, or one that is chosen
+                self._in_view = record.id
         if self.view.uid is not None and self.view.uid in about:
             self._load(self.view.uid)
 
     def follow(self, uid: str) -> None:
         """Another sample is in view."""
-        self.recalled, self.answers = -1, []
+        self.recalled, self.answers, self._in_view = -1, [], ""
         self.widgets.history.show([])
         self._load(uid)
 
@@ -59,10 +62,19 @@ class EarlierAnswers(Controller):
     def _take(self, uid: str, found: list[Earlier]) -> None:
         if uid == self.view.uid and self.view.built:
             self.answers = found
-            self.widgets.history.show(found)
+            self._show()
             self._answers_of = uid
             for _ in range(self._wanted):
                 self.recall()
+
+    def _show(self) -> None:
+        """List them; the one in view stands above already."""
+        others = [one for one in self.answers if one.record.id != self._in_view]
+        self.widgets.history.show(others)
+
+    def began(self) -> None:
+        """Another answer is on its way."""
+        self.recalled, self._in_view = -1, ""
 
     def recall(self) -> None:
         """Put an earlier answer back in view, one further back each time."""
@@ -70,17 +82,21 @@ class EarlierAnswers(Controller):
         if self._answers_of != view.uid:
             self._wanted += 1  # they are still being read
             return
-        if view.asking is not None or not self.answers or view.sample is None:
-            if not self.answers:
+        others = [n for n, one in enumerate(self.answers) if one.record.id != self._in_view]
+        if view.asking is not None or not others or view.sample is None:
+            if not others:
                 self.bench.notify("no earlier answer on this sample", timeout=2)
             return
-        self.recalled = (self.recalled + 1) % len(self.answers)
+        # One further back each time, round and round.
+        self.recalled = next((n for n in others if n > self.recalled), others[0])
         earlier = self.answers[self.recalled]
+        self._in_view = earlier.record.id
         messages = messages_of(earlier.record, view.sample)
         view.asked = None
         self.post(AnswerBegan())
         show_record(self.widgets.answer, earlier.record)
-        number = f"{self.recalled + 1} of {len(self.answers)} earlier"
+        self._show()
+        number = f"{self.recalled + 1} of {len(self.answers)} on this sample"
         said = f"{number}: {earlier.when} {earlier.record.model}"
         self.bench.notify(said, timeout=2, markup=False)
         if messages is not None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rich.text import Text
+
 from workbench.app.explore.controller import Controller
+from workbench.app.explore.legend import legend
 from workbench.app.widgets.header import BenchHeader
 from workbench.app.widgets.steady import SteadyText
 from workbench.text import clean
@@ -88,6 +91,12 @@ class PlaceLine(Controller):
         line = place.problem or f"{len(view.bookmarks)} ★ · {place.foot()}"
         if view.run.run_id and not place.problem:
             line += f" · {view.run.title}"
+        samples = self.widgets.samples
+        side = screen.query_one("#side")
+        # A `Text`, since a title that is a string is read as markup.
+        side.border_subtitle = Text(
+            legend(samples.letters, bool(view.run.run_id), side.size.width - 4)
+        )
         counts = screen.query_one("#counts", SteadyText)
         counts.set_class(bool(place.problem), "-problem")
         counts.update(clean(line, newlines=False))

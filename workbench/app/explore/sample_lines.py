@@ -17,6 +17,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from workbench.app.explore.legend import list_help
 from workbench.app.explore.rows import MARKS, RunView, SampleRow
 from workbench.text import clean
 
@@ -143,18 +144,30 @@ class SampleLines(ScrollView, can_focus=True):
         if cell_len(name) + 8 < room and row.brief:
             out.append(Segment(name + " ", base))
             rest = room - cell_len(name) - 1
-            out.append(Segment(set_cell_size(row.brief, rest - 1) + " ", look("samples--dim")))
+            out.append(Segment(_cut(row.brief, rest - 1) + " ", look("samples--dim")))
         else:
-            out.append(Segment(set_cell_size(name, room), base))
+            out.append(Segment(_cut(name, room), base))
         return out + right
+
+    @property
+    def HELP(self) -> str:  # noqa: N802 - as of every widget
+        """What the list shows, and what its signs mean for this split."""
+        return list_help(self.letters)
 
     def _label(self, label: str | None) -> str:
         """A label in one character of a closed set, else its first characters."""
         if self.letters:
             return "–" if label is None else self.letters.get(label) or self._letter(label)
         width = 6 if self.size.width >= 30 else 3
-        return set_cell_size("–" if label is None else clean(label, newlines=False), width)
+        return _cut("–" if label is None else clean(label, newlines=False), width)
 
     def _letter(self, label: str) -> str:
         folded = {name.casefold(): letter for name, letter in self.letters.items()}
         return folded.get(label.casefold(), "?")
+
+
+def _cut(text: str, cells: int) -> str:
+    """A text in so many cells, filled up, or cut with an ellipsis."""
+    if cells < 2 or cell_len(text) <= cells:
+        return set_cell_size(text, max(0, cells))
+    return set_cell_size(text, cells - 1) + "…"

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
 
+from workbench.app.explore.keys import LIST_KEYS
 from workbench.app.explore.rows import SampleRow, short_labels
 from workbench.app.explore.sample_lines import SampleLines
 
@@ -28,14 +29,7 @@ class SampleList(SampleLines):
     DEFAULT_CSS = """
     SampleList { height: 1fr; scrollbar-size-vertical: 1; overflow-x: hidden; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "move(1)", "Next", id="list.next", key_display="j/k", tooltip="Next"),
-        Binding("k,up", "move(-1)", "Previous", id="list.previous", show=False),
-        Binding("pagedown,ctrl+d", "page(1)", "Page down", id="list.page_down", show=False),
-        Binding("pageup,ctrl+u", "page(-1)", "Page up", id="list.page_up", show=False),
-        Binding("home", "end(False)", "First", id="list.first", show=False),
-        Binding("end", "end(True)", "Last", id="list.last", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = LIST_KEYS
 
     class RowsNeeded(Message):
         """Rows are missing in sight: read `count` from ordinal `start`."""

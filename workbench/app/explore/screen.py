@@ -24,13 +24,15 @@ from textual.widget import MountError
 from workbench.app.explore.actions import actions_of
 from workbench.app.explore.controller import InView
 from workbench.app.explore.controllers import Controllers
-from workbench.app.explore.keys import KEYS
+from workbench.app.explore.keys import KEYS, TASKS
 from workbench.app.explore.sample_list import SampleList
 from workbench.app.explore.saved_state import ExploreState, decoding_of, look_of, restored
+from workbench.app.explore.side import SidePanel
 from workbench.app.explore.widgets import ExploreWidgets
 from workbench.app.widgets.footer import BenchFooter
 from workbench.app.widgets.header import BenchHeader
 from workbench.app.widgets.image_view import ImageView
+from workbench.app.widgets.key_table import Tasks
 from workbench.app.widgets.steady import SteadyText
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from workbench.app.app import WbApp
     from workbench.app.explore.answer import AnswerPanel
     from workbench.app.explore.prompt_panel import PromptPanel
+    from workbench.prompts.template import Template
 
 
 class ExploreScreen(Screen[None]):
@@ -52,6 +55,7 @@ class ExploreScreen(Screen[None]):
     CSS_PATH = str(Path(__file__).with_name("explore.tcss"))
     AUTO_FOCUS = "SampleList"
     BINDINGS: ClassVar[list[BindingType]] = KEYS
+    TASKS: ClassVar[Tasks] = TASKS
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,8 +68,10 @@ class ExploreScreen(Screen[None]):
             setattr(self, f"action_{name}", do)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """`l` has a meaning only where the list is folded away; so has its place in the footer."""
-        return self.widgets.list_is_folded if action == "list" else True
+        """`l` has a meaning only where the list is folded away, its width only where it is not."""
+        if action in ("list", "list_width"):
+            return self.widgets.list_is_folded == (action == "list")
+        return True
 
     # -- start and end ---------------------------------------------------------------------
 
@@ -73,7 +79,7 @@ class ExploreScreen(Screen[None]):
         """The frame; texts, prompt and answer come after the first frame."""
         yield BenchHeader()
         with Horizontal(id="body"):
-            with Vertical(id="side") as side:
+            with SidePanel(id="side") as side:
                 side.border_title = "Samples"
                 yield SampleList(id="samples")
                 yield SteadyText("", id="counts", markup=False)
@@ -87,6 +93,7 @@ class ExploreScreen(Screen[None]):
         # By the app: it draws nothing before its own start is over, and the screen's own queue
         # would have the first frame wait for all of this.
         self.app.call_after_refresh(self._build)
+        self.watch(self, "maximized", self.on_resize, init=False)
 
     async def _build(self) -> None:
         """After the first frame: the other widgets, then the dataset."""
@@ -141,6 +148,21 @@ class ExploreScreen(Screen[None]):
         else:
             self._wanted = uid, run_id
 
+    def open_split(self, spec: str) -> None:
+        """Open a split, or a part of one."""
+        if self.view.built:
+            self.controllers.opener.open(spec)
+
+    def go_to(self, typed: str) -> None:
+        """Go to a row or a UID, as it is typed after `:`."""
+        if self.view.built:
+            self.controllers.navigation.jump(typed)
+
+    def ask_by(self, template: Template) -> None:
+        """Ask by another template."""
+        if self.view.built:
+            self.controllers.use_template(template)
+
     def remember(self) -> None:
         """Fill this place's part of the state before it is saved."""
         state, source = self.state, self.view.source
@@ -161,6 +183,7 @@ class ExploreScreen(Screen[None]):
 
     def on_resize(self) -> None:
         """Where the list folds away, the header says where one is."""
+        self.controllers.list_width.apply()
         self.call_after_refresh(self.controllers.place.show)
 
     def on_descendant_focus(self) -> None:
@@ -189,6 +212,11 @@ class ExploreScreen(Screen[None]):
         """A double click on a sample: where the list slid over, it slides away."""
         event.stop()
         self.remove_class("-list")
+
+    @on(SidePanel.Dragged)
+    def _edge_dragged(self, event: SidePanel.Dragged) -> None:
+        event.stop()
+        self.controllers.list_width.to(event.width)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """The list follows the filter as one types."""

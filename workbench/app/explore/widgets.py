@@ -76,4 +76,6 @@ class ExploreWidgets:
     @property
     def list_is_folded(self) -> bool:
         """Whether the list is folded away."""
-        return self.screen.has_class("-narrow") or self.screen.has_class("-zoom")
+        alone = self.screen.maximized
+        others = alone is not None and self.samples not in alone.walk_children()
+        return others or self.screen.has_class("-narrow") or self.screen.has_class("-zoom")

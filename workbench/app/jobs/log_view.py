@@ -25,12 +25,39 @@ class LogView(ScrollView, can_focus=True):
     HELP_TITLE = "The log"
     DEFAULT_CSS = "LogView { overflow-x: hidden; scrollbar-size-vertical: 1; }"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("end,G", "follow", "Follow", id="log.follow"),
-        Binding("down,j", "by(1)", "Down", id="log.down", show=False),
-        Binding("up,k", "by(-1)", "Up", id="log.up", show=False),
-        Binding("pagedown", "screenful(1)", "Page down", id="log.page-down", show=False),
-        Binding("pageup", "screenful(-1)", "Page up", id="log.page-up", show=False),
-        Binding("home", "top", "Top", id="log.top", show=False),
+        Binding(
+            "end,G",
+            "follow",
+            "Follow",
+            id="log.follow",
+            tooltip="Go to the end and follow what is printed",
+        ),
+        Binding("down,j", "by(1)", "Down", id="log.down", show=False, tooltip="Scroll down a line"),
+        Binding("up,k", "by(-1)", "Up", id="log.up", show=False, tooltip="Scroll up a line"),
+        Binding(
+            "pagedown",
+            "screenful(1)",
+            "Page down",
+            id="log.page-down",
+            show=False,
+            tooltip="Scroll down a page",
+        ),
+        Binding(
+            "pageup",
+            "screenful(-1)",
+            "Page up",
+            id="log.page-up",
+            show=False,
+            tooltip="Scroll up a page",
+        ),
+        Binding(
+            "home",
+            "top",
+            "Top",
+            id="log.top",
+            show=False,
+            tooltip="Go to the first line that is kept",
+        ),
     ]
 
     def __init__(self, *, widget_id: str | None = None) -> None:

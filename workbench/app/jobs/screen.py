@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Container, Vertical
 from textual.reactive import reactive
 from textual.screen import Screen
@@ -20,6 +20,7 @@ from textual.widgets import Static
 from workbench.app.jobs.actions import JobActions
 from workbench.app.jobs.curves import Curves
 from workbench.app.jobs.job_table import JobTable
+from workbench.app.jobs.keys import KEYS, TASKS
 from workbench.app.jobs.log_view import LogView
 from workbench.app.jobs.reading import CurveFile, JobSummary, LogTail, read_jobs
 from workbench.app.lists.draw import clock, duration, plain
@@ -30,6 +31,7 @@ from workbench.app.runs.control import RunControlKeys, applies
 from workbench.app.runs.run_table import state_sign
 from workbench.app.widgets.footer import BenchFooter
 from workbench.app.widgets.header import BenchHeader
+from workbench.app.widgets.key_table import Tasks
 from workbench.text import counted
 
 if TYPE_CHECKING:
@@ -49,19 +51,8 @@ class JobsScreen(Screen[None]):
         "or the connection is lost. Enter opens the run that it made."
     )
     VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-short"), (36, "-tall")]
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "new", "New", id="jobs.new"),
-        Binding("x", "cancel", "Cancel", id="jobs.cancel"),
-        Binding("r", "retry", "Retry", tooltip="Retry or resume", id="jobs.retry"),
-        Binding("p", "go_on", "Go on", id="jobs.pause"),
-        Binding("p", "pause", "Pause", id="jobs.pause"),
-        Binding("c", "resize", "At once", tooltip="Change how many at once", id="jobs.resize"),
-        Binding("l", "log", "Log", id="jobs.log"),
-        Binding("d", "delete", "Delete", id="jobs.delete", show=False),
-        Binding("y", "copy", "Copy", tooltip="Copy the command", id="jobs.copy"),
-        Binding("Y", "copy_log", "Copy the log's path", id="jobs.copy-log", show=False),
-        Binding("escape", "back", "Back", id="jobs.back", show=False),
-    ]
+    TASKS: ClassVar[Tasks] = TASKS
+    BINDINGS: ClassVar[list[BindingType]] = KEYS
 
     job: reactive[JobSummary | None] = reactive(None)
 

@@ -55,16 +55,29 @@ class RowList(ScrollView, can_focus=True):
     RowList { overflow-x: hidden; scrollbar-size-vertical: 1; background: $background; }
     RowList > .row-list--head { color: $text-muted; text-style: none; }
     RowList > .row-list--cursor { background: $boost; }
-    RowList:focus > .row-list--cursor { background: $primary 35%; }
+    RowList:focus > .row-list--cursor { background: $primary 35%; text-style: bold; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "move(1)", "Down", id="list.down", show=False),
-        Binding("up,k", "move(-1)", "Up", id="list.up", show=False),
-        Binding("pagedown", "page(1)", "Page down", id="list.page-down", show=False),
-        Binding("pageup", "page(-1)", "Page up", id="list.page-up", show=False),
-        Binding("home", "jump(0)", "First", id="list.first", show=False),
-        Binding("end,G", "jump(-1)", "Last", id="list.last", show=False),
-        Binding("enter", "open", "Open", id="list.open"),
+        Binding("down,j", "move(1)", "Down", id="list.down", show=False, tooltip="Go down a line"),
+        Binding("up,k", "move(-1)", "Up", id="list.up", show=False, tooltip="Go up a line"),
+        Binding(
+            "pagedown",
+            "page(1)",
+            "Page down",
+            id="list.page-down",
+            show=False,
+            tooltip="Go down a page",
+        ),
+        Binding(
+            "pageup", "page(-1)", "Page up", id="list.page-up", show=False, tooltip="Go up a page"
+        ),
+        Binding(
+            "home", "jump(0)", "First", id="list.first", show=False, tooltip="Go to the first line"
+        ),
+        Binding(
+            "end,G", "jump(-1)", "Last", id="list.last", show=False, tooltip="Go to the last line"
+        ),
+        Binding("enter", "open", "Open", id="list.open", tooltip="Open what is under the cursor"),
     ]
 
     cursor: reactive[int] = reactive(0, repaint=False)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Container
 from textual.screen import Screen
 
@@ -23,11 +23,13 @@ from workbench.app.runs.comparison import ComparePanel
 from workbench.app.runs.confusion import ConfusionMatrix
 from workbench.app.runs.control import RunControlKeys, applies
 from workbench.app.runs.detail import RunDetail
+from workbench.app.runs.keys import KEYS, TASKS
 from workbench.app.runs.reading import WORDS, RunSummary, View
 from workbench.app.runs.run_table import RunTable
 from workbench.app.runs.summaries import SummaryCache
 from workbench.app.widgets.footer import BenchFooter
 from workbench.app.widgets.header import BenchHeader
+from workbench.app.widgets.key_table import Tasks
 from workbench.reports.prediction import compared_lines
 from workbench.text import counted
 
@@ -48,27 +50,8 @@ class RunsScreen(Screen[None]):
         "sample; Esc goes back. Space marks two runs: A and B are then compared."
     )
     VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-short"), (36, "-tall")]
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "enter", "Open", id="runs.open"),
-        Binding("space", "mark", "Mark", id="runs.mark"),
-        Binding("e", "view('errors')", "Errors", id="runs.errors", show=False),
-        Binding("u", "view('unparsed')", "Unparsed", id="runs.unparsed", show=False),
-        Binding("f", "view('failed')", "Failed", id="runs.failed", show=False),
-        Binding("s", "view('slowest')", "Slowest", id="runs.slowest", show=False),
-        Binding("a", "view('all')", "All", id="runs.all", show=False),
-        Binding("m", "matrix", "Matrix", id="runs.matrix"),
-        Binding("b", "bookmark", "Bookmark", id="runs.bookmark"),
-        Binding("r", "resume", "Resume", id="runs.resume"),
-        Binding("asterisk", "rate", "Rate answers", id="runs.rate", show=False),
-        Binding("p", "go_on", "Go on", id="runs.pause"),
-        Binding("p", "pause", "Pause", id="runs.pause"),
-        Binding("c", "resize", "At once", tooltip="Change how many at once", id="runs.resize"),
-        Binding("R", "ask_again", "Ask again", id="runs.ask-again"),
-        Binding("x", "delete", "Delete", id="runs.delete"),
-        Binding("y", "copy", "Copy", id="runs.copy"),
-        Binding("Y", "copy_uid", "Copy UID", id="runs.copy-uid", show=False),
-        Binding("escape", "back", "Back", id="runs.back"),
-    ]
+    TASKS: ClassVar[Tasks] = TASKS
+    BINDINGS: ClassVar[list[BindingType]] = KEYS
 
     def __init__(self) -> None:
         super().__init__()

@@ -31,6 +31,7 @@ from workbench.app.sessions.replayer import Replayer
 from workbench.app.sessions.tables import EntryTable, SessionTable
 from workbench.app.widgets.footer import BenchFooter
 from workbench.app.widgets.header import BenchHeader
+from workbench.app.widgets.key_table import Tasks
 from workbench.text import clean, counted
 
 if TYPE_CHECKING:
@@ -50,14 +51,57 @@ class SessionsScreen(Screen[None]):
         "of all sessions: every word must be there, case does not count."
     )
     VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-short"), (36, "-tall")]
+    TASKS: ClassVar[Tasks] = (
+        ("Find", ("sessions.search", "sessions.back")),
+        ("Ask again", ("sessions.replay", "sessions.replay-all")),
+        ("Keep", ("sessions.note", "sessions.copy", "sessions.copy-uid")),
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "replay", "Replay", tooltip="Replay this prompt", id="sessions.replay"),
-        Binding("R", "replay_all", "Replay all", id="sessions.replay-all"),
-        Binding("slash", "search", "Search", id="sessions.search", key_display="/"),
-        Binding("n", "note", "Note", id="sessions.note"),
-        Binding("y", "copy", "Copy", tooltip="Copy the command", id="sessions.copy"),
-        Binding("Y", "copy_uid", "Copy UID", id="sessions.copy-uid", show=False),
-        Binding("escape", "back", "Back", id="sessions.back"),
+        Binding(
+            "r",
+            "replay",
+            "Replay",
+            id="sessions.replay",
+            tooltip="Ask this prompt again, of any model",
+        ),
+        Binding(
+            "R",
+            "replay_all",
+            "Replay all",
+            id="sessions.replay-all",
+            tooltip="Ask the whole session again, of any model",
+        ),
+        Binding(
+            "slash",
+            "search",
+            "Search",
+            id="sessions.search",
+            key_display="/",
+            tooltip="Search prompts, answers and notes of all sessions",
+        ),
+        Binding(
+            "n",
+            "note",
+            "Note",
+            id="sessions.note",
+            tooltip="Write a note about the record or the session",
+        ),
+        Binding("y", "copy", "Copy", id="sessions.copy", tooltip="Copy the wb replay line"),
+        Binding(
+            "Y",
+            "copy_uid",
+            "Copy UID",
+            id="sessions.copy-uid",
+            show=False,
+            tooltip="Copy the UID of the record under the cursor",
+        ),
+        Binding(
+            "escape",
+            "back",
+            "Back",
+            id="sessions.back",
+            tooltip="Go back one step, or end the search",
+        ),
     ]
 
     session: reactive[SessionLine | None] = reactive(None)
@@ -69,6 +113,7 @@ class SessionsScreen(Screen[None]):
         self._sessions: list[SessionLine] = []
         self._entries: list[Record] = []
         self._hits: dict[str, set[str]] | None = None
+        self._wanted: str | None = None  # the session to stand on once it is listed
 
     def compose(self) -> ComposeResult:
         """The sessions beside, or over, what was asked or the replay."""
@@ -147,7 +192,9 @@ class SessionsScreen(Screen[None]):
         hits = self._hits
         shown = [line for line in self._sessions if hits is None or line.id in hits]
         searched = None if hits is None else (self._words, len(self._sessions))
-        self.table.show_sessions(shown, searched=searched)
+        self.table.show_sessions(shown, self._wanted, searched=searched)
+        if self._wanted in self.table.sessions:
+            self._wanted = None
         subject = counted(len(self._sessions), "session")
         if hits is not None:
             found = counted(sum(len(ids) for ids in hits.values()), "record")
@@ -170,6 +217,13 @@ class SessionsScreen(Screen[None]):
             self.remove_class("-replay")
         if not same or old != session:
             self._read_entries(session)
+
+    def show_session(self, name: str) -> None:
+        """Put the cursor on a session, all of them in sight."""
+        if self._hits is not None:
+            self._end_search()
+        self._hits, self._wanted = None, name
+        self._show_sessions()
 
     def _read_entries(self, session: SessionLine) -> None:
         def work(token: CancelToken) -> None:

@@ -7,6 +7,7 @@ a click on a key does what the key does.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from rich.style import Style
@@ -16,6 +17,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from workbench.app.lists.palette import PALETTE
+from workbench.app.widgets.key_table import shown_key
 from workbench.text import clean
 
 
@@ -64,9 +66,15 @@ class BenchFooter(Widget):
         seen: dict[str, tuple[Binding, str]] = {}
         for _, binding, enabled, _ in self.screen.active_bindings.values():
             if binding.show and enabled and binding.description and binding.action not in seen:
-                shown = binding.key_display or self.app.get_key_display(binding)
-                seen[binding.action] = (binding, shown)
+                seen[binding.action] = (binding, self._shown(binding))
         return list(seen.values())
+
+    def _shown(self, binding: Binding) -> str:
+        """The key that does it here: what a field would take as text is offered nowhere."""
+        shown, focused = binding.key_display or "", self.screen.focused
+        if shown and focused is not None and focused.check_consume_key(shown[0], shown[0]):
+            shown = ""
+        return shown_key(self.app, binding if shown else replace(binding, key_display=None))
 
     def _text(self, keys: list[tuple[Binding, str]]) -> Text:
         text = Text(no_wrap=True)

@@ -87,12 +87,15 @@ class BenchHeader(Widget):
         left = Text(no_wrap=True, overflow="ellipsis")
         left.append(" wb ", PALETTE.accent + Style(bold=True, reverse=True))
         left.append(" ")
-        wide = self.size.width >= 100
+        wide = self.outer_size.width >= 100
         for number, (place, title) in enumerate(self.TABS, 1):
             here = self.app.current_mode == place
             click = Style(meta={"@click": f"app.go('{place}')"})
-            style = Style(bold=here, underline=here, dim=not here) + click
-            left.append(f"{number} {title}" if wide or here else f"{number}", style)
+            # The number is a key, and both can be clicked: as in the footer.
+            left.append(f"{number}", PALETTE.second + PALETTE.strong + click)
+            if wide or here:
+                left.append(" ", click)
+                left.append(title, Style(bold=here, underline=here) + click)
             left.append("  " if wide else " ")
         right = self._engine_text()
         room = self.size.width - left.cell_len - right.cell_len - 2
@@ -121,8 +124,10 @@ class BenchHeader(Widget):
         looks = {"ready": PALETTE.good, "died": PALETTE.bad, "off": Style()}
         text = Text(no_wrap=True)
         model = clean(getattr(self.app, "model_label", ""), newlines=False)
-        if model and self.size.width >= 80:
-            text.append(f"{model} ", Style(bold=True))
+        if model:
+            named = Text(model, Style(bold=True), no_wrap=True)
+            named.truncate(max(12, self.outer_size.width - 60), overflow="ellipsis")
+            text.append_text(named).append(" ")
         word = {"off": state.detail or "engine off", "busy": "working"}.get(
             state.phase, state.phase
         )
@@ -132,7 +137,9 @@ class BenchHeader(Widget):
         if state.phase == "died":
             key = key_that_restarts(self)
             text.append(f" · {key} starts it again" if key else "", Style(dim=True))
-        elif state.detail and state.phase in ("starting", "loading") and self.size.width >= 120:
+        elif (
+            state.detail and state.phase in ("starting", "loading") and self.outer_size.width >= 120
+        ):
             text.append(f" {clean(state.detail, newlines=False)[:40]}", Style(dim=True))
         elif memory := memory_text(state.memory_bytes):
             text.append(f" {memory}", Style(dim=True))

@@ -1,7 +1,8 @@
-"""F1: the keys of a screen and of what has the focus, with what each does."""
+"""F1: what has the focus and what one can do here, by task, with the key of each."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from rich.table import Table
@@ -10,19 +11,25 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen, Screen
-from textual.widgets import Static
+from textual.widgets import Input, Static, TextArea
 
+from workbench.app.widgets.key_table import KeyLine, below_the_screen, grouped, key_lines
 from workbench.text import clean
+
+IN_A_FIELD = (
+    "You are in a field: letters are its text and no keys. Esc leaves it; keys with Ctrl and the "
+    "F-keys work from within it. Tab goes to the next field."
+)
 
 
 class HelpModal(ModalScreen[None]):
-    """Lists every key in reach of `of`, grouped by what it belongs to."""
+    """Tells of what has the focus in `of`, then its keys, then those of the place by task."""
 
     DEFAULT_CSS = """
     HelpModal { align: center middle; background: $background 60%; }
     HelpModal > Vertical {
-        width: 90%; max-width: 96; height: 90%; max-height: 44;
-        border: round $primary; background: $surface; padding: 1 2;
+        width: 90%; max-width: 100; height: 90%; max-height: 44;
+        border: round $primary; background: $surface; padding: 0 1;
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -34,55 +41,67 @@ class HelpModal(ModalScreen[None]):
         self._of = of
 
     def compose(self) -> ComposeResult:
-        """One table per owner of keys."""
+        """Sentences, then a table for each task."""
         with Vertical() as box:
             box.border_title = "Help"
-            box.border_subtitle = "Esc closes"
+            box.border_subtitle = "arrows scroll · Esc closes"
             with VerticalScroll():
-                intro = clean(getattr(self._of, "HELP", None) or "").strip()
-                if intro:
-                    yield Static(Text(intro + "\n"))
-                for title, rows in self._groups():
-                    yield Static(_table(title, rows))
+                for part in (*self._focused(), *self._place()):
+                    yield Static(part)
 
-    def _groups(self) -> list[tuple[str, list[tuple[str, str, str]]]]:
-        """(owner, [(keys, description, binding id)]), the focused widget first."""
-        groups: dict[str, list[tuple[str, str, str]]] = {}
-        keys: dict[tuple[str, str], list[str]] = {}
-        for node, bindings in self._of._binding_chain:
-            owner = getattr(node, "HELP_TITLE", None) or (
-                "Everywhere" if node is self.app else type(node).__name__.removesuffix("Screen")
-            )
-            for key, found in bindings.key_to_bindings.items():
-                for binding in found:
-                    if not binding.description or binding.system:
-                        continue
-                    row = (owner, binding.action)
-                    shown = binding.key_display or self.app.get_key_display(binding)
-                    if row not in keys:
-                        keys[row] = []
-                        about = binding.tooltip or binding.description
-                        groups.setdefault(owner, []).append((row[1], about, binding.id or ""))
-                    if shown not in keys[row]:
-                        keys[row].append(shown)
-                    del key
-        return [
-            (owner, [(" ".join(keys[owner, action]), what, bid) for action, what, bid in rows])
-            for owner, rows in groups.items()
+    def _focused(self) -> Iterator[Text | Table]:
+        """What has the focus: sentences, and its keys."""
+        nodes = below_the_screen(self._of)
+        titles = filter(None, (getattr(node, "HELP_TITLE", "") for node in nodes))
+        told = next(filter(None, (getattr(node, "HELP", None) for node in nodes)), "")
+        if isinstance(self._of.focused, (Input, TextArea)):
+            told = f"{told}\n{IN_A_FIELD}".strip()
+        own = key_lines(self.app, nodes)
+        if told or own:
+            yield _told(next(titles, "The field" if told else "Here"), told)
+        if own:
+            yield _table("", own)
+
+    def _place(self) -> Iterator[Text | Table]:
+        """The place: sentences, its keys by task, those of the bench."""
+        if told := getattr(self._of, "HELP", None):
+            yield _told(_title_of(self._of), told)
+        known = {line.action for line in key_lines(self.app, below_the_screen(self._of))}
+        place = [x for x in key_lines(self.app, [self._of]) if x.action not in known]
+        for title, lines in grouped(place, getattr(self._of, "TASKS", ())):
+            yield _table(title, lines)
+        everywhere = key_lines(self.app, [self.app])
+        moves = [
+            KeyLine("", "Go to the next field or panel, or back", "", "", self.app, ["Tab ⇧Tab"]),
+            KeyLine("", "Find any action, sample, run or setting", "", "", self.app, ["^p"]),
         ]
+        yield _table("Everywhere", [*everywhere, *moves])
 
     def action_close(self) -> None:
         """Back to the screen."""
         self.dismiss(None)
 
 
-def _table(title: str, rows: list[tuple[str, str, str]]) -> Table:
+def _title_of(screen: Screen[Any]) -> str:
+    return getattr(screen, "HELP_TITLE", "") or type(screen).__name__.removesuffix("Screen")
+
+
+def _told(title: str, sentences: str) -> Text:
+    text = Text(clean(title, newlines=False), style="bold underline")
+    text.append("\n" if title else "")
+    if sentences:
+        text.append(clean(sentences).strip() + "\n", "not bold not underline")
+    return text
+
+
+def _table(title: str, lines: list[KeyLine]) -> Table:
     table = Table.grid(padding=(0, 2), expand=True)
-    table.add_column(width=16, justify="right", style="bold")
+    table.add_column(width=13, justify="right", style="bold")
     table.add_column(ratio=1)
     table.add_column(style="dim", justify="right")
-    table.add_row("", Text(clean(title), style="bold underline"), "")
-    for keys, what, binding_id in rows:
-        table.add_row(Text(keys), Text(clean(what)), Text(binding_id))
+    if title:
+        table.add_row("", Text(clean(title), style="bold underline"), "")
+    for line in lines:
+        table.add_row(Text(" ".join(line.keys)), Text(clean(line.does)), Text(line.id))
     table.add_row("", "", "")
     return table

@@ -1,0 +1,70 @@
+"""Jump mode, one panel alone, and where toasts stand."""
+
+from __future__ import annotations
+
+from textual.widgets._toast import Toast
+
+from tests.workbench.app.explore_bench import FakeEngine, bench
+from workbench.app.jump import JumpScreen
+
+
+def letter_of(screen: JumpScreen, widget_id: str) -> str:
+    return next(x for x, target in screen.targets.items() if target.widget.id == widget_id)
+
+
+async def test_a_letter_goes_to_what_it_stands_on_and_a_capital_gives_its_panel_the_screen():
+    async with bench((120, 40)) as b:
+        await b.press("ctrl+o")
+        letters = b.app.screen
+        assert isinstance(letters, JumpScreen)
+        for mark, target in zip(letters.query(".letter"), letters.targets.values(), strict=True):
+            assert mark.region.offset == target.region.offset
+        await b.press(letter_of(letters, "system"))
+        assert b.app.focused.id == "system"
+        await b.press("ctrl+o")  # from within a field too
+        await b.press(letter_of(b.app.screen, "samples").upper())
+        await b.until(lambda: b.explore.query_one("#side").region.width == 120)
+        assert b.app.focused is b.explore.widgets.samples
+        await b.press("escape")
+        await b.until(lambda: b.explore.query_one("#side").region.width == 30)
+        await b.press("ctrl+o", "escape")
+        assert b.app.screen is b.explore
+        await b.press("ctrl+o", "3")
+        assert b.app.current_mode == "jobs"
+
+
+async def test_a_panel_without_a_focus_of_its_own_fills_the_screen_and_keys_go_on():
+    async with bench((120, 40)) as b:
+        await b.press("ctrl+o")
+        await b.press(letter_of(b.app.screen, "middle"))
+        await b.until(lambda: b.explore.widgets.image.region.width > 110)
+        await b.press("j")
+        await b.shows("demo/test/000001")
+        await b.press("f10")
+        await b.until(lambda: b.explore.widgets.image.region.width < 80)
+
+
+async def test_f10_gives_the_panel_with_the_focus_the_screen_in_every_place_and_takes_it_back():
+    async with bench((160, 44)) as b:
+        for place, name in (("2", "run-table"), ("3", "job-table"), ("4", "session-table")):
+            await b.press(place)
+            await b.until(lambda name=name: getattr(b.app.focused, "id", "") == name)
+            small = b.app.focused.region
+            await b.press("f10")
+            await b.until(lambda: b.app.focused.region.size == (160, 42))
+            await b.press("f10")
+            await b.until(lambda small=small: b.app.focused.region == small)
+
+
+async def test_toasts_stand_beside_the_picture_or_below_its_caption():
+    for size in ((120, 40), (80, 24)):
+        async with bench(size, engine=FakeEngine()) as b:
+            for n in range(4):
+                b.app.notify(f"something that is said number {n}", timeout=60)
+            await b.until(lambda b=b: any(t.region for t in b.app.screen.query(Toast)))
+            await b.settle()
+            image = b.explore.widgets.image.region
+            shown = [b.app.screen.find_widget(t).visible_region for t in b.app.screen.query(Toast)]
+            caption = image.bottom - 1
+            over = [r for r in shown if r and r.x < image.right and r.y <= caption < r.bottom]
+            assert any(shown) and not over, (size, over)

@@ -1,0 +1,54 @@
+"""The keys of Runs, in the order of the footer, each with the id to remap it by."""
+
+from __future__ import annotations
+
+from textual.binding import Binding, BindingType
+
+from workbench.app.widgets.key_table import Tasks
+
+KEYS: list[BindingType] = [
+    Binding("enter", "enter", "Open", id="runs.open",
+            tooltip="Go into the run, or open what is under the cursor"),
+    Binding("space", "mark", "Mark", id="runs.mark",
+            tooltip="Mark a run as A, another as B: the two are compared"),
+    Binding("e", "view('errors')", "Errors", id="runs.errors", show=False,
+            tooltip="List what is wrong, unparsed or failed"),
+    Binding("u", "view('unparsed')", "Unparsed", id="runs.unparsed", show=False,
+            tooltip="List the answers from which no label was read"),
+    Binding("f", "view('failed')", "Failed", id="runs.failed", show=False,
+            tooltip="List the samples that could not be asked"),
+    Binding("s", "view('slowest')", "Slowest", id="runs.slowest", show=False,
+            tooltip="List the samples that took longest"),
+    Binding("a", "view('all')", "All", id="runs.all", show=False,
+            tooltip="List all samples of the run"),
+    Binding("m", "matrix", "Matrix", id="runs.matrix", tooltip="Go into the confusion matrix"),
+    Binding("b", "bookmark", "Bookmark", id="runs.bookmark",
+            tooltip="Bookmark all samples in view under a tag"),
+    Binding("r", "resume", "Resume", id="runs.resume",
+            tooltip="Go on with an unfinished run, as a job"),
+    Binding("asterisk", "rate", "Rate answers", id="runs.rate", show=False,
+            tooltip="Rate the answers of the run one by one"),
+    Binding("p", "go_on", "Go on", id="runs.pause",
+            tooltip="Pause a running evaluation, or go on with a paused one"),
+    Binding("p", "pause", "Pause", id="runs.pause",
+            tooltip="Pause a running evaluation, or go on with a paused one"),
+    Binding("c", "resize", "At once", id="runs.resize",
+            tooltip="Change how many samples are asked at once"),
+    Binding("R", "ask_again", "Ask again", id="runs.ask-again",
+            tooltip="Ask samples of the run again"),
+    Binding("x", "delete", "Delete", id="runs.delete", tooltip="Delete the run, after a question"),
+    Binding("y", "copy", "Copy", id="runs.copy", tooltip="Copy the wb line that shows the same"),
+    Binding("Y", "copy_uid", "Copy UID", id="runs.copy-uid", show=False,
+            tooltip="Copy the UID of the sample under the cursor"),
+    Binding("escape", "back", "Back", id="runs.back", tooltip="Go back one step"),
+]  # fmt: skip
+
+TASKS: Tasks = (
+    ("Look into a run", (
+        "runs.open", "runs.errors", "runs.unparsed", "runs.failed", "runs.slowest", "runs.all",
+        "runs.matrix", "runs.rate", "runs.back",
+    )),
+    ("Compare two runs", ("runs.mark",)),
+    ("While it runs", ("runs.pause", "runs.resize", "runs.ask-again", "runs.resume")),
+    ("Keep, throw away", ("runs.bookmark", "runs.copy", "runs.copy-uid", "runs.delete")),
+)  # fmt: skip
