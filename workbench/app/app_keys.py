@@ -6,13 +6,13 @@ from textual.binding import Binding, BindingType
 
 KEYS: list[BindingType] = [
     Binding("1", "go('explore')", "Go to Explore", id="app.explore", show=False,
-            tooltip="Samples, prompts and answers"),
+            tooltip="Explore: samples, prompts and answers"),
     Binding("2", "go('runs')", "Go to Runs", id="app.runs", show=False,
-            tooltip="What was evaluated and trained"),
+            tooltip="Runs: what was evaluated and trained"),
     Binding("3", "go('jobs')", "Go to Jobs", id="app.jobs", show=False,
-            tooltip="What works in the background"),
+            tooltip="Jobs: what works in the background"),
     Binding("4", "go('sessions')", "Go to Sessions", id="app.sessions", show=False,
-            tooltip="All that was asked, word for word"),
+            tooltip="Sessions: all that was asked, word for word"),
     Binding("f1,question_mark", "help", "Help", id="app.help", key_display="?",
             tooltip="What one can do here, with the keys"),
     Binding("ctrl+q", "quit", "Quit", id="app.quit", show=False, priority=True,

@@ -19,6 +19,10 @@ class PromptText(TextArea):
     """The user's turn. Ctrl+Enter asks; terminals that cannot tell it from Enter have F5."""
 
     HELP_TITLE = "Prompt"
+    HELP = (
+        "What is asked about the sample. The template fills it; as soon as you type, it is "
+        "free text of your own. Ctrl+Enter or F5 asks from here."
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+enter,ctrl+j,f5", "screen.ask", "Ask", id="prompt.ask", key_display="^⏎/F5"),
     ]

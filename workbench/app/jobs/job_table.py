@@ -46,6 +46,10 @@ class JobTable(RowList):
     """Jobs, those that live first; the sign of a running one moves."""
 
     HELP_TITLE = "The list of jobs"
+    HELP = (
+        "One line for each job, those that run first. A job goes on when the bench is left. "
+        "Enter shows the run that it made, l goes into its log."
+    )
 
     def __init__(self, *, widget_id: str | None = None) -> None:
         super().__init__(COLUMNS, empty=EMPTY, widget_id=widget_id)

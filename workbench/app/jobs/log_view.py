@@ -23,6 +23,7 @@ class LogView(ScrollView, can_focus=True):
     """Lines as they come; scrolling up stops the following, End goes on with it."""
 
     HELP_TITLE = "The log"
+    HELP = "The end of what the job prints. Scrolling up stops the following, End goes on with it."
     DEFAULT_CSS = "LogView { overflow-x: hidden; scrollbar-size-vertical: 1; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(

@@ -42,6 +42,10 @@ class ComparePanel(Vertical):
     """The paired comparison of a first run A and a second run B; `OpenFlip` on Enter."""
 
     HELP_TITLE = "The comparison of two runs"
+    HELP = (
+        "What differs between A and B, whether the difference is more than luck, and each "
+        "sample whose result changed. Enter shows such a sample in Explore."
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "side('all')", "All flips", id="compare.all"),
         Binding("plus,f", "side('fixed')", "Fixed", id="compare.fixed", key_display="+"),

@@ -26,6 +26,7 @@ class ConfusionMatrix(Widget, can_focus=True):
     """Arrows move, Enter opens. A column `unparsed` stands last where there is one."""
 
     HELP_TITLE = "The confusion matrix"
+    HELP = "Targets down, what was read across. Enter on a cell lists its samples, Esc goes back."
     DEFAULT_CSS = "ConfusionMatrix { height: 1fr; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1, 0)", "Up", id="matrix.up", show=False),

@@ -51,6 +51,11 @@ class RunTable(RowList):
     """Runs by age, the newest first; `marked` holds the ids of those to be compared, in order."""
 
     HELP_TITLE = "The list of runs"
+    HELP = (
+        "One line for each evaluation and training, the newest first: how it ended, its data, "
+        "its model, its main figure with the 95% interval as a bar, and how many answers were "
+        "unparsed and samples failed. Space marks a run as A and another as B."
+    )
 
     def __init__(self, *, widget_id: str | None = None) -> None:
         super().__init__(COLUMNS, empty=EMPTY, widget_id=widget_id)

@@ -53,6 +53,10 @@ class SampleTable(RowList):
     """Samples with what was wanted and what was said; Enter leads to Explore."""
 
     HELP_TITLE = "The run's samples"
+    HELP = (
+        "The samples of the chosen view: what was wanted, what was read from the answer, and "
+        "the answer. Enter shows the sample in Explore, with the results of this run."
+    )
 
     def __init__(self, *, widget_id: str | None = None) -> None:
         super().__init__(COLUMNS, empty=("Choose a run",), widget_id=widget_id)

@@ -27,6 +27,7 @@ class ReplayPanel(Vertical):
     """Pairs as they come. `OpenPair` on Enter, `Stop` where it is cancelled."""
 
     HELP_TITLE = "The replay"
+    HELP = "The old answers beside the new ones; what changed is marked."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("c", "only_changed", "Changed only", id="replay.changed"),
         Binding("x", "stop", "Stop", id="replay.stop"),

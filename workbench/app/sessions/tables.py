@@ -42,6 +42,10 @@ class SessionTable(RowList):
     """Sessions, the one last written first."""
 
     HELP_TITLE = "The list of sessions"
+    HELP = (
+        "Each session holds what was asked on a day, or under a name of its own. Enter goes "
+        "into what was asked."
+    )
 
     def __init__(self, *, widget_id: str | None = None) -> None:
         columns = (
@@ -94,6 +98,10 @@ class EntryTable(RowList):
     """Prompts, heatmaps and notes of a session, the newest first."""
 
     HELP_TITLE = "What was asked"
+    HELP = (
+        "Prompts, heat maps and notes of the session, the newest first; below stands the one "
+        "under the cursor in full. Enter shows its sample in Explore."
+    )
 
     def __init__(self, *, widget_id: str | None = None) -> None:
         columns = (
