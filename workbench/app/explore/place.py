@@ -78,6 +78,8 @@ class Place:
 class PlaceLine(Controller):
     """Says where one stands."""
 
+    _legend = ""
+
     def show(self) -> None:
         """Say it anew."""
         view, screen = self.view, self.widgets.screen
@@ -93,10 +95,11 @@ class PlaceLine(Controller):
             line += f" · {view.run.title}"
         samples = self.widgets.samples
         side = screen.query_one("#side")
-        # A `Text`, since a title that is a string is read as markup.
-        side.border_subtitle = Text(
-            legend(samples.letters, bool(view.run.run_id), side.size.width - 4)
-        )
+        words = legend(samples.letters, bool(view.run.run_id), side.size.width - 4)
+        if words != self._legend:  # a step draws the frame no more than once
+            self._legend = words
+            # A `Text`, since a title that is a string is read as markup.
+            side.border_subtitle = Text(words)
         counts = screen.query_one("#counts", SteadyText)
         counts.set_class(bool(place.problem), "-problem")
         counts.update(clean(line, newlines=False))
