@@ -17,8 +17,10 @@ from workbench.data.adding import add
 from workbench.data.naming import split_of
 from workbench.data.readers.opening import open_reader
 from workbench.data.tables import guessing
+from workbench.data.tables.columns import MOST_FREQUENT
 from workbench.data.tables.guessing import TEXTS
 from workbench.data.tables.mapping import TableMapping
+from workbench.data.tables.mapping_options import nothing_taken, takes_something
 from workbench.data.tables.table import TableSource
 from workbench.data.tables.table_files import data_file
 from workbench.data.understood import Prompt, Understood, check_images, understand
@@ -69,6 +71,9 @@ class OwnData:
             by_role = {role: _columns(self.roles, role) for role in ROLES}
             said["id"] = next(iter(by_role["id"]), "hash")
             said["label"] = next(iter(by_role["label"]), "")
+            captions = "text caption" in self.roles.values()
+            if captions and not said["label"] and not guessing.guess_label(tuple(self.roles)):
+                del said["label"]  # which is the caption then, as it is guessed
             texts = {
                 said: column for column, said in self.roles.items() if said.startswith("text ")
             }
@@ -168,7 +173,7 @@ def look(own: OwnData, prompt: Prompt | None = None) -> OwnLook:
         raise _Kept(mapping)
 
     try:
-        add(own.called, own.file, check=stop, guesses=guesses, **own.wishes)
+        add(own.called, own.file, check=stop, guesses=guesses, may_take_nothing=True, **own.wishes)
     except _Kept as kept:
         mapping = kept.mapping
     else:  # pragma: no cover - `check` is called before anything is saved
@@ -180,6 +185,9 @@ def look(own: OwnData, prompt: Prompt | None = None) -> OwnLook:
     except DataError as error:
         problem, hint = error.message, error.hint or ""
     columns, values = _columns_of(mapping)
+    if not own.roles and columns and not takes_something(mapping):
+        problem = nothing_taken(mapping, columns).message
+        hint = "say what a column is"
     return OwnLook(
         own, mapping, table, columns, _roles_of(mapping, columns), values,
         _samples(mapping), tuple(guesses), problem, hint,
@@ -223,7 +231,9 @@ def _shown(value: Any) -> str:
 
 def _roles_of(mapping: TableMapping, columns: Sequence[str]) -> dict[str, str]:
     """What each column is taken for; the first of its roles where it has several."""
-    taken = [("id", mapping.id), ("label", mapping.label)]
+    taken = [("id", mapping.id), ("label", mapping.label.removesuffix(MOST_FREQUENT))]
+    if mapping.label in mapping.texts.values():  # a caption is both
+        taken.pop()
     taken += [(f"text {role}", column) for role, column in mapping.texts.items()]
     lists = (("image", mapping.images), ("explanation", mapping.explanations))
     lists += (("reference", mapping.references), ("option", mapping.options))

@@ -92,3 +92,24 @@ def test_what_cannot_be_added_says_why(asked: Path, tmp_path: Path):
         look(OwnData("", "hub:someone/pairs"))
     with pytest.raises(UsageError, match="shipped with wb"):
         look(OwnData("demo", str(asked)))
+
+
+def test_a_table_of_which_nothing_is_taken_can_be_looked_at_to_say_what_is_what(tmp_path: Path):
+    (tmp_path / "t.csv").write_text("nr,what,why\n1,a,b\n2,c,d\n")
+    seen = look(OwnData("", str(tmp_path / "t.csv")))
+    assert seen.problem.startswith("nothing of ") and seen.columns == ("nr", "what", "why")
+    with pytest.raises(DataError, match="nothing of"):
+        keep(seen.own)
+    roles = seen.with_role("what", "text caption")
+    seen = look(OwnData("", str(tmp_path / "t.csv"), roles))
+    assert (seen.problem, seen.mapping.task, seen.mapping.label) == ("", "caption", "what")
+    assert seen.roles["what"] == "text caption"
+
+
+def test_a_label_out_of_peoples_answers_stays_where_another_role_is_chosen(tmp_path: Path):
+    rows = '{"nr": 1, "question": "a?", "answers": ["x", "y", "y"], "why": "z"}\n'
+    (tmp_path / "t.jsonl").write_text(rows)
+    seen = look(OwnData("", str(tmp_path / "t.jsonl")))
+    own = OwnData("", str(tmp_path / "t.jsonl"), seen.with_role("why", "explanation"))
+    for sample in (*seen.samples, *look(own).samples):
+        assert (sample.label, sorted(sample.references)) == ("y", ["x", "y", "y"])

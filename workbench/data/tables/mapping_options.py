@@ -51,15 +51,21 @@ def fill(mapping: TableMapping, wish: MappingOptions) -> TableMapping:
     }
     mapping = dataclasses.replace(mapping, **found)
     said = None not in (wish.texts, wish.label, wish.image)  # it is wanted so
-    if not (texts or label or images or mapping.references or mapping.objects or said):
-        raise _nothing_taken(mapping, columns)
+    if not (takes_something(mapping) or said or wish.may_take_nothing):
+        raise nothing_taken(mapping, columns)
     return _fill_labels(mapping, wish, look)
 
 
 SHOWN = 8  # columns that an error names
 
 
-def _nothing_taken(mapping: TableMapping, columns: Sequence[str]) -> DataError:
+def takes_something(mapping: TableMapping) -> bool:
+    """Whether a mapping has a text, a label, an image, further answers or boxes."""
+    kinds = (mapping.texts, mapping.label, mapping.images, mapping.references, mapping.objects)
+    return any(kinds)
+
+
+def nothing_taken(mapping: TableMapping, columns: Sequence[str]) -> DataError:
     """The error for a table of which no column is known by its name."""
     names = ", ".join(columns[:SHOWN]) + (", …" if len(columns) > SHOWN else "")
     hint = "name them: --id COLUMN, --text ROLE=COLUMN, --label COLUMN, --image COLUMN"

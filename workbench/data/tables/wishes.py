@@ -40,6 +40,7 @@ class MappingOptions:
     parts: Sequence[SplitFile] | None = None
     recipe: str = ""
     tables: bool = True
+    may_take_nothing: bool = False
     guesses: list[str] = field(default_factory=list)
 
 
