@@ -15,6 +15,7 @@ from workbench.prompts.pool import Template, default_template
 from workbench.sample import ImageRef, Message, Sample
 
 MAX_TEXT = 600  # characters of a prompt that are shown
+TWO = 2
 TRIED = 20  # first samples of which one must be sound
 
 
@@ -23,7 +24,8 @@ def preview(source: Source) -> dict[str, Any] | None:
 
     Returns:
         `uid`, `template` (its name), `text` (with `[image NAME]` for images), `unseen` (see
-        there) and `error`, where the template does not fit.
+        there), `miscounts` (it speaks of two images, and the sample has not two) and `error`,
+        where the template does not fit.
     """
     for ordinal in range(min(TRIED, TRIED if source.length is None else source.length)):
         sample = source.at(ordinal)
@@ -34,6 +36,7 @@ def preview(source: Source) -> dict[str, Any] | None:
     template = default_template(source.task, sample)
     body: dict[str, Any] = {"uid": sample.uid, "template": template.name}
     body["unseen"] = unseen(template, sample)
+    body["miscounts"] = "two images" in template.text and len(sample.images) != TWO
     try:
         return body | {"text": _shown(template.render(sample)), "error": None}
     except WbError as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workbench.data.tables import mine, samples
+from tests.workbench.data.tables import mine, samples, write_pictures
 from workbench.data.source import open_source
 from workbench.data.understood import understand
 from workbench.evaluation.notes import notes_of
@@ -55,3 +55,11 @@ def test_a_text_that_no_default_prompt_shows_is_told_when_added_and_evaluated(tm
 def test_a_caption_that_is_asked_for_is_not_missed_in_its_prompt(tmp_path: Path):
     added = mine(tmp_path, "id,caption\n1,a disc\n")
     assert not any("does not show" in line for line in understand(added.mapping, preview).warnings)
+
+
+@pytest.mark.parametrize(("images", "told"), [(["a"], True), (["a", "b"], False)])
+def test_a_prompt_of_two_images_over_another_number_is_told(tmp_path: Path, images, told):
+    write_pictures(tmp_path, ["1.png"])
+    rows = "id,caption,label,a,b\n1,x,1,1.png,1.png\n2,y,0,1.png,1.png\n"
+    added = mine(tmp_path, rows, image=images)
+    assert any("two images" in w for w in understand(added.mapping, preview).warnings) is told
