@@ -126,7 +126,9 @@ def other_base(adapter: str, model: str) -> str:
 
 
 def _over_another(base: str, model: str) -> str:
-    return f"trained over {model_name(base)}, not {model_name(model)}"
+    first, second = model_name(base), model_name(model)
+    first, second = (base, model) if first == second else (first, second)
+    return f"trained over {first}, not {second}"
 
 
 def cached_folder(name: str, revision: str | None = None) -> Path | None:
