@@ -197,6 +197,16 @@ def test_a_table_with_an_answer_of_its_own_keeps_it_and_says_so(tmp_path: Path):
     assert samples()[0].label == "a"
 
 
+def test_answers_under_another_name_are_label_and_references(tmp_path: Path):
+    write_lines(tmp_path / "fit.jsonl", [{"id": 1, "question": "a?", "said": ["x", "y", "y"]}])
+    write_lines(tmp_path / "test.jsonl", [{"id": 2, "question": "b?"}])
+    files = [tmp_path / "fit.jsonl", tmp_path / "test.jsonl"]
+    add("mine", files, label="said:most_frequent")
+    (sample,), (other,) = samples("mine/fit"), samples("mine/test")
+    assert (sample.label, sample.references, sample.metadata) == ("y", ("y", "x", "y"), {})
+    assert (other.label, other.references, other.error) == (None, (), None)
+
+
 def test_a_pattern_that_fits_two_files_is_a_problem(tmp_path: Path):
     write_pictures(tmp_path, ["a/1.png", "b/1.png", "b/2.png"])
     mine(tmp_path, "id,question\n1,a?\n2,b?\n", image=["*/{id}.png"])

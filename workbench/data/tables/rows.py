@@ -16,6 +16,7 @@ from typing import Any
 from workbench.data.layouts.places import find_image
 from workbench.data.readers.opening import format_of_ending
 from workbench.data.tables.columns import (
+    MOST_FREQUENT,
     as_text,
     cell_list,
     columns_in,
@@ -163,7 +164,8 @@ class RowMapper:
         blank = self.mapping.task == "question"
         found = [t for c in self.mapping.references for t in _listed(value_of(row, c), blank)]
         if self._is_open and not self.mapping.references and self.mapping.label:
-            many = cell_list(value_of(row, self.mapping.label)) or []  # a label of several words
+            own = self.mapping.label.removesuffix(MOST_FREQUENT)
+            many = cell_list(value_of(row, own)) or []  # a label of several words
             found = texts_in(many, blank) if len(many) > 1 else []
         if label is None:
             return tuple(found)
@@ -309,6 +311,7 @@ def _taken(mapping: TableMapping) -> set[str]:
         for s in (*specs, *mapping.options, *mapping.images, mapping.id)
         if s and not is_template(s)
     ]
+    plain = [s.removesuffix(MOST_FREQUENT) for s in plain]
     return {name for s in plain for name in (s, s.partition(".")[0])}
 
 
