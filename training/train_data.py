@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -199,25 +199,3 @@ def _unusable(sample: Sample, templates: Sequence[Template]) -> str:
     except WbError:
         return "without the text that the template wants"
     return ""
-
-
-class BatchOrder:
-    """A sampler for `Trainer`: an epoch's order, which it is told by `set_epoch`.
-
-    It yields (epoch, index), since the wording of a sample depends on the epoch.
-    """
-
-    def __init__(self, data: TrainSet, batch_size: int) -> None:
-        self._data, self._batch_size, self._epoch = data, batch_size, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Which epoch comes next."""
-        self._epoch = epoch
-
-    def __len__(self) -> int:
-        return len(self._data)
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        epoch = self._epoch
-        for index in self._data.order(epoch, self._batch_size):
-            yield epoch, index

@@ -30,8 +30,9 @@ from training.finite import FiniteWatch
 from training.halving import Halving
 from training.joint import bare, class_loss, head_of, joint, with_prompt
 from training.optimizers import choose_optimizer, trainer_name
+from training.order import EpochOrder, PairIndices
 from training.train_config import TrainConfig
-from training.train_data import BatchOrder, TrainSet
+from training.train_data import TrainSet
 from training.whole import load_weights, save_weights
 from workbench.models.batch import IGNORED
 from workbench.models.head import load_weights as load_head
@@ -95,7 +96,7 @@ class AnswerTrainer(Trainer):
         def collate(batch: Sequence[tuple[int, int]]) -> dict[str, torch.Tensor]:
             return collator(batch) | {_ITEMS: torch.tensor([*batch])}
 
-        super().__init__(train_dataset=_Indices(len(data)), data_collator=collate, **kwargs)
+        super().__init__(train_dataset=PairIndices(len(data)), data_collator=collate, **kwargs)
         self._data, self._config, self._evaluation = data, config, evaluation
         self._watch, self._run = watch, run
         # Of the steps since the last logged one, and of the step that is being taken.
@@ -110,7 +111,8 @@ class AnswerTrainer(Trainer):
         self.can_return_loss = True
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        return BatchOrder(self._data, self._config.batch_size)
+        size = self._config.batch_size
+        return EpochOrder(len(self._data), lambda epoch: self._data.order(epoch, size))
 
     def training_step(
         self,
@@ -236,19 +238,6 @@ class AnswerTrainer(Trainer):
             self.args, self.state, self.control, metrics
         )
         return metrics
-
-
-class _Indices(torch.utils.data.Dataset):
-    """A dataset that gives back what it is asked for: the sampler says it all."""
-
-    def __init__(self, length: int) -> None:
-        self._length = length
-
-    def __getitem__(self, pair: tuple[int, int]) -> tuple[int, int]:
-        return pair
-
-    def __len__(self) -> int:
-        return self._length
 
 
 def arguments(

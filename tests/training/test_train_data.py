@@ -9,9 +9,11 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.tables import add_rows
 from training.collate import Collator, join
+from training.order import EpochOrder
 from training.train_config import TrainConfig
-from training.train_data import BatchOrder, open_training
+from training.train_data import open_training
 from training.trainer import answer_loss, positions_to_score
 from workbench.errors import DataError, UsageError
 from workbench.models.base import load_model
@@ -45,7 +47,8 @@ def test_samples_of_like_length_are_in_one_batch():
 
 
 def test_the_sampler_follows_the_epoch():
-    sampler = BatchOrder(opened("demo_vqa/train[:20]"), 4)
+    data = opened("demo_vqa/train[:20]")
+    sampler = EpochOrder(len(data), lambda epoch: data.order(epoch, 4))
     zero = list(sampler)
     sampler.set_epoch(3)
     assert {epoch for epoch, _ in sampler} == {3}
@@ -124,23 +127,11 @@ def test_pictures_are_kept_once_and_a_full_cache_changes_nothing(demo, tmp_path)
 
 
 def test_a_sample_that_cannot_be_encoded_is_left_out_and_recorded(demo, tmp_path: Path):
-    from workbench.data.adding import add_dataset
-
     for i in range(4):
         Image.new("RGB", (32, 32), (60 * i, 0, 0)).save(tmp_path / f"{i}.png")
     (tmp_path / "1.png").write_bytes((tmp_path / "1.png").read_bytes()[:40])
-    rows = "".join(f"{i},is it red,{i}.png,{'yes' if i != 3 else ''}\n" for i in range(4))
-    (tmp_path / "all.csv").write_text("id,question,image,answer\n" + rows)
-    add_dataset(
-        "some",
-        tmp_path / "all.csv",
-        id="id",
-        texts={"question": "question"},
-        image=("image",),
-        label="answer",
-        task="question",
-    )
-    data = opened("some/all")
+    rows = [f"{i},is it red,{i}.png,{'yes' if i != 3 else ''}" for i in range(4)]
+    data = opened(add_rows("some", tmp_path, rows, "question"))
     assert data.skipped == {"without a label": 1}
     collator = Collator(demo, data)
     batch = collator([(0, i) for i in range(3)])

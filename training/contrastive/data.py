@@ -166,25 +166,6 @@ def _unusable(sample: Sample, captions: Sequence[str]) -> str:
     return ""
 
 
-class EpochOrder:
-    """A sampler for `Trainer` that yields (epoch, index); it is told the epoch by `set_epoch`."""
-
-    def __init__(self, pairs: Pairs) -> None:
-        self._pairs, self._epoch = pairs, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Which epoch comes next."""
-        self._epoch = epoch
-
-    def __len__(self) -> int:
-        return len(self._pairs)
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        epoch = self._epoch
-        for index in self._pairs.order(epoch):
-            yield epoch, index
-
-
 class Pixels:
     """Squares of uint8 by the image processor, kept while there is room.
 

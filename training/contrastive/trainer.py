@@ -19,9 +19,10 @@ from transformers import Trainer, TrainingArguments
 from training.arguments import shared_arguments
 from training.checkpoints import complete, writing
 from training.contrastive.config import ContrastiveConfig
-from training.contrastive.data import EpochOrder, Normaliser, PairCollator, Pairs
+from training.contrastive.data import Normaliser, PairCollator, Pairs
 from training.contrastive.loss import cut, take_step
 from training.finite import FiniteWatch
+from training.order import EpochOrder, PairIndices
 
 _WEIGHTS = "aligned.safetensors"
 _OPTIMIZERS = {"adamw": "adamw_torch", "adamw_8bit": "adamw_bnb_8bit"}  # others bear their names
@@ -43,14 +44,14 @@ class ContrastiveTrainer(Trainer):
         run: str,
         **kwargs: Any,
     ) -> None:
-        super().__init__(train_dataset=_PairIndices(len(pairs)), data_collator=collator, **kwargs)
+        super().__init__(train_dataset=PairIndices(len(pairs)), data_collator=collator, **kwargs)
         self._pairs, self._config, self._normalise = pairs, config, normalise
         self._evaluation, self._watch, self._run = evaluation, watch, run
         self.losses = losses  # of the steps since the last logged one
         self.can_return_loss = True
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        return EpochOrder(self._pairs)
+        return EpochOrder(len(self._pairs), self._pairs.order)
 
     def training_step(
         self,
@@ -124,19 +125,6 @@ class ContrastiveTrainer(Trainer):
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         whole: Any = self.model
         whole.load_state_dict(load_file(Path(resume_from_checkpoint) / _WEIGHTS))
-
-
-class _PairIndices(torch.utils.data.Dataset):
-    """A dataset that gives back what it is asked for: the sampler says it all."""
-
-    def __init__(self, length: int) -> None:
-        self._length = length
-
-    def __getitem__(self, pair: tuple[int, int]) -> tuple[int, int]:
-        return pair
-
-    def __len__(self) -> int:
-        return self._length
 
 
 class _Parts(Sequence[Tensor]):

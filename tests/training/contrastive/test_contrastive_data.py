@@ -12,7 +12,6 @@ from PIL import Image
 from tests.training.contrastive.tiny_pairs import captioned
 from training.contrastive.config import ContrastiveConfig
 from training.contrastive.data import (
-    EpochOrder,
     Normaliser,
     PairCollator,
     Pixels,
@@ -21,6 +20,7 @@ from training.contrastive.data import (
     open_pairs,
     shifted,
 )
+from training.order import EpochOrder
 from workbench.errors import DataError
 from workbench.sample import Sample
 
@@ -64,7 +64,7 @@ def test_the_same_words_are_one_text_that_belongs_to_each_of_its_images(tmp_path
     assert table[:, 0].tolist() == [item.label == "cat" for item in pairs.items]
     drawn = {pairs.caption(epoch, 0) for epoch in range(40)}
     assert drawn == set(pairs.items[0].captions)
-    order = EpochOrder(pairs)
+    order = EpochOrder(len(pairs), pairs.order)
     order.set_epoch(1)
     assert [*order] == [*order] and sorted(i for _, i in order) == [*range(6)]
     assert pairs.order(1) != pairs.order(2)
