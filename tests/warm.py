@@ -87,6 +87,7 @@ class Warm:
 def start(
     argv: Sequence[str],
     *,
+    stdin: int = subprocess.DEVNULL,
     stdout: IO | None = None,
     stderr: IO | None = None,
     env: Mapping[str, str] | None = None,
@@ -96,6 +97,7 @@ def start(
 
     Args:
         argv: `sys.executable`, perhaps `-P`, then `-m` or `-c`.
+        stdin: Nothing else than nothing.
         stdout, stderr: Open files.
         env: Its environment; default: that of the test.
         cwd: Its folder; default: that of the test.

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import warm
+
 pytestmark = pytest.mark.slow
 
 CONFIG = """
@@ -23,7 +25,12 @@ ablation:
 """
 
 
-def test_a_trial_in_a_process_of_its_own_is_compared_and_listed_as_done(tmp_path: Path, run_wb):
+def test_a_trial_in_a_process_of_its_own_is_compared_and_listed_as_done(
+    tmp_path: Path, run_wb, monkeypatch
+):
+    from training import ablate
+
+    monkeypatch.setattr(ablate.subprocess, "Popen", warm.start)
     file = tmp_path / "some.yaml"
     file.write_text(CONFIG)
     done = run_wb("ablate", str(file), "--out", str(tmp_path / "out"), "--json")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
+from tests.tables import add_rows
 from tests.training.test_train import config
 from training.overlap import compare, part_of
 from training.train import dry_run
-from workbench.data.adding import add_dataset
 from workbench.errors import DataError
 from workbench.sample import ImageRef, Sample
 
@@ -91,21 +91,11 @@ def test_questions_recur_and_are_no_leak_by_themselves():
 @pytest.fixture
 def doubled(tmp_path) -> str:
     """Twelve statements of which each sentence stands three times, once in each third."""
-    rows = ""
+    rows = []
     for i in range(12):
         Image.new("RGB", (32, 32), (20 * i, 0, 0)).save(tmp_path / f"{i}.png")
-        rows += f"{i},there are {i % 4} dogs,{i}.png,{'true' if i % 2 else 'false'}\n"
-    (tmp_path / "all.csv").write_text("id,sentence,image,label\n" + rows)
-    add_dataset(
-        "doubled",
-        tmp_path / "all.csv",
-        id="id",
-        texts={"sentence": "sentence"},
-        image=("image",),
-        label="label",
-        task="statement",
-    )
-    return "doubled/all"
+        rows.append(f"{i},there are {i % 4} dogs,{i}.png,{'true' if i % 2 else 'false'}")
+    return add_rows("doubled", tmp_path, rows)
 
 
 def test_a_training_warns_refuses_or_leaves_out(doubled):

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from sessions.runs import Run, list_runs
+from tests.tables import add_rows
 from training.checkpoints import last_checkpoint
 from training.config_groups import LoraSettings
 from training.parts import choose_layers, linear_layers
@@ -64,22 +65,10 @@ def odd(tmp_path) -> str:
     """Questions with one answer that no model gives unless it was taught to."""
     from PIL import Image
 
-    from workbench.data.adding import add_dataset
-
     for i in range(16):
         Image.new("RGB", (32, 32), (15 * i, 0, 200 - 10 * i)).save(tmp_path / f"{i}.png")
-    rows = "".join(f"{i},what is this number {i}?,{i}.png,red green blue\n" for i in range(16))
-    (tmp_path / "all.csv").write_text("id,question,image,answer\n" + rows)
-    add_dataset(
-        "odd",
-        tmp_path / "all.csv",
-        id="id",
-        texts={"question": "question"},
-        image=("image",),
-        label="answer",
-        task="question",
-    )
-    return "odd/all"
+    rows = [f"{i},what is this number {i}?,{i}.png,red green blue" for i in range(16)]
+    return add_rows("odd", tmp_path, rows, "question")
 
 
 def test_a_training_learns_and_its_adapter_is_used_by_the_runs_id(odd):

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from sessions.runs import Run, list_runs
+from tests.training.test_train import history, steps_of_the_running, weights
 from tests.workbench.models.family_cases import ANSWER, prompts
 from tests.workbench.models.make_families import FAMILIES
 from training.card import Card
@@ -41,20 +41,6 @@ TINY = {
 
 def config(**more) -> TrainConfig:
     return TrainConfig(**TINY | more)
-
-
-def weights(run: Run) -> dict[str, torch.Tensor]:
-    return load_file(run.path / "adapter" / "adapter_model.safetensors")
-
-
-def history(run: Run) -> list[dict]:
-    return [json.loads(x) for x in (run.path / "history.jsonl").read_text().splitlines()]
-
-
-def steps_of_the_running() -> int:
-    running = [run for run in list_runs() if run.state == "running"]
-    file = running[0].path / "history.jsonl" if running else None
-    return len(file.read_text().splitlines()) if file and file.is_file() else 0
 
 
 def assert_the_same(first: Run, second: Run) -> None:

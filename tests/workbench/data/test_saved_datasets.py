@@ -7,19 +7,21 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-import datasets
 import numpy as np
 import pyarrow as pa
 import pytest
 from PIL import Image
 
+from tests.later import Later
 from workbench.data.adding import add
 from workbench.data.files import LocalFile
 from workbench.data.readers.arrow import ArrowReader
 from workbench.data.source import open_source
 from workbench.errors import DataError
 
+datasets = Later("datasets")
 NAMES = ["red", "blue"]
 
 
@@ -27,7 +29,7 @@ def picture(shade: int) -> Image.Image:
     return Image.new("RGB", (6, 4), (shade, 10, 20))
 
 
-def made(count: int = 5, start: int = 0) -> datasets.Dataset:
+def made(count: int = 5, start: int = 0) -> Any:
     rows = range(start, start + count)
     return datasets.Dataset.from_dict(
         {

@@ -7,13 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import datasets
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from commands.data import command
 from sessions.uid import Uid
+from tests.later import Later
 from workbench import api
 from workbench.data.adding import add
 from workbench.data.export_split import FORMATS, export_split
@@ -22,6 +22,7 @@ from workbench.data.source import open_source
 from workbench.data.to_datasets import to_datasets
 from workbench.errors import UsageError
 
+datasets = Later("datasets")
 LIMIT = 5
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 from commands.main import cli
 from sessions.runs import Run, list_runs
 from tests import warm
+from tests.tables import add_rows
 from workbench.errors import UsageError
 from workbench.evaluation.config import EvalConfig
 from workbench.evaluation.runner import document, evaluate, resumed_config
@@ -47,8 +48,6 @@ def answers(run: Run) -> dict[str, str]:
 @pytest.fixture
 def awkward(tmp_path: Path) -> str:
     """A dataset of statements, of which several cannot be asked; `awkward/all` has 9 rows."""
-    from workbench.data.adding import add_dataset
-
     folder = tmp_path / "data"
     folder.mkdir()
     for i in range(9):
@@ -59,18 +58,7 @@ def awkward(tmp_path: Path) -> str:
     rows = [
         f"{i},{'there is a red circle ' * (900 if i == 7 else 1)},{i}.png,true" for i in range(9)
     ]
-    (folder / "all.csv").write_text("id,sentence,image,label\n" + "\n".join(rows) + "\n")
-    add_dataset(
-        "awkward",
-        folder / "all.csv",
-        id="id",
-        texts={"sentence": "sentence"},
-        image=("image",),
-        label="label",
-        labels=("true", "false"),
-        task="statement",
-    )
-    return "awkward/all"
+    return add_rows("awkward", folder, rows, labels=("true", "false"))
 
 
 def test_a_run_has_a_line_for_each_sample_and_its_figures():

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from sessions.runs import Run
+from tests.tables import add_rows
 from workbench.data.image_ids import ImageIds
 from workbench.errors import UsageError
 from workbench.evaluation.config import EvalConfig
@@ -31,22 +32,10 @@ def config(dataset: str = "pictures/all", **more) -> EvalConfig:
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
     """`pictures/all`: eight statements over four pictures, sorted by label; their folder."""
-    from workbench.data.adding import add_dataset
-
     for i in range(4):
         Image.new("RGB", (32, 32), (60 * i, 0, 0)).save(tmp_path / f"{i}.bmp")
     rows = [f"{i},there is a circle,{i // 2}.bmp,{'true' if i < 4 else 'false'}" for i in range(8)]
-    (tmp_path / "all.csv").write_text("id,sentence,image,label\n" + "\n".join(rows) + "\n")
-    add_dataset(
-        "pictures",
-        tmp_path / "all.csv",
-        id="id",
-        texts={"sentence": "sentence"},
-        image=("image",),
-        label="label",
-        labels=("true", "false"),
-        task="statement",
-    )
+    add_rows("pictures", tmp_path, rows, labels=("true", "false"))
     return tmp_path
 
 

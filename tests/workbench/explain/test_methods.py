@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-import pytorch_grad_cam
 import torch
 from PIL import Image
-from pytorch_grad_cam.utils.image import scale_cam_image
 
+from tests.workbench.explain.library import as_shown, patch_map, pytorch_grad_cam
 from tests.workbench.models.tiny import ask, picture
 from workbench.errors import Cancelled, UnknownName, UsageError
 from workbench.explain.capture import capture
@@ -24,11 +23,6 @@ VISION = ["patch.embed", "patch.block0", "patch.block1", "merged.merger"]
 
 def prepared_for(loaded, messages=PROMPT, answer="true", upto=0):
     return prepare(loaded, messages, answer_tokens(loaded, answer, None), upto)
-
-
-def as_the_library_shows(grid, size):
-    """Stretched over (width, height) and scaled to 0..1, before and after."""
-    return scale_cam_image(scale_cam_image(grid[None], size))[0]
 
 
 @pytest.mark.parametrize("name", LIBRARY)
@@ -52,7 +46,7 @@ def test_formulas_equal_pytorch_grad_cam_on_a_convolutional_net(name):
     flat = [t[0].flatten(1).T.detach().numpy() for t in (activations, gradients)]
     ours = np.maximum(cam(name, *flat).reshape(activations.shape[2:]), 0)
     assert theirs.max() == pytest.approx(1)
-    assert np.allclose(as_the_library_shows(ours, (17, 21)), theirs, atol=1e-4)
+    assert np.allclose(as_shown(ours, (17, 21)), theirs, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", LIBRARY)
@@ -62,30 +56,12 @@ def test_maps_equal_pytorch_grad_cam_at_the_patch_embedding(tiny, name):
     token = answer_tokens(tiny, "yes", None)[0]
     inputs = prepared_for(tiny, messages).inputs
 
-    class Wrapper(torch.nn.Module):
-        """The whole model as a function of a picture, as the library wants one."""
+    def outputs():
+        return tiny.model(**inputs, use_cache=False).logits[:, -1]
 
-        def __init__(self):
-            super().__init__()
-            self.inner = tiny.model
-
-        def forward(self, _picture):
-            return self.inner(**inputs, use_cache=False).logits[:, -1]
-
-    def lay_out(rows):  # written out, apart from the code under test
-        grid = torch.zeros(rows.shape[1], 8, 8)
-        for n, row in enumerate(rows):
-            block, inside = divmod(n, 4)
-            grid[:, 2 * (block // 4) + inside // 2, 2 * (block % 4) + inside % 2] = row
-        return grid[None]
-
-    layer = tiny.base.model.visual.patch_embed
-    cls = getattr(pytorch_grad_cam, LIBRARY[name])
-    with cls(Wrapper(), [layer], reshape_transform=lay_out) as library:
-        theirs = library(torch.zeros(1, 3, 64, 64), [lambda output: output[token]])[0]
-    tiny.model.zero_grad(set_to_none=True)
+    theirs = patch_map(tiny, LIBRARY[name], outputs, token)
     assert theirs.max() == pytest.approx(1)
-    assert np.allclose(as_the_library_shows(ours.images[0].grid, (64, 64)), theirs, atol=1e-3)
+    assert np.allclose(as_shown(ours.images[0].grid, (64, 64)), theirs, atol=1e-3)
 
 
 @pytest.mark.parametrize("layer", [*VISION, "token.layer0"])

@@ -14,6 +14,18 @@ from tests.workbench.models.make_parts import CHAT, ONE_IMAGE, PATCH, SIDE, VISI
 from tests.workbench.models.make_two_stage import two_stage
 from tests.workbench.models.tiny import TEMPLATE, build_qwen2_vl, tokenizer
 
+# How LLaVA's processors cut pictures, and what they are told of the tower.
+_CUT: dict[str, Any] = {
+    "size": {"shortest_edge": SIDE},
+    "crop_size": {"height": SIDE, "width": SIDE},
+}
+_LLAVA: dict[str, Any] = {
+    "patch_size": PATCH,
+    "vision_feature_select_strategy": "default",
+    "num_additional_image_tokens": 1,
+    "chat_template": ONE_IMAGE,
+}
+
 
 def llava(folder: Path, seed: int = 0) -> Path:
     """LLaVA-1.5: CLIP, whose processor cuts out the middle, and Llama."""
@@ -27,16 +39,7 @@ def llava(folder: Path, seed: int = 0) -> Path:
     )
 
     words = tokenizer(CHAT)
-    processor = LlavaProcessor(
-        image_processor=CLIPImageProcessor(
-            size={"shortest_edge": SIDE}, crop_size={"height": SIDE, "width": SIDE}
-        ),
-        tokenizer=words,
-        patch_size=PATCH,
-        vision_feature_select_strategy="default",
-        num_additional_image_tokens=1,
-        chat_template=ONE_IMAGE,
-    )
+    processor = LlavaProcessor(CLIPImageProcessor(**_CUT), words, **_LLAVA)
     config = LlavaConfig(
         vision_config=CLIPVisionConfig(**VISION),
         text_config=LlamaConfig(**text(words)),
@@ -57,16 +60,7 @@ def vip_llava(folder: Path, seed: int = 0) -> Path:
     )
 
     words = tokenizer(CHAT)
-    processor = LlavaProcessor(
-        image_processor=CLIPImageProcessor(
-            size={"shortest_edge": SIDE}, crop_size={"height": SIDE, "width": SIDE}
-        ),
-        tokenizer=words,
-        patch_size=PATCH,
-        vision_feature_select_strategy="default",
-        num_additional_image_tokens=1,
-        chat_template=ONE_IMAGE,
-    )
+    processor = LlavaProcessor(CLIPImageProcessor(**_CUT), words, **_LLAVA)
     config = VipLlavaConfig(
         vision_config=CLIPVisionConfig(**VISION),
         text_config=LlamaConfig(**text(words)),
@@ -90,16 +84,7 @@ def llava_next(folder: Path, seed: int = 0) -> Path:
     words = tokenizer(CHAT)
     pinpoints = [[32, 64], [64, 32], [64, 64], [96, 32], [32, 96]]
     processor = LlavaNextProcessor(
-        image_processor=LlavaNextImageProcessor(
-            size={"shortest_edge": SIDE},
-            crop_size={"height": SIDE, "width": SIDE},
-            image_grid_pinpoints=pinpoints,
-        ),
-        tokenizer=words,
-        patch_size=PATCH,
-        vision_feature_select_strategy="default",
-        num_additional_image_tokens=1,
-        chat_template=ONE_IMAGE,
+        LlavaNextImageProcessor(**_CUT, image_grid_pinpoints=pinpoints), words, **_LLAVA
     )
     config = LlavaNextConfig(
         vision_config=CLIPVisionConfig(**VISION),

@@ -51,14 +51,25 @@ def shared_engine(shared_home: Path) -> Iterator:
 
 
 @pytest.fixture(scope="module")
-def front_url(shared_engine, shared_home: Path) -> Iterator[str]:
+def url(shared_engine, shared_home: Path) -> Iterator[str]:
     """The base URL of a front before the shared engine; its token is `front_server.TOKEN`."""
     from tests.workbench.serving.front_server import fronted
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WB_HOME", str(shared_home))
         opened = fronted()
-        url = opened.__enter__()
+        found = opened.__enter__()
     with contextlib.ExitStack() as stack:
         stack.push(opened.__exit__)
-        yield url
+        yield found
+
+
+@pytest.fixture
+def client(url: str) -> Iterator:
+    """OpenAI's client of that front; what went wrong is not hidden by a second try."""
+    import openai
+
+    from tests.workbench.serving.front_server import TOKEN
+
+    with openai.OpenAI(base_url=url, api_key=TOKEN, max_retries=0, timeout=120) as client:
+        yield client

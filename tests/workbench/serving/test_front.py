@@ -14,9 +14,9 @@ import time
 import zlib
 
 import httpx
-import openai
 import pytest
 
+from tests.later import Later
 from tests.workbench.serving.front_server import TOKEN, fronted
 from workbench.errors import EngineError, UsageError
 from workbench.serving import process
@@ -24,24 +24,14 @@ from workbench.serving.client import Engine
 
 pytestmark = pytest.mark.slow
 
+openai = Later("openai")
+
 AUTHORIZED = {"authorization": f"Bearer {TOKEN}"}
-
-
-@pytest.fixture
-def url(front_url: str) -> str:
-    return front_url
 
 
 @pytest.fixture
 def engine(shared_engine) -> Engine:
     return shared_engine
-
-
-@pytest.fixture
-def client(url):
-    # The first request loads the demo; one that is sent again would hide what went wrong.
-    with openai.OpenAI(base_url=url, api_key=TOKEN, max_retries=0, timeout=120) as client:
-        yield client
 
 
 # -- who is refused ------------------------------------------------------------------------------

@@ -31,8 +31,8 @@ def engine(shared_engine):
 
 
 @pytest.fixture
-def there(front_url) -> ModelSpec:
-    return ModelSpec(f"openai:{front_url}#demo")
+def there(url) -> ModelSpec:
+    return ModelSpec(f"openai:{url}#demo")
 
 
 HERE = ModelSpec("demo")

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import pytorch_grad_cam
 import torch
-from pytorch_grad_cam.utils.image import scale_cam_image
 
+from tests.workbench.explain.library import as_shown, patch_map
 from tests.workbench.models.tiny import ask, build_head, build_lora, picture
 from workbench.errors import ModelError, UnknownName, UsageError
 from workbench.explain.explain import explain, explain_tokens
@@ -166,34 +165,16 @@ def test_a_map_of_a_class_equals_pytorch_grad_cam(model: LoadedModel, folders, n
     inputs = model.family.encode(model, [PROMPT]).inputs
     weights = wanted_head(model).state_dict()
 
-    class Wrapper(torch.nn.Module):
-        """Model and head as a function of a picture, written out apart from the code under test."""
+    def outputs() -> torch.Tensor:
+        """Model and head, written out apart from the code under test."""
+        out = model.model(**inputs, use_cache=False, output_hidden_states=True)
+        state = out.hidden_states[-1][:, -1]
+        middle = torch.tanh(state @ weights["dense.weight"].T + weights["dense.bias"])
+        return middle @ weights["out.weight"].T + weights["out.bias"]
 
-        def __init__(self) -> None:
-            super().__init__()
-            self.inner = model.model
-
-        def forward(self, _picture: torch.Tensor) -> torch.Tensor:
-            out = self.inner(**inputs, use_cache=False, output_hidden_states=True)
-            state = out.hidden_states[-1][:, -1]
-            middle = torch.tanh(state @ weights["dense.weight"].T + weights["dense.bias"])
-            return middle @ weights["out.weight"].T + weights["out.bias"]
-
-    def lay_out(rows):
-        grid = torch.zeros(rows.shape[1], 8, 8)
-        for n, row in enumerate(rows):
-            block, inside = divmod(n, 4)
-            grid[:, 2 * (block // 4) + inside // 2, 2 * (block % 4) + inside % 2] = row
-        return grid[None]
-
-    layer = model.base.model.visual.patch_embed
-    library = getattr(pytorch_grad_cam, name)
-    with library(Wrapper(), [layer], reshape_transform=lay_out) as cam:
-        theirs = cam(torch.zeros(1, 3, 64, 64), [lambda output: output[1]])[0]
-    model.model.zero_grad(set_to_none=True)
+    theirs = patch_map(model, name, outputs, 1)
     assert theirs.max() == pytest.approx(1)
-    shown = np.asarray(scale_cam_image(scale_cam_image(ours.images[0].grid[None], (64, 64))))[0]
-    assert np.allclose(shown, theirs, atol=1e-3)
+    assert np.allclose(as_shown(ours.images[0].grid, (64, 64)), theirs, atol=1e-3)
     assert ours.score == pytest.approx(float(logits(model)[0, 1]), abs=1e-4)
     assert (ours.head, ours.token_text, ours.target) == (True, "false", "logit")
 
