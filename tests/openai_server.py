@@ -38,7 +38,7 @@ class OpenAIServer:
     """
 
     def __init__(
-        self, owner: str = "vllm", text: Callable[[dict], str] = lambda body: "Yes."
+        self, owner: str = "vllm", text: Callable[[dict], str] = lambda body: "Yes.", port: int = 0
     ) -> None:
         self.owner, self.text = owner, text
         self.script: list[Any] = []
@@ -57,7 +57,7 @@ class OpenAIServer:
         class Handler(_Handler):
             stand_in = server
 
-        self._http = _Http(("127.0.0.1", 0), Handler)
+        self._http = _Http(("127.0.0.1", port), Handler)
         self.url = f"http://127.0.0.1:{self._http.server_port}/v1"
         self.model = f"openai:{self.url}#{NAME}"
 

@@ -113,7 +113,12 @@ def wb(
             if pid:
                 break
             gone = time.monotonic() - started
-            if not killed and kill_when is not None and kill_when(gone):
+            try:
+                due = not killed and kill_when is not None and kill_when(gone)
+            except BaseException:
+                os.kill(child.pid, signal.SIGKILL)
+                raise
+            if due:
                 killed = True
                 os.kill(child.pid, with_signal)
             elif not late and gone > limit_s:
