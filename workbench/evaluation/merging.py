@@ -76,7 +76,7 @@ def merge_runs(runs: Sequence[Run]) -> MergedShards:
     ordered = [by_number[number] for number in range(1, count + 1)]
     lines = _lines(ordered)
     told = tuple(found[number] for number in sorted(found))
-    known = _known(first, ordered)
+    known = _known(first, ordered, lines)
     if known is not None:
         return MergedShards(known, tuple(ordered), told, known=True)
     return MergedShards(_write(ordered, lines), tuple(ordered), told)
@@ -171,11 +171,14 @@ def _lines(shards: Sequence[Run]) -> list[dict[str, Any]]:
     return [lines[uid] for uid in sorted(lines)]
 
 
-def _known(first: Run, shards: Sequence[Run]) -> Run | None:
+def _known(first: Run, shards: Sequence[Run], lines: Sequence[Mapping[str, Any]]) -> Run | None:
+    """The newest merge of these shards, unless one of them has other lines since."""
     ids = [run.id for run in shards]
     for run in list_runs():
         if run.key == _whole(first).get("key") and run.config.get("merged_from") == ids:
-            return run if run.state in ("done", "failed") and not run.interrupted else None
+            own = last_per_uid(run.predictions())
+            same = list(lines) == [own.get(str(line["uid"])) for line in lines]
+            return run if same and _is_whole(run) else None
     return None
 
 

@@ -146,8 +146,14 @@ def test_shards_are_found_and_what_does_not_belong_is_refused_by_name(config):
     found = merge_runs([two])
     assert [run.id for run in found.found] == [again.id, three.id]
     assert merge_runs([two]).known
+    line = two.predictions()[0]
+    two.append(line | {"text": "asked again"})
+    two.set_state("done")
+    changed = merge_runs([two])
+    assert not changed.known
+    assert lines(changed.run)[line["uid"]]["text"] == "asked again"
     count = len(list_runs())
-    assert find_finished(prepare(config)).id == found.run.id  # it answers for a run of the whole
+    assert find_finished(prepare(config)).id == changed.run.id  # it answers for a run of the whole
     assert len(list_runs()) == count
 
 
