@@ -105,15 +105,18 @@ def _standings(context: click.Context) -> list[Standing]:
 
 
 def _of_evaluation(context: click.Context) -> list[Standing]:
+    from inspect import signature
+
     from commands.asking import model_values
-    from commands.run_eval import config_of
+    from commands.run_eval import command, config_of
     from commands.run_eval_prompts import check_prompts
     from workbench.evaluation.would_start import standings
     from workbench.models.spec import ModelSpec, chosen_spec
 
     if context.params["listed"] or context.params["dry_run"]:
         raise Refused("this only prints: there is nothing to do as a job")
-    other = {"as_json", "detach", "resume", "listed", "dry_run", "prompts", "out_csv"}
+    # What the command takes by name is its own; all others are settings.
+    other = set(signature(command.callback or command).parameters)
     flags = {name: value for name, value in context.params.items() if name not in other}
     prompts, out_csv = context.params["prompts"], context.params["out_csv"]
     check_prompts(prompts, out_csv, context.params["resume"], {**flags, "dry_run": False})
