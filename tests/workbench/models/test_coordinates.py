@@ -14,6 +14,7 @@ from workbench.grounding.conventions import CONVENTIONS
 from workbench.grounding.reading import read_regions
 from workbench.inference.decoding import Decoding
 from workbench.inference.generate import PrefixCache, generate
+from workbench.inference.row import RunningText
 from workbench.models.base import LoadedModel, load_model
 from workbench.models.skeleton import load_skeleton
 from workbench.models.spec import ModelSpec
@@ -144,6 +145,22 @@ def test_images_that_were_read_before_in_a_shared_beginning_keep_their_frames(
         found = generate(loaded, asked, knobs, prefixes=cache)
         assert [[frame.size for frame in one.frames] for one in found] == [wanted, wanted]
     assert cache.hits
+
+
+def test_paligemmas_places_are_no_special_tokens_and_stand_in_its_answers_text(
+    name: str, bare: LoadedModel
+) -> None:
+    if name != "paligemma":
+        pytest.skip("has no tokens for places")
+    said = "<loc0100><loc0200><loc0300><loc0400> cat"
+    ids = bare.tokenizer(said, add_special_tokens=False)["input_ids"]
+    text = RunningText(bare.tokenizer)
+    for token in ids:
+        text.push(token)
+    assert (ids[4:] != [], text.whole()) == (True, said)
+    assert bare.tokenizer.convert_ids_to_tokens(ids[:4]) == said.split(" ")[0].replace(
+        "><", "> <"
+    ).split(" ")
 
 
 def test_each_convention_names_a_template_that_is_shipped() -> None:
