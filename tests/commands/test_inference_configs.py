@@ -160,8 +160,17 @@ def test_the_list_says_of_each_what_it_is(run_wb):
     listed = {entry["name"]: entry for entry in run_wb("run-eval", "--list", "--json").json}
     assert set(NAMES) <= set(listed)
     assert all(entry["description"] and entry["dataset"] for entry in listed.values())
+    assert all(entry["needs"].startswith("wb data add ") for entry in listed.values())
     shown = run_wb("run-eval", "--list").out
     assert "nlvr2_qwen2vl" in shown and "nlvr2/dev" in shown and "zero-shot" in shown
+
+
+def test_data_that_are_not_there_are_told_with_the_command_that_adds_them(run_wb):
+    done = run_wb("run-eval", "--config", "nlvr2_qwen2vl", "--dry-run")
+    assert done.code == 2 and "no dataset 'nlvr2'" in done.err
+    assert "nlvr2_qwen2vl wants it added: wb data add nlvr2 ~/data/nlvr2" in done.err
+    other = run_wb("run-eval", "--config", "nlvr2_qwen2vl", "--dataset", "gone/x", "--dry-run")
+    assert "wants it added" not in other.err
 
 
 def test_a_dry_run_shows_the_first_prompt_with_its_examples_and_loads_nothing(

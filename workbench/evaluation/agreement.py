@@ -47,7 +47,15 @@ def alpha(units: Sequence[Sequence[float]], level: Level, seed: int = 0) -> Esti
         return _alpha(sums.reshape(-1, size, size), np.array(values, dtype=float), level)
 
     found = bootstrap(matrices.reshape(len(rated), -1), score, resamples=RESAMPLES, seed=seed)
-    return replace(found, definition=f"Krippendorff's alpha, {level}")
+    return _honest(replace(found, definition=f"Krippendorff's alpha, {level}"))
+
+
+def _honest(found: Estimate) -> Estimate:
+    """Without an interval of no width: no resample can show what these answers do not."""
+    if found.low is None or found.low != found.high:
+        return found
+    reason = "no interval: these answers hold nothing that a resample could vary"
+    return replace(found, low=None, high=None, reason=reason)
 
 
 def _coincidences(unit: Sequence[float], values: Sequence[float]) -> np.ndarray:
@@ -102,7 +110,7 @@ def correlation(
     draws = [measure(a[rows], b[rows]) for rows in rng.integers(0, n, size=(RESAMPLES, n))]
     low, high = np.nanquantile(np.array(draws), [0.025, 0.975])
     name = "Kendall's tau-b" if kind == "kendall" else "Spearman's rho"
-    return Estimate(measure(a, b), float(low), float(high), n, definition=name)
+    return _honest(Estimate(measure(a, b), float(low), float(high), n, definition=name))
 
 
 def _measure(kind: Correlation) -> Callable[[np.ndarray, np.ndarray], float]:

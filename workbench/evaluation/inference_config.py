@@ -29,9 +29,18 @@ _OF_EVALUATION = (
     *("dataset", "split", "template", "limit", "random", "batch_size", "shots", "shots_from"),
     *("shots_right_in", "answer", "samples", "positive", "metrics", "bertscore_model"),
 )
-KEYS = ("description", *_OF_EVALUATION, *_OF_DECODING, *_OF_MODEL, "columns")
+KEYS = ("description", "needs", *_OF_EVALUATION, *_OF_DECODING, *_OF_MODEL, "columns")
 _TEXTS = (
-    *("description", "dataset", "split", "template", "shots_from", "shots_right_in", "answer"),
+    *(
+        "description",
+        "needs",
+        "dataset",
+        "split",
+        "template",
+        "shots_from",
+        "shots_right_in",
+        "answer",
+    ),
     *("positive", "metrics", "bertscore_model", "columns", "model", "adapter", "device"),
     "revision",
 )
@@ -45,11 +54,13 @@ class InferenceConfig:
     Attributes:
         name: As it was asked for; a path is whole.
         description: What it is for, one line.
+        needs: The command that adds its data, to be told where they are not there.
         values: What it says, by the names of the flags with underscores.
     """
 
     name: str
     description: str
+    needs: str
     values: Mapping[str, Any]
 
     @property
@@ -75,7 +86,8 @@ class InferenceConfig:
 
     def to_json(self) -> dict[str, Any]:
         """What a list of configs prints of it."""
-        return {"name": self.name, "description": self.description, **self.values}
+        head = {"name": self.name, "description": self.description, "needs": self.needs}
+        return {**head, **self.values}
 
 
 def user_folder() -> Path:
@@ -116,13 +128,25 @@ def load_inference_config(name: str) -> InferenceConfig:
             hint=f"its keys are {', '.join(KEYS)}",
             kind="bad_config",
         )
-    description = str(content.pop("description", ""))
+    description, needs = (str(content.pop(key, "")) for key in ("description", "needs"))
     whole, _, part = str(content.get("dataset", "")).partition("/")
     if part:  # so that `--split` alone can change it
         content = {"dataset": whole, "split": part} | {**content, "dataset": whole}
     if "stop" in content:
         content["stop"] = list(Decoding.from_json({"stop": content["stop"]}).stop)
-    return InferenceConfig(name, description, content)
+    return InferenceConfig(name, description, needs, content)
+
+
+def how_to_add(name: str, dataset: str) -> str:
+    """What to say of a config's dataset that is not there; empty where the config says nothing."""
+    if not name:
+        return ""
+    try:
+        config = load_inference_config(name)
+    except UsageError:
+        return ""
+    its_own = config.values.get("dataset") == dataset and config.needs
+    return f"{config.name} wants it added: {config.needs}" if its_own else ""
 
 
 def _named(name: str) -> Path:

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 from sessions.errors import WbError
 from sessions.runs import Run
 from workbench.data.drawn import DrawnSource
-from workbench.errors import UsageError
+from workbench.errors import UnknownName, UsageError
 from workbench.evaluation.config import EvalConfig, full_key, run_key
 from workbench.evaluation.config_runs import with_named_runs
 from workbench.evaluation.control import at_once
 from workbench.evaluation.controls import check_control, control_variant
+from workbench.evaluation.inference_config import how_to_add
 from workbench.evaluation.lines import Prompter
 from workbench.evaluation.orders import check_order, order_variant
 from workbench.evaluation.recorded import AnswerRecord, record_of
@@ -313,7 +314,12 @@ def open_asked(config: EvalConfig) -> Source:
 
     if config.folder:
         return open_folder(config.folder)
-    source = open_source(config.dataset, config.split or None)
+    try:
+        source = open_source(config.dataset, config.split or None)
+    except UnknownName as error:
+        # A recipe of `--config` knows how its data are added.
+        hint = how_to_add(config.inference_config, config.dataset)
+        raise UnknownName(error.message, hint=hint or error.hint, kind=error.kind) from error
     return Unjudged(source) if config.captions and source.task != "caption" else source
 
 

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sessions.compare import proportion
 from sessions.errors import RecordError
 from sessions.estimate import Estimate
 from sessions.ratings import Rating
 from sessions.runs import Run
 from workbench.evaluation.agreement import LEVELS, alpha, correlation
 from workbench.evaluation.metrics.per_answer import answer_scores
-from workbench.evaluation.statistics import mean
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def _between(scale: str, answers: dict[tuple[str, str], list[Rating]]) -> Rating
     levels = LEVELS[:1] if scale == "good-bad" else LEVELS
     figures = {f"alpha/{level}": alpha(units, level) for level in levels}
     pairs = [unit for unit in units if len(unit) > 1]
-    figures["equal"] = mean([float(len(set(unit)) == 1) for unit in pairs])
+    figures["equal"] = proportion(len(set(unit)) == 1 for unit in pairs)
     names = dict.fromkeys(one.rater for given in answers.values() for one in given)
     return RatingAgreement(scale, tuple(names), figures, tuple(notes))
 

@@ -47,7 +47,8 @@ def test_alpha_equals_the_published_example_and_the_package(raters, values):
 def test_what_is_not_defined_has_a_reason_and_no_value():
     assert alpha([[1], [2]], "nominal").reason == "no answer was rated by two raters"
     assert "all ratings are the same" in alpha([[3, 3], [3, 3]], "ordinal").reason
-    assert alpha([[1, 1], [2, 2]], "interval").value == 1
+    perfect = alpha([[1, 1], [2, 2]], "interval")
+    assert perfect.value == 1 and perfect.low is None and perfect.reason.startswith("no interval")
     assert correlation([1, 2], [1, 2], "kendall").value is None
     assert "the same for all" in correlation([1, 1, 1], [1, 2, 3], "spearman").reason
 
