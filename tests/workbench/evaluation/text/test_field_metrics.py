@@ -164,6 +164,25 @@ def test_bertscore_equals_greedy_matching_written_out(bert):
     assert scored.features[1, 0] == pytest.approx(1.0, abs=1e-5) and "layer 2" in scored.definition
 
 
+def test_bertscore_of_nothing_is_undefined_and_of_an_empty_answer_0(bert):
+    assert bertscore([], [], model=str(bert)).estimate().reason == "no samples"
+    scored = bertscore(
+        ["", "a red bus", " "], [["a car"], ["a red bus", ""], [""]], model=str(bert)
+    )
+    assert scored.features[:, 0] == pytest.approx([0, 1, 0], abs=1e-5)
+    assert bertscore([""], [["a car"]], model=str(bert)).value == 0
+
+
+def test_bertscore_that_fails_leaves_the_other_figures(bert, tmp_path):
+    broken = tmp_path / "broken-bert"
+    broken.mkdir()
+    for file in bert.iterdir():
+        (broken / file.name).write_bytes(file.read_bytes())
+    (broken / "model.safetensors").write_bytes(b"no weights")
+    scored = bertscore(["a red bus"], [["a car"]], model=str(broken))
+    assert scored.value is None and scored.reason.startswith("bert-score failed: ")
+
+
 def test_bertscore_without_a_model_is_undefined_with_the_reason(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     scored = bertscore(["a"], [["a"]], model="nobody/has-this")

@@ -27,7 +27,7 @@ def bertscore(
     batch_size: int = 32,
     device: str = "cpu",
 ) -> Scored:
-    """Mean BERTScore F1.
+    """Mean BERTScore F1; an empty answer scores 0, as in `bert_score`.
 
     Args:
         answers: One text each, raw.
@@ -49,18 +49,45 @@ def bertscore(
     chosen = layer or model2layers.get(wanted) or _layers(config)
     if reason := _unusable(folder, config, chosen):
         return without_value(NAME, definition, reason)
+    definition += f", layer {chosen}"
+    scores = [0.0] * len(answers)
+    # What is empty scores 0 there too, by a method that newer tokenizers have not.
+    pairs = [
+        (place, answer, kept)
+        for place, (answer, refs) in enumerate(zip(answers, references, strict=True))
+        if answer.strip() and (kept := [ref for ref in refs if ref.strip()])
+    ]
+    if pairs:
+        try:
+            found = _scored(folder, config, chosen, pairs, batch_size, device)
+        except Exception as error:  # the answers and the other figures of the run stand
+            reason = f"bert-score failed: {type(error).__name__}: {error}"
+            return without_value(NAME, definition, reason, len(answers))
+        for (place, _, _), score in zip(pairs, found, strict=True):
+            scores[place] = score
+    return averaged(NAME, definition, scores)
+
+
+def _scored(
+    folder: Path,
+    config: dict[str, Any],
+    layer: int,
+    pairs: Sequence[tuple[int, str, list[str]]],
+    batch_size: int,
+    device: str,
+) -> list[float]:
+    """F1 of each pair, none of whose texts is empty."""
     from bert_score import BERTScorer
 
     scorer = BERTScorer(
-        model_type=str(folder), num_layers=chosen, batch_size=batch_size, device=device
+        model_type=str(folder), num_layers=layer, batch_size=batch_size, device=device
     )
     # A tokenizer that names no limit says 1e30, which overflows where bert_score truncates by it.
     most = config.get("max_position_embeddings")
     tokenizer = scorer._tokenizer
     tokenizer.model_max_length = min(tokenizer.model_max_length, most or 512)
-    found: Any = scorer.score(list(answers), [list(refs) for refs in references])
-    definition += f", layer {chosen}"
-    return averaged(NAME, definition, found[2].tolist())
+    found: Any = scorer.score([answer for _, answer, _ in pairs], [refs for _, _, refs in pairs])
+    return found[2].tolist()
 
 
 def _folder(model: str) -> Path | None:
