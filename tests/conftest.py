@@ -26,6 +26,7 @@ LONG = (
     *("test_damaged_home", "test_run_eval_command", "test_ablate_command", "test_joint"),
     *("test_explore_prompt_text", "test_prompt_command", "test_replay_command", "test_playground"),
     *("test_full_disk", "test_train_command", "test_models_load_command", "test_explore_engine"),
+    "test_inference_configs",
 )
 
 
