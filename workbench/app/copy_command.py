@@ -34,6 +34,7 @@ def line(argv: Sequence[str]) -> str:
 
 def model_flags(spec: ModelSpec) -> list[str]:
     """`--model` and what differs from the defaults beside it."""
+    from workbench.models.offers import typed_adapter
     from workbench.models.spec import flag_of
 
     plain = type(spec)()
@@ -42,7 +43,8 @@ def model_flags(spec: ModelSpec) -> list[str]:
         value = getattr(spec, name)
         usual = "language" if name == "quantize_parts" else getattr(plain, name)
         if value is not None and value != usual:
-            flags += [flag_of(name), str(value)]
+            said = typed_adapter(spec) if name == "adapter" else str(value)
+            flags += [flag_of(name), said]
     return flags + (["--no-double-quant"] if spec.double_quant is False else [])
 
 

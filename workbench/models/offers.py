@@ -103,8 +103,7 @@ def _is_checkpoint(info: AdapterInfo) -> bool:
 
 
 def typed_adapter(spec: ModelSpec) -> str:
-    """An adapter as a line says it: the end of its run's id where that is enough, else its path."""
-    from sessions.ids import short_id
+    """An adapter as a line says it: the id of the run that left it where that says all."""
     from sessions.paths import runs_dir
 
     path = Path(spec.adapter or "")
@@ -112,5 +111,4 @@ def typed_adapter(spec: ModelSpec) -> str:
         parts = path.relative_to(runs_dir(create=False)).parts
     except (ValueError, WbError):
         return spec.adapter or ""
-    is_whole = len(parts) == 2 and parts[1] == "adapter" and len(parts[0]) == 26
-    return short_id(parts[0]) if is_whole else str(path)
+    return parts[0] if len(parts) == 2 and parts[1] == "adapter" else str(path)

@@ -7,8 +7,8 @@ import pytest
 from commands.parse_only import looked_at, problem_of
 from tests.workbench.app.make_records import make_job
 from workbench.app.jobs.command_line import LineVerdict, check_words, split_line, title_of
-from workbench.app.jobs.field_choices import choices_for
-from workbench.app.jobs.line_fields import KINDS, fill, read_back
+from workbench.app.jobs.field_choices import choices_for, keys_of_recipe
+from workbench.app.jobs.line_fields import KINDS, fill, read_back, without
 from workbench.app.jobs.reading import POINTS, TAIL, CurveFile, LogTail, last_progress
 from workbench.app.lists.plot import braille
 from workbench.errors import UsageError
@@ -164,6 +164,13 @@ def test_the_fields_of_a_line_make_the_same_line_again(kind, line, fields):
     values = read_back(KINDS[kind], split_line(line))
     assert values is not None and {name: values[name] for name in fields} == fields
     assert split_line(fill(KINDS[kind], values)) == split_line(line.replace("=dev", " dev"))
+
+
+def test_what_a_recipe_says_is_taken_out_of_the_fields():
+    said = keys_of_recipe("esnlive_llava_3shot")
+    assert {"--dataset", "--split", "--model", "--adapter", "--max-new-tokens"} <= said
+    assert without("--max-new-tokens 64 --seed 3 --stop 'a b'", said) == "--seed 3 --stop 'a b'"
+    assert keys_of_recipe("nosuch") == set()
 
 
 def test_a_line_of_another_kind_has_none_of_its_fields():

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench.app.widgets.choice import Choice, offered
+
+if TYPE_CHECKING:
+    from workbench.prompts.template import Template
 
 
 def model_choices(present: Any, default: str) -> list[Choice]:
@@ -24,6 +27,12 @@ def model_choices(present: Any, default: str) -> list[Choice]:
             choice = Choice(known.title, about, known.value, choice.problem, choice.under)
         named[choice.title] = choice
     return list(named.values())
+
+
+def misfit(template: Template, task: str) -> str:
+    """Why a template is not for a task, empty where it is or nobody knows the task."""
+    fits = not task or template.task == task
+    return "" if fits else f"for the task {template.task}, not {task}"
 
 
 def standings_of(spec: Any) -> list[Any]:

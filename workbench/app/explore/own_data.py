@@ -39,7 +39,7 @@ _WAIT_S = 0.5  # while somebody types nothing is read
 _HINTS = {
     "file": "a table, a tar file or a folder of images · Enter lists them",
     "name": "what to call it; the first part of its samples' UIDs",
-    "images": "where the pictures lie, if not beside the file · Enter lists folders",
+    "images": "a folder, or a template such as img/{id}.png · Enter lists folders",
     "columns": "Enter changes what a column is taken for",
 }
 
@@ -129,11 +129,14 @@ class OwnDataForm(ModalScreen["str | None"]):
     @property
     def own(self) -> OwnData:
         """What stands in the form."""
+        images = self.field("images").value.strip()
+        by_name = "{" in images  # a template, not a folder
         return OwnData(
             self.field("name").value.strip(),
             self.field("file").value.strip(),
             self._roles,
-            image_root=self.field("images").value.strip(),
+            image=images if by_name else "",
+            image_root="" if by_name else images,
         )
 
     # -- fields ----------------------------------------------------------------------------

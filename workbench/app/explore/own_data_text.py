@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.style import Style
 from rich.text import Text
 
@@ -10,6 +12,9 @@ from workbench.app.lists.palette import PALETTE
 from workbench.app.widgets.choice import Choice
 from workbench.data.looking import BESIDE, ROLES, OwnLook
 from workbench.text import clean
+
+if TYPE_CHECKING:
+    from workbench.sample import Sample
 
 _MEANS = {
     "id": "tells its row from all others; part of the UID",
@@ -97,7 +102,7 @@ def sample_lines(seen: OwnLook) -> list[Text]:
     return lines
 
 
-def _pictures(sample) -> list[Text]:  # type: ignore[no-untyped-def]
+def _pictures(sample: Sample) -> list[Text]:
     """Its first two pictures side by side; what cannot be read is told."""
     from workbench.images.terminal.halfcell import halfcell_segments
 

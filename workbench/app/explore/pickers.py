@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
-from workbench.app.explore.choices import model_choices, server_warning, standings_of
+from workbench.app.explore.choices import misfit, model_choices, server_warning, standings_of
 from workbench.app.explore.controller import Controller
 from workbench.app.explore.messages import ModelChanged, RunWanted, SourceWanted, TemplateWanted
 from workbench.app.widgets.choice import Choice
@@ -98,7 +98,10 @@ class Pickers(Controller):
         pool.sort(key=lambda t: t.task != sample.task)
         by_name = {f"{t.name}@{t.version}": t for t in pool}
         choices = [Choice("free text", "write your own", "")]
-        choices += [Choice(t.name, clean(t.text, newlines=False), n) for n, t in by_name.items()]
+        choices += [
+            Choice(t.name, clean(t.text, newlines=False), name, misfit(t, sample.task))
+            for name, t in by_name.items()
+        ]
         now = self.widgets.panel.template
         current = f"{now.name}@{now.version}" if now else ""
 

@@ -41,6 +41,8 @@ class JobActions:
         self._bench.push_screen(NewJob(self._defaults()), self._start)
 
     def _defaults(self) -> dict[str, str]:
+        from workbench.models.offers import typed_adapter
+
         settings = self._bench.settings
         where = str(self._bench.state.place("explore").get("dataset") or "")
         dataset, _, split = where.partition("/")
@@ -48,7 +50,7 @@ class JobActions:
             "dataset": dataset or settings.dataset,
             "split": split or settings.split,
             "model": self._bench.spec.model,
-            "adapter": self._bench.spec.adapter or "",
+            "adapter": typed_adapter(self._bench.spec) if self._bench.spec.adapter else "",
         }
 
     def _start(self, argv: list[str] | None) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from sessions.errors import WbError
+from workbench.app.explore.choices import misfit
 from workbench.app.widgets.choice import Choice, offered
 
 Values = Mapping[str, str]
@@ -32,6 +33,21 @@ def task_of(dataset: str) -> str:
     with contextlib.suppress(WbError):
         return dataset_info(dataset.partition("/")[0].partition("[")[0]).task
     return ""
+
+
+def keys_of_recipe(name: str) -> set[str]:
+    """The flags whose values a recipe says, its model's adapter among them; none of a wrong name.
+
+    A recipe that names a dataset names its split too.
+    """
+    from workbench.evaluation.inference_config import load_inference_config
+
+    with contextlib.suppress(WbError, OSError):
+        said = set(load_inference_config(name).values)
+        said |= {"split"} if "dataset" in said else set()
+        said |= {"adapter"} if "model" in said else set()
+        return {f"--{key.replace('_', '-')}" for key in said}
+    return set()
 
 
 def _splits(values: Values) -> list[Choice]:
@@ -65,16 +81,14 @@ def _templates(values: Values) -> list[Choice]:
 
     task = task_of(values.get("dataset") or values.get("train") or "")
     newest = {template.name: template for template in list_templates()}
-    fitting = [t for t in newest.values() if not task or t.task == task]
-    others = [t for t in newest.values() if task and t.task != task]
     return [
         Choice(
             t.name,
             t.description or t.text,
             t.name,
-            "" if t in fitting else f"for the task {t.task}, not {task}",
+            misfit(t, task),
         )
-        for t in [*fitting, *others]
+        for t in sorted(newest.values(), key=lambda t: bool(misfit(t, task)))
     ]
 
 
@@ -87,10 +101,10 @@ def _models(values: Values) -> list[Choice]:
 def _adapters(values: Values) -> list[Choice]:
     from workbench.models.offers import adapter_offers, typed_adapter
 
-    found = [
-        offered(offer, typed_adapter, adapter=True)
-        for offer in adapter_offers(values.get("model") or "demo")
-    ]
+    model = values.get("model", "")
+    # Where a config says which model it is, each is over the one that it was trained over.
+    offers = adapter_offers(model or "demo", own_base=not model)
+    found = [offered(offer, typed_adapter, adapter=True) for offer in offers]
     return sorted(found, key=lambda choice: bool(choice.problem))
 
 

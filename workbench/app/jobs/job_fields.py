@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, ClassVar
 
 from textual import events, on
@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Label
 
-from workbench.app.jobs.line_fields import JobKind, LineField
+from workbench.app.jobs.line_fields import MORE, JobKind, LineField
 
 
 class FieldInput(Input):
@@ -110,6 +110,12 @@ class JobFields(VerticalScroll, can_focus=False):
             for name, entry in self.inputs.items():
                 if name in values and entry.value != values[name]:
                     entry.value = values[name]
+
+    def tell(self, names: Collection[str], words: str) -> None:
+        """Say in empty fields where their values come from."""
+        for name, entry in self.inputs.items():
+            shown = name in names and not entry.field.narrow and name != MORE
+            entry.placeholder = words if shown else ""
 
     def mark(self, about: str) -> None:
         """Mark the field whose flag, or key of a config, something is wrong with."""

@@ -7,7 +7,7 @@ Guarantee: what a field does not hold stays in the line: flags that no field is 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 MORE = "more flags"
@@ -179,3 +179,15 @@ def read_back(kind: JobKind, argv: Sequence[str]) -> dict[str, str] | None:
             values[field.name] = value
     values[MORE] = shlex.join(rest)
     return values
+
+
+def without(more: str, flags: Collection[str]) -> str:
+    """`more flags` less some of them and their values."""
+    kept: list[str] = []
+    dropping = False
+    for word in shlex.split(more):
+        if word.startswith("--"):
+            dropping = word.partition("=")[0] in flags
+        if not dropping:
+            kept.append(word)
+    return shlex.join(kept)

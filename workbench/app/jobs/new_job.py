@@ -21,9 +21,9 @@ from textual.widgets import Static, Tab, Tabs, TextArea
 
 from sessions.errors import WbError
 from workbench.app.jobs.command_line import LineVerdict, check_words, split_line
-from workbench.app.jobs.field_choices import choices_for
+from workbench.app.jobs.field_choices import choices_for, keys_of_recipe
 from workbench.app.jobs.job_fields import FieldInput, JobFields
-from workbench.app.jobs.line_fields import KINDS, LineField, fill, read_back
+from workbench.app.jobs.line_fields import KINDS, MORE, LineField, fill, read_back, without
 from workbench.app.lists.palette import PALETTE
 from workbench.app.widgets.command_line_field import CommandLineField
 from workbench.text import clean
@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from workbench.app.tasks import CancelToken
     from workbench.app.widgets.choice import Choice
 
+_STARTS = "it would start: Ctrl+S, or Enter on the line"
+_UNSURE = "nothing is wrong with what could be checked here: Ctrl+S starts it"
 _LINE = "the whole line, as it will be run: type in it what no field has"
-_OF_RECIPE = ("template", "model", "adapter")  # what a recipe says of an evaluation
 
 
 class NewJob(ModalScreen["list[str] | None"]):
@@ -210,7 +211,27 @@ class NewJob(ModalScreen["list[str] | None"]):
             dataset, _, split = str(value).partition("/")
             values = {"dataset": dataset, "split": split}
         elif field.lists == "recipes":
-            values |= dict.fromkeys(_OF_RECIPE, "")  # a flag would go before what it says
+            self._take_recipe(field, str(value))
+            return
+        self._put(field, values)
+
+    def _take_recipe(self, field: LineField, name: str) -> None:
+        """Empty the fields of all that a recipe says: a flag would go before it."""
+        bench, more = cast("WbApp", self.app), self.fields.values.get(MORE, "")
+
+        def work(token: CancelToken) -> None:
+            said = keys_of_recipe(name)
+            if not token.cancelled:
+                emptied = {one.name: "" for one in KINDS[self._kind].fields if one.flag in said}
+                emptied[MORE] = without(more, said)
+                bench.call_soon(self.fields.tell, emptied, f"as {name} says")
+                bench.call_soon(self._put, field, {**emptied, field.name: name})
+
+        bench.tasks.run("choices", work)
+
+    def _put(self, field: LineField, values: Mapping[str, str]) -> None:
+        if not self.is_running:
+            return
         self.fields.put(values)
         self._fill()
         self.call_after_refresh(self._go_on_from, field)
@@ -300,16 +321,16 @@ class NewJob(ModalScreen["list[str] | None"]):
         elif self._starting == line:
             self.dismiss(argv)
         else:
-            self._say(
-                "it would start: Ctrl+S, or Enter on the line", good=True, notes=verdict.notes
-            )
+            self._say(_STARTS, good=True, notes=verdict.notes)
 
     def _say(self, words: str, *, good: bool, notes: Sequence[str] = ()) -> None:
         palette = PALETTE
         sign, style = ("✓", palette.good) if good else ("✗", palette.bad)
+        if notes:
+            sign, style, words = "?", palette.warn, _UNSURE
         text = Text(f"{sign} {clean(words)}", style=style)
         for note in notes:
-            text.append(f"\n? not checked: {clean(note, newlines=False)}", palette.warn)
+            text.append(f"\n  not checked: {clean(note, newlines=False)}", palette.warn)
         self.query_one("#verdict", Static).update(text)
 
     def action_leave(self) -> None:

@@ -6,7 +6,6 @@ Guarantee: folders are read in a worker; one that cannot be read says so in the 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -123,10 +122,9 @@ class PathPicker(Picker):
     def action_complete(self) -> None:
         """As far as all that begins so goes on alike."""
         folder, slash, begun = self.query_one(Input).value.rpartition("/")
-        fits = [c for c in self._shown if c.title.startswith(begun)] or self._shown[:1]
-        if fits:
-            common = os.path.commonprefix([c.title for c in fits])
-            self._write(folder + slash + (common or fits[0].title))
+        fits = [c.title for c in self._shown if c.title.startswith(begun) and c.title != "…"]
+        if common := os.path.commonprefix(fits or [c.title for c in self._shown[:1]]):
+            self._write(folder + slash + common)
 
     def action_here(self) -> None:
         """The folder itself."""
@@ -156,11 +154,11 @@ def entries(folder: str, endings: tuple[str, ...] = ()) -> list[Choice]:
         else Choice(f"{name}/", "folder", f"{base}{name}/")
         for is_file, name, size in sorted(found)[:_MOST]
     ]
-    told: Callable[[int, str], Choice] = lambda n, what: Choice("…", f"{n:,} {what}", base)  # noqa: E731
     if len(found) > _MOST:
-        choices.append(told(len(found) - _MOST, "more: type on"))
+        choices.append(Choice("…", f"{len(found) - _MOST:,} more: type on", base))
     if left_out:
-        choices.append(told(left_out, "files of other kinds (Ctrl+O takes the folder itself)"))
+        said = f"{left_out:,} files of other kinds (Ctrl+O takes the folder itself)"
+        choices.append(Choice("…", said, base))
     return choices
 
 
