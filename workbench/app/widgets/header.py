@@ -128,9 +128,9 @@ class BenchHeader(Widget):
             named = Text(model, Style(bold=True), no_wrap=True)
             named.truncate(max(12, self.outer_size.width - 60), overflow="ellipsis")
             text.append_text(named).append(" ")
-        word = {"off": state.detail or "engine off", "busy": "working"}.get(
-            state.phase, state.phase
-        )
+        narrow = self.outer_size.width < 100  # the model and the subject are told first
+        off = "off" if narrow else "engine off"
+        word = {"off": state.detail or off, "busy": "working"}.get(state.phase, state.phase)
         if state.progress is not None and state.phase == "loading":
             word += f" {state.progress:.0%}"
         text.append(f"{sign} {word}", looks.get(state.phase, PALETTE.warn))
@@ -141,7 +141,7 @@ class BenchHeader(Widget):
             state.detail and state.phase in ("starting", "loading") and self.outer_size.width >= 120
         ):
             text.append(f" {clean(state.detail, newlines=False)[:40]}", Style(dim=True))
-        elif memory := memory_text(state.memory_bytes):
+        elif not narrow and (memory := memory_text(state.memory_bytes)):
             text.append(f" {memory}", Style(dim=True))
         return text
 
