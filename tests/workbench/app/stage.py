@@ -308,6 +308,25 @@ async def _(s: Stage) -> None:
     await s.until(lambda: "A " in s.text() and "sentence" in s.text())
 
 
+@view("runs-training", "RunsScreen")
+async def _(s: Stage) -> None:
+    from sessions.atomic import append_line, write_json
+    from sessions.runs import Run
+
+    config = {"train": ["demo/train[:90]"], "eval": "demo/dev", "model": "demo", "method": "lora"}
+    record = {"config": config, "dataset": "demo/train[:90]", "model": "demo", "adapter": None}
+    run = Run.create(record, "training", "train", total=40)
+    for step, loss in ((10, 2.0), (20, 1.0), (30, 0.6), (40, 0.5)):
+        append_line(run.path / "history.jsonl", {"v": 1, "step": step, "loss": loss})
+    accuracy = {"value": 0.85, "low": 0.6, "high": 0.95, "n": 20}
+    best = {"v": 1, "step": 40, "name": "accuracy", "score": 0.85, "loss": 0.5}
+    write_json(run.path / "best.json", best | {"metrics": {"accuracy": accuracy}})
+    run.set_state("cancelled")
+    await VIEWS["runs"](s)
+    await s.press("home", "enter")
+    await s.until(lambda: "wb train" in s.text())
+
+
 @view("jobs", "JobsScreen")
 async def _(s: Stage) -> None:
     s.app.go("jobs")

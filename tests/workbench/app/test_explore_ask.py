@@ -394,6 +394,28 @@ async def test_earlier_answers_come_back_with_their_tokens_and_can_be_explained(
         assert engine.explained == [0]
 
 
+async def test_the_answer_in_view_is_no_earlier_one_and_h_goes_on_to_those_before_it():
+    engine = FakeEngine(("First",))
+    async with bench((120, 40), engine=engine) as b:
+
+        def listed():
+            return str(b.explore.widgets.history.render())
+
+        await b.press("enter")
+        await b.until(lambda: len(b.explore.controllers.earlier.answers) == 1)
+        assert "First" not in listed()
+        await b.press("h")
+        await b.shows("no earlier answer on this sample")
+        engine.words = ("Second",)
+        await b.press("enter")
+        await b.until(lambda: "First" in listed())
+        assert "Second" not in listed() and "1 answer" in listed()
+        await b.press("h")
+        await b.until(lambda: "Second" in listed())
+        assert "First" not in listed()  # it stands above
+        await b.shows("2 of 2 on this sample")
+
+
 @pytest.mark.parametrize("size", SIZES[:2])
 async def test_an_answer_that_failed_is_recalled_as_failed_with_its_whole_reason(size):
     engine = FakeEngine()
