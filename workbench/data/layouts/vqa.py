@@ -120,7 +120,7 @@ def _questions(path: Path, part: SplitFile, problems: Problems) -> Iterator[Mapp
         facts = dict(entry[1]) if entry else {}
         official = facts.get("multiple_choice_answer")
         label = most_frequent(people, official)
-        if None not in (official, label) and official != label:
+        if official is not None and label is not None and _bare(official) != _bare(label):
             problems.add(_OTHER, f"question_id {number} ({official}; {label})")
         yield {
             **row.values,
@@ -133,6 +133,11 @@ def _questions(path: Path, part: SplitFile, problems: Problems) -> Iterator[Mapp
         }
     for number in found:
         problems.add("annotations of questions that are not listed", f"question_id {number}")
+
+
+def _bare(answer: Any) -> str:
+    """An answer without its capitals and the full stop at its end."""
+    return str(answer).casefold().strip(" .")
 
 
 _OTHER = "questions whose official answer is not people's most frequent, which is the label"
