@@ -53,6 +53,19 @@ def test_a_list_in_a_cell_is_a_list(tmp_path: Path, cell: str):
     assert ([ref.name for ref in sample.images], sample.error) == (["1.png", "2.png"], None)
 
 
+@pytest.mark.parametrize("mark", [";", " | ", ", "])
+def test_paths_in_a_cell_are_parted_where_each_is_a_file(tmp_path: Path, mark: str):
+    write_pictures(tmp_path, ["1.png", "2.png", "a;b.png"])
+    rows = f"1\tsame?\t1.png{mark}2.png\n2\tone?\ta;b.png\n3\tgone?\t1.png{mark}3.png\n"
+    mine(tmp_path, "id\tquestion\timages\n" + rows, "t.tsv")
+    found = samples()
+    assert [[ref.name for ref in sample.images] for sample in found[:2]] == [
+        ["1.png", "2.png"],
+        ["a;b.png"],
+    ]
+    assert found[0].error is None and "does not exist" in (found[2].error or "")
+
+
 def test_numbered_columns_are_images_in_their_order(tmp_path: Path):
     write_pictures(tmp_path, [f"{i}.png" for i in (1, 2, 10)])
     row = {"id": 1, "question": "?", "image_10": "10.png", "image_2": None, "image_1": "1.png"}

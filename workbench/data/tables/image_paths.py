@@ -23,6 +23,7 @@ from workbench.errors import DataError
 _BASE64 = ("iVBORw0KGgo", "/9j/", "UklGR", "R0lGOD", "Qk")
 _LEAST = 64  # characters
 SHOWN = 200  # characters of a path that an error shows
+_MARKS = ";|,"
 _LONG = 255  # characters that the name of a file never has
 _NO_PATH = re.compile(r"[A-Za-z0-9+/=\s]+")
 
@@ -35,6 +36,20 @@ def from_base64(text: str) -> bytes | None:
         return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
         return None
+
+
+def several_paths(root: Path | None, text: str) -> list[str] | None:
+    """The paths that a cell parts by `;`, `|` or a comma; `None` unless each of them is a file."""
+    if text.startswith("data:") or "://" in text:
+        return None
+    for mark in _MARKS:
+        parts = [part.strip() for part in text.split(mark)] if mark in text else []
+        try:
+            if len(parts) > 1 and all(find_inside(root, part).is_file() for part in parts):
+                return None if find_inside(root, text).is_file() else parts
+        except (DataError, OSError):  # an OSError for a name that no file can have
+            continue
+    return None
 
 
 def is_unknown_base64(text: str) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 from workbench.data.layouts.places import find_image
 from workbench.data.readers.opening import format_of_ending
 from workbench.data.tables.columns import (
+    MAX_CELL,
     MOST_FREQUENT,
     as_text,
     cell_list,
@@ -34,6 +35,7 @@ from workbench.data.tables.image_paths import (
     from_base64,
     is_unknown_base64,
     resolve_inside,
+    several_paths,
     short,
 )
 from workbench.data.tables.mapping import SplitFile, TableMapping
@@ -187,6 +189,8 @@ class RowMapper:
             if is_template(spec) and "*" in spec:
                 value = expand(spec, filled, glob.escape)
             many = cell_list(value)
+            if many is None and isinstance(value, str) and not is_template(spec):
+                many = several_paths(self._root, value) if len(value) <= MAX_CELL else None
             for item in [value] if many is None else many:
                 try:
                     yield self._elsewhere(item, spec, others) or self._image(item, spec)
