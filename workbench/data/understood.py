@@ -6,6 +6,7 @@ all samples. Not for the datasets of a hub, nor for those that are made: nothing
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +27,7 @@ from workbench.sample import ImageRef, Sample
 
 COMMONEST = 3  # labels that are named with their counts
 _UNREADABLE = re.compile(r"row \d+: ")  # these are counted as they are indexed
+UP = 4  # folders above a missing image whose neighbours are looked into
 MAX_FOLDERS = 100  # beside a table that are looked into for a missing image
 NAMED = 3  # files passed over, and missing images, that a warning names
 
@@ -272,16 +274,20 @@ def _where_else(table: Understood) -> str:
         return ""
     if first.is_file():
         return f"it is there, outside of the image root: --image-root {first.parent}"
-    for folder in islice(_folders_at(first.parent), MAX_FOLDERS):
-        if (folder / first.name).is_file():
-            return f"there is {folder / first.name}: --image-root {folder}"
+    for root in islice(_roots_near(first), MAX_FOLDERS):
+        # A bare name lies in many folders: it counts below its own one alone.
+        start = 0 if root.is_relative_to(first.parent) else 1
+        for above in first.parents[start:UP]:
+            if (found := root / first.relative_to(above)).is_file():
+                return f"there is {found}: --image-root {root}"
     if not first.suffix and any(first.with_suffix(ending).is_file() for ending in EXTENSIONS):
         return "it is there with an ending: --image '{COLUMN}.*', with your column"
     return ""
 
 
-def _folders_at(folder: Path) -> Iterator[Path]:
-    try:
-        yield from (path for path in sorted(folder.iterdir()) if path.is_dir())
-    except OSError:
-        return
+def _roots_near(path: Path) -> Iterator[Path]:
+    """The folders below and above the one that a path lies in, and below those above."""
+    for above in path.parents[:UP]:
+        with contextlib.suppress(OSError):
+            yield from (below for below in sorted(above.iterdir()) if below.is_dir())
+        yield above.parent

@@ -226,14 +226,18 @@ def test_a_row_has_fewer_images_than_there_are_columns(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("cell", "said"),
-    [("{root}/deep/1.png", "outside of the image root"), ("1.png", "--image-root {root}/deep")],
+    [
+        ("{root}/deep/1.png", "outside of the image root"),
+        ("1.png", "--image-root {root}/deep"),
+        ("below/deep/1.png", "--image-root {root}"),
+    ],
 )
 def test_where_all_images_are_missing_it_is_said_where_they_are(
     tmp_path: Path, cell: str, said: str
 ):
-    write_pictures(tmp_path, ["deep/1.png"])
+    write_pictures(tmp_path, ["deep/1.png", "below/deep/1.png"][: 1 + ("below" in cell)])
     (tmp_path / "t").mkdir()
-    folder = tmp_path / "t" if "root" in cell else tmp_path
+    folder = tmp_path / "t" if "root" in cell or "below" in cell else tmp_path
     added = mine(folder, f"id,question,image\n1,a?,{cell.format(root=tmp_path)}\n")
     with pytest.raises(DataError, match="all 1 images are missing") as caught:
         check_images(understand(added.mapping), "mine")
