@@ -158,12 +158,24 @@ def fitting_presets(folder: Path) -> list[str]:
     found = []
     for name in preset_names():
         try:
-            _, wishes = apply_preset(name, [folder], {})
+            files, wishes = apply_preset(name, [folder], {})
+            if _has_its_texts(name, wishes) if "recipe" in wishes else _asks(name, files):
+                found.append(name)
         except (DataError, UsageError):
             continue
-        if "recipe" not in wishes or _has_its_texts(name, wishes):
-            found.append(name)
     return found
+
+
+def _asks(name: str, files: Sequence[str | Path]) -> bool:
+    """Whether plain tables have the texts of a layout, by their columns."""
+    from workbench.data.layouts.places import columns_of
+    from workbench.data.tables.guessing import guess_texts
+
+    preset = get_preset(name)
+    wanted = set(preset.wishes.get("texts", {}))
+    if preset.files or not wanted:
+        return True
+    return all(wanted & set(guess_texts(columns_of(named_file(file)[1]))) for file in files)
 
 
 def _has_its_texts(name: str, wishes: dict[str, Any]) -> bool:

@@ -1,7 +1,7 @@
 """Which files make which split of a dataset that is added, and where their images lie.
 
-Guarantee: only names are looked at, and the few small files by which `datasets` and image folders
-say what they hold; no row is read. Not for what the columns mean: see
+Guarantee: only names are looked at, the few small files by which `datasets` and image folders say
+what they hold, and the first row of the one table in a folder. Not for what the columns mean: see
 `workbench.data.tables.mapping_options`.
 """
 
@@ -11,13 +11,17 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+from workbench.data.files import LocalFile
 from workbench.data.naming import named_file, split_of
+from workbench.data.readers.opening import ReadOptions, open_reader
 from workbench.data.saved_datasets import saved_files
 from workbench.data.tables.filters import parse_filter
 from workbench.data.tables.folders import SPLIT_NAMES, find_splits
+from workbench.data.tables.guessing import guess_images
+from workbench.data.tables.image_paths import find_inside
 from workbench.data.tables.mapping import SplitFile, check_name
 from workbench.data.tables.mapping_options import MappingOptions
-from workbench.errors import UsageError
+from workbench.errors import DataError, UsageError
 
 
 def split_files(
@@ -69,10 +73,29 @@ def _tables_in(root: Path, split: str, wish: MappingOptions) -> list[tuple[str, 
     named = {split_of(path): path for path in sorted(root.iterdir()) if path.suffix in _ENDINGS}
     if found := [(of, path) for of, path in named.items() if of.lower() in SPLIT_NAMES]:
         names = ", ".join(path.name for _, path in found)
-        wish.guesses.append(
-            f"splits: {names} (tables that are called like splits; --like '' for the images)"
-        )
+        why = "tables that are called like splits; --like '' for the images alone"
+        wish.guesses.append(f"splits: {names} ({why})")
+    elif len(named) == 1 and _names_images(next(iter(named.values()))):
+        found = list(named.items())
+        why = "the one table, whose rows name images; --like '' for the images alone"
+        wish.guesses.append(f"splits: {found[0][1].name} ({why})")
     return found
+
+
+def _names_images(table: Path) -> bool:
+    """Whether the first row of a table names an image that is there."""
+    try:
+        reader = open_reader(LocalFile(table), ReadOptions())
+    except DataError:
+        return False
+    try:
+        columns, row = guess_images(reader.columns), next(iter(reader.scan()), None)
+        cell = row.values.get(columns[0]) if row is not None and columns else None
+        return isinstance(cell, str) and bool(cell) and find_inside(table.parent, cell).is_file()
+    except (DataError, OSError):
+        return False
+    finally:
+        reader.close()
 
 
 def _metadata_of(folder: Path) -> Path | None:

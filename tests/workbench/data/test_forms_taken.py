@@ -81,7 +81,7 @@ FORMS = {
     "options in the text of the question": Form(
         lines(
             "t.jsonl",
-            {"id": 1, "image": "1.png", "question": "Which?\nA. red\nB. green", "answer": "B"},
+            {"id": 1, "image": "1.png", "question": "Which?\nA. red,\nB. green", "answer": "B"},
         ),
         ("t.jsonl",),
         ("t 1 1 question 1, options 1 1: B 1 1 found, 0 missing",),
@@ -137,6 +137,17 @@ FORMS = {
             "train 2 2 – 2: cat 1, dog 1 2 found, 0 missing",
             "test 2 2 – 2: cat 1, dog 1 2 found, 0 missing",
         ),
+    ),
+    "a folder with one table whose rows name its images": Form(
+        files(f__labels_csv="image,label\nimages/1.png,cat\nimages/2.png,dog\n"),
+        ("f",),
+        ("labels 2 2 – 2: cat 1, dog 1 2 found, 0 missing",),
+    ),
+    "images with lists of captions": Form(
+        lines("t.jsonl", {"image": "1.png", "captions": ["a", "b"]}),
+        ("t.jsonl",),
+        ("t 1 1 – 1: a 1 1 found, 0 missing",),
+        "Describe the image.",
     ),
     "images in numbered folders": Form(
         files(t_csv="id,question,answer\n1,what?,red\n"),

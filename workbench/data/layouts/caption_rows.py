@@ -21,7 +21,6 @@ from workbench.images.decode import EXTENSIONS
 
 Form = Literal["rows", "tokens", "single", "results", ""]
 ENDINGS = (".csv", ".tsv", ".txt", ".token", ".jsonl")
-_IMAGES = (*IMAGES, "image_name")
 _CAPTIONS = ("caption", "comment")
 _BESIDE = {"comment_number", "sentid", "caption_id", "caption_number", "id"}
 _TOKEN = re.compile(r"([^\t\n]+)#\d+\t(.*)")
@@ -86,7 +85,7 @@ def _first_line(path: Path) -> str:
 def _columns(columns: Sequence[str]) -> tuple[str, str]:
     """The columns of the image and the caption, where a table has nothing else of its own."""
     lower = {column.lower(): column for column in columns}
-    image = next((lower[name] for name in _IMAGES if name in lower), "")
+    image = next((lower[name] for name in IMAGES if name in lower), "")
     caption = next((lower[name] for name in _CAPTIONS if name in lower), "")
     others = set(lower) - {image.lower(), caption.lower()} - _BESIDE
     unnamed = {name for name in others if re.fullmatch(r"column\d+", name)}  # pandas' index

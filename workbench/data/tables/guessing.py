@@ -17,7 +17,8 @@ IDS = (
 )
 IMAGES = (
     *("image", "img", "image_path", "img_path", "file_name", "filename", "filepath", "path"),
-    *("images", "images_file_names", "file_names"),
+    *("images", "images_file_names", "file_names", "image_name", "imagename", "img_name"),
+    *("image_file", "img_file"),
 )
 WEB_IMAGES = ("jpg", "jpeg", "png", "webp")  # WebDataset's columns are endings
 PAIRS = (

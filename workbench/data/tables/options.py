@@ -55,7 +55,7 @@ def split_text(text: str) -> tuple[str, list[str]]:
     options = [text[m.end() : end].strip() for m, end in zip(marks, ends, strict=True)]
     options[-1], _, tail = options[-1].partition("\n")
     stem = "\n".join(part for part in (text[: marks[0].start()].strip(), tail.strip()) if part)
-    return stem, [option.strip() for option in options]
+    return stem, [option.strip(" ,;\n") for option in options]
 
 
 def gold_option(gold: str | None, options: Mapping[str, str], problems: list[str]) -> str | None:

@@ -46,15 +46,22 @@ def label_of(
             return label
         wish.guesses.append(f"label: {people} (the answer that most people gave)")
         return people
+    if not label and not texts and [name.lower() for name in references] == ["captions"]:
+        return _as_captions(wish, f"{references[0]}{MOST_FREQUENT}", "the first of its captions")
     captions = not label and set(texts) == {"caption"} and not references
     if captions and wish.references is None and wish.task in (None, "caption"):
         why = "no column is a label: captions are compared with it, and learned"
-        wish.guesses.append(f"label: {texts['caption']} ({why})")
-        if wish.task is None:
-            wish.guesses.append("task: caption (a text is the answer, no class)")
-            wish.task = "caption"
-        return texts["caption"]
+        return _as_captions(wish, texts["caption"], why)
     return label
+
+
+def _as_captions(wish: MappingOptions, column: str, why: str) -> str:
+    """The column, noted as the label of captions."""
+    wish.guesses.append(f"label: {column} ({why})")
+    if wish.task is None:
+        wish.guesses.append("task: caption (a text is the answer, no class)")
+        wish.task = "caption"
+    return column
 
 
 def images_of(
