@@ -20,13 +20,12 @@ os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
 # worker at the end.
 LONG = (
     *("test_look", "test_method_families", "test_train_faults", "test_explore_list"),
-    *("test_explore_ask", "test_eval", "test_hostile_inputs", "test_broken_off", "test_families"),
+    *("test_explore_ask", "test_eval", "test_hostile_inputs", "test_families"),
     *("test_no_escape_is_drawn", "test_second_stage", "test_contrastive_train", "test_focus"),
     *("test_shipped_configs", "test_train_control", "test_engine_process", "test_train"),
     *("test_damaged_home", "test_run_eval_command", "test_ablate_command", "test_joint"),
-    *("test_explore_prompt_text", "test_prompt_command", "test_replay_command", "test_playground"),
-    *("test_full_disk", "test_train_command", "test_models_load_command", "test_explore_engine"),
-    "test_inference_configs",
+    *("test_explore_prompt_text", "test_prompt_command", "test_playground", "test_train_command"),
+    *("test_explore_engine", "test_inference_configs"),
 )
 
 
