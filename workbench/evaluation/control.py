@@ -151,7 +151,8 @@ def control_of(run: Run) -> RunControl:
     state, requests = str(run.state), requests_of(run)
     if state == "running":
         state = _standing(run.paused, requests)
-    size, elsewhere = at_once(run, requests), _is_elsewhere(run)
+    size = at_once(run, requests) if run.kind == "eval" else None
+    elsewhere = _is_elsewhere(run)
     return RunControl(
         run.id,
         state,

@@ -233,7 +233,8 @@ def test_a_model_elsewhere_has_requests_at_once_and_no_batches():
 
 
 def test_trainings_and_runs_that_have_ended_are_refused_with_what_to_do_instead():
-    training = Run.create({}, "k", "train")
+    training = Run.create({"batch_size": 8}, "k", "train")
+    assert control_of(training).batch_size is None
     with pytest.raises(WbError, match="is a training"):
         ask_control(training, "pause")
     run = running()
