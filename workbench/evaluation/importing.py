@@ -2,8 +2,9 @@
 
 Guarantee: a row is taken for a sample only where it names it (by UID, by the dataset's own id, by
 its pictures' names, these with its texts where several share them), or where, in a file that knows
-places alone, its gold answer or its prompt agrees with the sample at that place. Whatever else
-there is, is counted and told. Nothing says how fast the other model was.
+places alone, its prompt holds a text of the sample at that place, or the gold answers of all rows
+agree with those of the samples at theirs. Whatever else there is, is counted and told. Nothing says
+how fast the other model was.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from workbench.sample import Answer, Sample
 if TYPE_CHECKING:
     from workbench.data.source import Source
 
+_TELLING = 8  # characters of a text that is in a prompt by no chance
 _NAMED = 3  # rows of a kind that are named one by one
 # Nobody here knows them.
 _UNKNOWN = ("tokens", "prompt_tokens", "latency_s", "share_s", "finish_reason")
@@ -277,6 +279,7 @@ def _said(row: GivenAnswer) -> str:
 def _match(given: GivenFile, source: Source) -> _Matches:
     """Each row with its sample."""
     index = _SampleIndex(source.iter())
+    index.look_at(given.rows)
     found = _Matches([], [], [], [], [], [])
     taken: set[str] = set()
     for row in given.rows:
@@ -308,6 +311,7 @@ class _SampleIndex:
         self._by_path: dict[tuple[str, ...], list[Sample]] = defaultdict(list)
         self._by_name: dict[tuple[str, ...], list[Sample]] = defaultdict(list)
         self._in_order: list[Sample] = []
+        self._targets = False
         for sample in samples:
             paths = tuple(str(ref.path or ref.name) for ref in sample.images)
             # All of a split are held: their pictures are not.
@@ -334,10 +338,27 @@ class _SampleIndex:
         if row.images:
             found = self._by_path.get(row.images) or self._by_name.get(_basenames(row.images), [])
             return _narrowed(found, row)
-        if row.ident or row.position is None or row.position >= len(self._in_order):
+        sample = self._at(row)
+        if sample is None:
             return []
-        sample = self._in_order[row.position]
-        return [sample] if _agrees(sample, row) else []
+        by = _agrees(sample, row)
+        return [sample] if by == "prompt" or (by and self._targets) else []
+
+    def look_at(self, rows: Iterable[GivenAnswer]) -> None:
+        """See whether gold answers say that places are those of this split.
+
+        With few labels one of another order agrees now and then by chance: where any row's does
+        not, none is trusted.
+        """
+        self._targets = all(
+            _agrees(sample, row) for row in rows if (sample := self._at(row)) is not None
+        )
+
+    def _at(self, row: GivenAnswer) -> Sample | None:
+        """The sample at the place of a row that knows nothing else."""
+        if row.ident or row.images or row.position is None:
+            return None
+        return self._in_order[row.position] if row.position < len(self._in_order) else None
 
 
 def _basenames(paths: Sequence[str]) -> tuple[str, ...]:
@@ -355,12 +376,13 @@ def _narrowed(samples: Sequence[Sample], row: GivenAnswer) -> list[Sample]:
     ]
 
 
-def _agrees(sample: Sample, row: GivenAnswer) -> bool:
-    """Whether a row that knows a place alone is of the sample there."""
+def _agrees(sample: Sample, row: GivenAnswer) -> str:
+    """By what a row that knows a place alone is of the sample there: `prompt`, `target`, or ``."""
+    texts = (text.strip() for text in sample.texts.values())
+    if any(len(text) >= _TELLING and text in row.prompt for text in texts):
+        return "prompt"
     golds = {gold.strip().lower() for gold in (sample.label or "", *sample.references) if gold}
-    if row.target is not None and row.target.strip().lower() in golds:
-        return True
-    return any(text.strip() and text.strip() in row.prompt for text in sample.texts.values())
+    return "target" if row.target is not None and row.target.strip().lower() in golds else ""
 
 
 def _differs(sample: Sample, row: GivenAnswer) -> bool:

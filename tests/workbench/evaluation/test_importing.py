@@ -136,27 +136,43 @@ def test_rows_are_matched_by_image_and_text_and_the_others_are_told(shared, tmp_
     assert any("2 unmatched, 1 ambiguous, 1 repeated" in note for note in notes)
 
 
-def test_what_lmms_eval_writes_is_matched_by_its_place_where_target_or_prompt_agree(
-    shared, tmp_path
-):
-    # As `save_results_samples` of 0.7.3 leaves a line: no doc, resps dropped where equal.
+def lmms(path: Path, *lines: dict) -> Path:
+    """As `save_results_samples` of 0.7.3 leaves lines: no doc, resps dropped where equal."""
     base = {"token_counts": [None], "doc_hash": "0" * 64}
-    lines = [
-        {"doc_id": 0, "target": "true", "filtered_resps": "true", "input": "…", **base},
-        {"doc_id": 1, "target": "?", "resps": ["false, no"], "filtered_resps": "false",
-         "input": "Is it so: y", **base},
-        {"doc_id": 2, "target": "blue", "filtered_resps": "true", "input": "what colour", **base},
-        {"doc_id": 3, "target": "true", "resps": [["-1.0", "True"], ["-2.0", "False"]],
-         "filtered_resps": [["-1.0", "True"], ["-2.0", "False"]], "input": "", **base},
-    ]  # fmt: skip
-    path = tmp_path / "20260101_samples_task.jsonl"
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    back = imported(path, shared)
-    assert {x["uid"]: x["text"] for x in back.run.predictions()} == {
-        "e/e/0": "true",
-        "e/e/1": "false, no",
+    path.write_text("".join(json.dumps(line | base) + "\n" for line in lines))
+    return path
+
+
+def test_what_lmms_eval_writes_is_matched_by_its_place_where_the_prompt_agrees(tmp_path):
+    sentences = [s.texts["sentence"] for s in open_source("demo/test[:8]").iter()]
+    path = lmms(
+        tmp_path / "20260101_samples_task.jsonl",
+        {"doc_id": 0, "target": "A", "filtered_resps": "True", "input": f"So? {sentences[0]}"},
+        {"doc_id": 1, "target": "?", "resps": ["False, no"], "filtered_resps": "False",
+         "input": sentences[1]},
+        {"doc_id": 2, "target": "False", "filtered_resps": "True", "input": "what colour"},
+        {"doc_id": 3, "target": "True", "resps": [["-1.0", "True"], ["-2.0", "False"]],
+         "filtered_resps": [["-1.0", "True"], ["-2.0", "False"]], "input": sentences[3]},
+        {"doc_id": 99, "target": "True", "filtered_resps": "True", "input": sentences[3]},
+    )  # fmt: skip
+    back = imported(path)
+    assert {x["uid"][-1]: x["text"] for x in back.run.predictions()} == {
+        "0": "True",
+        "1": "False, no",
     }
-    assert (back.counts.unmatched, back.counts.unreadable, back.counts.differing) == (1, 1, 1)
+    counts = back.counts
+    assert (counts.unmatched, counts.unreadable, counts.differing) == (2, 1, 2)
+
+
+def test_gold_answers_say_that_a_place_is_right_only_where_all_of_them_agree(tmp_path):
+    golds = [s.label or "" for s in open_source("demo/test[:8]").iter()]
+    assert set(golds) == {"True", "False"}
+    rows = [{"doc_id": n, "target": gold, "filtered_resps": "True", "input": "the question"}
+            for n, gold in enumerate(golds)]  # fmt: skip
+    assert imported(lmms(tmp_path / "a.jsonl", *rows)).counts.matched == 8
+    other = [row | {"target": gold} for row, gold in zip(rows, golds[1:] + golds[:1], strict=True)]
+    with pytest.raises(DataError, match="8 of 8 rows are of no sample"):
+        imported(lmms(tmp_path / "b.jsonl", *other))
 
 
 def test_a_whole_number_is_the_id_that_it_means(tmp_path):
