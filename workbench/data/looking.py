@@ -89,7 +89,7 @@ class OwnData:
     @property
     def argv(self) -> list[str]:
         """The words after `wb` that add it."""
-        words = ["data", "add", self.called, str(Path(self.file).expanduser())]
+        words = ["data", "add", self.called, str(Path(self.file).expanduser().absolute())]
         said = self.wishes
         for name in ("id", "label", "image_root"):
             if name in said:

@@ -207,3 +207,16 @@ async def test_a_file_of_ones_own_is_chosen_looked_at_added_and_opened(tmp_path:
         await b.until(lambda: form._seen is not None)
         await b.press("ctrl+s")
         await b.until(lambda: b.explore.view.uid == "own/mine/a")
+
+
+def test_what_the_core_says_by_flags_is_said_by_the_fields_of_the_form():
+    from workbench.app.explore.own_data_text import in_form_words
+
+    assert in_form_words("there is /a/b.png: --image-root /a") == (
+        "there is /a/b.png: `images in` takes /a"
+    )
+    assert "another column" in in_form_words("name the column by --image; or --allow-missing")
+    assert in_form_words("pass --encoding cp1252").endswith("^Y copies it")
+    assert in_form_words("give the path of a file or a folder") == (
+        "give the path of a file or a folder"
+    )

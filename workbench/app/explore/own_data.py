@@ -21,7 +21,13 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Label, OptionList, Static
 
 from sessions.errors import WbError
-from workbench.app.explore.own_data_text import column_line, guess_lines, role_choices, table_lines
+from workbench.app.explore.own_data_text import (
+    column_line,
+    guess_lines,
+    in_form_words,
+    role_choices,
+    table_lines,
+)
 from workbench.app.lists.palette import PALETTE
 from workbench.app.widgets.picker import Picker
 from workbench.data.looking import OwnData, OwnLook
@@ -207,6 +213,7 @@ class OwnDataForm(ModalScreen["str | None"]):
         """Read it, beside the event loop; the newest look wins."""
         self._seen, own = None, self.own
         if not own.file:
+            self._clear()
             self.query_one("#own-line", Static).update("")
             self._say("name a file or a folder", PALETTE.dim)
             return
@@ -249,13 +256,18 @@ class OwnDataForm(ModalScreen["str | None"]):
     def _not_looked(self, own: OwnData, error: Exception) -> None:
         if not self.is_running or own != self.own:
             return
-        self.query_one("#own-columns").display = False
-        self.query_one("#own-told", Static).update("")
+        self._clear()
         if isinstance(error, WbError):
-            hint = "choose another name" if "--replace" in error.hint else error.hint
+            hint = in_form_words(error.hint)
             self._say(f"✗ {error.message}" + (f"\n  {hint}" if hint else ""), PALETTE.bad)
         else:
             self._say(f"✗ {type(error).__name__}: {error}", PALETTE.bad)
+
+    def _clear(self) -> None:
+        """There is nothing to tell."""
+        self.query_one("#own-columns").display = False
+        self.query_one("#own-told", Static).update("")
+        self.field("name").placeholder = ""
 
     def _looked(self, seen: OwnLook, pictures: list[Text]) -> None:
         if not self.is_running or seen.own != self.own:
@@ -275,7 +287,7 @@ class OwnDataForm(ModalScreen["str | None"]):
         told = [*table_lines(seen), *pictures, *guess_lines(seen)]
         self.query_one("#own-told", Static).update(Group(*told))
         if seen.problem:
-            self._say(f"✗ {seen.problem}\n  {seen.hint}", PALETTE.bad)
+            self._say(f"✗ {seen.problem}\n  {in_form_words(seen.hint)}", PALETTE.bad)
         elif seen.table.warnings:
             count = len(seen.table.warnings)
             self._say(f"! {count} warning{'s' * (count > 1)} above; Ctrl+S adds it", PALETTE.warn)

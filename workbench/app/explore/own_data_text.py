@@ -28,6 +28,18 @@ _MEANS = {
 _TILE = (14, 5)  # cells of a thumbnail
 
 
+def in_form_words(hint: str) -> str:
+    """What the core says to do, by the fields of the form where it says it by flags."""
+    if "--allow-missing" in hint:
+        return "take another column for the image, or say under `images in` where they lie"
+    if "--replace" in hint:
+        return "choose another name"
+    hint = hint.replace("--image-root", "`images in` takes")
+    return (
+        f"{hint}; such flags go behind the line in a shell: ^Y copies it" if "--" in hint else hint
+    )
+
+
 def role_choices(column: str, seen: OwnLook) -> list[Choice]:
     """What a column can be taken for."""
     found = []
