@@ -284,6 +284,7 @@ async def test_a_search_that_finds_nothing_says_so_and_takes_esc():
         await pilot.press("slash", *"nowhere")
         await until(pilot, lambda: "Nothing has 'nowhere'" in drawn(app))
         assert "searched in 1 session: prompts, answers," in drawn(app)
+        assert "/ Search" not in drawn(app).splitlines()[-1]  # it would be typed into the field
         assert "Esc shows all again" in drawn(app)
         await pilot.press("escape")
         await until(pilot, lambda: list(screen.table.keys) == ["day"])

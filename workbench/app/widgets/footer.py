@@ -17,7 +17,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from workbench.app.lists.palette import PALETTE
-from workbench.app.widgets.key_table import shown_key
+from workbench.app.widgets.key_table import is_text_for, shown_key
 from workbench.text import clean
 
 
@@ -65,7 +65,9 @@ class BenchFooter(Widget):
     def _keys(self) -> list[tuple[Binding, str]]:
         seen: dict[str, tuple[Binding, str]] = {}
         for _, binding, enabled, _ in self.screen.active_bindings.values():
-            if binding.show and enabled and binding.description and binding.action not in seen:
+            if not binding.show or not enabled or not binding.description:
+                continue
+            if binding.action not in seen and not is_text_for(self.screen.focused, binding.key):
                 seen[binding.action] = (binding, self._shown(binding))
         return list(seen.values())
 

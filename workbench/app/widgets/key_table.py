@@ -6,6 +6,7 @@ Guarantee: what has no id is Textual's own and is left out; a key that is there 
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,8 +14,14 @@ from typing import Any
 from textual.app import App
 from textual.binding import Binding
 from textual.dom import DOMNode
+from textual.keys import KEY_NAME_REPLACEMENTS, key_to_character
 from textual.screen import Screen
+from textual.widget import Widget
 
+_CHARACTERS = {
+    new: unicodedata.lookup({"hyphen_minus": "HYPHEN-MINUS"}.get(old, old.replace("_", " ")))
+    for old, new in KEY_NAME_REPLACEMENTS.items()
+}
 Tasks = tuple[tuple[str, tuple[str, ...]], ...]
 
 
@@ -74,6 +81,13 @@ def shown_key(app: App[Any], binding: Binding) -> str:
     if _is_f_key(shown):
         return shown.upper()
     return {"esc": "Esc", "escape": "Esc", "space": "Space"}.get(shown, shown)
+
+
+def is_text_for(widget: Widget | None, key: str) -> bool:
+    """Whether a key is taken by what has the focus as text, such as `/` in a field."""
+    # Textual has names of its own for some characters, and does not know them by those again.
+    character = _CHARACTERS.get(key) or key_to_character(key)
+    return widget is not None and widget.check_consume_key(key, character)
 
 
 def _is_f_key(key: str) -> bool:
