@@ -40,8 +40,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 
 
 PLACES = ("runs", "jobs", "sessions")
-# Of a hub's dataset, of a run with label scores, of an engine that runs.
-OF_OTHER_THINGS = {"data verify", "runs reliability", "engine status", "engine log"}
+# Of a hub's dataset, of a run with label scores, of two raters, of an engine that runs.
+OF_OTHER_THINGS = {
+    *("data verify", "runs reliability", "runs agreement", "engine status", "engine log"),
+}
 REPLACED = {"bench.json"}  # where the bench was left, written when it is left
 
 
