@@ -25,8 +25,11 @@ NOT_READING = {
         "bookmark rm",
         "bookmark import",
         "runs rm",
+        "runs import",
         "runs invariance",
         "runs ledger",
+        "runs merge",
+        "runs rate",
         "runs report",
         "runs score",
         "jobs cancel",
@@ -217,6 +220,7 @@ def reading_commands(home: Home) -> list[list[str]]:
 
     values = {
         "run": home.runs,
+        "runs": home.runs,
         "first": home.runs[:1],
         "second": home.runs[1:2],
         "job": home.jobs,
