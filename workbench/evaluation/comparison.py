@@ -198,11 +198,20 @@ def _labels(paired: Paired, pairs: _Pairs) -> list[Change]:
         for uid, a, b in pairs
         if len(a.get("references") or ()) >= PEOPLE and len(b.get("references") or ()) >= PEOPLE
     ]
-    if not many:
+    boxed = [pair for pair in pairs if "grounding" in pair[1] and "grounding" in pair[2]]
+    if not many and not boxed:
         return [accuracy]
+    from workbench.evaluation.metrics.grounding import DEFINITIONS, iou_of
     from workbench.evaluation.statistics import ratio
 
-    return [accuracy, _change("vqa_accuracy", many, _vqa_features, ratio)]
+    # As in a run's own figures: of the answers that have a box, here of those that both have.
+    boxed = [(uid, a, b) for uid, a, b in boxed if None not in (iou_of(a), iou_of(b))]
+    found = [accuracy]
+    if many:
+        found.append(_change("vqa_accuracy", many, _vqa_features, ratio))
+    if boxed:
+        found.append(_change("iou", boxed, _iou_features, ratio, DEFINITIONS["iou"]))
+    return found
 
 
 def _captions(pairs: _Pairs) -> list[Change]:
@@ -239,6 +248,15 @@ def _of_texts(
     return lambda lines: features(
         [str(line.get("label") or "") for line in lines], [_references(line) for line in lines]
     )
+
+
+def _iou_features(lines: Sequence[Line]) -> np.ndarray:
+    import numpy as np
+
+    from workbench.evaluation.metrics.grounding import iou_of
+
+    scores = [iou_of(line) or 0.0 for line in lines]
+    return np.stack([np.array(scores), np.ones(len(scores))], axis=1)
 
 
 def _vqa_features(lines: Sequence[Line]) -> np.ndarray:

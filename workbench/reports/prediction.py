@@ -19,7 +19,7 @@ from workbench.grounding.answered import AnsweredRegions, recorded_regions
 # What a comparison of two runs reads of a line.
 _COMPARED = (
     *("uid", "label", "target", "error", "correct", "references"),
-    *("images", "group", "set"),
+    *("images", "group", "set", "grounding"),
 )
 
 

@@ -10,6 +10,7 @@ from sessions.records import PromptRecord, from_json
 from sessions.verdict import answer_verdict, verdict
 from tests.workbench.models.tiny import picture
 from workbench.errors import UsageError
+from workbench.evaluation.comparison import compare_runs
 from workbench.evaluation.lines import Prompter, answer_line, failed_line
 from workbench.evaluation.metrics.of_run import compute_metrics
 from workbench.evaluation.recorded import _answer, _body
@@ -186,3 +187,19 @@ def test_a_typed_answer_is_read_in_the_units_that_its_template_asks_for(template
         return
     assert [round(v) for v in found.regions[0].at] == (wanted or [12, 12, 50, 50])
     assert found.judged is not None and found.judged.right
+
+
+def test_two_runs_differ_by_the_mean_iou_of_the_samples_that_both_have_a_box_for():
+    first = [line_of(number, text) for number, (text, _, _) in enumerate(TABLE)]
+    better = [
+        text if number == 4 else "[0.1, 0.1, 0.5, 0.5]" for number, (text, _, _) in enumerate(TABLE)
+    ]
+    second = [line_of(number, text) for number, text in enumerate(better)]
+    config = {"task": "grounding"}
+    found = {
+        change.name: change for change in compare_runs((config, first), (config, second)).changes
+    }
+    assert set(found) == {"accuracy", "iou"}
+    assert found["accuracy"].difference.value == pytest.approx(1 / 6)
+    assert found["iou"].difference.n == 4
+    assert found["iou"].difference.value == pytest.approx(1 - 2.25 / 4)

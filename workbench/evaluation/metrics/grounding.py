@@ -40,6 +40,12 @@ DEFINITIONS = {
 }
 
 
+def iou_of(line: Line) -> float | None:
+    """The IoU of a line, `None` where its answer has no box or no box is right."""
+    value = _judged(line).get("iou")
+    return float(value) if isinstance(value, (int, float)) else None
+
+
 def grounding_figures(answered: Sequence[Line]) -> dict[str, Estimate]:
     """By name; `{}` where no line was judged.
 
