@@ -304,10 +304,11 @@ class WbApp(Services):
 
     def action_fill_screen(self) -> None:
         """The panel with the focus alone on the screen; again: all of them."""
-        from workbench.app.panels import fill_screen, panel_of
+        from workbench.app.panels import fill_screen, largest, panel_of
 
-        if not fill_screen(self.screen, self.screen.maximized or panel_of(self.screen.focused)):
-            self.notify("nothing with a frame has the focus", timeout=2)
+        panel = self.screen.maximized or panel_of(self.screen.focused) or largest(self.screen)
+        if not fill_screen(self.screen, panel):
+            self.notify("there is no panel here that could fill the screen", timeout=2)
 
     def action_jump(self) -> None:
         """A letter on everything one can go to."""

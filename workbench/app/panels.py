@@ -27,6 +27,11 @@ def panels(screen: Screen[Any]) -> list[Widget]:
     return [w for w in screen.query(Widget) if w.border_title and w.is_on_screen and w.region]
 
 
+def largest(screen: Screen[Any]) -> Widget | None:
+    """The largest in sight: what is meant where nothing has the focus."""
+    return max(panels(screen), key=lambda panel: panel.region.area, default=None)
+
+
 def fill_screen(screen: Screen[Any], panel: Widget | None) -> bool:
     """Show a panel alone; `None`, or the one that is alone already, brings the others back.
 

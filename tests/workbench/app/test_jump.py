@@ -56,6 +56,20 @@ async def test_f10_gives_the_panel_with_the_focus_the_screen_in_every_place_and_
             await b.until(lambda small=small: b.app.focused.region == small)
 
 
+async def test_f10_shows_a_list_that_is_folded_away_and_the_footer_of_a_field_offers_no_text():
+    async with bench((80, 24)) as b:
+        await b.press("f10")  # nothing has the focus: the picture's is the largest
+        await b.until(lambda: b.explore.maximized is b.explore.query_one("#middle"))
+        await b.press("f10", "l", "f10")
+        await b.until(lambda: b.explore.query_one("#side").region.size == (80, 22))
+        await b.shows("000003")
+        await b.press("escape", "escape", "p")
+        await b.until(lambda: b.app.focused.id == "prompt-text")
+        foot = b.text().splitlines()[-1]
+        assert "^⏎/F5 Ask" in foot and "F1 Help" in foot
+        assert not any(word in foot for word in (" ⏎ Ask", "/ Filter", "Gallery"))
+
+
 async def test_toasts_stand_beside_the_picture_or_below_its_caption():
     for size in ((120, 40), (80, 24)):
         async with bench(size, engine=FakeEngine()) as b:

@@ -64,17 +64,21 @@ class BenchFooter(Widget):
 
     def _keys(self) -> list[tuple[Binding, str]]:
         seen: dict[str, tuple[Binding, str]] = {}
+        said = set()
         for _, binding, enabled, _ in self.screen.active_bindings.values():
             if not binding.show or not enabled or not binding.description:
                 continue
-            if binding.action not in seen and not is_text_for(self.screen.focused, binding.key):
+            if {binding.action, binding.description} & said:
+                continue
+            if not is_text_for(self.screen.focused, binding.key):
+                said |= {binding.action, binding.description}
                 seen[binding.action] = (binding, self._shown(binding))
         return list(seen.values())
 
     def _shown(self, binding: Binding) -> str:
         """The key that does it here: what a field would take as text is offered nowhere."""
         shown, focused = binding.key_display or "", self.screen.focused
-        if shown and focused is not None and focused.check_consume_key(shown[0], shown[0]):
+        if len(shown) == 1 and focused is not None and focused.check_consume_key(shown, shown):
             shown = ""
         return shown_key(self.app, binding if shown else replace(binding, key_display=None))
 

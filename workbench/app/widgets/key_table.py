@@ -85,9 +85,15 @@ def shown_key(app: App[Any], binding: Binding) -> str:
 
 def is_text_for(widget: Widget | None, key: str) -> bool:
     """Whether a key is taken by what has the focus as text, such as `/` in a field."""
+    if widget is None:
+        return False
+    modifier, _, last = key.rpartition("+")
+    if modifier == "shift" and len(last) == 1:  # a terminal sends the capital
+        key = last.upper()
+    if key == "enter":  # a line end in a text of several lines, which Textual does not tell
+        return any(kind.__name__ == "TextArea" for kind in type(widget).__mro__)
     # Textual has names of its own for some characters, and does not know them by those again.
-    character = _CHARACTERS.get(key) or key_to_character(key)
-    return widget is not None and widget.check_consume_key(key, character)
+    return widget.check_consume_key(key, _CHARACTERS.get(key) or key_to_character(key))
 
 
 def _is_f_key(key: str) -> bool:
