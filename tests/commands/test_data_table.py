@@ -81,7 +81,9 @@ def test_files_of_a_folder_that_are_read_as_nothing_are_named(tmp_path: Path):
 
 
 def test_a_dataset_without_any_of_its_images_is_not_added(tmp_path: Path):
-    path = table(tmp_path, pictures=0)
+    alone = tmp_path / "a" / "b"  # beside it no other test has such a picture
+    alone.mkdir(parents=True)
+    path = table(alone, pictures=0)
     with pytest.raises(DataError, match="all 50 images are missing") as caught:
         data("add", "mine", path)
     assert caught.value.exit_code == 1
