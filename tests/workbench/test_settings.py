@@ -21,6 +21,11 @@ from workbench.config_file import config_path
 from workbench.errors import UsageError
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WB_KEEP_ANSWERS_MB")  # as all other tests have it
+
+
 def write(text: str) -> None:
     config_path().parent.mkdir(exist_ok=True)
     config_path().write_text(text)
