@@ -79,6 +79,7 @@ def test_other_harnesses_get_their_own_keys(run, run_wb):
     assert len(lines) == 3
 
 
+@pytest.mark.slow
 def test_what_was_exported_is_imported_and_compared(run_wb, tmp_path):
     out = tmp_path / "a.csv"
     out.write_text("uid,text\ndemo/test/000000,False\ndemo/test/000001,True\n")

@@ -23,6 +23,8 @@ from workbench.models.base import load_model
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, CoordinateFrame, Timing, Token
 
+pytestmark = pytest.mark.slow
+
 SHORT = Decoding(max_new_tokens=2)
 
 

@@ -20,6 +20,8 @@ from workbench.evaluation.shards import Shard, batches, parse_shard
 from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec
 
+pytestmark = pytest.mark.slow
+
 SHORT = Decoding(max_new_tokens=2)
 
 

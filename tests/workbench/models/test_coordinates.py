@@ -20,6 +20,8 @@ from workbench.models.skeleton import load_skeleton
 from workbench.models.spec import ModelSpec
 from workbench.sample import ImageRef, Message
 
+pytestmark = pytest.mark.slow
+
 SIZES = [(64, 64), (101, 37), (37, 101), (640, 427), (33, 61)]
 KNOBS = {"image_min_pixels": 64 * 64, "image_max_pixels": 96 * 96}
 

@@ -20,6 +20,8 @@ from workbench.explain.targets import Target
 from workbench.models.base import LoadedModel
 from workbench.sample import ImageRef, Message
 
+pytestmark = pytest.mark.slow
+
 
 def test_image_tokens(name: str, model: LoadedModel) -> None:
     """The map of an image's tokens holds every one that the processor wrote, in its order."""
@@ -71,7 +73,6 @@ def is_single(loaded: LoadedModel) -> bool:
     return "several images" in loaded.family.limits
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("centre", [(0.5, 0.2), (0.35, 0.8), (0.64, 0.55)])
 def test_patches_are_mapped_to_pixels(
     name: str, model: LoadedModel, centre: tuple[float, float]
@@ -118,7 +119,6 @@ def test_gradient_maps(name: str, model: LoadedModel) -> None:
     assert not any(p.grad is not None for p in model.base.parameters())
 
 
-@pytest.mark.slow
 def test_integrated_gradients_sum_to_the_change_of_the_target(
     name: str, model: LoadedModel
 ) -> None:

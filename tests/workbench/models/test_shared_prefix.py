@@ -15,6 +15,8 @@ from workbench.models.families.limits import LIMITS
 from workbench.models.families.registry import FAMILIES
 from workbench.sample import Conversation, Message
 
+pytestmark = pytest.mark.slow
+
 
 def shots(*seeds: int) -> list[Message]:
     """Examples of images of several sizes, with their answers."""
@@ -52,7 +54,6 @@ def steps(model: LoadedModel, rows: list[Conversation], prefixes: PrefixCache | 
     return found
 
 
-@pytest.mark.slow
 def test_reuse_has_the_logits_of_whole_prompts(name: str, model: LoadedModel) -> None:
     """In one batch of rows with other beginnings or none, and again from what was kept."""
     rows, prefixes = questions(name), PrefixCache(1 << 30)

@@ -29,6 +29,8 @@ from workbench.models.adapters.bottleneck_config import BottleneckConfig
 from workbench.models.base import LoadedModel, load_model
 from workbench.models.spec import ModelSpec
 
+pytestmark = pytest.mark.slow
+
 PROMPT = ask("a red circle", picture(64, 48, 2))
 KINDS = tuple(configs())
 
@@ -274,7 +276,6 @@ def test_a_prefix_has_the_logits_of_pefts_own_wrapper_on_images(tmp_path):
     assert torch.allclose(logits(model, ask("one", picture(40, 40, 1))), theirs, atol=1e-5)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["prefix", "prompt"])
 def test_under_virtual_tokens_answers_do_not_depend_on_the_batch(model, folders, kind):
     model.set_adapter(str(folders[kind]))
