@@ -72,8 +72,7 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     # An evaluation asks its model: tests of kept answers say so.
     monkeypatch.setenv("WB_KEEP_ANSWERS_MB", "0")
-    names = ("WB_SESSION", "WB_LOCAL_DIR", "WB_GPU", "WB_JOB_PROGRESS", "WB_JOB_DIR")
-    for name in (*names, "WB_KEEP_ANSWERS_MB"):  # the settings of an earlier test were exported
+    for name in ("WB_SESSION", "WB_LOCAL_DIR", "WB_GPU", "WB_JOB_PROGRESS", "WB_JOB_DIR"):
         monkeypatch.delenv(name, raising=False)
     yield
     from sessions.paths import runtime_dir

@@ -23,7 +23,7 @@ from workbench.errors import UsageError
 
 @pytest.fixture(autouse=True)
 def _nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("WB_KEEP_ANSWERS_MB")  # as all other tests have it
+    monkeypatch.delenv("WB_KEEP_ANSWERS_MB", raising=False)  # as all other tests have it
 
 
 def write(text: str) -> None:
