@@ -195,8 +195,9 @@ async def test_the_bench_stays_up_on_bad_images_and_hostile_texts(tmp_path, monk
     import workbench.data.source as source
 
     plain = source.open_source
+    monkeypatch.chdir(tmp_path)  # a long path would be broken where a line ends, with its name
     monkeypatch.setattr(
-        source, "open_source", lambda s: BadSource(tmp_path) if s == "bad/all" else plain(s)
+        source, "open_source", lambda s: BadSource(Path()) if s == "bad/all" else plain(s)
     )
     async with bench((200, 60), dataset="bad/all") as b:
         await b.shows("no image in this sample")

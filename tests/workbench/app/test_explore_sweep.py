@@ -197,7 +197,7 @@ async def test_the_keys_stand_in_the_footer_and_in_the_help():
         await opened.shows("w Grid", "a Beside")
         await opened.press("w")
         opened.app.screen.query_one(AnswerGrid).focus()
-        await opened.shows("u Use", "y Copy", "space Compare", "Esc Back")
+        await opened.shows("u Use", "y Copy", "Space Compare", "Esc Back")
         await opened.press("question_mark")
         await opened.shows("Make it the answer in view", "Mark in all others what differs")
 

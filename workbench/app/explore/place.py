@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rich.text import Text
-
 from workbench.app.explore.controller import Controller
-from workbench.app.explore.legend import legend
+from workbench.app.explore.side import SidePanel
 from workbench.app.widgets.header import BenchHeader
 from workbench.app.widgets.steady import SteadyText
 from workbench.text import clean
@@ -78,8 +76,6 @@ class Place:
 class PlaceLine(Controller):
     """Says where one stands."""
 
-    _legend = ""
-
     def show(self) -> None:
         """Say it anew."""
         view, screen = self.view, self.widgets.screen
@@ -94,12 +90,8 @@ class PlaceLine(Controller):
         if view.run.run_id and not place.problem:
             line += f" · {view.run.title}"
         samples = self.widgets.samples
-        side = screen.query_one("#side")
-        words = legend(samples.letters, bool(view.run.run_id), side.size.width - 4)
-        if words != self._legend:  # a step draws the frame no more than once
-            self._legend = words
-            # A `Text`, since a title that is a string is read as markup.
-            side.border_subtitle = Text(words)
+        beside = bool(view.run.run_id)
+        screen.query_one(SidePanel).show_legend(samples.letters, beside_a_run=beside)
         counts = screen.query_one("#counts", SteadyText)
         counts.set_class(bool(place.problem), "-problem")
         counts.update(clean(line, newlines=False))

@@ -6,11 +6,15 @@ the terminal's width, so that it follows another terminal too.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from rich.text import Text
 from textual import events
 from textual.containers import Vertical
 from textual.message import Message
 
 from workbench.app.explore.controller import Controller
+from workbench.app.explore.legend import legend
 
 STEP = 2  # cells for one key
 LEAST = 20  # cells, the frame among them
@@ -28,6 +32,25 @@ class SidePanel(Vertical):
             self.width = width
 
     _dragging = False
+    _letters: Mapping[str, str] = {}
+    _beside_a_run = False
+    _legend = ""
+
+    def show_legend(self, letters: Mapping[str, str], *, beside_a_run: bool) -> None:
+        """Say in the frame what stands at the end of a line, as much of it as fits."""
+        self._letters, self._beside_a_run = letters, beside_a_run
+        self._draw_legend()
+
+    def on_resize(self) -> None:
+        """Another width has room for other words; a list that was folded away had none."""
+        self._draw_legend()
+
+    def _draw_legend(self) -> None:
+        words = legend(self._letters, self._beside_a_run, self.size.width - 4)
+        if words != self._legend:  # a step draws the frame no more than once
+            self._legend = words
+            # A `Text`, since a title that is a string is read as markup.
+            self.border_subtitle = Text(words)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """Take hold of the edge."""
