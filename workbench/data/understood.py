@@ -275,14 +275,29 @@ def _where_else(table: Understood) -> str:
     if first.is_file():
         return f"it is there, outside of the image root: --image-root {first.parent}"
     for root in islice(_roots_near(first), MAX_FOLDERS):
-        # A bare name lies in many folders: it counts below its own one alone.
+        # A bare name lies in many folders: it counts below its own one alone, else see _beside.
         start = 0 if root.is_relative_to(first.parent) else 1
         for above in first.parents[start:UP]:
             if (found := root / first.relative_to(above)).is_file():
                 return f"there is {found}: --image-root {root}"
+    if beside := _beside(table, first.parent):
+        return f"there is {beside / first.name}: --image-root {beside}"
     if not first.suffix and any(first.with_suffix(ending).is_file() for ending in EXTENSIONS):
         return "it is there with an ending: --image '{COLUMN}.*', with your column"
     return ""
+
+
+def _beside(table: Understood, folder: Path) -> Path | None:
+    """The one folder beside that of the missing images which has all of those that are named."""
+    named = [Path(name) for split in table.splits for name in split.absent]
+    if any(path.parent != folder for path in named):
+        return None
+    found: list[Path] = []
+    with contextlib.suppress(OSError):
+        for root in islice(sorted(folder.parent.iterdir()), MAX_FOLDERS):
+            if root != folder and all((root / path.name).is_file() for path in named):
+                found.append(root)
+    return found[0] if len(found) == 1 else None
 
 
 def _roots_near(path: Path) -> Iterator[Path]:

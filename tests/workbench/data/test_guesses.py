@@ -8,9 +8,10 @@ import pytest
 from click.testing import CliRunner
 
 from commands.data import command
-from tests.workbench.data.tables import samples
+from tests.workbench.data.tables import samples, write_pictures
 from workbench.data.adding import add
 from workbench.data.source import get_sample
+from workbench.data.understood import check_images, understand
 from workbench.errors import DataError
 
 
@@ -67,3 +68,45 @@ def test_a_test_split_need_not_be_labelled_where_another_one_is(tmp_path: Path):
         assert (get_sample("mine/test/7").label, get_sample("mine/train/0").label) == (None, "a")
     with pytest.raises(DataError, match="no column 'gold'"):
         add("mine", paths, label="gold", replace=True)
+
+
+def test_a_column_of_names_of_image_files_is_the_image_whatever_it_is_called(tmp_path: Path):
+    names = [f"p{i}.PNG" for i in range(3)]
+    write_pictures(tmp_path / "pics", names)
+    rows = "".join(f"{name},Is it red?,yes\n" for name in names)
+    table = tmp_path / "t.csv"
+    table.write_text(f"file,question,answer\n{rows}")
+    guesses: list[str] = []
+    added = add("mine", table, guesses=guesses, image_root=tmp_path / "pics")
+    assert [s.images[0].name for s in samples("mine/t")] == names  # ids by the image, not twice
+    assert any(said.startswith("image: file (all that it holds are") for said in guesses)
+    assert added.mapping.images == ("file",)
+    # a blank cell is a row without an image; a cell that names none speaks against it
+    table.write_text(f"file,question,answer\n{rows},Is it blue?,no\n")
+    assert add("mine", table, replace=True).mapping.images == ("file",)
+    table.write_text(f"file,question,answer\n{rows}notes.txt,Is it blue?,no\n")
+    assert add("mine", table, id="auto", replace=True).mapping.images == ()
+    # what is called like an image goes first
+    table.write_text("file,image,answer\na.png,b.png,yes\n")
+    assert add("mine", table, replace=True).mapping.images == ("image",)
+
+
+@pytest.mark.parametrize("folder", ["pics", "tables/pics"])
+def test_the_folder_that_has_the_pictures_is_named_below_or_beside_the_tables(
+    tmp_path: Path, folder: str
+):
+    names = ["p0.png", "p1.png"]
+    write_pictures(tmp_path / folder, names)
+    table = tmp_path / "tables" / "t.csv"
+    table.parent.mkdir(exist_ok=True)
+    table.write_text("file,answer\np0.png,yes\np1.png,no\n")
+
+    def hint() -> str:
+        with pytest.raises(DataError, match="images are missing") as caught:
+            add("mine", table, check=lambda m: check_images(understand(m), m.name))
+        return caught.value.hint or ""
+
+    assert hint().endswith(f"--image-root {tmp_path / folder}")
+    if folder == "pics":  # one that has not all of them is none
+        (tmp_path / folder / "p1.png").unlink()
+        assert str(tmp_path / folder) not in hint()

@@ -67,15 +67,21 @@ def _as_captions(wish: MappingOptions, column: str, why: str) -> str:
 def images_of(
     wish: MappingOptions, columns: Sequence[str], mapping: TableMapping, files: Files
 ) -> Sequence[str]:
-    """The columns of the images, or the keys of a JSON dictionary that names them."""
+    """The columns of the images: by their names, else the first that names image files alone.
+
+    Those may be the keys of a JSON dictionary.
+    """
     found = choose(wish, "image", wish.image, guessing.guess_images(columns))
-    key = row_guesses.KEY
-    if found or wish.image is not None or not files or key not in columns:
+    if found or wish.image is not None or not files:
         return found
-    if not row_guesses.keys_are_images(mapping, files):
+    column = row_guesses.image_column(mapping, files, columns)
+    if not column:
         return found
-    wish.guesses.append(f"image: {key} (the dictionary's keys are names of images)")
-    return (key,)
+    why = "all that it holds are names of image files; --image '' for none"
+    if column == row_guesses.KEY:
+        why = "the dictionary's keys are names of images"
+    wish.guesses.append(f"image: {column} ({why})")
+    return (column,)
 
 
 def options_of(

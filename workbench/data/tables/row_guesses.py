@@ -13,7 +13,7 @@ from typing import Any
 
 from workbench.data.readers.opening import open_reader
 from workbench.data.tables import guessing
-from workbench.data.tables.columns import as_text, cell_list, columns_in, value_of
+from workbench.data.tables.columns import cell_list, columns_in, value_of
 from workbench.data.tables.mapping import SplitFile, TableMapping
 from workbench.data.tables.options import LETTERS, gold_option, options_of
 from workbench.data.tables.rows import RowMapper
@@ -86,11 +86,29 @@ def counted_from_one(mapping: TableMapping, files: Sequence[SplitFile]) -> dict[
     return {str(number): letter for number, letter in enumerate(LETTERS[:most], start=1)}
 
 
-def keys_are_images(mapping: TableMapping, files: Sequence[SplitFile]) -> bool:
-    """Whether the keys of a JSON dictionary are names of image files."""
-    keys = (as_text((values or {}).get(KEY)) or "" for _, values in _rows(mapping, files, (KEY,)))
-    first = next(keys, "")
-    return first.lower().endswith(EXTENSIONS) and all(k.lower().endswith(EXTENSIONS) for k in keys)
+def image_column(mapping: TableMapping, files: Sequence[SplitFile], columns: Sequence[str]) -> str:
+    """The first column all of whose values are names of image files; empty for none.
+
+    A blank cell, but in the first row, is a row without an image. Where the head itself names an
+    image file it is a row, and there is none.
+    """
+    fits, first = list(columns), True
+    if any(column.lower().endswith(EXTENSIONS) for column in columns):
+        return ""
+    for _, values in _rows(mapping, files, columns):
+        if values is None:
+            continue
+        fits = [c for c in fits if _names_image(value_of(values, c), blank=not first)]
+        first = False
+        if not fits:
+            break
+    return fits[0] if fits and not first else ""
+
+
+def _names_image(value: Any, *, blank: bool) -> bool:
+    if value is None or value == "":
+        return blank
+    return isinstance(value, str) and value.strip().lower().endswith(EXTENSIONS)
 
 
 def holds_lists(mapping: TableMapping, files: Sequence[SplitFile], column: str) -> bool:
