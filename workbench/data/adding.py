@@ -72,6 +72,7 @@ def add(
     like: str | None = None,
     replace: bool = False,
     check: Callable[[TableMapping], None] | None = None,
+    filled: Callable[[TableMapping], None] | None = None,
     **wishes: Any,
 ) -> Added:
     """As `add_dataset`, with all that it found out. Raises the same.
@@ -83,11 +84,12 @@ def add(
         replace: ...
         check: Told the mapping before it is saved; what it raises keeps it from being saved. Not
             for a dataset of a hub.
+        filled: Told the mapping once all that was left open is guessed, before its rows are read.
         **wishes: ... A list under `guesses` is filled as guesses are made, also where adding fails.
     """
     with _one_at_a_time(check_name(name)):
         _check_free(name, replace)
-        return _add(name, file, like, wishes, check)
+        return _add(name, file, like, wishes, check, filled)
 
 
 def _add(
@@ -96,6 +98,7 @@ def _add(
     like: str | None,
     wishes: dict[str, Any],
     check: Callable[[TableMapping], None] | None,
+    filled: Callable[[TableMapping], None] | None,
 ) -> Added:
     files = [file] if isinstance(file, (str, Path)) else list(file)
     if any(str(one).startswith("hub:") for one in files):
@@ -135,6 +138,8 @@ def _add(
         raise DataError(error.message, hint=hint, kind=error.kind) from error
     if fits:
         wish.guesses.append(f"its images alone: its tables look like --like {' or '.join(fits)}")
+    if filled is not None:
+        filled(mapping)
     mapping, bad = count_samples(mapping)
     mapping = _note(mapping) if mapping.recipe else mapping
     if (folder := named_file(files[0])[1]).is_dir():

@@ -7,6 +7,7 @@ rest is guessed as `wb data add` guesses it. Not for a hub's dataset, which woul
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -16,6 +17,7 @@ from typing import Any
 from workbench.data.adding import add
 from workbench.data.naming import split_of
 from workbench.data.readers.opening import open_reader
+from workbench.data.split_files import root_of
 from workbench.data.tables import guessing
 from workbench.data.tables.columns import MOST_FREQUENT
 from workbench.data.tables.guessing import TEXTS
@@ -24,7 +26,7 @@ from workbench.data.tables.mapping_options import nothing_taken, takes_something
 from workbench.data.tables.table import TableSource
 from workbench.data.tables.table_files import data_file
 from workbench.data.understood import Prompt, Understood, check_images, understand
-from workbench.errors import DataError, UsageError
+from workbench.errors import DataError, UsageError, WbError
 from workbench.sample import Sample
 
 BESIDE = "beside"  # kept with the sample, shown to no model
@@ -50,6 +52,8 @@ class OwnData:
         roles: Column -> one of `ROLES`; empty for all as it is guessed.
         image: A template of paths such as `img/{id}.jpg`, in place of columns of images.
         image_root: The folder of the images; empty for the file's own.
+        id: A column or a template, `hash` or `auto`, in place of the column whose role is `id`;
+            empty for that one.
     """
 
     name: str
@@ -57,6 +61,7 @@ class OwnData:
     roles: Mapping[str, str] = field(default_factory=dict)
     image: str = ""
     image_root: str = ""
+    id: str = ""
 
     @property
     def called(self) -> str:
@@ -66,7 +71,7 @@ class OwnData:
     @property
     def wishes(self) -> dict[str, Any]:
         """As `adding.add` takes them; what is not said is not there."""
-        said: dict[str, Any] = {"image_root": self.image_root or None}
+        said: dict[str, Any] = {"image_root": self._root}
         if self.roles:
             by_role = {role: _columns(self.roles, role) for role in ROLES}
             said["id"] = next(iter(by_role["id"]), "hash")
@@ -84,7 +89,17 @@ class OwnData:
                     said[_LISTS[role]] = by_role[role]
         if self.image:
             said["image"] = [self.image]
+        if self.id:
+            said["id"] = self.id
         return {name: value for name, value in said.items() if value is not None}
+
+    @property
+    def _root(self) -> str | None:
+        """The folder of the images, by its whole path where it is there."""
+        with contextlib.suppress(UsageError):
+            if self.image_root:
+                return str(root_of(self.image_root, Path(self.file).expanduser().absolute()))
+        return self.image_root or None
 
     @property
     def argv(self) -> list[str]:
@@ -152,6 +167,10 @@ class _Kept(Exception):  # noqa: N818 - no error: it keeps the mapping from bein
         self.mapping = mapping
 
 
+def _stop(mapping: TableMapping) -> None:
+    raise _Kept(mapping)
+
+
 def look(own: OwnData, prompt: Prompt | None = None) -> OwnLook:
     """Read it whole, as `wb data add` does, and keep nothing.
 
@@ -160,7 +179,8 @@ def look(own: OwnData, prompt: Prompt | None = None) -> OwnLook:
         prompt: Renders one prompt per split.
 
     Raises:
-        UsageError, DataError: As `adding.add`: a name that is taken, a file that cannot be read.
+        UsageError, DataError: The file cannot be read at all. What else keeps it from being added
+            is the look's `problem`, beside its columns.
     """
     if own.file.startswith(("hub:", "hf:")):
         raise UsageError(
@@ -168,14 +188,14 @@ def look(own: OwnData, prompt: Prompt | None = None) -> OwnLook:
             hint=f"wb data add {own.name or 'NAME'} {own.file}",
         )
     guesses: list[str] = []
-
-    def stop(mapping: TableMapping) -> None:
-        raise _Kept(mapping)
-
+    filled: list[TableMapping] = []
     try:
-        add(own.called, own.file, check=stop, guesses=guesses, may_take_nothing=True, **own.wishes)
+        add(own.called, own.file, check=_stop, filled=filled.append, guesses=guesses,
+            may_take_nothing=True, **own.wishes)  # fmt: skip
     except _Kept as kept:
         mapping = kept.mapping
+    except (UsageError, DataError) as error:
+        return _unread(own, filled[0] if filled else _columns_alone(own, error), guesses, error)
     else:  # pragma: no cover - `check` is called before anything is saved
         raise DataError(f"{own.called} was added before it was looked at")
     table = understand(mapping, prompt)
@@ -191,6 +211,30 @@ def look(own: OwnData, prompt: Prompt | None = None) -> OwnLook:
     return OwnLook(
         own, mapping, table, columns, _roles_of(mapping, columns), values,
         _samples(mapping), tuple(guesses), problem, hint,
+    )  # fmt: skip
+
+
+def _columns_alone(own: OwnData, error: WbError) -> TableMapping:
+    """The mapping without the name and the folder of images, one of which was refused.
+
+    Raises the error where the file itself cannot be read.
+    """
+    wishes = {name: said for name, said in own.wishes.items() if name != "image_root"}
+    filled: list[TableMapping] = []
+    with contextlib.suppress(_Kept, UsageError, DataError):
+        add("looked-at", own.file, replace=True, check=_stop, filled=filled.append,
+            may_take_nothing=True, **wishes)  # fmt: skip
+    if not filled:
+        raise error
+    return filled[0]
+
+
+def _unread(own: OwnData, mapping: TableMapping, guesses: Sequence[str], error: WbError) -> OwnLook:
+    """The columns of what cannot be added, and why, so that something can be changed."""
+    columns, values = _columns_of(mapping)
+    return OwnLook(
+        own, mapping, Understood(()), columns, _roles_of(mapping, columns), values,
+        guesses=tuple(guesses), problem=error.message, hint=error.hint or "",
     )  # fmt: skip
 
 

@@ -129,13 +129,29 @@ def with_filters(parts: list[SplitFile], wish: MappingOptions) -> tuple[SplitFil
 def image_root(wish: MappingOptions, parts: Sequence[SplitFile], kind: str) -> str:
     """The root of all files where one was named, or is common to them; else empty."""
     if wish.image_root:
-        root = Path(wish.image_root).expanduser().resolve()
-        if not root.is_dir():
-            raise UsageError(f"the image root {root} is not a folder", hint="pass --image-root")
-        return str(root)
+        return str(root_of(wish.image_root, Path(parts[0].path)))
     if kind == "table":
         return ""  # each file's own folder
     first = Path(parts[0].path)
     if parts[0].image_root:
         return ""  # each folder is its own
     return str(first if len({part.path for part in parts}) == 1 else first.parent)
+
+
+def root_of(said: str | Path, file: Path) -> Path:
+    """The folder of the images that was named: beside the file, else from the working folder.
+
+    Raises:
+        UsageError: It is in neither.
+    """
+    named = Path(said).expanduser()
+    beside = file if file.is_dir() else file.parent
+    places = [beside / named, Path.cwd() / named]  # the path alone where it is absolute
+    for place in places:
+        if place.is_dir():
+            return place.resolve()
+    where = "" if named.is_absolute() else f": neither {places[0]} nor {places[1]}"
+    raise UsageError(
+        f"the image root {named} is not a folder{where}",
+        hint="name the folder that the images lie in by --image-root",
+    )

@@ -201,10 +201,11 @@ async def test_a_file_of_ones_own_is_chosen_looked_at_added_and_opened(tmp_path:
         assert "--text question=ask" in b.text()
         form.field("name").value = "demo"
         await b.until(lambda: "shipped with wb" in b.text())
+        assert form.query_one("#own-columns").display  # something can be changed there
         await b.press("ctrl+s")
         assert b.app.screen is form
         form.field("name").value = "own"
-        await b.until(lambda: form._seen is not None)
+        await b.until(lambda: form._seen is not None and not form._seen.problem)
         await b.press("ctrl+s")
         await b.until(lambda: b.explore.view.uid == "own/mine/a")
 
@@ -215,6 +216,10 @@ def test_what_the_core_says_by_flags_is_said_by_the_fields_of_the_form():
     assert in_form_words("there is /a/b.png: --image-root /a") == (
         "there is /a/b.png: `images in` takes /a"
     )
+    assert in_form_words("name the folder that holds all images with --image-root") == (
+        "name the folder that holds all images under `images in`"
+    )
+    assert "`auto`" in in_form_words("name another column with --id, or --id auto")
     assert "another column" in in_form_words("name the column by --image; or --allow-missing")
     assert in_form_words("pass --encoding cp1252").endswith("^Y copies it")
     assert in_form_words("give the path of a file or a folder") == (

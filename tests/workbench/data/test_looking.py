@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from commands.main import cli
+from workbench.app.explore.own_data_text import in_form_words
 from workbench.data.describing import describe_dataset
 from workbench.data.looking import OwnData, keep, look
 from workbench.data.source import open_source
@@ -90,8 +91,8 @@ def test_what_cannot_be_added_says_why(asked: Path, tmp_path: Path):
         look(OwnData("", str(tmp_path / "nothing.csv")))
     with pytest.raises(UsageError, match="on a hub"):
         look(OwnData("", "hub:someone/pairs"))
-    with pytest.raises(UsageError, match="shipped with wb"):
-        look(OwnData("demo", str(asked)))
+    seen = look(OwnData("demo", str(asked)))
+    assert "shipped with wb" in seen.problem and seen.columns == tuple(ROLES)
 
 
 def test_a_table_of_which_nothing_is_taken_can_be_looked_at_to_say_what_is_what(tmp_path: Path):
@@ -113,3 +114,36 @@ def test_a_label_out_of_peoples_answers_stays_where_another_role_is_chosen(tmp_p
     own = OwnData("", str(tmp_path / "t.jsonl"), seen.with_role("why", "explanation"))
     for sample in (*seen.samples, *look(own).samples):
         assert (sample.label, sorted(sample.references)) == ("y", ["x", "y", "y"])
+
+
+def test_columns_are_told_also_where_ids_repeat_and_an_id_can_be_chosen(tmp_path: Path):
+    table = tmp_path / "t.csv"
+    table.write_text("scan,nr,question,answer\ns,1,a?,yes\ns,2,a?,yes\n")
+    seen = look(OwnData("mine", str(table)))
+    assert "occurs in rows 1 and 2" in seen.problem and "--id auto" in seen.hint
+    assert seen.roles["question"] == "text question" and seen.values["nr"] == ("1", "2")
+    for chosen, first in (("nr", "1"), ("{scan}-{nr}", "s-1")):
+        seen = look(OwnData("mine", str(table), id=chosen))
+        assert (seen.problem, seen.samples[0].uid) == ("", f"mine/t/{first}")
+    own = OwnData("mine", str(table), seen.with_role("scan", "beside"), id="auto")
+    assert look(own).problem == "" and own.argv[4:6] == ["--id", "auto"]
+    assert keep(own) == "mine/t" and len(saved()) == 1
+    seen = look(own)  # the name is taken now
+    assert "already" in seen.problem and seen.columns[:2] == ("scan", "nr")
+
+
+def test_a_folder_of_images_is_looked_for_beside_the_table_then_in_the_working_folder(
+    asked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    away, beside = tmp_path / "away", tmp_path / "pics"
+    for folder in (away, beside, away / "pics", away / "more"):
+        folder.mkdir(exist_ok=True)
+    monkeypatch.chdir(away)
+    for said, meant in (("pics", beside), ("more", away / "more"), (str(away), away)):
+        own = OwnData("mine", str(asked), image_root=said)
+        assert own.argv[-2:] == ["--image-root", str(meant)]
+        assert look(own).mapping.image_root == str(meant)
+    seen = look(OwnData("mine", str(asked), image_root="no"))
+    assert f"not a folder: neither {tmp_path}/no nor {away}/no" in seen.problem
+    assert seen.columns == tuple(ROLES)
+    assert in_form_words(seen.hint).endswith("lie in under `images in`")

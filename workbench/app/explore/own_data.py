@@ -24,6 +24,7 @@ from sessions.errors import WbError
 from workbench.app.explore.own_data_text import (
     column_line,
     guess_lines,
+    id_choices,
     in_form_words,
     role_choices,
     table_lines,
@@ -41,10 +42,12 @@ _ENDINGS = (
     *(".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet", ".arrow", ".tar"),
     *(".csv.gz", ".jsonl.gz", ".json.gz", ".tsv.gz"),
 )
+_FIELDS = (("file", "file ▾"), ("name", "name"), ("id", "id ▾"), ("images", "images in ▾"))
 _WAIT_S = 0.5  # while somebody types nothing is read
 _HINTS = {
     "file": "a table, a tar file or a folder of images · Enter lists them",
     "name": "what to call it; the first part of its samples' UIDs",
+    "id": "what tells a row from all others: Enter lists columns and auto",
     "images": "a folder, or a template such as img/{id}.png · Enter lists folders",
     "columns": "Enter changes what a column is taken for",
 }
@@ -97,7 +100,7 @@ class OwnDataForm(ModalScreen["str | None"]):
         """Fields, columns, what it would be, the line."""
         with Vertical() as box:
             box.border_title = "Your own file or folder"
-            for name, label in (("file", "file ▾"), ("name", "name"), ("images", "images in ▾")):
+            for name, label in _FIELDS:
                 with Horizontal(classes="field"):
                     yield Label(label)
                     yield Input(
@@ -143,6 +146,7 @@ class OwnDataForm(ModalScreen["str | None"]):
             self._roles,
             image=images if by_name else "",
             image_root="" if by_name else images,
+            id=self.field("id").value.strip(),
         )
 
     # -- fields ----------------------------------------------------------------------------
@@ -153,8 +157,18 @@ class OwnDataForm(ModalScreen["str | None"]):
         name = (event.input.id or "").removeprefix("own-")
         if name in ("file", "images"):
             self._list(name)
+        elif name == "id" and self._seen is not None:
+            picker = Picker(
+                "A row's id", id_choices(self._seen), current=self._seen.mapping.id,
+                free="type to narrow, or a template such as {scan}-{nr}",
+            )  # fmt: skip
+            self.app.push_screen(picker, self._take_id)
         else:
             self.focus_next()
+
+    def _take_id(self, said: str | None) -> None:
+        if said is not None:
+            self.field("id").value = said
 
     def _list(self, name: str) -> None:
         from workbench.app.widgets.path_picker import PathPicker
@@ -179,6 +193,7 @@ class OwnDataForm(ModalScreen["str | None"]):
         event.stop()
         if event.input.id == "own-file":
             self._roles = {}
+            self.field("id").value = ""
         self._look()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
@@ -205,6 +220,8 @@ class OwnDataForm(ModalScreen["str | None"]):
         if role is None or self._seen is None:
             return
         self._roles = self._seen.with_role(column, role)
+        if role == "id":
+            self.field("id").value = ""
         self._look()
 
     # -- what it would be ------------------------------------------------------------------
@@ -267,7 +284,7 @@ class OwnDataForm(ModalScreen["str | None"]):
         """There is nothing to tell."""
         self.query_one("#own-columns").display = False
         self.query_one("#own-told", Static).update("")
-        self.field("name").placeholder = ""
+        self.field("name").placeholder = self.field("id").placeholder = ""
 
     def _looked(self, seen: OwnLook, pictures: list[Text]) -> None:
         if not self.is_running or seen.own != self.own:
@@ -281,13 +298,15 @@ class OwnDataForm(ModalScreen["str | None"]):
         columns.highlighted = min(at, len(seen.columns) - 1) if seen.columns else None
         columns.display = bool(seen.columns)
         self.field("name").placeholder = seen.own.called
+        self.field("id").placeholder = seen.mapping.id
         if self._taken and seen.columns:
             self._taken = False
             columns.focus()
         told = [*table_lines(seen), *pictures, *guess_lines(seen)]
         self.query_one("#own-told", Static).update(Group(*told))
         if seen.problem:
-            self._say(f"✗ {seen.problem}\n  {in_form_words(seen.hint)}", PALETTE.bad)
+            hint = in_form_words(seen.hint)
+            self._say(f"✗ {seen.problem}" + (f"\n  {hint}" if hint else ""), PALETTE.bad)
         elif seen.table.warnings:
             count = len(seen.table.warnings)
             self._say(f"! {count} warning{'s' * (count > 1)} above; Ctrl+S adds it", PALETTE.warn)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from rich.style import Style
@@ -34,6 +35,9 @@ def in_form_words(hint: str) -> str:
         return "take another column for the image, or say under `images in` where they lie"
     if "--replace" in hint:
         return "choose another name"
+    if "--id auto" in hint:
+        return "take another column under `id`, or `auto` there: ids are made, counted where equal"
+    hint = re.sub(r"(?:by|with|pass) --image-root(?! [/~])", "under `images in`", hint)
     hint = hint.replace("--image-root", "`images in` takes")
     return (
         f"{hint}; such flags go behind the line in a shell: ^Y copies it" if "--" in hint else hint
@@ -50,6 +54,16 @@ def role_choices(column: str, seen: OwnLook) -> list[Choice]:
         about += f" (in place of {taken[0]})" if alone else ""
         found.append(Choice(role, about, role))
     return found
+
+
+def id_choices(seen: OwnLook) -> list[Choice]:
+    """What a sample's id can be made of."""
+    made = [
+        Choice("auto", "made of what the row holds, with a count where rows are equal", "auto"),
+        Choice("hash", "made of what the row holds; equal rows are refused", "hash"),
+    ]
+    shown = ((c, " · ".join(v for v in seen.values.get(c, ()) if v)) for c in seen.columns)
+    return [*made, *(Choice(column, values, column) for column, values in shown)]
 
 
 def column_line(column: str, seen: OwnLook, room: int) -> Text:
