@@ -12,7 +12,7 @@ from textual.widgets import Input
 
 from sessions.runs import Run
 from sessions.uid_cache import UidCache
-from tests.workbench.app.explore_bench import SIZES, bench
+from tests.workbench.app.explore_bench import SIZES, FakeEngine, bench
 from workbench.app.explore import list_filter
 from workbench.app.explore.rows import RunView, SampleFilter, SampleRow
 from workbench.data.demo_source import DemoSource
@@ -81,6 +81,38 @@ async def test_a_filter_narrows_as_one_types_and_escape_takes_it_off():
         await b.press("escape")
         assert b.explore.widgets.samples.matches is None
         assert b.explore.view.ordinal == matches[1], "the sample stays when the filter goes"
+
+
+async def test_a_filter_that_the_sample_in_view_stops_fitting_shows_its_first_match_and_cursor():
+    async with bench((80, 24), dataset="demo_boxes/test", ordinal=500) as b:
+        samples = b.explore.widgets.samples
+        await b.press("slash")
+        for letter in "red":  # the phrase of 500 has an r, and an e after it, but no red
+            await b.type(letter)
+        assert b.explore.view.ordinal == samples.matches[0] != 500
+        top = int(samples.scroll_offset.y)
+        assert samples.size.height and top <= samples.cursor < top + samples.size.height
+
+
+async def test_leaving_a_filter_goes_back_unless_another_sample_was_chosen_in_it():
+    async with bench(ordinal=500, engine=FakeEngine()) as b:
+        samples = b.explore.widgets.samples
+        await b.press("slash")
+        await b.type("teal zebra")
+        assert samples.matches == []
+        await b.press("escape", "escape")
+        assert b.explore.view.uid == "demo/test/000500" and samples.cursor == 500
+        await b.press("slash")
+        await b.type("teal")
+        assert b.explore.view.ordinal == samples.matches[0] != 500
+        await b.press("escape", "escape")
+        assert b.explore.view.uid == "demo/test/000500" and samples.cursor == 500
+        await b.press("slash")
+        await b.type("teal")
+        asked = samples.matches[0]
+        await b.press("enter", "enter", "escape")
+        assert b.explore.view.ordinal == samples.cursor == asked, "its answer stays in view"
+        assert samples.matches is None and b.explore.widgets.answer.answer is not None
 
 
 async def test_a_filter_on_an_endless_stream_stops_and_goes_on_at_need():

@@ -170,6 +170,7 @@ class Controllers:
 
     def ask(self) -> None:
         """Ask about the sample under the cursor, and show where the answer will be."""
+        self.widgets.samples.choose()
         self.navigation.show_answer()
         if self.view.asking is None:
             self.reader.once_shown(self.asker.ask)

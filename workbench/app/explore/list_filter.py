@@ -45,7 +45,7 @@ class ListFilter(Controller):
 
         Args:
             text: What was typed; see `SampleFilter`.
-            keep: The ordinal to stand on where it fits; by default the one in view.
+            keep: The ordinal to stand on where it fits; by default the one that was chosen last.
         """
         view, samples = self.view, self.widgets.samples
         view.filter = SampleFilter(text)
@@ -54,7 +54,7 @@ class ListFilter(Controller):
             samples.unfilter()
             self.post(PlaceChanged())
             return
-        keep = view.ordinal if keep is None else keep
+        keep = samples.chosen if keep is None else keep
         row = samples.rows.get(keep) if keep is not None else None
         if row is not None and not view.filter.over(view.run, view.bookmarks)(row):
             keep = None

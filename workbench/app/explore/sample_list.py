@@ -55,6 +55,8 @@ class SampleList(SampleLines):
         super().__init__(**kwargs)
         self.length: int | None = 0
         self.keep: int | None = None
+        self.chosen: int | None = None  # the ordinal to be back on when the filter goes
+        self._told: int | None = None  # the ordinal of the last `SampleHighlighted`
         self._reach = 0  # how far an endless list was scrolled
 
     # -- content ---------------------------------------------------------------------------
@@ -62,6 +64,7 @@ class SampleList(SampleLines):
     def reset(self, length: int | None, labels: Sequence[str] = ()) -> None:
         """Another source: nothing is known of it but its length."""
         self.length, self.rows, self.matches, self.keep = length, {}, None, None
+        self.chosen = self._told = None
         self.letters = short_labels(labels)
         self._reach, self.exhausted = 0, False
         self.set_reactive(SampleList.cursor, 0)
@@ -78,12 +81,13 @@ class SampleList(SampleLines):
             self.refresh()
 
     def unfilter(self) -> None:
-        """Show all samples again; the cursor stays on its own."""
-        at = self.ordinal
+        """Show all samples again; the cursor goes back to the sample that was chosen last."""
+        at = self.ordinal if self.chosen is None else self.chosen
         self.matches, self.searching, self.keep = None, False, None
         self._resize_content()
         self.cursor = at or 0
         self._show_cursor(centre=True)
+        self._tell()
         self._ask()
         self.refresh()
 
@@ -98,6 +102,7 @@ class SampleList(SampleLines):
         self.keep = keep
         self.cursor = 0
         self._resize_content()
+        self._show_cursor()  # the sample before this filter may have been far down
         self.refresh()
 
     def add_matches(self, rows: Sequence[SampleRow], *, searching: bool, exhausted: bool) -> None:
@@ -113,9 +118,10 @@ class SampleList(SampleLines):
             self.cursor = self.matches.index(self.keep)
             self.keep = None
             self._show_cursor(centre=True)
+            self._tell()
         elif self.matches and (before == 0 if self.keep is None else not searching):
             self.keep = None
-            self.post_message(self.SampleHighlighted(self.matches[self.cursor]))
+            self._tell()
         self.refresh()
 
     @property
@@ -149,6 +155,17 @@ class SampleList(SampleLines):
         self._move_to(line, centre=True)
         return True
 
+    def choose(self) -> None:
+        """Stay on the sample under the cursor when the filter goes, as after a move to it."""
+        if self.keep is None and self.ordinal is not None:
+            self.chosen = self.ordinal
+
+    def _tell(self) -> None:
+        ordinal = self.ordinal
+        if ordinal is not None and ordinal != self._told:
+            self._told = ordinal
+            self.post_message(self.SampleHighlighted(ordinal))
+
     def step(self, by: int) -> None:
         """Move the cursor by lines."""
         self._move_to(self.cursor + by)
@@ -181,9 +198,10 @@ class SampleList(SampleLines):
         self.cursor = line
         self._show_cursor(centre)
         self._ask()
-        ordinal = self.ordinal
-        if ordinal is not None and (changed or centre):
-            self.post_message(self.SampleHighlighted(ordinal))
+        self.choose()
+        if changed or centre:
+            self._told = None
+            self._tell()
         if self.matches is not None and line >= len(self.matches) - _MARGIN:
             self._want_more()
 
