@@ -84,6 +84,31 @@ async def test_a_field_holds_what_it_was_filled_with_whatever_lines_it_draws():
         assert line.edited and "x" in line.exact and not area.edited
 
 
+async def test_a_text_is_drawn_in_the_lines_of_the_width_that_it_has_after_a_resize():
+    words = "Where in it is this: the green triangle? Answer with its box as [x1, y1, x2, y2]."
+
+    class Field(App[None]):
+        CSS = "PromptText { border: none; padding: 0; height: auto; }"
+
+        def compose(self) -> ComposeResult:
+            yield PromptText()
+
+    async with Field().run_test(size=(44, 12)) as pilot:
+        area = pilot.app.query_one(PromptText)
+        area.load_text(words)
+        await pilot.pause()
+        before = area.wrapped_document.lines
+        await pilot.resize_terminal(50, 12)
+        await pilot.pause()
+        lines = [line.rstrip() for line in area.wrapped_document.lines[0]]
+        assert area.wrapped_document.lines != before, "it is wrapped anew"
+        assert len(lines) == len(before[0]), "and as high as before: nothing else draws it anew"
+        strips = pilot.app.screen._compositor.render_strips()
+        drawn = ["".join(segment.text for segment in strip).rstrip() for strip in strips]
+        assert drawn[: len(lines)] == lines
+        assert area.exact == words
+
+
 async def test_each_sample_is_asked_its_own_question_character_by_character(odd_data):
     engine = FakeEngine(words=("yes",))
     async with bench(SIZES[1], dataset="odd/t", engine=engine) as b:

@@ -36,6 +36,10 @@ class PromptText(TextArea):
         """What is asked: as it was filled, or as the user left it."""
         return self.text if self.edited else self._given
 
+    def on_resize(self) -> None:
+        """Draw it anew: Textual wraps it to the new width, and keeps lines drawn by the old one."""
+        self.refresh()
+
     def load_text(self, text: str) -> None:
         """Put a text in that is not the user's."""
         self._given, self.edited = text, False
