@@ -34,6 +34,11 @@ _ABOUT = {
     ),
 }
 
+# What a model is known not to answer, by dataset and model: see `source.cannot_answer`.
+_CANNOT: dict[str, dict[str, str]] = {
+    "demo_boxes": {"demo": "the demo model was not trained to answer with boxes"}
+}
+
 
 class DemoDataset:
     """The provider of one demo dataset."""
@@ -77,6 +82,7 @@ class DemoSource:
         self.task: Task = TASKS[dataset]
         self.labels, self.length = LABELS[dataset], SPLITS[split]
         self.revision = f"demo-{VERSION}"
+        self.cannot = _CANNOT.get(dataset, {})
 
     def iter(self, start: int = 0) -> Iterator[Sample]:
         """See `Source.iter`."""

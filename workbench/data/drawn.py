@@ -26,6 +26,7 @@ class DrawnSource:
         self.dataset, self.split, self.labels = base.dataset, base.split, base.labels
         self.revision = base.revision
         self.pinned = getattr(base, "pinned", False)
+        self.cannot = getattr(base, "cannot", {})
         self._ordinals = sorted(draw(base.length, count, seed))
         self.length: int | None = len(self._ordinals)
 

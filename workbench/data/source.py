@@ -147,6 +147,14 @@ def get_sample(uid: str | Uid) -> Sample:
     return open_source(parsed.dataset, parsed.split).get(str(parsed))
 
 
+def cannot_answer(source: object, model: str, adapter: str | None = None) -> str:
+    """Why a model cannot answer what a source asks, where its dataset says so; else empty.
+
+    An adapter may have taught it: of a model with one nothing is said.
+    """
+    return "" if adapter else getattr(source, "cannot", {}).get(model, "")
+
+
 class PartSource:
     """A stretch of another source, under the same UIDs."""
 
@@ -156,6 +164,7 @@ class PartSource:
         self.dataset, self.labels = base.dataset, base.labels
         self.revision = base.revision
         self.pinned = getattr(base, "pinned", False)
+        self.cannot = getattr(base, "cannot", {})
         self.split = f"{base.split}[{part.text}]"
         self._low, self._high = part.bounds(base.length)
         self.length = None if self._high is None else self._high - self._low

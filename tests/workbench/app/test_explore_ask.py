@@ -41,6 +41,17 @@ async def test_enter_asks_and_the_answer_stands_on_the_screen_and_on_record(size
         assert len(messages[-1].images) == 2 and "true or false" in messages[-1].text
 
 
+async def test_an_answer_without_a_box_says_so_and_that_the_demo_model_gives_none():
+    async with bench((80, 24), dataset="demo_boxes/test", engine=FakeEngine(("yes",))) as b:
+        await b.press("enter")
+        said = ("no box or point can be read from it", "demo model was not trained to answer with")
+        await b.shows(*said)
+        await b.press("j", "k")
+        assert said[1] not in b.text()
+        await b.press("h")
+        await b.shows(*said)
+
+
 LONG_ANSWER = ("Well", *(f" {'word' * 12}{n}" for n in range(60)))
 
 

@@ -7,7 +7,7 @@ from itertools import islice
 import pytest
 
 from workbench.data.registry import dataset_info, list_datasets
-from workbench.data.source import get_sample, open_source, parse_part, parse_spec
+from workbench.data.source import cannot_answer, get_sample, open_source, parse_part, parse_spec
 from workbench.errors import UnknownName, UsageError
 
 
@@ -70,6 +70,14 @@ def test_the_shipped_datasets_are_listed_first_with_their_splits():
     assert info.splits["test"] == 1000
     assert info.splits["stream"] is None
     assert info.to_json()["name"] == "demo"
+
+
+def test_a_dataset_says_which_model_cannot_answer_it_until_an_adapter_may_have_taught_it():
+    for spec in ("demo_boxes/test", "demo_boxes/test[:5]"):
+        source = open_source(spec)
+        assert "not trained to answer with boxes" in cannot_answer(source, "demo")
+        assert cannot_answer(source, "demo", "boxes-lora") == cannot_answer(source, "other") == ""
+    assert cannot_answer(open_source("demo/test"), "demo") == ""
 
 
 @pytest.mark.parametrize("name", ["demo", "demo_nli", "demo_vqa", "demo_captions", "demo_boxes"])

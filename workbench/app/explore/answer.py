@@ -88,6 +88,7 @@ class AnswerPanel(Vertical):
         self.tokens: list[Token] = []
         self.answer: Answer | None = None
         self.failure = ""
+        self.note = ""
         self.waiting = ""
         self._turn = 0
         self._timer: Timer | None = None
@@ -104,7 +105,8 @@ class AnswerPanel(Vertical):
 
     def begin(self, what: str) -> None:
         """A new answer is on its way; `what` stands beside the moving sign until it is there."""
-        self.tokens, self.answer, self.failure, self.waiting = [], None, "", what
+        self.tokens, self.answer, self.failure, self.note = [], None, "", ""
+        self.waiting = what
         self.set_reactive(AnswerPanel.cursor, -1)
         self._put("#verdict", Text(""))
         if self._timer is None:
@@ -126,10 +128,19 @@ class AnswerPanel(Vertical):
         self._draw()
         self.query_one("#answer-scroll", VerticalScroll).scroll_end(animate=False)
 
-    def finish(self, answer: Answer, *, verdict: Text | None = None, failure: str = "") -> None:
-        """The whole answer, or what came of it before it failed, and why it did."""
+    def finish(
+        self, answer: Answer, *, verdict: Text | None = None, failure: str = "", note: str = ""
+    ) -> None:
+        """The whole answer, or what came of it before it failed, and why it did.
+
+        Args:
+            answer: What was said.
+            verdict: What it was read as; stands below the answer.
+            failure: Why it failed.
+            note: What else is to be known of it, right under its text.
+        """
         self._stop()
-        self.answer, self.failure = answer, failure
+        self.answer, self.failure, self.note = answer, failure, note
         self.tokens = list(answer.tokens)
         self._put("#verdict", verdict or Text(""))
         self.query_one("#answer-scroll", VerticalScroll).scroll_home(animate=False)
@@ -140,7 +151,7 @@ class AnswerPanel(Vertical):
     def clear(self, note: str = "") -> None:
         """Nothing was asked of this sample yet."""
         self._stop()
-        self.tokens, self.answer, self.failure = [], None, ""
+        self.tokens, self.answer, self.failure, self.note = [], None, "", ""
         self.set_reactive(AnswerPanel.cursor, -1)
         self._put("#verdict", Text(note, style="dim"))
         self._draw()
@@ -207,6 +218,8 @@ class AnswerPanel(Vertical):
         if self.failure:
             text.append("\n" if text.plain else "")
             text.append(f"failed: {clean(self.failure)}", PALETTE.bad)
+        if self.note:
+            text.append("\n" if text.plain else "").append(clean(self.note), PALETTE.dim)
         token = self.tokens[self.cursor] if 0 <= self.cursor < len(self.tokens) else None
         self._put("#answer-text", text)
         self._put("#alternatives", alternatives(token))

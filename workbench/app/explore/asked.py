@@ -136,19 +136,29 @@ def places_of_record(record: PromptRecord, images: int) -> AnsweredRegions | Non
     return recorded_regions(record.grounding, images)
 
 
-def show_record(panel: AnswerPanel, record: PromptRecord) -> None:
+def note_on(record: PromptRecord, source: object) -> str:
+    """Why nothing could be read from an answer, where the dataset knows; else empty."""
+    from workbench.data.source import cannot_answer
+
+    if answer_verdict(record) != "unparsed":
+        return ""
+    return cannot_answer(source, record.model, record.adapter)
+
+
+def show_record(panel: AnswerPanel, record: PromptRecord, note: str = "") -> None:
     """Put an answer on record in view; one that failed with its whole reason."""
     failure = record.failure
     if record.error and (hint := record.error.get("hint")):
         failure += f"\n{hint}"
-    panel.finish(answer_of(record), verdict=verdict_line(record), failure=failure)
+    panel.finish(answer_of(record), verdict=verdict_line(record), failure=failure, note=note)
 
 
 def verdict_line(record: PromptRecord) -> Text:
     """What an answer was read as, against the label."""
     found = answer_verdict(record)
     if found == "unparsed":
-        return Text("? unparsed: no label can be read from it", style="dim")
+        what = "label" if record.grounding is None else "box or point"
+        return Text(f"? unparsed: no {what} can be read from it", style="dim")
     if found not in ("right", "wrong"):
         return Text("")
     right = found == "right"

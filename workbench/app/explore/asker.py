@@ -11,7 +11,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from workbench.app.explore.asked import Asked, places_of_record, verdict_line
+from workbench.app.explore.asked import Asked, note_on, places_of_record, verdict_line
 from workbench.app.explore.controller import Controller
 from workbench.app.explore.messages import AnswerBegan, AnswerMissing, AnswerReady, AnswerRecorded
 from workbench.app.explore.stream import Stream
@@ -154,7 +154,8 @@ class PromptAsker(Controller):
         images = len(self.view.sample.images) if self.view.sample else 1
         places = places_of_record(record, images)
         self.view.asked = replace(asked, prompt_id=record.id, places=places)
-        self.widgets.answer.finish(answer, verdict=verdict_line(record))
+        note = note_on(record, self.view.source)
+        self.widgets.answer.finish(answer, verdict=verdict_line(record), note=note)
         self.post(AnswerReady())
 
     def _broke_off(self, record: PromptRecord) -> None:

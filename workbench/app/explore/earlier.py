@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from sessions.errors import WbError
-from workbench.app.explore.asked import asked_of, messages_of, show_record
+from workbench.app.explore.asked import asked_of, messages_of, note_on, show_record
 from workbench.app.explore.controller import Controller, Shared
 from workbench.app.explore.history_book import Earlier, HistoryBook
 from workbench.app.explore.messages import AnswerBegan, AnswerReady
@@ -94,7 +94,7 @@ class EarlierAnswers(Controller):
         messages = messages_of(earlier.record, view.sample)
         view.asked = None
         self.post(AnswerBegan())
-        show_record(self.widgets.answer, earlier.record)
+        show_record(self.widgets.answer, earlier.record, note_on(earlier.record, view.source))
         self._show()
         number = f"{self.recalled + 1} of {len(self.answers)} on this sample"
         said = f"{number}: {earlier.when} {earlier.record.model}"
