@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from rich.style import Style
@@ -18,6 +19,10 @@ from workbench.reports.tally import Tally
 
 if TYPE_CHECKING:
     from workbench.evaluation.ledger import Ledger
+
+NAME = 20  # cells of a name at most
+FIGURE = 26  # cells of a figure with its interval, after its name
+OF_LABEL = 31  # cells of a label's count and three figures, after its name
 
 
 class Figures(Static):
@@ -106,15 +111,17 @@ class MetricsPanel(Figures):
     def draw(self, run: RunSummary, tally: Tally) -> None:
         """Draw them at the width there is."""
         palette = PALETTE
+        names = name_cells(run.metrics, self._room - FIGURE)
         lines = [
-            metric_line(name, entry, self._room, palette) for name, entry in run.metrics.items()
+            metric_line(name, entry, self._room, palette, names)
+            for name, entry in run.metrics.items()
         ]
         if not lines and tally.judged:
             lines.append(metric_line("accuracy so far", tally.accuracy, self._room, palette))
         lines += [plain(f"note: {note}", palette.warn) for note in run.notes]
         if self.ledger is not None:
             lines += ledger_lines(self.ledger, self._room, palette)
-        lines += label_lines(tally, palette)
+        lines += label_lines(tally, palette, self._room)
         text = Text("\n", no_wrap=True).join(lines)
         self.update(text if lines else plain("no metrics yet", palette.dim))
 
@@ -123,10 +130,18 @@ class MetricsPanel(Figures):
         return max(30, self.size.width - 2)  # a scroll bar may come once the lines are drawn
 
 
-def metric_line(name: str, figure: Estimate, width: int, palette: Palette) -> Text:
+def name_cells(names: Iterable[str], room: int) -> int:
+    """Cells for a column of names: as the longest, but no more than fit or than `NAME`."""
+    longest = max((plain(name).cell_len for name in names), default=NAME)
+    return max(6, min(longest, NAME, room))
+
+
+def metric_line(
+    name: str, figure: Estimate, width: int, palette: Palette, cells: int = NAME
+) -> Text:
     """`accuracy   0.912  0.884 – 0.934  ──━━●━──`; the bar only for what lies in 0..1."""
     low, high = figure.low, figure.high
-    out = fit(plain(name), 20)
+    out = fit(plain(name), cells)
     out.append(f" {number(figure.value):>8} ", palette.strong)
     if low is not None and high is not None:
         out.append(f" {number(low)} – {number(high)}  ", palette.dim)
@@ -137,16 +152,17 @@ def metric_line(name: str, figure: Estimate, width: int, palette: Palette) -> Te
     return out.append_text(plain(note, palette.dim))
 
 
-def label_lines(tally: Tally, palette: Palette) -> list[Text]:
-    """A table of precision, recall and F1, a line for each label."""
+def label_lines(tally: Tally, palette: Palette, width: int) -> list[Text]:
+    """A table of precision, recall and F1, a line of `width` cells at most for each label."""
     labels = tally.labels()
     if not labels:
         return []
-    head = fit(Text("label"), 20).append(f" {'n':>6} {'prec':>7} {'recall':>7} {'F1':>7}")
+    cells = name_cells(["label", *labels], width - OF_LABEL)
+    head = fit(Text("label"), cells).append(f" {'n':>6} {'prec':>7} {'recall':>7} {'F1':>7}")
     head.stylize(palette.dim)
     lines = [Text(), head]
     for label, n, precision, recall, f1 in tally.per_label(labels):
-        line = fit(plain(label), 20)
+        line = fit(plain(label), cells)
         line.append(f" {n:>6,}", palette.dim)
         for value in (precision, recall, f1):
             style = palette.bad if n and value is not None and value < 0.5 else Style()
@@ -163,9 +179,9 @@ def ledger_lines(ledger: Ledger | None, width: int, palette: Palette) -> list[Te
     if ledger.parts:
         lines.append(plain("right answers need", palette.dim))
     for part in ledger.parts:
-        line = metric_line(part.name, part.share, width, palette)
-        if part.luck is not None:
-            line.append(f"  by luck {part.luck:.3f}", palette.dim)
+        luck = "" if part.luck is None else f"  by luck {part.luck:.3f}"
+        line = metric_line(part.name, part.share, width - len(luck), palette)
+        line.append(luck, palette.dim)
         lines.append(line)
     lines += [
         metric_line(f"accuracy {control.name}", control.accuracy, width, palette)

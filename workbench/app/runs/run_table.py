@@ -23,6 +23,9 @@ COLUMNS = (
     Column("fail", 4, "right", above=64),
     Column("age", 4, "right"),
 )
+DATA, MODEL, SCORE, UNPARSED, FAILED = 1, 2, 3, 4, 5  # places among the columns
+FIGURE = 9  # cells of a figure without its bar, and of `100% done`
+LEAST_BAR = 4  # a shorter bar says nothing
 EMPTY = (
     "No runs yet",
     "",
@@ -62,6 +65,8 @@ class RunTable(RowList):
         self.runs: dict[str, RunSummary] = {}
         self.differs: dict[str, str] = {}
         self.marked: list[str] = []
+        self._needs = (0, 0)  # cells of the longest data and of the longest model
+        self._nothing: list[int] = []  # columns of counts in which nothing is counted
 
     @property
     def run(self) -> RunSummary | None:
@@ -73,9 +78,31 @@ class RunTable(RowList):
         if list(self.runs.values()) != list(runs):
             words = told_apart([(run.kind, run.config) for run in runs])
             self.differs = {run.id: said for run, said in zip(runs, words, strict=True)}
+        self._needs = (
+            max((plain(run.where).cell_len for run in runs), default=0),
+            max((self._who(run, PALETTE).cell_len for run in runs), default=0),
+        )
+        counts = ((UNPARSED, [r.unparsed for r in runs]), (FAILED, [r.failed for r in runs]))
+        self._nothing = [place for place, counted in counts if not any(counted)]
         self.runs = {run.id: run for run in runs}
         self.marked = [m for m in self.marked if m in self.runs]
         self.show(list(self.runs), lambda i: self._row(runs[i]), cursor=cursor)
+
+    def layout_columns(self, width: int) -> list[int]:
+        """Names have the room that they need; bars, and columns of no count, what they leave."""
+        widths = super().layout_columns(width)
+        data, model = self._needs
+        if widths[DATA] >= data and widths[MODEL] >= model:
+            return widths
+        room = widths[DATA] + widths[MODEL] + widths[SCORE]
+        for place in self._nothing:
+            room += widths[place] + 1 if widths[place] else 0
+            widths[place] = 0
+        score = min(widths[SCORE], max(FIGURE, room - data - model))
+        names = room - score
+        widths[DATA] = max(1, min(data, max(names // 3, names - model)))
+        widths[MODEL], widths[SCORE] = max(1, names - widths[DATA]), score
+        return widths
 
     def toggle_mark(self) -> list[str]:
         """Mark or unmark the run under the cursor; a third mark takes the place of the second."""
@@ -125,6 +152,8 @@ def score(run: RunSummary, width: int, palette: Palette) -> Text:
     if run.figure is not None:
         figure = run.figure
         out = fit(plain(number(figure.value), palette.strong), 6)
+        if width - 6 < LEAST_BAR:
+            return out
         return out.append_text(
             interval_bar(figure.value, figure.low, figure.high, width - 6, palette)
         )
@@ -134,6 +163,8 @@ def score(run: RunSummary, width: int, palette: Palette) -> Text:
         return plain("trained", palette.good)
     share = run.done / run.total if run.total else None
     style = palette.accent if run.word == "running" else palette.dim
-    label = f"{share:4.0%}" if share is not None else f"{run.done:,}" if run.done else run.state
+    label = f"{share:.0%} done" if share is not None else f"{run.done:,}" if run.done else run.state
     out = fit(plain(label, palette.dim), max(6, min(width, len(label) + 1)))
+    if width - out.cell_len < LEAST_BAR:
+        return out
     return out.append_text(progress_bar(share, width - out.cell_len, palette, style))
