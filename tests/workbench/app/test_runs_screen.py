@@ -266,6 +266,7 @@ async def test_a_training_shows_the_answers_of_its_newest_evaluation():
         lines = predictions(10, right=step / 100, unparsed=0, failed=0, seed=step)
         text = "".join(json.dumps(line) + "\n" for line in lines)
         (run.path / "eval" / f"{step}.jsonl").write_text(text)
+    append_line(run.path / "history.jsonl", {"v": 1, "step": 100, "loss": 0.022})
     run.set_state("done")
     app = Host(RunsScreen())
     async with app.run_test(size=WIDE) as pilot:
@@ -273,6 +274,7 @@ async def test_a_training_shows_the_answers_of_its_newest_evaluation():
         assert (app.place.detail.tally.n, app.place.detail.tally.right) == (10, 10)
         assert "demo/train[:90]" in drawn(app)
         assert "evaluation at step 100" in drawn(app)
+        await until(pilot, lambda: "loss  0.022  at step 100, the only point" in drawn(app))
 
 
 async def test_a_training_without_answers_tells_what_it_came_to_and_nothing_of_right_ones():
