@@ -281,11 +281,16 @@ async def test_a_search_that_finds_nothing_says_so_and_takes_esc():
     async with app.run_test(size=SMALL) as pilot:
         screen = app.place
         await until(pilot, lambda: len(screen.entries.keys) > 0)
+        await pilot.press("enter")  # into the session: at this size its list is hidden
+        await until(pilot, lambda: app.focused is screen.entries)
         await pilot.press("slash", *"nowhere")
         await until(pilot, lambda: "Nothing has 'nowhere'" in drawn(app))
         assert "searched in 1 session: prompts, answers," in drawn(app)
         assert "/ Search" not in drawn(app).splitlines()[-1]  # it would be typed into the field
         assert "Esc shows all again" in drawn(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.focused is screen.table)
+        assert "Nothing has 'nowhere'" in drawn(app)
         await pilot.press("escape")
         await until(pilot, lambda: list(screen.table.keys) == ["day"])
 

@@ -211,6 +211,7 @@ class SessionsScreen(Screen[None]):
         """Show another session, or more of the same one."""
         self.set_class(session is None, "-none")
         if session is None:
+            self.remove_class("-inside")  # the list says why nothing is shown
             return
         same = old is not None and old.id == session.id
         if not same and not self.panel.running:
@@ -271,7 +272,7 @@ class SessionsScreen(Screen[None]):
     @on(Input.Submitted, "#session-search")
     def _words_typed(self, event: Input.Submitted) -> None:
         event.stop()
-        self.table.focus()
+        (self.entries if self.has_class("-inside") else self.table).focus()
 
     def _search(self, words: str) -> None:
         def work(token: CancelToken) -> None:
