@@ -41,12 +41,15 @@ async def test_no_jobs_says_which_key_starts_one():
 
 
 async def test_the_log_follows_until_somebody_scrolls_up_and_end_goes_on():
-    log = "".join(f"line {i}\n" for i in range(200))
+    log = "x" * 300 + "\n" + "".join(f"line {i}\n" for i in range(200))
     folder, lock = make_job(EVAL, state="running", log=log)
     app = Host(JobsScreen())
     async with app.run_test(size=SMALL) as pilot:
         screen = app.place
         await until(pilot, lambda: "line 199" in drawn(app))
+        log_view = screen.log_view
+        await until(pilot, lambda: log_view.show_vertical_scrollbar)
+        assert len(log_view._drawn[0]) <= log_view.scrollable_content_region.width
         with folder.log.open("a") as out:
             out.write("line 200\n  7%|#    \r 42%|####")
         screen.on_screen_resume()
@@ -110,13 +113,13 @@ async def test_x_asks_once_and_says_what_is_kept_then_ends_a_real_job():
         await until(pilot, lambda: "up" in app.place.log_view.lines)
         await pilot.press("x")
         await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
-        assert "is kept" in drawn(app)
+        assert "is kept" in drawn(app) and "y or Enter cancels it" in drawn(app)
         await pilot.press("escape")
         await pilot.pause()
         assert Job.open(job.id).state == "running"
         await pilot.press("x")
         await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
-        await pilot.press("y")
+        await pilot.press("enter")
         await until(pilot, lambda: Job.open(job.id).state == "cancelled")
         await until(pilot, lambda: app.place.table.job.state == "cancelled")
 

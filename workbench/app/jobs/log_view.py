@@ -24,7 +24,10 @@ class LogView(ScrollView, can_focus=True):
 
     HELP_TITLE = "The log"
     HELP = "The end of what the job prints. Scrolling up stops the following, End goes on with it."
-    DEFAULT_CSS = "LogView { overflow-x: hidden; scrollbar-size-vertical: 1; }"
+    # The bar's column is never text: lines are wrapped before anybody knows of a bar.
+    DEFAULT_CSS = """
+    LogView { overflow-x: hidden; scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             "end,G",

@@ -59,7 +59,7 @@ class ConfirmDialog(ModalScreen[bool]):
         with Vertical() as box:
             box.border_title = _title(self._heading)
             yield Static(Text(clean(self._body)))
-            yield Static(f"y {self._yes} · Esc leaves it", classes="keys", markup=False)
+            yield Static(f"y or Enter {self._yes} · Esc leaves it", classes="keys", markup=False)
 
     def action_answer(self, answer: bool) -> None:
         """Close with the answer."""
