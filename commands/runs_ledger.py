@@ -127,6 +127,7 @@ def show_ledger(told: Ledger) -> None:
         ("most frequent label", told.commonest.words(3), told.commonest.interval(), "", "", "", ""),
     ]
     echo_table(("ASKED", "ACCURACY", "95%", "CHANGE", "95%", "P", "RUN"), rows)
+    click.echo(f"over {told.accuracy.n:,} samples" + (" that all have" if told.left_out else ""))
     if told.left_out:
         click.echo(f"left out, since they failed or are missing in one run: {told.left_out}")
     if told.missing:

@@ -56,3 +56,22 @@ def test_one_control_alone_says_which_is_missing(run_wb):
 def test_a_control_that_there_is_not_is_refused(run, run_wb):
     done = run_wb("runs", "ledger", run.id, "--controls", "upside-down")
     assert done.code == 2 and "upside-down" in done.err
+
+
+def test_controls_of_an_unfinished_run_are_not_asked(run_wb):
+    head = {"task": "statement", "dataset": "d", "split": "t", "model": "demo", "batch_size": 8}
+    head |= {"template": "statement/true-false", "template_version": 1}
+    with Run.create(head, "k", total=700) as run:
+        run.append_many([line(i, True) for i in range(4)])
+        run.set_state("running", paused=True)
+    for name in ("ledger", "invariance"):
+        done = run_wb("runs", name, run.id)
+        assert done.code == 2, name
+        assert f"run {run.id} is unfinished, 4 of 700 samples" in done.err
+        assert f"wb run-eval --resume {run.id}" in done.err
+
+
+def test_a_ledger_says_over_how_many_samples_it_is(run, run_wb):
+    done = run_wb("runs", "ledger", run.id, "--existing")
+    assert "over 8 samples" in done.out
+    assert run_wb("runs", "ledger", run.id, "--existing", "--json").json["samples"] == 8

@@ -93,6 +93,7 @@ class Ledger:
     def to_json(self) -> dict[str, Any]:
         """As `wb runs ledger --json` prints it."""
         return {
+            "samples": self.accuracy.n,
             "accuracy": self.accuracy.to_json(),
             "commonest_label": self.commonest.to_json(),
             "parts": {

@@ -86,12 +86,14 @@ def make_variants(
         lenient: Leave out what cannot be (told in `refused`) rather than raise.
 
     Raises:
-        UsageError: The run is none that has variants; or a variant cannot be, unless `lenient`.
+        UsageError: The run is none that has variants, or is unfinished; or a variant cannot be,
+            unless `lenient`.
         WbError: As `evaluate` does.
     """
     if run.kind != "eval" or name_of(run):
         kind = f"the variant {name_of(run)} of another" if run.kind == "eval" else "a training"
         raise UsageError(f"run {run.id} is {kind}", hint="name a plain evaluation")
+    _refuse_unfinished(run)
     found = variants_of(run)
     wanted, refused = [], {}
     for name in names:
@@ -118,6 +120,18 @@ def make_variants(
             )
         out[name] = made
     return VariantRuns(out, refused)
+
+
+def _refuse_unfinished(run: Run) -> None:
+    """All samples of a variant would be asked, to be compared over the few that the run has."""
+    done, total = run.progress()
+    if run.state != "done" and (not total or done < total):
+        told = f"{done} of {total} samples" if total else f"{done} samples"
+        raise UsageError(
+            f"run {run.id} is unfinished, {told}",
+            hint=f"go on with it: wb run-eval --resume {run.id}",
+            kind="unfinished",
+        )
 
 
 def options_at_most(run: Run) -> int:
