@@ -50,7 +50,8 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON doc
 def command() -> None:
     """List, show and compare runs.
 
-    RUN is an id, the beginning or the end of one, a folder, or `last`.
+    RUN is an id, the beginning or the end of one, a folder, or `last`: the newest run that is no
+    control or other variant of another.
 
     \b
     Example:

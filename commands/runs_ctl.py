@@ -46,7 +46,8 @@ def ctl(
 
     ACTION is pause, resume, retry UID... (ask samples again), batch-size N, or, of a model
     elsewhere, concurrency N. It takes effect after the batch under way; no answer is lost, and
-    none depends on the batch size. The run keeps who asked what, when and why.
+    none depends on the batch size. The run keeps who asked what, when and why. `last` is the newest
+    run that is going on, else the newest.
 
     \b
     Example:
@@ -54,9 +55,9 @@ def ctl(
       wb runs ctl last batch-size 4
       wb runs ctl last
     """
-    from sessions.runs import Run
+    from sessions.runs import Run, last_run
 
-    found = Run.open(run)
+    found = (last_run(written=True) if run == "last" else None) or Run.open(run)
     asked = _ask(found, action, values, reason, wait_s) if action else []
     if as_json:
         from workbench.evaluation.control import control_of

@@ -97,9 +97,13 @@ class Run(RunReader):
     def open(cls, name: str | Path) -> Run:
         """The run of that id, unique beginning or end of an id, or folder.
 
+        `last` is the newest that is no variant of another, see `last_run`.
+
         Raises:
             NoSuchRecord: There is none, or several fit.
         """
+        if name == "last" and (newest := last_run()) is not None:
+            return newest
         path = Path(name)
         if (path.is_absolute() or os.sep in str(name)) and is_plain(path / "config.json"):
             return cls(path.absolute())
@@ -300,6 +304,22 @@ def list_runs() -> list[Run]:
     """All runs, newest first; one that is damaged is among them, see `Run.damage`."""
     folder = runs_dir(create=False)
     return [Run(folder / ident) for ident in reversed(run_ids())]
+
+
+def last_run(*, written: bool = False) -> Run | None:
+    """What `last` means: the newest run; `None` where there is none.
+
+    Controls and other variants of a run are passed over (`variant_of` in their config), since
+    they are asked on behalf of it; where there is nothing else, the newest of them.
+
+    Args:
+        written: Prefer the newest run that a process writes, a variant too.
+    """
+    runs = list_runs()
+    if written and (found := next((run for run in runs if run.state == "running"), None)):
+        return found
+    own = (run for run in runs if not run.config.get("variant_of"))
+    return next(own, runs[0] if runs else None)
 
 
 def find_run_by_key(key: str, *, kind: str | None = None) -> Run | None:

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from sessions.errors import NoSuchRecord, RecordError
-from sessions.runs import Run, find_run_by_key, list_runs
+from sessions.runs import Run, find_run_by_key, last_run, list_runs
 
 CONFIG = {"dataset": "demo", "split": "test", "model": "demo"}
 
@@ -271,3 +271,16 @@ def test_a_removed_run_is_gone():
     assert Run.open(run.id).reason == "by hand"
     run.remove()
     assert list_runs() == []
+
+
+def test_last_passes_over_the_variants_of_a_run_unless_there_is_nothing_else():
+    with Run.create({"variant_of": "own", "control": "blank"}, "c") as control:
+        assert Run.open("last").id == control.id
+        with Run.create({}, "own") as run:
+            run.set_state("done")
+        with Run.create({"variant_of": "own"}, "d") as newest:
+            newest.set_state("done")
+        assert Run.open("last").id == run.id
+        # What is being written, for those who want to speak to it.
+        assert last_run(written=True).id == control.id
+    assert last_run(written=True).id == run.id
