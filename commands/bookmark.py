@@ -161,7 +161,9 @@ def prev(tag: str | None, dataset: str | None, as_json: bool) -> None:
 
 
 @command.command()
-@click.option("--limit", default=20, show_default=True, help="How many.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many."
+)
 @_json
 def history(limit: int, as_json: bool) -> None:
     """List the samples looked at last, the newest first.

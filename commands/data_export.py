@@ -21,7 +21,9 @@ from commands.printing import echo_json
     show_default=True,
     help="hf: for datasets.load_from_disk. jsonl, csv: OUT and a folder of images beside it.",
 )
-@click.option("--limit", default=0, help="Only the first N samples; 0 for all.")
+@click.option(
+    "--limit", type=click.IntRange(min=0), default=0, help="Only the first N samples; 0 for all."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def export(split: str, out: Path, kind: str, limit: int, as_json: bool) -> None:
     """Write a split as files that other programs load.

@@ -45,8 +45,15 @@ _MOST_TOLD = 10
     help="The prompt template.  [the model's own for captions]",
     shell_complete=complete_templates,
 )
-@click.option("--limit", default=0, help="Only the first N images.")
-@click.option("--batch-size", default=16, help="Images per batch; changes no caption.  [16]")
+@click.option(
+    "--limit", type=click.IntRange(min=0), default=0, help="Only the first N images; 0 for all."
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    default=16,
+    help="Images per batch; changes no caption.  [16]",
+)
 @knob_options()
 @click.option("--retry-failed", is_flag=True, help="Ask again about images that failed before.")
 @click.option("--fresh", is_flag=True, help="Ask again about every image, whatever is on record.")

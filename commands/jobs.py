@@ -36,7 +36,13 @@ def command() -> None:
 
 @command.command("list")
 @click.option("--state", type=click.Choice(_STATES), help="Only those in this state.")
-@click.option("--limit", default=50, show_default=True, help="How many; 0 for all.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=50,
+    show_default=True,
+    help="How many; 0 for all.",
+)
 @_json
 def list_(state: str | None, limit: int, as_json: bool) -> None:
     """List the jobs, the newest first.

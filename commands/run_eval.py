@@ -49,12 +49,16 @@ KNOBS = (
     metavar="FILE",
     help="With --prompts: write Dataset_Index,A1,A2,… of the answers.",
 )
-@click.option("--limit", default=0, help="Only the first N samples.")
+@click.option(
+    "--limit", type=click.IntRange(min=0), default=0, help="Only the first N samples; 0 for all."
+)
 @click.option(
     "--shard", default="", metavar="I/N", help="Ask part I of N alone; wb runs merge joins them."
 )
 @click.option("--random", is_flag=True, help="Draw --limit samples by --seed from all of them.")
-@click.option("--batch-size", default=0, help="Prompts per batch; changes no answer.  [16]")
+@click.option(
+    "--batch-size", type=click.IntRange(min=1), help="Prompts per batch; changes no answer.  [16]"
+)
 @shot_options
 @click.option(
     "--answer",
@@ -236,7 +240,10 @@ def config_of(
                 hint="leave them out, or give all settings, --dataset included",
             )
         return resumed_config(
-            Run.open(resume), **{n: flags[n] for n in ("batch_size", "retry_failed", "retry")}
+            Run.open(resume),
+            batch_size=flags["batch_size"] or 0,
+            retry_failed=flags["retry_failed"],
+            retry=flags["retry"],
         )
     if flags["retry"]:
         raise UsageError(

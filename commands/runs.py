@@ -64,7 +64,13 @@ def command() -> None:
 @command.command("list")
 @click.option("--kind", type=click.Choice(["eval", "train"]), help="Only these.")
 @click.option("--dataset", help="Only those of this dataset.")
-@click.option("--limit", default=50, show_default=True, help="How many; 0 for all.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=50,
+    show_default=True,
+    help="How many; 0 for all.",
+)
 @click.option("--ids", is_flag=True, help="Print ids only, for another command.")
 @_json
 def list_(kind: str | None, dataset: str | None, limit: int, ids: bool, as_json: bool) -> None:
@@ -120,7 +126,12 @@ def list_(kind: str | None, dataset: str | None, limit: int, ids: bool, as_json:
 @click.option("--errors", is_flag=True, help="List the samples that are wrong, unparsed or failed.")
 @click.option("--disagree", is_flag=True, help="List the samples whose text and scores disagree.")
 @click.option("--uids", is_flag=True, help="Print UIDs only, for a pipe.  [of --errors]")
-@click.option("--limit", default=0, help="With --errors or --disagree: at most this many.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=0,
+    help="With --errors or --disagree: at most this many; 0 for all.",
+)
 @_json
 def show(run: str, errors: bool, disagree: bool, uids: bool, limit: int, as_json: bool) -> None:
     """Show a run's figures, its errors, or where its text and its scores disagree.

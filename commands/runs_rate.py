@@ -27,7 +27,12 @@ SCALE = click.option(
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=complete_runs)
 @RATER
 @SCALE
-@click.option("--limit", default=0, help="Only N samples, drawn by --seed; all runs' answers.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Only N samples, drawn by --seed; all runs' answers; 0 for all.",
+)
 @click.option("--seed", default=0, show_default=True, help="Of the draw and of the order.")
 @click.option("--item", default="", metavar="ITEM", help="Rate this one, by its name in the list.")
 @click.option("--value", default="", help="With --item: 1 to 5; good or bad.")
@@ -51,8 +56,6 @@ def rate(runs: tuple[str, ...], limit: int, seed: int, as_json: bool, **said: An
     from workbench.errors import UsageError
     from workbench.evaluation.rating_queue import rating_queue
 
-    if limit < 0:
-        raise UsageError(f"--limit wants a whole number of at least 1, got {limit}")
     queue = rating_queue(
         [Run.open(name) for name in dict.fromkeys(runs)],
         check_rater(said["rater"] or default_rater()),

@@ -80,7 +80,7 @@ def list_(as_json: bool) -> None:
     metavar="ID",
     help="Only the answers of this grid, as a table; last is the newest grid.",
 )
-@click.option("--limit", default=0, help="Only the last N.")
+@click.option("--limit", type=click.IntRange(min=0), default=0, help="Only the last N; 0 for all.")
 @_json
 def show(
     session: str, uid: str | None, kind: str | None, sweep: str | None, limit: int, as_json: bool
@@ -123,7 +123,9 @@ def show(
 @command.command()
 @click.argument("words", nargs=-1, required=True, metavar="WORD...")
 @_kind
-@click.option("--limit", default=0, help="Only the newest N.")
+@click.option(
+    "--limit", type=click.IntRange(min=0), default=0, help="Only the newest N; 0 for all."
+)
 @_json
 def search(words: tuple[str, ...], kind: str | None, limit: int, as_json: bool) -> None:
     """Search all sessions for records that hold every WORD; case does not matter.

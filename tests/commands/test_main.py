@@ -96,3 +96,23 @@ def test_output_that_is_cut_short_is_no_traceback():
     )
     assert "Traceback" not in done.stderr
     assert "BrokenPipe" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("runs list", "runs show last --errors", "jobs list", "sessions show last"),
+        *("sessions search x", "bookmark history", "data export demo/test out.csv"),
+        *("run-eval --dataset demo", "infer demo/test --out out.json", "runs rate last"),
+    ],
+)
+def test_fewer_than_none_are_refused_by_every_command_that_takes_a_limit(words, run_wb):
+    done = run_wb(*words.split(), "--limit", "-1")
+    assert done.code == 2 and "--limit" in done.err and "-1" in done.err
+
+
+def test_a_batch_of_no_prompt_is_refused_and_no_limit_is_said_to_be_all(run_wb):
+    for words in (("run-eval", "--dataset", "demo"), ("infer", "demo/test", "--out", "o.json")):
+        done = run_wb(*words, "--batch-size", "0")
+        assert done.code == 2 and "--batch-size" in done.err, words
+        assert "0 for all" in run_wb(words[0], "--help").out
