@@ -91,6 +91,9 @@ def command(
     config = _config(what, out, flags, columns, wanted)
     tell_taken(ctx, config.inference_config)
     if detach:
+        from workbench.evaluation.would_start import refuse, standings
+
+        refuse(standings(config))
         _detach(ctx, what, out, as_json)
         return
     from sessions.atomic import atomic_write

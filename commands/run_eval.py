@@ -298,14 +298,17 @@ def _said(ctx: click.Context, name: str) -> bool:
 def _detach(ctx: click.Context, as_json: bool, resume: str, flags: dict[str, Any]) -> None:
     """Start the same command as a job."""
     from sessions.jobs import start
+    from workbench.evaluation.prepare import check_resumed
     from workbench.evaluation.would_start import refuse, standings
 
     # What would fail at once is told here, not in the job's log.
     config = config_of(ctx, resume, flags)
+    check_resumed(resume)
     refuse(standings(config))
     tell_taken(ctx, flags["inference_config"])
     argv = ["wb", "run-eval", *typed(ctx)]
-    job = start(argv, title=f"eval {config.dataset}/{config.split or '-'} {config.spec.model}")
+    place = "/".join(part for part in (config.dataset, config.split) if part)
+    job = start(argv, title=f"eval {place} {config.spec.model}")
     if as_json:
         echo_json({"job": job.id})
     else:

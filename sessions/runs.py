@@ -199,14 +199,22 @@ class Run(RunReader):
         try:
             self._lock = _take(self.path / "lock")
         except BlockingIOError:
-            state = self._state()
-            raise RecordError(
-                f"the run {self.id} is being written by process {state.get('pid', '?')} on "
-                f"{state.get('host', 'this host')}",
-                hint="wait for it, or cancel its job (wb jobs list)",
-                kind="run_locked",
-            ) from None
+            raise self._written() from None
         self.tidy()
+
+    def refuse_written(self) -> None:
+        """Raise `RecordError` where a process writes this run; takes no lock."""
+        if self.state == "running":
+            raise self._written()
+
+    def _written(self) -> RecordError:
+        state = self._state()
+        return RecordError(
+            f"the run {self.id} is being written by process {state.get('pid', '?')} on "
+            f"{state.get('host', 'this host')}",
+            hint="wait for it, or cancel its job (wb jobs list)",
+            kind="run_locked",
+        )
 
     def close(self) -> None:
         """Give the lock back; harmless when not held."""

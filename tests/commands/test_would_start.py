@@ -8,6 +8,7 @@ import pytest
 
 from commands.parse_only import looked_at
 from sessions.jobs import list_jobs
+from sessions.runs import Run
 
 EVAL = ("run-eval", "--dataset", "demo", "--split", "test")
 
@@ -19,6 +20,8 @@ EVAL = ("run-eval", "--dataset", "demo", "--split", "test")
         (("run-eval", "--dataset", "nosuch"), "--dataset", "no dataset 'nosuch'"),
         (("run-eval", "--dataset", "demo"), "--split", "4 splits"),
         ((*EVAL[:3], "--split", "tset"), "--split", "no split 'tset'"),
+        (("run-eval", "--dataset", "demo/test[5:2]"), "--dataset", "demo/test[5:2] has no sample"),
+        (("run-eval", "--dataset", "demo/test", "--split", "dev"), "", "the split is named twice"),
         ((*EVAL, "--model", "nosuch"), "--model", "no model 'nosuch'"),
         ((*EVAL, "--adapter", "nosuch"), "--adapter", "no adapter 'nosuch'"),
         ((*EVAL, "--template", "nosuch"), "--template", "no template"),
@@ -51,4 +54,26 @@ def test_a_job_that_could_not_start_is_refused_instead_of_put_aside(run_wb):
     for argv in ((*EVAL, "--model", "nosuch"), ("train", "demo_lora", "--set", "model=nosuch")):
         found = run_wb(*argv, "--detach", "--json")
         assert found.code == 2 and json.loads(found.out)["error"]["kind"] == "would_not_start"
+    assert not list_jobs()
+
+
+def test_a_name_that_is_no_hubs_is_refused_though_the_hub_could_be_asked(monkeypatch):
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    found = looked_at((*EVAL, "--model", "nosuch"))
+    assert "no model 'nosuch'" in found["problem"] and found["about"] == "--model"
+
+
+def test_a_captioning_that_could_not_start_is_refused_too(run_wb, tmp_path):
+    out = str(tmp_path / "c.json")
+    found = run_wb("infer", "demo/test", "--out", out, "--model", "nosuch", "--detach")
+    assert found.code == 2 and "nosuch" in found.err and not list_jobs()
+
+
+def test_a_run_that_cannot_be_gone_on_with_is_refused_before_a_model_is_looked_for(run_wb):
+    with Run.create({"settings_key": "k", "dataset": "demo"}, "k", total=9) as run:
+        for flags in ((), ("--detach",)):
+            there_is_none = run_wb(*EVAL, *flags, "--model", "nosuch", "--resume", "zzzzzz")
+            assert there_is_none.code == 2 and "no run 'zzzzzz'" in there_is_none.err
+            written = run_wb(*EVAL, *flags, "--model", "nosuch", "--resume", run.id)
+            assert written.code == 1 and "is being written by process" in written.err
     assert not list_jobs()

@@ -158,6 +158,10 @@ class EvalConfig:
         return [
             (not self.dataset and not self.folder, "--dataset is missing"),
             (
+                bool(self.split) and "/" in self.dataset,
+                f"the split is named twice: --dataset {self.dataset} and --split {self.split}",
+            ),
+            (
                 self.answer not in ANSWERS,
                 f"--answer wants {', '.join(ANSWERS[:-1])} or {ANSWERS[-1]}, got {self.answer!r}",
             ),

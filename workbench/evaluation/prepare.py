@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from workbench.inference.prefix_cache import PrefixCache
     from workbench.models.base import LoadedModel
 
+AUTO = "auto"
 Answerer = Callable[[Sequence[Conversation]], list[Answer] | None]
 
 
@@ -264,6 +265,20 @@ def resumed_config(
     return EvalConfig.from_json(values)
 
 
+def check_resumed(resume: str) -> None:
+    """Refuse, before anything is loaded, a run that cannot be gone on with.
+
+    Args:
+        resume: A run; `auto` and empty are no run, and always fit.
+
+    Raises:
+        NoSuchRecord: There is none of that name.
+        RecordError: Another process is writing it.
+    """
+    if resume and resume != AUTO:
+        Run.open(resume).refuse_written()
+
+
 def _asked_before(run: Run, uids: Sequence[str]) -> list[str]:
     if missing := sorted(set(uids) - run.done_uids() if uids else ()):
         raise UsageError(
@@ -402,6 +417,12 @@ def _total(source: Source, limit: int) -> int:
                 f"{source.dataset}/{source.split} is endless", hint="say how many: --limit 1000"
             )
         return limit
+    if not source.length:
+        raise UsageError(
+            f"{source.dataset}/{source.split} has no sample",
+            hint=f"see: wb data info {source.dataset}",
+            kind="no_samples",
+        )
     return min(source.length, limit) if limit else source.length
 
 

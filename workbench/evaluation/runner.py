@@ -25,7 +25,13 @@ from workbench.evaluation.metrics.of_run import compute_metrics
 from workbench.evaluation.metrics.text.registry import unknown
 from workbench.evaluation.metrics.texts import TextWish
 from workbench.evaluation.notes import all_failed, notes_of
-from workbench.evaluation.prepare import PreparedEvaluation, prepare, resumed_config
+from workbench.evaluation.prepare import (
+    AUTO,
+    PreparedEvaluation,
+    check_resumed,
+    prepare,
+    resumed_config,
+)
 from workbench.evaluation.recalled import recalled
 from workbench.evaluation.remote import ServedModel, ask_remote, down, is_down
 from workbench.evaluation.shards import WINDOW
@@ -39,7 +45,6 @@ if TYPE_CHECKING:
 
 __all__ = ["AUTO", "EvalConfig", "document", "evaluate", "prepare", "resumed_config"]
 
-AUTO = "auto"
 # So many samples in a row that end in an error nobody foresaw, or without an answer from a server:
 # it is not the samples' fault.
 _CRASHES = 20
@@ -72,9 +77,11 @@ def evaluate(
 
     Raises:
         UsageError: The config or the dataset cannot be meant, or does not fit the run to resume.
+        NoSuchRecord: There is no run to resume.
         ModelError: The model cannot be loaded or used.
         RecordError: Another process is writing the run, or the disk is full.
     """
+    check_resumed(resume)
     with stop_on_signals(cancelled) as stop:
         looks = on_known if not resume and not config.fresh else None
         if looks is not None and loaded is None and (known := find_unloaded(config)) is not None:

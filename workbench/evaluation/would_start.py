@@ -88,7 +88,9 @@ def _samples(config: EvalConfig) -> list[Standing]:
     try:
         _, _, total = check_samples(config)
     except WbError as error:
-        return [Standing("cannot", error.message, error.hint or "", _flag_in(error.message))]
+        about = "--split" if config.split else "--dataset"
+        about = about if error.kind == "no_samples" else _flag_in(error.message)
+        return [Standing("cannot", error.message, error.hint or "", about)]
     return [Standing("here", f"{total:,} samples", about="--limit")]
 
 

@@ -161,6 +161,13 @@ def _of_hub(name: str, about: str) -> Standing:
             f"{meant}give a folder, or unset HF_HUB_OFFLINE to fetch it",
             about,
         )
+    if "/" not in name:
+        return Standing(
+            "cannot",
+            f"there is no model {name!r} on this machine, and a hub's model is OWNER/NAME",
+            f"{meant}give a folder, or the whole name",
+            about,
+        )
     return Standing(
         "not checked",
         f"{name} is not on this machine: it would be fetched from the hub, which was not asked",

@@ -49,8 +49,10 @@ def test_a_hub_id_is_never_called_ready_before_the_hub_was_asked(monkeypatch):
     found = model_standing("demmo")
     assert found.state == "cannot" and "offline" in found.said and "demo?" in found.hint
     monkeypatch.delenv("HF_HUB_OFFLINE")
-    found = model_standing("demmo")
+    found = model_standing("own/demmo")
     assert found.state == "not checked" and "would be fetched" in found.said
+    found = model_standing("demmo")  # no hub's name: it has no owner
+    assert found.state == "cannot" and "OWNER/NAME" in found.said and "demo?" in found.hint
 
 
 def test_a_model_in_the_hubs_cache_is_here_if_its_snapshot_is_whole(tmp_path, monkeypatch):
