@@ -217,6 +217,14 @@ def add(
         click.echo(f"{len(problems)} of {tried} samples tried have a problem:", err=True)
         for uid, problem in list(problems.items())[:3]:
             click.echo(clean(f"  {uid}: {problem}", newlines=False), err=True)
+    if table is not None and table.likely:
+        import shlex
+
+        again = shlex.join(
+            ["wb", "data", "add", name, *files, *_typed(), "--replace", *table.likely]
+        )
+        words = f"no text and no label was found; with your columns: {again}"
+        click.echo(clean(words, newlines=False), err=True)
 
 
 @command.command()
@@ -237,6 +245,19 @@ command.add_command(cache)
 command.add_command(verify)
 command.add_command(mode)
 command.add_command(export)
+
+
+def _typed() -> list[str]:
+    """The options that were typed, once more as words, without those that a hint proposes anew."""
+    ctx, words = click.get_current_context(), []
+    for option in ctx.command.params:
+        name = str(option.name)
+        typed = ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        if isinstance(option, click.Option) and typed and name not in ("texts", "label", "replace"):
+            value, flag = ctx.params[name], option.opts[0]
+            values = value if isinstance(value, tuple) else (value,)
+            words += [flag] if value is True else [w for one in values for w in (flag, str(one))]
+    return words
 
 
 def _count(length: int | None) -> str:

@@ -46,11 +46,13 @@ def _row(table: SplitTable) -> tuple[str, ...]:
 
 
 def _labels(table: SplitTable) -> str:
+    from workbench.text import counted
+
     if not table.labels:
         return "0"
     words = ", ".join(f"{word} {count:,}" for word, count in table.commonest)
     left = table.different - len(table.commonest)
-    return f"{table.labels:,}: {words}" + (f", {left:,} more" if left else "")
+    return f"{table.labels:,}: {words}" + (f" and {counted(left, 'other label')}" if left else "")
 
 
 def _images(table: SplitTable) -> str:

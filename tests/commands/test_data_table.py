@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,25 @@ def test_what_was_guessed_is_said_where_adding_fails(tmp_path: Path):
     result = CliRunner().invoke(command, ["add", "mine", path])
     assert isinstance(result.exception, DataError)
     assert "taken  image: image" in result.stderr
+
+
+def test_without_a_text_and_a_label_the_end_is_the_command_to_type(tmp_path: Path):
+    rows = [f"{i}.png,Is {i} there?,{'ja' if i % 2 else 'nein'}\n" for i in range(8)]
+    (tmp_path / "yn.csv").write_text("img,m1,m2\n" + "".join(rows))
+    write_pictures(tmp_path, [f"{i}.png" for i in range(8)])
+    file = str(tmp_path / "yn.csv")
+    result = data("add", "yn", file, "--licence", "my own")
+    last = result.stderr.splitlines()[-1]
+    options = ["--licence", "my own", "--replace", "--text", "question=m1", "--label", "m2"]
+    assert last.endswith(": " + shlex.join(["wb", "data", "add", "yn", file, *options]))
+    assert "no text" not in data(*shlex.split(last.partition(": wb data ")[2])).stderr
+
+
+def test_one_word_of_a_split_column_is_told_unless_it_is_the_splits_name(tmp_path: Path):
+    (tmp_path / "yn.csv").write_text("id,question,answer,split\n1,what?,a,test\n2,who?,b,test\n")
+    file = str(tmp_path / "yn.csv")
+    told = "its column 'split' stays in the metadata; --split test='split==test' cuts by it"
+    assert f"warning: yn: {told}" in data("add", "yn", file).stderr
+    assert "cuts by it" not in data("add", "yn", f"test={file}", "--replace").stderr
+    cut = data("add", "yn", file, "--replace", "--split", "dev=split==test")
+    assert "cuts by it" not in cut.stderr

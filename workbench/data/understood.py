@@ -19,6 +19,7 @@ from sessions.redact import redacted, without_secrets
 from workbench.data.base import Source
 from workbench.data.progress import counted
 from workbench.data.tables.folders import SPLIT_NAMES
+from workbench.data.tables.likely_roles import LOOKED_AT, likely_options
 from workbench.data.tables.mapping import TableMapping
 from workbench.data.tables.table import TableSource
 from workbench.errors import DataError
@@ -57,7 +58,8 @@ class SplitTable:
         faulty: Rows that can be read, have their images, and have something else wrong with them.
         fault: What is wrong with the first of them.
         left: Columns that are neither text, label nor image, and stay in the metadata.
-        split_words: What a column `split` holds, where all of it are names of splits.
+        split_words: What a column `split` holds, where all of it are names of splits, and not the
+            split's own name alone.
         prompt: One rendered prompt, where one was asked for.
     """
 
@@ -90,11 +92,13 @@ class Understood:
     Attributes:
         passed_over: Files that lay in the added folder and are read as nothing.
         wanted: Roles that are expected of the dataset: `label`, `image` and those of its texts.
+        likely: Where neither a text nor a label was found: options that name the likeliest columns.
     """
 
     splits: tuple[SplitTable, ...]
     passed_over: tuple[str, ...] = ()
     wanted: tuple[str, ...] = ()
+    likely: tuple[str, ...] = ()
 
     @property
     def all_missing(self) -> str:
@@ -122,6 +126,7 @@ class Understood:
         for body in splits.values():
             del body["split"]
         body = {"splits": splits, "passed_over": list(self.passed_over)}
+        body |= {"likely": list(self.likely)}
         return redacted(body | {"warnings": self.warnings})
 
 
@@ -144,7 +149,18 @@ def understand(mapping: TableMapping, prompt: Prompt | None = None) -> Understoo
         wanted.append("label")
     if not mapping.texts and mapping.task in ("question", "statement", "entailment"):
         wanted.append("text")
-    return Understood(tuple(tables), mapping.passed_over, tuple(wanted))
+    return Understood(tuple(tables), mapping.passed_over, tuple(wanted), _likely(mapping))
+
+
+def _likely(mapping: TableMapping) -> tuple[str, ...]:
+    if mapping.texts or mapping.label or not mapping.splits:
+        return ()
+    source = TableSource(mapping, next(iter(mapping.splits)))
+    try:
+        rows = [sample.metadata for sample in islice(source.iter(), LOOKED_AT)]
+    finally:
+        source.close()
+    return likely_options([{c: row[c] for c in row if c not in _OWN} for row in rows])
 
 
 def _table(source: TableSource, mapping: TableMapping, prompt: Prompt | None) -> SplitTable:
@@ -195,7 +211,7 @@ def _table(source: TableSource, mapping: TableMapping, prompt: Prompt | None) ->
         faulty=counts["faulty"],
         fault=fault,
         left=tuple(name for name in left if name not in _OWN),
-        split_words=tuple(sorted(words)) if _are_splits(words) else (),
+        split_words=_split_words(words, source.split, mapping),
         prompt=prompt(source) if prompt is not None else None,
     )
 
@@ -203,8 +219,14 @@ def _table(source: TableSource, mapping: TableMapping, prompt: Prompt | None) ->
 _OWN = ("options", "objects", "objects_left_out", "exchanges", "__key__")  # made by wb
 
 
-def _are_splits(words: set[str]) -> bool:
-    return len(words) > 1 and all(word.lower() in SPLIT_NAMES for word in words)
+def _split_words(words: set[str], split: str, mapping: TableMapping) -> tuple[str, ...]:
+    """The words of a column `split` that say something else than the split's own name."""
+    if words == {split} or not all(word.lower() in SPLIT_NAMES for word in words):
+        return ()
+    cut = mapping.where or any(x.where for x in mapping.files if x.split == split)
+    if len(words) == 1 and cut:
+        return ()  # it may be cut by the column, under another name
+    return tuple(sorted(words))
 
 
 def _counted(source: TableSource) -> Iterator[Sample]:

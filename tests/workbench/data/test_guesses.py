@@ -11,6 +11,8 @@ from commands.data import command
 from tests.workbench.data.tables import samples, write_pictures
 from workbench.data.adding import add
 from workbench.data.source import get_sample
+from workbench.data.tables.guessing import guess_label, guess_texts
+from workbench.data.tables.likely_roles import likely_options
 from workbench.data.understood import check_images, understand
 from workbench.errors import DataError
 
@@ -110,3 +112,31 @@ def test_the_folder_that_has_the_pictures_is_named_below_or_beside_the_tables(
     if folder == "pics":  # one that has not all of them is none
         (tmp_path / folder / "p1.png").unlink()
         assert str(tmp_path / folder) not in hint()
+
+
+@pytest.mark.parametrize(
+    ("columns", "text", "label"),
+    [
+        (("img", "q", "gt"), {"question": "q"}, "gt"),
+        (("img", "Query", "a"), {"question": "Query"}, "a"),
+        (("img", "question", "y"), {"question": "question"}, "y"),
+        (("q", "sentence", "ans", "label"), {"sentence": "sentence"}, "label"),
+        (("q", "a", "b", "c"), {"question": "q"}, ""),  # options
+        (("img", "x", "y"), {}, ""),  # the places of a point
+        (("img", "a"), {}, ""),
+    ],
+)
+def test_short_names_count_where_nothing_else_is_meant(columns, text, label):
+    assert (guess_texts(columns), guess_label(columns)) == (text, label)
+
+
+def test_columns_without_a_known_name_are_proposed_by_their_values():
+    rows = [
+        {"n": i, "m1": f"Is there a shape number {i}?", "m2": "ja" if i % 2 else "nein"}
+        for i in range(12)
+    ]
+    assert likely_options(rows) == ("--text", "question=m1", "--label", "m2")
+    assert likely_options([{"n": i} for i in range(9)]) == (
+        *("--text", "question=COLUMN", "--label", "COLUMN"),
+    )
+    assert likely_options([{}]) == ()

@@ -30,10 +30,12 @@ TEXTS = (
     *("sentence", "statement", "hypothesis", "question", "caption", "text", "prompt"),
     "expression",
 )
+SHORT_QUESTIONS = ("q", "query", "ques")  # only where no column has a text's whole name
 LABELS = (
     *("label", "gold_label", "answer", "target", "class", "cls", "gt_answer", "ground_truth"),
     *("correct_answer", "answer_idx", "answer_index", "correct_choice_idx"),
 )
+SHORT_LABELS = ("gt", "gold", "ans", "lbl")  # only where no column has a label's whole name
 REASONS = ("explanation", "exp", "rationale", "reason")
 REFERENCES = ("answers", "references", "captions")
 ORDERS = (
@@ -54,6 +56,8 @@ def guess_texts(columns: Sequence[str]) -> dict[str, str]:
     found = {name: _first(columns, (name,)) for name in TEXTS}
     if not any(found.values()) and _first(columns, ("txt",)):  # WebDataset's captions
         return {"caption": _first(columns, ("txt",))}
+    if not any(found.values()) and (short := _first(columns, SHORT_QUESTIONS)):
+        return {"question": short}
     better = {r: c for r, c in found.items() if c and r not in ("text", "prompt")}
     return better or {role: column for role, column in found.items() if column}
 
@@ -65,8 +69,17 @@ def is_captioned_folder(columns: Sequence[str], texts: Mapping[str, str]) -> boo
 
 
 def guess_label(columns: Sequence[str]) -> str:
-    """The label column, or nothing."""
-    return _first(columns, LABELS)
+    """The label column, or nothing; one letter counts where no other letter says it is more.
+
+    `a` is an answer beside a question, not beside options (`a`, `b`, …); `y` is no label beside
+    `x`, which are the places of a point.
+    """
+    if found := _first(columns, (*LABELS, *SHORT_LABELS)):
+        return found
+    answer = "" if _first(columns, ("b",)) else _first(columns, ("a",))
+    if answer and "question" in guess_texts(columns):
+        return answer
+    return "" if _first(columns, ("x",)) else _first(columns, ("y",))
 
 
 def guess_images(columns: Sequence[str]) -> tuple[str, ...]:
