@@ -207,9 +207,12 @@ def _show(answer: Answer, record: PromptRecord, *, streamed: bool) -> None:
     """The answer on stdout, what else is known of it on stderr."""
     from sessions.verdict import answer_verdict
     from workbench.grounding.answered import recorded_regions
+    from workbench.reports.silence import answered_nothing
     from workbench.text import clean
 
     click.echo("" if streamed else clean(answer.text))
+    if not answer.text.strip():
+        click.echo(answered_nothing(len(answer.tokens), answer.finish_reason), err=True)
     facts = [
         f"{len(answer.tokens)} tokens",
         f"{answer.timing.total_s:.2f} s",

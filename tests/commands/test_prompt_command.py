@@ -440,3 +440,28 @@ def test_a_datasets_name_with_half_a_uid_is_no_question(run_wb):
         "'demo/000012' begins with the dataset 'demo' and names no sample of it"
     )
     assert "demo/SPLIT/000012" in done.json["error"]["hint"]
+
+
+def test_a_datasets_name_alone_is_no_question(run_wb):
+    done = run_wb("prompt", "demo", "--json")
+    assert done.code == 2
+    assert done.json["error"]["message"] == "'demo' is a dataset, and names no sample of it"
+    assert "demo/SPLIT/ID" in done.json["error"]["hint"]
+
+
+def test_a_dataset_and_its_split_are_told_with_a_uid_of_it(run_wb):
+    done = run_wb("prompt", "demo/test", "--json")
+    assert done.code == 2
+    assert "demo/test/ID, such as demo/test/000000" in done.json["error"]["hint"]
+
+
+def test_an_answer_without_a_word_is_told_on_stderr(capsys):
+    from commands.prompt import _show
+    from workbench.sample import Answer
+
+    _show(Answer(""), PromptRecord(), streamed=False)
+    out, err = capsys.readouterr()
+    assert (out, err.splitlines()[0]) == (
+        "\n",
+        "the model answered nothing (0 tokens, end of turn)",
+    )

@@ -205,29 +205,43 @@ def refuse_two_prompts(
 
 
 def refuse_half_a_uid(text: str) -> None:
-    """Raise `UsageError` for a word like `mine/a1`: a dataset's name and no sample of it.
+    """Raise `UsageError` for a word like `mine` or `mine/a1`: a dataset and no sample of it.
 
-    Nobody asks a model that; it is a UID whose split was left out.
+    Nobody asks a model that; it is a UID of which a part was left out.
     """
     from sessions.errors import BadUid
     from sessions.uid import Uid
     from workbench.data.registry import find_dataset
     from workbench.errors import UnknownName
 
-    name, slash, rest = text.partition("/")
-    if not slash or len(text.split()) != 1:
+    if len(text.split()) != 1:
         return
+    name, slash, rest = text.strip().partition("/")
     with suppress(BadUid):
         Uid.parse(text)
         return
     try:
-        find_dataset(name)
-    except (UnknownName, UsageError):
+        info = find_dataset(name).info()
+    except (UnknownName, UsageError, DataError):
         return
+    wants = f"{name}/SPLIT/{rest or 'ID'}"
+    if rest in info.splits:
+        wants = f"{name}/{rest}/ID"
+        if info.cached and info.splits[rest]:
+            with suppress(UnknownName, DataError):
+                wants += f", such as {_first_uid(name, rest)}"
     raise UsageError(
-        f"{text!r} begins with the dataset {name!r} and names no sample of it",
-        hint=f"a UID is dataset/split/native-id: {name}/SPLIT/{rest}; see: wb data info {name}",
+        f"{text!r} begins with the dataset {name!r} and names no sample of it"
+        if slash
+        else f"{text!r} is a dataset, and names no sample of it",
+        hint=f"a UID is dataset/split/native-id: {wants}; see: wb data info {name}",
     )
+
+
+def _first_uid(dataset: str, split: str) -> str:
+    from workbench.data.source import open_source
+
+    return open_source(dataset, split).uid_at(0)
 
 
 def with_scores(question: Question, score: bool | Sequence[str]) -> Question:

@@ -53,6 +53,8 @@ def test_a_cell_means_what_the_flags_of_that_name_mean(monkeypatch):
         (None, None, {}, "no text to ask"),
         ("demo/000012", "x", {}, "begins with the dataset 'demo' and names no sample"),
         (None, "demo/000012", {}, "begins with the dataset 'demo' and names no sample"),
+        ("demo", "x", {}, "'demo' is a dataset, and names no sample"),
+        (None, "demo", {}, "'demo' is a dataset, and names no sample"),
         (3.5, "x", {}, "float is no image and no sample"),
     ],
 )
