@@ -44,6 +44,7 @@ def test_a_folder_becomes_a_map_of_captions(photos: Path, tmp_path: Path, run_wb
         ("{photos}", "{tmp}/gone/x.json", "no such folder"),
         ("{photos}/a.png", "{tmp}/x.json", "wb prompt"),
         ("nowhere", "{tmp}/x.json", "nowhere"),
+        ("{photos}", "{tmp}/x.xyz", "end it with .json, .jsonl, .csv"),
     ],
 )
 def test_what_cannot_be_is_refused_before_a_model_is_loaded(

@@ -110,8 +110,18 @@ def _name_of(sample: Sample, source: Source) -> str:
 
 
 def format_of(out: str, wanted: str = "") -> str:
-    """The format that was asked for, else by the file's ending."""
-    return wanted or _BY_ENDING.get(Path(out).suffix.lower(), "map")
+    """The format that was asked for, else by the file's ending; without an ending a map.
+
+    Raises:
+        UsageError: Nothing was asked for, and the ending says no format.
+    """
+    ending = Path(out).suffix.lower()
+    if not wanted and ending and ending not in _BY_ENDING:
+        raise UsageError(
+            f"--out {out}: {ending} says no format",
+            hint=f"end it with {', '.join(_BY_ENDING)}, or say --format {'|'.join(FORMATS)}",
+        )
+    return wanted or _BY_ENDING.get(ending, "map")
 
 
 def twins(captions: Sequence[Caption]) -> bool:
