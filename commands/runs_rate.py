@@ -38,13 +38,14 @@ SCALE = click.option(
 @click.option("--value", default="", help="With --item: 1 to 5; good or bad.")
 @click.option("--note", default="", help="With --item: a note beside the rating.")
 @click.option("--skip", is_flag=True, help="With --item: leave it out.")
-@click.option("--undo", is_flag=True, help="With --item: take the rating back.")
+@click.option("--undo", is_flag=True, help="Take the newest rating back, of any scale.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def rate(runs: tuple[str, ...], limit: int, seed: int, as_json: bool, **said: Any) -> None:
     """List the answers of runs to be rated, blind to the model, or rate one.
 
     The answers of all runs are shuffled by --seed; nothing says whose an answer is. The same
-    command lists what is left. In the bench, `R` in Runs rates by keys.
+    command lists what is left; after a rating it shows the next. In the bench, `*` in Runs rates
+    by keys.
 
     \b
     Example:
@@ -63,26 +64,38 @@ def rate(runs: tuple[str, ...], limit: int, seed: int, as_json: bool, **said: An
         seed=seed,
         limit=limit,
     )
-    given = [f"--{name}" for name in ("value", "note", "skip", "undo") if said[name]]
-    if said["item"]:
-        queue = _say(queue, said)
+    given = [f"--{name}" for name in ("value", "note", "skip") if said[name]]
+    done = ""
+    if said["item"] or (said["undo"] and not given):
+        queue, done = _say(queue, said)
     elif given:
         raise UsageError(f"{', '.join(given)} wants --item: which answer is rated")
-    _show(queue, as_json)
+    _show(queue, as_json, done)
 
 
-def _say(queue: RatingQueue, said: dict[str, Any]) -> RatingQueue:
+def _say(queue: RatingQueue, said: dict[str, Any]) -> tuple[RatingQueue, str]:
+    """The queue after what was said, and that in words."""
     from sessions.ratings import check_value
     from workbench.errors import UsageError
 
     if sum((bool(said["value"]), said["skip"], said["undo"])) != 1:
         raise UsageError("--item wants one of --value, --skip and --undo")
-    item = queue.find(said["item"])
+    item = queue.find(said["item"]) if said["item"] else None
+    if item is None or said["undo"]:
+        queue, item, gone = queue.take_back(item)
+        was = "a skip" if gone.skipped else gone.words
+        return queue, f"taken back {item.name}: {was} on the scale {gone.scale}"
     value = check_value(queue.scale, said["value"]) if said["value"] else None
-    return queue.say(item, value, skipped=said["skip"], note=said["note"])
+    queue = queue.say(item, value, skipped=said["skip"], note=said["note"])
+    rating = queue.find(item.name).rating
+    done = "skipped" if rating is None or rating.skipped else "rated"
+    return queue, f"{done} {item.name}" + (
+        f": {rating.words}" if rating and value is not None else ""
+    )
 
 
-def _show(queue: RatingQueue, as_json: bool) -> None:
+def _show(queue: RatingQueue, as_json: bool, done: str = "") -> None:
+    """The list of what is left; after a rating what was done, and the next item alone."""
     from commands.printing import echo_json, echo_table
 
     if as_json:
@@ -91,12 +104,14 @@ def _show(queue: RatingQueue, as_json: bool) -> None:
         echo_json({**facts, **counts, "items": [_row(item) for item in queue.items]})
         return
     rows = []
-    for item in queue.items:
-        if not item.done:
-            asked = " · ".join(_row(item)["asked"].values())
-            rows.append((item.name, item.uid, asked, item.answer))
+    for item in [item for item in queue.items if not item.done][: 1 if done else None]:
+        asked = " · ".join(_row(item)["asked"].values())
+        rows.append((item.name, item.uid, asked, item.answer))
+    if done:
+        click.echo(f"{done} · {queue.rated} of {len(queue.items)}", err=True)
     echo_table(("ITEM", "UID", "ASKED", "ANSWER"), rows, empty="all are rated")
-    click.echo(f"{queue.rated} of {len(queue.items)} rated by {queue.rater}", err=True)
+    if not done:
+        click.echo(f"{queue.rated} of {len(queue.items)} rated by {queue.rater}", err=True)
 
 
 def _row(item: RatingItem) -> dict[str, Any]:

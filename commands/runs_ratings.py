@@ -74,7 +74,7 @@ def ratings(
                 one.run[-6:],
                 one.uid,
                 one.scale,
-                "–" if one.skipped else one.value,
+                one.words,
                 one.note,
             )
             for one in rows

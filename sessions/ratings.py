@@ -25,6 +25,7 @@ from sessions.plain_files import is_plain, names_in
 VERSION = 1
 SCALES: dict[str, tuple[int, ...]] = {"1-5": (1, 2, 3, 4, 5), "good-bad": (0, 1)}
 DEFAULT_SCALE = "1-5"
+_VERDICTS = ("bad", "good")  # by their value
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,59}")
 
 
@@ -58,6 +59,13 @@ class Rating:
     def key(self) -> tuple[str, str, str]:
         """What it is of: run, UID, scale."""
         return self.run, self.uid, self.scale
+
+    @property
+    def words(self) -> str:
+        """The value as it is said: `1` to `5`, `good`, `bad`; `–` where there is none."""
+        if self.value is None:
+            return "–"
+        return _VERDICTS[self.value] if self.scale == "good-bad" else str(self.value)
 
     def to_json(self) -> dict[str, Any]:
         """The line of the file."""

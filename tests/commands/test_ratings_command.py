@@ -69,3 +69,22 @@ def test_two_raters_agree_and_a_file_comes_back(runs, run_wb, tmp_path):
     assert run_wb("runs", "agreement", "ann", str(file), "--json").json == [found]
     assert run_wb("runs", "agreement", "ann").code == 2
     assert run_wb("runs", "agreement", "ann", "nobody").code in (1, 2)
+
+
+def test_a_rating_is_confirmed_and_the_newest_of_any_scale_is_taken_back(runs, run_wb):
+    asked = ("runs", "rate", *(run.id for run in runs), "--rater", "ann")
+    first, second, third = [one["item"] for one in run_wb(*asked, "--json").json["items"]][:3]
+    done = run_wb(*asked, "--item", first, "--value", "4")
+    assert done.err.strip() == f"rated {first}: 4 · 1 of 6"
+    assert len(done.out.splitlines()) == 2 and second in done.out and third not in done.out
+    good = run_wb(*asked, "--item", second, "--scale", "good-bad", "--value", "bad")
+    assert good.err.strip() == f"rated {second}: bad · 1 of 6"
+    assert [line.split()[4] for line in run_wb("runs", "ratings").out.splitlines()[1:]] == [
+        *("4", "bad"),
+    ]
+    assert run_wb(*asked, "--item", third, "--skip").err.strip() == f"skipped {third} · 2 of 6"
+    assert f"taken back {third}: a skip" in run_wb(*asked, "--undo").err
+    undone = run_wb(*asked, "--undo")  # of the other scale
+    assert undone.err.strip() == f"taken back {second}: bad on the scale good-bad · 1 of 6"
+    assert f"taken back {first}: 4" in run_wb(*asked, "--undo").err
+    assert run_wb(*asked, "--undo").code == 2 and run_wb("runs", "ratings", "--json").json == []

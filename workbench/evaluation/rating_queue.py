@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sessions.errors import WbError
+from sessions.ids import now
 from sessions.ratings import DEFAULT_SCALE, Rating, answer_digest, rate, ratings_of
 from sessions.runs import Run
 from workbench.errors import UnknownName, UsageError
@@ -106,6 +107,32 @@ class RatingQueue:
         queue, rating = self.having(item, value, skipped=skipped, note=note)
         rate(rating)
         return queue
+
+    def take_back(self, item: RatingItem | None = None) -> tuple[RatingQueue, RatingItem, Rating]:
+        """Take back the rater's newest rating, whatever its scale; of one item, or of any.
+
+        Returns:
+            The queue after it, the item as it was, and the rating that no longer holds.
+
+        Raises:
+            UsageError: There is none.
+            RecordError: The file cannot be written.
+        """
+        items = {(one.run, one.uid): one for one in ((item,) if item else self.items)}
+        for rating in reversed(ratings_of(self.rater)[0]):
+            found = items.get((rating.run, rating.uid))
+            if found is None or rating.answer not in ("", answer_digest(found.answer)):
+                continue
+            rate(replace(rating, value=None, skipped=False, note="", ts=now()))
+            if rating.scale != self.scale:
+                return self, found, rating
+            queue, _ = self.having(found, None)
+            return queue, found, rating
+        of = f"item {item.name}" if item else "these answers"
+        raise UsageError(
+            f"{self.rater} has no rating of {of} to take back",
+            hint=f"see: wb runs ratings --rater {self.rater}",
+        )
 
 
 def rating_queue(
