@@ -180,8 +180,9 @@ def wait(ctx: click.Context, job: str, timeout_s: float | None) -> None:
       wb jobs wait last --timeout 600 && wb runs show last
     """
     from sessions.jobs import Job
+    from workbench.reports.job import wait_for
 
-    state = Job.open(job).wait(timeout_s)
+    state = wait_for(Job.open(job), timeout_s, on_paused=lambda told: click.echo(told, err=True))
     click.echo(state)
     ctx.exit(0 if state == "done" else 1)
 

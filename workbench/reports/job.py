@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +14,11 @@ from sessions.plain_files import open_plain
 from workbench.reports.times import seconds_of
 
 if TYPE_CHECKING:
+    from sessions.job_folder import JobState
     from sessions.jobs import Job
     from sessions.runs import Run
 
+_LOOK_S = 1.0  # between two looks at whether a run is paused
 _END = 1 << 16  # bytes of a log in which its last error is looked for
 
 
@@ -87,6 +90,30 @@ def state_of_job(job: Job) -> str:
     """How it stands, in a word: its state, or `paused` where its run holds still."""
     run = evaluation_of(job)
     return "paused" if run is not None and run.paused else str(job.state)
+
+
+def wait_for(
+    job: Job, timeout_s: float | None = None, *, on_paused: Callable[[str], None]
+) -> JobState:
+    """Wait as `Job.wait` does, and tell once that its run is paused, now or later.
+
+    Args:
+        job: Of any kind.
+        timeout_s: Seconds to wait at most; `None` for no end.
+        on_paused: Gets a sentence that says how it goes on.
+    """
+    from sessions.jobs import ENDED
+
+    deadline = math.inf if timeout_s is None else time.monotonic() + timeout_s
+    while True:
+        left = max(0.0, deadline - time.monotonic())
+        run = evaluation_of(job)
+        if run is not None and run.paused:
+            on_paused(f"{job.id} is paused; it goes on by: wb runs ctl {run.id} resume")
+            return job.wait(None if timeout_s is None else left)
+        state = job.wait(min(_LOOK_S, left))
+        if state in ENDED or left <= _LOOK_S:
+            return state
 
 
 def evaluation_of(job: Job) -> Run | None:

@@ -5,13 +5,15 @@ import json
 import pytest
 
 from commands.parse_only import looked_at, problem_of
-from tests.workbench.app.make_records import make_job
+from sessions.jobs import Job
+from tests.workbench.app.make_records import make_job, make_run
 from workbench.app.jobs.command_line import LineVerdict, check_words, split_line, title_of
 from workbench.app.jobs.field_choices import choices_for, keys_of_recipe
 from workbench.app.jobs.line_fields import KINDS, fill, read_back, without
 from workbench.app.jobs.reading import POINTS, TAIL, CurveFile, LogTail, last_progress
 from workbench.app.lists.plot import braille
 from workbench.errors import UsageError
+from workbench.reports.job import wait_for
 
 
 def test_a_tail_reads_what_is_new_and_starts_anew_when_the_log_does(tmp_path):
@@ -201,3 +203,18 @@ def test_a_training_that_could_not_start_is_told_in_the_form(tmp_path):
     assert "epochs" in looked_at(["train", str(tmp_path / "bad.yaml")])["problem"]
     assert "only prints" in looked_at(["train", "--list"])["problem"]
     assert looked_at(["train", "demo_lora", "--set", "epochs=1"])["problem"] == ""
+
+
+def test_who_waits_for_a_paused_job_is_told_once_how_it_goes_on():
+    run = make_run(2, state="running", total=4)  # this process is at it
+    folder, lock = make_job(["wb", "run-eval"], state="running", runs=[run.id])
+    told: list[str] = []
+    try:
+        job = Job.open(folder.path.name)
+        assert wait_for(job, 0, on_paused=told.append) == "running" and told == []
+        run.set_state("running", paused=True)
+        assert wait_for(job, 0, on_paused=told.append) == "running"
+    finally:
+        run.close()
+        lock.release()
+    assert told == [f"{job.id} is paused; it goes on by: wb runs ctl {run.id} resume"]
