@@ -342,8 +342,22 @@ def _show(
         )
     for note in dict.fromkeys(note for reply in replies for note in reply["notes"]):
         click.echo(note, err=True)
+    click.echo(_in_words(replies, said), err=True)
+
+
+def _in_words(replies: list[dict[str, Any]], said: str) -> str:
+    """One sentence: what the maps explain, against what, by which method and at which layer."""
+    from workbench.text import clean
+
     first = replies[0]
-    what = f"head: {first['head']!r}" if "head" in first else f"answer: {said!r}"
-    versus = f" vs {first['contrast']!r}" if first["contrast"] else ""
-    where = f" at {first['layer']}" if first["layer"] else ""
-    click.echo(f"{first['method']}{where}, {first['target']}{versus}; {what}", err=True)
+    if "head" in first:
+        what = f"class {first['head']!r} of the model's head"
+    elif len(replies) > 1:
+        what = f"each token of the answer {said!r}"
+    else:
+        what = f"the token {first['token_text']!r} of the answer {said!r}"
+    if first["contrast"] and len(replies) == 1:
+        what += f" and against {first['contrast']!r}"
+    where = f" at the layer {first['layer']}" if first["layer"] else ""
+    words = f"shown: what speaks for {what} ({first['target']}), by {first['method']}{where}"
+    return clean(words, newlines=False)

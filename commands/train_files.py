@@ -23,7 +23,7 @@ def show_list(as_json: bool) -> None:
         echo_json([facts for _, facts in configs])
         return
     rows = [(c.name, clean(str(facts["model"])), clean(c.about)) for c, facts in configs]
-    echo_table(("name", "model", "what it is"), rows)
+    echo_table(("NAME", "MODEL", "WHAT IT IS"), rows)
 
 
 def show_schema() -> None:

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from commands.gradcam import _in_words
 from commands.main import cli
 from sessions.errors import WbError
 from sessions.records import GradcamRecord, PromptRecord
@@ -177,3 +178,14 @@ def test_an_id_that_nothing_has_leads_to_the_sessions(run_wb):
     done = run_wb("gradcam", "zzzzzz", "--json")
     assert done.code == 2
     assert done.json["error"]["hint"] == "see: wb sessions list, wb sessions show SESSION"
+
+
+def test_what_a_map_shows_is_one_sentence():
+    one = {"token_text": " four", "contrast": " three", "target": "margin"}
+    one |= {"method": "elementwise", "layer": "patch.block2"}
+    assert _in_words([one], "A four.") == (
+        "shown: what speaks for the token ' four' of the answer 'A four.' and against ' three' "
+        "(margin), by elementwise at the layer patch.block2"
+    )
+    assert "each token of the answer 'A four.' (margin)" in _in_words([one, one], "A four.")
+    assert "class 'true' of the model's head" in _in_words([one | {"head": "true"}], "")

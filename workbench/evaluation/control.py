@@ -321,7 +321,7 @@ def _checked_size(run: Run, action: str, value: str | int | None) -> int:
     if elsewhere != (action == "concurrency"):
         where, other = ("elsewhere", "concurrency") if elsewhere else ("here", "batch-size")
         raise UsageError(
-            f"{action} of run {run.id}, whose model runs {where}",
+            f"run {run.id} has no {action} to change: its model runs {where}",
             hint=f"wb runs ctl {run.id} {other} N",
             kind=where,
         )

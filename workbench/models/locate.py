@@ -168,9 +168,13 @@ def _explain_hub(name: str, revision: str | None, error: Exception) -> WbError:
             hint=f"free some, or let HF_HUB_CACHE name another disk than {constants.HF_HUB_CACHE}",
             kind="no_space",
         )
+    if isinstance(error, (hub.LocalEntryNotFoundError, ConnectionError, TimeoutError)):
+        why = "the hub cannot be reached"
+    else:
+        known = error.strerror if isinstance(error, OSError) else ""
+        why = f"fetching it failed: {known or type(error).__name__}"
     return UnknownName(
-        f"model {name!r} is neither a folder nor in the hub's cache, and fetching it failed: "
-        f"{type(error).__name__}",
+        f"model {name!r} is neither a folder nor in the hub's cache, and {why}",
         hint="give a folder, or connect (and unset HF_HUB_OFFLINE) to fetch it; what has "
         "come is kept, and the same command goes on from there",
     )

@@ -107,6 +107,9 @@ def test_a_rater_is_held_against_a_metric_of_each_answer():
     assert right.figures["spearman"].value > 0.5
     scores, _ = answer_scores(run.predictions(), "cider")
     assert set(scores) == set(values)
+    with pytest.raises(UsageError, match="neither a folder nor cached") as error:
+        agreement_with_metric(ratings, "bertscore", bertscore_model="gone/model")
+    assert "--bertscore-model" in error.value.hint
     with pytest.raises(UsageError, match="no metric 'f9'"):
         agreement_with_metric(ratings, "f9")
 

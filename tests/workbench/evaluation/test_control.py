@@ -209,7 +209,7 @@ def test_damaged_lines_and_a_request_of_a_newer_version_stop_nothing():
         ("batch-size", "many", "got 'many'"),
         ("batch-size", None, "whole number"),
         ("batch-size", 5000, "5000"),
-        ("concurrency", 4, "runs here"),
+        ("concurrency", 4, "has no concurrency to change: its model runs here"),
         ("retry", None, "wants the UID"),
         ("retry", "no-uid", "no-uid"),
         ("retry", UID.format(9), "has no line of"),

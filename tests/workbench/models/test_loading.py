@@ -44,6 +44,7 @@ def test_a_model_that_is_not_there_is_named_with_what_could_be_given(tmp_path):
 def test_a_hub_id_that_is_not_cached_says_so_offline():
     error = refuse("someone/some-model", UnknownName)
     assert "someone/some-model" in error.message and "folder" in error.hint
+    assert error.message.endswith("and the hub cannot be reached")
 
 
 def test_a_folder_without_config_is_no_model(tmp_path):

@@ -15,6 +15,10 @@ from workbench.errors import UsageError
 from workbench.evaluation.metrics.text.registry import TextPairs, score_texts, unknown
 
 CORRECT = "correct"
+_HINTS = {
+    "bertscore": "name a model that is here by --bertscore-model FOLDER, or fetch the usual one: "
+    "hf download roberta-large"
+}
 
 
 def answer_scores(
@@ -43,7 +47,7 @@ def answer_scores(
     pairs = TextPairs([row[1] for row in rows], [row[2] for row in rows], bertscore_model)
     scored = score_texts(pairs, (metric,))[-1]
     if scored.reason:
-        raise UsageError(f"--metric {metric}: {scored.reason}")
+        raise UsageError(f"--metric {metric}: {scored.reason}", hint=_HINTS.get(metric, ""))
     if scored.value_alone is not None:
         raise UsageError(f"--metric {metric} has a value of the whole run alone")
     values = [float(scored.score(row[None])[0]) for row in scored.features]
