@@ -58,6 +58,7 @@ def add(uids: tuple[str, ...], tags: tuple[str, ...], note: str) -> None:
         BookmarkRecord(uid=uid, action="add", tags=words, note=note) for uid in found
     )
     click.echo(_sum(len(found), "bookmark", "kept"), err=True)
+    _warn_of_unknown(found)
 
 
 @command.command()
@@ -216,6 +217,17 @@ def import_(file: Path, tags: tuple[str, ...]) -> None:
             f"{len(wrong)} lines of {file} are no bookmarks: {'; '.join(wrong[:3])}",
             hint="the others were merged",
         )
+
+
+def _warn_of_unknown(uids: list[str]) -> None:
+    """Say which datasets of these UIDs are not here: they may be on another machine, or a slip."""
+    from sessions.uid import Uid
+    from workbench.data.registry import unknown_datasets
+
+    names = [Uid.parse(uid).dataset for uid in uids]
+    for name in unknown_datasets(names):
+        count = _sum(names.count(name), "bookmark", f"of a dataset {name!r} that is not here")
+        click.echo(f"warning: {count}; see: wb data list", err=True)
 
 
 @contextmanager

@@ -32,6 +32,14 @@ def test_uids_are_read_from_a_pipe(run_wb):
     ]
 
 
+def test_a_bookmark_of_a_dataset_that_is_not_here_is_kept_with_a_warning(run_wb):
+    done = run_wb("bookmark", "add", "nope/x/1", "nope/x/2", "demo/test/1")
+    assert done.code == 0 and "3 bookmarks kept" in done.err
+    warnings = [line for line in done.err.splitlines() if line.startswith("warning:")]
+    words = "2 bookmarks of a dataset 'nope' that is not here"
+    assert warnings == [f"warning: {words}; see: wb data list"]
+
+
 def test_one_that_is_no_uid_keeps_the_others_from_being_added(run_wb):
     done = run_wb("bookmark", "add", "demo/test/1", "nonsense")
     assert done.code == 2

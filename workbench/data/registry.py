@@ -7,6 +7,7 @@ A dataset is a provider: `info()` says what there is to know of it without readi
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 
 from workbench.data.base import DatasetInfo, DatasetProvider
 from workbench.data.demo_source import demo_datasets
@@ -23,6 +24,15 @@ def list_datasets() -> list[DatasetInfo]:
     """All of them, the shipped ones first, then by name."""
     found = [provider.info() for provider in providers().values()]
     return sorted(found, key=lambda info: (info.kind != "demo", info.name))
+
+
+def unknown_datasets(names: Iterable[str]) -> list[str]:
+    """Those names of which there is no dataset here, each once; opens none."""
+    return [name for name in dict.fromkeys(names) if not _is_known(name)]
+
+
+def _is_known(name: str) -> bool:
+    return name in demo_datasets() or has_table(name)
 
 
 def find_dataset(name: str) -> DatasetProvider:
