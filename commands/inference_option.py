@@ -6,7 +6,7 @@ was taken, and what this command has no use for, is told on stderr.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
@@ -83,13 +83,19 @@ def tell_taken(ctx: click.Context, name: str) -> None:
     values = load_inference_config(name).values
     source = click.core.ParameterSource.DEFAULT_MAP
     taken = [k for k in values if ctx.get_parameter_source(k) is source and not _falls(ctx, k)]
-    said = [f"{key} {values[key]}" for key in taken]
+    said = [_words(key, values) for key in taken]
     words = ", ".join(said) or "nothing, as flags say all of it"
     click.echo(clean(f"taken from {name}: {words}", newlines=False), err=True)
     own = {str(param.name) for param in ctx.command.params}
     if other := [key for key in values if key not in own]:
         words = f"not for wb {ctx.info_name}: {', '.join(other)}"
         click.echo(clean(words, newlines=False), err=True)
+
+
+def _words(key: str, values: Mapping[str, Any]) -> str:
+    """A setting in words; of examples what they are counted by, as the help of `--shots` says."""
+    of = " per label (in all for open answers)" if key == "shots" and values[key] else ""
+    return f"{key} {values[key]}{of}"
 
 
 def show_configs(as_json: bool) -> None:

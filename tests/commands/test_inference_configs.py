@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
+from commands.inference_option import _words
 from sessions.runs import Run
 from tests.hub_twins import fetched
 from tests.workbench.data.tables import write_lines, write_pictures
@@ -213,3 +214,9 @@ def test_examples_of_a_config_that_has_no_run_yet_say_which_command_makes_one(
     done = run_wb("run-eval", "--config", "memes_llava_2shot", "--dry-run")
     assert done.code == 2
     assert "make one: wb run-eval --config memes_llava_pool --model llava-hf/" in done.err
+
+
+def test_a_number_of_examples_is_told_with_what_it_counts():
+    values = {"shots": 1, "limit": 3}
+    assert _words("shots", values) == "shots 1 per label (in all for open answers)"
+    assert _words("limit", values) == "limit 3"
