@@ -8,6 +8,7 @@ rest is guessed as `wb data add` guesses it. Not for a hub's dataset, which woul
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -66,7 +67,7 @@ class OwnData:
     @property
     def called(self) -> str:
         """The name, or one made of the file's."""
-        return self.name or split_of(Path(self.file).expanduser())
+        return self.name or split_of(_home(self.file))
 
     @property
     def wishes(self) -> dict[str, Any]:
@@ -98,13 +99,13 @@ class OwnData:
         """The folder of the images, by its whole path where it is there."""
         with contextlib.suppress(UsageError):
             if self.image_root:
-                return str(root_of(self.image_root, Path(self.file).expanduser().absolute()))
+                return str(root_of(self.image_root, _home(self.file).absolute()))
         return self.image_root or None
 
     @property
     def argv(self) -> list[str]:
         """The words after `wb` that add it."""
-        words = ["data", "add", self.called, str(Path(self.file).expanduser().absolute())]
+        words = ["data", "add", self.called, str(_home(self.file).absolute())]
         said = self.wishes
         for name in ("id", "label", "image_root"):
             if name in said:
@@ -244,6 +245,11 @@ def keep(own: OwnData) -> str:
         own.called, own.file, check=lambda m: check_images(understand(m), m.name), **own.wishes
     )
     return f"{added.info.name}/{next(iter(added.info.splits))}"
+
+
+def _home(path: str) -> Path:
+    """The path from the home folder that it names; as written for `~nobody`."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - which raises nothing
 
 
 def _columns(roles: Mapping[str, str], role: str) -> list[str]:

@@ -8,6 +8,7 @@ what they hold, and the first row of the one table in a folder. Not for what the
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -144,7 +145,7 @@ def root_of(said: str | Path, file: Path) -> Path:
     Raises:
         UsageError: It is in neither.
     """
-    named = Path(said).expanduser()
+    named = Path(os.path.expanduser(said))  # noqa: PTH111 - raises nothing for ~nobody
     beside = file if file.is_dir() else file.parent
     places = [beside / named, Path.cwd() / named]  # the path alone where it is absolute
     for place in places:

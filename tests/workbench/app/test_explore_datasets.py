@@ -210,6 +210,43 @@ async def test_a_file_of_ones_own_is_chosen_looked_at_added_and_opened(tmp_path:
         await b.until(lambda: b.explore.view.uid == "own/mine/a")
 
 
+async def test_a_path_is_pasted_behind_the_folder_and_one_that_is_not_there_is_told(
+    tmp_path: Path, monkeypatch
+):
+    from workbench.app.widgets.path_picker import PathPicker
+
+    (tmp_path / "here").mkdir()
+    (tmp_path / "there" / "pics").mkdir(parents=True)
+    (tmp_path / "there" / "mine.csv").write_text("key,ask\n")
+    monkeypatch.chdir(tmp_path / "here")
+    taken: list[str | None] = []
+    async with bench(SIZES[0]) as b:
+        picker = PathPicker("A file", "")
+        b.app.push_screen(picker, taken.append)
+        await b.until(lambda: picker.is_running and picker.query(Input))
+        field = picker.query_one(Input)
+        await b.until(lambda: field.value == f"{tmp_path}/here/")
+        field.insert_text_at_cursor(f"{tmp_path}/there/mi")
+        await b.until(lambda: field.value == f"{tmp_path}/there/mi" and "mine.csv" in b.text())
+        field.value = f"{tmp_path}/there/nope"
+        await b.until(lambda: "has 'nope' in its name" in b.text())
+        await b.press("ctrl+o")
+        assert b.app.screen is picker
+        field.value = f"{tmp_path}/nowhere/x.csv"
+        await b.until(lambda: "No such file" in b.text())
+        field.value = f"{tmp_path}/there/pics"
+        await b.until(lambda: "pics/" in b.text())
+        await b.press("ctrl+o")
+        await b.until(lambda: taken == [f"{tmp_path}/there/pics"])
+
+
+def test_a_whole_path_behind_another_one_is_meant_alone():
+    from workbench.app.widgets.path_picker import anew
+
+    assert anew("/tmp/x//data/y.csv") == "/data/y.csv" and anew("/tmp/x/~/y") == "~/y"
+    assert anew("/tmp/x/y~/z") == "/tmp/x/y~/z" and anew("~/y") == "~/y" and anew("//") == "/"
+
+
 def test_what_the_core_says_by_flags_is_said_by_the_fields_of_the_form():
     from workbench.app.explore.own_data_text import in_form_words
 

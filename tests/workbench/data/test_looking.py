@@ -146,4 +146,6 @@ def test_a_folder_of_images_is_looked_for_beside_the_table_then_in_the_working_f
     seen = look(OwnData("mine", str(asked), image_root="no"))
     assert f"not a folder: neither {tmp_path}/no nor {away}/no" in seen.problem
     assert seen.columns == tuple(ROLES)
+    own = OwnData("", "~nobody-of-that-name/t.csv", image_root="~nobody-of-that-name")
+    assert "~nobody-of-that-name" in own.argv  # told while it is typed
     assert in_form_words(seen.hint).endswith("lie in under `images in`")

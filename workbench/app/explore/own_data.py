@@ -174,7 +174,9 @@ class OwnDataForm(ModalScreen["str | None"]):
         from workbench.app.widgets.path_picker import PathPicker
 
         title = "A file, or a folder of images" if name == "file" else "The folder of the images"
-        start = self.field(name).value or (self._folder() if name == "images" else "")
+        start = self.field(name).value
+        if name == "images" and not start.startswith(("/", "~")):
+            start = self._folder() + start  # where it is looked for first
         picker = PathPicker(title, start, endings=_ENDINGS if name == "file" else ("/",))
         self.app.push_screen(picker, partial(self._take_path, name))
 

@@ -9,11 +9,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.widgets import Input, OptionList
+from textual.widgets.option_list import Option
 
 from workbench.app.widgets.choice import Choice
 from workbench.app.widgets.picker import Picker
+from workbench.text import clean
 
 if TYPE_CHECKING:
     from workbench.app.app import WbApp
@@ -47,6 +50,7 @@ class PathPicker(Picker):
         super().__init__(title, (), free="a path; Enter goes into folders")
         self._start, self._endings = start, endings
         self._listed_of = ""  # the folder that the list is of
+        self._reads = False  # its entries are on their way
 
     def _keys(self) -> str:
         return "Enter opens · Tab completes · ^O this folder · Esc leaves"
@@ -54,8 +58,10 @@ class PathPicker(Picker):
     def on_mount(self) -> None:
         """At the folder of last time."""
         super().on_mount()
-        start = self._start or f"{Path.cwd()}/"
-        if not start.endswith("/") and Path(start).expanduser().is_dir():
+        start = self._start
+        if not start.startswith(("/", "~")):
+            start = f"{Path.cwd()}/{start}"
+        if not start.endswith("/") and _is_folder(start):
             start += "/"
         field = self.query_one(Input)
         field.value = start
@@ -64,22 +70,30 @@ class PathPicker(Picker):
     # -- what is listed --------------------------------------------------------------------
 
     def _fill(self, typed: str) -> None:
+        if typed != (whole := anew(typed)):
+            self._write(whole)  # comes back here
+            return
         folder, _, begun = typed.rpartition("/")
         if (folder or "/") != self._listed_of and "/" in typed:
             self._listed_of = folder or "/"
+            self.choices, self._reads = [], True
             self._read(self._listed_of)
         lower = begun.casefold()
         hidden = begun.startswith(".")
         self._shown = [
             c for c in self.choices
-            if lower in c.title.casefold() and (hidden or not c.title.startswith("."))
+            if c.problem
+            or (lower in c.title.casefold() and (hidden or not c.title.startswith(".")))
         ]  # fmt: skip
         self._shown.sort(key=lambda c: not c.title.casefold().startswith(lower))
         options = self.query_one(OptionList)
         options.clear_options()
         options.add_options(self._option(c) for c in self._shown)
         options.highlighted = 0 if self._shown and begun else None
-        options.display = bool(self._shown)
+        if begun and not self._shown and not self._reads:
+            said = f"nothing that is listed of {folder or '/'} has {begun!r} in its name"
+            options.add_option(Option(Text(clean(said, newlines=False)), disabled=True))
+        options.display = options.option_count > 0
 
     def _read(self, folder: str) -> None:
         bench = cast("WbApp", self.app)
@@ -93,7 +107,7 @@ class PathPicker(Picker):
 
     def _take_entries(self, folder: str, choices: list[Choice]) -> None:
         if self.is_running and folder == self._listed_of:
-            self.choices = choices
+            self.choices, self._reads = choices, False
             self._fill(self.query_one(Input).value)
 
     # -- what is taken ---------------------------------------------------------------------
@@ -127,9 +141,24 @@ class PathPicker(Picker):
             self._write(folder + slash + common)
 
     def action_here(self) -> None:
-        """The folder itself."""
-        folder = self.query_one(Input).value.rpartition("/")[0]
-        self.dismiss(folder or "/")
+        """The folder that was typed, with or without its slash; else the one that is listed."""
+        typed = self.query_one(Input).value.strip()
+        folder, _, begun = typed.rpartition("/")
+        if begun and _is_folder(typed):
+            self.dismiss(typed)
+        elif not begun or self._shown:
+            self.dismiss(folder or "/")
+
+
+def anew(typed: str) -> str:
+    """What is meant where a whole path stands behind the one that was there: the whole path.
+
+    `/tmp/x//data/y.csv` is `/data/y.csv`, `/tmp/x/~/y.csv` is `~/y.csv`.
+    """
+    for mark in ("//", "/~/"):
+        if mark in typed:
+            typed = mark[1:] + typed.rpartition(mark)[2]
+    return typed
 
 
 def entries(folder: str, endings: tuple[str, ...] = ()) -> list[Choice]:
@@ -145,8 +174,9 @@ def entries(folder: str, endings: tuple[str, ...] = ()) -> list[Choice]:
                     found.append((not is_folder, entry.name, size))
                 else:
                     left_out += 1
-    except OSError as error:
-        return [Choice("..", error.strerror or str(error), f"{folder}/../", "cannot be read")]
+    except (OSError, RuntimeError, ValueError) as error:  # a RuntimeError for nobody's ~name
+        said = getattr(error, "strerror", None) or str(error)
+        return [Choice("..", said, _above(folder), "cannot be read")]
     base = folder.rstrip("/") + "/"
     choices = [
         Choice(name, _size(size), base + name)
@@ -160,6 +190,17 @@ def entries(folder: str, endings: tuple[str, ...] = ()) -> list[Choice]:
         said = f"{left_out:,} files of other kinds (Ctrl+O takes the folder itself)"
         choices.append(Choice("…", said, base))
     return choices
+
+
+def _is_folder(path: str) -> bool:
+    try:
+        return Path(path).expanduser().is_dir()
+    except (OSError, RuntimeError):
+        return False
+
+
+def _above(folder: str) -> str:
+    return folder.rstrip("/").rpartition("/")[0] + "/"
 
 
 def _size(count: int) -> str:
