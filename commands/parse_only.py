@@ -1,10 +1,11 @@
 """Check whether a `wb …` line is valid and would start, without running it.
 
 `python -P -m commands.parse_only run-eval --dataset demo …` prints one JSON object: `problem`
-(empty where nothing is wrong), `hint`, `about` (the flag or key that it is about) and `notes` (what
-was not checked). Guarantee: parses with the commands themselves, so that it cannot disagree with
-them; runs none and asks no network. The config of a training is read, and datasets, models,
-adapters, templates and sessions that a line names are looked for.
+(empty where nothing is wrong), `hint`, `about` (the flag or key that it is about), `notes` (what
+was not checked) and `told` (a limit above what there is). Guarantee: parses with the commands
+themselves, so that it cannot disagree with them; runs none and asks no network. The config of a
+training is read, and datasets, models, adapters, templates and sessions that a line names are
+looked for.
 """
 
 from __future__ import annotations
@@ -86,7 +87,9 @@ def looked_at(argv: Sequence[str]) -> dict[str, Any]:
         found = [Standing("cannot", error.message, error.hint or "")]
     wrong = next((one for one in found if one.state == "cannot"), Standing("here"))
     notes = [one.words for one in found if one.state == "not checked"]
-    return {"problem": wrong.said, "hint": wrong.hint, "about": wrong.about, "notes": notes}
+    told = [one.said for one in found if one.state == "here" and one.said.startswith("--limit")]
+    said = {"problem": wrong.said, "hint": wrong.hint, "about": wrong.about}
+    return {**said, "notes": notes, "told": told}
 
 
 def _standings(context: click.Context) -> list[Standing]:

@@ -173,6 +173,7 @@ def command(
         _detach(ctx, as_json, resume, flags)
         return
     from workbench.evaluation.runner import evaluate
+    from workbench.evaluation.would_start import beyond
     from workbench.progress import StderrLine
     from workbench.text import clean
 
@@ -193,7 +194,8 @@ def command(
         echo_json(found)
     else:
         _show(found)
-    for note in found["notes"]:
+    told = "" if config.shard else beyond(config.limit, found["counts"]["total"])
+    for note in [told] * bool(told) + found["notes"]:
         click.echo(f"note: {clean(note, newlines=False)}", err=True)
     if found["state"] == "failed":
         click.echo(f"error: {clean(run.reason, newlines=False)}", err=True)

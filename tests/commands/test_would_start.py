@@ -9,6 +9,7 @@ import pytest
 from commands.parse_only import looked_at
 from sessions.jobs import list_jobs
 from sessions.runs import Run
+from workbench.evaluation.would_start import beyond
 
 EVAL = ("run-eval", "--dataset", "demo", "--split", "test")
 
@@ -48,6 +49,13 @@ def test_what_only_the_hub_can_tell_is_a_note_and_no_verdict(monkeypatch):
     monkeypatch.delenv("HF_HUB_OFFLINE")
     found = looked_at((*EVAL, "--model", "someone/vlm"))
     assert found["problem"] == "" and "not asked" in found["notes"][0]
+
+
+def test_a_limit_above_what_there_is_is_told_and_no_problem():
+    found = looked_at((*EVAL, "--limit", "9999999"))
+    assert found["problem"] == "" and "--limit 9,999,999: the split has " in found["told"][0]
+    assert looked_at((*EVAL, "--limit", "2"))["told"] == []
+    assert beyond(0, 5) == beyond(5, 5) == beyond(5, 0) == ""
 
 
 def test_a_job_that_could_not_start_is_refused_instead_of_put_aside(run_wb):

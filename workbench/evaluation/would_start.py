@@ -91,7 +91,20 @@ def _samples(config: EvalConfig) -> list[Standing]:
         about = "--split" if config.split else "--dataset"
         about = about if error.kind == "no_samples" else _flag_in(error.message)
         return [Standing("cannot", error.message, error.hint or "", about)]
-    return [Standing("here", f"{total:,} samples", about="--limit")]
+    told = beyond(config.limit, total) or f"{total:,} samples"
+    return [Standing("here", told, about="--limit")]
+
+
+def beyond(limit: int, total: int) -> str:
+    """What to say of a limit above the samples that there are; empty where there are as many.
+
+    Args:
+        limit: As `--limit`; 0 for all.
+        total: How many are asked.
+    """
+    return f"--limit {limit:,}: the split has {total:,}, all of them are asked" * (
+        limit > total > 0
+    )
 
 
 def _flag_in(message: str) -> str:

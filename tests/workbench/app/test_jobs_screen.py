@@ -217,6 +217,21 @@ async def test_the_form_refuses_what_no_job_can_be(line):
         assert app.jobs == []
 
 
+async def test_a_start_wished_for_before_the_line_is_checked_is_done_once_it_is():
+    app = Host(JobsScreen())
+    async with app.run_test(size=SMALL) as pilot:
+        form = NewJob({})
+        app.push_screen(form, lambda argv: app.jobs.append(argv))
+        await until(pilot, lambda: form.is_running and "limit" in form.fields.inputs)
+        form.fields.inputs["limit"].focus()
+        await until(pilot, lambda: form.focused is form.fields.inputs["limit"])
+        form.fields.inputs["limit"].value = "7"  # the line does not say so yet
+        form.action_start()
+        assert "--limit 7" in form.line.value
+        await until(pilot, lambda: app.jobs and app.jobs[0])
+        assert app.jobs[0][-2:] == ["--limit", "7"]
+
+
 async def test_a_hostile_log_and_title_are_shown_harmless():
     bad = "\x1b]0;owned\x07[/red] \u202eevil\x9b31m"
     make_job(EVAL, title=bad, log=bad + "\n", state="failed", message=bad)

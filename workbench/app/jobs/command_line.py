@@ -48,12 +48,14 @@ class LineVerdict:
         hint: What to do about that.
         about: The flag, or the key of a config, that it is about; may be empty.
         notes: What was not checked, since only a hub, a server or the start tells it.
+        told: What is good to know of it: a limit above what there is.
     """
 
     problem: str = ""
     hint: str = ""
     about: str = ""
     notes: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
 
     @property
     def words(self) -> str:
@@ -78,7 +80,8 @@ def check_words(argv: Sequence[str]) -> LineVerdict:
         return LineVerdict(f"the line could not be checked: {error}")
     try:
         said = json.loads(found.stdout.strip().splitlines()[-1])
-        return LineVerdict(said["problem"], said["hint"], said["about"], tuple(said["notes"]))
+        notes, told = tuple(said["notes"]), tuple(said["told"])
+        return LineVerdict(said["problem"], said["hint"], said["about"], notes, told)
     except (LookupError, ValueError, TypeError):
         lines = found.stderr.strip().splitlines()
         return LineVerdict(lines[-1] if lines else "the line is not understood")

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from workbench.app.widgets.choice import Choice
 
 _STARTS = "it would start: Ctrl+S, or Enter on the line"
+_STARTS_THEN = "checking… it starts once that ends well; an edit takes that back"
 _UNSURE = "nothing is wrong with what could be checked here: Ctrl+S starts it"
 _LINE = "the whole line, as it will be run: type in it what no field has"
 
@@ -78,7 +79,8 @@ class NewJob(ModalScreen["list[str] | None"]):
         self._defaults = {"dataset": "demo", "split": "test", "model": "demo", **defaults}
         self._line, self._about = line, about
         self._kind = self._kind_of(line) if line else "evaluate"
-        self._starting = ""
+        self._starting = ""  # the line that starts once it is checked
+        self._filled: dict[str, str] = {}  # what stood in the fields when the line was last made
         self._begun = False  # whether the first field had the focus
 
     @staticmethod
@@ -258,6 +260,8 @@ class NewJob(ModalScreen["list[str] | None"]):
     @on(CommandLineField.Taken)
     def action_start(self) -> None:
         """Start what the line says, once the commands have looked at it."""
+        if isinstance(self.focused, FieldInput) and self._filled != self.fields.values:
+            self._fill()  # what was typed last is still on its way to the line
         self._starting = self.line.value
         self._check(self.line.value, 0.0)
 
@@ -280,6 +284,9 @@ class NewJob(ModalScreen["list[str] | None"]):
         self.app.push_screen(BatchView(BatchCommand(argv)))
 
     def _look(self) -> None:
+        self._filled = self.fields.values
+        if self._starting and self._starting == self.line.value:
+            return  # it is being checked, and starts then
         self._starting = ""
         kind = KINDS[self._kind]
         first = kind.fields[0] if kind.fields else None
@@ -297,9 +304,12 @@ class NewJob(ModalScreen["list[str] | None"]):
         try:
             argv = split_line(line)
         except WbError as error:
+            self._starting = ""
             self._say(error.message + (f" ({error.hint})" if error.hint else ""), good=False)
             return
-        self.query_one("#verdict", Static).update(Text("checking…", style="dim"))
+        wanted = self._starting == line
+        said = _STARTS_THEN if wanted else "checking…"
+        self.query_one("#verdict", Static).update(Text(said, style="" if wanted else "dim"))
         bench = cast("WbApp", self.app)
 
         def work(token: CancelToken) -> None:
@@ -321,14 +331,18 @@ class NewJob(ModalScreen["list[str] | None"]):
         elif self._starting == line:
             self.dismiss(argv)
         else:
-            self._say(_STARTS, good=True, notes=verdict.notes)
+            self._say(_STARTS, good=True, notes=verdict.notes, told=verdict.told)
 
-    def _say(self, words: str, *, good: bool, notes: Sequence[str] = ()) -> None:
+    def _say(
+        self, words: str, *, good: bool, notes: Sequence[str] = (), told: Sequence[str] = ()
+    ) -> None:
         palette = PALETTE
         sign, style = ("✓", palette.good) if good else ("✗", palette.bad)
         if notes:
             sign, style, words = "?", palette.warn, _UNSURE
         text = Text(f"{sign} {clean(words)}", style=style)
+        for said in told:
+            text.append(f"\n  {clean(said, newlines=False)}", palette.warn)
         for note in notes:
             text.append(f"\n  not checked: {clean(note, newlines=False)}", palette.warn)
         self.query_one("#verdict", Static).update(text)
