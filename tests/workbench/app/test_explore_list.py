@@ -25,7 +25,7 @@ async def test_the_bench_opens_on_the_demo_at_every_size(size):
         shown = b.text()
         assert "▀" in shown, "the image is drawn"
         assert b.explore.view.sample.texts["sentence"].split()[0] in shown
-        assert "Help" in shown
+        assert "Help" in shown and "b ★" in shown.splitlines()[-1]
 
 
 async def test_the_list_reads_a_screenful_and_never_the_split(monkeypatch):

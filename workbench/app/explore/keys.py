@@ -23,13 +23,13 @@ KEYS: list[BindingType] = [
             tooltip="Go to the prompt to change it"),
     Binding("g", "heat", "Heat", id="explore.heat",
             tooltip="Lay Grad-CAM's heat map of the token under the cursor over the image"),
+    Binding("b", "bookmark", "★", id="explore.bookmark",
+            tooltip="Bookmark the sample, or take a plain bookmark away"),
     Binding(
         "left", "token(-1)", "Token", id="explore.token_left", key_display="←→",
             tooltip="Move along the answer's tokens"),
     Binding("right", "token(1)", "Token right", id="explore.token_right", show=False,
             tooltip="Move to the answer's next token"),
-    Binding("b", "bookmark", "★", id="explore.bookmark",
-            tooltip="Bookmark the sample, or take a plain bookmark away"),
     Binding(
         "B,shift+b", "bookmark_tags", "Tags", id="explore.tags", show=False,
             tooltip="Edit the bookmark's tags and note"),
