@@ -18,6 +18,7 @@ from workbench.app.explore.stream import Stream
 from workbench.app.widgets.text_panel import ErrorPanel, TextPanel
 from workbench.errors import EngineError, PromptTooLong
 from workbench.playground.explain import explained_by
+from workbench.prompts.pool import get_template
 
 
 def prompts() -> list[PromptRecord]:
@@ -50,6 +51,25 @@ async def test_an_answer_without_a_box_says_so_and_that_the_demo_model_gives_non
         assert said[1] not in b.text()
         await b.press("h")
         await b.shows(*said)
+
+
+async def test_an_earlier_answer_names_its_template_where_the_prompt_has_another():
+    engine = FakeEngine()
+    async with bench((80, 24), engine=engine) as b:
+        panel, head = b.explore.widgets.panel, b.explore.widgets.answer
+        await b.press("enter")
+        first = panel.template.name
+        await b.press("j", "k", "h")
+        assert not head.note, "it is the template that stands in the prompt"
+        b.explore.controllers.use_template(get_template("statement/yes-no"))
+        await b.press("j", "k", "h")
+        await b.shows("False. It is red", f"asked by template {first}")
+        await b.press("p")
+        await b.write("Is it red?")
+        await b.press("f5", "j", "k", "h")
+        assert not head.note, "free text stands in the prompt too"
+        await b.press("h")
+        await b.shows(f"asked by template {first}")
 
 
 LONG_ANSWER = ("Well", *(f" {'word' * 12}{n}" for n in range(60)))

@@ -76,6 +76,14 @@ class EarlierAnswers(Controller):
         """Another answer is on its way."""
         self.recalled, self._in_view = -1, ""
 
+    def _other_template(self, record: PromptRecord) -> str:
+        """Of what wording it is the answer, where that is not the one in the prompt panel."""
+        panel = self.widgets.panel
+        present = panel.template.name if panel.template and not panel.free else None
+        if record.template == present:
+            return ""
+        return f"asked by template {record.template}" if record.template else "asked in free text"
+
     def recall(self) -> None:
         """Put an earlier answer back in view, one further back each time."""
         view = self.view
@@ -94,7 +102,8 @@ class EarlierAnswers(Controller):
         messages = messages_of(earlier.record, view.sample)
         view.asked = None
         self.post(AnswerBegan())
-        show_record(self.widgets.answer, earlier.record, note_on(earlier.record, view.source))
+        notes = (self._other_template(earlier.record), note_on(earlier.record, view.source))
+        show_record(self.widgets.answer, earlier.record, "\n".join(filter(None, notes)))
         self._show()
         number = f"{self.recalled + 1} of {len(self.answers)} on this sample"
         said = f"{number}: {earlier.when} {earlier.record.model}"
