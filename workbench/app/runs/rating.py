@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from workbench.evaluation.rating_queue import RatingItem, RatingQueue
     from workbench.sample import Sample
 
-KEYS = "1–5 rate · s skip · n note · u undo · c good/bad · Esc leaves"
+KEYS = "rate 1 worst – 5 best · s skip · n note · u undo · c good/bad · Esc leaves"
 KEYS_OF_TWO = "g good · b bad · s skip · n note · u undo · c 1–5 · Esc leaves"
 
 
