@@ -9,6 +9,7 @@ test are of clusters. Not for other metrics: see `workbench.evaluation.compariso
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -115,7 +116,7 @@ class Paired:
         first, second: Accuracy of each run on the paired samples.
         difference: Accuracy of the second less that of the first; its `p_value` is of `test`.
         test: Which test: McNemar's exact one, over clusters where samples come in clusters.
-        flips: In the order of the first run.
+        flips: In the order of their UIDs, whatever the order in which samples were answered.
     """
 
     both: int
@@ -197,6 +198,7 @@ def compare_predictions(
         for (uid, before, after), (was, now) in zip(judged, rights, strict=True)
         if was != now
     )
+    flips = tuple(sorted(flips, key=lambda flip: _by_number(flip.uid)))
     # The second run is the newer one as a rule: older lines do not name their images.
     clusters = clusters_of({**before, **after} for _, before, after in judged)
     first_accuracy = accuracy([before for _, before, _ in judged], clusters)
@@ -218,6 +220,13 @@ def compare_predictions(
         test=FLIPS if clusters.kind else MCNEMAR,
         flips=flips,
     )
+
+
+def _by_number(uid: str) -> tuple[tuple[int, str], ...]:
+    """What sorts `demo/test/4` before `demo/test/11`."""
+    parts = re.split("([0-9]+)", uid)  # texts and numbers in turn
+    numbers = {at: part.lstrip("0") for at, part in enumerate(parts) if at % 2}
+    return tuple((len(numbers.get(at, "")), numbers.get(at, part)) for at, part in enumerate(parts))
 
 
 def _difference(rights: list[tuple[bool, bool]], clusters: Clusters) -> Estimate:

@@ -109,6 +109,10 @@ def test_runs_that_share_no_sample_cannot_be_compared(run_wb):
     two.set_state("done")
     done = run_wb("runs", "compare", one.id, two.id, "--json")
     assert done.code == 1 and "share no sample" in done.json["error"]["message"]
+    training = Run.create({"train": ["demo/train"]}, "k", "train")
+    done = run_wb("runs", "compare", one.id, training.id, "--json")
+    assert done.json["error"]["message"].endswith("the second is a training")
+    assert "wb run-eval --adapter" in done.json["error"]["hint"]
 
 
 def test_rm_deletes_and_refuses_what_is_being_written(run_wb):

@@ -64,11 +64,20 @@ def test_equal_runs_have_no_difference_and_an_interval_around_it():
     assert difference == 0 and low <= 0 <= high and high - low < 0.1
 
 
+def test_flips_stand_by_the_numbers_of_their_uids():
+    uids = ["d/s/11", "d/s/4", "d/s/010-2", "d/s/b", "d/s/a", "c/9"]
+    first = [line(uid, "true") for uid in uids]
+    second = [line(uid, "false") for uid in uids]
+    found = [flip.uid for flip in compare_predictions(first, second).flips]
+    assert found == ["c/9", "d/s/4", "d/s/010-2", "d/s/11", "d/s/a", "d/s/b"]
+
+
 def test_pairing_counts_each_sample_once_and_names_the_flips():
     first = [line("d/s/1", "true"), line("d/s/2", "false"), line("d/s/3", "true")]
     first += [line("d/s/4", None), line("d/s/only-a", "true")]
     second = [line("d/s/3", "false"), line("d/s/2", "true"), line("d/s/1", "true")]
     second += [line("d/s/4", None, error={"kind": "bad_image"})]
+    first.reverse()  # samples are answered in any order: flips stand by their UIDs
     paired = compare_predictions(first, second)
     assert (paired.both, paired.only_a, paired.only_b, paired.neither) == (1, 1, 1, 1)
     assert (paired.n, paired.unpaired_a, paired.unpaired_b, paired.failed) == (4, 1, 0, 1)

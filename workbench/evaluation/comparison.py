@@ -108,8 +108,14 @@ class RunComparison:
 def compare_runs(
     first: tuple[Mapping[str, Any], Iterable[Line]],
     second: tuple[Mapping[str, Any], Iterable[Line]],
+    names: tuple[str, str] = ("the first", "the second"),
 ) -> RunComparison:
     """Compare two runs, each given as its config and its lines of `predictions.jsonl`.
+
+    Args:
+        first: The one that is compared with.
+        second: The one that is compared.
+        names: What an error calls them.
 
     Raises:
         RecordError: They share no sample, or are of different tasks.
@@ -118,9 +124,8 @@ def compare_runs(
     lines_a, lines_b = list(lines_a), list(lines_b)
     pairs, _, _ = paired_lines(lines_a, lines_b)
     if not pairs:
-        raise RecordError(
-            "the runs share no sample", hint="evaluate both on the same split", kind="no_pairs"
-        )
+        configs = zip(names, (config_a, config_b), strict=True)
+        raise _no_pairs([name for name, config in configs if config.get("train")])
     tasks = _task(config_a, [a for _, a, _ in pairs]), _task(config_b, [b for _, _, b in pairs])
     if tasks[0] != tasks[1]:
         raise RecordError(
@@ -136,6 +141,16 @@ def compare_runs(
     power = power_of(paired, [(a, b) for _, a, b in pairs])
     told = tuple(differences(config_a, config_b))
     return RunComparison(told, paired, tuple(changes), power, tuple(_notes(paired)))
+
+
+def _no_pairs(trainings: Sequence[str]) -> RecordError:
+    """Why there is nothing to compare, where some of the runs are trainings."""
+    said, hint = "the runs share no sample", "evaluate both on the same split"
+    if trainings:
+        verb = "are trainings" if len(trainings) > 1 else "is a training"
+        said = f"{said}: {' and '.join(trainings)} {verb}"
+        hint = "compare an evaluation of what was trained: wb run-eval --adapter TRAINING"
+    return RecordError(said, hint=hint, kind="no_pairs")
 
 
 def _notes(paired: Paired) -> list[str]:

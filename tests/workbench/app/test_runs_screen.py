@@ -110,7 +110,9 @@ async def test_two_marked_runs_are_compared_by_pairs_and_a_flip_leads_to_explore
 
     runs = []
     for labels in (["true"] * 11 + ["false"] * 9, ["true"] * 10 + ["false"] + ["true"] * 9):
-        run = Run.create({"dataset": "demo", "split": "test", "model": "demo"}, key="k", total=20)
+        config = {"dataset": "demo", "split": "test", "model": "demo"}
+        wording = f"statement/wording-{len(runs)}"
+        run = Run.create(config | {"template": wording}, key="k", total=20)
         run.append_many(lines(labels))
         run.set_state("done")
         runs.append(run)
@@ -129,7 +131,8 @@ async def test_two_marked_runs_are_compared_by_pairs_and_a_flip_leads_to_explore
         await pilot.pause()
         assert list(screen.comparison.flips.keys) == ["demo/test/10"]
         await pilot.press("enter")  # both answers side by side, and whole
-        answers = "1 of 1  demo/test/10", "broken by B", "A demo", "B demo", "false false"
+        sides = "A demo  statement/wording-0", "B demo  statement/wording-1"
+        answers = "1 of 1  demo/test/10", "broken by B", *sides, "false false"
         await until(pilot, lambda: all(words in drawn(app) for words in answers))
         view = app.screen
         await until(pilot, lambda: all(len(x["text"]) > 400 for x in view._lines.values()))
@@ -396,6 +399,7 @@ async def test_answers_are_rated_by_keys_without_a_word_of_their_run(monkeypatch
         await until(pilot, lambda: len(app.place.table.keys) == 2)
         await pilot.press("space", "down", "space", "asterisk")
         await until(pilot, lambda: "0 of 4 rated · ann" in drawn(app))
+        assert "rate 1 worst – 5 best" in drawn(app) and "Esc leaves" in drawn(app)
         assert "nlvr1" not in drawn(app) and not any(
             run.id[-6:] in drawn(app) for run in list_runs()
         )

@@ -105,7 +105,7 @@ class ComparePanel(Vertical):
     def refuse(self, problem: str) -> None:
         """Say why they cannot be compared."""
         flips = self.query_one("#flips", RowList)
-        flips.empty = ("These runs cannot be compared", "", clean(problem, newlines=False))
+        flips.empty = ("These runs cannot be compared", "", *clean(problem).split("\n"))
         flips.show((), lambda _: ())
 
     def on_resize(self) -> None:

@@ -18,6 +18,7 @@ from textual.widgets import Static
 
 from workbench.app.lists.palette import PALETTE
 from workbench.app.widgets.image_view import ImageView
+from workbench.evaluation.telling_apart import told_apart
 from workbench.reports.prediction import line_of, read_prediction
 from workbench.text import clean
 
@@ -62,6 +63,8 @@ class FlipView(ModalScreen["str | None"]):
         super().__init__()
         self._flips, self._at = tuple(flips), at
         self._runs: dict[Side, RunSummary] = {"a": a, "b": b}
+        differs = told_apart([(run.kind, run.config) for run in (a, b)])
+        self._differs: dict[Side, str] = dict(zip(SIDES, differs, strict=True))
         self._sample: Sample | None = None
         self._lines: dict[Side, Line] = {"a": self.flip.before, "b": self.flip.after}
         self._prompts: dict[Side, RecordedPrompts] = {}
@@ -153,7 +156,8 @@ class FlipView(ModalScreen["str | None"]):
         line = read_prediction(self._lines[side])
         colour = PALETTE.accent if side == "a" else PALETTE.second
         said = Text(f"{side.upper()} ", style=colour)
-        said.append(f"{clean(run.who, newlines=False)}  ", style=PALETTE.dim)
+        who = f"{run.who}  {self._differs[side]}".strip()
+        said.append(f"{clean(who, newlines=False)}  ", style=PALETTE.dim)
         said.append(clean(line.read_as, newlines=False), style=PALETTE.strong)
         said.append(f"\n{clean(line.said)}")
         if note:

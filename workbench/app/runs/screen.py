@@ -244,10 +244,10 @@ class RunsScreen(Screen[None]):
 
             found, problem = None, ""
             try:
-                read = ((r.config, compared_lines(r.predictions, WORDS)) for r in (a, b))
-                found = compare_runs(*read)
+                read = [(r.config, compared_lines(r.predictions, WORDS)) for r in (a, b)]
+                found = compare_runs(read[0], read[1], ("A", "B"))
             except WbError as error:
-                problem = error.message
+                problem = f"{error.message}\n{error.hint}".strip()
             except Exception as error:
                 self.bench.fail(error, "these runs cannot be compared")
                 return
