@@ -83,12 +83,6 @@ def test_figures_are_those_of_the_table_and_nothing_undefined_is_a_zero():
     assert "confusion" not in found
 
 
-def test_a_run_without_any_box_has_no_iou_at_all():
-    figures = compute_metrics([line_of(0, "no"), line_of(1, "none")], task="grounding")["metrics"]
-    assert figures["accuracy"]["value"] == 0
-    assert not {"iou", "box_f1", "pointing", "accuracy_iou75"} & figures.keys()
-
-
 def test_a_failed_sample_is_wrong_where_gold_says_an_area_and_unjudged_where_it_is_a_point():
     error = UsageError("no")
     assert failed_line(PROMPTER, sample(0), error)["correct"] is False
@@ -203,3 +197,16 @@ def test_two_runs_differ_by_the_mean_iou_of_the_samples_that_both_have_a_box_for
     assert found["accuracy"].difference.value == pytest.approx(1 / 6)
     assert found["iou"].difference.n == 4
     assert found["iou"].difference.value == pytest.approx(1 - 2.25 / 4)
+
+
+def test_figures_of_boxes_are_undefined_with_a_reason_where_no_answer_has_one():
+    boxes = ("iou", "accuracy_iou75", "box_precision", "box_recall", "box_f1")
+    nothing = compute_metrics([line_of(1, "nowhere"), line_of(2, "")], task="grounding")["metrics"]
+    for name in boxes:
+        assert nothing[name]["value"] is None and nothing[name]["n"] == 0
+        assert nothing[name]["reason"] == "no answer has a box"
+    assert nothing["pointing"]["reason"] == "no answer has a place"
+    assert nothing["accuracy"]["value"] == 0
+    points = compute_metrics([line_of(1, "(0.3, 0.3)")], task="grounding")["metrics"]
+    assert points["pointing"]["value"] == 1
+    assert all(points[name]["value"] is None for name in boxes)

@@ -11,7 +11,9 @@
   all gold boxes, and their harmonic mean; sums over all samples that were asked.
 - `point_distance`: mean distance from gold points, in pixels.
 
-A figure that no sample has is left out; one whose denominator is 0 is undefined, never 0.
+A figure that no sample can have (no gold boxes, no gold points) is left out. One that no answer
+has, or whose denominator is 0, is undefined and says why, never 0: where no answer has a box, those
+are all figures of boxes.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ import numpy as np
 
 from sessions.clusters import clusters_of
 from sessions.compare import proportion
-from sessions.estimate import Estimate
+from sessions.estimate import Estimate, undefined
 from workbench.evaluation.statistics import bootstrap, mean, ratio
 
 Line = Mapping[str, Any]
@@ -38,6 +40,8 @@ DEFINITIONS = {
     "box_f1": "2 * pairs / (boxes answered + gold boxes), pairs at an IoU of 0.5",
     "point_distance": "pixels from each gold point to the place that is paired with it",
 }
+
+BOXES = ("box_precision", "box_recall", "box_f1")
 
 
 def iou_of(line: Line) -> float | None:
@@ -60,7 +64,13 @@ def grounding_figures(answered: Sequence[Line]) -> dict[str, Estimate]:
             key = "point_distance" if name == "distance" else name
             found[key] = mean([float(_judged(line)[name]) for line in some], clusters_of(some))
     boxed = [line for line in lines if _judged(line).get("wanted")]
-    if boxed and any(_judged(line).get("answered") for line in boxed):
+    if not boxed:
+        pass
+    elif not any(_judged(line).get("answered") for line in boxed):
+        none = undefined("no answer has a box")
+        found = dict.fromkeys(("iou", "accuracy_iou75", *BOXES), none) | found
+        found.setdefault("pointing", undefined("no answer has a place"))
+    else:
         strict = [_judged(line).get("strict") is True for line in boxed]
         found["accuracy_iou75"] = proportion(strict, clusters_of(boxed))
         found |= _pairs(boxed)
@@ -77,11 +87,9 @@ def _pairs(lines: Sequence[Line]) -> dict[str, Estimate]:
     )  # (n, 3)
     clusters = clusters_of(lines)
     hits, answered, wanted = sums.T
-    parts = {
-        "box_precision": (hits, answered),
-        "box_recall": (hits, wanted),
-        "box_f1": (2 * hits, answered + wanted),
-    }
+    parts = dict(
+        zip(BOXES, ((hits, answered), (hits, wanted), (2 * hits, answered + wanted)), strict=True)
+    )
     return {
         name: bootstrap(np.stack(pair, axis=1), ratio, clusters=clusters)
         for name, pair in parts.items()
