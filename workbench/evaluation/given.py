@@ -32,6 +32,8 @@ ANSWERS = (
     *("prediction", "pred", "response", "output", "caption", "explanation", "answer", "text"),
     "label",
 )
+# Of a task with labels the explanation beside an answer is not the answer.
+LABELLED = tuple(sorted(ANSWERS, key=lambda name: name in ("caption", "explanation")))
 # Of a table of ours: what was read from the answer, and how it counted; both are worked out anew.
 _READ_ANEW = frozenset({"correct", "kind", "group", "tokens", "finish_reason", "error", "target"})
 
@@ -71,15 +73,22 @@ class GivenFile:
         form: What it was read as.
         rows: Its rows, those that hold no answer too.
         columns: What was taken from where: `{"sample": …, "answer": …}`.
+        others: Columns that could be the answer too.
     """
 
     form: Form
     rows: tuple[GivenAnswer, ...]
     columns: Mapping[str, str]
+    others: tuple[str, ...] = ()
 
 
 def read_given(
-    path: Path, form: str = "", *, id_column: str = "", answer_column: str = ""
+    path: Path,
+    form: str = "",
+    *,
+    id_column: str = "",
+    answer_column: str = "",
+    labelled: bool = False,
 ) -> GivenFile:
     """Read a file of answers.
 
@@ -88,14 +97,16 @@ def read_given(
         form: One of `FORMATS`; told by its content where empty.
         id_column: The column or key that names the sample; the first of `IDS`, else of `IMAGES`.
         answer_column: The one that holds the answer; the first of `ANSWERS`.
+        labelled: Answers are read to labels: explanations and captions are taken last.
 
     Raises:
         DataError: It cannot be read, or has no rows.
         UsageError: It has no such column, or none that could be meant.
     """
     text = _text(path)
+    names = LABELLED if labelled else ANSWERS
     if form == "csv" or (not form and path.suffix.lower() in (".csv", ".tsv")):
-        return _table("csv", list(_csv_rows(path, text)), id_column, answer_column)
+        return _table("csv", list(_csv_rows(path, text)), id_column, answer_column, names)
     objects = _objects(path, text)
     if not objects:
         raise DataError(f"{path} holds no rows")
@@ -107,7 +118,7 @@ def read_given(
     told: Form = "json" if path.suffix.lower() == ".json" else "jsonl"
     if form == "coco" or (not form and {"image_id", "caption"} <= set(first)):
         told = "coco"
-    return _table(told, objects, id_column, answer_column)
+    return _table(told, objects, id_column, answer_column, names)
 
 
 def _text(path: Path) -> str:
@@ -174,7 +185,11 @@ def _line(path: Path, number: int, line: str) -> Any:
 
 
 def _table(
-    form: Form, rows: Sequence[Mapping[str, Any]], id_column: str, answer_column: str
+    form: Form,
+    rows: Sequence[Mapping[str, Any]],
+    id_column: str,
+    answer_column: str,
+    answers: Sequence[str],
 ) -> GivenFile:
     if not rows:
         raise DataError("the file holds no rows")
@@ -188,8 +203,9 @@ def _table(
     image = next((name for name in IMAGES if name in names), "")
     taken = {ident, image}
     # A table of ours has the whole answer there; elsewhere it may well be a text of the sample.
-    known = ("text", *ANSWERS) if ident == "uid" else ANSWERS
-    answer = answer_column or next((n for n in known if n in names and n not in taken), "")
+    known = ("text", *answers) if ident == "uid" else answers
+    could = [n for n in dict.fromkeys(known) if n in names and n not in taken]
+    answer = answer_column or next(iter(could), "")
     if not answer or not (ident or image):
         what = "the answer (--answer-column)" if not answer else "the sample (--id-column)"
         raise UsageError(
@@ -197,7 +213,8 @@ def _table(
         )
     told = " or ".join(name for name in (ident, image) if name)
     found = (_row(place, row, ident, image, answer) for place, row in enumerate(rows, 1))
-    return GivenFile(form, tuple(found), {"sample": told, "answer": answer})
+    others = tuple(name for name in could if name != answer)
+    return GivenFile(form, tuple(found), {"sample": told, "answer": answer}, others)
 
 
 def _row(place: int, row: Mapping[str, Any], ident: str, image: str, answer: str) -> GivenAnswer:

@@ -122,7 +122,11 @@ def import_run(wish: ImportWish) -> Imported:
     template = get_template(wish.template) if wish.template else default_for(source)
     prompter = Prompter(template, source.task, tuple(source.labels))
     given = read_given(
-        wish.path, wish.form, id_column=wish.id_column, answer_column=wish.answer_column
+        wish.path,
+        wish.form,
+        id_column=wish.id_column,
+        answer_column=wish.answer_column,
+        labelled=source.task not in ("caption", "grounding"),
     )
     matches = _match(given, source)
     counts, notes = matches.counts(source.length), matches.notes(given)
@@ -137,9 +141,21 @@ def import_run(wish: ImportWish) -> Imported:
     key = str(head["settings_key"])
     found = find_run_by_key(key, kind="eval")
     if found is not None and found.state == "done":
-        return Imported(found, counts, notes, known=True)
+        return Imported(found, counts, (*notes, *_unread(found, given)), known=True)
     rows = {sample.uid: row for sample, row in matches.pairs}
-    return Imported(_write(head, key, rows, prompter, source), counts, notes)
+    run = _write(head, key, rows, prompter, source)
+    return Imported(run, counts, (*notes, *_unread(run, given)))
+
+
+def _unread(run: Run, given: GivenFile) -> tuple[str, ...]:
+    """That most answers have no label: another column may hold them."""
+    counts = run.counts()
+    if 2 * counts["unparsed"] <= counts["done"]:
+        return ()
+    told = f"{counts['unparsed']} of {counts['done']} answers in {given.columns['answer']!r}"
+    other = f"; {given.others[0]!r} could hold them" if given.others else ""
+    column = f" {given.others[0]}" if given.others else ""
+    return (f"{told} could not be read{other} (--answer-column{column})",)
 
 
 def _write(

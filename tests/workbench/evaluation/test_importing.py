@@ -244,3 +244,18 @@ def test_our_table_of_texts_of_the_samples_comes_back(shared, tmp_path):
     back = imported(path, shared)
     assert (back.counts.matched, back.counts.ambiguous) == (3, 2)  # two samples are twins
     assert {u: v for u, v in verdicts(run).items() if u[-1] in "012"} == verdicts(back.run)
+
+
+def test_of_a_task_with_labels_the_answer_goes_before_its_explanation(tmp_path):
+    path = tmp_path / "both.csv"
+    uids = [sample.uid for sample in open_source("demo/test[:4]").iter()]
+    rows = "".join(f"{uid},because I see it,True\n" for uid in uids)
+    path.write_text(f"id,explanation,answer\n{rows}")
+    found = imported(path)
+    assert found.run.config["imported"]["columns"]["answer"] == "answer"
+    assert (found.run.counts()["unparsed"], found.notes) == (0, ())
+    assert read_given(path).columns["answer"] == "explanation"  # as of captions
+    wrong = imported(path, answer_column="explanation")
+    assert wrong.run.counts()["unparsed"] == 4
+    (note,) = wrong.notes
+    assert "4 of 4 answers in 'explanation'" in note and "(--answer-column answer)" in note
