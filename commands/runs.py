@@ -146,8 +146,10 @@ def show(run: str, errors: bool, disagree: bool, uids: bool, limit: int, as_json
     found = Run.open(run)
     if disagree:
         from workbench.evaluation.metrics.label_scores import disagrees
+        from workbench.reports.prediction import in_order
 
-        _show_lines([x for x in found.predictions() if disagrees(x)], uids, limit, as_json)
+        lines = in_order(line for line in found.predictions() if disagrees(line))
+        _show_lines(lines, uids, limit, as_json)
     elif errors or uids:
         from workbench.reports.prediction import errors_of
 

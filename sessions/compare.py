@@ -9,7 +9,6 @@ test are of clusters. Not for other metrics: see `workbench.evaluation.compariso
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +24,7 @@ from sessions.intervals import (
     student95,
     wilson,
 )
+from sessions.uid import by_number
 from sessions.verdict import is_judged, is_right
 
 MCNEMAR = "McNemar's exact test"
@@ -193,12 +193,11 @@ def compare_predictions(
     pairs, unpaired_a, unpaired_b = paired_lines(first, second)
     judged = [pair for pair in pairs if is_judged(pair[1]) and is_judged(pair[2])]
     rights = [(is_right(before), is_right(after)) for _, before, after in judged]
-    flips = tuple(
+    flips = [
         Flip(uid, now, before, after)
         for (uid, before, after), (was, now) in zip(judged, rights, strict=True)
         if was != now
-    )
-    flips = tuple(sorted(flips, key=lambda flip: _by_number(flip.uid)))
+    ]
     # The second run is the newer one as a rule: older lines do not name their images.
     clusters = clusters_of({**before, **after} for _, before, after in judged)
     first_accuracy = accuracy([before for _, before, _ in judged], clusters)
@@ -218,15 +217,8 @@ def compare_predictions(
         if first_accuracy.value is not None and second_accuracy.value is not None
         else undefined(first_accuracy.reason or second_accuracy.reason, len(judged)),
         test=FLIPS if clusters.kind else MCNEMAR,
-        flips=flips,
+        flips=tuple(sorted(flips, key=lambda flip: by_number(flip.uid))),
     )
-
-
-def _by_number(uid: str) -> tuple[tuple[int, str], ...]:
-    """What sorts `demo/test/4` before `demo/test/11`."""
-    parts = re.split("([0-9]+)", uid)  # texts and numbers in turn
-    numbers = {at: part.lstrip("0") for at, part in enumerate(parts) if at % 2}
-    return tuple((len(numbers.get(at, "")), numbers.get(at, part)) for at, part in enumerate(parts))
 
 
 def _difference(rights: list[tuple[bool, bool]], clusters: Clusters) -> Estimate:

@@ -96,3 +96,10 @@ class Uid:
 
 def _has_control(text: str) -> bool:
     return any(unicodedata.category(c) == "Cc" for c in text)
+
+
+def by_number(uid: str) -> tuple[tuple[int, str], ...]:
+    """A key by which `demo/test/4` sorts before `demo/test/11`."""
+    parts = re.split("([0-9]+)", uid)  # texts and numbers in turn
+    numbers = {at: part.lstrip("0") for at, part in enumerate(parts) if at % 2}
+    return tuple((len(numbers.get(at, "")), numbers.get(at, part)) for at, part in enumerate(parts))

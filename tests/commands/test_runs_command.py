@@ -186,3 +186,16 @@ def test_what_a_run_cannot_be_asked_is_one_error(run_wb):
     assert half.code == 2 and "demo/test/7" in half.err
     assert run_wb("runs", "ctl", run.id, "--json").json["requests"] == []
     run.close()
+
+
+def test_errors_and_flips_are_in_the_order_of_uids_whatever_order_they_were_asked_in(run_wb):
+    found = []
+    for order, label in (((2, 0, 1), "no"), ((1, 2, 0), "yes")):
+        with Run.create({"dataset": "demo", "split": "test"}, label, total=3) as run:
+            run.append_many(prediction(n, label) for n in order)
+            run.set_state("done")
+        found.append(run)
+    uids = [f"demo/test/{n}" for n in range(3)]
+    assert run_wb("runs", "show", found[0].id, "--errors", "--uids").out.split() == uids
+    compared = run_wb("runs", "compare", *(run.id for run in found), "--flips", "--json").json
+    assert [flip["uid"] for flip in compared["flips"]] == uids

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sessions.uid import by_number
 from sessions.verdict import ERRORS, Verdict, is_error, is_judged, is_truncated, verdict
 from workbench.grounding.answered import AnsweredRegions, recorded_regions
 
@@ -104,8 +105,16 @@ def read_predictions(lines: Iterable[Mapping[str, Any]]) -> Iterator[Prediction]
 
 
 def errors_of(lines: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The lines of a run's errors: wrong, unparsed or failed."""
-    return [line for line in lines if is_error(line)]
+    """The lines of a run's errors: wrong, unparsed or failed, in the order of UIDs.
+
+    That of the file depends on batches, pauses and what was asked again.
+    """
+    return in_order(line for line in lines if is_error(line))
+
+
+def in_order(lines: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Lines in the order of their UIDs."""
+    return sorted(lines, key=lambda line: by_number(str(line["uid"])))
 
 
 def compared_lines(path: Path, words: int) -> Iterator[dict[str, Any]]:
