@@ -68,7 +68,7 @@ def test_resume_with_settings_of_its_own_is_refused():
         ([*BASE, "--model", "/no/such/model"], "/no/such/model"),
         ([*BASE, "--template", "statement/none"], "statement/none"),
         ([*BASE, "--template", "question/short"], "question"),
-        ([*BASE, "--batch-size", "-1"], "--batch-size"),
+        ([*BASE, "--samples", "0"], "--samples"),
         ([*BASE, "--temperature", "-1"], "--temperature"),
         ([*BASE, "--resume", "zzzz"], "zzzz"),
         ([*BASE, "--positive", "maybe"], "maybe"),
