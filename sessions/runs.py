@@ -203,9 +203,15 @@ class Run(RunReader):
         self.tidy()
 
     def refuse_written(self) -> None:
-        """Raise `RecordError` where a process writes this run; takes no lock."""
-        if self.state == "running":
-            raise self._written()
+        """Raise `RecordError` where a process writes this run; takes no lock.
+
+        One that was just killed may hold it for a moment yet.
+        """
+        for _ in range(_LOOKS):
+            if self.state != "running":
+                return
+            time.sleep(0.02)
+        raise self._written()
 
     def _written(self) -> RecordError:
         state = self._state()
