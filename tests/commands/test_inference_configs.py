@@ -186,6 +186,7 @@ def test_a_dry_run_shows_the_first_prompt_with_its_examples_and_loads_nothing(
         "user"
     ]
     assert all(f"--shot {uid}" in found["command"].replace("'", "") for uid in found["shot_uids"])
+    assert "--batch-size 2" in found["command"]  # as the config says
     plain = run_wb("run-eval", "--config", "esnlive_llava_3shot", "--dry-run", "--shots", "0")
     assert "examples  none" in plain.out and "Hypothesis: It is 0." in plain.out
     assert "shots" not in plain.err

@@ -57,8 +57,9 @@ def command_of(config: Mapping[str, Any]) -> str:
         value = getattr(read, field.name)
         if field.name not in _NOT_TYPED and value != getattr(plain, field.name):
             words += _flag(f"--{field.name.replace('_', '-')}", value)
-    if read.shard:  # shards are made of batches
-        words += ["--batch-size", str(read.shard_batch or read.batch_size)]
+    size = read.shard_batch or read.batch_size
+    if read.shard or size != plain.batch_size:  # shards are made of batches
+        words += ["--batch-size", str(size)]
     for uid in read.shot_uids:
         words += ["--shot", uid]
     seed = read.seed or read.decoding.seed
