@@ -36,7 +36,7 @@ def in_form_words(hint: str) -> str:
     if "--replace" in hint:
         return "choose another name"
     if "--id auto" in hint:
-        return "take another column under `id`, or `auto` there: ids are made, counted where equal"
+        return "take another column under `id`, or `auto` there"
     hint = re.sub(r"(?:by|with|pass) --image-root(?! [/~])", "under `images in`", hint)
     hint = hint.replace("--image-root", "`images in` takes")
     return (

@@ -221,7 +221,9 @@ def _twins(database: sqlite3.Connection, names: list[str], counted: bool) -> Dat
     places = " and ".join(f"row {number} of {names[file]}" for file, number in rows)
     if len({file for file, _ in rows}) == 1:
         places = f"rows {rows[0][1]} and {rows[1][1]} of {names[rows[0][0]]}"
-    more = f" ({times} times, and {ids - 1} other ids too)" if ids > 1 or times > 2 else ""
+    also = [f"{times} times"] * (times > 2 or ids > 1)
+    also += [f"and {ids - 1} other ids too"] * (ids > 1)
+    more = f" ({', '.join(also)})" if also else ""
     return DataError(
         f"the id {native!r} occurs in {places}{more}; rows are counted from 1 after any header",
         hint="every row needs an id of its own: name another column or a template with --id,"
