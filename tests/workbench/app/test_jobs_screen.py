@@ -131,6 +131,8 @@ async def test_r_runs_an_ended_job_again_and_the_cursor_goes_to_it():
     async with app.run_test(size=WIDE) as pilot:
         screen = app.place
         await until(pilot, lambda: screen.job is not None and screen.job.state == "done")
+        foot = screen.query_one(BenchFooter)
+        assert "r Retry" in foot.render().plain and "x Cancel" not in foot.render().plain
         await pilot.press("r")
         await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
         await pilot.press("y")
@@ -263,6 +265,8 @@ async def test_a_job_that_evaluates_is_paused_by_a_key_and_its_line_says_so():
         screen.listing.anew()
         await until(pilot, lambda: screen.job.standing == "paused")
         assert "paused" in drawn(app) and "p Go on" in foot.render().plain
+        await until(pilot, lambda: "2 jobs · 1 running · 1 paused" in drawn(app))
+        assert "x Cancel" in foot.render().plain and "r Retry" not in foot.render().plain
         assert [one.words for one in requests_of(run)] == ["pause"]
     run.close()
     lock.release()

@@ -127,6 +127,9 @@ async def test_two_marked_runs_are_compared_by_pairs_and_a_flip_leads_to_explore
         assert (paired.both, paired.only_a, paired.only_b, paired.neither) == (10, 1, 9, 0)
         text = drawn(app)
         assert "p = 0.0215" in text and "B is better" in text and "+0.400" in text
+        foot = screen.query_one(BenchFooter)
+        await until(pilot, lambda: "m Matrix" not in foot.render().plain)
+        assert "r Resume" not in foot.render().plain and "b Bookmark" in foot.render().plain
         await pilot.press("enter", "minus")
         await pilot.pause()
         assert list(screen.comparison.flips.keys) == ["demo/test/10"]
@@ -426,6 +429,7 @@ async def test_a_running_evaluation_is_paused_goes_on_and_takes_another_size_by_
         assert screen.detail.run.id == finished.id
         foot = screen.query_one(BenchFooter)
         assert "Pause" not in foot.render().plain and "At once" not in foot.render().plain
+        assert "Resume" not in foot.render().plain and "* Rate" in foot.render().plain
         await pilot.press("p", "down")
         await until(pilot, lambda: screen.detail.run.id == run.id)
         assert "p Pause" in foot.render().plain and "c At once" in foot.render().plain
@@ -436,6 +440,7 @@ async def test_a_running_evaluation_is_paused_goes_on_and_takes_another_size_by_
         screen.listing.anew()
         await until(pilot, lambda: screen.detail.run.standing == "paused")
         assert "p Go on" in foot.render().plain and "‖ paused" in drawn(app)
+        await until(pilot, lambda: "2 runs · 1 paused" in drawn(app))  # not one that runs
         await pilot.press("p")
         await until(pilot, lambda: screen.detail.run.standing == "running")
         await pilot.press("c")

@@ -27,7 +27,7 @@ from workbench.app.lists.draw import clock, duration, plain
 from workbench.app.lists.list_reader import ListReader
 from workbench.app.lists.palette import PALETTE
 from workbench.app.lists.row_list import RowList
-from workbench.app.runs.control import RunControlKeys, applies
+from workbench.app.runs.control import RunControlKeys, applies, how_many
 from workbench.app.runs.run_table import state_sign
 from workbench.app.widgets.footer import BenchFooter
 from workbench.app.widgets.header import BenchHeader
@@ -99,7 +99,11 @@ class JobsScreen(Screen[None]):
         return self.job.evaluation if self.job and self.job.evaluation else None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Some keys are about an evaluation that the chosen job is at."""
+        """Some keys are about a job that goes on or has ended, or about its evaluation."""
+        if action == "cancel":
+            return bool(self.job and self.job.live and not self.job.cancelling)
+        if action == "retry":
+            return bool(self.job and not self.job.live)
         return applies(action, self.job.standing if self.job else "")
 
     def on_screen_resume(self) -> None:
@@ -127,8 +131,7 @@ class JobsScreen(Screen[None]):
     def _show_jobs(self, jobs: list[JobSummary]) -> None:
         wanted, self._wanted = self._wanted, None
         self.table.show_jobs(jobs, cursor=wanted)
-        live = sum(job.live for job in jobs)
-        words = counted(len(jobs), "job") + (f" · {live} running" if live else "")
+        words = counted(len(jobs), "job") + how_many([job.word for job in jobs if job.live])
         self.query_one(BenchHeader).subject = words
         self.job = self.table.jobs.get(self.job.id if self.job else "") or self.table.job
 

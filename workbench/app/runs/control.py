@@ -6,7 +6,7 @@ places of runs and of jobs share it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from workbench.app.lists.dialogs import LineDialog
@@ -35,6 +35,13 @@ def applies(action: str, standing: str) -> bool:
     if action in ("resize", "ask_again"):
         return standing == "running" or standing in HOLDS
     return True
+
+
+def how_many(words: Sequence[str]) -> str:
+    """` · 2 running · 1 paused`, of how those stand that have not ended; empty for none."""
+    paused = sum(word == "paused" for word in words)
+    counts = ((len(words) - paused, "running"), (paused, "paused"))
+    return "".join(f" · {count} {word}" for count, word in counts if count)
 
 
 class RunControlKeys:

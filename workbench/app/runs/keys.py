@@ -26,7 +26,7 @@ KEYS: list[BindingType] = [
             tooltip="Bookmark all samples in view under a tag"),
     Binding("r", "resume", "Resume", id="runs.resume",
             tooltip="Go on with an unfinished run, as a job"),
-    Binding("asterisk", "rate", "Rate answers", id="runs.rate", show=False,
+    Binding("asterisk", "rate", "Rate", id="runs.rate", key_display="*",
             tooltip="Rate the answers of the run one by one"),
     Binding("p", "go_on", "Go on", id="runs.pause",
             tooltip="Pause a running evaluation, or go on with a paused one"),

@@ -21,7 +21,7 @@ from workbench.app.lists.row_list import RowList
 from workbench.app.runs.actions import RunActions
 from workbench.app.runs.comparison import ComparePanel
 from workbench.app.runs.confusion import ConfusionMatrix
-from workbench.app.runs.control import RunControlKeys, applies
+from workbench.app.runs.control import RunControlKeys, applies, how_many
 from workbench.app.runs.detail import RunDetail
 from workbench.app.runs.keys import KEYS, TASKS
 from workbench.app.runs.reading import WORDS, RunSummary, View
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from workbench.app.tasks import CancelToken
     from workbench.evaluation.comparison import RunComparison
 
+ENDED = ("done", "running")  # states in which there is nothing to resume
 REFRESH_S = 2.0  # how often the list of runs is read again while it is looked at
 
 
@@ -91,8 +92,14 @@ class RunsScreen(Screen[None]):
         return self.detail.run.id if self.detail.run else None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Some keys are about an evaluation that some process is at."""
+        """Some keys are about an evaluation, one that some process is at, or one run alone."""
         run = self.detail.run if self.is_mounted else None
+        if action == "resume":
+            return bool(run) and run.state not in ENDED and not self.comparison.shown
+        if action == "matrix":
+            return not (run and self.comparison.shown)
+        if action == "rate":
+            return bool(run and (run.kind == "eval" or self.table.marked))
         if action == "ask_again" and not (run and self.focused is self.detail.samples):
             return False
         return applies(action, run.standing if run and not self.comparison.shown else "")
@@ -126,8 +133,8 @@ class RunsScreen(Screen[None]):
     def _show_runs(self, runs: list[RunSummary]) -> None:
         wanted, self._wanted = self._wanted, None
         self.table.show_runs(runs, cursor=wanted)
-        running = sum(run.state == "running" for run in runs)
-        words = counted(len(runs), "run") + (f" · {running} running" if running else "")
+        at_work = [run.word for run in runs if run.state == "running"]
+        words = counted(len(runs), "run") + how_many(at_work)
         self.query_one(BenchHeader).subject = words
         shown = self.detail.run
         fresh = self.table.runs.get(shown.id) if shown else None
@@ -231,6 +238,7 @@ class RunsScreen(Screen[None]):
             "A is marked · Space on another run compares the two",
             "A and B are marked · Enter goes to their comparison",
         )[len(self.table.marked)]
+        self.refresh_bindings()  # two runs have other keys than one
 
     def _unmark(self) -> None:
         self.table.marked = []
