@@ -403,6 +403,10 @@ async def test_a_failure_shows_its_whole_text_and_can_be_copied():
         await b.press("y")
         assert "5,000 tokens" in b.app.clipboard and "shorten it" in b.app.clipboard
         assert prompts()[0].error["kind"] == "prompt_too_long"
+        await b.press("escape")
+        await b.shows("failed: the prompt has")
+        kept = str(b.explore.widgets.answer.query_one("#answer-text").render())
+        assert kept == "failed: the prompt has 5,000 tokens, 4,096 fit\nshorten it"
 
 
 async def test_what_a_model_writes_is_never_markup_nor_an_escape_sequence():

@@ -79,6 +79,15 @@ async def test_a_model_is_typed_with_its_knobs_and_shown_with_them():
         assert b.app.spec.quant_type == "fp4", "what is refused changes nothing"
 
 
+async def test_a_model_that_only_a_hub_may_have_is_told_in_whole_sentences(monkeypatch):
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    async with bench((80, 24)) as b:
+        await b.press("m")
+        await b.press(*"nosuch", "enter")
+        await b.until(lambda: b.app.spec.model == "nosuch")
+        await b.shows("asking nosuch from now on", "nosuch is not on this machine", "not asked")
+
+
 async def test_kernels_that_are_not_there_are_told_with_the_reason():
     engine = FakeEngine()
     engine.error = ModelError(

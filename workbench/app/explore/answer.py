@@ -156,9 +156,15 @@ class AnswerPanel(Vertical):
         self._put("#verdict", Text(note, style="dim"))
         self._draw()
 
-    def stopped(self, why: str) -> None:
-        """It ended without an answer: cancelled, or failed."""
+    def stopped(self, why: str, failure: str = "") -> None:
+        """It ended without an answer: cancelled, or failed.
+
+        Args:
+            why: What became of it, in a line.
+            failure: Why it failed, in whole sentences.
+        """
         self._stop()
+        self.failure = failure
         self._put("#verdict", Text(clean(why), style="dim"))
         self._draw()
 

@@ -165,20 +165,25 @@ class PromptAsker(Controller):
     def _ended(self, uid: str, why: str, error: Exception | None) -> None:
         self._over()
         if uid == self.view.uid:
-            self.widgets.answer.stopped(self._how_ended(why, error))
+            self.widgets.answer.stopped(*self._how_ended(why, error))
             self.post(AnswerMissing())
         if error is not None:
             self.bench.fail(error, "no answer")
 
-    def _how_ended(self, why: str, error: Exception | None) -> str:
-        """In the answer's place: that it was cancelled or failed, and what helps."""
+    def _how_ended(self, why: str, error: Exception | None) -> tuple[str, str]:
+        """In the answer's place: that it was cancelled or failed and what helps, and the reason."""
         answer = self.widgets.answer
         said = ["what was said is on record"] if error is not None and answer.tokens else []
         if isinstance(error, EngineError) and error.kind == "engine_died":
             why = "the engine died"
             if key := key_that_restarts(answer):
                 said.append(f"{key} starts it again")
-        return " · ".join([why, *said])
+        elif error is not None:
+            reason = str(getattr(error, "message", "") or error or type(error).__name__)
+            if not answer.tokens:
+                return "", "\n".join(filter(None, [reason, getattr(error, "hint", None)]))
+            why = f"failed: {reason}"  # below the text, which may be long
+        return " · ".join([why, *said]), ""
 
     def _over(self) -> None:
         self.view.asking = None

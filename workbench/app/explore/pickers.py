@@ -78,9 +78,11 @@ class Pickers(Controller):
     def _use(self, spec: ModelSpec, notes: list[str]) -> None:
         before, self.bench.spec = self.bench.spec, spec
         self.post(ModelChanged(before))
-        self.bench.notify(f"asking {clean(self.bench.model_label)} from now on", markup=False)
-        for said in filter(None, [server_warning(spec), *map(clean, notes)]):
-            self.bench.notify(said, severity="warning", markup=False)
+        warnings = [said for said in (server_warning(spec), *map(clean, notes)) if said]
+        said = [f"asking {clean(self.bench.model_label)} from now on", *warnings]
+        # One toast: a small terminal has no room for more, and would cut the last.
+        severity = "warning" if warnings else "information"
+        self.bench.notify("\n".join(said), severity=severity, markup=False)
 
     def template(self) -> None:
         """Choose a prompt template, or free text."""
