@@ -83,9 +83,10 @@ async def test_a_model_that_only_a_hub_may_have_is_told_in_whole_sentences(monke
     monkeypatch.delenv("HF_HUB_OFFLINE")
     async with bench((80, 24)) as b:
         await b.press("m")
-        await b.press(*"nosuch", "enter")
-        await b.until(lambda: b.app.spec.model == "nosuch")
-        await b.shows("asking nosuch from now on", "nosuch is not on this machine", "not asked")
+        await b.type("own/nosuch")
+        await b.press("enter")
+        await b.until(lambda: b.app.spec.model == "own/nosuch")
+        await b.shows("asking nosuch from now on", "own/nosuch is not on this machine", "not asked")
 
 
 async def test_kernels_that_are_not_there_are_told_with_the_reason():
