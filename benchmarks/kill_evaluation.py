@@ -252,7 +252,7 @@ def finish(folder: Path, trial: KillTrial, whole: Path, home: Path, *more: str) 
     run = newest_run(home)
     if run is not None:
         from sessions.runs import Run
-        from workbench.evaluation.control import requests_of
+        from workbench.evaluation.control_requests import requests_of
 
         left = [one.words for one in requests_of(Run(run)) if one.outcome == "waiting"]
         trial.findings += [f"nothing became of {len(left)} requests: {left[:3]}"] if left else []

@@ -231,7 +231,7 @@ def config_of(
     typed = {name for name in flags if _said(ctx, name)}
     if resume and resume != "auto" and "dataset" not in typed:
         from sessions.runs import Run
-        from workbench.evaluation.prepare import resumed_config
+        from workbench.evaluation.resuming import resumed_config
 
         known = {"batch_size", "retry_failed", "retry", "threads"}
         if typed - known:
@@ -300,7 +300,7 @@ def _said(ctx: click.Context, name: str) -> bool:
 def _detach(ctx: click.Context, as_json: bool, resume: str, flags: dict[str, Any]) -> None:
     """Start the same command as a job."""
     from sessions.jobs import start
-    from workbench.evaluation.prepare import check_resumed
+    from workbench.evaluation.resuming import check_resumed
     from workbench.evaluation.would_start import refuse, standings
 
     # What would fail at once is told here, not in the job's log.

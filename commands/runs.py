@@ -189,8 +189,8 @@ def score(run: str, metrics: str, bertscore_model: str, as_json: bool) -> None:
       wb runs score last --metrics cider,meteor,bertscore --bertscore-model ./roberta-large
     """
     from sessions.runs import Run
+    from workbench.evaluation.document import rescore
     from workbench.evaluation.metrics.texts import TextWish
-    from workbench.evaluation.runner import rescore
 
     found = Run.open(run)
     rescore(found, TextWish.named(metrics, bertscore_model))
@@ -231,7 +231,7 @@ def rm(runs: tuple[str, ...]) -> None:
 
 
 def _show(run: Run) -> None:
-    from workbench.evaluation.control import requests_of
+    from workbench.evaluation.control_requests import requests_of
 
     body = document(run)
     counts: Mapping[str, Any] = body["counts"]

@@ -13,7 +13,7 @@ from commands.run_facts import progress, say
 
 if TYPE_CHECKING:
     from sessions.runs import Run
-    from workbench.evaluation.control import ControlRequest
+    from workbench.evaluation.control_requests import ControlRequest
 
 # As `workbench.evaluation.control.ACTIONS`, which is imported later.
 _ACTIONS = ("pause", "resume", "retry", "batch-size", "concurrency")
@@ -60,7 +60,7 @@ def ctl(
     found = (last_run(written=True) if run == "last" else None) or Run.open(run)
     asked = _ask(found, action, values, reason, wait_s) if action else []
     if as_json:
-        from workbench.evaluation.control import control_of
+        from workbench.evaluation.control_state import control_of
 
         mine = {"asked": [one.to_json() for one in asked]} if action else {}
         echo_json({**control_of(found).to_json(), **mine})
@@ -96,7 +96,7 @@ def _tell(run: Run, asked: Iterable[ControlRequest]) -> None:
 
 
 def _show(run: Run) -> None:
-    from workbench.evaluation.control import control_of
+    from workbench.evaluation.control_state import control_of
 
     found = control_of(run)
     say("run", found.run)

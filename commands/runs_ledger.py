@@ -66,7 +66,7 @@ _NAMES = ("text-only", "blank", "image-only", "shuffled")
 def _make(ctx: click.Context, run: Run, more: list[str]) -> dict[str, Run]:
     from workbench.errors import UsageError
     from workbench.evaluation.controls import CONTROLS, text_control
-    from workbench.evaluation.prepare import resumed_config
+    from workbench.evaluation.resuming import resumed_config
 
     if unknown := [name for name in more if name not in CONTROLS]:
         raise UsageError(f"--controls wants some of {', '.join(CONTROLS)}, got {unknown[0]!r}")

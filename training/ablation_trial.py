@@ -71,7 +71,8 @@ def do_trial(config: TrainConfig) -> dict[str, Any]:
 
 def _evaluate(run: Run, config: TrainConfig) -> Run:
     from workbench.evaluation.config import EvalConfig
-    from workbench.evaluation.runner import AUTO, evaluate
+    from workbench.evaluation.resuming import AUTO
+    from workbench.evaluation.runner import evaluate
     from workbench.inference.decoding import Decoding
 
     return evaluate(

@@ -26,7 +26,7 @@ from training.trainer import AnswerTrainer
 from workbench.sample import Answer, Conversation, Timing, Token
 
 if TYPE_CHECKING:
-    from workbench.evaluation.prepare import Answerer
+    from workbench.evaluation.prepared import Answerer
     from workbench.models.base import LoadedModel
 
 

@@ -24,7 +24,7 @@ from workbench.evaluation.config import EvalConfig
 from workbench.evaluation.lines import Prompter
 from workbench.evaluation.metrics.of_run import compute_metrics
 from workbench.evaluation.metrics.texts import USUAL, TextWish
-from workbench.evaluation.prepare import PreparedEvaluation
+from workbench.evaluation.prepared import PreparedEvaluation
 from workbench.inference.decoding import Decoding
 from workbench.models.batch import IGNORED
 from workbench.sample import Sample

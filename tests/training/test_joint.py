@@ -20,8 +20,9 @@ from training.train_config import load_config
 from workbench.demo.paths import MODEL_DIR
 from workbench.errors import ModelError, UsageError
 from workbench.evaluation.config import EvalConfig
+from workbench.evaluation.document import document
 from workbench.evaluation.metrics.head import head_metrics
-from workbench.evaluation.runner import document, evaluate
+from workbench.evaluation.runner import evaluate
 from workbench.inference.decoding import Decoding
 from workbench.models.base import load_model
 from workbench.models.head import Head, classify, wanted_head

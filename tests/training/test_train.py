@@ -73,7 +73,8 @@ def odd(tmp_path) -> str:
 
 def test_a_training_learns_and_its_adapter_is_used_by_the_runs_id(odd):
     from workbench.evaluation.config import EvalConfig
-    from workbench.evaluation.runner import document, evaluate
+    from workbench.evaluation.document import document
+    from workbench.evaluation.runner import evaluate
     from workbench.inference.decoding import Decoding
 
     settings = {"train": (odd,), "eval": odd, "epochs": 10.0, "learning_rate": 1e-2}

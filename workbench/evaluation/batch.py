@@ -17,7 +17,7 @@ from workbench.inference.decoding import Decoding
 from workbench.sample import Answer, Sample
 
 if TYPE_CHECKING:
-    from workbench.evaluation.prepare import PreparedEvaluation
+    from workbench.evaluation.prepared import PreparedEvaluation
 
 
 def ask_batch(evaluation: PreparedEvaluation, samples: Sequence[Sample]) -> list[dict[str, Any]]:

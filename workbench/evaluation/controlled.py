@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
 from sessions.ids import new_id, now
-from workbench.evaluation.control import (
+from workbench.evaluation.control_requests import (
     ControlRequest,
-    at_once,
     control_path,
     me,
     requests_of,
     write_outcome,
     write_request,
 )
+from workbench.evaluation.control_state import at_once
 from workbench.models.remote_model import is_remote
 from workbench.sample import Sample
 

@@ -151,7 +151,7 @@ def _row(run: Run, differs: str) -> FigureRow:
     config = run.config
     kept = run.metrics()
     if "counts" not in kept:
-        from workbench.evaluation.runner import document
+        from workbench.evaluation.document import document
 
         try:
             kept = document(run)

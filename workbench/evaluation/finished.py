@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sessions.errors import WbError
 from sessions.runs import Run, list_runs
+from workbench.evaluation.check_samples import check_samples
 from workbench.evaluation.config import EvalConfig
 from workbench.evaluation.config_runs import with_named_runs
-from workbench.evaluation.prepare import PreparedEvaluation, check_samples
+from workbench.evaluation.prepared import PreparedEvaluation
 from workbench.models.remote_model import is_remote
 from workbench.models.spec import ModelSpec
 

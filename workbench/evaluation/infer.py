@@ -66,7 +66,8 @@ def infer(
 
     Raises as `workbench.evaluation.runner.evaluate` does.
     """
-    from workbench.evaluation.runner import AUTO, evaluate
+    from workbench.evaluation.resuming import AUTO
+    from workbench.evaluation.runner import evaluate
     from workbench.models.default_prompt import caption_template
 
     if not config.template:
@@ -77,7 +78,7 @@ def infer(
 
 def captions_of(run: Run) -> list[Caption]:
     """The captions of a run of `infer`, in the order of its data. Raises as `open_source` does."""
-    from workbench.evaluation.prepare import open_asked
+    from workbench.evaluation.check_samples import open_asked
 
     config = EvalConfig.from_json(run.config)
     source = open_asked(config)
@@ -141,7 +142,7 @@ def check_columns(config: EvalConfig, columns: Sequence[OutputColumn], form: str
         UsageError: The file is a map, or no sample has such a text.
         DataError, UnknownName: The data cannot be opened.
     """
-    from workbench.evaluation.prepare import open_asked
+    from workbench.evaluation.check_samples import open_asked
 
     if columns and form == "map":
         raise UsageError(

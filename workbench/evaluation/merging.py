@@ -108,7 +108,7 @@ def _same(first: Run, run: Run) -> bool:
 def _refuse_other(first: Run, run: Run) -> None:
     if _same(first, run):
         return
-    from workbench.evaluation.runner import difference
+    from workbench.evaluation.resuming import difference
 
     after = first.config | {"shard": ""}
     names = difference(run.config | {"shard": ""}, after)
@@ -183,7 +183,7 @@ def _known(first: Run, shards: Sequence[Run], lines: Sequence[Mapping[str, Any]]
 
 
 def _write(shards: Sequence[Run], lines: Sequence[Mapping[str, Any]]) -> Run:
-    from workbench.evaluation.runner import document
+    from workbench.evaluation.document import document
 
     first, whole = shards[0], _whole(shards[0])
     total = len(lines)

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from sessions.errors import WbError
+from workbench.evaluation.check_samples import check_samples
 from workbench.evaluation.command import command_of
 from workbench.evaluation.config import EvalConfig
 from workbench.evaluation.config_runs import with_named_runs
 from workbench.evaluation.lines import Prompter
-from workbench.evaluation.prepare import check_samples
 from workbench.prompts.preview import TRIED, name_of
 from workbench.sample import ImageRef
 

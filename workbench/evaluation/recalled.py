@@ -15,7 +15,7 @@ from workbench.evaluation.metrics.votes import voted
 from workbench.sample import Sample
 
 if TYPE_CHECKING:
-    from workbench.evaluation.prepare import PreparedEvaluation
+    from workbench.evaluation.prepared import PreparedEvaluation
 
 # Samples whose answers are looked up at once.
 _AT_ONCE = 256

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from sessions.runs import Run
 from workbench.errors import UsageError
+from workbench.evaluation.check_samples import check_samples
 from workbench.evaluation.config import EvalConfig
-from workbench.evaluation.prepare import check_samples, resumed_config
+from workbench.evaluation.resuming import resumed_config
 from workbench.models.remote_model import is_remote
 from workbench.models.spec import ModelSpec
 from workbench.sample import Conversation, Sample

@@ -27,7 +27,7 @@ from workbench.serving.remote.http_client import MAX_AT_ONCE
 if TYPE_CHECKING:
     from workbench.evaluation.config import EvalConfig
     from workbench.evaluation.controlled import TakenRequests
-    from workbench.evaluation.prepare import PreparedEvaluation
+    from workbench.evaluation.prepared import PreparedEvaluation
     from workbench.inference.decoding import Decoding
 
 # The next sample would fail the same way.

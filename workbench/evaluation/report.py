@@ -19,11 +19,11 @@ from sessions.verdict import verdict
 from workbench.errors import UsageError
 from workbench.evaluation.command import command_of
 from workbench.evaluation.comparison import RunComparison, compare_runs, verdict_words
+from workbench.evaluation.document import document
 from workbench.evaluation.figure_table import FigureTable, table_of
 from workbench.evaluation.ledger import Ledger, ledger_of_run
 from workbench.evaluation.power import holm, power_words
 from workbench.evaluation.report_cases import Case, FlippedCase, failed_of, flipped_of, worst_of
-from workbench.evaluation.runner import document
 
 MOST_ERRORS = 12
 MOST_UIDS = 100  # of a cell of the confusion matrix

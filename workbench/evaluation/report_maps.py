@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 from sessions.errors import WbError
 from sessions.runs import Run
-from workbench.evaluation.prepare import check_samples, load_model_of, resumed_config
+from workbench.evaluation.check_samples import check_samples
+from workbench.evaluation.prepare import load_model_of
 from workbench.evaluation.recorded_prompt import no_map
 from workbench.evaluation.report import Report
 from workbench.evaluation.report_cases import Case, FlippedCase
+from workbench.evaluation.resuming import resumed_config
 from workbench.progress import OnProgress, Reporter
 from workbench.sample import Sample
 

@@ -14,13 +14,11 @@ from typing import TYPE_CHECKING
 
 from sessions.runs import Run
 from workbench.errors import UsageError
-from workbench.evaluation.prepare import (
-    PreparedEvaluation,
-    check_samples,
-    load_model_of,
-    resumed_config,
-)
-from workbench.evaluation.runner import AUTO, evaluate
+from workbench.evaluation.check_samples import check_samples
+from workbench.evaluation.prepare import load_model_of
+from workbench.evaluation.prepared import PreparedEvaluation
+from workbench.evaluation.resuming import AUTO, resumed_config
+from workbench.evaluation.runner import evaluate
 from workbench.evaluation.variants import name_of, variants_of
 from workbench.models.remote_model import is_remote
 from workbench.progress import OnProgress

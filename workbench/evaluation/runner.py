@@ -8,42 +8,27 @@ the lines alone. Not for comparing runs (`sessions.compare`).
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
 from sessions.job_child import report_run
-from sessions.runs import Run, find_run_by_key
-from workbench.errors import UsageError
-from workbench.evaluation.batch import ask_batch
+from sessions.runs import Run
+from workbench.evaluation.answering import answered
 from workbench.evaluation.config import EvalConfig
 from workbench.evaluation.controlled import TakenRequests
+from workbench.evaluation.document import document
 from workbench.evaluation.finished import find_finished, find_unloaded
-from workbench.evaluation.metrics.of_run import compute_metrics
-from workbench.evaluation.metrics.text.registry import unknown
-from workbench.evaluation.metrics.texts import TextWish
-from workbench.evaluation.notes import all_failed, notes_of
-from workbench.evaluation.prepare import (
-    AUTO,
-    PreparedEvaluation,
-    check_resumed,
-    prepare,
-    resumed_config,
-)
-from workbench.evaluation.recalled import recalled
-from workbench.evaluation.remote import ServedModel, ask_remote, down, is_down
-from workbench.evaluation.shards import WINDOW
-from workbench.models.remote_model import is_remote
+from workbench.evaluation.notes import all_failed
+from workbench.evaluation.prepare import prepare
+from workbench.evaluation.prepared import PreparedEvaluation
+from workbench.evaluation.remote import ServedModel, down, is_down
+from workbench.evaluation.resuming import check_resumed, open_run
 from workbench.progress import OnProgress, Reporter
-from workbench.sample import Sample
 from workbench.stopping import StopFlag, stop_on_signals
 
 if TYPE_CHECKING:
     from workbench.models.base import LoadedModel
-
-__all__ = ["AUTO", "EvalConfig", "document", "evaluate", "prepare", "resumed_config"]
 
 # So many samples in a row that end in an error nobody foresaw, or without an answer from a server:
 # it is not the samples' fault.
@@ -90,7 +75,7 @@ def evaluate(
         try:
             if looks is not None and (known := find_finished(evaluation)) is not None:
                 return _known(known, looks)
-            with _open_run(evaluation, resume) as run:
+            with open_run(evaluation, resume) as run:
                 return _work(evaluation, run, stop, on_progress)
         finally:
             _close(evaluation)
@@ -109,77 +94,6 @@ def _close(evaluation: PreparedEvaluation) -> None:
         evaluation.record_of_answers.close()
 
 
-def _open_run(evaluation: PreparedEvaluation, resume: str) -> Run:
-    key, total = evaluation.key, evaluation.own_total
-    if resume == AUTO:
-        found = None if evaluation.config.fresh else find_run_by_key(key, kind="eval")
-        if found is None:
-            return Run.create(evaluation.record(), key, "eval", total=total)
-        resume = found.id
-    if not resume:
-        return Run.create(evaluation.record(), key, "eval", total=total)
-    run = Run.open(resume)
-    if run.config.get("settings_key", run.key) != evaluation.settings_key:
-        raise UsageError(
-            f"run {run.id} was made with {difference(run.config, evaluation.record())}",
-            hint="give the same settings, or leave --resume out to start a new run",
-            kind="other_run",
-        )
-    _refuse_changed(evaluation, run)
-    run.resume(total=total)
-    if run.key != key:  # what failed was mended, or it is a run of an older version
-        record = evaluation.record()
-        run.rekey(
-            key, {name: record[name] for name in ("settings_key", "images_digest", "shot_images")}
-        )
-    return run
-
-
-def _refuse_changed(evaluation: PreparedEvaluation, run: Run) -> None:
-    """Refuse where the pictures behind a run's answers are others now, by UID.
-
-    Lines of older versions do not say which pictures they were of: see the notes of the figures.
-    """
-    if run.config.get("images_digest") == evaluation.images_digest:
-        return
-    was = {
-        line["uid"]: line["images"]
-        for line in run.predictions()
-        if not line.get("error") and "images" in line
-    }
-    samples = islice(evaluation.source.iter(), evaluation.total) if was else ()
-    changed = [
-        sample.uid
-        for sample in samples
-        if sample.uid in was and was[sample.uid] != evaluation.prompter.images.of(sample)
-    ]
-    now = evaluation.shot_images
-    if not changed and run.config.get("shot_images", now) == now:
-        return
-    names = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
-    what = f"of {len(changed)} answered samples: {names}" if changed else "of its examples"
-    raise UsageError(
-        f"since run {run.id} was made, pictures changed {what}",
-        hint="put the old pictures back, or leave --resume out to start a new run",
-        kind="data_changed",
-    )
-
-
-def difference(before: dict[str, Any], after: dict[str, Any]) -> str:
-    """In which settings two evaluations' configs differ, in words."""
-    names = (
-        *("dataset", "split", "dataset_revision", "template", "template_version"),
-        *("template_digest", "shot_uids", "decoding", "limit", "random", "seed", "label_scores"),
-        *("answer", "samples", "control", "vary", "identity", "shard", "shard_batch"),
-    )
-    found = [
-        f"{n} {before.get(n)!r}, not {after.get(n)!r}"
-        for n in names
-        if (before.get(n) or None) != (after.get(n) or None)
-    ]
-    return "; ".join(found) or "other settings"
-
-
 def _work(
     evaluation: PreparedEvaluation, run: Run, stop: StopFlag, on_progress: OnProgress | None
 ) -> Run:
@@ -191,7 +105,7 @@ def _work(
     try:
         taken = _requests(evaluation, run, done, stop, reporter)
         reporter(len(done), total, message + taken.told, force=True)
-        for lines in _answered(evaluation, done, stop, taken):
+        for lines in answered(evaluation, done, stop, taken):
             crashes = _count_crashes(lines, crashes)
             run.append_many(lines)
             taken.wrote(lines)
@@ -224,28 +138,6 @@ def _requests(
     )
 
 
-def _answered(
-    evaluation: PreparedEvaluation, done: set[str], stop: StopFlag, taken: TakenRequests
-) -> Iterator[list[dict[str, Any]]]:
-    """Lines as they are ready, until all are or `stop` says so."""
-    if isinstance(evaluation.loaded, ServedModel):
-        pending = _pending(evaluation, done)
-        yield from ask_remote(evaluation, pending, stop, taken)
-        return
-    pending = _pending(evaluation, done)
-    wanted = set(evaluation.config.retry)  # to be asked, whatever is on record
-    yield from recalled(evaluation, (s for s in pending if s.uid not in wanted), stop)
-    batches = _batches(evaluation, done, taken)
-    while True:
-        taken.between()
-        if stop():
-            return
-        samples = taken.again(taken.size) or next(batches, None)
-        if samples is None:
-            return
-        yield ask_batch(evaluation, samples)
-
-
 def _count_crashes(lines: Sequence[dict[str, Any]], crashes: int) -> int:
     for line in lines:
         crashed = (line["error"] or {}).get("kind") == "crash"
@@ -262,45 +154,6 @@ def _count_crashes(lines: Sequence[dict[str, Any]], crashes: int) -> int:
     return crashes
 
 
-def _batches(
-    evaluation: PreparedEvaluation, done: set[str], taken: TakenRequests
-) -> Iterator[list[Sample]]:
-    """Pending samples in batches; within a window those of like length go together.
-
-    A batch has the size that holds when it is asked for: it may change within a window.
-    """
-    from workbench.inference.capacity import sample_length
-
-    loaded: Any = evaluation.loaded
-    pending = _pending(evaluation, done)
-    while window := list(islice(pending, taken.size * WINDOW)):
-        # By length with image tokens; the examples before them are the same for all. A shard's
-        # samples come in their batches.
-        if evaluation.shard is None:
-            window.sort(key=lambda sample: sample_length(loaded, sample))
-        while window:
-            size = taken.size
-            yield window[:size]
-            del window[:size]
-
-
-def _pending(evaluation: PreparedEvaluation, done: set[str]) -> Iterator[Sample]:
-    """The samples without those that are done; what was done is not read again."""
-    if evaluation.shard is not None:
-        yield from (sample for sample in evaluation.samples() if sample.uid not in done)
-        return
-    source, total, start = evaluation.source, evaluation.total, 0
-    while start < total and done and source.uid_at(start) in done:
-        start += 1
-    if start >= total:
-        return
-    for ordinal, sample in enumerate(source.iter(start), start):
-        if ordinal >= total:
-            return
-        if sample.uid not in done:
-            yield sample
-
-
 def _finish(evaluation: PreparedEvaluation, run: Run, state: Any, reason: str) -> None:
     run.tidy()
     evaluation.prompter.images.save()
@@ -313,79 +166,6 @@ def _finish(evaluation: PreparedEvaluation, run: Run, state: Any, reason: str) -
     total = evaluation.own_total
     run.write_metrics(document(run, total=total, state=state, wish=wish))
     run.set_state(state, total=total, reason="" if state == "done" else reason)
-
-
-def rescore(run: Run, wish: TextWish) -> dict[str, Any]:
-    """Make a run's figures again from its `predictions.jsonl`, and keep them.
-
-    Args:
-        run: An evaluation.
-        wish: Which text metrics captions and explanations get beside the usual figures.
-
-    Returns:
-        What `metrics.json` holds from now on.
-
-    Raises:
-        UsageError: The run is no evaluation, or a name is no metric.
-        RecordError: Another process is writing the run, or it cannot be written.
-    """
-    if run.kind != "eval" or not run.config:
-        raise UsageError(f"run {run.id} is no evaluation", hint="see: wb runs list --kind eval")
-    if problem := unknown(wish.metrics):
-        raise UsageError(problem)
-    try:
-        found = document(run, wish=wish)
-        run.write_metrics(found)
-    finally:
-        run.close()
-    return found
-
-
-def document(
-    run: Run, *, total: int | None = None, state: str = "", wish: TextWish | None = None
-) -> dict[str, Any]:
-    """What `metrics.json` holds and `--json` prints, from the run's own files alone.
-
-    Args:
-        run: An evaluation.
-        total: Samples that there were to be; as the run says where not given.
-        state: How it ends; as the run says where not given.
-        wish: Which text metrics captions and explanations get; as the run's settings say where
-            not given.
-    """
-    config = run.config
-    wish = wish or TextWish.named(config.get("metrics"), config.get("bertscore_model"))
-    figures = compute_metrics(
-        run.predictions(),
-        task=str(config.get("task", "other")),
-        labels=tuple(config.get("labels") or ()),
-        positive=config.get("positive") or None,
-        wish=wish,
-    )
-    figures["counts"]["total"] = run.progress()[1] if total is None else total
-    return {
-        "run": run.id,
-        "path": str(run.path),
-        "dataset": config.get("dataset"),
-        "split": config.get("split"),
-        "model": config.get("model"),
-        "adapter": config.get("adapter"),
-        "template": f"{config.get('template')}@{config.get('template_version')}",
-        "state": state or run.state,
-        "key": run.key,
-        **figures,
-        "notes": notes_of(config, run.predictions()),
-        **_served_by(run),
-        "seconds": round(run.seconds, 3),
-    }
-
-
-def _served_by(run: Run) -> dict[str, Any]:
-    """How many samples each fingerprint of a server answered: more than one is worth knowing."""
-    if not is_remote(str(run.config.get("model") or "")):
-        return {}
-    found = Counter(str(line.get("fingerprint") or "unknown") for line in run.predictions())
-    return {"fingerprints": dict(found)}
 
 
 def _headline(run: Run) -> dict[str, float]:

@@ -17,9 +17,10 @@ from sessions.csv_table import csv_text
 from sessions.estimate import main_figure, read_estimates
 from sessions.runs import Run
 from workbench.errors import UnknownName, UsageError
+from workbench.evaluation.check_samples import check_samples, open_asked
 from workbench.evaluation.config import EvalConfig
 from workbench.evaluation.config_runs import with_named_runs
-from workbench.evaluation.prepare import check_samples, load_model_of, open_asked
+from workbench.evaluation.prepare import load_model_of
 from workbench.models.remote_model import is_remote
 from workbench.progress import OnProgress
 from workbench.prompts.pool import get_template
@@ -154,7 +155,8 @@ def ask_wordings(
 
     Raises as `evaluate` does; a wording that cannot be asked is refused before any is.
     """
-    from workbench.evaluation.runner import AUTO, evaluate
+    from workbench.evaluation.resuming import AUTO
+    from workbench.evaluation.runner import evaluate
 
     config = with_named_runs(config)
     configs = {one.column: replace(config, template=one.template) for one in wordings}

@@ -83,7 +83,7 @@ def _template(name: str) -> Standing:
 
 
 def _samples(config: EvalConfig) -> list[Standing]:
-    from workbench.evaluation.prepare import check_samples
+    from workbench.evaluation.check_samples import check_samples
 
     try:
         _, _, total = check_samples(config)

@@ -216,7 +216,7 @@ def document(run: Run) -> dict[str, Any]:
 
 def _control(run: Run) -> dict[str, Any]:
     """What it was asked while it went on; `{}` for nothing."""
-    from workbench.evaluation.control import requests_of
+    from workbench.evaluation.control_requests import requests_of
 
     asked = [request.to_json() for request in requests_of(run)]
     return {"control": asked} if asked else {}

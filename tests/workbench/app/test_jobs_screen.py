@@ -12,7 +12,7 @@ from workbench.app.jobs.screen import JobsScreen
 from workbench.app.lists.dialogs import ConfirmDialog
 from workbench.app.widgets.footer import BenchFooter
 from workbench.app.widgets.picker import Picker
-from workbench.evaluation.control import requests_of
+from workbench.evaluation.control_requests import requests_of
 
 WIDE = (200, 60)
 SMALL = (80, 24)

@@ -12,7 +12,7 @@ from workbench.app.lists.dialogs import ConfirmDialog, LineDialog
 from workbench.app.runs.confusion import ConfusionMatrix
 from workbench.app.runs.screen import RunsScreen
 from workbench.app.widgets.footer import BenchFooter
-from workbench.evaluation.control import requests_of
+from workbench.evaluation.control_requests import requests_of
 
 WIDE = (200, 60)
 SMALL = (80, 24)

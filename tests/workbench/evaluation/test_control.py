@@ -15,15 +15,15 @@ from workbench.evaluation.config import EvalConfig
 from workbench.evaluation.control import (
     ask_control,
     ask_controls,
-    at_once,
-    control_of,
-    control_path,
     pause_or_resume,
-    requests_of,
     wait_for_outcome,
 )
+from workbench.evaluation.control_requests import control_path, requests_of
+from workbench.evaluation.control_state import at_once, control_of
 from workbench.evaluation.controlled import TakenRequests
-from workbench.evaluation.runner import document, evaluate, resumed_config
+from workbench.evaluation.document import document
+from workbench.evaluation.resuming import resumed_config
+from workbench.evaluation.runner import evaluate
 from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec
 from workbench.progress import Progress, Reporter

@@ -6,10 +6,10 @@ import pytest
 
 from sessions.runs import list_runs
 from workbench.errors import UsageError
+from workbench.evaluation.check_samples import check_samples
 from workbench.evaluation.config import EvalConfig
 from workbench.evaluation.controls import GREY, derangement
 from workbench.evaluation.ledger import ledger_of_run
-from workbench.evaluation.prepare import check_samples
 from workbench.evaluation.run_variants import make_variants
 from workbench.evaluation.runner import evaluate
 from workbench.inference.decoding import Decoding

@@ -19,7 +19,9 @@ from tests import warm
 from tests.tables import add_rows
 from workbench.errors import UsageError
 from workbench.evaluation.config import EvalConfig
-from workbench.evaluation.runner import document, evaluate, resumed_config
+from workbench.evaluation.document import document
+from workbench.evaluation.resuming import resumed_config
+from workbench.evaluation.runner import evaluate
 from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec
 

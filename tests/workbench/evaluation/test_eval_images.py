@@ -15,8 +15,10 @@ from tests.tables import add_rows
 from workbench.data.image_ids import ImageIds
 from workbench.errors import UsageError
 from workbench.evaluation.config import EvalConfig
+from workbench.evaluation.document import document
 from workbench.evaluation.prepare import prepare
-from workbench.evaluation.runner import document, evaluate, resumed_config
+from workbench.evaluation.resuming import resumed_config
+from workbench.evaluation.runner import evaluate
 from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec
 from workbench.sample import ImageRef

@@ -12,7 +12,9 @@ from sessions.runs import Run
 from tests.openai_server import OpenAIServer, Status
 from workbench.errors import EngineError, UnknownName, UsageError
 from workbench.evaluation.config import EvalConfig
-from workbench.evaluation.runner import document, evaluate, resumed_config
+from workbench.evaluation.document import document
+from workbench.evaluation.resuming import resumed_config
+from workbench.evaluation.runner import evaluate
 from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec
 from workbench.serving.remote import http_client

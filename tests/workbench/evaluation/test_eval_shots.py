@@ -8,7 +8,8 @@ from sessions.runs import Run
 from sessions.uid_cache import UidCache
 from workbench.errors import UsageError
 from workbench.evaluation.config import EvalConfig
-from workbench.evaluation.runner import evaluate, resumed_config
+from workbench.evaluation.resuming import resumed_config
+from workbench.evaluation.runner import evaluate
 from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec
 

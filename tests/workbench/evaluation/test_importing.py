@@ -16,12 +16,12 @@ from workbench.data.adding import add_dataset
 from workbench.data.source import open_source
 from workbench.errors import DataError, UsageError
 from workbench.evaluation.columns import read_columns
+from workbench.evaluation.document import document
 from workbench.evaluation.export import export
 from workbench.evaluation.given import read_given
 from workbench.evaluation.importing import ImportWish, import_run
 from workbench.evaluation.lines import Prompter, answer_line, failed_line
-from workbench.evaluation.prepare import resumed_config
-from workbench.evaluation.runner import document
+from workbench.evaluation.resuming import resumed_config
 from workbench.prompts.pool import default_for
 from workbench.sample import Answer
 

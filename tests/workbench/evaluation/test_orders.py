@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 
 from workbench.data.adding import add_dataset
+from workbench.evaluation.check_samples import check_samples
 from workbench.evaluation.config import EvalConfig
 from workbench.evaluation.orders import order_variant, rotated
-from workbench.evaluation.prepare import check_samples
 from workbench.evaluation.run_variants import make_variants, options_at_most, variant_config
 from workbench.evaluation.runner import evaluate
 from workbench.inference.decoding import Decoding

@@ -15,9 +15,11 @@ from sessions.kept_answers import KeptAnswers
 from sessions.runs import list_runs
 from workbench.data.adding import add_dataset
 from workbench.evaluation.config import EvalConfig
+from workbench.evaluation.document import document
 from workbench.evaluation.finished import find_unloaded
 from workbench.evaluation.recorded import _answer, _body
-from workbench.evaluation.runner import document, evaluate, resumed_config
+from workbench.evaluation.resuming import resumed_config
+from workbench.evaluation.runner import evaluate
 from workbench.inference.decoding import Decoding
 from workbench.models.base import load_model
 from workbench.models.spec import ModelSpec

@@ -13,9 +13,12 @@ from sessions.runs import Run, list_runs
 from workbench.data.source import open_source
 from workbench.errors import UsageError
 from workbench.evaluation.config import EvalConfig
+from workbench.evaluation.document import document
 from workbench.evaluation.finished import find_finished
 from workbench.evaluation.merging import merge_runs
-from workbench.evaluation.runner import document, evaluate, prepare, resumed_config
+from workbench.evaluation.prepare import prepare
+from workbench.evaluation.resuming import resumed_config
+from workbench.evaluation.runner import evaluate
 from workbench.evaluation.shards import Shard, batches, parse_shard
 from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec

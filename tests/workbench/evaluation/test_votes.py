@@ -8,8 +8,9 @@ import pytest
 
 from workbench.errors import UsageError
 from workbench.evaluation.config import EvalConfig
+from workbench.evaluation.document import document
 from workbench.evaluation.metrics.votes import pass_at, vote_figures, voted
-from workbench.evaluation.runner import document, evaluate
+from workbench.evaluation.runner import evaluate
 from workbench.inference.decoding import Decoding
 from workbench.models.spec import ModelSpec
 

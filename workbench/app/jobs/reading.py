@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sessions.errors import WbError
 from sessions.json_line import load_json
 from sessions.plain_files import open_plain
-from workbench.evaluation.control import control_of
+from workbench.evaluation.control_state import control_of
 from workbench.reports.job import (
     JobProgress,
     ending_words,

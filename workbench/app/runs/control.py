@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from sessions.runs import Run
     from workbench.app.app import WbApp
     from workbench.app.tasks import CancelToken
-    from workbench.evaluation.control import ControlRequest, RunControl
+    from workbench.evaluation.control_requests import ControlRequest
+    from workbench.evaluation.control_state import RunControl
 
 HOLDS = ("pausing", "paused")
 
@@ -74,7 +75,7 @@ class RunControlKeys:
 
         def work(token: CancelToken) -> None:
             from sessions.runs import Run
-            from workbench.evaluation.control import control_of
+            from workbench.evaluation.control_state import control_of
 
             found = control_of(Run.open(run_id))
             if not token.cancelled:
@@ -83,7 +84,8 @@ class RunControlKeys:
         self._bench.tasks.run("run control", work)
 
     def _ask_size(self, run_id: str, found: RunControl) -> None:
-        from workbench.evaluation.control import ask_control, size_problem
+        from workbench.evaluation.control import ask_control
+        from workbench.evaluation.control_checks import size_problem
 
         elsewhere = found.concurrency is not None
         action = "concurrency" if elsewhere else "batch-size"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sessions.errors import WbError
 from sessions.estimate import MAIN, main_figure, read_estimates
 from workbench.app.runs.reading import RunSummary
-from workbench.evaluation.control import control_of
+from workbench.evaluation.control_state import control_of
 
 if TYPE_CHECKING:
     from sessions.runs import Run
