@@ -101,6 +101,13 @@ def image_tokens(loaded: LoadedModel, image: ImageRef) -> int:
     except WbError:
         return 0
     width, height = int(str(found["width"])), int(str(found["height"]))
+    known = loaded.image_token_counts
+    if (width, height) not in known:
+        known[width, height] = _tokens_of_size(loaded, width, height)
+    return known[width, height]
+
+
+def _tokens_of_size(loaded: LoadedModel, width: int, height: int) -> int:
     try:  # what serving engines ask of a processor; not all have it
         told = loaded.processor._get_num_multimodal_tokens(image_sizes=[(height, width)])
         return int(told["num_image_tokens"][0])

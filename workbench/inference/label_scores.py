@@ -60,33 +60,62 @@ def score_after(
     ids = label_ids(loaded, labels, end_of_turn)
     if not ids:
         return [{} for _ in range(len(state.mask))]
-    per_chunk = max(1, _ROWS_AT_ONCE // len(ids))
+    paths = _paths(ids)
+    per_chunk = max(1, _ROWS_AT_ONCE // max(1, len(paths)))
     scores: list[list[float]] = []
     for start in range(0, len(state.mask), per_chunk):
         rows = range(start, min(start + per_chunk, len(state.mask)))
-        scores += _score_chunk(loaded, state, list(rows), ids)
+        scores += _score_chunk(loaded, state, list(rows), ids, paths)
     return [dict(zip(labels, row, strict=True)) for row in scores]
+
+
+def _paths(ids: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
+    """What the model must read to score all labels: each label but its last token, once.
+
+    The last token is never read, so a label of one token needs nothing beyond the prompt, and
+    labels that differ in their last token alone share a path.
+    """
+    found = list(dict.fromkeys(tuple(label[:-1]) for label in ids if len(label) > 1))
+    return [
+        path
+        for path in found
+        if not any(len(path) < len(other) and other[: len(path)] == path for other in found)
+    ]
 
 
 @torch.no_grad()
 def _score_chunk(
-    loaded: LoadedModel, state: Prefill, rows: list[int], ids: list[list[int]]
+    loaded: LoadedModel,
+    state: Prefill,
+    rows: list[int],
+    ids: list[list[int]],
+    paths: list[tuple[int, ...]],
 ) -> list[list[float]]:
-    """Scores (rows, labels) by one forward over copies of the rows' caches."""
-    device, count, width = state.mask.device, len(ids), max(map(len, ids))
-    if width == 0:
-        return [[0.0] * count for _ in rows]
-    padded = torch.tensor([[*label, *[0] * (width - len(label))] for label in ids], device=device)
-    real = torch.tensor([[1] * len(x) + [0] * (width - len(x)) for x in ids], device=device)
-    first = torch.log_softmax(state.logits[rows], dim=-1).unsqueeze(1)  # (rows, 1, V)
-    logprobs = first.expand(-1, count, -1).flatten(0, 1).unsqueeze(1)  # (rows * labels, 1, V)
-    if width > 1:
-        copies = select_rows(state, [row for row in rows for _ in ids])
-        later = forward(loaded, copies, padded[:, :-1].repeat(len(rows), 1))
-        logprobs = torch.cat([logprobs, torch.log_softmax(later.float(), dim=-1)], dim=1)
-    targets = padded.repeat(len(rows), 1).unsqueeze(-1)  # (rows * labels, width, 1)
-    each = logprobs.gather(2, targets)[..., 0].double() * real.repeat(len(rows), 1)
-    sums = each.sum(1).reshape(len(rows), count)
-    if bool(sums.isnan().any()):
+    """Scores (rows, labels) by at most one forward, over a copy of a row's cache for each path."""
+    first = torch.log_softmax(state.logits[rows], dim=-1)  # (rows, V)
+    later = _read_paths(loaded, state, rows, paths) if paths else None  # (rows, paths, width, V)
+    scores = first.new_zeros(len(rows), len(ids), dtype=torch.float64)
+    for column, label in enumerate(ids):
+        if label:
+            scores[:, column] = first[:, label[0]].double()
+        if later is not None and len(label) > 1:
+            before = tuple(label[:-1])
+            path = next(i for i, p in enumerate(paths) if p[: len(before)] == before)
+            for place, token in enumerate(label[1:]):
+                scores[:, column] += later[:, path, place, token].double()
+    if bool(scores.isnan().any()):
         raise not_a_number()
-    return sums.tolist()
+    return scores.tolist()
+
+
+def _read_paths(
+    loaded: LoadedModel, state: Prefill, rows: list[int], paths: list[tuple[int, ...]]
+) -> torch.Tensor:
+    """Log-probabilities (rows, paths, width, V) of what follows each token of each path."""
+    width = max(map(len, paths))
+    padded = torch.tensor(
+        [[*path, *[0] * (width - len(path))] for path in paths], device=state.mask.device
+    )
+    copies = select_rows(state, [row for row in rows for _ in paths])
+    logits = forward(loaded, copies, padded.repeat(len(rows), 1))
+    return torch.log_softmax(logits.float(), dim=-1).unflatten(0, (len(rows), len(paths)))

@@ -44,6 +44,7 @@ class LoadedModel:
         max_batch_tokens: Rows times columns of the largest batch that is still tried, once one
             ran out of memory.
         own_head: The classification head that lies in the model's own folder, or that trains.
+        image_token_counts: How many tokens a picture of (width, height) takes, where it was asked.
     """
 
     spec: ModelSpec
@@ -57,6 +58,7 @@ class LoadedModel:
     load_s: float = 0.0
     max_batch_tokens: int | None = None
     own_head: Head | None = None
+    image_token_counts: dict[tuple[int, int], int] = field(default_factory=dict, repr=False)
     _stamp: tuple = field(default=(), repr=False)
     _pieces: dict[int, str] = field(default_factory=dict, repr=False)
 

@@ -283,7 +283,7 @@ def test_a_bad_row_fails_alone_where_errors_are_returned(tiny):
 @pytest.mark.parametrize("end_of_turn", [False, True])
 def test_label_scores_agree_with_a_plain_loop_of_single_forwards(tiny, end_of_turn):
     conversations = mixed_conversations()
-    labels = ["true", "false", "maybe it is", "yes", "é"]
+    labels = ["true", "false", "maybe it is", "maybe it was", "maybe", "yes", "é", ""]
     scores = score_labels(tiny, conversations, labels, end_of_turn=end_of_turn)
     for conversation, row in zip(conversations, scores, strict=True):
         for label in labels:
@@ -297,6 +297,40 @@ def test_label_scores_agree_with_a_plain_loop_of_single_forwards(tiny, end_of_tu
                 for column in range(start, stop)
             )
             assert row[label] == pytest.approx(expected, rel=1e-4)
+
+
+def rows_read(model, labels):
+    """How many rows each forward reads to score labels after two prompts."""
+    seen = []
+    handle = model.base.register_forward_hook(
+        lambda module, args, kwargs, out: seen.append(tuple(kwargs["input_ids"].shape)),
+        with_kwargs=True,
+    )
+    try:
+        score_labels(model, mixed_conversations()[:2], labels)
+    finally:
+        handle.remove()
+    return seen[1:]  # behind the prompts' own
+
+
+def test_labels_of_one_token_are_scored_by_the_pass_over_the_prompt_alone(tiny):
+    one, other = ([i] for i in tiny.tokenizer("ab", add_special_tokens=False)["input_ids"][:2])
+    words = [tiny.tokenizer.decode(ids) for ids in (one, other)]
+    assert all(len(tiny.tokenizer(w, add_special_tokens=False)["input_ids"]) == 1 for w in words)
+    assert rows_read(tiny, words) == []
+    # Beside them the one label of several tokens is read behind each of the two prompts.
+    ((rows, _),) = rows_read(tiny, [*words, "maybe it is"])
+    assert rows == 2
+
+
+def test_labels_that_differ_in_their_last_token_are_scored_by_one_row(tiny):
+    ids = tiny.tokenizer("maybe it is", add_special_tokens=False)["input_ids"]
+    for shorter in range(2, len(ids)):
+        assert tiny.tokenizer.decode(ids[:shorter])
+    alike = [tiny.tokenizer.decode(ids[:n]) for n in range(2, len(ids) + 1)]
+    back = [tiny.tokenizer(text, add_special_tokens=False)["input_ids"] for text in alike]
+    assert back == [ids[:n] for n in range(2, len(ids) + 1)]
+    assert rows_read(tiny, alike) == [(2, len(ids) - 1)]
 
 
 def test_generate_reports_label_scores_and_answers_as_without(tiny):
