@@ -36,7 +36,8 @@ def variants_asked(
     finally:
         line.end()
     for name, why in made.refused.items():
-        click.echo(f"without {name}: {clean(why, newlines=False)}", err=True)
+        reason = clean(why, newlines=False).removeprefix(f"--vary {name}: ")
+        click.echo(f"left out {name}: {reason}", err=True)
     if made.cancelled:
         click.echo("cancelled; the same command goes on", err=True)
         ctx.exit(1)

@@ -67,7 +67,7 @@ def invariance(
         body: dict[str, Any] = {"run": found.id, "variants": [each.to_json() for each in told]}
         echo_json(body | {k.replace(" ", "_"): v.to_json() for k, v in extra.items()})
         return
-    _show(found, told, extra)
+    _show(told, extra)
 
 
 def _make(ctx: click.Context, run: Run, wanted: list[str], circular: bool) -> dict[str, Run]:
@@ -84,10 +84,16 @@ def _make(ctx: click.Context, run: Run, wanted: list[str], circular: bool) -> di
     if circular:
         names = [name for name in names if not name.startswith("options")]
         names += [f"options:{step}" for step in range(1, options_at_most(run))]
-    return variants_asked(ctx, run, names, lenient=not wanted)
+    try:
+        return variants_asked(ctx, run, names, lenient=not wanted)
+    except UsageError as error:
+        said = error.message.replace("--vary", "--of", 1)
+        raise UsageError(said, hint=error.hint, kind=error.kind) from error
 
 
-def _show(run: Run, told: list[Flips], extra: dict[str, Estimate]) -> None:
+def _show(told: list[Flips], extra: dict[str, Estimate]) -> None:
+    from workbench.evaluation.comparison import p_words
+
     rows = [
         (
             each.name,
@@ -99,14 +105,13 @@ def _show(run: Run, told: list[Flips], extra: dict[str, Estimate]) -> None:
             each.accuracy.words(3),
             each.difference.words(3, "+"),
             each.difference.interval(3, "+"),
+            p_words(each.difference.p_value),
             each.run[-6:],
         )
         for each in told
     ]
-    echo_table(
-        ("VARIANT", "FLIPS", "95%", "N", "FIXED", "BROKEN", "ACCURACY", "CHANGE", "95%", "RUN"),
-        rows,
-        empty="no variants",
-    )
+    head = ("VARIANT", "FLIPS", "95%", "N", "FIXED", "BROKEN", "ACCURACY", "CHANGE", "95%", "P")
+    echo_table((*head, "RUN"), rows, empty="no variants")
     for name, figure in extra.items():
-        click.echo(f"{name:<18} {figure.words(3)}  {figure.interval()}  n {figure.n}")
+        beside = ", ".join(word for word in (f"{figure.n:,} samples", figure.note) if word)
+        click.echo(f"{name:<18} {figure.words(3)}  {figure.interval()}  over {beside}")

@@ -87,48 +87,17 @@ def ledger_of(run: Run) -> Ledger | None:
 
 def show_ledger(told: Ledger) -> None:
     """Print a ledger: what right answers need, then how each control did."""
-    from workbench.evaluation.ledger import PARTS
-
-    words: dict[str, str] = dict(
-        zip(
-            PARTS,
-            ("wrong without either", "right without the image", "right without the text", "either"),
-            strict=True,
-        )
+    from workbench.evaluation.ledger_table import (
+        ASKED_HEAD,
+        NEED_HEAD,
+        asked_rows,
+        need_rows,
+        over_words,
     )
+
     if told.parts:
-        rows = [
-            (
-                part.name,
-                part.count,
-                part.share.words(3),
-                part.share.interval(),
-                "" if part.luck is None else f"{part.luck:.3f}",
-                words[part.name],
-            )
-            for part in told.parts
-        ]
-        echo_table(("RIGHT ANSWERS NEED", "N", "SHARE", "95%", "BY LUCK", ""), rows)
+        echo_table([word.upper() for word in NEED_HEAD], need_rows(told))
         click.echo("")
-    rows = [
-        ("as it is", told.accuracy.words(3), told.accuracy.interval(), "", "", "", ""),
-        *(
-            (
-                control.name,
-                control.accuracy.words(3),
-                control.accuracy.interval(),
-                control.difference.words(3, "+"),
-                control.difference.interval(3, "+"),
-                "" if control.difference.p_value is None else f"{control.difference.p_value:.3g}",
-                control.run[-6:],
-            )
-            for control in told.controls
-        ),
-        ("most frequent label", told.commonest.words(3), told.commonest.interval(), "", "", "", ""),
-    ]
-    echo_table(("ASKED", "ACCURACY", "95%", "CHANGE", "95%", "P", "RUN"), rows)
-    click.echo(f"over {told.accuracy.n:,} samples" + (" that all have" if told.left_out else ""))
-    if told.left_out:
-        click.echo(f"left out, since they failed or are missing in one run: {told.left_out}")
-    if told.missing:
-        click.echo(f"no ledger without the control {' and '.join(told.missing)}")
+    echo_table([word.upper() for word in ASKED_HEAD], asked_rows(told))
+    for words in over_words(told):
+        click.echo(words)

@@ -31,6 +31,15 @@ def test_flips_are_counted_and_what_is_right_in_every_order(run_wb):
     )
 
 
+def test_a_change_of_accuracy_stands_beside_its_p_value(run_wb):
+    run = made("1" * 20, settings_key="own")
+    made("1" * 10 + "0" * 10, variant_of="own", vary="images")
+    out = run_wb("runs", "invariance", run.id, "--existing").out
+    head, row = out.splitlines()[:2]
+    assert head.split()[-2:] == ["P", "RUN"] and row.split()[-2] == "0.00195"  # two of 2**10
+    assert "over 20 samples" in out
+
+
 def test_what_is_no_order_is_refused_in_the_words_of_the_flag(run_wb):
     run = made("11", settings_key="own")
     done = run_wb("runs", "invariance", run.id, "--of", "sideways")

@@ -38,6 +38,39 @@ def test_the_parts_are_counted_by_hand(run, run_wb):
     assert done.json["controls"]["text-only"]["difference"]["value"] == pytest.approx(-2 / 8)
 
 
+def test_each_part_says_what_was_right_without_the_image_and_without_the_text(run, run_wb):
+    shown = run_wb("runs", "ledger", run.id, "--existing").out.splitlines()
+    assert shown[0].split("  ")[0] == "RIGHT ANSWERS NEED"
+    assert "WITHOUT IMAGE" in shown[0] and "WITHOUT TEXT" in shown[0]
+    said = {line[:14].strip(): line[14:].split()[:3] for line in shown[1:5]}
+    assert said == {
+        "image and text": ["wrong", "wrong", "1"],
+        "text alone": ["right", "wrong", "2"],
+        "image alone": ["wrong", "right", "1"],
+        "neither": ["right", "right", "2"],
+    }
+
+
+def test_a_p_value_of_a_ledger_says_no_more_than_that_of_a_comparison(run_wb):
+    run = made("1" * 40, settings_key="sure")
+    control = made("0" * 40, variant_of="sure", control="text-only")
+    ledger = run_wb("runs", "ledger", run.id, "--existing")
+    compared = run_wb("runs", "compare", run.id, control.id)
+    assert "<0.0001" in ledger.out and "<0.0001" in compared.out
+    assert "e-" not in ledger.out.replace("image-only", "").replace("text-only", "")
+
+
+def test_a_report_has_the_whole_ledger_in_each_of_its_forms(run, run_wb, tmp_path):
+    assert run_wb("runs", "report", run.id, "--out", str(tmp_path / "out")).code == 0
+    printed = run_wb("runs", "ledger", run.id, "--existing").out
+    change = "-0.250"  # text-only: four of eight against six
+    assert change in printed
+    for name in ("report.md", "report.html"):
+        text = (tmp_path / "out" / name).read_text().replace("\\", "")
+        assert change in text and "over 8 samples" in text, name
+        assert "without image" in text and "most frequent label" in text, name
+
+
 def test_the_ledger_stands_beside_the_figures_of_a_run_that_has_controls(run, run_wb):
     assert "RIGHT ANSWERS NEED" in run_wb("runs", "show", run.id).out
     assert run_wb("runs", "show", run.id, "--json").json["ledger"]["missing"] == []

@@ -16,6 +16,7 @@ from sessions.estimate import Estimate, main_figure, read_estimates, undefined
 from sessions.runs import Run
 from workbench.errors import UsageError
 from workbench.evaluation.telling_apart import told_apart
+from workbench.models.names import short_names
 
 # Beside the figure that each run is judged by, of those that at least one run has.
 _USUAL = (
@@ -56,10 +57,15 @@ class FigureRow:
 
     @property
     def who(self) -> str:
-        """Model and adapter, the variant, and what else tells it from the others."""
-        who = " + ".join(word for word in (self.model, self.adapter) if word)
+        """Model and adapter as lists name them, the variant, what else tells it from others."""
+        who = short_names(self.model, self.adapter)
         who = f"{who} ({self.variant})" if self.variant else who
         return f"{who} · {self.differs}" if self.differs else who
+
+    @property
+    def title(self) -> str:
+        """Who on what: the heading of its part in a report."""
+        return f"{self.who} on {self.place}"
 
     @property
     def shown(self) -> str:

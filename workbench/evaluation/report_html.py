@@ -12,6 +12,13 @@ from collections.abc import Iterable, Sequence
 from sessions.estimate import NONE, Estimate
 from workbench.evaluation.comparison import p_words
 from workbench.evaluation.figure_table import HEAD as FIGURE_HEAD
+from workbench.evaluation.ledger_table import (
+    ASKED_HEAD,
+    NEED_HEAD,
+    asked_rows,
+    need_rows,
+    over_words,
+)
 from workbench.evaluation.report import MOST_UIDS, ComparedRun, Report, RunReport
 from workbench.evaluation.report_cards import anchor, cases_html, flips_html
 from workbench.markup import BAD, GOOD, bar, block, esc, facts, folded, muted, table
@@ -50,7 +57,7 @@ def to_html(report: Report) -> str:
     if report.compared or report.not_compared:
         parts.append(_compared(report))
     rows = {each.run: each for each in report.table.rows}
-    parts += [_run(run, f"{rows[run.id].who} on {rows[run.id].place}") for run in report.runs]
+    parts += [_run(run, rows[run.id].title) for run in report.runs]
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
@@ -164,31 +171,12 @@ def _ledger(run: RunReport) -> str:
     parts = ["<h3>What the score is made of</h3>"]
     if told.parts:
         rows = [
-            (
-                esc(part.name),
-                str(part.count),
-                part.share.words(3),
-                bar(part.share.value or 0.0),
-                _n(part.share.interval()),
-                NONE if part.luck is None else f"{part.luck:.3f}",
-            )
-            for part in told.parts
+            (*map(_n, row[:5]), bar(part.share.value or 0.0), *map(_n, row[5:]))
+            for part, row in zip(told.parts, need_rows(told), strict=True)
         ]
-        parts.append(_table(("right answers need", "n", "share", "", "95%", "by luck"), rows))
-    rows = [("as it is", told.accuracy.words(3), _n(told.accuracy.interval()), "", "")]
-    rows += [
-        (
-            esc(control.name),
-            control.accuracy.words(3),
-            _n(control.accuracy.interval()),
-            control.difference.words(3, "+"),
-            _n(control.difference.interval(3, "+")),
-        )
-        for control in told.controls
-    ]
-    commonest = (told.commonest.words(3), _n(told.commonest.interval()))
-    rows.append(("most frequent label", *commonest, "", ""))
-    parts.append(_table(("asked", "accuracy", "95%", "change", "95%"), rows))
+        parts.append(_table((*NEED_HEAD[:5], "", *NEED_HEAD[5:]), rows))
+    parts.append(_table(ASKED_HEAD, [tuple(map(_n, row)) for row in asked_rows(told)]))
+    parts += [block(muted(esc(words))) for words in over_words(told)]
     return "".join(parts)
 
 

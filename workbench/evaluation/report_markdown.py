@@ -12,6 +12,13 @@ from collections.abc import Iterable, Sequence
 from sessions.estimate import NONE
 from workbench.evaluation.comparison import p_words
 from workbench.evaluation.figure_table import HEAD as FIGURE_HEAD
+from workbench.evaluation.ledger_table import (
+    ASKED_HEAD,
+    NEED_HEAD,
+    asked_rows,
+    need_rows,
+    over_words,
+)
 from workbench.evaluation.report import Report, RunReport
 from workbench.text import clean
 
@@ -67,14 +74,14 @@ def to_markdown(report: Report) -> str:
                 parts.append(f"### Flipped by {one.run[-6:]}")
                 parts.append(_table(("sample", "", "target", "first", "its"), rows))
         parts += [f"- not compared: {text_of(words)}" for words in report.not_compared]
+    rows = {each.run: each for each in report.table.rows}
     for run in report.runs:
-        parts += _run(run)
+        parts += _run(run, rows[run.id].title)
     return "\n\n".join(parts) + "\n"
 
 
-def _run(run: RunReport) -> list[str]:
-    known = dict(run.facts)
-    parts = [f"## {text_of(known['model'])} on {text_of(known['data'])}"]
+def _run(run: RunReport, title: str) -> list[str]:
+    parts = [f"## {text_of(title)}"]
     parts.append(_table(("", ""), run.facts))
     figures = [
         (name, one.words(), one.interval(), one.n or "", one.note)
@@ -84,15 +91,8 @@ def _run(run: RunReport) -> list[str]:
     if told := run.ledger:
         parts.append("### What the score is made of")
         if told.parts:
-            rows = [
-                (p.name, p.count, p.share.words(3), p.share.interval(), _number(p.luck))
-                for p in told.parts
-            ]
-            parts.append(_table(("right answers need", "n", "share", "95%", "by luck"), rows))
-        asked = [("as it is", told.accuracy), *((c.name, c.accuracy) for c in told.controls)]
-        asked.append(("most frequent label", told.commonest))
-        rows = [(name, one.words(3), one.interval()) for name, one in asked]
-        parts.append(_table(("asked", "accuracy", "95%"), rows))
+            parts.append(_table(NEED_HEAD, need_rows(told)))
+        parts += [_table(ASKED_HEAD, asked_rows(told)), *map(text_of, over_words(told))]
     if run.confusion:
         columns = [text_of(column) for column in run.confusion["columns"]]
         rows = [
