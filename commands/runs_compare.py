@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +10,7 @@ from commands.completing import complete_runs
 from commands.printing import echo_json, echo_table
 from commands.run_facts import say
 from workbench.reports.run import names_of
+from workbench.reports.setting_words import setting_words
 
 if TYPE_CHECKING:
     from sessions.runs import Run
@@ -63,7 +64,7 @@ def _show_flips(found: RunComparison) -> None:
     for flip in found.paired.flips:
         before, after = read_prediction(flip.before), read_prediction(flip.after)
         side = "fixed" if flip.fixed else "broken"
-        rows.append((flip.uid, side, before.target, before.label, after.label))
+        rows.append((flip.uid, side, before.target, before.read_as, after.read_as))
     click.echo("")
     echo_table(("UID", "FLIP", "TARGET", "FIRST", "SECOND"), rows, empty="no flips")
 
@@ -82,12 +83,12 @@ def _many(a: Run, others: list[Run], found: list[RunComparison], as_json: bool) 
         ]
         echo_json({"first": a.id, "compared": body})
         return
-    say("first", f"{a.id}  {names_of(a.config).who}")
+    say("first", f"{a.id}  {names_of(a.config).who_short}")
     click.echo("")
     rows = [
         (
             run.id[-6:],
-            names_of(run.config).who,
+            names_of(run.config).who_short,
             change.name,
             change.first.words(3),
             change.second.words(3),
@@ -113,10 +114,13 @@ def _show_comparison(a: Run, b: Run, found: RunComparison) -> None:
     from workbench.evaluation.comparison import p_words, verdict_words
 
     sides = (("first", a), ("second", b))
-    named = [(side, run.id, names_of(run.config).who) for side, run in sides]
+    named = [(side, run.id, names_of(run.config).who_short) for side, run in sides]
     echo_table(("", "RUN", "MODEL"), named)
     click.echo("")
-    rows = [(d.name, _short(d.first), _short(d.second)) for d in found.differences]
+    rows = [
+        (d.name, setting_words(d.name, d.first), setting_words(d.name, d.second))
+        for d in found.differences
+    ]
     if rows:
         echo_table(("DIFFERS", "FIRST", "SECOND"), rows)
     else:
@@ -155,11 +159,3 @@ def _show_comparison(a: Run, b: Run, found: RunComparison) -> None:
         say("power", power_words(found.power))
     for note in found.notes:
         say("note", note)
-
-
-def _short(value: Any) -> str:
-    """A setting in a cell; a hash, a list of examples by its beginning."""
-    words = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-    if value is None or value == "":
-        return "–"
-    return words if len(words) <= 40 else f"{words[:39]}…"

@@ -78,7 +78,8 @@ class Estimate:
     @property
     def note(self) -> str:
         """What stands beside it: the clusters of its interval, what is left out, why it is not."""
-        clusters = f"{self.clusters} {plural(self.cluster, self.clusters)}" if self.cluster else ""
+        kinds = plural("cluster", self.clusters)  # a cluster may hold several pictures
+        clusters = f"{self.clusters:,} {kinds} by {self.cluster}" if self.cluster else ""
         without = f"without {', '.join(self.left_out)}" if self.left_out else ""
         return ", ".join(word for word in (clusters, without, self.reason) if word)
 

@@ -147,7 +147,43 @@ def test_a_difference_over_few_images_is_not_made_of_their_many_questions(run_wb
     assert found["difference"]["clusters"] == 4
     assert found["p_value"] == pytest.approx(0.5)  # two of two images; McNemar's alone says 0.0005
     assert "clusters" in found["test"]
-    assert "4 images" in run_wb("runs", "compare", a.id, b.id).out
+    assert "4 clusters by image" in run_wb("runs", "compare", a.id, b.id).out
+
+
+def test_clusters_are_not_called_so_many_sentences_where_they_hold_several(run_wb):
+    # Three sentences, of which two show one picture: two clusters.
+    line = {"target": "true", "label": "true"}
+    groups = [("a", "1"), ("a", "2"), ("b", "2"), ("c", "3"), ("c", "4")]
+    run = make("statement", [line | {"group": g, "images": [i]} for g, i in groups])
+    out = run_wb("runs", "compare", run.id, run.id).out
+    assert "2 clusters by sentence" in out and "2 sentences" not in out
+
+
+def test_an_unread_or_failed_answer_of_a_flip_is_named(run_wb):
+    right = {"target": "true", "label": "true", "text": "True.", "correct": True}
+    unread = {"target": "true", "label": None, "text": "maybe", "correct": False}
+    failed = {"target": "true", "label": None, "error": {"message": "no image"}}
+    a, b = make("statement", [right, right]), make("statement", [unread, failed])
+    rows = [x.split() for x in run_wb("runs", "compare", a.id, b.id, "--flips").out.splitlines()]
+    assert ["d/t/000", "broken", "true", "true", "unparsed"] in rows
+    assert ["d/t/001", "broken", "true", "true", "failed"] in rows
+
+
+def test_two_adapters_are_told_apart_in_every_table_however_deep_their_folders(run_wb, tmp_path):
+    line = {"target": "true", "label": "true", "correct": True}
+    folder = tmp_path / ("a-folder-with-a-long-name" * 3)
+    runs = [make("statement", [line], adapter=str(folder / f"lora-{n}")) for n in (1, 2)]
+    ids = [run.id for run in runs]
+    compared, tabled = run_wb("runs", "compare", *ids).out, run_wb("runs", "table", *ids).out
+    many = run_wb("runs", "compare", *ids, ids[0]).out
+    assert run_wb("runs", "report", *ids, "--out", str(tmp_path / "out")).code == 0
+    report = (tmp_path / "out" / "report.md").read_text()
+    for out in (compared, tabled, many):
+        assert "+lora-1" in out and "+lora-2" in out and "a-folder-with" not in out
+    assert ["adapter", "lora-1", "lora-2"] in [row.split() for row in compared.splitlines()]
+    assert report.count("lora-1 on d/t") == report.count("lora-2 on d/t") == 1
+    differs = run_wb("runs", "compare", *ids, "--json").json["differs"]
+    assert differs["adapter"] == [str(folder / "lora-1"), str(folder / "lora-2")]
 
 
 def test_a_zero_of_no_samples_of_an_older_version_is_read_as_none(run_wb):

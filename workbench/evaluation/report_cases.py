@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sessions.compare import Flip
 from sessions.errors import WbError
+from sessions.estimate import NONE
 from sessions.verdict import verdict
 from workbench.evaluation.metrics.calibration import probabilities
 from workbench.evaluation.metrics.label_scores import best_label
@@ -117,10 +118,12 @@ def _confidence(line: Line) -> float | None:
 
 
 def _said(line: Line) -> tuple[str, str]:
-    """Label and text, or the error."""
+    """What it counts as, and the text or the error."""
     error = line.get("error")
     text = error.get("message", "") if isinstance(error, Mapping) else line.get("text") or ""
-    return str(line.get("label") or "–"), str(text)
+    what = verdict(line)
+    unread = what if what in ("unparsed", "failed") else NONE
+    return str(line.get("label") or unread), str(text)
 
 
 def _sample(uid: str) -> tuple[Sample | None, str]:

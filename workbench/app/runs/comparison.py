@@ -19,6 +19,7 @@ from workbench.app.lists.palette import PALETTE, Palette
 from workbench.app.lists.row_list import Cell, Column, RowList
 from workbench.app.runs.reading import RunSummary
 from workbench.reports.prediction import Prediction, read_prediction
+from workbench.reports.setting_words import setting_words
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ COLUMNS = (
     Column("B's answer", 0, share=4, above=80),
 )
 MOST_DIFFERENCES = 6
+MOST_SETTING = 30
 
 
 class ComparePanel(Vertical):
@@ -187,10 +189,12 @@ class ComparePanel(Vertical):
             return [plain("no setting differs", palette.dim)]
         lines = []
         for difference in found.differences[:MOST_DIFFERENCES]:
+            sides = (difference.first, difference.second)
+            said = [setting_words(difference.name, side, MOST_SETTING) for side in sides]
             line = fit(plain(difference.name, palette.dim), 18)
-            line.append_text(plain(_setting(difference.first), palette.accent))
+            line.append_text(plain(said[0], palette.accent))
             line.append(" → ", palette.dim)
-            line.append_text(plain(_setting(difference.second), palette.second))
+            line.append_text(plain(said[1], palette.second))
             lines.append(line)
         more = len(found.differences) - MOST_DIFFERENCES
         return [*lines, plain(f"and {more} more", palette.dim)] if more > 0 else lines
@@ -241,13 +245,6 @@ def _figure(name: str, figure: Estimate, sign: str) -> Text:
     if figure.low is None or figure.high is None:
         return out.append("  ")
     return out.append(f"  {figure.low:{sign}.3f} – {figure.high:{sign}.3f}  ", Style(dim=True))
-
-
-def _setting(value: object) -> str:
-    words = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-    if value is None or value == "":
-        return "–"
-    return words if len(words) <= 30 else f"{words[:29]}…"
 
 
 def _square(paired: Paired, palette: Palette) -> list[Text]:
