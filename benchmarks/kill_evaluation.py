@@ -39,6 +39,9 @@ from benchmarks.torture.world import content, newest_run
 SIZES = (1, 2, 3, 5, 8, 13, 16)
 NEW_TOKENS = 16
 LIMIT_S = 120.0
+# What a line takes, before there is one to measure; and what a stretch writes beside its lines.
+LINE_BYTES = 450
+BESIDE_BYTES = 7_000
 
 
 @dataclass
@@ -261,21 +264,28 @@ def finish(folder: Path, trial: KillTrial, whole: Path, home: Path, *more: str) 
 
 
 def disk(folder: Path, trial: KillTrial, wanted: int, until: float, seed: int) -> None:
-    """Fill its disk so often, each time with a few more kilobytes of room."""
+    """Fill its disk so often, each time with some room for more, or none.
+
+    What is still to be asked is shared out over the ends to come, so that it is not done before.
+    """
     whole, small = left_alone(folder, trial.samples), folder / "small"
     small.mkdir(exist_ok=True)
     mounted = os.path.ismount(small) or mount(small)
     home = small / "home"
     home.mkdir(exist_ok=True)
-    per_line = 700
-    step = trial.samples / (wanted * 1.3)
     ended = False
     try:
         while trial.ends["full disk"] < wanted and time.monotonic() < until:
             rng = random.Random(f"{seed}/disk/{sum(trial.ends.values())}")
             size = rng.choice([s for s in SIZES if s not in trial.sizes[-1:]])
-            room = int(12_000 + rng.random() * 2 * step * per_line)
-            have = sum(len(line) + 1 for line in lines_of(home).values())
+            lines = lines_of(home)
+            have = sum(len(line) + 1 for line in lines.values())
+            per_line = have / len(lines) if lines else LINE_BYTES
+            left = trial.samples - len(lines)
+            step = left / (wanted - trial.ends["full disk"] + 1)
+            # Where only the figures are left to write, the room for them comes with the last end.
+            beside = BESIDE_BYTES if left else BESIDE_BYTES / 2
+            room = int(rng.random() * 2 * (beside + step * per_line))
             if mounted:
                 fill(small / "filler", room)
             words = evaluation(trial.samples, size, "--resume", "auto")
