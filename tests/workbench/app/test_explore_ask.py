@@ -198,7 +198,7 @@ async def test_the_cursor_moves_along_the_tokens_and_shows_their_alternatives():
         await b.press("enter")
         await b.press("right", "right")
         assert b.explore.widgets.answer.cursor == 2
-        await b.shows("‹It›")
+        await b.shows("‹␣It›")
         await b.press("left", "left", "left")
         assert b.explore.widgets.answer.cursor == 0
 

@@ -17,6 +17,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
 from textual.reactive import reactive
 
+from workbench.app.explore.token_name import token_name
 from workbench.app.lists.palette import PALETTE
 from workbench.app.widgets.steady import SteadyText
 from workbench.reports.silence import answered_nothing
@@ -289,14 +290,14 @@ def tokens_text(tokens: list[Token], cursor: int) -> Text:
 
 
 def alternatives(token: Token | None) -> Text:
-    """`‹False› 0.93  True 0.06  …`."""
+    """`‹␣False› 0.93  False 0.04  …`: the blank before a word makes another token."""
     if token is None:
         return Text("")
     line = Text(no_wrap=False)
-    line.append(f"‹{_bare(token.text)}› {probability(token.logprob)}", Style(bold=True))
+    line.append(f"‹{token_name(token.text)}› {probability(token.logprob)}", Style(bold=True))
     for text, logprob in token.top:
         if text != token.text:
-            line.append(f"   {_bare(text)} {probability(logprob)}")
+            line.append(f"   {token_name(text)} {probability(logprob)}")
     return line
 
 
@@ -309,9 +310,3 @@ def head_line(answer: Answer | None) -> Text:
     line = Text("head  ", "dim")
     line.append(clean(head_words(answer.head), newlines=False))
     return line
-
-
-def _bare(text: str) -> str:
-    """A token in one line; blanks are shown where nothing else is."""
-    bare = clean(text).replace("\n", "⏎")
-    return bare.strip() or bare.replace(" ", "␣") or "∅"

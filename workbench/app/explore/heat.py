@@ -14,9 +14,9 @@ from sessions.errors import WbError
 from workbench.app.explore.asked import Asked
 from workbench.app.explore.controller import Controller, Shared
 from workbench.app.explore.messages import HeatTakenOff
+from workbench.app.explore.token_name import token_name
 from workbench.app.widgets.frames import HeatLook
 from workbench.errors import Cancelled
-from workbench.text import clean
 
 if TYPE_CHECKING:
     from workbench.app.tasks import CancelToken
@@ -107,8 +107,7 @@ class HeatOverlay(Controller):
             self.bench.tasks.cancel("heat")
             self._lay(asked.uid, token, known)
             return
-        word = clean(answer.tokens[token].text, newlines=False).strip()
-        waiting = f"heat for ‹{word}›"
+        waiting = f"heat for ‹{token_name(answer.tokens[token].text)}›"
         self.widgets.image.wait(waiting)
         self.widgets.heat_bar.show(None, self.widgets.image.look, waiting=waiting)
 

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.color import Color
 from rich.style import Style
 from rich.text import Text
 
+from workbench.app.explore.token_name import token_name
 from workbench.app.widgets.frames import HeatLook
 from workbench.app.widgets.steady import SteadyText
 from workbench.text import clean
 
 
 class HeatBar(SteadyText):
-    """`heat ▁▂▃▅▇█ ‹False›  HiResCAM · margin · peak left (23, 41)   [ ] 50 %  c turbo`."""
+    """`heat ▁▂▃▅▇█ ‹False› HiResCAM · margin vs True · patch.embed  [ ] 50%  c turbo`.
+
+    Where that is wider than the line, whole parts go, the colours first and the token last; of a
+    layer its end stays.
+    """
 
     DEFAULT_CSS = """
     HeatBar { height: 1; padding: 0 1; }
     """
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__("", **kwargs)
+        self._said: tuple[dict[str, Any], HeatLook] | None = None
+
     def say(self, line: Text | None) -> None:
         """Another line in its place, while no heat lies over the image; blank for none."""
+        self._said = None
         self.update(line if line is not None else "")
 
     def show(self, heat: dict[str, Any] | None, look: HeatLook, *, waiting: str = "") -> None:
@@ -32,28 +43,56 @@ class HeatBar(SteadyText):
             look: How it is painted.
             waiting: What is being waited for.
         """
+        self._said = None
         if waiting:
             self.update(Text(f"{clean(waiting, newlines=False)} · Esc cancels", style="dim"))
-            return
-        if heat is None:
+        elif heat is None:
             self.update("")
-            return
-        line = Text("heat ", no_wrap=True, overflow="ellipsis")
-        line.append_text(ramp(look.colormap))
-        token = clean(heat.get("token_text") or "", newlines=False).strip()
-        line.append(f" ‹{token}› ", Style(bold=True))
-        facts = [str(heat.get("method") or ""), str(heat.get("target") or "")]
-        contrast = heat.get("contrast")
-        if contrast:
-            facts[1] += f" vs {clean(contrast, newlines=False).strip()}"
-        facts.append(str(heat.get("layer") or ""))
-        line.append(" · ".join(clean(f, newlines=False) for f in facts if f))
-        fade = "  v faded" if look.fade else ""
-        line.append(f"  [ ] {look.opacity:.0%}  c {look.colormap}{fade}", Style(dim=True))
-        notes = heat.get("notes") or ()
-        if notes:
-            line.append(f"  {clean(notes[0], newlines=False)}", Style(italic=True))
-        self.update(line)
+        else:
+            self._said = (heat, look)
+            self.update(caption(heat, look, self.content_size.width))
+
+    def on_resize(self) -> None:
+        """Another width has room for other parts."""
+        if self._said is not None:
+            self.update(caption(*self._said, self.content_size.width))
+
+
+def caption(heat: Mapping[str, Any], look: HeatLook, width: int) -> Text:
+    """What lies over the image, in so many cells; 0 where the width is not known yet."""
+    contrast = str(heat.get("contrast") or "").strip()
+    target = str(heat.get("target") or "") + (f" vs {contrast}" if contrast else "")
+    method, layer = str(heat.get("method") or ""), str(heat.get("layer") or "")
+    notes = heat.get("notes") or ()
+    dim = Style(dim=True)
+    fade = "  v faded" if look.fade else ""
+    bare = Text.assemble("heat ", (f"‹{token_name(heat.get('token_text') or '')}›", "bold"), " ")
+    coloured = Text.assemble("heat ", ramp(look.colormap), bare[4:])
+    note = Text(f"  {clean(notes[0], newlines=False)}" if notes else "", "italic")
+    keys = Text(f"  [ ] {look.opacity:.0%}  c {look.colormap}{fade}", dim)
+    brief = Text(f"  {look.opacity:.0%}", dim)
+    short = "…" + ".".join(layer.split(".")[-2:]) if layer.count(".") > 1 else layer
+    facts = [Text(_joined(method, target, where)) for where in (layer, short)]
+    wordings = (
+        (coloured, facts[0], keys, note),
+        (coloured, facts[0], keys),
+        (bare, facts[0], keys),
+        (bare, facts[1], keys),
+        (bare, facts[1], brief),
+        (bare, facts[1]),
+        (bare, Text(_joined(method, short))),
+    )
+    lines = (Text.assemble(*parts) for parts in wordings)
+    fitting = Text()
+    for fitting in lines:
+        if not width or fitting.cell_len <= width:
+            break
+    fitting.no_wrap, fitting.overflow = True, "ellipsis"
+    return fitting
+
+
+def _joined(*words: str) -> str:
+    return " · ".join(clean(word, newlines=False) for word in words if word)
 
 
 def ramp(colormap: str) -> Text:
