@@ -151,11 +151,12 @@ def _detach(
     ablation: Ablation, config: str, changes: tuple[str, ...], out: str | None, as_json: bool
 ) -> None:
     from sessions.jobs import start
+    from workbench.reports.job_title import job_title
 
     words = ["wb", "ablate", str(Path(config).absolute()) if Path(config).exists() else config]
     words += [word for change in changes for word in ("--set", change)]
     words += ["--out", str(Path(out).absolute())] if out else []
-    job = start(words, title=f"ablate {ablation.name}")
+    job = start(words, title=job_title(["wb", "ablate", ablation.name]))
     if as_json:
         echo_json({"job": job.id})
     else:

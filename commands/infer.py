@@ -188,11 +188,13 @@ def _place(what: str) -> dict[str, str]:
 
 def _detach(ctx: click.Context, what: str, out: str, as_json: bool) -> None:
     from sessions.jobs import start
+    from workbench.reports.job_title import job_title
 
     # What is a path is said whole: it holds wherever the job runs.
     place = str(Path(what).expanduser().absolute()) if Path(what).expanduser().is_dir() else what
     given = [word if word != out else str(Path(out).absolute()) for word in typed(ctx)]
-    job = start(["wb", "infer", place, *given], title=f"infer {what}")
+    words = ["wb", "infer", place, *given]
+    job = start(words, title=job_title(words))
     if as_json:
         echo_json({"job": job.id})
     else:

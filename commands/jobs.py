@@ -244,9 +244,10 @@ def start(argv: tuple[str, ...], title: str | None, gpus: tuple[str, ...], as_js
     """
     from sessions.jobs import start as start_job
     from sessions.jobs import typed_argv
+    from workbench.reports.job_title import job_title
 
     words = list(argv)
-    job = start_job(words, title=title or " ".join(typed_argv(words)), gpus=gpus or None)
+    job = start_job(words, title=title or job_title(typed_argv(words)), gpus=gpus or None)
     _started(job, as_json)
 
 

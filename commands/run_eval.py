@@ -302,6 +302,7 @@ def _detach(ctx: click.Context, as_json: bool, resume: str, flags: dict[str, Any
     from sessions.jobs import start
     from workbench.evaluation.resuming import check_resumed
     from workbench.evaluation.would_start import refuse, standings
+    from workbench.reports.job_title import job_title
 
     # What would fail at once is told here, not in the job's log.
     config = config_of(ctx, resume, flags)
@@ -309,8 +310,7 @@ def _detach(ctx: click.Context, as_json: bool, resume: str, flags: dict[str, Any
     refuse(standings(config))
     tell_taken(ctx, flags["inference_config"])
     argv = ["wb", "run-eval", *typed(ctx)]
-    place = "/".join(part for part in (config.dataset, config.split) if part)
-    job = start(argv, title=f"eval {place} {config.spec.model}")
+    job = start(argv, title=job_title(argv))
     if as_json:
         echo_json({"job": job.id})
     else:

@@ -9,6 +9,7 @@ import click
 from commands.completing import complete_runs
 from commands.printing import echo_json, echo_table
 from commands.run_facts import say
+from sessions.ids import short_id
 from workbench.reports.run import names_of
 from workbench.reports.setting_words import setting_words
 
@@ -87,7 +88,7 @@ def _many(a: Run, others: list[Run], found: list[RunComparison], as_json: bool) 
     click.echo("")
     rows = [
         (
-            run.id[-6:],
+            short_id(run.id),
             names_of(run.config).who_short,
             change.name,
             change.first.words(3),

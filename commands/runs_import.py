@@ -8,6 +8,7 @@ import click
 
 from commands.completing import complete_splits, complete_templates
 from commands.printing import echo_json
+from sessions.ids import short_id
 
 
 @click.command("import")
@@ -82,6 +83,6 @@ def import_(
         f"{counts.matched} of {counts.rows} rows are answers to samples; {counts.unanswered} "
         f"samples have none; read by {clean(str(columns.get('answer')), newlines=False)}, "
         f"with {clean(str(done.run.config.get('template')), newlines=False)}; "
-        f"see: wb runs show {done.run.id[-6:]}",
+        f"see: wb runs show {short_id(done.run.id)}",
         err=True,
     )

@@ -9,6 +9,7 @@ import click
 from commands.completing import complete_runs
 from commands.making_variants import variants_asked
 from commands.printing import echo_json, echo_table
+from sessions.ids import short_id
 
 if TYPE_CHECKING:
     from sessions.estimate import Estimate
@@ -106,7 +107,7 @@ def _show(told: list[Flips], extra: dict[str, Estimate]) -> None:
             each.difference.words(3, "+"),
             each.difference.interval(3, "+"),
             p_words(each.difference.p_value),
-            each.run[-6:],
+            short_id(each.run),
         )
         for each in told
     ]

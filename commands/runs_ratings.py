@@ -8,6 +8,7 @@ import click
 
 from commands.completing import complete_runs
 from commands.runs_rate import RATER
+from sessions.ids import short_id
 
 
 @click.command()
@@ -71,7 +72,7 @@ def ratings(
         table = [
             (
                 one.rater,
-                one.run[-6:],
+                short_id(one.run),
                 one.uid,
                 one.scale,
                 one.words,

@@ -9,6 +9,7 @@ import click
 
 from commands.completing import complete_sessions
 from commands.printing import ago, echo_json, echo_table, tell_damaged, when
+from sessions.ids import short_id
 from sessions.records import KINDS
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def show(
         grid_table(axes_of_records(prompts), prompts)
     else:
         rows = [
-            (when(r.ts), r.id[-6:], r.kind, getattr(r, "uid", None) or "-", _words(r))
+            (when(r.ts), short_id(r.id), r.kind, getattr(r, "uid", None) or "-", _words(r))
             for r in wanted
         ]
         echo_table(("WHEN", "ID", "KIND", "UID", "WHAT"), rows, empty="no such records")
@@ -164,7 +165,7 @@ def search(words: tuple[str, ...], kind: str | None, limit: int, as_json: bool) 
         (
             hit.session,
             when(hit.record.ts),
-            hit.record.id[-6:],
+            short_id(hit.record.id),
             hit.record.kind,
             getattr(hit.record, "uid", None) or "-",
             hit.excerpt,

@@ -190,13 +190,14 @@ def _detach(
     from sessions.jobs import start
     from training.would_start import standings
     from workbench.evaluation.would_start import refuse
+    from workbench.reports.job_title import job_title
 
     refuse(standings(settings))
     named = [str(Path(config).absolute()) if Path(config).exists() else config] if config else []
     words = ["wb", "train", *named]
     words += [word for change in changes for word in ("--set", change)]
     words += ["--resume", resume] if resume else []
-    job = start(words, title=f"train {settings.name or settings.model}")
+    job = start(words, title=job_title(words))
     if as_json:
         echo_json({"job": job.id})
     else:

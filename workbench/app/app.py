@@ -14,7 +14,8 @@ What a screen finds on `self.app` (a `WbApp`):
                       may have a method `remember()` that fills it before it is saved
     app.open_uid(uid, run_id=None)
                       switch to Explore, load that sample; run_id chooses whose predictions
-                      stand beside the samples. From the event loop.
+                      stand beside the samples. From the event loop. Esc leads back to the
+                      place it came from, `app.came_from`
     app.go(mode)      "explore" | "runs" | "jobs" | "sessions"
     app.copy_text(text, what)
                       clipboard by OSC 52, a toast, and a panel that shows the text
@@ -60,6 +61,7 @@ from textual.screen import Screen
 from sessions.errors import WbError
 from workbench.app.app_keys import KEYS
 from workbench.app.clean_lines import CleanLines
+from workbench.app.key_order import spelled
 from workbench.app.services import Services
 from workbench.app.settings import Settings, read_settings
 from workbench.app.state import BenchState
@@ -128,6 +130,7 @@ class WbApp(Services):
     WATCH_S: ClassVar[float] = 0.5
 
     model_label: reactive[str] = reactive("")
+    came_from: reactive[str] = reactive("")  # the place that a sample in Explore was opened from
 
     def __init__(self, settings: Settings | None = None, terminal: Terminal | None = None) -> None:
         super().__init__()
@@ -195,7 +198,8 @@ class WbApp(Services):
         if theme in self.available_themes:
             self.theme = theme
         if self.settings.keymap:
-            self.set_keymap(dict(self.settings.keymap))
+            own = self.settings.keymap
+            self.set_keymap({name: ",".join(spelled(keys)) for name, keys in own.items()})
         self.theme_changed_signal.subscribe(self, self._remember_theme)
         # A lost connection or a polite kill leaves as by key, with the state saved.
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
@@ -275,6 +279,7 @@ class WbApp(Services):
 
     def go(self, mode: str) -> None:
         """Switch to a place."""
+        self.came_from = ""
         if mode != self.current_mode:
             self._save_state_aside()
             while len(self.screen_stack) > 1:
@@ -286,8 +291,13 @@ class WbApp(Services):
         self.go(mode)
 
     def open_uid(self, uid: str, run_id: str | None = None) -> None:
-        """Show one sample in Explore, with the predictions of `run_id` where given."""
+        """Show one sample in Explore, with the predictions of `run_id` where given.
+
+        Esc leads back to the place that it was opened from; the header says so.
+        """
+        place = self.current_mode
         self.go("explore")
+        self.came_from = place if place != "explore" else ""
 
         def arrive() -> None:
             screen = self.screen_stack[0]

@@ -15,6 +15,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from workbench.app.finding import Findable, sample_named, things
+from workbench.app.why_not import another_applies
 from workbench.app.widgets.key_table import KeyLine, below_the_screen, key_lines
 from workbench.text import clean
 
@@ -42,7 +43,7 @@ class BenchActions(Provider):
         seen: set[str] = set()
         lines = key_lines(self.app, [self.screen, *below_the_screen(self.screen), self.app])
         for line in lines:
-            if line.name not in seen:
+            if line.name not in seen and not self._other_has_its_turn(line):
                 seen.add(line.name)
                 run = partial(self.app.run_action, line.action, line.node)
                 yield line.name, line.does, _keys_of(line, lines), run
@@ -51,6 +52,12 @@ class BenchActions(Provider):
                 if title not in seen:
                     seen.add(title)
                     yield title, about, "", do
+
+    @staticmethod
+    def _other_has_its_turn(line: KeyLine) -> bool:
+        return not line.node.check_action(line.action, ()) and another_applies(
+            line.node, line.action
+        )
 
     async def discover(self) -> Hits:
         """All actions, before anything was typed."""

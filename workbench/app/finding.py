@@ -98,14 +98,12 @@ def _datasets(bench: WbApp) -> Iterator[Findable]:
 
 
 def _runs(bench: WbApp) -> Iterator[Findable]:
-    from sessions.ids import short_id
     from sessions.runs import list_runs
-    from workbench.reports.run import names_of
+    from workbench.reports.run import run_name
 
     for run in list_runs()[:NEWEST]:
-        names = names_of(run.config)
         kind = "training" if run.kind == "train" else "evaluation"
-        title = f"{names.where} {names.who_short} {short_id(run.id)}"
+        title = run_name(run.config, run.id)
         about = f"Show this {kind} in Runs; it is {run.state}"
         go = lambda ident=run.id: _arrive(bench, "show_run", ident, place="runs")  # noqa: E731
         yield Findable("run", title, about, go)

@@ -5,16 +5,19 @@ that stand in line behind keys which arrived meanwhile: of `/teal` typed at once
 over a slow line, the letters reach the list and not the field that `/` opens.
 
 Guarantee: a key waits until what the key before it did is done as far as messages go (not until
-workers are), at most `AT_MOST_S`; no key is lost or overtaken.
+workers are), at most `AT_MOST_S`; no key is lost or overtaken. A capital has one spelling: `R`,
+also from a terminal that sends `shift+r` (the kitty protocol does), so each binding names it once.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from textual import events
 from textual.app import App
+from textual.keys import KEY_NAME_REPLACEMENTS
 from textual.message import Message
 
 if TYPE_CHECKING:
@@ -24,6 +27,24 @@ if TYPE_CHECKING:
 
 AT_MOST_S = 0.5  # where what had the focus is gone, and with it the word that the key is done
 _ROUNDS = 2  # the key's own way up, then that of the messages which it gave rise to
+
+
+def one_spelling(key: str) -> str:
+    """A key by the one name that bindings have for it: `shift+r` is `R`."""
+    modifier, _, letter = key.rpartition("+")
+    return letter.upper() if modifier == "shift" and len(letter) == 1 and letter.isalpha() else key
+
+
+def spelled(keys: str) -> list[str]:
+    """Keys of one's own, by commas, as bindings spell them: `?` is `question_mark`."""
+    named = []
+    for key in keys.split(","):
+        modifiers, _, last = key.strip().rpartition("+")
+        if len(last) == 1 and not last.isalnum():
+            last = unicodedata.name(last, last).lower().replace("-", "_").replace(" ", "_")
+            last = KEY_NAME_REPLACEMENTS.get(last, last)
+        named.append(one_spelling(f"{modifiers}+{last}" if modifiers else last))
+    return named
 
 
 class KeyPassed(Message):
@@ -59,6 +80,9 @@ class KeysInOrder(App[int]):
         if not isinstance(event, events.Key) or event.is_forwarded:
             await super().on_event(event)
             return
+        spelled = one_spelling(event.key)
+        if spelled != event.key:  # and it comes without its character, which a field would miss
+            event.key = event.character = spelled
         self._keys.append(event)
         if not self._under_way:
             await self._next_key()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -20,6 +19,7 @@ from textual.keys import KEY_NAME_REPLACEMENTS, Keys, format_key, key_to_charact
 from textual.screen import ModalScreen
 
 import workbench.app
+from workbench.app.key_order import spelled
 from workbench.errors import UsageError
 
 # What lies in every place: a key of theirs would hide one of the place's own.
@@ -60,7 +60,7 @@ def bound_keys() -> dict[str, BoundKey]:
         for binding in cls.__dict__.get("BINDINGS", ()):
             if not isinstance(binding, Binding) or not binding.id:
                 continue
-            keys = tuple(_split(binding.key))
+            keys = tuple(spelled(binding.key))
             old = found.get(binding.id)
             if old is not None:
                 keys = old.keys + tuple(key for key in keys if key not in old.keys)
@@ -106,7 +106,7 @@ def _problems(name: str, keymap: Mapping[str, str], bound: Mapping[str, BoundKey
             f", did you mean keymap.{near[0]}?" if near else ""
         )
         return
-    for key in _split(keymap[name]):
+    for key in spelled(keymap[name]):
         if not _is_key(key):
             yield f"keymap.{name}: {key!r} is no key, such as p, f2 or ctrl+o"
         elif (other := _holder(key, name, keymap, bound)) is not None:
@@ -125,7 +125,7 @@ def _holder(
     for other in bound.values():
         if other.id == name or not _meet(mine, other):
             continue
-        theirs = _split(keymap[other.id]) if other.id in keymap else list(other.keys)
+        theirs = spelled(keymap[other.id]) if other.id in keymap else list(other.keys)
         if key in theirs:
             return f"{other.id} ({other.does})"
     return None
@@ -139,18 +139,6 @@ def _meet(one: BoundKey, other: BoundKey) -> bool:
     if "app" in places:
         return not (one.modal or other.modal)
     return bool(places & set(_EVERYWHERE)) and bool(places & set(_PLACES))
-
-
-def _split(keys: str) -> list[str]:
-    """As Textual spells them: `?` is `question_mark`."""
-    named = []
-    for key in keys.split(","):
-        modifiers, _, last = key.strip().rpartition("+")
-        if len(last) == 1 and not last.isalnum():
-            last = unicodedata.name(last, last).lower().replace("-", "_").replace(" ", "_")
-            last = KEY_NAME_REPLACEMENTS.get(last, last)
-        named.append(f"{modifiers}+{last}" if modifiers else last)
-    return named
 
 
 def _is_key(key: str) -> bool:

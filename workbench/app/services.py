@@ -15,6 +15,7 @@ from textual.reactive import reactive
 from workbench.app.engine_service import EngineService, EngineState
 from workbench.app.key_order import KeysInOrder
 from workbench.app.tasks import Tasks
+from workbench.app.why_not import say_why_not
 
 if TYPE_CHECKING:
     from sessions.jobs import Job
@@ -47,6 +48,13 @@ class Services(KeysInOrder):
         self.tasks = Tasks(self.fail)
         self.all_changed = True  # whether leaving found every change made
         self._engine_service = EngineService(self._engine_changed)
+
+    async def run_action(
+        self, action: Any, default_namespace: Any = None, namespaces: Any = None
+    ) -> bool:
+        """Do what a key asks for, or say in a line why it does not apply."""
+        said = say_why_not(self, action, default_namespace, namespaces)
+        return said or await super().run_action(action, default_namespace, namespaces)
 
     def copy_text(self, text: str, what: str = "text", *, panel: bool = True) -> None:
         """Copy by OSC 52 and show what was copied: not every terminal takes OSC 52.

@@ -13,6 +13,7 @@ from typing import Any
 from sessions.csv_table import csv_text
 from sessions.errors import WbError
 from sessions.estimate import Estimate, main_figure, read_estimates, undefined
+from sessions.ids import short_id
 from sessions.runs import Run
 from workbench.errors import UsageError
 from workbench.evaluation.telling_apart import told_apart
@@ -117,7 +118,7 @@ class FigureTable:
         for row in self.rows:
             found = [row.cell(name) for name in self.names]
             words = [f"{one.words(3)} {one.interval()}".strip() for one in found]
-            yield (row.run[-6:], row.place, row.who, row.shown, str(row.n or ""), *words)
+            yield (short_id(row.run), row.place, row.who, row.shown, str(row.n or ""), *words)
 
 
 HEAD = ("run", "data", "model", "examples", "n")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from sessions.estimate import NONE
+from sessions.ids import short_id
 from workbench.evaluation.comparison import p_words
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def asked_rows(told: Ledger) -> Iterator[tuple[str, ...]]:
             by.words(3, "+"),
             by.interval(3, "+"),
             p_words(by.p_value),
-            control.run[-6:],
+            short_id(control.run),
         )
     commonest = told.commonest
     yield ("most frequent label", commonest.words(3), commonest.interval(), "", "", "", "")

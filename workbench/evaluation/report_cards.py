@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+from sessions.ids import short_id
 from workbench.errors import ImageError
 from workbench.evaluation.report import ComparedRun
 from workbench.evaluation.report_cases import Case, FlippedCase
@@ -30,7 +31,7 @@ def _overs(case: Case, sample: Sample) -> list[str]:
 
 def anchor(run: str, uid: str) -> str:
     """The name of a sample's card on the page."""
-    return f"s-{esc(run[-6:])}-{hashlib.sha256(uid.encode()).hexdigest()[:12]}"
+    return f"s-{esc(short_id(run))}-{hashlib.sha256(uid.encode()).hexdigest()[:12]}"
 
 
 def cases_html(title: str, run: str, cases: Sequence[Case]) -> str:
@@ -70,7 +71,7 @@ def flips_html(one: ComparedRun) -> str:
         return ""
     paired = one.comparison.paired
     broken = sum(not flip.fixed for flip in paired.flips)
-    title = f"{broken} broken and {len(paired.flips) - broken} fixed by {one.run[-6:]}"
+    title = f"{broken} broken and {len(paired.flips) - broken} fixed by {short_id(one.run)}"
     if len(one.flips) < len(paired.flips):
         title += f"; {len(one.flips)} are shown"
     cards = "".join(f"<div>{_flip(flip)}</div>" for flip in one.flips)

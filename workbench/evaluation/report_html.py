@@ -10,6 +10,7 @@ import base64
 from collections.abc import Iterable, Sequence
 
 from sessions.estimate import NONE, Estimate
+from sessions.ids import short_id
 from workbench.evaluation.comparison import p_words
 from workbench.evaluation.figure_table import HEAD as FIGURE_HEAD
 from workbench.evaluation.ledger_table import (
@@ -82,7 +83,7 @@ def _figures_of_all(report: Report) -> str:
     for each in report.table.rows:
         cells = [each.cell(name) for name in report.table.names]
         values = (f"{_n(one.words(3))} {muted(_n(one.interval()))}" for one in cells)
-        link = f'<a href="#run-{esc(each.run)}">{esc(each.run[-6:])}</a>'
+        link = f'<a href="#run-{esc(each.run)}">{esc(short_id(each.run))}</a>'
         beside = (esc(each.place), esc(each.who, 300), _n(each.shown), _n(each.n or ""))
         rows.append((link, *beside, *values))
     head = (*FIGURE_HEAD, *report.table.names)
@@ -93,7 +94,8 @@ def _compared(report: Report) -> str:
     first = report.runs[0]
     rows = [row for one in report.compared for row in _changes(one)]
     said = "".join(
-        block(f"<b>{esc(one.run[-6:])}</b> " + "<br>".join(map(esc, one.words))) + flips_html(one)
+        block(f"<b>{esc(short_id(one.run))}</b> " + "<br>".join(map(esc, one.words)))
+        + flips_html(one)
         for one in report.compared
     )
     refused = "".join(block(f"not compared: {esc(text)}") for text in report.not_compared)
@@ -112,7 +114,7 @@ def _changes(one: ComparedRun) -> list[tuple[str, ...]]:
         holm = one.p_holm if place == 0 else None
         out.append(
             (
-                f'<a href="#run-{esc(one.run)}">{esc(one.run[-6:])}</a>',
+                f'<a href="#run-{esc(one.run)}">{esc(short_id(one.run))}</a>',
                 esc(change.name),
                 _n(change.first.words(3)),
                 _n(change.second.words(3)),

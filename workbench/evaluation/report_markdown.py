@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from sessions.estimate import NONE
+from sessions.ids import short_id
 from workbench.evaluation.comparison import p_words
 from workbench.evaluation.figure_table import HEAD as FIGURE_HEAD
 from workbench.evaluation.ledger_table import (
@@ -49,7 +50,7 @@ def to_markdown(report: Report) -> str:
         parts.append("## Comparison")
         rows = [
             (
-                one.run[-6:],
+                short_id(one.run),
                 change.name,
                 change.first.words(3),
                 change.second.words(3),
@@ -71,7 +72,7 @@ def to_markdown(report: Report) -> str:
                 for f in one.flips
             ]
             if rows:
-                parts.append(f"### Flipped by {one.run[-6:]}")
+                parts.append(f"### Flipped by {short_id(one.run)}")
                 parts.append(_table(("sample", "", "target", "first", "its"), rows))
         parts += [f"- not compared: {text_of(words)}" for words in report.not_compared]
     rows = {each.run: each for each in report.table.rows}

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sessions.estimate import NONE, Estimate, main_figure, read_estimates
-from workbench.models.names import model_name, short_names, trained_name
+from sessions.ids import short_id
+from workbench.models.names import short_names, trained_name
 
 if TYPE_CHECKING:
     from sessions.runs import Run
@@ -87,10 +88,21 @@ def _named(config: Mapping[str, Any], what: str) -> str:
     return ""
 
 
-def title_of(run: Run) -> str:
-    """A run in two words, for what stands beside its samples: the end of its id, its model."""
-    model = names_of(run.config).model
-    return f"run {run.id[-4:]}" + (f" {model_name(model)}" if model else "")
+def run_name(config: Mapping[str, Any], run: str, *, data: bool = True) -> str:
+    """How a run is called in a sentence or a list: `demo/test demo +lora ku8z3k`.
+
+    Its end is what tables show as RUN and what every command takes.
+
+    Args:
+        config: Its settings.
+        run: Its id.
+        data: Whether to name its data, which a reader of one split knows.
+    """
+    names = names_of(config, run)
+    who = names.who_short
+    known = short_id(run) in who  # a training's own name ends in it
+    words = (names.where if data else "", who, "" if known else short_id(run))
+    return " ".join(word for word in words if word)
 
 
 def figures(run: Run) -> dict[str, Estimate]:

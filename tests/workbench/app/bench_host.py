@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from functools import partial
-
-from textual.app import App
 
 from workbench.app.engine_service import EngineState
-from workbench.app.services import Call
+from workbench.app.services import Services
 from workbench.app.state import BenchState
 from workbench.app.tasks import Tasks
 from workbench.app.widgets.text_panel import ErrorPanel
@@ -17,7 +14,7 @@ from workbench.config import Settings
 from workbench.models.spec import ModelSpec
 
 
-class Host(App):
+class Host(Services):
     """Shows one screen."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-medium"), (150, "-wide")]
@@ -28,16 +25,13 @@ class Host(App):
         self.settings, self.state = Settings(), BenchState()
         self.engine_state = EngineState()
         self.opened, self.copied, self.jobs, self.failures, self.went = [], [], [], [], []
-        self.spec = ModelSpec()
+        self.spec, self.said = ModelSpec(), []
         self._engine = engine
         self.tasks = Tasks(lambda error: self.failures.append(error))
 
-    def call_soon(self, function, *args, **named):
-        if self.is_running:
-            self.post_message(Call(partial(function, *args, **named)))
-
-    def on_call(self, call):
-        call.function()
+    def notify(self, message, **more):
+        self.said.append(message)
+        super().notify(message, **more)
 
     def on_unmount(self):
         self.tasks.close()

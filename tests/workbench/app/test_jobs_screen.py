@@ -169,7 +169,7 @@ async def test_the_form_fills_a_line_that_starts_only_when_it_is_understood():
         await pilot.press("enter")
         await until(pilot, lambda: app.screen is app.place)
         words = ["--dataset", "demo", "--split", "test", "--model", "demo", "--limit", "9"]
-        assert app.jobs == [(["run-eval", *words], "run-eval demo test demo 9")]
+        assert app.jobs == [(["run-eval", *words], "evaluate demo/test with demo · limit 9")]
 
 
 async def test_enter_in_a_field_lists_what_there_is_and_goes_on_to_the_next():

@@ -186,6 +186,7 @@ class Controllers:
             self.navigation.leave_zoom,
             self.heat.cancel,
             self.filter.drop,
+            self.navigation.leave_explore,
         )
         if self.view.built:
             any(step() for step in steps)

@@ -290,7 +290,7 @@ class GalleryScreen(ModalScreen["int | None"]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Open", id="gallery.open"),
-        Binding("escape,q,G,shift+g", "leave", "Back", id="gallery.leave"),
+        Binding("escape,q,G", "leave", "Back", id="gallery.leave"),
     ]
 
     def __init__(self, samples: GallerySamples, at: int, size: int = 1) -> None:

@@ -65,33 +65,27 @@ class Navigation(Controller):
         """Type a UID."""
         if not self.view.built:
             return
-        field = self.widgets.jump
-        field.display = True
-        field.value = f"{self.view.split}/" if self.view.split else ""
-        field.focus()
-        field.cursor_position = len(field.value)
+        self.widgets.jump.open(self.view.split, self._length)
+
+    @property
+    def _length(self) -> int | None:
+        return self.view.browser.length if self.view.browser else 0
 
     def jump(self, typed: str) -> None:
         """Go to the UID or the row that was typed."""
-        self.leave_jump()
-        text = typed.strip()
-        tail = text.rsplit("/", 1)[-1]
-        if text.lstrip("#").isdigit():
-            self._jump_to_row(int(text.lstrip("#")))
-        elif tail.startswith("#") and tail[1:].isdigit():
-            self._jump_to_row(int(tail[1:]))
-        elif text:
-            self.post(UidWanted(text))
+        from workbench.app.explore.jump_bar import goal_of
 
-    def _jump_to_row(self, row: int) -> None:
-        length = self.view.browser.length if self.view.browser else 0
-        if row < 1 or (length is not None and row > length):
+        goal = goal_of(typed, self.view.split, self._length)
+        if goal.problem:
             from workbench.errors import UnknownName
 
-            hint = f"rows are numbered 1 to {length:,}"
-            self.bench.fail(UnknownName(f"there is no row {row}", hint=hint))
+            self.bench.fail(UnknownName(goal.problem, hint=": takes a row, an id or a UID"))
             return
-        self.post(OrdinalWanted(row - 1))
+        self.leave_jump()
+        if goal.row is not None:
+            self.post(OrdinalWanted(goal.row - 1))
+        elif goal.uid:
+            self.post(UidWanted(goal.uid))
 
     # -- one step back: each says whether there was one --------------------------------------
 
@@ -130,6 +124,13 @@ class Navigation(Controller):
             return False
         samples.focus()
         return True
+
+    def leave_explore(self) -> bool:
+        """To the place that the sample was opened from, such as the errors of a run."""
+        place = self.bench.came_from
+        if place:
+            self.bench.go(place)
+        return bool(place)
 
     def leave_zoom(self) -> bool:
         """The image with all around it."""

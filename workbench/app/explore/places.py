@@ -28,8 +28,9 @@ class PlaceOverlay(Controller):
     def toggle(self) -> None:
         """Draw them, or not, from now on."""
         self.state.places = not self.state.places
-        if not self.shown and self.state.places:
-            self.bench.notify("boxes are drawn where an answer or the data has any", timeout=3)
+        if not self.shown:
+            will = "are drawn" if self.state.places else "stay away"
+            self.bench.notify(f"no boxes or points here; from now on they {will}", timeout=3)
         self.draw()
 
     @property

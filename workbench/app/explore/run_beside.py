@@ -41,7 +41,7 @@ def read_run(dataset: str, split: str, run_id: str | None) -> RunView | None:
     For worker threads. Raises `NoSuchRecord` for a run that was named and is not there.
     """
     from sessions.runs import Run, list_runs
-    from workbench.reports.run import title_of
+    from workbench.reports.run import run_name
 
     run = Run.open(run_id) if run_id else None
     if run is None:
@@ -55,4 +55,4 @@ def read_run(dataset: str, split: str, run_id: str | None) -> RunView | None:
                 break
     if run is None:
         return None
-    return view_of_run(run.id, title_of(run), run.predictions())
+    return view_of_run(run.id, run_name(run.config, run.id, data=False), run.predictions())

@@ -69,9 +69,16 @@ class ExploreScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """`l` has a meaning only where the list is folded away, its width only where it is not."""
-        if action in ("list", "list_width"):
-            return self.widgets.list_is_folded == (action == "list")
-        return True
+        return not self.why_not(action)
+
+    def why_not(self, action: str) -> str:
+        """Why a key does nothing now, in a line; empty where it does something."""
+        folded = self.widgets.list_is_folded
+        if action == "list" and not folded:
+            return "the list is in sight: < and > make it narrower and wider"
+        if action == "list_width" and folded:
+            return "the list slides over the image here, as wide as that: l shows it"
+        return ""
 
     # -- start and end ---------------------------------------------------------------------
 
@@ -110,6 +117,7 @@ class ExploreScreen(Screen[None]):
         from workbench.app.explore.answer import AnswerPanel
         from workbench.app.explore.heat_bar import HeatBar
         from workbench.app.explore.history import History
+        from workbench.app.explore.jump_bar import JumpBar
         from workbench.app.explore.prompt_panel import PromptPanel
         from workbench.app.explore.texts import SampleTexts
 
@@ -122,13 +130,7 @@ class ExploreScreen(Screen[None]):
         answer = AnswerPanel(id="answer")
         await self.query_one("#right").mount(prompt, answer)
         await answer.mount(History())
-        jump = Input(
-            id="jump",
-            placeholder="dataset/split/id, or a row number",
-            compact=True,
-            select_on_focus=False,
-        )
-        await self.mount(jump)
+        await self.mount(JumpBar(id="jump"))
         self.view.built = True
         answer.clear("Enter asks")
         self.widgets.image.look = look_of(state.look, settings)
@@ -227,7 +229,7 @@ class ExploreScreen(Screen[None]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """A UID was typed, or the filter is as it should be."""
         event.stop()
-        if event.input.id == "jump":
+        if event.input.id == "jump-field":
             self.controllers.navigation.jump(event.value)
         else:
             self.widgets.samples.focus()

@@ -33,10 +33,10 @@ class ShellCommands(Controller):
 
         def take(words: list[str] | None) -> None:
             if words:
-                self.bench.start_job(words, title_of(words))
+                self.bench.start_job(words, job_title(["wb", *words]))
 
-        from workbench.app.jobs.command_line import title_of
         from workbench.app.jobs.new_job import NewJob
+        from workbench.reports.job_title import job_title
 
         self.bench.push_screen(NewJob({}, copy_command.line(argv), about=about), take)
 

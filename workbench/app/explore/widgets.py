@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from workbench.app.explore.answer import AnswerPanel
     from workbench.app.explore.heat_bar import HeatBar
     from workbench.app.explore.history import History
+    from workbench.app.explore.jump_bar import JumpBar
     from workbench.app.explore.prompt_panel import PromptPanel
     from workbench.app.explore.texts import SampleTexts
 
@@ -69,9 +70,9 @@ class ExploreWidgets:
         return cast("Input", self.screen.query_one("#filter"))
 
     @property
-    def jump(self) -> Input:
-        """The field for a UID."""
-        return cast("Input", self.screen.query_one("#jump"))
+    def jump(self) -> JumpBar:
+        """The field for a row or a UID."""
+        return cast("JumpBar", self.screen.query_one("JumpBar"))
 
     @property
     def list_is_folded(self) -> bool:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from workbench.app.jobs.command_line import title_of
+from sessions.ids import short_id
 from workbench.app.jobs.job_table import JobTable
 from workbench.app.jobs.new_job import NewJob
 from workbench.app.jobs.reading import JobSummary
 from workbench.app.lists.dialogs import ConfirmDialog
+from workbench.reports.job_title import job_title
 
 if TYPE_CHECKING:
     from sessions.jobs import Job
@@ -56,17 +57,13 @@ class JobActions:
     def _start(self, argv: list[str] | None) -> None:
         if argv:
             self._bench.start_job(
-                argv, title_of(argv), on_started=lambda job: self._show_job(job.id)
+                argv, job_title(["wb", *argv]), on_started=lambda job: self._show_job(job.id)
             )
 
     def cancel(self) -> None:
         """Cancel the chosen job, after asking once."""
         job = self._table.job
         if job is None:
-            return
-        if not job.live or job.cancelling:
-            state = "being cancelled" if job.cancelling else job.state
-            self._bench.notify(f"this job is {state} already", severity="warning")
             return
         self._ask(
             job,
@@ -82,9 +79,6 @@ class JobActions:
         job = self._table.job
         if job is None:
             return
-        if job.live:
-            self._bench.notify("this job is still running", severity="warning")
-            return
 
         def work(token: CancelToken) -> None:
             from sessions.jobs import Job
@@ -99,12 +93,16 @@ class JobActions:
         """Say what starting it again would do: go on, or do all of it once more."""
         if unfinished:
             title = f"Go on with {job.title}?"
-            what = f"It goes on with the run {unfinished}: what is done stays done."
+            what = f"It goes on with the run {short_id(unfinished)}: what is done stays done."
         else:
             title = f"{'Do all of' if job.state == 'done' else 'Retry'} {job.title}" + (
                 " once more?" if job.state == "done" else "?"
             )
-            kept = f" The run {job.runs[-1]} stays as it is: Enter opens it." if job.runs else ""
+            kept = (
+                f" The run {short_id(job.runs[-1])} stays as it is: Enter opens it."
+                if job.runs
+                else ""
+            )
             done = "This job is done, there is nothing to resume. " if job.state == "done" else ""
             what = f"{done}The command starts from the beginning.{kept}"
         body = f"{what}\n\n{job.command}"
@@ -116,8 +114,7 @@ class JobActions:
     def delete(self) -> None:
         """Delete the record of a job that has ended, after asking."""
         job = self._table.job
-        if job is None or job.live:
-            self._bench.notify("only a job that has ended can be deleted", severity="warning")
+        if job is None:
             return
         body = "Its log and its record go for good. The runs that it made stay."
         self._ask(

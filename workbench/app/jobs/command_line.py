@@ -85,9 +85,3 @@ def check_words(argv: Sequence[str]) -> LineVerdict:
     except (LookupError, ValueError, TypeError):
         lines = found.stderr.strip().splitlines()
         return LineVerdict(lines[-1] if lines else "the line is not understood")
-
-
-def title_of(argv: Sequence[str]) -> str:
-    """What to call a job in lists: the command and what it is about, without the flags' names."""
-    words = [word for word in argv[1:] if not word.startswith("--")]
-    return " ".join([argv[0], *words])[:80] if argv else ""

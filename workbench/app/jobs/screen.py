@@ -17,17 +17,19 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widgets import Static
 
+from sessions.ids import short_id
 from workbench.app.jobs.actions import JobActions
 from workbench.app.jobs.curves import Curves
 from workbench.app.jobs.job_table import JobTable
 from workbench.app.jobs.keys import KEYS, TASKS
 from workbench.app.jobs.log_view import LogView
 from workbench.app.jobs.reading import CurveFile, JobSummary, LogTail, read_jobs
+from workbench.app.jobs.refusals import why_not
 from workbench.app.lists.draw import clock, duration, plain
 from workbench.app.lists.list_reader import ListReader
 from workbench.app.lists.palette import PALETTE
 from workbench.app.lists.row_list import RowList
-from workbench.app.runs.control import RunControlKeys, applies, how_many
+from workbench.app.runs.control import RunControlKeys, how_many
 from workbench.app.runs.run_table import state_sign
 from workbench.app.widgets.footer import BenchFooter
 from workbench.app.widgets.header import BenchHeader
@@ -99,12 +101,12 @@ class JobsScreen(Screen[None]):
         return self.job.evaluation if self.job and self.job.evaluation else None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Some keys are about a job that goes on or has ended, or about its evaluation."""
-        if action == "cancel":
-            return bool(self.job and self.job.live and not self.job.cancelling)
-        if action == "retry":
-            return bool(self.job and not self.job.live)
-        return applies(action, self.job.standing if self.job else "")
+        """The footer offers what applies to the chosen job."""
+        return not self.why_not(action)
+
+    def why_not(self, action: str) -> str:
+        """Why a key does nothing now, in a line; empty where it does something."""
+        return why_not(action, self.job) if self.is_mounted else ""
 
     def on_screen_resume(self) -> None:
         """Back from elsewhere: what happened meanwhile is read at once."""
@@ -180,7 +182,7 @@ class JobsScreen(Screen[None]):
             bad = job.state in ("failed", "lost")
             first.append_text(plain(f"  {job.message}", palette.bad if bad else palette.dim))
         if job.runs:
-            first.append(f"  run {job.runs[-1][-6:]}: Enter opens it", palette.dim)
+            first.append(f"  run {short_id(job.runs[-1])}: Enter opens it", palette.dim)
         return Text("\n").join([first, plain(job.command, palette.dim)])
 
     def _read_output(self) -> None:

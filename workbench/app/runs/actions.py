@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from sessions.ids import short_id
 from workbench.app.lists.dialogs import ConfirmDialog, LineDialog
 from workbench.app.runs.comparison import ComparePanel
 from workbench.app.runs.detail import RunDetail
@@ -55,7 +56,7 @@ class RunActions:
             self._bench.notify("no samples in this view to bookmark", severity="warning")
             return
         what = "flips" if self._comparison.shown else self._detail.view
-        tag = f"{what}-{self._detail.run.id[-6:]}"
+        tag = f"{what}-{short_id(self._detail.run.id)}"
         body = (
             f"{len(uids):,} samples ({what}) get this tag; wb bookmark list --tag TAG lists them."
         )
@@ -84,16 +85,8 @@ class RunActions:
 
     def resume(self) -> None:
         """Resume an unfinished run as a job."""
-        run = self._detail.run
-        if run is None:
-            return
-        if run.state in ("done", "running"):
-            self._bench.notify(
-                f"this run is {run.state}: there is nothing to resume", severity="warning"
-            )
-            return
-        argv = resume_argv(run)
-        self._bench.start_job(argv, f"resume {run.where} {run.who}")
+        if run := self._detail.run:
+            self._bench.start_job(resume_argv(run), f"resume {run.name}")
 
     def rate(self) -> None:
         """Rate the answers of the marked runs, or of the one that is shown."""
@@ -109,13 +102,8 @@ class RunActions:
         run = self._detail.run
         if run is None:
             return
-        if run.state == "running":
-            self._bench.notify(
-                "it is running: cancel its job first (3 Jobs, x)", severity="warning"
-            )
-            return
         body = (
-            f"{run.where}  {run.who}\n{run.done:,} predictions and the metrics go for good.\n"
+            f"{run.done:,} predictions and the metrics go for good.\n"
             "Bookmarks and sessions stay.\n\n" + str(run.path)
         )
 
@@ -124,7 +112,7 @@ class RunActions:
                 self._delete(run)
 
         self._bench.push_screen(
-            ConfirmDialog(f"Delete the run {run.id}?", body, "deletes it"), done
+            ConfirmDialog(f"Delete the run {run.name}?", body, "deletes it"), done
         )
 
     def _delete(self, run: RunSummary) -> None:

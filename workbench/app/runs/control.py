@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from sessions.ids import short_id
 from workbench.app.lists.dialogs import LineDialog
 from workbench.text import clean
 
@@ -22,20 +23,30 @@ if TYPE_CHECKING:
 HOLDS = ("pausing", "paused")
 
 
-def applies(action: str, standing: str) -> bool:
-    """Whether a key over a run that stands so does anything; true of all other actions.
+DOES = {
+    **{"pause": "p pauses", "go_on": "p pauses"},
+    **{"resize": "c changes", "ask_again": "R asks again in"},
+}
+
+
+def why_no_control(action: str, what: str, state: str, standing: str) -> str:
+    """Why a key over a running evaluation does nothing; empty where it does something.
 
     Args:
-        action: The name of the action.
+        action: Its name; of another action nothing is said.
+        what: `this run`, `this job`.
+        state: How that stands.
         standing: As `RunControl.state`; empty where there is no running evaluation.
     """
-    if action == "go_on":
-        return standing in HOLDS
-    if action == "pause":
-        return standing == "running"
-    if action in ("resize", "ask_again"):
-        return standing == "running" or standing in HOLDS
-    return True
+    if action not in DOES:
+        return ""
+    if action == "pause" and standing in HOLDS:
+        return "it is paused: p goes on"
+    if action == "go_on" and standing == "running":
+        return "it is not paused: p pauses it"
+    if standing == "running" or standing in HOLDS:
+        return ""
+    return f"{DOES[action]} an evaluation while it runs; {what} is {state}"
 
 
 def how_many(words: Sequence[str]) -> str:
@@ -105,7 +116,7 @@ class RunControlKeys:
                 self._ask(lambda run: ask_control(run, action, size, reason=reason), run_id)
 
         dialog = LineDialog(
-            f"At once in run {run_id[-6:]}",
+            f"At once in run {short_id(run_id)}",
             body,
             value=str(now or ""),
             placeholder="4 leave memory for a second model",

@@ -11,6 +11,7 @@ from rich.text import Text
 from textual.widgets import Static
 
 from sessions.estimate import Estimate
+from sessions.ids import short_id
 from workbench.app.lists.draw import ago, fit, interval_bar, number, plain, progress_bar
 from workbench.app.lists.palette import PALETTE, Palette
 from workbench.app.runs.reading import RunSummary
@@ -60,7 +61,7 @@ class RunHeader(Figures):
             first.append(f"  {run.done:,} of {run.total:,} ")
             share = run.done / run.total
             first.append_text(progress_bar(share, 16, palette, palette.accent))
-        first.append(f"  {ago(run.created, time.time())}  {run.id}", palette.dim)
+        first.append(f"  {ago(run.created, time.time())}  {short_id(run.id)}", palette.dim)
         lines = Text("\n", no_wrap=True, overflow="ellipsis")
         self.update(lines.join([first, self._figure(run, tally, palette)]))
 

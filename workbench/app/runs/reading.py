@@ -19,7 +19,7 @@ from sessions.json_line import load_json
 from sessions.plain_files import open_plain
 from sessions.verdict import ERRORS, Verdict
 from workbench.reports.prediction import Prediction, read_prediction
-from workbench.reports.run import RunNames, names_of
+from workbench.reports.run import RunNames, names_of, run_name
 from workbench.reports.tally import Tally, cell_of
 
 FIRST = 1 << 16  # bytes read before the screen hears of a run: a few hundred lines
@@ -67,6 +67,11 @@ class RunSummary:
     def names(self) -> RunNames:
         """What it is about."""
         return names_of(self.config, self.id)
+
+    @property
+    def name(self) -> str:
+        """What it is called in a sentence."""
+        return run_name(self.config, self.id)
 
     @property
     def where(self) -> str:

@@ -21,10 +21,11 @@ from workbench.app.lists.row_list import RowList
 from workbench.app.runs.actions import RunActions
 from workbench.app.runs.comparison import ComparePanel
 from workbench.app.runs.confusion import ConfusionMatrix
-from workbench.app.runs.control import RunControlKeys, applies, how_many
+from workbench.app.runs.control import RunControlKeys, how_many
 from workbench.app.runs.detail import RunDetail
 from workbench.app.runs.keys import KEYS, TASKS
 from workbench.app.runs.reading import WORDS, RunSummary, View
+from workbench.app.runs.refusals import why_not
 from workbench.app.runs.run_table import RunTable
 from workbench.app.runs.summaries import SummaryCache
 from workbench.app.widgets.footer import BenchFooter
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from workbench.app.tasks import CancelToken
     from workbench.evaluation.comparison import RunComparison
 
-ENDED = ("done", "running")  # states in which there is nothing to resume
 REFRESH_S = 2.0  # how often the list of runs is read again while it is looked at
 
 
@@ -92,17 +92,23 @@ class RunsScreen(Screen[None]):
         return self.detail.run.id if self.detail.run else None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Some keys are about an evaluation, one that some process is at, or one run alone."""
-        run = self.detail.run if self.is_mounted else None
-        if action == "resume":
-            return bool(run) and run.state not in ENDED and not self.comparison.shown
-        if action == "matrix":
-            return not (run and self.comparison.shown)
-        if action == "rate":
-            return bool(run and (run.kind == "eval" or self.table.marked))
-        if action == "ask_again" and not (run and self.focused is self.detail.samples):
-            return False
-        return applies(action, run.standing if run and not self.comparison.shown else "")
+        """The footer offers what applies to the chosen run."""
+        return not self.why_not(action)
+
+    def why_not(self, action: str) -> str:
+        """Why a key does nothing now, in a line; empty where it does something."""
+        if not self.is_mounted:
+            return ""
+        samples, flips = self.detail.samples, self.comparison.flips
+        comparing = self.comparison.shown
+        return why_not(
+            action,
+            self.detail.run,
+            comparing=comparing,
+            marked=len(self.table.marked),
+            in_samples=self.focused is samples,
+            uid=flips.key if comparing else samples.key,
+        )
 
     def on_screen_resume(self) -> None:
         """Back from elsewhere: what ran meanwhile is read at once."""
@@ -211,11 +217,8 @@ class RunsScreen(Screen[None]):
 
     def action_matrix(self) -> None:
         """Into the confusion matrix."""
-        if self.has_class("-training"):
-            self.notify("a training has no confusion matrix; a lists its answers", timeout=3)
-        elif self.detail.run is not None and not self.comparison.shown:
-            self.add_class("-inside", "-matrix")
-            self.query_one(ConfusionMatrix).focus()
+        self.add_class("-inside", "-matrix")
+        self.query_one(ConfusionMatrix).focus()
 
     # -- comparing ---------------------------------------------------------------------------
 

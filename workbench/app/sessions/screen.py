@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from sessions.records import Record
+from sessions.records import PromptRecord, Record
 from workbench.app.lists.list_reader import ListReader
 from workbench.app.lists.palette import PALETTE
 from workbench.app.lists.row_list import RowList
 from workbench.app.sessions.actions import SessionActions
 from workbench.app.sessions.entry_text import whole
+from workbench.app.sessions.keys import KEYS, TASKS
 from workbench.app.sessions.reading import (
     SessionIndex,
     SessionLine,
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from workbench.app.app import WbApp
     from workbench.app.tasks import CancelToken
 
+NO_SESSION = "there is no session yet: what is asked in Explore is kept in one"
+OF_A_SESSION = ("replay", "replay_all", "note", "copy", "copy_uid")
 REFRESH_S = 2.0  # how often the sessions are looked at again while somebody looks at them
 
 
@@ -51,58 +54,8 @@ class SessionsScreen(Screen[None]):
         "of all sessions: every word must be there, case does not count."
     )
     VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-short"), (36, "-tall")]
-    TASKS: ClassVar[Tasks] = (
-        ("Find", ("sessions.search", "sessions.back")),
-        ("Ask again", ("sessions.replay", "sessions.replay-all")),
-        ("Keep", ("sessions.note", "sessions.copy", "sessions.copy-uid")),
-    )
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "r",
-            "replay",
-            "Replay",
-            id="sessions.replay",
-            tooltip="Ask this prompt again, of any model",
-        ),
-        Binding(
-            "R",
-            "replay_all",
-            "Replay all",
-            id="sessions.replay-all",
-            tooltip="Ask the whole session again, of any model",
-        ),
-        Binding(
-            "slash",
-            "search",
-            "Search",
-            id="sessions.search",
-            key_display="/",
-            tooltip="Search prompts, answers and notes of all sessions",
-        ),
-        Binding(
-            "n",
-            "note",
-            "Note",
-            id="sessions.note",
-            tooltip="Write a note about the record or the session",
-        ),
-        Binding("y", "copy", "Copy", id="sessions.copy", tooltip="Copy the wb replay line"),
-        Binding(
-            "Y",
-            "copy_uid",
-            "Copy UID",
-            id="sessions.copy-uid",
-            show=False,
-            tooltip="Copy the UID of the record under the cursor",
-        ),
-        Binding(
-            "escape",
-            "back",
-            "Back",
-            id="sessions.back",
-            tooltip="Go back one step, or end the search",
-        ),
-    ]
+    TASKS: ClassVar[Tasks] = TASKS
+    BINDINGS: ClassVar[list[BindingType]] = KEYS
 
     session: reactive[SessionLine | None] = reactive(None)
 
@@ -155,6 +108,32 @@ class SessionsScreen(Screen[None]):
         )
         self.action_note = actions.note
         self.action_copy, self.action_copy_uid = actions.copy, actions.copy_uid
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The footer offers what applies to the chosen session."""
+        return not self.why_not(action)
+
+    def why_not(self, action: str) -> str:
+        """Why a key does nothing now, in a line; empty where it does something."""
+        if not self.is_mounted or action not in (
+            "replay",
+            "replay_all",
+            "note",
+            "copy",
+            "copy_uid",
+        ):
+            return ""
+        if self.session is None:
+            return NO_SESSION
+        if action == "copy_uid":
+            pair = self.panel.pair if self.panel.shown else None
+            has_uid = (pair and pair.old.uid) or getattr(self.entries.entry, "uid", None)
+            return "" if has_uid else "the record under the cursor is about no sample of a dataset"
+        if action == "replay" and not isinstance(self.entries.entry, PromptRecord):
+            return "the cursor is on no prompt; R replays all of them"
+        if action == "replay_all" and not any(one.answered for one in self.entries.prompts):
+            return "no prompt of this session has an answer to compare with"
+        return ""
 
     def on_screen_resume(self) -> None:
         """Back from elsewhere: what was asked meanwhile is read at once."""

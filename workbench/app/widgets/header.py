@@ -64,9 +64,10 @@ class BenchHeader(Widget):
         self.engine_state = getattr(self.app, "engine_state", EngineState())
         self.watch(self.app, "engine_state", self._follow_engine)
         if hasattr(type(self.app), "model_label"):
-            self.watch(self.app, "model_label", self._draw_model, init=False)
+            self.watch(self.app, "model_label", self._draw_anew, init=False)
+            self.watch(self.app, "came_from", self._draw_anew, init=False)
 
-    def _draw_model(self, _label: str) -> None:
+    def _draw_anew(self, _changed: str) -> None:
         self.refresh()
 
     def _follow_engine(self, state: EngineState) -> None:
@@ -93,9 +94,12 @@ class BenchHeader(Widget):
             click = Style(meta={"@click": f"app.go('{place}')"})
             # The number is a key, and both can be clicked: as in the footer.
             left.append(f"{number}", PALETTE.second + PALETTE.strong + click)
-            if wide or here:
+            back = getattr(self.app, "came_from", "") == place
+            if wide or here or back:
                 left.append(" ", click)
                 left.append(title, Style(bold=here, underline=here) + click)
+            if back:  # what Esc does in the end
+                left.append(" ‹Esc", PALETTE.accent + click)
             left.append("  " if wide else " ")
         right = self._engine_text()
         room = self.size.width - left.cell_len - right.cell_len - 2

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from workbench.app.app import WbApp
 
 LINES = (
-    "j k step · / filters · : goes to a UID · Enter asks · g heat, ← → move along",
+    "j k step · / filters · : goes to a row or UID · Enter asks · g heat, ← → move along",
     "l list · p prompt · b star · e evaluates as a job · 1 2 3 4 change places",
     "? tells all keys · Ctrl+P finds any action · x closes this for good",
 )

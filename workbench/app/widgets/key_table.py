@@ -1,7 +1,6 @@
 """The keys in reach of a screen, grouped by what one does with them: for the help and the palette.
 
-Guarantee: what has no id is Textual's own and is left out; a key that is there twice (`B` and
-`shift+b`) is told once.
+Guarantee: what has no id is Textual's own and is left out; a key that is there twice is told once.
 """
 
 from __future__ import annotations
@@ -87,9 +86,6 @@ def is_text_for(widget: Widget | None, key: str) -> bool:
     """Whether a key is taken by what has the focus as text, such as `/` in a field."""
     if widget is None:
         return False
-    modifier, _, last = key.rpartition("+")
-    if modifier == "shift" and len(last) == 1:  # a terminal sends the capital
-        key = last.upper()
     if key == "enter":  # a line end in a text of several lines, which Textual does not tell
         return any(kind.__name__ == "TextArea" for kind in type(widget).__mro__)
     # Textual has names of its own for some characters, and does not know them by those again.
@@ -101,9 +97,8 @@ def _is_f_key(key: str) -> bool:
 
 
 def _is_twin(key: str) -> bool:
-    """Another spelling of a key that is named already: of `B`, of Ctrl+Enter."""
-    modifier, _, last = key.rpartition("+")
-    return (modifier == "shift" and len(last) == 1) or modifier == "super" or key == "ctrl+j"
+    """Another spelling of a key that is named already: of Ctrl+Enter."""
+    return key.rpartition("+")[0] == "super" or key == "ctrl+j"
 
 
 def grouped(lines: Iterable[KeyLine], tasks: Tasks) -> Iterator[tuple[str, list[KeyLine]]]:

@@ -93,7 +93,12 @@ class ErrorPanel(TextPanel):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The engine is started again only where it is gone."""
-        return self._engine_died() if action == "restart" else True
+        return not self.why_not(action)
+
+    def why_not(self, action: str) -> str:
+        """Why a key does nothing now, in a line; empty where it does something."""
+        died = action != "restart" or self._engine_died()
+        return "" if died else "the engine did not die: there is nothing to start again"
 
     def keys(self) -> str:
         """What the keys do; first of all the one that starts a dead engine again."""
