@@ -19,8 +19,10 @@ from textual.strip import Strip
 
 from workbench.app.explore.legend import list_help
 from workbench.app.explore.rows import MARKS, RunView, SampleRow
+from workbench.app.lists.draw import short_name
 from workbench.text import clean
 
+_LEAST_NAME = 12  # cells of an id beside a text
 _KEEP_LINES = 2048  # drawn lines that are remembered
 
 
@@ -138,8 +140,8 @@ class SampleLines(ScrollView, can_focus=True):
             right = [Segment(" !", look("samples--wrong"))]
         right.append(Segment(" ", base))
         taken = sum(cell_len(s.text) for s in right)
-        name = clean(row.native, newlines=False)
         room = max(4, width - taken - 2)
+        name = short_name(row.native, max(_LEAST_NAME, room // 2) if row.brief else room)
         out = [Segment(f"{star} ", look("samples--star"))]
         if cell_len(name) + 8 < room and row.brief:
             out.append(Segment(name + " ", base))

@@ -7,8 +7,10 @@ Not for: plots of several lines (`plot.py`).
 from __future__ import annotations
 
 import math
+import re
 from datetime import datetime
 
+from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 from rich.text import Text
 
@@ -16,12 +18,36 @@ from workbench.app.lists.palette import Palette
 from workbench.reports.times import seconds_of
 from workbench.text import clean
 
+_HASH = re.compile("[0-9a-f]{12,}|[0-9A-F]{12,}")
+_ROOMY = 40  # cells in which a whole hash leaves room for what is said beside it
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
 def plain(value: object, style: Style | str = "") -> Text:
     """Any value as one clean line."""
     return Text(clean(value, newlines=False), style=style, no_wrap=True, overflow="ellipsis")
+
+
+def short_name(name: str, cells: int) -> str:
+    """A sample's id in so many cells, with an ellipsis where most of what tells it apart is kept.
+
+    Of a hash that is its beginning, of any other name its end: numbers stand there. The whole id
+    stands where a single sample is shown.
+    """
+    name = clean(name, newlines=False)
+    if _HASH.fullmatch(name):
+        return name if cells >= _ROOMY else f"{name[: max(1, min(8, cells - 1))]}…"
+    if cell_len(name) <= cells:
+        return name
+    if cells < 8:
+        return set_cell_size(name, max(0, cells - 1)) + "…" * (cells > 0)
+    head, tail = name[: (cells - 1) // 3], name[::-1]
+    kept = ""
+    for sign in tail:
+        if cell_len(head) + 1 + cell_len(kept) + cell_len(sign) > cells:
+            break
+        kept = sign + kept
+    return f"{head}…{kept}"
 
 
 def fit(text: Text, width: int, justify: str = "left") -> Text:

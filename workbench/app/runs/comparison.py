@@ -14,7 +14,8 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Static
 
-from workbench.app.lists.draw import difference_bar, fit, interval_bar, plain
+from sessions.ids import short_id
+from workbench.app.lists.draw import difference_bar, fit, interval_bar, plain, short_name
 from workbench.app.lists.palette import PALETTE, Palette
 from workbench.app.lists.row_list import Cell, Column, RowList
 from workbench.app.runs.reading import RunSummary
@@ -156,7 +157,7 @@ class ComparePanel(Vertical):
             if run is not None:
                 line = Text(f"{sign} ", style=style + Style(bold=True), no_wrap=True)
                 line.append_text(plain(f"{run.who}", palette.strong))
-                line.append_text(plain(f"  {run.where}  {run.id}", palette.dim))
+                line.append_text(plain(f"  {run.where}  {short_id(run.id)}", palette.dim))
                 lines.append(line)
         return Text("\n").join(lines)
 
@@ -232,7 +233,7 @@ class ComparePanel(Vertical):
         sign = Text("▲", style=palette.good) if flip.fixed else Text("▼", style=palette.bad)
         return (
             sign,
-            plain(flip.uid.removeprefix(where)),
+            lambda width: plain(short_name(flip.uid.removeprefix(where), width)),
             plain(after.target),
             _read_as(before, palette),
             _read_as(after, palette),

@@ -8,7 +8,7 @@ from rich.style import Style
 from rich.text import Text
 from textual.widget import Widget
 
-from workbench.app.lists.draw import duration, plain
+from workbench.app.lists.draw import duration, plain, short_name
 from workbench.app.lists.palette import PALETTE, Palette
 from workbench.app.lists.row_list import Cell, Column, RowList
 from workbench.app.runs.reading import PredictionRow, Selection, View
@@ -106,7 +106,7 @@ class SampleTable(RowList):
             said = plain("failed", palette.bad)
         return (
             sign(row, palette),
-            plain(row.uid.removeprefix(self._prefix)),
+            lambda width: plain(short_name(row.uid.removeprefix(self._prefix), width)),
             plain(row.target),
             said,
             Text(duration_of(row.seconds), style=palette.dim),
