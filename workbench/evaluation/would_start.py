@@ -14,7 +14,7 @@ from workbench.data.readiness import readiness
 from workbench.data.source import chosen_split
 from workbench.errors import UsageError
 from workbench.evaluation.config import EvalConfig
-from workbench.models.standing import Standing, adapter_standing, model_standing
+from workbench.models.standing import Standing, specs_standings
 
 
 def dataset_standing(dataset: str, split: str = "", about: str = "--dataset") -> Standing:
@@ -43,10 +43,7 @@ def standings(config: EvalConfig) -> list[Standing]:
     found = [] if config.folder else [dataset_standing(config.dataset, config.split)]
     if config.template:
         found.append(_template(config.template))
-    spec = config.spec
-    found.append(model_standing(spec.model, spec.revision))
-    if spec.adapter:
-        found.append(adapter_standing(spec.adapter, spec.model))
+    found += specs_standings([config.spec])
     if found[0].state == "here" and not faults(found):
         found += _samples(config)
     return found

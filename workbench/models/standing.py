@@ -1,6 +1,7 @@
 """Would a model, an adapter, start? What can be told at once, without loading or asking a hub.
 
-The one check of the bench's forms and pickers, of `wb run-eval --detach` and `wb train --detach`.
+The one check of the bench's forms, pickers, grid and replay, of `wb run-eval --detach` and of
+`wb train --detach`.
 Guarantee: torch-free, cheap, touches no network. `here` means that the files are whole and of a
 family that is known, not that there is memory for them; what only a hub or a server can tell is
 `not checked`, never `here`.
@@ -10,9 +11,10 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from sessions.errors import WbError
 from workbench.data.hub.environment import hub_cache
@@ -20,6 +22,9 @@ from workbench.models.catalog import AdapterInfo, base_of, describe_adapter, inf
 from workbench.models.locate import DEMO, existing_path, local_folder, own_model, read_config
 from workbench.models.names import model_name
 from workbench.models.remote_model import is_remote, read_remote
+
+if TYPE_CHECKING:
+    from workbench.models.spec import ModelSpec
 
 State = Literal["here", "not checked", "cannot"]
 _TRUE = ("1", "on", "yes", "true")
@@ -82,6 +87,16 @@ def adapter_standing(name: str, model: str, about: str = "--adapter") -> Standin
         return Standing("cannot", f"adapter {name!r} cannot be read: {error}", about=about)
     fits = fit_of(info, model)
     return Standing(fits.state, fits.said, fits.hint, about)
+
+
+def specs_standings(specs: Iterable[ModelSpec]) -> list[Standing]:
+    """Of models and their adapters, each told once, in their order. Never raises."""
+    found: list[Standing] = []
+    for spec in specs:
+        found.append(model_standing(spec.model, spec.revision))
+        if spec.adapter:
+            found.append(adapter_standing(spec.adapter, spec.model))
+    return list(dict.fromkeys(found))
 
 
 def fit_of(adapter: AdapterInfo, model: str) -> Standing:

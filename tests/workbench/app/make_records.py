@@ -54,6 +54,20 @@ def make_run(count=40, *, state="done", total=None, adapter=None, metrics=True, 
     return run
 
 
+def make_adapter(name="lora-a", base=""):
+    """An adapter of the models' folder of the home, over a base model."""
+    import json
+
+    from sessions.paths import models_dir
+
+    folder = models_dir() / name
+    folder.mkdir(parents=True)
+    config = {"peft_type": "LORA", "base_model_name_or_path": base}
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    (folder / "adapter_model.safetensors").touch()
+    return folder
+
+
 def make_job(argv, *, state="done", progress=(), log="", title="", runs=(), message="", **spec):
     """A job's folder as the supervisor leaves it; returns (folder, lock), the lock if it lives."""
     from sessions.atomic import append_line, write_json
@@ -159,7 +173,7 @@ class Parrot:
         return {"model": {"identity": "parrot"}}
 
 
-def ask_demo(log, count=4, says="True. There it is."):
+def ask_demo(log, count=4, says="True. There it is.", model="demo"):
     """Prompts about demo samples, asked of a `Parrot` and recorded as the bench records them."""
     from workbench.data.source import open_source
     from workbench.inference.decoding import Decoding
@@ -173,7 +187,7 @@ def ask_demo(log, count=4, says="True. There it is."):
         sample = source.at(i)
         question = question_of(
             sample,
-            spec=ModelSpec(),
+            spec=ModelSpec(model),
             decoding=Decoding(),
             template=default_template(sample.task),
         )

@@ -13,8 +13,8 @@ import os
 import pkgutil
 import shutil
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -420,6 +420,17 @@ def own_files() -> Path:
     return folder
 
 
+@contextmanager
+def environment_without(name: str) -> Iterator[None]:
+    """Without a variable of the environment: a hub may be asked for a model."""
+    value = os.environ.pop(name, None)
+    try:
+        yield
+    finally:
+        if value is not None:
+            os.environ[name] = value
+
+
 def own_home_folder() -> Path:
     from sessions.paths import home
 
@@ -460,7 +471,8 @@ async def _(s: Stage) -> None:
 @view("side-by-side", "SideBySide")
 async def _(s: Stage) -> None:
     await VIEWS["beside"](s)
-    await s.press(*"my", "slash", *"model", "enter")
+    with environment_without("HF_HUB_OFFLINE"):
+        await s.press(*"my", "slash", *"model", "enter")
     await s.until(lambda: "≠" in s.text() or "the same" in s.text())
 
 

@@ -29,18 +29,17 @@ def model_choices(present: Any, default: str) -> list[Choice]:
     return list(named.values())
 
 
+def spec_chosen(value: Any, present: Any) -> Any:
+    """The model that was chosen, or typed over the present one. Raises `UsageError`."""
+    from workbench.models.spec import typed_spec
+
+    return typed_spec(value, present) if isinstance(value, str) else value
+
+
 def misfit(template: Template, task: str) -> str:
     """Why a template is not for a task, empty where it is or nobody knows the task."""
     fits = not task or template.task == task
     return "" if fits else f"for the task {template.task}, not {task}"
-
-
-def standings_of(spec: Any) -> list[Any]:
-    """Whether a model, and its adapter, would start: of the core, a `Standing` each."""
-    from workbench.models.standing import adapter_standing, model_standing
-
-    found = [model_standing(spec.model, spec.revision)]
-    return [*found, adapter_standing(spec.adapter, spec.model)] if spec.adapter else found
 
 
 def server_warning(spec: Any) -> str:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sessions.errors import WbError
 from workbench.app.explore.asked import Asked, show_record
 from workbench.app.explore.controller import Controller
 from workbench.app.explore.messages import AnswerBegan, AnswerReady, AnswerRecorded
 from workbench.errors import UsageError
-from workbench.models.spec import typed_spec
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -139,22 +137,23 @@ class Comparisons(Controller):
         self.bench.tasks.run("choices", work)
 
     def _choose_other(self, choices: list[Choice]) -> None:
-        from workbench.app.widgets.picker import Picker
+        from workbench.app.explore.choices import spec_chosen
+        from workbench.app.widgets.model_picker import ModelPicker, TakenModel
 
         here = self.bench.spec
         others = [choice for choice in choices if choice.value != here]
 
-        def take(chosen: Any) -> None:
+        def take(chosen: TakenModel | None) -> None:
             if chosen is None:
                 return
-            try:
-                self._ask_both(typed_spec(chosen, here) if isinstance(chosen, str) else chosen)
-            except WbError as error:
-                self.bench.fail(error)
+            if chosen.notes:
+                self.bench.notify("\n".join(chosen.notes), severity="warning", markup=False)
+            self._ask_both(spec_chosen(chosen.value, here))
 
-        picker = Picker(
+        picker = ModelPicker(
             f"Ask beside {clean(self.bench.model_label, newlines=False)}",
             others,
+            specs=lambda value: [here, spec_chosen(value, here)],
             free="type to narrow, or MODEL, MODEL +ADAPTER, +ADAPTER, --quantization 4bit",
         )
         self.bench.push_screen(picker, take)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from sessions.errors import WbError
-from workbench.app.explore.choices import misfit, model_choices, server_warning, standings_of
+from workbench.app.explore.choices import misfit, model_choices, server_warning, spec_chosen
 from workbench.app.explore.controller import Controller
 from workbench.app.explore.messages import ModelChanged, RunWanted, SourceWanted, TemplateWanted
 from workbench.app.widgets.choice import Choice
-from workbench.errors import UnknownName
-from workbench.models.spec import typed_spec
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -44,41 +43,28 @@ class Pickers(Controller):
         self.bench.tasks.run("choices", work)
 
     def _choose_model(self, choices: list[Choice]) -> None:
-        from workbench.app.widgets.picker import Picker
+        from workbench.app.widgets.model_picker import ModelPicker, TakenModel
 
-        def take(chosen: Any) -> None:
-            if chosen is None:
-                return
-            try:
-                typed = isinstance(chosen, str)
-                spec = typed_spec(chosen, self.bench.spec) if typed else chosen
-            except WbError as error:
-                self.bench.fail(error)
-                return
-            self.bench.tasks.run("choices", lambda token: self._look_at(spec))
+        here = self.bench.spec
+
+        def take(chosen: TakenModel | None) -> None:
+            if chosen is not None:
+                self._use(spec_chosen(chosen.value, here), chosen.notes)
 
         free = "type to narrow, or a folder, a hub id, openai:URL#NAME; --quantization 4bit, ..."
-        picker = Picker("Model", choices, current=self.bench.spec, free=free)
+        picker = ModelPicker(
+            "Model",
+            choices,
+            specs=lambda value: [spec_chosen(value, here)],
+            current=here,
+            free=free,
+        )
         self.bench.push_screen(picker, take)
 
-    def _look_at(self, spec: ModelSpec) -> None:
-        """See whether a model would start before it is the one in use. In a worker."""
-        from workbench.evaluation.would_start import faults, unchecked
-
-        found = standings_of(spec)
-        if wrong := faults(found):
-            hint = wrong[0].hint or "m chooses another"
-            error = UnknownName(
-                f"{wrong[0].said}; {self.bench.model_label} stays in use", hint=hint
-            )
-            self.bench.fail(error, "no such model")
-            return
-        self.bench.call_soon(self._use, spec, [one.words for one in unchecked(found)])
-
-    def _use(self, spec: ModelSpec, notes: list[str]) -> None:
+    def _use(self, spec: ModelSpec, notes: Sequence[str]) -> None:
         before, self.bench.spec = self.bench.spec, spec
         self.post(ModelChanged(before))
-        warnings = [said for said in (server_warning(spec), *map(clean, notes)) if said]
+        warnings = [said for said in (server_warning(spec), *notes) if said]
         said = [f"asking {clean(self.bench.model_label)} from now on", *warnings]
         # One toast: a small terminal has no room for more, and would cut the last.
         severity = "warning" if warnings else "information"
@@ -121,14 +107,14 @@ class Pickers(Controller):
 
         def work(token: CancelToken) -> None:
             from sessions.runs import list_runs
-            from workbench.reports.run import state_of
+            from workbench.reports.run import main_words, run_name, state_of
 
             choices = []
             for run in list_runs():
                 config = run.config
                 if run.kind == "eval" and config.get("dataset") == source.dataset:
-                    about = f"{config.get('split')} · {config.get('model')} · {state_of(run)}"
-                    choices.append(Choice(run.id, about, run.id))
+                    about = " · ".join(filter(None, (state_of(run), main_words(run))))
+                    choices.append(Choice(run_name(config, run.id), about, run.id))
             self.bench.call_soon(self._choose_run, choices)
 
         self.bench.tasks.run("choices", work)

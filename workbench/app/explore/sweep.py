@@ -21,6 +21,7 @@ from textual.widgets import Input, Static
 
 from workbench.app.explore.answer_grid import AnswerGrid, AnswerTile
 from workbench.app.explore.grid_asker import GridAsker, Heard
+from workbench.app.explore.grid_models import look_at_models
 from workbench.app.explore.sweep_axes import Typed
 from workbench.app.explore.sweep_form import SweepForm, WholeAnswer
 from workbench.app.lists.draw import SPINNER
@@ -170,10 +171,23 @@ class SweepScreen(Screen[ComparisonResult]):
         if self.asking or self.asker is None:
             self.notify("still asking: Esc ends it", timeout=2)
             return
-        if form.typed.problems:
-            self.notify(next(iter(form.typed.problems.values())), severity="warning", markup=False)
+        if form.problems:
+            self.notify(form.problems[0], severity="warning", markup=False)
             return
-        typed = form.typed
+        if form.stood:
+            self._ask()
+        else:
+            look_at_models(cast("WbApp", self.app), form, then=self._ask)
+
+    @on(SweepForm.ModelsNamed)
+    def _models_named(self, event: SweepForm.ModelsNamed) -> None:
+        event.stop()
+        look_at_models(cast("WbApp", self.app), self.form, wait_s=0.4)
+
+    def _ask(self) -> None:
+        typed = self.form.typed
+        if self.asking or self.asker is None:
+            return
 
         def make() -> Sweep:
             from workbench.playground.sweep import plan

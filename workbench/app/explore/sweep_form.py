@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
+from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
@@ -57,6 +59,7 @@ class SweepForm(Vertical):
         self.values = dict(values)
         self.typed = Typed()
         self._named: tuple[str, Any] = ("", None)
+        self._stood: tuple[tuple[str, str] | None, Mapping[str, str], str] = (None, {}, "")
 
     def compose(self) -> ComposeResult:
         """The long fields first."""
@@ -83,21 +86,60 @@ class SweepForm(Vertical):
         self.judge()
         self.query_one("#sweep-temperature", Input).focus()
 
+    class ModelsNamed(Message):
+        """Another model or adapter stands in the form: it is to be looked at."""
+
     def on_input_changed(self, event: Input.Changed) -> None:
         """Judge what was typed, at once."""
         event.stop()
         self.judge()
+        if not self.typed.problems and not self.stood:
+            self.post_message(self.ModelsNamed())
 
     def judge(self) -> None:
         """Read all fields and say what they make."""
         self.values = {name: self._field(name).value for name in FIELDS}
         self.typed = read_form(self.values, self._names)
         for name in FIELDS:
-            self._field(name).set_class(name in self.typed.problems, "-bad")
             self._field(name).set_class(name in self.typed.axes, "-several")
-        problems = list(dict.fromkeys(self.typed.problems.values()))
+        self._say()
+
+    def stand(self, named: tuple[str, str], problems: Mapping[str, str], notes: str) -> None:
+        """What was found of the models: what would fail, by field, and what was not checked.
+
+        Args:
+            named: What stood in `model` and `adapter` when they were looked at.
+            problems: Empty where nothing is known against them.
+            notes: Empty where all was checked.
+        """
+        if named == self.named:
+            self._stood = (named, problems, notes)
+            self._say()
+
+    @property
+    def named(self) -> tuple[str, str]:
+        """What stands in the fields of the model and the adapter."""
+        return self.values["model"], self.values["adapter"]
+
+    @property
+    def stood(self) -> bool:
+        """Whether the models that are named were looked at."""
+        return self._stood[0] == self.named
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong, in the fields or with the models."""
+        of_models = self._stood[1] if self.stood else {}
+        return list(dict.fromkeys([*self.typed.problems.values(), *of_models.values()]))
+
+    def _say(self) -> None:
+        wrong = {*self.typed.problems, *(self._stood[1] if self.stood else ())}
+        for name in FIELDS:
+            self._field(name).set_class(name in wrong, "-bad")
+        problems = self.problems
         self.set_class(bool(problems), "-bad")
-        says = "\n".join(problems) or self._extent()
+        notes = self._stood[2] if self.stood else ""
+        says = "\n".join(problems) or self._extent() + (f"\nnot checked: {notes}" if notes else "")
         self.query_one("#sweep-says", Static).update(Text(clean(says)))
 
     def _names(self, text: str) -> tuple[str | None, ...]:

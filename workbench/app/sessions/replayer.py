@@ -14,7 +14,8 @@ from sessions.records import PromptRecord
 from workbench.app.sessions.reading import SessionLine
 from workbench.app.sessions.replay_panel import ReplayPanel
 from workbench.app.sessions.tables import EntryTable
-from workbench.app.widgets.picker import Choice, Picker
+from workbench.app.widgets.choice import Choice
+from workbench.app.widgets.model_picker import ModelPicker, TakenModel
 from workbench.errors import EngineError
 from workbench.models.spec import typed_values
 from workbench.playground.replay import Replayed, replay, spec_again
@@ -52,17 +53,11 @@ class Replayer:
         entry = self._entries.entry
         if isinstance(entry, PromptRecord):
             self._choose_model([entry])
-        else:
-            self._bench.notify(
-                "the cursor is on no prompt; R replays all of them", severity="warning"
-            )
 
     def all(self) -> None:
         """Ask all prompts of the session again."""
         if prompts := [prompt for prompt in self._entries.prompts if prompt.answered]:
             self._choose_model(prompts)
-        else:
-            self._bench.notify("this session has no prompts", severity="warning")
 
     def _choose_model(self, records: list[PromptRecord]) -> None:
         def work(token: CancelToken) -> None:
@@ -80,20 +75,25 @@ class Replayer:
         from workbench.models.names import spec_name
 
         count = f"{len(records):,} prompts" if len(records) > 1 else "one prompt"
-        picker = Picker(f"Replay {count} with", choices, free="MODEL, MODEL +ADAPTER, --dtype fp32")
+        picker = ModelPicker(
+            f"Replay {count} with",
+            choices,
+            specs=lambda value: specs_again(records, read_choice(value)),
+            free="MODEL, MODEL +ADAPTER, --dtype fp32",
+        )
 
-        def chosen(value: str | dict[str, Any] | None) -> None:
-            if value is None:
+        def chosen(taken: TakenModel | None) -> None:
+            if taken is None:
                 return
             try:
-                said = read_choice(value)
+                said = read_choice(taken.value)
                 spec = spec_again(records[0], said)
                 told = named_here(spec.model) if said else ""
             except WbError as error:
                 self._bench.fail(error)
                 return
-            if told:
-                self._bench.notify(clean(told), severity="warning", markup=False)
+            if notes := [note for note in (clean(told), *taken.notes) if note]:
+                self._bench.notify("\n".join(notes), severity="warning", markup=False)
             self.start(records, said, spec_name(spec) if said else AS_RECORDED)
 
         self._bench.push_screen(picker, chosen)
@@ -151,6 +151,11 @@ class Replayer:
         """Ask no more; what was answered stays."""
         self._bench.tasks.cancel("replay")
         self._panel.end()
+
+
+def specs_again(records: list[PromptRecord], said: dict[str, Any]) -> list[ModelSpec]:
+    """Whom the prompts would be asked of, each once. Raises `UsageError`."""
+    return list(dict.fromkeys(spec_again(record, said) for record in records))
 
 
 def read_choice(value: str | dict[str, Any]) -> dict[str, Any]:

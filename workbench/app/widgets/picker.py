@@ -82,7 +82,12 @@ class Picker(ModalScreen[Any]):
             box.border_title = Text(clean(self.picker_title, newlines=False))
             yield PickerInput(placeholder=self.free or "type to narrow")
             yield OptionList()
+            yield from self.feet()
             yield Static(self._keys(), classes="keys", markup=False)
+
+    def feet(self) -> ComposeResult:
+        """What stands between the list and the keys; nothing here."""
+        yield from ()
 
     def _keys(self) -> str:
         unfold = " · → unfolds" if any(choice.under for choice in self.choices) else ""
