@@ -99,6 +99,8 @@ def _standings(context: click.Context) -> list[Standing]:
         return _of_evaluation(context)
     if name == "train":
         return _of_training(params)
+    if name == "import" and context.parent and context.parent.info_name == "runs":
+        return _of_import(params)
     found = _of_model(params) if "quantization" in params else []
     if name == "replay":
         from sessions.session_log import find_session
@@ -113,7 +115,8 @@ def _of_evaluation(context: click.Context) -> list[Standing]:
     from commands.asking import model_values
     from commands.run_eval import command, config_of
     from commands.run_eval_prompts import check_prompts
-    from workbench.evaluation.would_start import standings
+    from workbench.evaluation.wordings import read_wordings
+    from workbench.evaluation.would_start import faults, standings
     from workbench.models.spec import ModelSpec, chosen_spec
 
     if context.params["listed"] or context.params["dry_run"]:
@@ -127,7 +130,21 @@ def _of_evaluation(context: click.Context) -> list[Standing]:
     def named(values: dict[str, Any]) -> ModelSpec:  # `spec_from` would remember a server
         return chosen_spec(model_values(values), ModelSpec())
 
-    return standings(config_of(context, context.params["resume"], flags, named))
+    config = config_of(context, context.params["resume"], flags, named)
+    found = standings(config)
+    if prompts and not faults(found):
+        try:
+            read_wordings(prompts, config)
+        except WbError as error:
+            raise Refused(error.message, error.hint or "", "--prompts") from error
+    return found
+
+
+def _of_import(params: Mapping[str, Any]) -> list[Standing]:
+    from commands.runs_import import wish_of
+    from workbench.evaluation.would_start import import_standings
+
+    return import_standings(wish_of(params))
 
 
 def _of_training(params: Mapping[str, Any]) -> list[Standing]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from commands.completing import complete_splits, complete_templates
 from commands.printing import echo_json
 from sessions.ids import short_id
+
+if TYPE_CHECKING:
+    from workbench.evaluation.importing import ImportWish
 
 
 @click.command("import")
@@ -36,17 +41,7 @@ from sessions.ids import short_id
     shell_complete=complete_templates,
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def import_(
-    file: Path,
-    dataset: str,
-    split: str,
-    model: str,
-    form: str | None,
-    id_column: str,
-    answer_column: str,
-    template: str,
-    as_json: bool,
-) -> None:
+def import_(as_json: bool, **params: Any) -> None:
     """Make a run of answers that were given elsewhere, to be compared with others.
 
     FILE is COCO's or VQA's results, lmms-eval's logged samples, {image: caption}, or a CSV, JSON or
@@ -62,12 +57,10 @@ def import_(
     """
     from dataclasses import asdict
 
-    from workbench.evaluation.importing import ImportWish, import_run
+    from workbench.evaluation.importing import import_run
     from workbench.text import clean
 
-    done = import_run(
-        ImportWish(file, dataset, split, model, template, form or "", id_column, answer_column)
-    )
+    done = import_run(wish_of(params))
     for note in done.notes:
         click.echo(f"note: {clean(note, newlines=False)}", err=True)
     if done.known:
@@ -86,3 +79,11 @@ def import_(
         f"see: wb runs show {short_id(done.run.id)}",
         err=True,
     )
+
+
+def wish_of(params: Mapping[str, Any]) -> ImportWish:
+    """What the command was given."""
+    from workbench.evaluation.importing import ImportWish
+
+    names = ("dataset", "split", "model", "template", "form", "id_column", "answer_column")
+    return ImportWish(params["file"], *(params[name] or "" for name in names))

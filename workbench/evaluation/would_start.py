@@ -8,13 +8,18 @@ hub and no server, loads nothing. What only they can tell is `not checked`: see
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from sessions.errors import WbError
 from workbench.data.readiness import readiness
 from workbench.data.source import chosen_split
 from workbench.errors import UsageError
 from workbench.evaluation.config import EvalConfig
+from workbench.models.remote_model import is_remote
 from workbench.models.standing import Standing, specs_standings
+
+if TYPE_CHECKING:
+    from workbench.evaluation.importing import ImportWish
 
 
 def dataset_standing(dataset: str, split: str = "", about: str = "--dataset") -> Standing:
@@ -47,6 +52,25 @@ def standings(config: EvalConfig) -> list[Standing]:
     if found[0].state == "here" and not faults(found):
         found += _samples(config)
     return found
+
+
+def import_standings(wish: ImportWish) -> list[Standing]:
+    """Of all that `wb runs import` names, its file read; rows are matched when it starts."""
+    from workbench.evaluation.given import read_given
+
+    found = [dataset_standing(wish.dataset, wish.split)]
+    if is_remote(wish.model):
+        found.append(Standing("cannot", f"{wish.model} is a server", "give a name", "--model"))
+    if wish.template:
+        found.append(_template(wish.template))
+    try:
+        given = read_given(
+            wish.path, wish.form, id_column=wish.id_column, answer_column=wish.answer_column
+        )
+    except WbError as error:
+        about = next((f for f in ("--id-column", "--answer-column") if f in error.message), "")
+        return [*found, Standing("cannot", error.message, error.hint or "", about)]
+    return [*found, Standing("here", f"{len(given.rows):,} rows")]
 
 
 def faults(found: Iterable[Standing]) -> list[Standing]:

@@ -158,6 +158,42 @@ def _sessions(values: Values) -> list[Choice]:
     ]
 
 
+def _answers(values: Values) -> list[Choice]:
+    from workbench.evaluation.config import ANSWERS
+
+    about = {
+        "generate": "the label is read from the text",
+        "score": "the label with the best score is taken, no text is generated",
+        "both": "the text is read, and each label is scored",
+    }
+    return [Choice(name, about.get(name, ""), name) for name in ANSWERS]
+
+
+def _controls(values: Values) -> list[Choice]:
+    from workbench.evaluation.controls import CONTROLS
+
+    about = {
+        "blank": "grey pictures in the place of the sample's",
+        "shuffled": "another sample's pictures",
+        "text-only": "no picture",
+        "image-only": "without the text of the sample",
+    }
+    return [Choice(name, about.get(name, ""), name) for name in CONTROLS]
+
+
+def _formats(values: Values) -> list[Choice]:
+    from workbench.evaluation.given import FORMATS
+
+    about = {
+        "csv": "a row for each answer, a column for the sample",
+        "jsonl": "a JSON object on each line",
+        "json": "a list of objects, or {image: caption}",
+        "coco": "COCO's or VQA's results",
+        "lmms-eval": "the samples that lmms-eval logs",
+    }
+    return [Choice(name, about.get(name, ""), name) for name in FORMATS]
+
+
 def _rows(rows: int | None, state: str) -> str:
     if rows is None:
         return "endless" if state == "generated" else "not counted"
@@ -173,4 +209,7 @@ _LISTS: dict[str, Callable[[Values], list[Choice]]] = {
     "recipes": _recipes,
     "configs": _configs,
     "sessions": _sessions,
+    "answers": _answers,
+    "controls": _controls,
+    "formats": _formats,
 }

@@ -24,6 +24,7 @@ class LineField:
         lists: What its picker lists (see `field_choices`), empty for none.
         narrow: Several such stand in a row.
         own: What can be typed where its picker lists none of it.
+        several: What is chosen in its list is added to what stands there, by a comma.
     """
 
     name: str
@@ -32,6 +33,7 @@ class LineField:
     lists: str = ""
     narrow: bool = False
     own: str = ""
+    several: bool = False
 
     @property
     def key(self) -> str:
@@ -77,6 +79,13 @@ _EVALUATE = (
     ),
     LineField("template", "--template", "the prompt; empty: the default of the task", "templates"),
     LineField(
+        "prompts",
+        "--prompts",
+        "several templates by commas instead, a run each: NAME or A1=NAME",
+        "templates",
+        several=True,
+    ),
+    LineField(
         "model", "--model", "who is asked", "models", own="a folder, a hub id, openai:URL#NAME"
     ),
     LineField(
@@ -92,6 +101,11 @@ _EVALUATE = (
     LineField("limit", "--limit", "only the first so many samples; empty: all", narrow=True),
     LineField("batch size", "--batch-size", "prompts at once; changes no answer", narrow=True),
     LineField("seed", "--seed", "of what is drawn", narrow=True),
+    LineField("shard", "--shard", "I/N: part I of N alone; wb runs merge joins them", narrow=True),
+    LineField(
+        "answer", "--answer", "how labels are read: text, scores, both", "answers", narrow=True
+    ),
+    LineField("control", "--control", "ask without what should matter", "controls", narrow=True),
     _MORE,
 )
 _TRAIN = (
@@ -128,10 +142,24 @@ _REPLAY = (
     LineField("adapter", "--adapter", "none takes the adapter off", "adapters"),
     _MORE,
 )
+_IMPORT = (
+    LineField("file", "", "answers that were given elsewhere: CSV, JSON, JSON lines, results of "
+              "COCO, VQA or lmms-eval", "files", own="the path of a file"),
+    LineField("dataset", "--dataset", "what the answers are about", "datasets"),
+    LineField("split", "--split", "which part of the dataset", "splits"),
+    LineField("called", "--model", "what to call who answered; empty: the file's name"),
+    LineField("template", "--template", "how answers are read; empty: the default of the task",
+              "templates"),
+    LineField("format", "--format", "empty: by its ending and its keys", "formats"),
+    LineField("id", "--id-column", "the column that names the sample; empty: the first known one"),
+    LineField("answers", "--answer-column", "the column with the answer"),
+    _MORE,
+)  # fmt: skip
 KINDS: dict[str, JobKind] = {
     "evaluate": JobKind("Evaluate", ("run-eval",), _EVALUATE),
     "train": JobKind("Fine-tune", ("train",), _TRAIN),
     "replay": JobKind("Replay", ("replay",), _REPLAY),
+    "import": JobKind("Import", ("runs", "import"), _IMPORT),
     "other": JobKind("Other", (), ()),
 }
 

@@ -66,7 +66,12 @@ class NewJob(ModalScreen["list[str] | None"]):
     ]
 
     def __init__(
-        self, defaults: Mapping[str, str], line: str | None = None, *, about: str = ""
+        self,
+        defaults: Mapping[str, str],
+        line: str | None = None,
+        *,
+        about: str = "",
+        kind: str = "evaluate",
     ) -> None:
         """The form.
 
@@ -74,11 +79,12 @@ class NewJob(ModalScreen["list[str] | None"]):
             defaults: `dataset`, `split`, `model`, `adapter`: what is open in the bench.
             line: A line to begin with, whose kind and fields are shown.
             about: What there is to know of it.
+            kind: Which kind it begins with, where no line is given; a key of `KINDS`.
         """
         super().__init__()
         self._defaults = {"dataset": "demo", "split": "test", "model": "demo", **defaults}
         self._line, self._about = line, about
-        self._kind = self._kind_of(line) if line else "evaluate"
+        self._kind = self._kind_of(line) if line else kind
         self._starting = ""  # the line that starts once it is checked
         self._filled: dict[str, str] = {}  # what stood in the fields when the line was last made
         self._begun = False  # whether the first field had the focus
@@ -141,6 +147,8 @@ class NewJob(ModalScreen["list[str] | None"]):
         self._begun = True
 
     def _usual(self) -> dict[str, str]:
+        if self._kind == "import":
+            return {name: self._defaults.get(name, "") for name in ("dataset", "split")}
         if self._kind != "evaluate":
             return {}
         return {
@@ -180,6 +188,11 @@ class NewJob(ModalScreen["list[str] | None"]):
             values = self.fields.values
             here = f"{values['dataset']}/{values.get('split', '').partition('[')[0]}"
             self.app.push_screen(DataPicker(here), partial(self._take, field))
+        elif field.lists == "files":
+            from workbench.app.widgets.path_picker import PathPicker
+
+            start = self.fields.values.get(field.name, "")
+            self.app.push_screen(PathPicker(field.about, start), partial(self._take, field))
         else:
             bench, values = cast("WbApp", self.app), self.fields.values
 
@@ -215,6 +228,9 @@ class NewJob(ModalScreen["list[str] | None"]):
         elif field.lists == "recipes":
             self._take_recipe(field, str(value))
             return
+        elif field.several:
+            there = self.fields.values.get(field.name, "").strip().strip(",")
+            values = {field.name: f"{there},{value}" if there else str(value)}
         self._put(field, values)
 
     def _take_recipe(self, field: LineField, name: str) -> None:
@@ -290,11 +306,8 @@ class NewJob(ModalScreen["list[str] | None"]):
         self._starting = ""
         kind = KINDS[self._kind]
         first = kind.fields[0] if kind.fields else None
-        if (
-            first is not None
-            and not first.flag
-            and self.line.value.split() == ["wb", *kind.command]
-        ):
+        begins = self.line.value.split()[1 : len(kind.command) + 1] == list(kind.command)
+        if first and not first.flag and begins and not self._filled.get(first.name, "?"):
             said = Text(f"· choose a {first.name}: Enter in its field lists them", PALETTE.dim)
             self.query_one("#verdict", Static).update(said)
             return

@@ -14,6 +14,7 @@ from workbench.app.runs.comparison import ComparePanel
 from workbench.app.runs.detail import RunDetail
 from workbench.app.runs.reading import RunSummary
 from workbench.app.runs.run_table import RunTable
+from workbench.reports.job_title import job_title
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -87,6 +88,19 @@ class RunActions:
         """Resume an unfinished run as a job."""
         if run := self._detail.run:
             self._bench.start_job(resume_argv(run), f"resume {run.name}")
+
+    def import_run(self) -> None:
+        """The form of an import: answers that were given elsewhere become a run."""
+        from workbench.app.jobs.new_job import NewJob
+
+        names = self._detail.run.names if self._detail.run else None
+        about = {"dataset": names.dataset, "split": names.split} if names else {}
+
+        def take(words: list[str] | None) -> None:
+            if words:
+                self._bench.start_job(words, job_title(["wb", *words]))
+
+        self._bench.push_screen(NewJob(about, kind="import"), take)
 
     def rate(self) -> None:
         """Rate the answers of the marked runs, or of the one that is shown."""

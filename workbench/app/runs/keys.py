@@ -37,6 +37,8 @@ KEYS: list[BindingType] = [
     Binding("R", "ask_again", "Ask again", id="runs.ask-again",
             tooltip="Ask samples of the run again"),
     Binding("x", "delete", "Delete", id="runs.delete", tooltip="Delete the run, after a question"),
+    Binding("I", "import_run", "Import", id="runs.import", show=False,
+            tooltip="Make a run of answers that were given elsewhere, as a job"),
     Binding("y", "copy", "Copy", id="runs.copy", tooltip="Copy the wb line that shows the same"),
     Binding("Y", "copy_uid", "Copy UID", id="runs.copy-uid", show=False,
             tooltip="Copy the UID of the sample under the cursor"),
@@ -48,7 +50,7 @@ TASKS: Tasks = (
         "runs.open", "runs.errors", "runs.unparsed", "runs.failed", "runs.slowest", "runs.all",
         "runs.matrix", "runs.rate", "runs.back",
     )),
-    ("Compare two runs", ("runs.mark",)),
+    ("Compare two runs", ("runs.mark", "runs.import")),
     ("While it runs", ("runs.pause", "runs.resize", "runs.ask-again", "runs.resume")),
     ("Keep, throw away", ("runs.bookmark", "runs.copy", "runs.copy-uid", "runs.delete")),
 )  # fmt: skip

@@ -32,6 +32,7 @@ EMPTY = (
     "e in Explore evaluates the split that is open,",
     "n in Jobs (3) starts one by its command:",
     "wb run-eval --dataset demo --split test --model demo",
+    "I makes one of answers that were given elsewhere",
 )
 
 

@@ -82,7 +82,7 @@ class RunsScreen(Screen[None]):
         self.action_copy, self.action_copy_uid = actions.copy, actions.copy_uid
         self.action_bookmark = actions.bookmark
         self.action_resume, self.action_delete = actions.resume, actions.delete
-        self.action_rate = actions.rate
+        self.action_rate, self.action_import_run = actions.rate, actions.import_run
         keys = RunControlKeys(self.bench, self._chosen_id, self.listing.anew)
         self.action_pause = self.action_go_on = keys.toggle
         self.action_resize = keys.resize
