@@ -11,7 +11,8 @@ from commands.printing import echo_json, echo_table
 from commands.shots import shot_options, shot_wish
 
 if TYPE_CHECKING:
-    from workbench.prompts.template import Template
+    from workbench.models.spec import ModelSpec
+    from workbench.prompts.template import Template, WritePlaces
     from workbench.sample import Message, Sample
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -29,7 +30,7 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--task", help="statement, entailment, question, caption, classification, other.")
+@click.option("--task", help="statement, entailment, question, caption, grounding, …")
 @click.option("--all", "every", is_flag=True, help="Older versions too.")
 @_json
 def list_(task: str | None, every: bool, as_json: bool) -> None:
@@ -101,8 +102,16 @@ def show(name: str, as_json: bool) -> None:
 @shot_options
 @click.option("--seed", default=0, show_default=True, help="The seed by which examples are drawn.")
 @click.option("--answer", help="Read this text as a model's answer would be read.")
+@click.option("--model", help="Whose default template and coordinates (of boxes) are taken.")
 @_json
-def try_(uid: str, names: tuple[str, ...], answer: str | None, as_json: bool, **flags: Any) -> None:
+def try_(
+    uid: str,
+    names: tuple[str, ...],
+    answer: str | None,
+    model: str | None,
+    as_json: bool,
+    **flags: Any,
+) -> None:
     """Fill templates from a sample and show what a model would get; no model is asked.
 
     \b
@@ -110,21 +119,29 @@ def try_(uid: str, names: tuple[str, ...], answer: str | None, as_json: bool, **
       wb prompts try demo/test/000012
       wb prompts try demo/test/000012 --template "statement/*"
       wb prompts try demo/test/000012 --shots 1 --answer "Not true, I think."
+      wb prompts try demo_boxes/test/000001 --shots 2 --model demo
     """
     from sessions.uid import Uid
     from workbench.data.source import open_source
     from workbench.errors import DataError, UsageError
+    from workbench.models.box_writer import box_writer
+    from workbench.models.spec import ModelSpec
     from workbench.prompts.shots import choose_shots
 
+    spec = ModelSpec(model) if model else None
     parsed = Uid.parse(uid)
     source = open_source(parsed.dataset, parsed.split)
     sample = source.get(uid)
     if sample.error:
         raise DataError(f"{uid} cannot be read: {sample.error}", hint="choose another sample")
     shots = choose_shots(shot_wish(flags), source, sample.uid).shots
-    found = [_tried(t, sample, shots, answer) for t in _chosen(names, sample)]
+    write = box_writer(spec)
+    found = [_tried(t, sample, shots, answer, write) for t in _chosen(names, sample, spec)]
     if not any(messages for _, messages in found):
-        raise UsageError(found[0][0]["error"], hint="see: wb prompts list --task " + sample.task)
+        hint = "see: wb prompts list --task " + sample.task
+        if shots and spec is None and sample.task == "grounding":
+            hint = "say in whose coordinates the examples' boxes are to be: --model NAME"
+        raise UsageError(found[0][0]["error"], hint=hint)
     if as_json:
         bodies = [body for body, _ in found]
         echo_json({"uid": sample.uid, "shots": [s.uid for s in shots], "prompts": bodies})
@@ -133,9 +150,12 @@ def try_(uid: str, names: tuple[str, ...], answer: str | None, as_json: bool, **
         _show(body, messages, answer)
 
 
-def _chosen(names: tuple[str, ...], sample: Sample) -> list[Template]:
+def _chosen(names: tuple[str, ...], sample: Sample, spec: ModelSpec | None) -> list[Template]:
+    from workbench.models.default_prompt import template_for
     from workbench.prompts.pool import default_template, find_templates
 
+    if not names and spec is not None:
+        return [template_for(spec, sample)]
     if not names:
         return [default_template(sample.task, sample)]
     found = [template for name in names for template in find_templates(name)]
@@ -143,7 +163,11 @@ def _chosen(names: tuple[str, ...], sample: Sample) -> list[Template]:
 
 
 def _tried(
-    template: Template, sample: Sample, shots: tuple[Sample, ...], answer: str | None
+    template: Template,
+    sample: Sample,
+    shots: tuple[Sample, ...],
+    answer: str | None,
+    write: WritePlaces,
 ) -> tuple[dict[str, Any], tuple[Message, ...]]:
     """What a template makes of a sample; one that does not fit it says why and stops no other."""
     from workbench.errors import UsageError
@@ -156,14 +180,13 @@ def _tried(
     body |= {"read": None, "error": None}
     messages: tuple[Message, ...] = ()
     try:
-        messages = template.render(sample, shots)
+        messages = template.render(sample, shots, write)
     except UsageError as error:
         body["error"] = error.message
     else:
         body["messages"] = [message_json(message) for message in messages]
         if sample.label is not None and template.task == sample.task:
-            places = sample.task == "grounding"  # each model writes them in coordinates of its own
-            body["gold"] = sample.label if places else template.gold_answer(sample)
+            body["gold"] = _gold(template, sample, write)
     if answer is not None and "grounding" in (sample.task, template.task):
         from workbench.grounding.answered import typed_regions
 
@@ -174,6 +197,18 @@ def _tried(
         parsed = parse_answer(answer, words)
         body["read"] = {"label": parsed.label, "explanation": parsed.explanation}
     return body, messages
+
+
+def _gold(template: Template, sample: Sample, write: WritePlaces) -> str | None:
+    """What a right answer says; of places whose coordinates nobody knows the data's own."""
+    from workbench.errors import UsageError
+
+    try:
+        return template.gold_answer(sample, write=write)
+    except UsageError:
+        if sample.task != "grounding":
+            raise
+        return sample.label
 
 
 def _show(body: dict[str, Any], messages: tuple[Message, ...], answer: str | None) -> None:

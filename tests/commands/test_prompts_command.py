@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -160,3 +161,18 @@ def test_the_commands_and_the_template_of_the_docs_work_as_they_stand(run_wb):
     for template in list_templates():
         if template.name != "statement/mine":
             assert f"`{template.name}`" in page or f"`{template.name.split('/')[1]}`" in page
+
+
+def test_examples_of_boxes_are_shown_in_the_coordinates_of_a_named_model(run_wb):
+    uid = "demo_boxes/test/000001"
+    body = run_wb("prompts", "try", uid, "--shots", "1", "--model", "demo", "--json").json
+    (tried,) = body["prompts"]
+    assert tried["name"] == "grounding/region"
+    shown = json.dumps(tried["messages"][1])
+    assert re.search(r'"the \w+ \w+\(\d+,\d+\),\(\d+,\d+\)"', shown)
+    assert tried["gold"] == "the blue star(422,47),(656,266)"
+    fractions = run_wb("prompts", "try", uid, "--shots", "1", "--json").json["prompts"][0]
+    assert fractions["gold"] == "[0.422, 0.047, 0.656, 0.266]"
+    refused = run_wb("prompts", "try", uid, "--shots", "1", "--template", "grounding/region")
+    assert (refused.code, refused.out) == (2, "")
+    assert "nobody knows in which units" in refused.err and "--model NAME" in refused.err

@@ -17,7 +17,9 @@ from workbench.evaluation.inference_config import how_to_add
 from workbench.evaluation.lines import Prompter
 from workbench.evaluation.orders import check_order, order_variant
 from workbench.evaluation.variant import Variant
-from workbench.models.default_prompt import template_for_source
+from workbench.models.box_writer import box_writer
+from workbench.models.default_prompt import family_of, template_for_source
+from workbench.models.families.registry import limits_of
 from workbench.prompts.pool import Template, get_template
 from workbench.prompts.shots import choose_shots
 from workbench.sample import Sample
@@ -61,7 +63,10 @@ def check_samples(config: EvalConfig) -> tuple[Source, Prompter, int]:
     )
     _check(config, source, template)
     shots, spare = _shots(config, whole)
-    prompter = Prompter(template, source.task, tuple(source.labels), tuple(shots), tuple(spare))
+    prompter = Prompter(
+        *(template, source.task, tuple(source.labels), tuple(shots), tuple(spare)),
+        write=box_writer(config.spec),
+    )
     prompter = replace(prompter, variant=_variant(config, source, prompter, total))
     _try_out(prompter, source, total)
     return source, prompter, total
@@ -139,6 +144,13 @@ def _shots(config: EvalConfig, source: Source) -> tuple[list[Sample], list[Sampl
     """The examples, and one more per label that steps in where an example is the query."""
     from workbench.data.source import get_sample
 
+    if config.shot_wish and (why := limits_of(family_of(config.spec)).get("turns")):
+        raise UsageError(
+            f"{config.shot_wish.flag}: {config.spec.model} is asked one prompt and takes no "
+            f"examples: {why}",
+            hint="leave the examples out, or train it on them: wb train",
+            kind="unsupported",
+        )
     chosen = choose_shots(config.shot_wish, source)
     spare = [get_sample(uid) for uid in config.spare_uids] or list(chosen.spare)
     return list(chosen.shots), spare

@@ -22,6 +22,7 @@ from workbench.grounding.gold import gold_of, has_gold_box
 from workbench.prompts.fewshot import for_query
 from workbench.prompts.parse import Parsed, parse_answer
 from workbench.prompts.pool import Template
+from workbench.prompts.template import WritePlaces
 from workbench.sample import Answer, Message, Sample
 
 
@@ -37,6 +38,7 @@ class Prompter:
         spare: Steps in where a shot is the query itself.
         images: Says which pictures a sample shows.
         variant: How prompts differ from the plain ones.
+        write: Writes the places of examples as the model does.
     """
 
     template: Template
@@ -46,6 +48,7 @@ class Prompter:
     spare: tuple[Sample, ...] = ()
     images: ImageIds = field(default_factory=ImageIds, compare=False)
     variant: Variant = PLAIN
+    write: WritePlaces | None = field(default=None, compare=False)
 
     def render(self, sample: Sample) -> tuple[Message, ...]:
         """The messages. Raises `WbError` where the sample cannot be asked."""
@@ -54,7 +57,7 @@ class Prompter:
         shots = for_query(self.shots, self.spare, sample.uid) if self.shots else ()
         changed = self.variant
         template = changed.template(self.template)
-        return template.render(changed.query(sample), changed.shots(tuple(shots)))
+        return template.render(changed.query(sample), changed.shots(tuple(shots)), self.write)
 
     def read(self, sample: Sample, text: str) -> Parsed:
         """What an answer says, in the sample's own labels."""

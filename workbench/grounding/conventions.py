@@ -15,7 +15,8 @@ A convention is what a model was trained on; its numbers mean nothing without it
 - Idefics3, SmolVLM and all others: none is published. They are asked for fractions of the image,
   and their numbers are read as such.
 
-Guarantee: standard library only. Not for reading an answer's text: see `forms` and `reading`.
+Guarantee: standard library only. Not for reading an answer's text or for writing one: see `forms`,
+`reading` and `writing`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 System = Literal["fractions", "square", "thousandths", "percent", "resized", "grid"]
+Form = Literal["brackets", "qwen", "json", "loc", "internvl", "molmo"]
 
 
 @dataclass(frozen=True)
@@ -35,25 +37,30 @@ class BoxConvention:
         system: What its numbers are of: `fractions` of the image, fractions of a `square` around
             (or in) it, `thousandths`, `percent`, pixels of the `resized` image, a `grid` of 1024.
         template: The template that such a model is asked for a box in.
+        form: What stands around its numbers: see `workbench.grounding.writing`.
+        decimals: Of its numbers, as they are written.
     """
 
     name: str
     system: System
     template: str
+    form: Form = "brackets"
+    decimals: int = 0
 
 
-FRACTIONS = BoxConvention("fractions", "fractions", "grounding/fractions")
+FRACTIONS = BoxConvention("fractions", "fractions", "grounding/fractions", decimals=3)
+_QWEN3 = BoxConvention("qwen3-vl", "thousandths", "grounding/json", "json")
 # By `model_type`.
 CONVENTIONS: dict[str, BoxConvention] = {
-    "qwen2_vl": BoxConvention("qwen2-vl", "thousandths", "grounding/region"),
-    "qwen2_5_vl": BoxConvention("qwen2.5-vl", "resized", "grounding/json"),
-    "qwen3_vl": BoxConvention("qwen3-vl", "thousandths", "grounding/json"),
-    "qwen3_vl_moe": BoxConvention("qwen3-vl", "thousandths", "grounding/json"),
-    "paligemma": BoxConvention("paligemma", "grid", "grounding/paligemma-detect"),
-    "llava": BoxConvention("llava", "square", "grounding/region"),
-    "llava_next": BoxConvention("llava-next", "square", "grounding/region"),
-    "internvl": BoxConvention("internvl", "thousandths", "grounding/internvl"),
-    "molmo": BoxConvention("molmo", "percent", "grounding/molmo-point"),
+    "qwen2_vl": BoxConvention("qwen2-vl", "thousandths", "grounding/region", "qwen"),
+    "qwen2_5_vl": BoxConvention("qwen2.5-vl", "resized", "grounding/json", "json"),
+    "qwen3_vl": _QWEN3,
+    "qwen3_vl_moe": _QWEN3,
+    "paligemma": BoxConvention("paligemma", "grid", "grounding/paligemma-detect", "loc"),
+    "llava": BoxConvention("llava", "square", "grounding/region", decimals=2),
+    "llava_next": BoxConvention("llava-next", "square", "grounding/region", decimals=2),
+    "internvl": BoxConvention("internvl", "thousandths", "grounding/internvl", "internvl"),
+    "molmo": BoxConvention("molmo", "percent", "grounding/molmo-point", "molmo", 1),
 }
 UNITS: dict[System, tuple[float, float]] = {
     "fractions": (1.0, 1.0),
@@ -65,18 +72,44 @@ UNITS: dict[System, tuple[float, float]] = {
 
 
 # What a shipped template asks for, where it says so whatever the model.
-_ASKS: dict[str, System] = {
-    "grounding/fractions": "fractions",
-    "grounding/point-fractions": "fractions",
-    "grounding/internvl": "thousandths",
-    "grounding/molmo-point": "percent",
+_ASKS: dict[str, BoxConvention] = {
+    "grounding/fractions": FRACTIONS,
+    "grounding/point-fractions": FRACTIONS,
+    "grounding/internvl": CONVENTIONS["internvl"],
+    "grounding/molmo-point": CONVENTIONS["molmo"],
 }
+# `<loc>` is on its grid with every model, and a JSON template shows the form that it wants.
+_ON_ITS_GRID = {"grounding/paligemma-detect": CONVENTIONS["paligemma"]}
+_SHOWS: dict[str, Form] = {"grounding/json": "json", "grounding/json-point": "json"}
+_FOR_POINTS = frozenset(
+    {"grounding/json-point", "grounding/molmo-point", "grounding/point-fractions"}
+)
 
 
 def units_asked(template: str) -> tuple[float, float] | None:
     """The units that a template asks for; `None` where they are the model's own matter."""
-    system = _ASKS.get(template)
-    return UNITS[system] if system is not None else None
+    asked = _ASKS.get(template)
+    return UNITS[asked.system] if asked is not None else None
+
+
+def convention_asked(template: str) -> BoxConvention | None:
+    """The convention that a template asks for; `None` where it is the model's own matter."""
+    return _ASKS.get(template)
+
+
+def fixed_convention(template: str) -> BoxConvention | None:
+    """That of a template whose form says its own units, whatever the model; else `None`."""
+    return _ON_ITS_GRID.get(template)
+
+
+def form_asked(template: str) -> Form | None:
+    """The form that a template shows, whatever the model's units; `None` where it shows none."""
+    return _SHOWS.get(template)
+
+
+def asks_for_points(template: str) -> bool:
+    """Whether a shipped template wants a point where the gold may be a box."""
+    return template in _FOR_POINTS
 
 
 def convention_of(model_type: str) -> BoxConvention:

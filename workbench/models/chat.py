@@ -2,7 +2,8 @@
 
 Guarantee: text from data cannot speak as the chat template does. A special token spelled out in a
 sample (`<|im_end|>`, `<image>`) is broken up by one space, so that it neither ends a turn nor
-counts as an image. Shared by the families; each adds what is its own.
+counts as an image; in what the assistant says, a whole place (`<|box_start|>(1,2),(3,4)<|box_end|>`
+behind its name) keeps the tokens that mark it. Shared by the families; each adds what is its own.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
 from workbench.errors import ModelError, PromptTooLong
+from workbench.grounding.writing import MARKED
 from workbench.models.activity import bounded
 from workbench.sample import Conversation, ImageRef
 
@@ -38,6 +40,18 @@ def escape_special_tokens(text: str, pattern: re.Pattern[str]) -> str:
     return text
 
 
+def escape_answer(text: str, pattern: re.Pattern[str]) -> str:
+    """As `escape_special_tokens`, of what the assistant says: places keep their marks."""
+    out, start = "", 0
+    for place in MARKED.finditer(text):
+        name = re.split(r"<\|object_ref_end\|>|</ref>", place[0], maxsplit=1)[0]
+        inside = re.sub(r"^(?:<\|object_ref_start\|>|<ref>)", "", name)
+        if not pattern.search(inside):
+            out += escape_special_tokens(text[start : place.start()], pattern) + place[0]
+            start = place.end()
+    return out + escape_special_tokens(text[start:], pattern)
+
+
 def chat_messages(conversation: Conversation, pattern: re.Pattern[str]) -> list[dict[str, Any]]:
     """The messages as chat templates read them, pictures as placeholders."""
     return [
@@ -46,11 +60,12 @@ def chat_messages(conversation: Conversation, pattern: re.Pattern[str]) -> list[
             "content": [
                 {"type": "image"}
                 if isinstance(part, ImageRef)
-                else {"type": "text", "text": escape_special_tokens(part, pattern)}
+                else {"type": "text", "text": escape(part, pattern)}
                 for part in message.parts
             ],
         }
         for message in conversation
+        for escape in (escape_answer if message.role == "assistant" else escape_special_tokens,)
     ]
 
 
@@ -111,7 +126,7 @@ def answer_ids(
         raise ValueError(f"{len(answers)} answers for {rows} conversations")
     pattern = special_pattern(loaded.tokenizer, loaded.processor)
     end = [turn_end(loaded)] if end_of_turn else []
-    return [[*text_ids(loaded, escape_special_tokens(a, pattern)), *end] for a in answers]
+    return [[*text_ids(loaded, escape_answer(a, pattern)), *end] for a in answers]
 
 
 def text_ids(loaded: LoadedModel, text: str) -> list[int]:

@@ -39,12 +39,32 @@ def frames_of(
 
 
 def _frame(model_type: str, size: tuple[int, int], span: ImageSpan | None) -> CoordinateFrame:
+    if span is None:
+        return frame_of(model_type, size)
+    return frame_of(model_type, size, resized=span.resized, seen=span.box)
+
+
+def frame_of(
+    model_type: str,
+    size: tuple[int, int],
+    *,
+    resized: tuple[int, int] | None = None,
+    seen: tuple[float, float, float, float] | None = None,
+) -> CoordinateFrame:
+    """What a model's coordinates of one image are of.
+
+    Args:
+        model_type: Of the model's config.
+        size: (width, height) of the image as it is shown.
+        resized: (width, height) that the processor brings it to, `None` where nobody knows.
+        seen: The part of it that the tower is given, in its pixels; `None` is all of it.
+    """
     convention = convention_of(model_type)
     units, box = UNITS.get(convention.system), None
-    if convention.system == "resized" and span is not None:
-        units = (float(span.resized[0]), float(span.resized[1]))
-    elif convention.name == "llava" and span is not None and span.box is not None:
-        box = span.box  # cut out or padded, as its processor does
+    if convention.system == "resized" and resized is not None:
+        units = (float(resized[0]), float(resized[1]))
+    elif convention.name == "llava" and seen is not None:
+        box = seen  # cut out or padded, as its processor does
     elif convention.system == "square" and convention.name != "llava":
         box = square_around(size)
     return CoordinateFrame(size, box, units, convention.name)

@@ -56,14 +56,24 @@ def family_of(spec: ModelSpec, *, fetch: bool = True) -> str:
     return family_name(model_type, default="") if model_type else ""
 
 
+def model_config(spec: ModelSpec, *, fetch: bool = True) -> Mapping[str, Any]:
+    """A model's config, the demo's too; empty where it cannot be read or nobody has it."""
+    if spec.model != DEMO:
+        return _config(spec, fetch)
+    from workbench.demo.paths import MODEL_DIR
+
+    return read_config(MODEL_DIR)
+
+
 def _model_type(spec: ModelSpec, fetch: bool) -> str:
     return str(_config(spec, fetch).get("model_type") or "")
 
 
 def _own(spec: ModelSpec, task: str, fetch: bool) -> Template | None:
     """The family's own template of a task, `None` where it has none."""
-    if task == "grounding" and spec.model != DEMO:
-        return shipped_template(convention_of(_model_type(spec, fetch)).template)
+    if task == "grounding":
+        model_type = str(model_config(spec, fetch=fetch).get("model_type") or "")
+        return shipped_template(convention_of(model_type).template)
     if spec.model == DEMO or not may_have_template(task):
         return None
     name = templates_of(family_of(spec, fetch=fetch)).get(task)

@@ -8,12 +8,11 @@ families whose tower sees squares; Qwen's patches are laid out in its own file.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-Box = tuple[float, float, float, float]
+from workbench.models.image_geometry import Box
 
 
 def square(values: Tensor) -> Tensor:
@@ -84,16 +83,3 @@ def _shares(cells: int, span: tuple[float, float], out: int, length: float) -> T
 def without_first(rows: int, tile: int) -> Tensor:
     """Indices that leave out the first of every `tile` rows: the class token."""
     return torch.arange(rows).reshape(-1, tile)[:, 1:].reshape(-1)
-
-
-def resized_box(size: Sequence[int], resized: Sequence[int], window: Sequence[int]) -> Box:
-    """A window in a resized image, in pixels of the image before.
-
-    Args:
-        size: (width, height) before.
-        resized: (width, height) after.
-        window: (x0, y0, x1, y1) after; may reach beyond the image.
-    """
-    across, down = size[0] / resized[0], size[1] / resized[1]
-    x0, y0, x1, y1 = window
-    return x0 * across, y0 * down, x1 * across, y1 * down

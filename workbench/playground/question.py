@@ -296,10 +296,11 @@ def question_of(
     Raises:
         UsageError: The template does not fit the sample, or there is nothing to ask.
     """
+    from workbench.models.box_writer import box_writer
     from workbench.prompts.template import free_prompt
 
     if template is not None:
-        messages = template.render(sample, shots)
+        messages = template.render(sample, shots, box_writer(spec))
         words = template.read_words(sample)
     elif text is None or not (text.strip() or sample.images):
         raise UsageError("there is nothing to ask: no template, and no text or image")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -21,7 +21,7 @@ _SLOT = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 # Slots that are not a role of the sample's texts.
 _OWN_SLOTS = frozenset({"labels", "example"})
 # Slots of a gold answer.
-ANSWER_SLOTS = frozenset({"word", "Word", "label", "explanation"})
+ANSWER_SLOTS = frozenset({"word", "Word", "label", "explanation", "point"})
 # Different datasets write the two sides of one binary label differently.
 _POSITIVE = frozenset({"true", "yes", "1", "hateful", "offensive", "entailment", "correct"})
 _NEGATIVE = frozenset(
@@ -30,6 +30,9 @@ _NEGATIVE = frozenset(
         *("not offensive", "benign", "not entailment", "incorrect"),
     }
 )
+
+# Writes a sample's gold places as the model that reads them would, for a template.
+WritePlaces = Callable[["Sample", "Template"], str]
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,8 @@ class Template:
         labels: Answer word -> label; several words may stand for one label, the first is what a
             gold answer says. Empty: the sample's own labels are the words, or the answer is open.
         answer: What a gold answer looks like, for training and few-shot turns: `{word}`,
-            `{Word}` (capitalised), `{label}`, `{explanation}`.
+            `{Word}` (capitalised), `{label}`, `{explanation}`. Of the task `grounding` the label
+            is the sample's places as its model writes them; `{point}` says that points are wanted.
         example: An answer that shows the form, put where `{example}` stands in the wording; not
             about the sample. Real examples are shots.
         source: `shipped`, or the file that it was read from.
@@ -124,8 +128,15 @@ class Template:
         has = all(slot in sample.texts for slot in self.slots)
         return has and self.task == sample.task and own == theirs
 
-    def render(self, sample: Sample, shots: Iterable[Sample] = ()) -> tuple[Message, ...]:
+    def render(
+        self, sample: Sample, shots: Iterable[Sample] = (), write: WritePlaces | None = None
+    ) -> tuple[Message, ...]:
         """The messages for `sample`: the system turn, a question and answer per shot, the question.
+
+        Args:
+            sample: What is asked about.
+            shots: The examples.
+            write: Writes the places of examples: `workbench.models.box_writer`.
 
         Raises:
             UsageError: A slot has no text in the sample or in a shot, or a shot has no label.
@@ -135,34 +146,31 @@ class Template:
             messages.append(Message("system", (self._fill(self.system, sample),)))
         for shot in shots:
             messages.append(self._question(shot))
-            messages.append(Message("assistant", (self.gold_answer(shot),)))
+            messages.append(Message("assistant", (self.gold_answer(shot, write=write),)))
         messages.append(self._question(sample))
         return tuple(messages)
 
-    def gold_answer(self, sample: Sample, explanation: int = 0) -> str:
+    def gold_answer(
+        self, sample: Sample, explanation: int = 0, write: WritePlaces | None = None
+    ) -> str:
         """What a right answer to `sample` says in this template's form.
 
         Args:
             sample: Must have a label.
             explanation: Which of the sample's explanations to use (modulo their number).
+            write: As in `render`.
 
         Raises:
-            UsageError: The sample has no label, or one that models write each in its own units.
+            UsageError: The sample has no label, or its places cannot be written.
         """
-        if "grounding" in (self.task, sample.task):
-            raise UsageError(
-                f"{sample.uid} cannot be an example: its box would have to be written in the "
-                "coordinates of the model that reads it",
-                kind="no_label",
-                hint="ask without examples; a training wants rows with boxes as its model writes "
-                "them, as a caption column",
-            )
         if sample.label is None:
             raise UsageError(
                 f"{sample.uid} has no label, so it cannot be an example",
                 kind="no_label",
                 hint="take examples from a labelled split",
             )
+        if "grounding" in (self.task, sample.task):
+            return self._gold_places(sample, write)
         word = next((w for w, lab in self.words(sample.labels).items() if lab == sample.label), "")
         word = word or sample.label
         why = (
@@ -176,6 +184,19 @@ class Template:
             "label": sample.label,
             "explanation": why,
         }
+        return _SLOT.sub(lambda m: fill.get(m[1], m[0]), self.answer).strip()
+
+    def _gold_places(self, sample: Sample, write: WritePlaces | None) -> str:
+        if write is None or sample.task != "grounding":
+            why = "its places have to be written in the coordinates of the model that reads them"
+            raise UsageError(
+                f"{sample.uid} cannot be an example here: {why}"
+                if sample.task == "grounding"
+                else f"{sample.uid} ({sample.task}) has no box that template {self.name} asks for",
+                kind="no_label",
+            )
+        said = write(sample, self)
+        fill = dict.fromkeys(("word", "Word", "label", "point"), said) | {"explanation": ""}
         return _SLOT.sub(lambda m: fill.get(m[1], m[0]), self.answer).strip()
 
     def _question(self, sample: Sample) -> Message:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from sessions.records import PromptRecord, from_json
 from sessions.verdict import answer_verdict, verdict
+from tests.workbench.models.make_families import FAMILIES
 from tests.workbench.models.tiny import picture
+from workbench.data.source import get_sample
 from workbench.errors import UsageError
 from workbench.evaluation.comparison import compare_runs
+from workbench.evaluation.config import EvalConfig
 from workbench.evaluation.lines import Prompter, answer_line, failed_line
 from workbench.evaluation.metrics.of_run import compute_metrics
+from workbench.evaluation.prepare import check_samples
 from workbench.evaluation.recorded import _answer, _body
-from workbench.grounding.answered import typed_regions
+from workbench.grounding.answered import answered_regions, typed_regions
+from workbench.grounding.gold import gold_of
 from workbench.inference.decoding import Decoding
+from workbench.models.box_writer import box_writer
 from workbench.models.spec import ModelSpec
 from workbench.playground.question import question_of
 from workbench.playground.record import record_of
@@ -157,9 +164,52 @@ def test_what_coordinates_are_of_goes_with_an_answer_that_is_sent_or_kept(frame)
     assert kept.frames == answer.frames
 
 
-def test_a_box_is_no_example_since_each_model_writes_its_own_coordinates():
+def test_without_a_model_no_box_is_an_example_since_each_writes_its_own_coordinates():
     with pytest.raises(UsageError, match="coordinates of the model"):
         TEMPLATE.gold_answer(sample(0))
+
+
+def test_a_sample_of_another_task_is_no_example_of_boxes():
+    shown = replace(sample(0), task="caption")
+    with pytest.raises(UsageError, match=r"d/s/0 \(caption\) has no box"):
+        TEMPLATE.gold_answer(shown, write=box_writer(None))
+
+
+def test_examples_of_an_evaluation_are_in_the_coordinates_that_its_answers_are_read_in():
+    config = EvalConfig("demo_boxes", "test", limit=2, shots=2, spec=ModelSpec(device="cpu"))
+    _, prompter, _ = check_samples(config)
+    asked = prompter.render(get_sample("demo_boxes/test/000001"))
+    assert [turn.role for turn in asked] == ["user", "assistant"] * 2 + ["user"]
+    for shot, turn in zip(prompter.shots, asked[1::2], strict=True):
+        frame = CoordinateFrame((64, 64), units=(1000.0, 1000.0))
+        places = answered_regions(Answer(turn.text, frames=(frame,)), asked[:1], gold_of(shot))
+        assert places.judged is not None and places.judged.iou > 0.99
+
+
+def test_examples_that_cannot_be_written_end_an_evaluation_before_the_model_is_loaded():
+    knobs = {"limit": 1, "shots": 1, "template": "grounding/fractions"}
+    with pytest.raises(UsageError, match="asks for fractions"):
+        check_samples(EvalConfig("demo_boxes", "test", spec=ModelSpec(device="cpu"), **knobs))
+
+
+def test_a_model_of_one_prompt_is_shown_no_examples(tmp_path):
+    folder = FAMILIES["paligemma"](tmp_path / "paligemma")
+    knobs = {"limit": 1, "shots": 1, "spec": ModelSpec(str(folder), device="cpu")}
+    with pytest.raises(UsageError, match="takes no examples") as caught:
+        check_samples(EvalConfig("demo_boxes", "test", **knobs))
+    assert "wb train" in caught.value.hint
+
+
+def test_a_question_with_examples_of_boxes_is_asked_as_a_run_asks_it():
+    shown = [get_sample(f"demo_boxes/train/{n:06d}") for n in (1, 2)]
+    asked = question_of(
+        get_sample("demo_boxes/test/000001"),
+        spec=ModelSpec(),
+        decoding=Decoding(),
+        template=get_template("grounding/region"),
+        shots=shown,
+    )
+    assert asked.messages[1].text == "the black square(16,672),(297,969)"
 
 
 @pytest.mark.parametrize(

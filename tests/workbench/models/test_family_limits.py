@@ -20,7 +20,8 @@ from workbench.models.catalog import describe_anything
 from workbench.models.families.limits import LIMITS
 from workbench.models.families.llava import seen_box
 from workbench.models.families.registry import FAMILIES, family_for
-from workbench.models.patch_grid import crop_centre, join_tiles, on_image, resized_box
+from workbench.models.image_geometry import resized_box
+from workbench.models.patch_grid import crop_centre, join_tiles, on_image
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, Message
 

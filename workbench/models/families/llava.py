@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
+from workbench.models import image_geometry
 from workbench.models.batch import ImageSpan
 from workbench.models.families.decoder import (
     DecoderFamily,
@@ -21,7 +22,8 @@ from workbench.models.families.decoder import (
     tower_layers,
 )
 from workbench.models.families.limits import LIMITS
-from workbench.models.patch_grid import Box, resized_box, without_first
+from workbench.models.image_geometry import Box, facts_of
+from workbench.models.patch_grid import without_first
 from workbench.models.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -130,25 +132,7 @@ def llava_layers(loaded: LoadedModel) -> dict[str, nn.Module]:
 
 def seen_box(processor: Any, size: tuple[int, int]) -> Box | None:
     """The part of an image of `size` (width, height) that the tower sees; `None` is all of it."""
-    pads = type(processor).__name__.startswith("LlavaImageProcessor") and processor.do_pad
-    if pads:  # to a square, before anything else
-        side = max(size)
-        left, top = (side - size[0]) / 2, (side - size[1]) / 2
-        return -left, -top, size[0] + left, size[1] + top
-    target, resized = dict(processor.size or {}), size
-    if processor.do_resize and target.get("shortest_edge"):
-        scale = target["shortest_edge"] / min(size)
-        resized = (int(size[0] * scale), int(size[1] * scale))
-    elif processor.do_resize and target.get("height"):
-        resized = (target["width"], target["height"])
-    if not getattr(processor, "do_center_crop", False):
-        return None
-    crop = dict(processor.crop_size)
-    left, top = (resized[0] - crop["width"]) // 2, (resized[1] - crop["height"]) // 2
-    if (left, top) == (0, 0):
-        return None
-    window = (left, top, left + crop["width"], top + crop["height"])
-    return resized_box(size, resized, window)
+    return image_geometry.seen_box(facts_of(processor), size)
 
 
 FAMILY = Llava()

@@ -17,7 +17,8 @@ from workbench.models.batch import ImageSpan
 from workbench.models.families.decoder import DecoderFamily, Sizes, Spans, image_columns
 from workbench.models.families.limits import LIMITS
 from workbench.models.families.llava import llava_layers, settled, tile_side, without_class_tokens
-from workbench.models.patch_grid import Box, crop_centre, join_tiles, on_image, resized_box, square
+from workbench.models.image_geometry import Box, resized_box
+from workbench.models.patch_grid import crop_centre, join_tiles, on_image, square
 from workbench.models.pieces import Piece, Pieces, join_pictures
 from workbench.models.spec import ModelSpec
 

@@ -13,7 +13,7 @@ from typing import Any
 from transformers import AutoProcessor, ProcessorMixin
 
 from workbench.models.families.llava import seen_box
-from workbench.models.patch_grid import Box, resized_box
+from workbench.models.image_geometry import Box, resized_box
 from workbench.models.two_stage.config import TwoStageConfig
 
 IMAGE_FITS = ("stretch", "crop", "pad")
