@@ -340,17 +340,18 @@ def _show(found: dict[str, Any]) -> None:
     """The figures for people: name, value, interval, n, and what there is to know of them."""
     from commands.printing import echo_table
     from sessions.estimate import read_estimates
+    from workbench.evaluation.counted import counted_words
+    from workbench.models.names import short_names
     from workbench.reports.run import (
         FIGURE_HEADERS,
         LABEL_HEADERS,
-        counted_words,
         figure_rows,
         label_rows,
     )
     from workbench.text import clean
 
     where = f"{found['dataset']}/{found['split']}"
-    who = " + ".join(str(found[key]) for key in ("model", "adapter") if found[key])
+    who = short_names(str(found["model"] or ""), str(found["adapter"] or ""))
     click.echo(f"run {found['run']}  {clean(where)}  {clean(who)}  {found['state']}")
     click.echo(f"{counted_words(found['counts'])}, {found['seconds']:.1f} s")
     echo_table(FIGURE_HEADERS, figure_rows(read_estimates(found)))

@@ -69,8 +69,9 @@ def ask_prompts(
 
 def _show(found: WordingRuns, as_json: bool) -> None:
     from sessions.ids import short_id
+    from workbench.evaluation.counted import counted_words
     from workbench.evaluation.wordings import spreads
-    from workbench.reports.run import counted_words, counts_of, main_words
+    from workbench.reports.run import counts_of, main_words
 
     spread = spreads(found)
     templates = {one.column: one.template for one in found.wordings}

@@ -23,10 +23,10 @@ from commands.runs_ratings import agreement, ratings
 from commands.runs_reliability import reliability
 from commands.runs_report import report
 from commands.runs_table import table
+from workbench.evaluation.counted import counted_words
 from workbench.reports.run import (
     FIGURE_HEADERS,
     LABEL_HEADERS,
-    counted_words,
     document,
     figure_rows,
     figures,

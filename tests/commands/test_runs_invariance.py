@@ -63,5 +63,6 @@ def test_a_comparison_says_what_it_could_find_and_when_form_drives_it(run_wb):
     done = run_wb("runs", "compare", first.id, second.id)
     assert "with 80% power" in done.out and "would take about" in done.out
     assert "3 of 3 samples that changed sides are unparsed" in done.out
+    assert "of the 17 that can be read in both, 0 are fixed and 0 broken (p 1)" in done.out
     document = run_wb("runs", "compare", first.id, second.id, "--json").json
     assert document["power"]["n"] == 20 and 0 < document["power"]["detectable"] < 1

@@ -197,3 +197,33 @@ def test_the_command_of_captions_makes_the_same_run(run_wb, tmp_path, monkeypatc
     done = run_wb(*again[1:], "--json")
     assert done.code == 0, done.err
     assert done.json["run"] == Run.open("last").id and len(list_runs()) == 1
+
+
+def test_a_picture_alone_has_the_width_of_its_card_and_a_pair_stands_side_by_side(run_wb, tmp_path):
+    from PIL import Image
+
+    for name in ("wide.png", "other.png"):
+        Image.new("RGB", (400, 100), (200, 0, 0)).save(tmp_path / name)
+    (tmp_path / "one.csv").write_text("id,question,answer,image\n1,a?,b,wide.png\n")
+    (tmp_path / "two.csv").write_text("id,question,answer,left,right\n1,a?,b,wide.png,other.png\n")
+    pair = ("--image", "left", "--image", "right")
+    sizes = {}
+    for name, more in (("one", ()), ("two", pair)):
+        table = f"all={tmp_path / f'{name}.csv'}"
+        assert run_wb("data", "add", name, table, "--task", "question", *more).code == 0
+        head = {"task": "question", "dataset": name, "split": "all", "model": "m"}
+        line = {"uid": f"{name}/all/1", "target": "b", "label": "c", "text": "c", "correct": False}
+        with Run.create(head, name, total=1) as run:
+            run.append(line)
+            run.set_state("done", total=1)
+        out = tmp_path / f"{name}.html"
+        assert run_wb("runs", "report", run.id, "--out", str(out)).code == 0
+        sizes[name] = re.findall(r'width="(\d+)" height="(\d+)"', out.read_text())
+    assert sizes == {"one": [("440", "110")], "two": [("220", "55"), ("220", "55")]}
+
+
+def test_a_report_counts_its_samples_in_the_words_of_the_other_commands(run_wb, tmp_path):
+    run = made("k", "10", labels=["yes", "no"])
+    assert run_wb("runs", "report", run.id, "--out", str(tmp_path / "out")).code == 0
+    for name in ("report.md", "report.html"):
+        assert "2 of 2 samples, 0 unparsed, 0 failed" in (tmp_path / "out" / name).read_text(), name

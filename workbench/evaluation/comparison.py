@@ -140,7 +140,7 @@ def compare_runs(
     changes = _captions(pairs) if tasks[0] == "caption" else _labels(paired, pairs)
     power = power_of(paired, [(a, b) for _, a, b in pairs])
     told = tuple(differences(config_a, config_b))
-    return RunComparison(told, paired, tuple(changes), power, tuple(_notes(paired)))
+    return RunComparison(told, paired, tuple(changes), power, tuple(_notes(paired, pairs)))
 
 
 def _no_pairs(trainings: Sequence[str]) -> RecordError:
@@ -153,16 +153,20 @@ def _no_pairs(trainings: Sequence[str]) -> RecordError:
     return RecordError(said, hint=hint, kind="no_pairs")
 
 
-def _notes(paired: Paired) -> list[str]:
+def _notes(paired: Paired, pairs: _Pairs) -> list[str]:
     """Where a difference is one of form: answers that cannot be read."""
     unread = sum("unparsed" in (verdict(flip.before), verdict(flip.after)) for flip in paired.flips)
     if not unread:
         return []
-    n = len(paired.flips)
-    return [
-        f"{unread} of {n} samples that changed sides are unparsed in one run: look at how answers "
-        "are read before at what the models know"
-    ]
+    words = f"{unread} of {len(paired.flips)} samples that changed sides are unparsed in one run"
+    read = [(a, b) for _, a, b in pairs if {verdict(a), verdict(b)} <= {"right", "wrong"}]
+    if read:
+        both = compare_predictions([a for a, _ in read], [b for _, b in read])
+        words += (
+            f"; of the {both.n:,} that can be read in both, {both.only_b:,} are fixed and "
+            f"{both.only_a:,} broken (p {p_words(both.p_value)})"
+        )
+    return [f"{words}: look at how answers are read before at what the models know"]
 
 
 def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[SettingDifference]:

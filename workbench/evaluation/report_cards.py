@@ -15,6 +15,9 @@ from workbench.images.in_html import images_row, img
 from workbench.markup import card, esc, facts, muted, row
 from workbench.sample import Sample
 
+SIDE = 220
+"""CSS pixels of a picture's longer side; of the shorter one if it stands alone."""
+
 
 def _overs(case: Case, sample: Sample) -> list[str]:
     """What is laid over each picture: the answer's boxes, and gold in dashes."""
@@ -27,6 +30,12 @@ def _overs(case: Case, sample: Sample) -> list[str]:
         except ImageError:
             sizes.append((1, 1))  # the picture's own place says why it is not there
     return [overlay_html(marks) for marks in marks_of(case.places, case.places.gold, sizes)]
+
+
+def _pictures(sample: Sample, overs: Sequence[str] = ()) -> str:
+    """A sample's pictures, a wide one alone as wide as its card."""
+    alone = len(sample.images) == 1
+    return images_row(sample.images, width=2 * SIDE if alone else SIDE, height=SIDE, overs=overs)
 
 
 def anchor(run: str, uid: str) -> str:
@@ -59,8 +68,8 @@ def _case(case: Case) -> str:
     )
     pictures = ""
     if case.sample is not None:
-        pictures = images_row(case.sample.images, width=220, overs=_overs(case, case.sample))
-    maps = row(img(one, width=220, alt="heat of the answer's first token") for one in case.maps)
+        pictures = _pictures(case.sample, _overs(case, case.sample))
+    maps = row(img(one, width=SIDE, alt="heat of the answer's first token") for one in case.maps)
     head = f"<b>{esc(case.uid, 300)}</b> {muted(esc(case.what))}"
     return card(head + pictures + maps + body, "")
 
@@ -83,10 +92,10 @@ def _flip(case: FlippedCase) -> str:
     answers = (("first", case.first), ("its", case.second))
     said = [(name, f"{esc(label)} {muted(esc(text))}") for name, (label, text) in answers]
     body = facts([*asked, ("target", esc(case.target)), *said, ("not shown", esc(case.missing))])
-    pictures = images_row(case.sample.images, width=220) if case.sample else ""
+    pictures = _pictures(case.sample) if case.sample else ""
     for (name, _), made in zip(answers, case.heat, strict=True):
         if made:
             pictures += muted(f"heat of {'the first answer' if name == 'first' else 'its answer'}")
-            pictures += row(img(one, width=220, alt=f"heat of the answer: {name}") for one in made)
+            pictures += row(img(one, width=SIDE, alt=f"heat of the answer: {name}") for one in made)
     head = f"<b>{esc(case.uid, 300)}</b> {muted('fixed' if case.fixed else 'broken')}"
     return card(head + pictures + body, "")

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from sessions.estimate import NONE, Estimate
 from sessions.ids import short_id
 from workbench.evaluation.comparison import p_words
+from workbench.evaluation.counted import counted_words
 from workbench.evaluation.figure_table import HEAD as FIGURE_HEAD
 from workbench.evaluation.ledger_table import (
     ASKED_HEAD,
@@ -38,9 +39,11 @@ _STYLE = (
     ".cards img{max-width:100%!important;height:auto}a{color:inherit}"
     ".note{display:inline-block;min-width:16rem}"
     "img.figure{max-width:100%;height:auto}"
-    # On a telephone the two pictures of a pair still stand side by side.
-    "@media (max-width:32rem){.cards img{width:8.4rem!important}"
-    ".cards div[style*='position:relative']{width:fit-content!important;height:auto!important}}"
+    ".cards div[style*='position:relative']{max-width:100%}"
+    # On a telephone the two pictures of a pair still stand side by side; one alone has the width.
+    "@media (max-width:32rem){"
+    ".cards div[style*='position:relative']{width:fit-content!important;height:auto!important}"
+    ".cards div[style*='position:relative']:not(:only-child)>img{width:8.4rem!important}}"
     "@media (prefers-color-scheme:dark){body{color:#e6e6e6;background:#161616}"
     "img.figure{filter:invert(.88) hue-rotate(180deg)}}"
 )
@@ -132,7 +135,7 @@ def _run(run: RunReport, title: str) -> str:
     parts = [
         f'<h2 id="run-{esc(run.id)}">{esc(title, 300)}</h2>',
         facts([(name, esc(value)) for name, value in run.facts if value]),
-        block(esc(", ".join(f"{value} {name}" for name, value in run.counts.items()))),
+        block(esc(counted_words(run.counts))),
         "<h3>Figures</h3>",
         _table(("figure", "value", "", "95%", "n", "note"), map(_figure, run.figures.items())),
         _ledger(run),

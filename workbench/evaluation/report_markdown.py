@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from sessions.estimate import NONE
 from sessions.ids import short_id
 from workbench.evaluation.comparison import p_words
+from workbench.evaluation.counted import counted_words
 from workbench.evaluation.figure_table import HEAD as FIGURE_HEAD
 from workbench.evaluation.ledger_table import (
     ASKED_HEAD,
@@ -83,7 +84,7 @@ def to_markdown(report: Report) -> str:
 
 def _run(run: RunReport, title: str) -> list[str]:
     parts = [f"## {text_of(title)}"]
-    parts.append(_table(("", ""), run.facts))
+    parts += [_table(("", ""), run.facts), text_of(counted_words(run.counts))]
     figures = [
         (name, one.words(), one.interval(), one.n or "", one.note)
         for name, one in run.figures.items()

@@ -14,12 +14,13 @@ from sessions.errors import RecordError
 from sessions.estimate import Estimate
 from workbench import markup
 from workbench.errors import UsageError
+from workbench.evaluation.counted import counted_words
 from workbench.notebook.bookmarks import read_sample
 from workbench.notebook.display import Live, Shown, interruptible
 from workbench.notebook.samples import Gallery
 from workbench.reports.job import progress_of
 from workbench.reports.prediction import read_predictions
-from workbench.reports.run import counted_words, counts_of, figures, names_of, notes_of
+from workbench.reports.run import counts_of, figures, names_of, notes_of
 from workbench.text import clean
 
 if TYPE_CHECKING:

@@ -169,14 +169,6 @@ def counts_of(run: Run) -> dict[str, int]:
         return {}  # `Run.damage` says why
 
 
-def counted_words(counts: Mapping[str, Any]) -> str:
-    """`10 of 10 samples, 0 unparsed, 0 failed, 2 truncated`; what is not counted is left out."""
-    names = ("unparsed", "failed", "truncated", "unlabelled")
-    words = [f"{counts[name]} {name}" for name in names if name in counts]
-    words += [f"{counts['recorded']} from the record"] if counts.get("recorded") else []
-    return ", ".join([f"{counts.get('done', 0)} of {counts.get('total', 0)} samples", *words])
-
-
 def notes_of(run: Run) -> list[str]:
     """What there is to know of its figures."""
     return [str(note) for note in run.metrics().get("notes") or ()]
