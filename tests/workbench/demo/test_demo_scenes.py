@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from workbench.demo.scenes import DATASETS, LABELS, SPLITS, make_sample
+from workbench.demo.scenes import DATASETS, LABELS, SPLITS, make_sample, scene_of
 from workbench.demo.shapes import COLORS, SHAPES, draw_picture, render
 from workbench.demo.statements import KINDS, choose_statement
 
@@ -130,6 +130,54 @@ def test_text_alone_gives_chance():
     )
     accuracy = model.score(vectorizer.transform(texts), labels)
     assert abs(accuracy - 0.5) < 5 * 0.5 / math.sqrt(1500), accuracy
+
+
+def drawn(count, first=0):
+    """Statements with their truth, as `make_sample` draws them, without the pictures."""
+    for index in range(first, first + count):
+        scene, contrast = scene_of("stream", index)
+        statement = choose_statement(random.Random(index), scene, contrast)
+        yield statement, statement.holds(scene)
+
+
+# What a reader of the text alone could go by.
+CUES = {
+    "kind": lambda s: s.kind,
+    "kind and form": lambda s: (s.kind, s.form),
+    "form, side and number": lambda s: (s.form, s.side, s.number),
+    "colour and shape": lambda s: (s.noun.color, s.noun.kind),
+    "form and colour": lambda s: (s.kind, s.form, s.noun.color),
+    "form and shape": lambda s: (s.kind, s.form, s.noun.kind),
+    "first words": lambda s: tuple(s.text().split()[:4]),
+    "length": lambda s: len(s.text().split()),
+    "whole text": lambda s: s.text(),
+}
+
+
+def by_majority(cue, learned, judged):
+    """The share that is right by what most statements of the same cue were."""
+    votes = defaultdict(int)
+    for statement, truth in learned:
+        votes[cue(statement)] += 1 if truth else -1
+    return np.mean([(votes[cue(statement)] > 0) == truth for statement, truth in judged])
+
+
+def test_no_table_of_wordings_tells_true_statements_from_false_ones():
+    """A majority for each cue, from 3,000 statements, judged on 3,000 others: chance."""
+    learned, judged = list(drawn(3000)), list(drawn(3000, first=3000))
+    accuracies = {name: by_majority(cue, learned, judged) for name, cue in CUES.items()}
+    # Nine tables within four standard deviations of a fair coin: one in 1,700 by chance.
+    assert {n: a for n, a in accuracies.items() if abs(a - 0.5) >= 4 * 0.5 / math.sqrt(3000)} == {}
+
+
+def test_the_table_of_wordings_sees_a_bias_where_there_is_one():
+    # Of the statements of one form, the false ones are left out.
+    learned, judged = (
+        [(s, truth) for s, truth in drawn(1500, first) if truth or s.form != "one"]
+        for first in (0, 1500)
+    )
+    for cue in ("kind and form", "first words"):
+        assert by_majority(CUES[cue], learned, judged) > 0.5 + 4 * 0.5 / math.sqrt(1500), cue
 
 
 def test_the_same_baseline_sees_a_bias_where_there_is_one():
