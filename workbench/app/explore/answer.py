@@ -13,13 +13,13 @@ from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.message import Message
 from textual.reactive import reactive
 
 from workbench.app.explore.token_name import token_name
 from workbench.app.lists.palette import PALETTE
-from workbench.app.widgets.steady import SteadyText
+from workbench.app.widgets.steady import SteadyText, TitledPanel
 from workbench.reports.silence import answered_nothing
 from workbench.text import clean
 
@@ -55,7 +55,7 @@ class TokenText(SteadyText):
             self.post_message(AnswerPanel.TokenClicked(number))
 
 
-class AnswerPanel(Vertical):
+class AnswerPanel(TitledPanel):
     """The answer, its speed, the token under the cursor; earlier answers stand below."""
 
     HELP_TITLE = "Answer"
@@ -93,6 +93,7 @@ class AnswerPanel(Vertical):
         self.waiting = ""
         self._turn = 0
         self._timer: Timer | None = None
+        self._facts: str | None = None  # what stands in the title
 
     def compose(self) -> ComposeResult:
         """Text, alternatives, what the head says, verdict."""
@@ -210,7 +211,9 @@ class AnswerPanel(Vertical):
             facts = f" {_SPINNER[self._turn % len(_SPINNER)]} {self.waiting}"
         else:
             facts = f" · {answer_facts(self.answer)}" if self.answer is not None else ""
-        self.border_title = f"Answer{facts}"
+        if facts != self._facts:
+            self._facts = facts
+            self.retitle(f"Answer{facts}")
 
     def _draw(self) -> None:
         if not self.is_mounted:
@@ -235,7 +238,8 @@ class AnswerPanel(Vertical):
     def _put(self, name: str, text: Text) -> None:
         """Show a text; an empty one takes no line."""
         field = self.query_one(name, SteadyText)
-        field.display = bool(text.plain)
+        if field.display != bool(text.plain):
+            field.display = bool(text.plain)
         field.update(text)
         self._fit()
 

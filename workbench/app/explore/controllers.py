@@ -29,6 +29,7 @@ from workbench.app.explore.reading import SampleReader
 from workbench.app.explore.run_beside import RunBeside
 from workbench.app.explore.shell_commands import ShellCommands
 from workbench.app.explore.side import ListWidth
+from workbench.app.widgets.steady import TitledPanel
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -143,9 +144,8 @@ class Controllers:
         """The middle's title, the prompt, the answer and its heat follow."""
         self._show_texts()
         # A `Text`, since a title that is a string is read as markup.
-        self.widgets.screen.query_one("#middle").border_title = Text(
-            clean(sample.uid, newlines=False)
-        )
+        title = Text(clean(sample.uid, newlines=False))
+        self.widgets.screen.query_one("#middle", TitledPanel).retitle(title)
         if self.view.built:
             self.view.asked = None
             self.heat.forget()

@@ -15,11 +15,13 @@ from rich.style import Style
 from textual.geometry import Region
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
+from textual.scrollbar import ScrollBar
 from textual.strip import Strip
 
 from workbench.app.explore.legend import list_help
 from workbench.app.explore.rows import MARKS, RunView, SampleRow
 from workbench.app.lists.draw import short_name
+from workbench.app.widgets.sparing import steady_bar
 from workbench.text import clean
 
 _LEAST_NAME = 12  # cells of an id beside a text
@@ -60,6 +62,11 @@ class SampleLines(ScrollView, can_focus=True):
     def ordinal_at(self, line: int) -> int | None:
         """The ordinal of the sample on a line of the list."""
         raise NotImplementedError
+
+    @property
+    def vertical_scrollbar(self) -> ScrollBar:
+        """Drawn anew only where it looks different."""
+        return steady_bar(self)
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """The lines in sight; their common ground is found once for all of them."""

@@ -33,7 +33,8 @@ from workbench.app.widgets.footer import BenchFooter
 from workbench.app.widgets.header import BenchHeader
 from workbench.app.widgets.image_view import ImageView
 from workbench.app.widgets.key_table import Tasks
-from workbench.app.widgets.steady import SteadyText
+from workbench.app.widgets.sparing import draw_sparingly
+from workbench.app.widgets.steady import SteadyText, TitledPanel
 
 if TYPE_CHECKING:
     from textual.widgets import Input
@@ -59,6 +60,7 @@ class ExploreScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
+        draw_sparingly(self)
         self.bench = cast("WbApp", self.app)
         self.view, self.widgets = InView(), ExploreWidgets(self)
         self.state = restored(ExploreState, self.bench.state.place("explore"))
@@ -90,7 +92,7 @@ class ExploreScreen(Screen[None]):
                 side.border_title = "Samples"
                 yield SampleList(id="samples")
                 yield SteadyText("", id="counts", markup=False)
-            with Vertical(id="middle"):
+            with TitledPanel(id="middle"):
                 yield ImageView(self.bench.settings.images, id="image")
             yield Vertical(id="right")
         yield BenchFooter()

@@ -34,6 +34,7 @@ from workbench.app.runs.run_table import state_sign
 from workbench.app.widgets.footer import BenchFooter
 from workbench.app.widgets.header import BenchHeader
 from workbench.app.widgets.key_table import Tasks
+from workbench.app.widgets.sparing import draw_sparingly
 from workbench.text import counted
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class JobsScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
+        draw_sparingly(self)
         self._tail: LogTail | None = None
         self._curves: CurveFile | None = None
         self._wanted: str | None = None

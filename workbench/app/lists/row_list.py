@@ -20,9 +20,11 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
+from textual.scrollbar import ScrollBar
 from textual.strip import Strip
 
 from workbench.app.lists.draw import fit
+from workbench.app.widgets.sparing import steady_bar
 
 # A cell is a line, or what draws itself at the width that the column turns out to have.
 Cell = Text | Callable[[int], Text]
@@ -178,6 +180,11 @@ class RowList(ScrollView, can_focus=True):
     def _tell(self) -> None:
         if (key := self.key) is not None:
             self.post_message(self.RowHighlighted(self, self.cursor, key))
+
+    @property
+    def vertical_scrollbar(self) -> ScrollBar:
+        """Drawn anew only where it looks different."""
+        return steady_bar(self)
 
     @property
     def _head_rows(self) -> int:

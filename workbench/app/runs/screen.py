@@ -31,6 +31,7 @@ from workbench.app.runs.summaries import SummaryCache
 from workbench.app.widgets.footer import BenchFooter
 from workbench.app.widgets.header import BenchHeader
 from workbench.app.widgets.key_table import Tasks
+from workbench.app.widgets.sparing import draw_sparingly
 from workbench.reports.prediction import compared_lines
 from workbench.text import counted
 
@@ -56,6 +57,7 @@ class RunsScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
+        draw_sparingly(self)
         self._cache = SummaryCache()
         self._wanted: str | None = None
 

@@ -33,6 +33,7 @@ from workbench.app.sessions.tables import EntryTable, SessionTable
 from workbench.app.widgets.footer import BenchFooter
 from workbench.app.widgets.header import BenchHeader
 from workbench.app.widgets.key_table import Tasks
+from workbench.app.widgets.sparing import draw_sparingly
 from workbench.text import clean, counted
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class SessionsScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
+        draw_sparingly(self)
         self._index = SessionIndex()
         self._stamp = (0, 0)
         self._sessions: list[SessionLine] = []

@@ -27,6 +27,7 @@ from workbench.app.widgets.frames import Frame, HeatLook, make_frame
 from workbench.app.widgets.pictures import Pictures
 from workbench.app.widgets.places import ShownPlaces
 from workbench.app.widgets.protocol import picture_ids, send
+from workbench.app.widgets.readable import is_final
 from workbench.images.terminal.protocol import Protocol, cell_pixels, choose_protocol
 from workbench.text import clean
 
@@ -285,7 +286,15 @@ class ImageView(Widget):
 
     def render_line(self, y: int) -> Strip:
         """One line of the frame on the widget's own ground."""
-        return self._line(y).apply_style(self._ground)
+        strip, ground = self._line(y), self._ground
+        # A picture's cells have a ground: to add the widget's to each takes as long as to draw it.
+        segments = [
+            Segment(text, ground if style is None else ground + style, control)
+            if style is None or not is_final(style)
+            else Segment(text, style, control)
+            for text, style, control in strip
+        ]
+        return Strip(segments, strip.cell_length)
 
     def _line(self, y: int) -> Strip:
         """One line of the frame; of sixels and the like, the last one carries the data."""

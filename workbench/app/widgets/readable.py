@@ -127,13 +127,16 @@ class Readable(LineFilter):
 
     def apply(self, segments: Sequence[Segment], background: ThemeColor) -> list[Segment]:  # type: ignore[override]
         """One line as it goes to the screen."""
-        ground = background.rgb
-        return [
-            segment
-            if segment.style is None
-            else Segment(segment.text, self._style(segment.style, ground, floor_of(segment.text)))
-            for segment in segments
-        ]
+        ground, out = background.rgb, []
+        for segment in segments:
+            text, style, _ = segment
+            if style is not None:
+                floor = floor_of(text)
+                # Of a picture each cell has colours of its own: nothing is to be found for them.
+                if floor or not is_final(style):
+                    segment = Segment(text, self._style(style, ground, floor))
+            out.append(segment)
+        return out
 
     def _find_style(self, style: Style, under: Rgb, floor: float) -> Style:
         if self._terminal:
@@ -161,6 +164,14 @@ class Readable(LineFilter):
             found = colour.get_truecolor()
             return (found.red, found.green, found.blue)
         return self._named[number % 8]
+
+
+def is_final(style: Style) -> bool:
+    """Whether both colours are said as they are to be drawn, as those of a picture's cells are."""
+    fore, back = style.color, style.bgcolor
+    if fore is None or back is None or style.dim or style.reverse:
+        return False
+    return fore.type is back.type is ColorType.TRUECOLOR
 
 
 def _terminal_style(style: Style, floor: float) -> Style:

@@ -1,11 +1,17 @@
-"""A text that is replaced often: the screen is laid out anew only if its height changes.
+"""What is replaced often: a text, and the title in a panel's frame.
 
-A layout costs a hundred times what a line costs, and draws every widget of the screen again.
+A layout costs a hundred times what a line costs, and draws every widget of the screen again: the
+screen is laid out anew only if a text's height changes. A text that stands there already, or a
+frame around a new title, is not drawn at all.
 """
 
 from __future__ import annotations
 
-from textual.geometry import Size
+from typing import Self
+
+from rich.text import Text
+from textual.containers import Vertical
+from textual.geometry import Region, Size
 from textual.visual import VisualType
 from textual.widget import Widget
 from textual.widgets import Static
@@ -22,9 +28,15 @@ class SteadyText(Static):
     SteadyText.-fills { height: auto; min-height: 100%; }
     """
 
+    _stands: tuple[object, ...] | None = None  # what the text in view says and how it looks
+
     def update(self, content: VisualType = "", *, layout: bool = True) -> None:
         """Show another text."""
+        wanted = _facts(content)
+        if wanted is not None and wanted == self._stands:
+            return
         before = self._lines()
+        self._stands = wanted
         super().update(content, layout=False)
         changed = before is None or before != self._lines()
         if layout and changed and self.display:  # to be shown again asks for a layout of its own
@@ -39,3 +51,36 @@ class SteadyText(Static):
         if self.has_class("-fills") and isinstance(self.parent, Widget):
             lines = max(lines, self.parent.size.height)
         return lines
+
+
+def _facts(content: VisualType) -> tuple[object, ...] | None:
+    """What tells one text from another; `None` of what is no text."""
+    if isinstance(content, str):
+        return (content,)
+    if isinstance(content, Text):
+        how = (content.justify, content.overflow, content.no_wrap, content.end)
+        return (content.plain, content.style, tuple(content.spans), *how)
+    return None
+
+
+class TitledPanel(Vertical):
+    """A panel whose title changes often: the frame's first line is drawn anew, not the panel."""
+
+    _titling = False
+
+    def retitle(self, title: str | Text) -> None:
+        """Put another title in the frame; a string is read as markup."""
+        self._titling = True
+        try:
+            self.border_title = title
+        finally:
+            self._titling = False
+
+    def refresh(
+        self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False
+    ) -> Self:
+        """As of any widget; after another title it is the line of the title."""
+        if self._titling and self.is_mounted:
+            inset = self.gutter  # a region is told from where the content begins
+            regions = (Region(-inset.left, -inset.top, self.outer_size.width, 1),)
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
