@@ -58,6 +58,12 @@ _MOST_TOLD = 10
 @click.option("--retry-failed", is_flag=True, help="Ask again about images that failed before.")
 @click.option("--fresh", is_flag=True, help="Ask again about every image, whatever is on record.")
 @click.option("--threads", default=0, help="CPU threads; 0 lets torch decide.")
+@click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    default=1,
+    help="Processes that ask, each with a model, on a GPU each; changes no caption.  [1]",
+)
 @click.option("--detach", is_flag=True, help="Run as a background job and print its id.")
 @mode_option
 @click.option("--json", "as_json", is_flag=True, help="Print counts and failures as JSON.")
@@ -155,7 +161,16 @@ def _config(
     if not Path(out).absolute().parent.is_dir():
         raise UsageError(f"--out {out}: there is no such folder", hint="make it first")
     knobs = {name: flags[name] for name in KNOBS} | {"top_logprobs": 0}
-    names = ("template", "limit", "batch_size", "retry_failed", "threads", "seed", "fresh")
+    names = (
+        "template",
+        "limit",
+        "batch_size",
+        "retry_failed",
+        "threads",
+        "processes",
+        "seed",
+        "fresh",
+    )
     config = EvalConfig(
         **_place(what),
         **{name: flags[name] for name in (*names, "inference_config")},

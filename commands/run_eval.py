@@ -115,6 +115,11 @@ KNOBS = (
 )
 @click.option("--threads", default=0, help="CPU threads; 0 lets torch decide.")
 @click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    help="Processes that ask, each with a model, on a GPU each; changes no answer.  [1]",
+)
+@click.option(
     "--no-prefix-cache",
     is_flag=True,
     help="Read every prompt whole, --shots included; changes no answer.",
@@ -233,7 +238,7 @@ def config_of(
         from sessions.runs import Run
         from workbench.evaluation.resuming import resumed_config
 
-        known = {"batch_size", "retry_failed", "retry", "threads"}
+        known = {"batch_size", "retry_failed", "retry", "threads", "processes"}
         if typed - known:
             flag = {str(option.name): option.opts[0] for option in ctx.command.params}
             names = ", ".join(sorted(flag[name] for name in typed - known))
@@ -246,6 +251,7 @@ def config_of(
             batch_size=flags["batch_size"] or 0,
             retry_failed=flags["retry_failed"],
             retry=flags["retry"],
+            processes=flags["processes"] or 0,
         )
     if flags["retry"]:
         raise UsageError(
@@ -259,6 +265,7 @@ def config_of(
     values: dict[str, Any] = {name: flags[name] for name in own} | {"seed": flags["seed"]}
     values |= {"answer": answer, "control": flags["control"] or ""}
     values["batch_size"] = flags["batch_size"] or 16
+    values["processes"] = flags["processes"] or 1
     values["prefix_cache"] = not values.pop("no_prefix_cache")
     # No alternatives of tokens are kept in a run, so none are worked out.
     knobs = {name: flags[name] for name in KNOBS} | {"top_logprobs": 0}

@@ -27,8 +27,8 @@ def check_prompts(prompts: str, out_csv: str, resume: str, flags: dict[str, Any]
             f"--prompts are several runs, and --resume {resume} is one",
             hint="the same command goes on with all of them",
         )
-    others = {"template": "--template", "shard": "--shard", "dry_run": "--dry-run"}
-    wrong = [flag for name, flag in others.items() if flags.get(name)]
+    names = ("template", "shard", "processes", "dry_run")
+    wrong = [f"--{name.replace('_', '-')}" for name in names if flags.get(name)]
     if wrong:
         raise UsageError(
             f"--prompts and {' and '.join(wrong)} exclude each other",

@@ -87,7 +87,7 @@ class Warm:
 def start(
     argv: Sequence[str],
     *,
-    stdin: int = subprocess.DEVNULL,
+    stdin: IO | socket.socket | None = None,
     stdout: IO | None = None,
     stderr: IO | None = None,
     env: Mapping[str, str] | None = None,
@@ -97,7 +97,7 @@ def start(
 
     Args:
         argv: `sys.executable`, perhaps `-P`, then `-m` or `-c`.
-        stdin: Nothing else than nothing.
+        stdin: An open file or a socket.
         stdout, stderr: Open files.
         env: Its environment; default: that of the test.
         cwd: Its folder; default: that of the test.
@@ -110,7 +110,7 @@ def start(
         "cwd": str(cwd or Path.cwd()),
     }
     with Path(os.devnull).open("r+b") as nothing:
-        streams = [stream or nothing for stream in (None, stdout, stderr)]
+        streams = [stream or nothing for stream in (stdin, stdout, stderr)]
         socket.send_fds(pipe, [b"!"], [stream.fileno() for stream in streams])
     pipe.sendall(json.dumps(wanted).encode() + b"\n")
     return Warm(pipe, argv)
@@ -134,7 +134,13 @@ def spawn_engine(idle_minutes: float | None = None) -> Warm:
     argv = [sys.executable, "-m", "workbench.serving.server"]
     argv += [] if idle_minutes is None else ["--idle-minutes", str(idle_minutes)]
     with process.open_log(process.log_path()) as log:
-        return start(argv, stdout=log, stderr=log, env=process._environment(), cwd="/")
+        return start(argv, stdout=log, stderr=log, env=process.child_environment(), cwd="/")
+
+
+def spawn_helper(stdin: socket.socket, log: IO[bytes], env: Mapping[str, str]) -> Warm:
+    """In the place of `workbench.evaluation.helper_process.spawn`."""
+    argv = [sys.executable, "-m", "workbench.evaluation.helper"]
+    return start(argv, stdin=stdin, stdout=log, stderr=log, env=env)
 
 
 def open_parent() -> Callable[[], None]:

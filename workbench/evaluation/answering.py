@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from sessions.runs import Run
 from workbench.evaluation.batch import ask_batch
 from workbench.evaluation.controlled import TakenRequests
 from workbench.evaluation.prepared import PreparedEvaluation
 from workbench.evaluation.recalled import recalled
 from workbench.evaluation.remote import ServedModel, ask_remote
+from workbench.evaluation.several import ask_together
 from workbench.evaluation.shards import WINDOW
 from workbench.sample import Sample
 from workbench.stopping import StopFlag
@@ -24,9 +26,20 @@ if TYPE_CHECKING:
 
 
 def answered(
-    evaluation: PreparedEvaluation, done: set[str], stop: StopFlag, taken: TakenRequests
+    evaluation: PreparedEvaluation, run: Run, done: set[str], stop: StopFlag, taken: TakenRequests
 ) -> Iterator[list[dict[str, Any]]]:
-    """Lines as they are ready, until all are or `stop` says so."""
+    """Lines as they are ready, until all are or `stop` says so.
+
+    Args:
+        evaluation: What is asked.
+        run: Its run, whose lock this process holds.
+        done: The UIDs that have a line.
+        stop: Ends it after the batches under way.
+        taken: What the run is asked while it goes on.
+
+    Raises:
+        WbError: Nothing more can be asked.
+    """
     if isinstance(evaluation.loaded, ServedModel):
         pending = _pending(evaluation, done)
         yield from ask_remote(evaluation, pending, stop, taken)
@@ -35,6 +48,9 @@ def answered(
     wanted = set(evaluation.config.retry)  # to be asked, whatever is on record
     yield from recalled(evaluation, (s for s in pending if s.uid not in wanted), stop)
     batches = _batches(evaluation, done, taken)
+    if evaluation.config.processes > 1:
+        yield from ask_together(evaluation, run, batches, stop, taken)
+        return
     while True:
         taken.between()
         if stop():

@@ -25,6 +25,7 @@ _NOT_TYPED = frozenset(
             "retry",
         ),
         *("variant_of", "prefix_cache", "seed", "shot_uids", "batch_size", "threads"),
+        *("processes",),
         *("inference_config", "folder", "captions", "fresh"),
         *("shard_batch",),
     }

@@ -18,6 +18,7 @@ from workbench.evaluation.controls import CONTROLS
 from workbench.evaluation.orders import problem_of
 from workbench.evaluation.shards import parse_shard
 from workbench.inference.decoding import Decoding
+from workbench.models.remote_model import is_remote
 from workbench.models.spec import ModelSpec, as_recorded
 from workbench.prompts.shots import ShotWish
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 AnswerBy = Literal["generate", "score", "both"]
 ANSWERS: tuple[AnswerBy, ...] = get_args(AnswerBy)
+MOST_PROCESSES = 64
 _UIDS = ("shot_uids", "spare_uids", "retry")
 
 
@@ -62,6 +64,7 @@ class EvalConfig:
         variant_of: The settings' key of the run that it is a variant of, where it is told; else
             that of the same settings without `control` and `vary`.
         threads: For torch on a CPU; 0 leaves it as it is.
+        processes: How many ask at once, each with a model of its own; changes no answer and no key.
         prefix_cache: Read what prompts begin with alike once; changes no answer and no key.
         folder: Ask about the images of this folder, which is no dataset; nothing is judged.
         captions: Have images captioned: of a dataset of another task no label is looked at.
@@ -100,6 +103,7 @@ class EvalConfig:
     vary: str = ""
     variant_of: str = ""
     threads: int = 0
+    processes: int = 1
     prefix_cache: bool = True
     folder: str = ""
     captions: bool = False
@@ -184,6 +188,16 @@ class EvalConfig:
                 f"--batch-size wants a whole number of at least 1, got {self.batch_size}",
             ),
             (bool(self._bad_metrics()), f"--metrics: {self._bad_metrics()}"),
+            (
+                not 1 <= self.processes <= MOST_PROCESSES,
+                f"--processes wants a whole number from 1 to {MOST_PROCESSES}, "
+                f"got {self.processes}",
+            ),
+            (
+                self.processes > 1 and is_remote(self.spec.model),
+                f"--processes is about a model that runs here, and {self.spec.model} is a server: "
+                "--batch-size is its requests at once",
+            ),
             (self.threads < 0, f"--threads wants a whole number of at least 1, got {self.threads}"),
         ]
 

@@ -26,7 +26,17 @@ _OF_MODEL = tuple(field.name for field in fields(ModelSpec))
 _OF_DECODING = tuple(f.name for f in fields(Decoding) if f.name != "top_logprobs")
 # What is asked and what of it is worked out, by the names of `EvalConfig`.
 _OF_EVALUATION = (
-    *("dataset", "split", "template", "limit", "random", "batch_size", "shots", "shots_from"),
+    *(
+        "dataset",
+        "split",
+        "template",
+        "limit",
+        "random",
+        "batch_size",
+        "processes",
+        "shots",
+        "shots_from",
+    ),
     *("shots_right_in", "answer", "samples", "positive", "metrics", "bertscore_model"),
 )
 KEYS = ("description", "needs", *_OF_EVALUATION, *_OF_DECODING, *_OF_MODEL, "columns")
@@ -44,7 +54,7 @@ _TEXTS = (
     *("positive", "metrics", "bertscore_model", "columns", "model", "adapter", "device"),
     "revision",
 )
-_WHOLE = ("limit", "batch_size", "shots", "samples")
+_WHOLE = ("limit", "batch_size", "processes", "shots", "samples")
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ def notes_of(config: Mapping[str, Any], lines: Sequence[Line]) -> list[str]:
         *_recorded(config, lines),
         *_imported(config),
         *_sharded(config),
+        *_processes(config),
     ]
 
 
@@ -137,3 +138,9 @@ def _unnamed(config: Mapping[str, Any], lines: Sequence[Line]) -> list[str]:
     if not config.get("images_digest") or not old:
         return []
     return [f"{old} answers do not say which pictures they are of: an older version made them"]
+
+
+def _processes(config: Mapping[str, Any]) -> list[str]:
+    """Processes that died on the way."""
+    lost = config.get("processes_lost")
+    return [str(told) for told in lost] if isinstance(lost, list) else []

@@ -14,6 +14,7 @@ from workbench.evaluation.config_runs import with_named_runs
 from workbench.evaluation.lines import Prompter
 from workbench.evaluation.prepared import PreparedEvaluation
 from workbench.evaluation.recorded import record_of
+from workbench.evaluation.several import own_part
 from workbench.models.remote_model import is_remote
 from workbench.progress import OnProgress, Reporter, telling_load
 from workbench.serving.remote.known_servers import remember
@@ -46,7 +47,7 @@ def prepare(
 
     answers = None
     if loaded is None:
-        loaded, untouched = load_model_of(config, on_progress, total), True
+        loaded, untouched = load_model_of(own_part(config), on_progress, total), True
     if untouched:
         # What a caller holds may have been trained on since its files were read.
         answers = record_of(loaded, prompter, fresh=config.fresh)

@@ -21,7 +21,12 @@ AUTO = "auto"
 
 
 def resumed_config(
-    run: Run, *, batch_size: int = 0, retry_failed: bool = False, retry: Sequence[str] = ()
+    run: Run,
+    *,
+    batch_size: int = 0,
+    retry_failed: bool = False,
+    retry: Sequence[str] = (),
+    processes: int = 0,
 ) -> EvalConfig:
     """The config of a run, to be given to `evaluate` with `resume`.
 
@@ -30,6 +35,7 @@ def resumed_config(
         batch_size: Another one than before; 0 keeps it, as it was asked for last.
         retry_failed: Ask the failed samples again.
         retry: Ask these samples again, by UID.
+        processes: How many ask; 0 keeps it.
 
     Raises:
         UsageError: The run is no evaluation, or it names a server that was never named here.
@@ -49,6 +55,7 @@ def resumed_config(
     # Which version of the wording it was: a newer one would be another prompt.
     values["template"] = f"{values['template']}@{values['template_version']}"
     values["batch_size"] = batch_size or at_once(run) or values["batch_size"]
+    values["processes"] = processes or run.config.get("processes") or 1
     return EvalConfig.from_json(values)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
@@ -67,6 +68,8 @@ def evaluate(
         RecordError: Another process is writing the run, or the disk is full.
     """
     check_resumed(resume)
+    if loaded is not None:
+        config = replace(config, processes=1)  # no other process has this one's model
     with stop_on_signals(cancelled) as stop:
         looks = on_known if not resume and not config.fresh else None
         if looks is not None and loaded is None and (known := find_unloaded(config)) is not None:
@@ -105,7 +108,7 @@ def _work(
     try:
         taken = _requests(evaluation, run, done, stop, reporter)
         reporter(len(done), total, message + taken.told, force=True)
-        for lines in answered(evaluation, done, stop, taken):
+        for lines in answered(evaluation, run, done, stop, taken):
             crashes = _count_crashes(lines, crashes)
             run.append_many(lines)
             taken.wrote(lines)

@@ -21,7 +21,7 @@ _SILENT = {
     *("prefix_cache", "batch_size", "cache_mb", "eval_batch_size", "label_scores", "variant_of"),
     *("retry_failed", "retry", "decoding.top_logprobs", "asked", "log_every", "keep_checkpoints"),
     *("inference_config", "inputs", "started_from", "metrics", "bertscore_model"),
-    *("fresh", "answers_unkept", "adapter_note"),
+    *("fresh", "answers_unkept", "adapter_note", "processes", "processes_lost"),
     *("shard_batch", "whole", "merged_from", "merged_seconds"),
 }
 _MOST = 4

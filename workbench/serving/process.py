@@ -122,7 +122,7 @@ def spawn(idle_minutes: float | None = None) -> subprocess.Popen[bytes]:
                 stdout=stream,
                 stderr=stream,
                 start_new_session=True,
-                env=_environment(),
+                env=child_environment(),
                 cwd="/",
             )
     except OSError as error:
@@ -138,7 +138,8 @@ def open_log(path: Path) -> BinaryIO:
     return os.fdopen(fd, "ab")
 
 
-def _environment() -> dict[str, str]:
+def child_environment() -> dict[str, str]:
+    """The environment of a process that runs a module of this installation."""
     env = dict(os.environ)
     # `-P` keeps the working directory off the path; a checkout that is not installed is named.
     here = str(Path(__file__).resolve().parents[2])
