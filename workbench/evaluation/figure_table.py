@@ -17,6 +17,7 @@ from sessions.ids import short_id
 from sessions.runs import Run
 from workbench.errors import UsageError
 from workbench.evaluation.telling_apart import told_apart
+from workbench.evaluation.variants import variant_named
 from workbench.models.names import short_names
 
 # Beside the figure that each run is judged by, of those that at least one run has.
@@ -171,7 +172,7 @@ def _row(run: Run, differs: str) -> FigureRow:
         model=str(config.get("model") or ""),
         adapter=str(config.get("adapter") or ""),
         examples=len(config.get("shot_uids") or ()),
-        variant=str(config.get("control") or config.get("vary") or ""),
+        variant=variant_named(config),
         differs=differs,
         figures=read_estimates(kept),
     )

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workbench.evaluation.comparison import SETTING_NAMES
+from workbench.evaluation.variants import variant_named
 
 # Said by the list itself.
 _SHOWN = {"dataset", "split", "train", "model", "adapter", "name", "control", "vary"}
@@ -34,9 +35,12 @@ def told_apart(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
         runs: (kind, config) of each, in any order.
     """
     flat = [_flat(config) for _, config in runs]
+    # A wording that was asked of another run's samples is in the run's name.
+    worded = [variant_named(config) for _, config in runs]
     groups: dict[Any, list[int]] = defaultdict(list)
     for number, (kind, config) in enumerate(runs):
-        groups[(kind, *(_key(config.get(name)) for name in sorted(_SHOWN)))].append(number)
+        shown = (_key(config.get(name)) for name in sorted(_SHOWN))
+        groups[(kind, worded[number], *shown)].append(number)
     words = [""] * len(runs)
     for members in groups.values():
         names = dict.fromkeys(name for number in members for name in flat[number])

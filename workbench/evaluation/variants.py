@@ -6,17 +6,21 @@ of which run it is a variant.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from sessions.runs import Run
 
 
 def name_of(run: Run) -> str:
     """The name of a variant: `blank`, `options:2`, `template:NAME`; empty for a plain run."""
-    config = run.config
+    return variant_named(run.config)
+
+
+def variant_named(config: Mapping[str, Any]) -> str:
+    """The same of a run's config."""
     vary = str(config.get("vary") or "")
     if vary == "template":
         return f"template:{config.get('template')}"

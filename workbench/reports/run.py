@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sessions.estimate import NONE, Estimate, main_figure, read_estimates
 from sessions.ids import short_id
+from workbench.evaluation.variants import variant_named
 from workbench.models.names import short_names, trained_name
 
 if TYPE_CHECKING:
@@ -76,9 +77,13 @@ def names_of(config: Mapping[str, Any], run: str = "") -> RunNames:
         split=_named(config, "split"),
         model=_named(config, "model"),
         adapter=adapter or own,
-        variant=_named(config, "control") or _named(config, "vary"),
+        variant=variant_named({what: _named(config, what) for what in _ASKED}),
         run=run if own and not adapter else "",
     )
+
+
+# Which variant of another run it is.
+_ASKED = ("control", "vary", "template")
 
 
 def _named(config: Mapping[str, Any], what: str) -> str:

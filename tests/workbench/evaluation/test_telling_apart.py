@@ -40,6 +40,19 @@ def test_runs_of_other_names_are_told_apart_by_these():
     assert told_apart([("eval", config()), ("train", config(limit=1))]) == ["", ""]
 
 
+def test_a_wording_asked_of_another_runs_samples_is_named_once_in_lists_and_tables():
+    from workbench.reports.run import names_of
+
+    plain = config()
+    words = [config(vary="template", template=f"t/{n}", variant_of="own") for n in (1, 2)]
+    assert [names_of(each).who_short for each in (plain, *words)] == [
+        "demo",
+        "demo (template:t/1)",
+        "demo (template:t/2)",
+    ]
+    assert told_apart([("eval", each) for each in (plain, *words)]) == ["", "", ""]
+
+
 def test_trainings_say_the_keys_of_their_config():
     runs = [{"train": ["demo/train"], "model": "demo", "method": "lora", "lora": {"r": r}}
             for r in (4, 16)]  # fmt: skip
