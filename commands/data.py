@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from commands.completing import complete_datasets
+from commands.data_duplicates import duplicates
 from commands.data_export import export
 from commands.data_hub import cache, mode, verify
 from commands.data_table import echo_understood
@@ -245,6 +246,7 @@ command.add_command(cache)
 command.add_command(verify)
 command.add_command(mode)
 command.add_command(export)
+command.add_command(duplicates)
 
 
 def _typed() -> list[str]:

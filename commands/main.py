@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("replay", "Ask a session's prompts again and show what changed."),
     "gallery": ("gallery", "Show samples in the terminal, or save them."),
     "inspect": ("inspect", "Show everything known about one sample."),
+    "similar": ("similar", "List the samples that are most like one."),
     "bookmark": ("bookmark", "Bookmark samples with tags and notes, and step through them."),
     "gradcam": ("gradcam", "Draw where in the image an answer comes from."),
     "run-eval": ("run_eval", "Evaluate a model on a split, as a run that can be resumed."),

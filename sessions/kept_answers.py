@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sessions.bounded import let_go, used_bytes
 from sessions.database import clear_errors, connect, transaction
 from sessions.ids import now
 from sessions.json_line import load_json
@@ -28,7 +29,6 @@ from sessions.plain_files import is_there
 FILE_NAME = "answers.sqlite3"
 DEFAULT_MB = 1024
 _AT_ONCE = 500  # keys of one question to SQLite
-_KEPT_SHARE = 0.9  # of the bound, once it was passed
 _TOUCH_S = 3600.0  # that an answer was used is written down no more often
 
 MIGRATIONS = [
@@ -181,30 +181,17 @@ class KeptAnswers:
             RecordError: The file cannot be written.
         """
         most = bound_bytes() if bound is None else bound
-        if self.bytes() <= most:
-            return 0
-        gone = 0
-        with self._lock, transaction(self._db, self.path) as db:
-            while self.bytes() > most * _KEPT_SHARE:
-                (left,) = db.execute("SELECT count(*) FROM answers").fetchone()
-                if not left:
-                    break
-                gone += db.execute(
-                    "DELETE FROM answers WHERE key IN"
-                    " (SELECT key FROM answers ORDER BY used, key LIMIT ?)",
-                    (max(1, left // 10),),
-                ).rowcount
-            db.execute("DELETE FROM scopes WHERE id NOT IN (SELECT scope FROM answers)")
+        with self._lock:
+            gone = let_go(self._db, self.path, "answers", "key", most)
+            if gone:
+                with transaction(self._db, self.path) as db:
+                    db.execute("DELETE FROM scopes WHERE id NOT IN (SELECT scope FROM answers)")
         return gone
 
     def bytes(self) -> int:
         """Bytes of the file that are in use. Raises `RecordError`."""
-        with self._lock, clear_errors(self.path):
-            pages, free, size = (
-                self._db.execute(f"PRAGMA {name}").fetchone()[0]
-                for name in ("page_count", "freelist_count", "page_size")
-            )
-        return (pages - free) * size
+        with self._lock:
+            return used_bytes(self._db, self.path)
 
     def scopes(self) -> list[AnswerScope]:
         """Whose answers are kept, the newest first. Raises `RecordError`."""

@@ -46,7 +46,7 @@ NOT_READING = {
         "models merge",
         "config set",
     ),
-    *("config unset", "gallery"),
+    *("config unset", "gallery", "similar", "data duplicates"),
 }
 
 

@@ -31,6 +31,7 @@ EXPORTED = (
     *("max_pixels", "max_scans", "max_columns", "fetch", "fetch_allow", "local_dir"),
     *("engine_idle_minutes", "engine_stall_s", "remote_silence_s"),
     *("hub_cache_mb", "keep_images_mb", "prefix_cache_mb", "keep_answers_mb"),
+    "keep_features_mb",
 )
 
 
@@ -138,6 +139,9 @@ class Settings:
     )
     keep_answers_mb: int = knob(
         whole(1024, 0, 2**40, "Megabytes of evaluations' answers kept to be used again; 0: none.")
+    )
+    keep_features_mb: int = knob(
+        whole(512, 0, 2**40, "Megabytes of pictures' features kept to be used again; 0: none.")
     )
     prefix_cache_mb: int | None = knob(
         whole(

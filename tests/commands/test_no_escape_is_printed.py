@@ -37,6 +37,8 @@ LINES: dict[str, list[list[str]]] = {
     "gallery": [["evil/test"], ["evil/test", "--images", "off"], ["evil/test", "--out", "{out}"],
                 [EVIL]],
     "inspect": [[UID], [ONE, "--out", "{out}"], [ONE, "--draw-boxes"], [EVIL]],
+    "similar": [[ONE, "--by", "text"], [UID, "--by", "pixels"], [ONE, "--splits", EVIL], [EVIL],
+                [ONE, "--model", EVIL]],
     "bookmark add": [[ONE, "--tag", "x", "--note", EVIL], [EVIL]],
     "bookmark export": [["{out}/b.jsonl"], [f"/{EVIL}/b"]],
     "bookmark history": [[]],
@@ -113,6 +115,7 @@ LINES: dict[str, list[list[str]]] = {
         ["more3", f"hf:{EVIL}"],
     ],
     "data cache": [["evil"], [EVIL]],
+    "data duplicates": [["evil"], ["evil", "--splits", EVIL], [EVIL]],
     "data info": [["evil"], [EVIL]],
     "data list": [[]],
     "data export": [
@@ -141,6 +144,7 @@ LINES: dict[str, list[list[str]]] = {
 # Of these a hostile word must have come out, or the test saw nothing.
 SAYS = {
     *("prompt", "prompts list", "prompts show", "prompts try", "replay", "gallery", "inspect"),
+    "similar",
     *("bookmark list", "bookmark next", "runs list", "runs show", "runs compare", "jobs list"),
     *("jobs show", "jobs log", "sessions show", "data add", "data info", "engine status"),
 }

@@ -160,8 +160,13 @@ def _places(layer: str, tensor: torch.Tensor, prepared: Prepared) -> np.ndarray:
         # An adapter's virtual tokens stand before the prompt's.
         tensor = tensor[:, -prepared.inputs["input_ids"].shape[1] :]
         tensor = tensor[0].index_select(0, torch.tensor(columns, device=tensor.device))
-    elif tensor.ndim == 4:  # a convolution's: (tiles, C, h, w)
-        tensor = tensor.permute(0, 2, 3, 1).flatten(0, 2)
-    elif tensor.ndim == 3:  # (tiles, places, C)
-        tensor = tensor.flatten(0, 1)
+    else:
+        tensor = patch_places(tensor)
     return tensor.detach().float().cpu().numpy()
+
+
+def patch_places(tensor: torch.Tensor) -> torch.Tensor:
+    """The output of a `patch.` or `merged.` layer as (n, C): all places of all pictures."""
+    if tensor.ndim == 4:  # a convolution's: (tiles, C, h, w)
+        return tensor.permute(0, 2, 3, 1).flatten(0, 2)
+    return tensor.flatten(0, 1) if tensor.ndim == 3 else tensor  # (tiles, places, C)

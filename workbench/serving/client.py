@@ -15,9 +15,17 @@ from typing import TYPE_CHECKING, Any
 from workbench.inference.decoding import Decoding
 from workbench.models.remote_model import is_remote, refuse_weights
 from workbench.models.spec import ModelSpec
-from workbench.sample import Answer, Message, Timing, Token
+from workbench.sample import Answer, ImageRef, Message, Timing, Token
 from workbench.serving.connection import Cancelled, Connection, OnProgress
-from workbench.serving.protocol import absolute, chat_body, messages_json, read_answer, read_token
+from workbench.serving.protocol import (
+    FeatureReply,
+    absolute,
+    chat_body,
+    data_url,
+    messages_json,
+    read_answer,
+    read_token,
+)
 
 if TYPE_CHECKING:
     from workbench.serving.remote.client import RemoteEngine
@@ -138,6 +146,32 @@ class Engine(Connection):
             **{key: value for key, value in knobs.items() if value is not None},
         }
         return self._result("/wb/explain", body, cancelled, on_progress)
+
+    def features(
+        self,
+        images: Sequence[ImageRef],
+        spec: ModelSpec,
+        *,
+        cancelled: Cancelled | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> FeatureReply:
+        """What the model's vision tower makes of each picture, one vector for each.
+
+        Args:
+            images: 1 to 256; sent as bytes.
+            spec: The model, with its adapter.
+            cancelled: Asked at least twice a second.
+            on_progress: Told the stage and share of a load.
+
+        Raises:
+            Cancelled: `cancelled` said so.
+            ImageError: A picture's bytes cannot be had.
+            ModelError: The model is elsewhere, or has no vision tower that is known here.
+            EngineError: The engine is gone.
+        """
+        refuse_weights(spec, "image features")
+        body = {"spec": absolute(spec).to_json(), "images": [data_url(ref) for ref in images]}
+        return FeatureReply.from_json(self._result("/wb/features", body, cancelled, on_progress))
 
     # -- elsewhere ----------------------------------------------------------------------------
 

@@ -42,10 +42,11 @@ class EngineRequest:
 
     Attributes:
         id: Names it for cancelling.
-        kind: `chat`, `load`, `explain` or `release`.
+        kind: `chat`, `load`, `explain`, `features` or `release`.
         emit: Takes its events, in the worker's thread; the last is an `Answer`, `JsonResult` or
             `WbError`. For a chat, `visible` of its row is told with each token.
-        body: The request of an `explain`; of a `load` the `adapters` to keep beside it.
+        body: The request of an `explain`; of a `load` the `adapters` to keep beside it; of
+            `features` the `images`.
         answered_by: The load that answers, as `Answer.answered_by` has it, once it does.
         told: Tokens that `emit` has taken.
         columns: Of its prompt and the answer that may follow; 0 until that is asked for.

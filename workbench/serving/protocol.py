@@ -21,7 +21,7 @@ from workbench.models.remote_model import is_remote, settled
 from workbench.models.spec import ModelSpec
 from workbench.sample import Answer, CoordinateFrame, ImageRef, Message, Timing, Token
 
-PROTOCOL = 3  # raised when an old client and a new engine would misunderstand each other
+PROTOCOL = 4  # raised when an old client and a new engine would misunderstand each other
 OWNER = "wb"  # `owned_by` of the models that are listed: by it an engine is known elsewhere
 MAX_BODY = 128 * 1024 * 1024
 STILL = "no progress"  # a stage of loading that begins so is none: the work stands still
@@ -169,6 +169,19 @@ def read_messages(body: Any) -> tuple[Message, ...]:
     if messages[-1].role == "assistant":
         raise UsageError("the last message is the assistant's own", kind="bad_request")
     return messages
+
+
+def read_images(body: Any) -> list[ImageRef]:
+    """The pictures of a request for features: a list of data URLs.
+
+    Raises:
+        UsageError: Another shape, or too many.
+        ImageError: A URL that is no data URL, or damaged base64.
+    """
+    if not isinstance(body, list) or not body or len(body) > MAX_IMAGES:
+        raise UsageError(f"images wants a list of 1 to {MAX_IMAGES} data URLs", kind="bad_request")
+    parts = [_part({"type": "image_url", "image_url": url}, "images") for url in body]
+    return [part for part in parts if isinstance(part, ImageRef)]
 
 
 def read_adapters(body: Any) -> list[dict[str, str]]:
@@ -348,3 +361,39 @@ def read_answer(body: Mapping[str, Any], tokens: Sequence[Token]) -> Answer:
         head=body.get("head"),
         frames=tuple(map(CoordinateFrame.from_json, body.get("frames") or ())),
     )
+
+
+@dataclass(frozen=True)
+class FeatureReply:
+    """The features of some pictures, as they go over the socket.
+
+    Attributes:
+        width: Numbers of a vector, 0 where no picture has one.
+        vectors: (n, `width`) little-endian float32, row after row; NaN where there is an error.
+        errors: Place of a picture -> why it has none.
+        identity: Of the model.
+        layer: What they are taken from.
+    """
+
+    width: int
+    vectors: bytes
+    errors: Mapping[int, str]
+    identity: str
+    layer: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Its fields, the numbers in base64."""
+        return {
+            "width": self.width,
+            "vectors": base64.b64encode(self.vectors).decode("ascii"),
+            "errors": {str(place): why for place, why in self.errors.items()},
+            "identity": self.identity,
+            "layer": self.layer,
+        }
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> FeatureReply:
+        """The reverse of `to_json`."""
+        errors = {int(place): str(why) for place, why in body["errors"].items()}
+        vectors = base64.b64decode(body["vectors"])
+        return cls(int(body["width"]), vectors, errors, body["identity"], body["layer"])

@@ -27,7 +27,14 @@ from workbench.errors import UnknownName, UsageError
 from workbench.models.spec import ModelSpec
 from workbench.serving import process
 from workbench.serving.engine_request import EngineRequest
-from workbench.serving.protocol import OWNER, PROTOCOL, read_adapters, read_chat, read_messages
+from workbench.serving.protocol import (
+    OWNER,
+    PROTOCOL,
+    read_adapters,
+    read_chat,
+    read_images,
+    read_messages,
+)
 from workbench.serving.request_handler import RequestHandler, Stall, error_response, read_body
 from workbench.serving.worker import Worker
 
@@ -55,6 +62,7 @@ class EngineRoutes:
             ("/wb/load", self.load, "POST"),
             ("/wb/release", self.release, "POST"),
             ("/wb/explain", self.explain, "POST"),
+            ("/wb/features", self.features, "POST"),
             ("/wb/cancel/{id}", self.cancel, "POST"),
             ("/wb/stop", self.stop, "POST"),
         ]
@@ -97,6 +105,12 @@ class EngineRoutes:
         messages = read_messages(body.pop("messages", None))
         rest = {k: v for k, v in body.items() if k not in ("spec", "stream")}
         return await self.exchange(request).call("explain", spec=spec, messages=messages, body=rest)
+
+    async def features(self, request: Request) -> Response:
+        """`POST /wb/features`: `{"spec", "images"}`; the vision tower's mean for each picture."""
+        body = await read_body(request)
+        wish = {"images": read_images(body.get("images"))}
+        return await self.exchange(request).call("features", spec=_spec(body), body=wish)
 
     async def cancel(self, request: Request) -> Response:
         """`POST /wb/cancel/{id}`: whether there was such a request."""

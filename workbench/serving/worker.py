@@ -32,7 +32,12 @@ if TYPE_CHECKING:
     from workbench.inference.prefix_cache import PrefixCache
     from workbench.models.base import LoadedModel
 
-_WORK = {"chat": "answering", "explain": "explaining an answer", "load": "reading adapters"}
+_WORK = {
+    "chat": "answering",
+    "explain": "explaining an answer",
+    "features": "looking at pictures",
+    "load": "reading adapters",
+}
 MAX_ROWS = 32  # decoded together; more would make each one's tokens come slowly
 
 
@@ -258,6 +263,8 @@ class Worker(threading.Thread):
 
             body = {**ticket.body, "messages": ticket.messages}
             return JsonResult(explain_request(loaded, body, cancelled=ticket.asked_to_end))
+        if ticket.kind == "features":
+            return JsonResult(_features(loaded, ticket))
         from workbench.inference.beams import search
         from workbench.serving.scheduler import request_of
 
@@ -339,6 +346,16 @@ def _broke(error: BaseException, hint: str) -> EngineError:
         hint=hint,
         kind="engine_broke",
     )
+
+
+def _features(loaded: LoadedModel, ticket: EngineRequest) -> dict[str, Any]:
+    from workbench.explain.features import image_features
+    from workbench.serving.protocol import FeatureReply
+
+    made = image_features(loaded, ticket.body["images"], cancelled=ticket.asked_to_end)
+    numbers = made.vectors.astype("<f4").tobytes()
+    width = made.vectors.shape[1]
+    return FeatureReply(width, numbers, made.errors, loaded.identity, made.layer).to_json()
 
 
 def _no_prefixes() -> dict[str, Any]:
