@@ -158,6 +158,24 @@ def spec_from(flags: dict[str, Any]) -> ModelSpec:
     return spec
 
 
+def check_exists(spec: ModelSpec) -> None:
+    """Refuse a model or an adapter that is not there, before an engine is started to find out.
+
+    Raises:
+        UnknownName: There is no such model or adapter here, and no hub can have it.
+        ModelError: A file of the adapter is missing, or is a pickle.
+    """
+    from workbench.models.locate import find_adapter, local_folder
+    from workbench.models.remote_model import is_remote
+    from workbench.serving.process import lock_owner
+
+    if not is_remote(spec.model):
+        local_folder(spec.model)
+    # An engine that runs may hold an adapter under this name: `wb models load --adapter NAME=…`.
+    if spec.adapter and lock_owner() is None:
+        find_adapter(spec.adapter)
+
+
 def note_base(spec: ModelSpec) -> None:
     """Say on stderr that an adapter was trained over another model than the one it is put on."""
     from workbench.models.standing import other_base

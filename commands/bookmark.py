@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from commands.completing import complete_bookmarks
-from commands.printing import ago, echo_json, echo_table
+from commands.paths import ReadFile, WriteFile
+from commands.printing import ago, echo_json, echo_table, tell_absent
 
 if TYPE_CHECKING:
     from sessions.uid_cache import UidCache
@@ -58,7 +59,7 @@ def add(uids: tuple[str, ...], tags: tuple[str, ...], note: str) -> None:
         BookmarkRecord(uid=uid, action="add", tags=words, note=note) for uid in found
     )
     click.echo(_sum(len(found), "bookmark", "kept"), err=True)
-    _warn_of_unknown(found)
+    tell_absent(found)
 
 
 @command.command()
@@ -111,7 +112,9 @@ def list_(tag: str | None, dataset: str | None, as_json: bool) -> None:
         echo_json([mark.to_json() for mark in found])
         return
     rows = [(m.uid, ", ".join(m.tags), ago(m.added), m.note) for m in found]
-    echo_table(("UID", "TAGS", "AGE", "NOTE"), rows, empty="no bookmarks; wb bookmark add UID")
+    empty = "no such bookmarks; see: wb bookmark tags"
+    empty = empty if tag or dataset else "no bookmarks; wb bookmark add UID"
+    echo_table(("UID", "TAGS", "AGE", "NOTE"), rows, empty=empty)
 
 
 @command.command()
@@ -182,7 +185,7 @@ def history(limit: int, as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", type=WriteFile())
 @_tag
 @_dataset
 def export(file: Path, tag: str | None, dataset: str | None) -> None:
@@ -198,7 +201,7 @@ def export(file: Path, tag: str | None, dataset: str | None) -> None:
 
 
 @command.command("import")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", type=ReadFile())
 @click.option("--tag", "tags", multiple=True, help="Also add this tag; repeat for several.")
 def import_(file: Path, tags: tuple[str, ...]) -> None:
     """Merge bookmarks from an export, or from a file with one UID per line.
@@ -208,8 +211,10 @@ def import_(file: Path, tags: tuple[str, ...]) -> None:
       wb bookmark import theirs.jsonl --tag review
     """
     with _cache() as cache:
-        count, wrong = cache.import_(file, tags=tags)
+        merged, wrong = cache.import_(file, tags=tags)
+    count = len(merged)
     click.echo(_sum(count, "bookmark", "merged"), err=True)
+    tell_absent(merged)
     if wrong:
         from sessions.errors import RecordError
 
@@ -217,17 +222,6 @@ def import_(file: Path, tags: tuple[str, ...]) -> None:
             f"{len(wrong)} lines of {file} are no bookmarks: {'; '.join(wrong[:3])}",
             hint="the others were merged",
         )
-
-
-def _warn_of_unknown(uids: list[str]) -> None:
-    """Say which datasets of these UIDs are not here: they may be on another machine, or a slip."""
-    from sessions.uid import Uid
-    from workbench.data.registry import unknown_datasets
-
-    names = [Uid.parse(uid).dataset for uid in uids]
-    for name in unknown_datasets(names):
-        count = _sum(names.count(name), "bookmark", f"of a dataset {name!r} that is not here")
-        click.echo(f"warning: {count}; see: wb data list", err=True)
 
 
 @contextmanager

@@ -66,15 +66,18 @@ def start(
     Example:
       wb engine start --idle-minutes 120
     """
-    from commands.asking import tell_loading
+    from commands.asking import check_exists, tell_loading
     from workbench.models.spec import ModelSpec, chosen_spec
     from workbench.serving.client import Engine
 
     if no_prefix_cache:
         os.environ["WB_PREFIX_CACHE_MB"] = "0"  # the engine's process inherits it
+    spec = chosen_spec({"model": model}, ModelSpec()) if model else None
+    if spec is not None:
+        check_exists(spec)
     with Engine.connect(start=True, wait_s=wait_s, idle_minutes=idle_minutes) as engine:
-        if model:
-            engine.load(chosen_spec({"model": model}, ModelSpec()), on_progress=tell_loading())
+        if spec is not None:
+            engine.load(spec, on_progress=tell_loading())
         status = engine.status()
         if no_prefix_cache and status["prefix_cache"]["max_bytes"] != 0:
             click.echo("it ran before and shares prefixes; restart it without", err=True)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from commands.paths import WriteFile
+
 
 @click.command()
 @click.option("--port", default=8000, show_default=True, help="0 for a free one.")
@@ -14,7 +16,7 @@ import click
 )
 @click.option(
     "--token-file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=WriteFile(),
     help="Keep the token in this file (0600); it is made if it does not exist.",
 )
 def serve(port: int, host: str, token_file: Path | None) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from commands.asking import MODEL_FLAGS, model_options, model_values
+from commands.asking import MODEL_FLAGS, check_exists, model_options, model_values
 from commands.mode_option import mode_option
+from commands.paths import WriteFile
 from commands.printing import images_option
 
 if TYPE_CHECKING:
@@ -41,14 +43,22 @@ _KNOBS = (
 @click.option("--all-tokens", is_flag=True, help="Every token of the answer.")
 @click.option("--method", help="elementwise, hirescam, gradcam, integrated, occlusion, ...")
 @click.option("--layer", help="patch.last, patch.embed, merged.last, token.layer0, a*b, a+b, ...")
-@click.option("--target", help="logit, logprob, logodds or margin.")
+@click.option(
+    "--target",
+    type=click.Choice(["logit", "logprob", "logodds", "margin"]),
+    help="What is explained.  [margin]",
+)
 @click.option("--contrast", help="The other answer (or class) of a margin.  [the runner-up]")
 @click.option("--steps", type=int, help="Points on the path of --method integrated.")
-@click.option("--baseline", help="The blank image: border, mean, blur, grey (occlusion: local).")
+@click.option(
+    "--baseline",
+    type=click.Choice(["border", "mean", "blur", "grey", "local"]),
+    help="The blank image; local is for occlusion.  [blur]",
+)
 @click.option("--smooth", type=int, help="Average this many noisy passes.")
 @click.option("--window", type=int, help="The window of --method occlusion, in pixels.")
 @click.option("--stride", type=int, help="How far the window moves, in pixels.")
-@click.option("--out", type=click.Path(dir_okay=False), help="Write the overlays as one picture.")
+@click.option("--out", type=WriteFile(), help="Write the overlays as one picture.")
 @click.option(
     "--opacity",
     type=float,
@@ -56,7 +66,13 @@ _KNOBS = (
     show_default=True,
     help="0 shows the image only, 1 the heat map only.",
 )
-@click.option("--colormap", default="turbo", show_default=True, help="viridis, inferno, jet, grey.")
+@click.option(
+    "--colormap",
+    type=click.Choice(["turbo", "viridis", "inferno", "jet", "grey"]),
+    default="turbo",
+    show_default=True,
+    help="The colours of the map.",
+)
 @click.option(
     "--max-new-tokens",
     default=64,
@@ -86,6 +102,7 @@ def command(uid: str, text: str | None, as_json: bool, **flags: Any) -> None:
       wb gradcam 01k2q --out again.png
     """
     from workbench.errors import UsageError
+    from workbench.explain.methods import get_method
 
     if flags["out"]:
         _check_out(flags["out"])
@@ -96,6 +113,8 @@ def command(uid: str, text: str | None, as_json: bool, **flags: Any) -> None:
             "--head explains a class, read off the prompt alone: no token of an answer",
             hint="leave out --answer, --token and --all-tokens",
         )
+    if flags["method"] not in (None, "occlusion"):
+        get_method(flags["method"])  # raises before an engine is started
     wanted = _wanted(uid, text, flags)
     wanted, reply = _explain(wanted, flags)
     question, replies = wanted.question, reply.get("tokens") or [reply]
@@ -107,7 +126,7 @@ def command(uid: str, text: str | None, as_json: bool, **flags: Any) -> None:
         from commands.printing import echo_json
 
         echo_json(
-            {"uid": question.uid, **reply, **({"file": flags["out"]} if flags["out"] else {})}
+            {"uid": question.uid, **reply, **({"file": str(flags["out"])} if flags["out"] else {})}
         )
         return
     _show(question, wanted.text, replies, flags)
@@ -127,19 +146,15 @@ def _pointing(question: Question, reply: dict[str, Any]) -> dict[str, Any]:
     return {"pointing": {"hit": found[0], "chance": round(found[1], 4)}} if found else {}
 
 
-def _check_out(path: str) -> None:
+def _check_out(path: Path) -> None:
     """Refuse a file that cannot be written as a picture before any work is done."""
-    from pathlib import Path
-
     from PIL import Image
 
     from workbench.errors import UsageError
 
     Image.init()
-    if Path(path).suffix.lower() not in Image.EXTENSION:
-        raise UsageError(f"--out {path!r} has no ending of a picture", hint="such as heat.png")
-    if not Path(path).resolve().parent.is_dir():
-        raise UsageError(f"--out {path!r}: there is no such folder", hint="make it first")
+    if path.suffix.lower() not in Image.EXTENSION:
+        raise UsageError(f"--out {str(path)!r} has no ending of a picture", hint="such as heat.png")
 
 
 def _wanted(uid: str, text: str | None, flags: dict[str, Any]) -> Explained:
@@ -199,6 +214,7 @@ def _question(uid: str, text: str | None, flags: dict[str, Any]) -> Question:
     from workbench.playground.question import question_about, source_of
 
     spec = chosen_spec(model_values(flags), ModelSpec())
+    check_exists(spec)
     refuse_weights(spec, "Grad-CAM")
     source = source_of(uid)
     return question_about(
@@ -291,18 +307,17 @@ def _sheet(
     return sheet(rows)
 
 
-def _write(path: str, picture: Image.Image) -> None:
+def _write(path: Path, picture: Image.Image) -> None:
     """Put the picture there whole, or leave what was there."""
     import io
-    from pathlib import Path
 
     from PIL import Image
 
     from sessions.atomic import atomic_write
 
     buffer = io.BytesIO()
-    picture.save(buffer, Image.EXTENSION[Path(path).suffix.lower()])
-    atomic_write(Path(path), buffer.getvalue())
+    picture.save(buffer, Image.EXTENSION[path.suffix.lower()])
+    atomic_write(path.absolute(), buffer.getvalue())
     click.echo(f"wrote {path}", err=True)
 
 

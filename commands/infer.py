@@ -12,6 +12,7 @@ from commands.asking import knob_options, model_options, spec_from
 from commands.completing import complete_splits, complete_templates
 from commands.inference_option import inference_option, tell_taken
 from commands.mode_option import mode_option
+from commands.paths import WriteFile
 from commands.printing import echo_json
 from commands.run_eval import KNOBS, typed
 
@@ -24,7 +25,7 @@ _MOST_TOLD = 10
 
 @click.command()
 @click.argument("what", metavar="FOLDER|DATASET/SPLIT", shell_complete=complete_splits)
-@click.option("--out", required=True, type=click.Path(dir_okay=False), help="The file to write.")
+@click.option("--out", required=True, type=WriteFile(), help="The file to write.")
 @click.option(
     "--format",
     "form",
@@ -71,7 +72,7 @@ _MOST_TOLD = 10
 def command(
     ctx: click.Context,
     what: str,
-    out: str,
+    out: Path,
     form: str | None,
     detach: bool,
     as_json: bool,
@@ -93,8 +94,8 @@ def command(
     from workbench.evaluation.columns import read_columns
     from workbench.evaluation.infer import format_of
 
-    wanted, columns = format_of(out, form or ""), read_columns(flags["columns"])
-    config = _config(what, out, flags, columns, wanted)
+    wanted, columns = format_of(str(out), form or ""), read_columns(flags["columns"])
+    config = _config(what, flags, columns, wanted)
     tell_taken(ctx, config.inference_config)
     if detach:
         from workbench.evaluation.would_start import refuse, standings
@@ -115,11 +116,11 @@ def command(
         click.echo("cancelled; the same command goes on", err=True)
         ctx.exit(1)
     captions = captions_of(run)
-    atomic_write(Path(out).absolute(), text_of(captions, wanted, columns))
+    atomic_write(out.absolute(), text_of(captions, wanted, columns))
     failed = [caption for caption in captions if caption.caption is None]
     facts = {
         "run": run.id,
-        "out": str(Path(out).absolute()),
+        "out": str(out.absolute()),
         "format": wanted,
         "images": len(captions),
         "captioned": len(captions) - len(failed),
@@ -149,17 +150,14 @@ def _tell(facts: dict[str, Any]) -> None:
 
 
 def _config(
-    what: str, out: str, flags: dict[str, Any], columns: Sequence[OutputColumn], form: str
+    what: str, flags: dict[str, Any], columns: Sequence[OutputColumn], form: str
 ) -> EvalConfig:
     """Of what is to be captioned; what cannot be written is told before a model is loaded."""
-    from workbench.errors import UsageError
     from workbench.evaluation.config import EvalConfig
     from workbench.evaluation.infer import check_columns
     from workbench.inference.decoding import Decoding
     from workbench.serving.protocol import absolute
 
-    if not Path(out).absolute().parent.is_dir():
-        raise UsageError(f"--out {out}: there is no such folder", hint="make it first")
     knobs = {name: flags[name] for name in KNOBS} | {"top_logprobs": 0}
     names = (
         "template",
@@ -201,13 +199,13 @@ def _place(what: str) -> dict[str, str]:
     return {"dataset": what}
 
 
-def _detach(ctx: click.Context, what: str, out: str, as_json: bool) -> None:
+def _detach(ctx: click.Context, what: str, out: Path, as_json: bool) -> None:
     from sessions.jobs import start
     from workbench.reports.job_title import job_title
 
     # What is a path is said whole: it holds wherever the job runs.
     place = str(Path(what).expanduser().absolute()) if Path(what).expanduser().is_dir() else what
-    given = [word if word != out else str(Path(out).absolute()) for word in typed(ctx)]
+    given = [word if word != str(out) else str(out.absolute()) for word in typed(ctx)]
     words = ["wb", "infer", place, *given]
     job = start(words, title=job_title(words))
     if as_json:

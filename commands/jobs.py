@@ -72,9 +72,8 @@ def list_(state: str | None, limit: int, as_json: bool) -> None:
         )
         for job in found
     ]
-    echo_table(
-        ("JOB", "STATE", "DONE", "AGE", "TITLE"), rows, empty="no jobs; wb jobs start -- wb …"
-    )
+    empty = f"no job is {state}" if state else "no jobs; wb jobs start -- wb …"
+    echo_table(("JOB", "STATE", "DONE", "AGE", "TITLE"), rows, empty=empty)
 
 
 @command.command()

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from commands.asking import model_options, model_values, tell_loading
+from commands.asking import check_exists, model_options, model_values, tell_loading
 from workbench.interrupt import interruptible
 
 _SKIP = {"model", "adapter"}
@@ -44,6 +44,8 @@ def load(adapters: tuple[str, ...], as_json: bool, **flags: Any) -> None:
       wb models load demo
       wb models load ./my-model --quantization 4bit --adapter nlvr=runs/a/adapter --adapter b=01k2
     """
+    from dataclasses import replace
+
     from commands.printing import echo_json
     from workbench.errors import Cancelled
     from workbench.models.spec import ModelSpec, chosen_spec
@@ -51,6 +53,8 @@ def load(adapters: tuple[str, ...], as_json: bool, **flags: Any) -> None:
 
     spec = chosen_spec(model_values(flags | {"adapter": None}), ModelSpec())
     wishes = [_wish(text) for text in adapters]
+    for adapter in (None, *(path for _, path in wishes)):
+        check_exists(replace(spec, adapter=adapter))
     with Engine.connect(start=True) as engine, interruptible() as pressed:
         tell = tell_loading()
         try:

@@ -67,6 +67,15 @@ def echo_table(
         click.echo("  ".join(padded).rstrip())
 
 
+def tell_absent(uids: Sequence[str]) -> None:
+    """Warn on stderr of UIDs that name no sample here: a slip, or samples of another machine."""
+    from workbench.data.absent import absent
+    from workbench.text import clean
+
+    for words in absent(uids):
+        click.echo(f"warning: {clean(words, newlines=False)}; see: wb data list", err=True)
+
+
 def tell_damaged(what: str, problems: Iterable[tuple[str, str]]) -> None:
     """Count and name on stderr what a list could not read whole.
 

@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from commands.asking import decoding_from, spec_from
+from commands.asking import check_exists, decoding_from, spec_from
 from commands.shots import shot_wish
 
 if TYPE_CHECKING:
@@ -75,7 +75,9 @@ class PromptArguments:
             name = "--template" if flags["template"] else wish.flag
             raise UsageError(f"{name} wants a sample", hint="give a UID, such as demo/test/000012")
         score = tuple(flags["labels"]) or bool(flags["label_scores"])
-        asked = {"spec": spec_from(flags), "decoding": decoding_from(flags), "score": score}
+        spec = spec_from(flags)
+        check_exists(spec)
+        asked = {"spec": spec, "decoding": decoding_from(flags), "score": score}
         if self.uid is not None:
             return question_about(
                 self.sample,
@@ -104,7 +106,7 @@ def read_wanted(what: tuple[str, ...], flags: dict[str, Any]) -> PromptArguments
 
     Raises:
         UsageError: They cannot be meant.
-        ImageError: A picture is missing or damaged.
+        ImageError: A picture is damaged.
     """
     from workbench.errors import UsageError
 
@@ -127,7 +129,7 @@ def _sort_out(what: tuple[str, ...]) -> PromptArguments:
     Raises:
         UsageError: An argument in front of the text is neither; nothing is asked.
     """
-    from workbench.errors import ImageError, UsageError
+    from workbench.errors import UnknownName, UsageError
 
     if not what:
         raise UsageError("nothing to ask", hint="a UID, or images and a text; see --help")
@@ -143,7 +145,7 @@ def _sort_out(what: tuple[str, ...]) -> PromptArguments:
     if rest and not images and _looks_like_uid(rest[0]):
         uid = rest.pop(0)
     if rest and Path(rest[0]).suffix.lower() in _PICTURES and " " not in rest[0]:
-        raise ImageError(f"there is no image {rest[0]!r}", hint="check the path")
+        raise UnknownName(f"there is no image {rest[0]!r}", hint="check the path")
     if len(rest) > 1:
         raise UsageError(
             f"{rest[0]!r} is neither a UID nor an image file",

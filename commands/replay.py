@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from commands.asking import MODEL_FLAGS, model_options, note_server
+from commands.asking import MODEL_FLAGS, check_exists, model_options, note_server
 from commands.completing import complete_sessions
 from workbench.interrupt import interruptible
 
@@ -98,6 +98,8 @@ def _replay(
 
     done: list[Replayed] = []
     specs = [_settle(record, flags) for record in records]
+    for spec in dict.fromkeys(specs) if flags["model"] or flags["adapter"] else ():
+        check_exists(spec)
     with Engine.connect(start=True, specs=specs) as engine, interruptible() as pressed:
         for record, spec in zip(records, specs, strict=True):
             if pressed():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +12,7 @@ from commands.asking import MODEL_FLAGS, knob_options, model_options, spec_from
 from commands.completing import complete_runs, complete_splits, complete_templates
 from commands.inference_option import inference_option, show_configs, tell_taken
 from commands.mode_option import mode_option
+from commands.paths import WriteFile
 from commands.printing import echo_json
 from commands.run_eval_prompts import ask_prompts, check_prompts
 from commands.shots import shot_options
@@ -45,8 +47,7 @@ KNOBS = (
 )
 @click.option(
     "--out-csv",
-    default="",
-    metavar="FILE",
+    type=WriteFile(),
     help="With --prompts: write Dataset_Index,A1,A2,… of the answers.",
 )
 @click.option(
@@ -138,7 +139,7 @@ def command(
     detach: bool,
     resume: str,
     prompts: str,
-    out_csv: str,
+    out_csv: Path | None,
     **flags: Any,
 ) -> None:
     """Evaluate a model on a split, as a run that can be resumed.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from workbench.evaluation.wordings import WordingRuns
 
 
-def check_prompts(prompts: str, out_csv: str, resume: str, flags: dict[str, Any]) -> None:
+def check_prompts(prompts: str, out_csv: Path | None, resume: str, flags: dict[str, Any]) -> None:
     """Refuse flags that do not go together, before anything is opened. Raises `UsageError`."""
     from workbench.errors import UsageError
 
@@ -34,12 +34,10 @@ def check_prompts(prompts: str, out_csv: str, resume: str, flags: dict[str, Any]
             f"--prompts and {' and '.join(wrong)} exclude each other",
             hint="--template NAME is one wording",
         )
-    if out_csv and not Path(out_csv).absolute().parent.is_dir():
-        raise UsageError(f"--out-csv {out_csv}: there is no such folder", hint="make it first")
 
 
 def ask_prompts(
-    ctx: click.Context, config: EvalConfig, prompts: str, out_csv: str, as_json: bool
+    ctx: click.Context, config: EvalConfig, prompts: str, out_csv: Path | None, as_json: bool
 ) -> None:
     """Evaluate in each wording, and print each one's figure, their mean and their spread."""
     from sessions.atomic import atomic_write
@@ -59,9 +57,9 @@ def ask_prompts(
                    "the same command goes on", err=True)  # fmt: skip
     elif out_csv:
         text, failed = table_of(found)
-        atomic_write(Path(out_csv).absolute(), text)
+        atomic_write(out_csv.absolute(), text)
         empty = f"; {failed} cells are empty: their samples failed" if failed else ""
-        click.echo(f"wrote {clean(out_csv, newlines=False)}{empty}", err=True)
+        click.echo(f"wrote {clean(str(out_csv), newlines=False)}{empty}", err=True)
     _show(found, as_json)
     if stopped is not None:
         ctx.exit(1)

@@ -117,7 +117,9 @@ def list_(kind: str | None, dataset: str | None, limit: int, ids: bool, as_json:
     echo_table(
         ("RUN", "KIND", "STATE", "DATA", "MODEL", "DIFFERS", "DONE", "RESULT", "AGE"),
         rows,
-        empty="no runs; wb run-eval --dataset demo --split test --limit 100",
+        empty="no such runs; see: wb runs list"
+        if kind or dataset
+        else "no runs; wb run-eval --dataset demo --split test --limit 100",
     )
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from commands.completing import complete_runs
+from commands.paths import WriteFile
 
 
 @click.command()
 @click.argument("run", shell_complete=complete_runs)
-@click.argument("to", metavar="[FILE]", type=click.Path(path_type=Path), required=False)
+@click.argument("to", metavar="[FILE]", type=WriteFile(), required=False)
 @click.option(
     "--format",
     "form",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from commands.completing import complete_splits, complete_templates
+from commands.paths import ReadFile
 from commands.printing import echo_json
 from sessions.ids import short_id
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=ReadFile())
 @click.option(
     "--dataset",
     required=True,

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from commands.completing import complete_runs
+from commands.paths import ReadFile, WriteFile
 from commands.runs_rate import RATER
 from sessions.ids import short_id
 
@@ -14,11 +15,11 @@ from sessions.ids import short_id
 @click.command()
 @click.argument("runs", nargs=-1, metavar="[RUN]...", shell_complete=complete_runs)
 @RATER
-@click.option("--out", type=click.Path(path_type=Path), help="Write them to a JSON lines file.")
+@click.option("--out", type=WriteFile(), help="Write them to a JSON lines file.")
 @click.option(
     "--import",
     "source",
-    type=click.Path(path_type=Path),
+    type=ReadFile(),
     help="Add the ratings of such a file to their raters'.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")

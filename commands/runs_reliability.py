@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from commands.completing import complete_runs
+from commands.paths import WriteFile
 from commands.printing import echo_json
 
 
@@ -14,7 +15,7 @@ from commands.printing import echo_json
 @click.argument("run", shell_complete=complete_runs)
 @click.option("--bins", default=15, show_default=True, help="How many.")
 @click.option("--adaptive", is_flag=True, help="Bins of equally many samples, not of equal width.")
-@click.option("--out", type=click.Path(path_type=Path), help="Write the diagram as a PNG.")
+@click.option("--out", type=WriteFile(), help="Write the diagram as a PNG.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def reliability(run: str, bins: int, adaptive: bool, out: Path | None, as_json: bool) -> None:
     """Show how often a run was right at each confidence.

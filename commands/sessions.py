@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from commands.completing import complete_sessions
-from commands.printing import ago, echo_json, echo_table, tell_damaged, when
+from commands.paths import WriteFile
+from commands.printing import ago, echo_json, echo_table, tell_absent, tell_damaged, when
 from sessions.ids import short_id
 from sessions.records import KINDS
 
@@ -206,11 +207,12 @@ def note(text: str, uid: str | None) -> None:
     record = NoteRecord(text=text, uid=str(Uid.parse(uid)) if uid else None)
     current_session().append(record)
     click.echo(record.id)
+    tell_absent([record.uid] if record.uid else [])
 
 
 @command.command()
 @_session
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", type=WriteFile())
 @click.option(
     "--format",
     "form",

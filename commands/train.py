@@ -9,6 +9,7 @@ import click
 
 from commands.completing import complete_runs
 from commands.mode_option import mode_option
+from commands.paths import WriteFile
 from commands.printing import echo_json
 from commands.train_shown import part_lines, show_end, show_plan
 
@@ -47,9 +48,7 @@ from commands.train_shown import part_lines, show_end, show_plan
     metavar="[N]",
     help="Show the first N samples as the model will see them, and train nothing.  [4]",
 )
-@click.option(
-    "--html", "page", default="", metavar="FILE", help="With --show-batch: write an HTML page."
-)
+@click.option("--html", "page", type=WriteFile(), help="With --show-batch: write an HTML page.")
 @click.option(
     "--pictures", default="", metavar="DIR", help="With --show-batch: write the pictures as PNG."
 )
@@ -67,7 +66,7 @@ def command(
     init: str,
     schema: bool,
     shown: int | None,
-    page: str,
+    page: Path | None,
     pictures: str,
     detach: bool,
     as_json: bool,

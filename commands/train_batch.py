@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 _COLOURS = {"padding": "bright_black", "image": "blue", "answer": "green"}
 
 
-def show(settings: Any, count: int, *, page: str, pictures: str, as_json: bool) -> None:
+def show(settings: Any, count: int, *, page: Path | None, pictures: str, as_json: bool) -> None:
     """Look at the first `count` samples and show them; raises as `training.show_batch` does.
 
     Args:
         settings: The training's config.
         count: How many samples.
-        page: A file for the HTML page; empty for none.
+        page: A file for the HTML page; `None` for none.
         pictures: A folder for the pictures as PNG files; empty for none.
         as_json: One document on stdout instead of text.
     """
@@ -31,7 +31,7 @@ def show(settings: Any, count: int, *, page: str, pictures: str, as_json: bool) 
     seen = show_batch(settings, count)
     paths = _write_pictures(seen, Path(pictures)) if pictures else {}
     if page:
-        atomic_write(Path(page), html_page(seen))
+        atomic_write(page.absolute(), html_page(seen))
     if as_json:
         echo_json(seen.to_json(paths))
     else:

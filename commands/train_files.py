@@ -50,6 +50,8 @@ def write_config(name: str, to: str | None, as_json: bool) -> None:
     path = Path(to or f"{config.name}.yaml")
     if path.exists():
         raise UsageError(f"{path} is there already", hint="name another file: --init NAME FILE")
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"{path} lies in no existing folder", hint="make it first")
     # The keys of two tasks differ, and so do the schemas beside them.
     named = f"{task}.schema.json" if (task := values.get("task")) else SCHEMA_NAME
     schema = path.parent / named

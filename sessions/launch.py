@@ -17,7 +17,7 @@ from typing import Any
 
 from sessions.atomic import write_json
 from sessions.environment import is_secret_name, secrets
-from sessions.errors import RecordError
+from sessions.errors import NoSuchRecord, RecordError
 from sessions.ids import new_id, now
 from sessions.job_child import FOLDER_VARIABLE, PROGRESS_VARIABLE
 from sessions.job_folder import JobFolder
@@ -122,7 +122,7 @@ def _runnable(argv: list[str], place: Path) -> list[str]:
         )
     program = argv[0] if os.sep not in argv[0] else str(place / argv[0])
     if shutil.which(program) is None:
-        raise RecordError(
+        raise NoSuchRecord(
             f"there is no command {argv[0]!r}",
             hint="give its path, or install it",
             kind="bad_command",

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sessions.atomic import append_line, append_lines, read_lines
-from sessions.errors import RecordError
+from sessions.errors import NoSuchRecord, RecordError
 from sessions.ids import now
 from sessions.paths import ratings_dir
 from sessions.plain_files import is_plain, names_in
@@ -139,10 +139,11 @@ def read_ratings(path: Path) -> tuple[list[Rating], int]:
     """The ratings that hold, in the order in which they were given, and how many lines are damaged.
 
     Raises:
-        RecordError: There is no such file, or it cannot be read.
+        NoSuchRecord: There is no such file.
+        RecordError: It cannot be read.
     """
     if not is_plain(path):
-        raise RecordError(
+        raise NoSuchRecord(
             f"there is no file of ratings {path}", hint="see: wb runs ratings", kind="no_ratings"
         )
     lines, bad = read_lines(path)
@@ -165,14 +166,14 @@ def ratings_of(rater: str) -> tuple[list[Rating], int]:
 
 
 def find_ratings(name: str) -> tuple[list[Rating], int]:
-    """Of a file's path, or of a rater. Raises `RecordError` where there is neither."""
+    """Of a file's path, or of a rater. Raises `NoSuchRecord` where there is neither."""
     path = Path(name).expanduser()
     if is_plain(path):
         return read_ratings(path)
     if _NAME.fullmatch(name) and is_plain(path_of(name, create=False)):
         return read_ratings(path_of(name, create=False))
     known = ", ".join(raters())
-    raise RecordError(
+    raise NoSuchRecord(
         f"{name} is neither a file of ratings nor a rater",
         hint=f"raters here: {known}" if known else "rate first: wb runs rate RUN",
         kind="no_ratings",

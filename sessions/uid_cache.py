@@ -187,7 +187,7 @@ class UidCache:
         atomic_write(Path(path), b"".join(to_line({"v": 1, **b.to_json()}) for b in found))
         return len(found)
 
-    def import_(self, path: Path, *, tags: Iterable[str] = ()) -> tuple[int, list[str]]:
+    def import_(self, path: Path, *, tags: Iterable[str] = ()) -> tuple[list[str], list[str]]:
         """Merge a file of bookmarks: JSON lines of an export, or one UID per line.
 
         Args:
@@ -195,7 +195,7 @@ class UidCache:
             tags: Given to every one of them, beside their own.
 
         Returns:
-            How many were set aside, and what was wrong with each line that was not.
+            The UIDs that were merged, and what was wrong with each line that was not.
 
         Raises:
             RecordError: The file cannot be read.
@@ -204,17 +204,18 @@ class UidCache:
             lines = read_plain(Path(path), _MOST_IMPORTED).split(b"\n")
         except OSError as error:
             raise cannot_read(Path(path), error) from error
-        more, wrong, count = check_tags(tags), [], 0
+        more, wrong, merged = check_tags(tags), [], []
         with self._write():
             for number, line in enumerate(lines, 1):
                 if not line.strip():
                     continue
                 try:
-                    self._add(from_line(line, more))
-                    count += 1
+                    mark = from_line(line, more)
+                    self._add(mark)
+                    merged.append(mark.uid)
                 except (RecordError, BadUid) as error:
                     wrong.append(f"line {number}: {error.message}")
-        return count, wrong
+        return merged, wrong
 
     def _add(self, mark: Bookmark) -> None:
         self._db.execute(

@@ -248,8 +248,15 @@ def set_setting(name: str, value: Any) -> Any:
 
 
 def unset_setting(name: str) -> bool:
-    """Take one setting out of the file, a misspelt one too; whether it was in there."""
-    return change(name, None)
+    """Take one setting out of the file, a misspelt one too; whether it was in there.
+
+    Raises:
+        UsageError: It is not in the file, and no setting has that name.
+    """
+    was_there = change(name, None)
+    if not was_there and name not in KNOBS and not is_binding(name):
+        raise UsageError(unknown(name), hint="see: wb config list", kind="unknown_name")
+    return was_there
 
 
 def _checked(name: str, value: Any) -> Any:

@@ -24,6 +24,20 @@ class DataError(WbError):
     kind = "bad_data"
 
 
+class NoSuchFile(DataError):
+    """A file or a folder that the user named does not exist."""
+
+    kind = "unknown_name"
+    exit_code = 2
+
+
+class NoSuchColumn(DataError):
+    """A column that the user named is not in the table."""
+
+    kind = "missing_column"
+    exit_code = 2
+
+
 class ImageError(DataError):
     """One image cannot be used: missing, truncated, empty, too large, of an unknown format."""
 

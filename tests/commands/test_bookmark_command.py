@@ -36,8 +36,25 @@ def test_a_bookmark_of_a_dataset_that_is_not_here_is_kept_with_a_warning(run_wb)
     done = run_wb("bookmark", "add", "nope/x/1", "nope/x/2", "demo/test/1")
     assert done.code == 0 and "3 bookmarks kept" in done.err
     warnings = [line for line in done.err.splitlines() if line.startswith("warning:")]
-    words = "2 bookmarks of a dataset 'nope' that is not here"
+    words = "2 UIDs of a dataset 'nope' that is not here"
     assert warnings == [f"warning: {words}; see: wb data list"]
+
+
+@pytest.mark.parametrize("how", ["add", "import", "note"])
+def test_uids_of_no_sample_of_a_dataset_that_is_here_are_kept_with_a_warning(how, tmp_path, run_wb):
+    uids = ["demo/test/000001", "demo/test/never", "demo/gone/1", "nope/x/1"]
+    (tmp_path / "uids.txt").write_text("\n".join(uids))
+    if how == "note":
+        said = "".join(run_wb("sessions", "note", "seen", "--uid", uid).err for uid in uids)
+    else:
+        words = ["add", *uids] if how == "add" else ["import", str(tmp_path / "uids.txt")]
+        done = run_wb("bookmark", *words)
+        said = done.err
+        assert done.code == 0 and "4 bookmarks" in said
+    assert "demo/test/never is not in demo/test" in said
+    assert "1 UID of no split: demo has no split 'gone'" in said
+    assert "1 UID of a dataset 'nope' that is not here" in said
+    assert said.count("warning:") == 3
 
 
 def test_one_that_is_no_uid_keeps_the_others_from_being_added(run_wb):
@@ -97,7 +114,7 @@ def test_an_import_merges_what_it_can_and_names_the_lines_that_it_cannot(run_wb,
     done = run_wb("bookmark", "import", str(tmp_path / "b.txt"))
     assert done.code == 1 and "line 2" in done.err
     assert len(run_wb("bookmark", "list", "--json").json) == 1
-    assert run_wb("bookmark", "import", str(tmp_path / "none")).code == 1
+    assert run_wb("bookmark", "import", str(tmp_path / "none")).code == 2
 
 
 def test_what_was_set_aside_stands_in_the_session_of_the_day(run_wb):

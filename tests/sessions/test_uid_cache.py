@@ -185,14 +185,14 @@ def test_an_export_is_imported_with_tags_notes_and_dates(cache, tmp_path):
     assert cache.export(tmp_path / "out.jsonl") == 2
     for mark in before:
         cache.remove(mark.uid)
-    assert cache.import_(tmp_path / "out.jsonl") == (2, [])
+    assert cache.import_(tmp_path / "out.jsonl") == (["a/b/1", "a/b/2"], [])
     assert cache.list() == before
 
 
 def test_an_import_takes_bare_uids_and_says_which_lines_are_none(cache, tmp_path):
     (tmp_path / "in.txt").write_text('a/b/1\n\n{"uid": "a/b/2"}\nnonsense\n{"uid": 3}\n{"ui')
-    count, wrong = cache.import_(tmp_path / "in.txt", tags=["new"])
-    assert count == 2
+    merged, wrong = cache.import_(tmp_path / "in.txt", tags=["new"])
+    assert merged == ["a/b/1", "a/b/2"]
     assert [text.partition(":")[0] for text in wrong] == ["line 4", "line 5", "line 6"]
     assert all(mark.tags == ("new",) for mark in cache.list())
     with pytest.raises(RecordError, match="cannot read"):

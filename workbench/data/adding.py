@@ -35,7 +35,7 @@ from workbench.data.tables.mapping import (
 )
 from workbench.data.tables.mapping_options import MappingOptions, fill
 from workbench.data.tables.table import info_of
-from workbench.errors import DataError, UnknownName, UsageError
+from workbench.errors import DataError, NoSuchColumn, UnknownName, UsageError
 
 
 def add_dataset(
@@ -59,7 +59,8 @@ def add_dataset(
 
     Raises:
         UsageError: A name is taken or a wish cannot be meant.
-        DataError: The data cannot be read: a missing column, a wrong encoding, a duplicate id.
+        NoSuchFile, NoSuchColumn: What is named does not exist.
+        DataError: The data cannot be read: a wrong encoding, a duplicate id.
         RecordError: The mapping cannot be saved.
     """
     return add(name, file, like=like, replace=replace, **wishes).info
@@ -89,7 +90,13 @@ def add(
     """
     with _one_at_a_time(check_name(name)):
         _check_free(name, replace)
-        return _add(name, file, like, wishes, check, filled)
+        try:
+            return _add(name, file, like, wishes, check, filled)
+        except DataError as error:
+            if error.kind != NoSuchColumn.kind:
+                raise
+            # While a dataset is added, its columns are what was typed; later its file has changed.
+            raise NoSuchColumn(error.message, hint=error.hint) from error
 
 
 def _add(

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from workbench.data.tables.mapping import check_name
-from workbench.errors import DataError
+from workbench.errors import NoSuchFile
 
 _SHARD = re.compile(r"^(.+?)[-_.]\d{3,}(?:-of-\d+)?$")
 
@@ -22,7 +22,7 @@ def named_file(file: str | Path) -> tuple[str, Path]:
     """The split (empty where none is named) and the path; an existing name may hold a `=` itself.
 
     Raises:
-        DataError: There is no such file or folder.
+        NoSuchFile: There is no such file or folder.
     """
     text = str(file)
     split, equals, rest = text.partition("=")
@@ -32,7 +32,7 @@ def named_file(file: str | Path) -> tuple[str, Path]:
     else:
         split = ""
     if not path.exists():
-        raise DataError(f"{path} does not exist", hint="give the path of a file or a folder")
+        raise NoSuchFile(f"{path} does not exist", hint="give the path of a file or a folder")
     # The folder's real path; the file's own name is kept, as a link may stand for a blob.
     path = path.parent.resolve() / path.name if path.is_file() else path.resolve()
     return split and check_name(split, "split"), path

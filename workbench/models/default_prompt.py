@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sessions.errors import WbError
 from workbench.grounding.conventions import convention_of
 from workbench.models.families.registry import family_name, may_have_template, templates_of
-from workbench.models.locate import DEMO, existing_path, read_config
+from workbench.models.locate import DEMO, local_folder, read_config
 from workbench.models.remote_model import is_remote
 from workbench.prompts.pool import default_for, default_template, shipped_template
 
@@ -85,7 +85,7 @@ def _config(spec: ModelSpec, fetch: bool) -> Mapping[str, Any]:
     if spec.model == DEMO or is_remote(spec.model):
         return {}
     try:
-        path = existing_path(spec.model)
+        path = local_folder(spec.model)
         return read_config(path) if path is not None else _hub_config(spec, fetch)
     except (WbError, OSError, ValueError):
         return {}

@@ -6,6 +6,7 @@ folder is ever run. Not for loading: `workbench.models.base` does that.
 
 from __future__ import annotations
 
+import difflib
 import errno
 import json
 import re
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
+from sessions.plain_files import names_in
+from workbench.data.hub.environment import hub_cache
 from workbench.errors import ModelError, UnknownName
 from workbench.models.head_config import is_head_alone
 from workbench.models.remote_model import is_remote, refuse_remote
@@ -85,6 +88,8 @@ def local_folder(name: str) -> Path | None:
             f"there is no model {name!r}",
             hint="`demo`, a folder with config.json, or a hub id such as Qwen/Qwen2-VL-2B-Instruct",
         )
+    if "/" not in name and not (hub_cache() / f"models--{name}").is_dir():
+        raise _no_such_model(name)
     return None
 
 
@@ -96,6 +101,18 @@ def own_model(name: str) -> Path | None:
         return None
     path = models_dir(create=False) / name
     return path.resolve() if path.is_dir() else None
+
+
+def _no_such_model(name: str) -> UnknownName:
+    """What a name without a slash means where no model has it: no hub is asked about it."""
+    from sessions.paths import models_dir
+
+    near = difflib.get_close_matches(name, [DEMO, *names_in(models_dir(create=False))], n=1)
+    meant = f"did you mean {near[0]}? " if near else ""
+    return UnknownName(
+        f"there is no model {name!r} on this machine, and a hub's model is OWNER/NAME",
+        hint=f"{meant}give a folder, or the whole name",
+    )
 
 
 def _from_hub(name: str, revision: str | None) -> Path:

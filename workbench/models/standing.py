@@ -19,7 +19,13 @@ from typing import TYPE_CHECKING, Literal
 from sessions.errors import WbError
 from workbench.data.hub.environment import hub_cache
 from workbench.models.catalog import AdapterInfo, base_of, describe_adapter, info_of, made_here
-from workbench.models.locate import DEMO, existing_path, local_folder, own_model, read_config
+from workbench.models.locate import (
+    DEMO,
+    existing_path,
+    local_folder,
+    own_model,
+    read_config,
+)
 from workbench.models.names import model_name
 from workbench.models.remote_model import is_remote, read_remote
 
@@ -174,13 +180,6 @@ def _of_hub(name: str, about: str) -> Standing:
             "cannot",
             f"there is no model {name!r} on this machine, and the hub is not asked while offline",
             f"{meant}give a folder, or unset HF_HUB_OFFLINE to fetch it",
-            about,
-        )
-    if "/" not in name:
-        return Standing(
-            "cannot",
-            f"there is no model {name!r} on this machine, and a hub's model is OWNER/NAME",
-            f"{meant}give a folder, or the whole name",
             about,
         )
     return Standing(

@@ -167,11 +167,12 @@ class BookmarkControl(Controller):
 
         def read(path: Path) -> str:
             from sessions.uid_cache import UidCache
+            from workbench.data.absent import absent
 
             with UidCache.open() as cache:
-                count, wrong = cache.import_(path)
-            more = f"; {len(wrong)} lines are none: {wrong[0]}" if wrong else ""
-            return f"{counted(count, 'bookmark')} merged{more}"
+                merged, wrong = cache.import_(path)
+            more = [f"{len(wrong)} lines are none: {wrong[0]}"] if wrong else []
+            return "; ".join([f"{counted(len(merged), 'bookmark')} merged", *more, *absent(merged)])
 
         self._ask_path("Import bookmarks", read)
 

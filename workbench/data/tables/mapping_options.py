@@ -16,7 +16,7 @@ from workbench.data.tables.mapping import TableMapping
 from workbench.data.tables.objects import FORMATS, detect
 from workbench.data.tables.table_files import data_file
 from workbench.data.tables.wishes import FileHeads, MappingOptions, choose
-from workbench.errors import DataError, UsageError
+from workbench.errors import DataError, NoSuchColumn, UsageError
 from workbench.images.decode import EXTENSIONS
 
 
@@ -24,9 +24,15 @@ def fill(mapping: TableMapping, wish: MappingOptions) -> TableMapping:
     """Fill the mapping from the wishes, and from a look at all files for the rest.
 
     Of a hub only the first file is looked at: another one would have to be fetched.
+
+    Raises:
+        NoSuchColumn: A column of the metadata is in no file; the others are looked for later.
+        DataError: Nothing of the table was taken.
     """
     look = _look(mapping)
     wish.guesses += look.notes
+    if mapping.kind == "table" and not mapping.recipe:
+        _check_metadata(wish.metadata, look.columns)
     if mapping.kind == "folder":
         return _fill_folder(mapping, wish, look)
     columns, rows_at_hand = look.columns, not (mapping.is_remote or mapping.recipe)
@@ -54,6 +60,16 @@ def fill(mapping: TableMapping, wish: MappingOptions) -> TableMapping:
     if not (takes_something(mapping) or said or wish.may_take_nothing):
         raise nothing_taken(mapping, columns)
     return _fill_labels(mapping, wish, look)
+
+
+def _check_metadata(wanted: Sequence[str], columns: Sequence[str]) -> None:
+    known = {*columns, "*", "bytes"}
+    for column in wanted:
+        if not {column, column.partition(".")[0]} & known:
+            raise NoSuchColumn(
+                f"--metadata {column}: no file has such a column",
+                hint=f"the columns are {', '.join(columns)}",
+            )
 
 
 SHOWN = 8  # columns that an error names
