@@ -19,7 +19,9 @@ def echo_understood(understood: Understood) -> None:
     """Print the table and one prompt per split on stdout, the warnings on stderr."""
     from workbench.text import clean
 
-    echo_table(_HEADERS, [_row(table) for table in understood.splits])
+    has_boxes = any(table.boxes is not None for table in understood.splits)
+    headers = (*_HEADERS, "BOXES") if has_boxes else _HEADERS
+    echo_table(headers, [_row(table, has_boxes) for table in understood.splits])
     left = list(dict.fromkeys(name for table in understood.splits for name in table.left))
     if left:
         names = ", ".join(left[:SHOWN]) + (f", {len(left) - SHOWN} more" * (len(left) > SHOWN))
@@ -33,7 +35,7 @@ def echo_understood(understood: Understood) -> None:
         click.echo(clean(f"warning: {warning}", newlines=False), err=True)
 
 
-def _row(table: SplitTable) -> tuple[str, ...]:
+def _row(table: SplitTable, has_boxes: bool) -> tuple[str, ...]:
     texts = ", ".join(f"{role} {count:,}" for role, count in table.texts.items()) or "–"
     return (
         table.split,
@@ -42,6 +44,7 @@ def _row(table: SplitTable) -> tuple[str, ...]:
         texts,
         _labels(table),
         _images(table),
+        *((table.boxes.words if table.boxes else "",) if has_boxes else ()),
     )
 
 

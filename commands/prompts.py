@@ -125,10 +125,10 @@ def try_(
     from workbench.data.source import open_source
     from workbench.errors import DataError, UsageError
     from workbench.models.box_writer import box_writer
-    from workbench.models.spec import ModelSpec
+    from workbench.models.spec import ModelSpec, chosen_spec
     from workbench.prompts.shots import choose_shots
 
-    spec = ModelSpec(model) if model else None
+    spec = chosen_spec({"model": model}, ModelSpec()) if model else None
     parsed = Uid.parse(uid)
     source = open_source(parsed.dataset, parsed.split)
     sample = source.get(uid)

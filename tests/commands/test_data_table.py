@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from commands.data import command
 from tests.workbench.data.tables import write_pictures
+from tests.workbench.models.tiny import picture
 from workbench.data.registry import dataset_info
 from workbench.errors import DataError, UnknownName
 
@@ -121,3 +122,28 @@ def test_one_word_of_a_split_column_is_told_unless_it_is_the_splits_name(tmp_pat
     assert "cuts by it" not in data("add", "yn", f"test={file}", "--replace").stderr
     cut = data("add", "yn", file, "--replace", "--split", "dev=split==test")
     assert "cuts by it" not in cut.stderr
+
+
+def test_boxes_are_counted_with_those_outside_over_the_edge_and_that_are_none(tmp_path, run_wb):
+    (tmp_path / "a.png").write_bytes(picture(100, 50).data)
+    boxes = [[1, 2, 30, 40], [90, 5, 120, 40], [200, 5, 220, 40], [30, 40, 1, 2], [5, 5, 5, 9]]
+    rows = [{"image": "a.png", "expression": f"thing {i}", "box": b} for i, b in enumerate(boxes)]
+    rows.append(rows[0] | {"expression": "two", "box": [[1, 2, 30, 40], [2, 2, 100.5, 50]]})
+    (tmp_path / "own.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    done = run_wb("data", "add", "own", str(tmp_path / "own.jsonl"), "--objects", "box:xyxy")
+    assert done.code == 0, done.err
+    assert "5 boxes, 1 outside of their picture, 1 over its edge, 2 rows with none" in done.out
+    assert (
+        "of 5 boxes 1 lie outside of their picture and 1 reach over its edge, as: [90," in done.err
+    )
+    assert "the boxes of 2 of 6 rows cannot be used" in done.err and "holds nothing" in done.err
+    told = run_wb("data", "info", "own", "--json").json["understood"]["splits"]["own"]["boxes"]
+    assert (told["boxes"], told["held"], told["outside"], told["unusable"]) == (5, 5, 1, 2)
+
+
+def test_a_table_without_boxes_has_no_column_of_them(tmp_path, run_wb):
+    (tmp_path / "own.csv").write_text("id,question,answer\n1,is it?,yes\n2,is it not?,no\n")
+    done = run_wb("data", "add", "own", str(tmp_path / "own.csv"), "--allow-missing")
+    assert "BOXES" not in done.out
+    told = run_wb("data", "info", "own", "--json").json["understood"]["splits"]["own"]
+    assert told["boxes"] is None

@@ -10,13 +10,14 @@ import contextlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from sessions.redact import redacted, without_secrets
 from workbench.data.base import Source
+from workbench.data.box_counts import BoxCounts
 from workbench.data.progress import counted
 from workbench.data.tables.folders import SPLIT_NAMES
 from workbench.data.tables.likely_roles import LOOKED_AT, likely_options
@@ -61,6 +62,7 @@ class SplitTable:
         split_words: What a column `split` holds, where all of it are names of splits, and not the
             split's own name alone.
         prompt: One rendered prompt, where one was asked for.
+        boxes: Of boxes and points, where the rows have a column of them.
     """
 
     split: str
@@ -83,6 +85,7 @@ class SplitTable:
     left: tuple[str, ...] = ()
     split_words: tuple[str, ...] = ()
     prompt: Mapping[str, Any] | None = None
+    boxes: BoxCounts | None = None
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,9 @@ class Understood:
 
     def to_json(self) -> dict[str, Any]:
         """The form that `--json` prints."""
-        splits = {table.split: asdict(table) for table in self.splits}
+        splits = {table.split: asdict(replace(table, boxes=None)) for table in self.splits}
+        for table in self.splits:
+            splits[table.split]["boxes"] = table.boxes.to_json() if table.boxes else None
         for body in splits.values():
             del body["split"]
         body = {"splits": splits, "passed_over": list(self.passed_over)}
@@ -171,7 +176,10 @@ def _table(source: TableSource, mapping: TableMapping, prompt: Prompt | None) ->
     left: dict[str, None] = {}
     words: set[str] = set()
     why = fault = ""
+    boxes = BoxCounts() if mapping.objects else None
     for sample in _counted(source):
+        if boxes is not None:
+            boxes.add(sample)
         counts["rows"] += 1
         counts["ids"] += not sample.uid.rpartition("/")[2].startswith("bad-")
         texts.update(role for role, text in sample.texts.items() if text.strip())
@@ -213,6 +221,7 @@ def _table(source: TableSource, mapping: TableMapping, prompt: Prompt | None) ->
         left=tuple(name for name in left if name not in _OWN),
         split_words=_split_words(words, source.split, mapping),
         prompt=prompt(source) if prompt is not None else None,
+        boxes=boxes,
     )
 
 
@@ -253,6 +262,8 @@ def _warnings(table: SplitTable, wanted: tuple[str, ...]) -> list[str]:
         found.append(f"{table.bad:,} of {table.rows:,} rows cannot be read; kept with their error")
     if table.faulty:
         found.append(f"{table.faulty:,} of {table.rows:,} rows have a fault, as: {table.fault}")
+    if table.boxes is not None:
+        found += table.boxes.warnings(table.rows)
     for role in wanted:
         if role == "image":
             having = table.rows - table.without_image

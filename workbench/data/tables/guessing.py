@@ -30,6 +30,8 @@ TEXTS = (
     *("sentence", "statement", "hypothesis", "question", "caption", "text", "prompt"),
     "expression",
 )
+# How referring expressions are called; taken for them only beside boxes.
+EXPRESSIONS = ("phrase", "referring_expression", "refexp", "ref_exp", "sent", "description")
 SHORT_QUESTIONS = ("q", "query", "ques")  # only where no column has a text's whole name
 LABELS = (
     *("label", "gold_label", "answer", "target", "class", "cls", "gt_answer", "ground_truth"),
@@ -60,6 +62,12 @@ def guess_texts(columns: Sequence[str]) -> dict[str, str]:
         return {"question": short}
     better = {r: c for r, c in found.items() if c and r not in ("text", "prompt")}
     return better or {role: column for role, column in found.items() if column}
+
+
+def guess_expression(columns: Sequence[str]) -> dict[str, str]:
+    """The phrase whose boxes a table has, where none of its texts is called otherwise."""
+    found = _first(columns, EXPRESSIONS)
+    return {"expression": found} if found else {}
 
 
 def is_captioned_folder(columns: Sequence[str], texts: Mapping[str, str]) -> bool:

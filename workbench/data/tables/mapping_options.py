@@ -12,11 +12,13 @@ from pathlib import Path
 
 from workbench.data.readers.opening import open_reader
 from workbench.data.tables import guessing, role_guesses, row_guesses
+from workbench.data.tables.box_columns import check_said, column_and_format
+from workbench.data.tables.box_guesses import guess_boxes
 from workbench.data.tables.mapping import TableMapping
 from workbench.data.tables.objects import FORMATS, detect
 from workbench.data.tables.table_files import data_file
 from workbench.data.tables.wishes import FileHeads, MappingOptions, choose
-from workbench.errors import DataError, NoSuchColumn, UsageError
+from workbench.errors import DataError, NoSuchColumn
 from workbench.images.decode import EXTENSIONS
 
 
@@ -53,9 +55,12 @@ def fill(mapping: TableMapping, wish: MappingOptions) -> TableMapping:
         "explanations": _named(choose(wish, "explanation", wish.explanations, explanations)),
         "options": _named(role_guesses.options_of(wish, columns, texts, label, *rows)),
         "images": _named(images),
-        "objects": _objects(wish, mapping),
     }
     mapping = dataclasses.replace(mapping, **found)
+    mapping = dataclasses.replace(mapping, objects=_objects(wish, mapping, columns))
+    if mapping.objects and not texts and wish.texts is None:
+        phrase = choose(wish, "texts", None, guessing.guess_expression(columns))
+        mapping = dataclasses.replace(mapping, texts=phrase)
     said = None not in (wish.texts, wish.label, wish.image)  # it is wanted so
     if not (takes_something(mapping) or said or wish.may_take_nothing):
         raise nothing_taken(mapping, columns)
@@ -241,22 +246,27 @@ def _named(columns: Sequence[str]) -> tuple[str, ...]:
     return tuple(column for column in columns if column)
 
 
-def _objects(wish: MappingOptions, mapping: TableMapping) -> str:
-    """The column of the object boxes with its format, as wished or as the first row shows."""
+def _objects(wish: MappingOptions, mapping: TableMapping, columns: Sequence[str]) -> str:
+    """The boxes and their format, as wished, as the first row shows, or as the columns are named.
+
+    Raises:
+        UsageError: What was wished names no format, or a column that is not there.
+    """
     if wish.objects is not None:
-        column, colon, form = wish.objects.rpartition(":")
+        column, form = column_and_format(wish.objects)
         if form in FORMATS and not column:  # the format alone: find the column that has it
             return next((c for c in _detected(mapping) if c.endswith(f":{form}")), "")
-        if wish.objects and (not colon or form not in FORMATS):
-            raise UsageError(
-                f"{wish.objects!r} does not name a column of boxes and its format",
-                hint=f"write COLUMN:FORMAT; the formats are {', '.join(FORMATS)}",
-            )
+        if wish.objects:
+            check_said(wish.objects, () if mapping.is_remote else columns)
         return wish.objects if column else ""
     found = next(iter(_detected(mapping)), "")
     if found:
         wish.guesses.append(f"objects: {found} (the first row holds boxes)")
-    return found
+        return found
+    if (guessed := guess_boxes(mapping, columns)) is None:
+        return ""
+    wish.guesses.append(f"objects: {guessed.said} ({guessed.why})")
+    return guessed.said
 
 
 def _detected(mapping: TableMapping) -> list[str]:

@@ -140,14 +140,18 @@ def _numbered(read: Callable[[tuple[float, ...]], dict[str, Any]], count: int) -
     """A reader of rows of `count` numbers: one list, a list of lists, or either as JSON text."""
 
     def objects(value: Any, images: Sequence[str]) -> Objects:
-        items = _lists(value, count)
+        items = rows_of_numbers(value, count)
         return Objects([[read(numbers(item, count)) for item in items]] if images else [])
 
     return objects
 
 
-def _lists(value: Any, count: int) -> list[Any]:
-    """One row of numbers, or several. Raises `ValueError` for a value that is neither."""
+def rows_of_numbers(value: Any, count: int) -> list[Any]:
+    """One row of numbers, or several, as lists, JSON or `12 40 96 131`.
+
+    Raises:
+        ValueError: The value is neither.
+    """
     if isinstance(value, str):
         text = value.strip()
         if not text.startswith("["):  # `12 40 96 131`, `12,40,96,131`
@@ -180,7 +184,7 @@ def _point(values: tuple[float, ...]) -> dict[str, Any]:
 def _sized(value: Any, images: Sequence[str]) -> Objects:
     """Left, top, width and height, as COCO writes boxes."""
     boxes = []
-    for item in _lists(value, 4):
+    for item in rows_of_numbers(value, 4):
         x, y, wide, high = (float(one) for one in _four(item))
         boxes.append({"name": "object", "box": list(numbers([x, y, x + wide, y + high], 4))})
     return Objects([boxes] if images else [])

@@ -15,6 +15,7 @@ from typing import Any
 
 from workbench.data.layouts.places import find_image
 from workbench.data.readers.opening import format_of_ending
+from workbench.data.tables.box_columns import boxes_of, column_and_format, columns_of_boxes
 from workbench.data.tables.columns import (
     MAX_CELL,
     MOST_FREQUENT,
@@ -68,8 +69,8 @@ class RowMapper:
         self._split = split if any("{split}" in s for s in mapping.images) else {}
         root = mapping.root_of(part)
         self._root = Path(root).resolve() if root else None
-        column, _, self._object_format = mapping.objects.rpartition(":")
-        self._object_column = column
+        self._object_columns = columns_of_boxes(mapping.objects)
+        self._object_format = column_and_format(mapping.objects)[1]
         self._words = dict(mapping.label_words)
         self._beside = set(mapping.metadata)
         self._taken = _taken(mapping)
@@ -271,17 +272,20 @@ class RowMapper:
         }
         for column in self._beside - {"*"}:
             kept.setdefault(column, jsonable(pick(row, column)))
-        if self._object_column and self._object_format in FORMATS:
-            kept.pop(self._object_column, None)
-            kept |= self._objects(pick(row, self._object_column), images)
+        if self._object_columns and self._object_format in FORMATS:
+            for column in self._object_columns:
+                kept.pop(column, None)
+            kept |= self._objects(row, images)
         return kept
 
-    def _objects(self, value: Any, images: tuple[ImageRef, ...]) -> dict[str, Any]:
+    def _objects(self, row: Mapping[str, Any], images: tuple[ImageRef, ...]) -> dict[str, Any]:
         """`objects`, a list per image, and why an image has none: `objects_left_out`."""
         try:
+            value = boxes_of(row, self.mapping.objects)
             found = FORMATS[self._object_format][1](value, [ref.name for ref in images])
         except (ValueError, TypeError, KeyError) as error:
-            return {"objects": [], "objects_left_out": f"{self._object_column}: {error}"}
+            where = ", ".join(self._object_columns)
+            return {"objects": [], "objects_left_out": f"{where}: {error}"}
         said = {"objects_left_out": found.left_out} if found.left_out else {}
         return {"objects": found.boxes} | said
 
@@ -301,7 +305,7 @@ class RowMapper:
 def columns_of(mapping: TableMapping) -> tuple[str, ...]:
     """The columns that a mapping reads, each once, as roots of their paths."""
     specs = [*mapping.texts.values(), mapping.label, *mapping.references, *mapping.explanations]
-    specs += [*mapping.options, *mapping.images, mapping.objects.rpartition(":")[0]]
+    specs += [*mapping.options, *mapping.images, *columns_of_boxes(mapping.objects)]
     if mapping.id not in ("hash", "auto"):
         specs.append(mapping.id)
     return tuple(dict.fromkeys(c for spec in specs for c in columns_in(spec)))
