@@ -126,20 +126,31 @@ class StderrLine:
         self._terminal = sys.stderr.isatty()
         self._last = -LOG_EVERY_S
         self._wrote = self._held = False
+        self._unsaid: Progress | None = None  # the last one, where it got no line
 
     def __call__(self, report: Progress) -> None:
         """Draw or add a line."""
+        if self._unsaid is not None and report.done < self._unsaid.done:
+            self._say_last()  # another one begins: how far the one before came is told
+        self._unsaid = report
         if self._terminal:
             redraw(report.words()[:200])
-            self._wrote = True
+            self._wrote, self._unsaid = True, None
         elif report.held != self._held or time.monotonic() - self._last >= LOG_EVERY_S:
             self._held = report.held
             self._last = time.monotonic()
-            sys.stderr.write(report.words() + "\n")
+            self._say_last()
         sys.stderr.flush()
 
+    def _say_last(self) -> None:
+        if self._unsaid is not None:
+            sys.stderr.write(self._unsaid.words() + "\n")
+            sys.stderr.flush()
+        self._unsaid = None
+
     def end(self) -> None:
-        """Leave the line as it is and start a new one."""
+        """Leave the line as it is and start a new one; in a log the last word gets its line."""
+        self._say_last()
         if self._wrote:
             sys.stderr.write("\n")
             sys.stderr.flush()

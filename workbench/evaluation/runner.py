@@ -103,7 +103,8 @@ def _work(
     config, total = evaluation.config, evaluation.own_total
     done = run.done_uids(errors=not config.retry_failed) - set(config.retry)
     reporter = Reporter(on_progress, start=len(done))
-    message = f"{evaluation.source.dataset}/{evaluation.source.split}"
+    how = config.control or config.vary  # a ledger asks several, one after the other
+    message = f"{evaluation.source.dataset}/{evaluation.source.split}{' ' * bool(how)}{how}"
     crashes = 0
     try:
         taken = _requests(evaluation, run, done, stop, reporter)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from rich.text import Text
 from textual.binding import Binding, BindingType
+from textual.containers import Vertical
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -63,6 +64,10 @@ class DataPicker(Picker):
         self._refilling: Timer | None = None
         self.last = _OWN
         self._moved = False  # until then the cursor waits for the dataset that is open
+
+    def box(self) -> Vertical:
+        """Of a fixed height: the list has what the others leave."""
+        return Vertical()
 
     def on_mount(self) -> None:
         """What is under the cursor is told below the list; reading begins."""

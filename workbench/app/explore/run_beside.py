@@ -55,4 +55,4 @@ def read_run(dataset: str, split: str, run_id: str | None) -> RunView | None:
                 break
     if run is None:
         return None
-    return view_of_run(run.id, run_name(run.config, run.id, data=False), run.predictions())
+    return view_of_run(run.id, f"run {run_name(run.config, run.id, data=False)}", run.predictions())

@@ -26,6 +26,7 @@ from workbench.app.explore.sweep_axes import (
     read_form,
     template_names,
 )
+from workbench.app.widgets.dialog_box import DialogBox
 from workbench.text import clean, counted
 
 
@@ -198,7 +199,7 @@ class WholeAnswer(ModalScreen[bool]):
         keys = "y copies the text · Esc closes"
         if self._usable:
             keys = f"Enter makes it the answer in view · {keys}"
-        with Vertical() as box:
+        with DialogBox() as box:
             box.border_title = Text(clean(self.tile.caption, newlines=False))
             with VerticalScroll():
                 yield Static(self._body(), markup=False)

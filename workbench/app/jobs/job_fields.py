@@ -14,6 +14,8 @@ from textual.widgets import Input, Label
 
 from workbench.app.jobs.line_fields import MORE, JobKind, LineField
 
+_IN_A_ROW = 3  # narrow fields of one line: more would not show their values at 80 columns
+
 
 class FieldInput(Input):
     """The input of one field; Enter opens its list, or goes on where there is none."""
@@ -84,6 +86,9 @@ class JobFields(VerticalScroll, can_focus=False):
         for field in kind.fields:
             label, entry = FieldLabel(field), FieldInput(field, value=values.get(field.name, ""))
             if field.narrow:
+                if len(narrow) == 2 * _IN_A_ROW:
+                    yield Horizontal(*narrow, classes="field narrow")
+                    narrow = []
                 label.set_class(not narrow, "first")
                 narrow += [label, entry]
                 continue

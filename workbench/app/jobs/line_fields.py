@@ -143,16 +143,16 @@ _REPLAY = (
     _MORE,
 )
 _IMPORT = (
-    LineField("file", "", "answers that were given elsewhere: CSV, JSON, JSON lines, results of "
-              "COCO, VQA or lmms-eval", "files", own="the path of a file"),
+    LineField("file", "", "answers given elsewhere: CSV, JSON, COCO's, VQA's or lmms-eval's",
+              "files", own="the path of a file"),
     LineField("dataset", "--dataset", "what the answers are about", "datasets"),
     LineField("split", "--split", "which part of the dataset", "splits"),
     LineField("called", "--model", "what to call who answered; empty: the file's name"),
     LineField("template", "--template", "how answers are read; empty: the default of the task",
               "templates"),
     LineField("format", "--format", "empty: by its ending and its keys", "formats"),
-    LineField("id", "--id-column", "the column that names the sample; empty: the first known one"),
-    LineField("answers", "--answer-column", "the column with the answer"),
+    LineField("id in", "--id-column", "the column that names the sample; empty: found by name"),
+    LineField("answers in", "--answer-column", "the column of answers; empty: found by name"),
     _MORE,
 )  # fmt: skip
 KINDS: dict[str, JobKind] = {

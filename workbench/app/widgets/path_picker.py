@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from rich.text import Text
 from textual.binding import Binding, BindingType
+from textual.containers import Vertical
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
@@ -54,6 +55,10 @@ class PathPicker(Picker):
 
     def _keys(self) -> str:
         return "Enter opens · Tab completes · ^O this folder · Esc leaves"
+
+    def box(self) -> Vertical:
+        """Of a fixed height: the list has what the others leave."""
+        return Vertical()
 
     def on_mount(self) -> None:
         """At the folder of last time."""

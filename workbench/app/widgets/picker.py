@@ -16,6 +16,7 @@ from textual.widgets.option_list import Option
 
 from workbench.app.lists.palette import PALETTE
 from workbench.app.widgets.choice import Choice
+from workbench.app.widgets.dialog_box import DialogBox
 from workbench.text import clean
 
 
@@ -78,12 +79,16 @@ class Picker(ModalScreen[Any]):
 
     def compose(self) -> ComposeResult:
         """What is typed, and what fits it."""
-        with Vertical() as box:
+        with self.box() as box:
             box.border_title = Text(clean(self.picker_title, newlines=False))
             yield PickerInput(placeholder=self.free or "type to narrow")
             yield OptionList()
             yield from self.feet()
             yield Static(self._keys(), classes="keys", markup=False)
+
+    def box(self) -> Vertical:
+        """What holds all of it; one whose list has a height of its own needs no bound."""
+        return DialogBox(most=20)
 
     def feet(self) -> ComposeResult:
         """What stands between the list and the keys; nothing here."""

@@ -7,11 +7,12 @@ from typing import ClassVar
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from sessions.errors import WbError
+from workbench.app.widgets.dialog_box import DialogBox
 from workbench.app.widgets.footer import key_that_restarts
 from workbench.text import clean
 
@@ -40,7 +41,7 @@ class TextPanel(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """The text in a scroll, and the keys."""
-        with Vertical() as box:
+        with DialogBox() as box:
             box.border_title = Text(self.panel_title)
             with VerticalScroll():
                 yield Static(self.body(), markup=False)
