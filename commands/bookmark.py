@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from commands.completing import complete_bookmarks
+from commands.groups import Group
 from commands.paths import ReadFile, WriteFile
 from commands.printing import ago, echo_json, echo_table, tell_absent
 
@@ -22,7 +23,7 @@ _dataset = click.option("--dataset", help="Only those of this dataset, or datase
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """Bookmark samples with tags and notes, and step through them.
 

@@ -7,6 +7,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from commands.groups import Group
 from commands.printing import echo_json, echo_table
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -25,7 +26,7 @@ def _complete(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> 
 _name = click.argument("name", shell_complete=_complete)
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """Show and change the settings.
 

@@ -11,6 +11,7 @@ from commands.data_duplicates import duplicates
 from commands.data_export import export
 from commands.data_hub import cache, mode, verify
 from commands.data_table import echo_understood
+from commands.groups import Group
 from commands.printing import echo_json, echo_table
 
 _TASKS = [
@@ -36,7 +37,7 @@ class Format(click.ParamType):
         return value
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """List, add and describe datasets.
 

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from commands.engine_serve import serve
+from commands.groups import Group
 
 _ANSWER_S = 10.0  # a running engine that imports torch may take seconds to answer
 _FORCE_S = 3.0  # who says --force has waited before
@@ -29,7 +30,7 @@ _whole = click.option(
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """Start, stop and inspect the engine, the process that holds the model.
 

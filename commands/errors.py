@@ -51,6 +51,10 @@ def run_guarded(command: Callable[..., object]) -> None:
     except WbError as error:
         report(error)
         sys.exit(error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        # `wb runs` asks what there is: that is answered, not refused.
+        click.echo(error.format_message())
+        sys.exit(0)
     except click.UsageError as error:
         if "--json" in sys.argv[1:]:
             body = {

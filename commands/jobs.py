@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from commands.completing import complete_jobs
+from commands.groups import Group
 from commands.printing import ago, duration, echo_json, echo_table, tell_damaged, when
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ _job = click.argument("job", shell_complete=complete_jobs)
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """List, follow, cancel and retry background jobs.
 

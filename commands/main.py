@@ -1,7 +1,7 @@
 """The `wb` command: a lazy click group.
 
-Guarantee: `wb --help` imports click and this file, nothing else; a command's module is imported
-only when that command runs or shows its own help. So the one-line helps are in this file,
+Guarantee: `wb --help` imports click, this file and `groups.py`, nothing else; a command's module is
+imported only when that command runs or shows its own help. So the one-line helps are in this file,
 and a test compares them with the commands themselves.
 """
 
@@ -12,6 +12,8 @@ from functools import partial
 from importlib import import_module
 
 import click
+
+from commands.groups import Group
 
 # name -> (module under `commands`, one-line help); the attribute in the module is `command`.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -39,15 +41,34 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-class LazyGroup(click.Group):
+# The two that are typed most, as what they are short for.
+SHORT: dict[str, tuple[str, str]] = {"compare": ("runs", "compare"), "report": ("runs", "report")}
+HABITS = {
+    **{"eval": "run-eval", "evaluate": "run-eval", "test": "run-eval", "ask": "prompt"},
+    **{"caption": "infer", "finetune": "train", "fine-tune": "train", "explain": "gradcam"},
+    **{"list": "runs list", "ls": "runs list", "show": "runs show", "results": "runs list"},
+    **{"dataset": "data list", "datasets": "data list", "add": "data add", "log": "jobs log"},
+    **{"settings": "config list", "import": "runs import", "export": "runs export"},
+    **{"diff": "compare", "templates": "prompts list", "search": "sessions search"},
+    **{"history": "sessions list", "serve": "engine serve", "load": "models load"},
+    **{"status": "engine status", "cancel": "jobs cancel", "note": "sessions note"},
+}
+
+
+class LazyGroup(Group):
     """A group whose commands are imported when they are needed."""
+
+    habits = HABITS
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands in the order of a day's work."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import and return one command."""
+        """Import and return one command, by its name or what is short for it."""
+        if cmd_name in SHORT:
+            group, name = SHORT[cmd_name]
+            return import_module(f"commands.{COMMANDS[group][0]}").command.commands[name]
         if cmd_name not in COMMANDS:
             return None
         return import_module(f"commands.{COMMANDS[cmd_name][0]}").command
@@ -56,6 +77,8 @@ class LazyGroup(click.Group):
         """List the commands from the table, without importing any."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+        with formatter.section("Short for"):
+            formatter.write_dl([(name, f"wb {' '.join(path)}") for name, path in SHORT.items()])
 
 
 @click.group(cls=LazyGroup, invoke_without_command=True)

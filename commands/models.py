@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from commands.groups import Group
 from commands.models_compose import compose
 from commands.models_load import load
 from commands.models_merge import merge
@@ -11,7 +12,7 @@ from commands.models_merge import merge
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """List models and adapters, and what each supports.
 

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from commands.groups import Group
+
 if TYPE_CHECKING:
     from workbench.plugins import Plugin
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """List what other packages add to wb.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from commands.completing import complete_templates
+from commands.groups import Group
 from commands.printing import echo_json, echo_table
 from commands.shots import shot_options, shot_wish
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """List, show and try prompt templates.
 

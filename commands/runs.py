@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from commands.completing import complete_runs
+from commands.groups import Group
 from commands.printing import ago, echo_json, echo_table, tell_damaged
 from commands.run_facts import progress, say
 from commands.runs_answers import answers
@@ -46,7 +47,7 @@ _run = click.argument("run", shell_complete=complete_runs)
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """List, show and compare runs.
 

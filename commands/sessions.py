@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from commands.completing import complete_sessions
+from commands.groups import Group
 from commands.paths import WriteFile
 from commands.printing import ago, echo_json, echo_table, tell_absent, tell_damaged, when
 from sessions.ids import short_id
@@ -25,7 +26,7 @@ _kind = click.option(
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """List, show and search the record of all questions.
 

@@ -7,7 +7,7 @@ import sys
 import click
 import pytest
 
-from commands.main import COMMANDS, cli
+from commands.main import COMMANDS, HABITS, SHORT, cli
 
 
 def wb(*args, **kwargs):
@@ -79,6 +79,54 @@ def test_wrong_usage_exits_2_and_says_so_in_json():
     assert "no-such-dataset" in error["message"]
     assert error["hint"]
     assert "Traceback" not in done.stderr
+
+
+GROUPS = [
+    name for name in COMMANDS if isinstance(cli.get_command(click.Context(cli), name), click.Group)
+]
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_group_alone_prints_what_there_is_and_is_done(group, run_wb):
+    alone, asked = run_wb(group), run_wb(group, "--help")
+    assert (alone.code, alone.err) == (0, "")
+    assert alone.out == asked.out and "Commands:" in alone.out
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_what_is_short_for_a_command_is_that_command(name, run_wb):
+    group, command = SHORT[name]
+    whole = cli.get_command(click.Context(cli), group)
+    assert isinstance(whole, click.Group)
+    assert cli.get_command(click.Context(cli), name) is whole.commands[command]
+    assert f"wb {group} {command}" in run_wb("--help").out
+    assert f"Usage: wb {name} " in run_wb(name, "--help").out
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("eval", "run-eval"),
+        ("ls", "runs list"),
+        ("promt", "prompt"),
+        ("diff", "compare"),
+        ("runs ls", "runs list"),
+        ("runs delete", "runs rm"),
+        ("jobs stop", "jobs cancel"),
+        ("data describe", "data info"),
+        ("sessions serach", "sessions search"),
+    ],
+)
+def test_an_unknown_command_is_refused_with_the_one_that_may_be_meant(typed, meant, run_wb):
+    done = run_wb(*typed.split())
+    assert (done.code, done.out) == (2, "")
+    assert f"There is no wb {typed}; did you mean wb {meant}" in done.err
+    assert "did you mean" not in run_wb("xyzzy").err
+
+
+def test_each_habit_of_other_tools_is_answered_by_a_command_that_exists(run_wb):
+    for meant in HABITS.values():
+        assert run_wb(*meant.split(), "--help").code == 0, meant
 
 
 def test_an_unknown_option_exits_2():
