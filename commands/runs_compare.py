@@ -125,7 +125,7 @@ def _show_comparison(a: Run, b: Run, found: RunComparison) -> None:
     if rows:
         echo_table(("DIFFERS", "FIRST", "SECOND"), rows)
     else:
-        click.echo("no setting differs")
+        click.echo(found.no_difference)
     click.echo("")
     paired = found.paired
     say("shared", f"{paired.shared} samples, {paired.failed} of them failed in one")

@@ -34,6 +34,14 @@ _SETTINGS = (
     *("template", "template_version", "template_digest", "shot_uids", "answer"),
     *("control", "vary"),
 )
+# What nobody wrote down of answers that were imported: how the model was held and asked. The
+# knobs of decoding belong to it too.
+_NOT_OF_IMPORTS = frozenset(
+    {
+        *("limit", "random", "adapter", "revision", "quantization", "dtype", "image_min_pixels"),
+        *("image_max_pixels", "shot_uids", "answer", "control", "vary", "seed", "shots"),
+    }
+)
 # What a run of a version before the setting did.
 _BEFORE = {"answer": "generate"}
 SETTING_NAMES = {
@@ -86,6 +94,7 @@ class RunComparison:
         changes: The runs' figures, the one that they are judged by first.
         power: How small a difference could be found; `None` where nothing is right or wrong.
         notes: What there is to know of the result.
+        imported: One of them was imported: its settings are unknown, which is no difference.
     """
 
     differences: tuple[SettingDifference, ...]
@@ -93,6 +102,12 @@ class RunComparison:
     changes: tuple[Change, ...]
     power: Power | None = None
     notes: tuple[str, ...] = ()
+    imported: bool = False
+
+    @property
+    def no_difference(self) -> str:
+        """What is said where no setting differs."""
+        return f"no {'known ' if self.imported else ''}setting differs"
 
     def to_json(self) -> dict[str, Any]:
         """What `wb runs compare --json` prints, less the runs' ids."""
@@ -140,7 +155,15 @@ def compare_runs(
     changes = _captions(pairs) if tasks[0] == "caption" else _labels(paired, pairs)
     power = power_of(paired, [(a, b) for _, a, b in pairs])
     told = tuple(differences(config_a, config_b))
-    return RunComparison(told, paired, tuple(changes), power, tuple(_notes(paired, pairs)))
+    notes = [*_notes(paired, pairs), *_of_imports((config_a, config_b), names)]
+    return RunComparison(
+        told,
+        paired,
+        tuple(changes),
+        power,
+        tuple(notes),
+        any(map(is_imported, (config_a, config_b))),
+    )
 
 
 def _no_pairs(trainings: Sequence[str]) -> RecordError:
@@ -169,21 +192,50 @@ def _notes(paired: Paired, pairs: _Pairs) -> list[str]:
     return [f"{words}: look at how answers are read before at what the models know"]
 
 
+def _of_imports(configs: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:
+    """That settings of imported answers are not known, which is no difference and no agreement."""
+    return [
+        f"{name} was imported from {(config['imported'] or {}).get('file', 'a file')}: how its "
+        "model was held and asked (weights, decoding, examples) is unknown and not compared"
+        for config, name in zip(configs, names, strict=True)
+        if is_imported(config)
+    ]
+
+
+def is_imported(config: Mapping[str, Any]) -> bool:
+    """Whether a run's answers were given elsewhere."""
+    return isinstance(config.get("imported"), Mapping)
+
+
+def is_known(config: Mapping[str, Any], name: str) -> bool:
+    """Whether a run's config can say a setting at all; `decoding.NAME` is a knob of decoding."""
+    if not is_imported(config):
+        return True
+    return name not in _NOT_OF_IMPORTS and not name.startswith("decoding.")
+
+
 def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[SettingDifference]:
-    """The settings that two configs do not share; of the model's identity only if nothing told."""
+    """The settings that two configs do not share; of the model's identity only if nothing told.
+
+    A setting that one of them cannot know (`is_known`) is left out.
+    """
+    both = (first, second)
     found = [
         SettingDifference(SETTING_NAMES.get(name, name), a, b)
         for name in _SETTINGS
         for a, b in [(_said(first, name), _said(second, name))]
-        if a != b
+        if a != b and all(is_known(config, name) for config in both)
     ]
-    knobs_a, knobs_b = (config.get("decoding") or {} for config in (first, second))
+    knobs_a, knobs_b = (config.get("decoding") or {} for config in both)
     found += [
         SettingDifference(name, knobs_a.get(name), knobs_b.get(name))
         for name in dict.fromkeys([*knobs_a, *knobs_b])
         if knobs_a.get(name) != knobs_b.get(name) and name != "top_logprobs"
+        if not any(map(is_imported, both))
     ]
     names = {difference.name for difference in found}
+    if any(map(is_imported, both)):
+        return found  # no identity of weights either
     if not names & {"model", "adapter", "revision", "quantization", "dtype"}:
         a, b = first.get("identity"), second.get("identity")
         if a and b and a != b:  # the same name, other weights

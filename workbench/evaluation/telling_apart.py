@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from workbench.evaluation.comparison import SETTING_NAMES
+from workbench.evaluation.comparison import SETTING_NAMES, is_known
 from workbench.evaluation.variants import variant_named
 
 # Said by the list itself.
@@ -44,13 +44,15 @@ def told_apart(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
     words = [""] * len(runs)
     for members in groups.values():
         names = dict.fromkeys(name for number in members for name in flat[number])
-        varied = [name for name in names if len({_key(flat[n].get(name)) for n in members}) > 1]
+        knows = {n: [m for m in members if is_known(runs[m][1], n)] for n in names}
+        varied = [n for n in names if len({_key(flat[m].get(n)) for m in knows[n]}) > 1]
         # A seed that decoding took over from the run is one difference, not two.
         if "seed" in varied:
             varied = [name for name in varied if name != "decoding.seed"]
         for number in members:
-            said = [_said(name, flat[number].get(name)) for name in varied[:_MOST]]
-            words[number] = " · ".join([*said, "…"] if len(varied) > _MOST else said)
+            told = [name for name in varied if number in knows[name]]
+            said = [_said(name, flat[number].get(name)) for name in told[:_MOST]]
+            words[number] = " · ".join([*said, "…"] if len(told) > _MOST else said)
     return words
 
 
@@ -61,6 +63,8 @@ def _said(name: str, value: Any) -> str:
         return str(value or "the task's template")
     if name == "limit":
         return f"limit {value}" if value else "all samples"
+    if name == "imported":
+        return f"imported from {value}" if value else "asked here"
     if isinstance(value, bool):
         return name if value else f"not {name}"
     if value in (None, "", [], ()):
@@ -76,7 +80,9 @@ def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         name = f"{prefix}{key}"
         if name in _SILENT or name in _SHOWN:
             continue
-        if isinstance(value, Mapping):
+        if name == "imported" and isinstance(value, Mapping):
+            out[name] = str(value.get("file") or "a file")
+        elif isinstance(value, Mapping):
             out |= _flat(value, f"{name}.")
         else:
             out[name] = value

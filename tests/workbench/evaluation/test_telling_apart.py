@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.workbench.app.make_records import predictions
+from workbench.evaluation.comparison import compare_runs, differences
 from workbench.evaluation.telling_apart import told_apart
 
 RUN = {"dataset": "demo", "split": "test", "model": "demo", "template": "a", "limit": 100}
@@ -62,3 +64,26 @@ def test_trainings_say_the_keys_of_their_config():
 def test_many_differences_are_cut():
     other = config(template="b", limit=1, shots=4, dtype="bf16", answer="score", revision="r")
     assert told_apart([("eval", config()), ("eval", other)])[1].endswith("…")
+
+
+def test_what_is_unknown_of_an_import_is_no_difference():
+    asked = {
+        **{"dataset": "demo", "split": "test", "model": "m", "dtype": "bf16", "limit": 20},
+        **{"adapter": "a", "shot_uids": ["demo/train/1"], "answer": "score", "identity": "i"},
+        "decoding": {"temperature": 0.7, "max_new_tokens": 64},
+        "template": "one",
+    }
+    given = {
+        **{"dataset": "demo", "split": "test", "model": "n", "template": "two"},
+        **{"decoding": {}, "identity": "given", "imported": {"file": "theirs.csv"}},
+    }
+    for pair in ((asked, given), (given, asked)):
+        assert [one.name for one in differences(*pair)] == ["model", "template"]
+    ours, theirs = told_apart([("eval", asked | {"model": "n", "adapter": None}), ("eval", given)])
+    assert theirs == "two · imported from theirs.csv"
+    assert ours == "one · asked here"
+    lines = list(predictions(6))
+    found = compare_runs((asked, lines), (given, lines))
+    assert found.imported and found.no_difference == "no known setting differs"
+    assert [note for note in found.notes if "the second was imported from theirs.csv" in note]
+    assert not compare_runs((asked, lines), (asked, lines)).imported

@@ -187,7 +187,7 @@ class ComparePanel(Vertical):
     def _settings(found: RunComparison, palette: Palette) -> list[Text]:
         """What differs between the runs, before any figure."""
         if not found.differences:
-            return [plain("no setting differs", palette.dim)]
+            return [plain(found.no_difference, palette.dim)]
         lines = []
         for difference in found.differences[:MOST_DIFFERENCES]:
             sides = (difference.first, difference.second)
