@@ -17,7 +17,7 @@ from commands.paths import WriteFile
     "--format",
     "form",
     type=click.Choice(["csv", "coco", "lmms-eval"]),
-    help="A table, COCO's results, or lmms-eval's samples (JSON lines).  [csv]",
+    help="A table, COCO's results (captions or boxes), or lmms-eval's samples (JSON lines).  [csv]",
 )
 @click.option(
     "--columns",

@@ -79,6 +79,33 @@ def test_other_harnesses_get_their_own_keys(run, run_wb):
     assert len(lines) == 3
 
 
+def test_coco_s_results_keep_explanations_and_read_back_as_the_same_answers(run_wb, tmp_path):
+    with Run.create({"task": "statement", "dataset": "demo"}, "why", total=1) as run:
+        line = {"uid": "demo/test/000001", "label": "True", "text": "True. Two are red."}
+        run.append(line | {"explanation": "Two are red.", "error": None, "correct": True})
+        run.set_state("done", total=1)
+    file = tmp_path / "results.json"
+    assert run_wb("runs", "export", run.id, str(file), "--format", "coco").code == 0
+    (entry,) = json.loads(file.read_text())
+    assert entry == {"image_id": 1, "caption": "True", "explanation": "Two are red."}
+    back = run_wb("runs", "import", str(file), "--dataset", "demo/test", "--json").json
+    assert [one["label"] for one in Run.open(back["run"]).predictions()] == ["True"]
+
+
+def test_coco_s_results_of_boxes_are_detections(run_wb):
+    with Run.create({"task": "grounding", "dataset": "demo_boxes"}, "boxes", total=2) as run:
+        regions = [{"box": [10, 20, 40, 60], "name": "cat"}, {"point": [5.5, 6]}]
+        line = {"uid": "demo_boxes/test/000007", "label": "[10, 20, 40, 60]", "text": "(10,20)"}
+        run.append(line | {"error": None, "grounding": {"v": 1, "regions": regions}})
+        none = {"uid": "demo_boxes/test/000008", "label": None, "text": "No.", "error": None}
+        run.append(none | {"grounding": {"v": 1, "regions": []}})
+        run.set_state("done", total=2)
+    done = run_wb("runs", "export", run.id, "--format", "coco")
+    (entry,) = json.loads(done.out)
+    assert entry["bbox"] == [10, 20, 30, 40] and entry["image_id"] == 7
+    assert (entry["category_id"], entry["score"], entry["name"]) == (1, 1.0, "cat")
+
+
 @pytest.mark.slow
 def test_what_was_exported_is_imported_and_compared(run_wb, tmp_path):
     out = tmp_path / "a.csv"

@@ -1,7 +1,8 @@
 """A run's answers in the forms that other tools read: a table, COCO results, lmms-eval's samples.
 
 Guarantee: one entry for each sample, in the order of the UIDs, failed ones too (COCO results have
-answers alone); cells of a CSV that a spreadsheet would run get an apostrophe before them.
+answers alone); what an entry of COCO results has no place for stands beside it, under keys that
+its readers pass over; cells of a CSV that a spreadsheet would run get an apostrophe before them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from sessions.runs import Run
 from sessions.uid import Uid
 from workbench.errors import UsageError
 from workbench.evaluation.columns import OutputColumn, read_columns, refuse_unknown
+from workbench.grounding.answered import recorded_regions
+from workbench.grounding.region import Region
 from workbench.sample import Sample
 
 _TABLES = ("csv", "json")
@@ -55,16 +58,33 @@ def export(run: Run, form: str, columns: Sequence[OutputColumn] = ()) -> str:
         objects = [dict(zip(names, row, strict=True)) for row in rows]
         return json.dumps(objects, ensure_ascii=False, indent=1) + "\n"
     if form == "coco":
-        found = [
-            {"image_id": _number(line), "caption": str(line.get("label") or line.get("text") or "")}
-            for line in lines
-            if not line.get("error")
-        ]
+        found = [entry for line in lines if not line.get("error") for entry in _coco(line)]
         return json.dumps(found, ensure_ascii=False, indent=1) + "\n"
     return "".join(
         json.dumps(_lmms(place, line), ensure_ascii=False) + "\n"
         for place, line in enumerate(lines)
     )
+
+
+def _coco(line: Line) -> list[dict[str, Any]]:
+    """A caption's two keys: the label, where one was read, else the text; or a line's boxes."""
+    if (places := recorded_regions(line.get("grounding"))) is not None:
+        return [_detection(line, region) for region in places.regions if region.is_box]
+    said = str(line.get("label") or line.get("text") or "")
+    reason = str(line.get("explanation") or "")
+    more = {"explanation": reason} if reason else {}
+    return [{"image_id": _number(line), "caption": said, **more}]
+
+
+def _detection(line: Line, box: Region) -> dict[str, Any]:
+    """A box as COCO's results have it: x, y, width and height in pixels of the shown image.
+
+    An answer has no score and no class: each box has the score 1 and the category 1.
+    """
+    x0, y0, x1, y1 = box.at
+    more = {name: value for name, value in (("name", box.name), ("image", box.image)) if value}
+    bbox = [x0, y0, x1 - x0, y1 - y0]
+    return {"image_id": _number(line), "category_id": 1, "bbox": bbox, "score": 1.0, **more}
 
 
 def _number(line: Line) -> int | str:
