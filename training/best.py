@@ -19,9 +19,10 @@ _MORE = (
     *("head_accuracy", "head_macro_f1", "head_auroc", "head_text_agreement", "text_accuracy"),
     *("bleu4", "rouge_l", "coco_bleu1", "coco_bleu2", "coco_bleu3", "coco_bleu4"),
     *("coco_rouge_l", "cider", "meteor", "bertscore", "distinct1", "distinct2"),
+    *("iou", "accuracy_iou75", "pointing", "box_precision", "box_recall", "box_f1"),
 )
 # And those that less of is better.
-_LESS = ("loss", "loss_text", "loss_class", "unparsed")
+_LESS = ("loss", "loss_text", "loss_class", "unparsed", "point_distance")
 
 
 def refuse_unknown(name: str) -> str:

@@ -19,6 +19,9 @@ from workbench.evaluation.lines import Prompter, answer_line
 from workbench.evaluation.metrics.of_run import compute_metrics
 from workbench.evaluation.metrics.text.registry import METRICS
 from workbench.evaluation.metrics.texts import USUAL, TextWish
+from workbench.grounding.answered import AnsweredRegions
+from workbench.grounding.gold import gold_of
+from workbench.grounding.judging import judge
 from workbench.sample import Answer, Sample
 
 if TYPE_CHECKING:
@@ -112,6 +115,17 @@ def _as_gold(
     prompter: Prompter, sample: Sample, head: Mapping[str, float] | None
 ) -> dict[str, Any]:
     """The line of a sample that is answered as it should be; its pictures say nothing here."""
+    if prompter.task == "grounding":
+        return _places_as_gold(prompter, sample)
     bare = replace(sample, images=())
     gold = Answer(text=prompter.template.gold_answer(sample), head=head)
     return answer_line(prompter, bare, gold, share_s=0.0)
+
+
+def _places_as_gold(prompter: Prompter, sample: Sample) -> dict[str, Any]:
+    """The line of a sample whose answer is its gold, whatever coordinates it is in."""
+    gold = gold_of(sample)
+    line = answer_line(prompter, replace(sample, images=()), Answer(text=""), share_s=0.0)
+    places = AnsweredRegions(gold, gold, judged=judge(gold, gold) if gold else None)
+    right = places.judged.right if places.judged is not None else None
+    return line | {"label": places.label, "correct": right, "grounding": places.to_json()}

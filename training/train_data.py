@@ -11,16 +11,18 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sessions.errors import WbError
 from training.reading import read_sample, refuse_unreached
 from training.train_config import TrainConfig
 from workbench.errors import DataError, UsageError
+from workbench.models.box_writer import box_writer
 from workbench.models.default_prompt import template_for_source
 from workbench.models.spec import ModelSpec
 from workbench.prompts.pool import Template, find_templates
+from workbench.prompts.template import WritePlaces
 from workbench.sample import Message, Sample
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ class TrainSet:
     Attributes:
         templates: For each source those that fit its task.
         skipped: Reason -> how many were left out.
+        write: Writes gold places as the model that is trained does.
     """
 
     sources: list[Source]
@@ -64,6 +67,7 @@ class TrainSet:
     items: list[TrainItem] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     seed: int = 0
+    write: WritePlaces | None = None
 
     def __len__(self) -> int:
         return len(self.items)
@@ -79,7 +83,7 @@ class TrainSet:
         item = self.items[index]
         template, explanation = self.variant(index, epoch)
         sample = read_sample(self.sources[item.source], item.ordinal)
-        return template.render(sample), template.gold_answer(sample, explanation)
+        return template.render(sample), template.gold_answer(sample, explanation, self.write)
 
     def variant(self, index: int, epoch: int) -> tuple[Template, int]:
         """The wording and the explanation of an item in an epoch."""
@@ -123,7 +127,10 @@ def open_training(config: TrainConfig, look: Callable[[Sample], None] | None = N
 
     sources = [open_source(name) for name in config.train]
     data = TrainSet(
-        sources, choose_templates(config.templates, sources, config.spec), seed=config.seed
+        sources,
+        choose_templates(config.templates, sources, config.spec),
+        seed=config.seed,
+        write=box_writer(config.spec),
     )
     for number, source in enumerate(sources):
         if source.length is None:
@@ -137,6 +144,8 @@ def open_training(config: TrainConfig, look: Callable[[Sample], None] | None = N
             if reason:
                 data.skipped[reason] += 1
                 continue
+            if sample.task == "grounding":
+                refuse_places(sample, data.templates[number], data.write)
             size = (len(sample.images), sum(map(len, sample.texts.values())))
             if look is not None:
                 look(sample)
@@ -149,6 +158,22 @@ def open_training(config: TrainConfig, look: Callable[[Sample], None] | None = N
             hint="see a sample: wb inspect UID",
         )
     return data
+
+
+def refuse_places(sample: Sample, templates: Sequence[Template], write: WritePlaces | None) -> None:
+    """Refuse a model, or a wording, for which no sample's places can be written.
+
+    Raises:
+        UsageError: It is a captioner, or its answers are read in other units than are asked for.
+    """
+    for template in templates:
+        try:
+            template.gold_answer(replace(sample, images=()), write=write)
+        except UsageError as error:
+            if error.kind in ("unsupported", "no_convention"):
+                raise
+        except WbError:
+            continue  # of this sample alone: told where it is encoded
 
 
 def choose_templates(

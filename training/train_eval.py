@@ -27,6 +27,7 @@ from workbench.evaluation.metrics.texts import USUAL, TextWish
 from workbench.evaluation.prepared import PreparedEvaluation
 from workbench.inference.decoding import Decoding
 from workbench.models.batch import IGNORED
+from workbench.models.box_writer import box_writer
 from workbench.sample import Sample
 
 if TYPE_CHECKING:
@@ -174,7 +175,8 @@ def open_dev(config: TrainConfig, loaded: LoadedModel, looked: Looked) -> DevSet
         looked: Its samples.
     """
     source, usable = looked.source, list(looked.samples)
-    data = TrainSet([source], [[looked.template]], seed=config.seed)
+    write = box_writer(config.spec)
+    data = TrainSet([source], [[looked.template]], seed=config.seed, write=write)
     for sample in usable:
         size = (len(sample.images), 0)
         place = source.ordinal(sample.uid)

@@ -33,6 +33,7 @@ DEMO = {
     "question": "demo_vqa",
     "entailment": "demo_nli",
     "caption": "demo_captions",
+    "grounding": "demo_boxes",
 }
 SMALL = {
     "device": "cpu",
@@ -97,7 +98,8 @@ def data_for(config: Any, folder: Path) -> tuple[str, str]:
     else:
         captioner = "vit-gpt2" in config.model
         task = config.templates[0].partition("/")[0] if config.templates else ""
-        task = task or ("caption" if captioner else "statement")
+        of = {name: task for task, name in DEMO.items()}.get(config.train[0].partition("/")[0])
+        task = task or of or ("caption" if captioner else "statement")
         assert task in DEMO, f"no small data is known here for the task {task}"
         name = DEMO[task]
     return f"{name}/train[:8]", f"{name}/dev[:4]"

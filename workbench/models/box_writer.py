@@ -104,7 +104,7 @@ class BoxWriter:
             return write_regions(gold, frame, manner, name, points=points)
         except CannotWrite as error:
             raise UsageError(
-                f"{sample.uid} cannot be an example of {self.name}'s answers: {error}",
+                f"a sample's places cannot be written as answers have them: {error} ({sample.uid})",
                 kind="no_label",
                 hint=f"see its boxes: wb inspect {sample.uid} --draw-boxes",
             ) from error
