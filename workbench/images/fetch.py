@@ -5,6 +5,7 @@ refused; the connection goes to the address that was checked (a name cannot chan
 between); each redirect is checked anew; size, also once decompressed, and time, from the first
 name asked for to the last byte, are bounded; no message repeats a secret of a URL. What was
 fetched is kept in the cache, so an image is fetched once. Proxies of the environment are not used.
+A fetch that nobody waits for any more can be given up (`fetched_unless`), at once and whole.
 """
 
 from __future__ import annotations
@@ -15,14 +16,17 @@ import os
 import socket
 import threading
 import zlib
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from sessions.redact import without_secrets
 from workbench.bounds import MAX_IMAGE_BYTES
-from workbench.errors import ImageError
+from workbench.errors import Cancelled, ImageError
 
 if TYPE_CHECKING:
     import httpx
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
 TIMEOUT_S = 20.0  # without a byte
 TOTAL_S = 60.0  # in all, however steadily the bytes drip
 MAX_REDIRECTS = 5
+_LOOK_S = 0.05  # how soon it is seen that a fetch was given up
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
@@ -53,6 +58,19 @@ _SPECIAL_V4 = tuple(
 )
 
 
+_given_up: ContextVar[Callable[[], bool] | None] = ContextVar("given_up", default=None)
+
+
+@contextmanager
+def fetched_unless(given_up: Callable[[], bool]) -> Iterator[None]:
+    """Have what this thread fetches meanwhile end with `Cancelled` once `given_up()` says so."""
+    before = _given_up.set(given_up)
+    try:
+        yield
+    finally:
+        _given_up.reset(before)
+
+
 def fetch_image(url: str, *, allowed: bool = False) -> bytes:
     """The bytes at `url`, from the cache or over the network.
 
@@ -62,6 +80,7 @@ def fetch_image(url: str, *, allowed: bool = False) -> bytes:
 
     Raises:
         ImageError: Not allowed, refused, unreachable, too large, or no answer in time.
+        Cancelled: It was given up.
     """
     kept = _cache_path(url)
     if kept is not None and kept.is_file():
@@ -82,21 +101,36 @@ def download(url: str) -> bytes:
 
     Raises:
         ImageError: See the module.
+        Cancelled: It was given up.
     """
     import asyncio
 
     ended: list[bytes | BaseException] = []
+    under_way: list[Callable[[], object]] = []
+
+    async def fetch() -> bytes:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        under_way.append(lambda: loop.call_soon_threadsafe(task.cancel))
+        return await _in_time(url)
 
     def work() -> None:
         try:
-            ended.append(asyncio.run(_in_time(url)))
+            ended.append(asyncio.run(fetch()))
         except BaseException as error:
             ended.append(error)
 
     # A loop of its own: only cancelling ends every wait, and the caller may have a loop already.
     thread = threading.Thread(target=work, name="fetch", daemon=True)
     thread.start()
-    thread.join()
+    given_up = _given_up.get()
+    while thread.is_alive():
+        thread.join(None if given_up is None else _LOOK_S)
+        if given_up is not None and thread.is_alive() and given_up():
+            for cancel in under_way:
+                with suppress(RuntimeError):  # its loop has just ended
+                    cancel()
+            raise Cancelled(f"{without_secrets(url)[:500]} is waited for no more")
     if isinstance(ended[0], BaseException):
         raise ended[0]
     return ended[0]

@@ -28,6 +28,7 @@ from workbench.app.widgets.pictures import Pictures
 from workbench.app.widgets.places import ShownPlaces
 from workbench.app.widgets.protocol import picture_ids, send
 from workbench.app.widgets.readable import is_final
+from workbench.errors import Cancelled
 from workbench.images.terminal.protocol import Protocol, cell_pixels, choose_protocol
 from workbench.text import clean
 
@@ -92,6 +93,7 @@ class ImageView(Widget):
         """Show a sample's images, or a note where there is no sample; what was there goes now."""
         self._heat, self._places, self._note, self._away = None, None, note, ""
         self.uid = sample.uid if sample else None
+        self._give_up()
         self._pictures = Pictures(sample) if sample else None
         if sample is not None and not sample.images:
             self._note = "no image in this sample"
@@ -222,7 +224,10 @@ class ImageView(Widget):
         """In a thread: decode where needed, make the frame, hand it over."""
         if not pictures.decoded:
             self.bench.call_soon(self._expect, pictures, pictures.coming())
-        shown, (heat, places) = pictures.get(), over
+        try:
+            shown, (heat, places) = pictures.get(), over
+        except Cancelled:
+            return
         if places is not None:
             shown = places.on(shown)
         if heat is not None:
@@ -258,6 +263,11 @@ class ImageView(Widget):
         self._come("")
         self.post_message(self.Drawn())
 
+    def _give_up(self) -> None:
+        """Nobody waits for the pictures any more."""
+        if self._pictures is not None:
+            self._pictures.leave()
+
     def _undrawn(self, number: int) -> None:
         """On the event loop: no frame comes; the reason is in the error panel."""
         if number == self._newest:
@@ -276,6 +286,7 @@ class ImageView(Widget):
     def on_unmount(self) -> None:
         """Free what the terminal keeps; nobody waits for the pictures any more."""
         self._forget()
+        self._give_up()
         for lane in self._lanes:
             self.bench.tasks.cancel(lane)
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from sessions.errors import WbError
 from workbench.app.widgets.frames import ShownPicture
+from workbench.errors import Cancelled
 
 if TYPE_CHECKING:
     from workbench.sample import ImageRef, Sample
@@ -27,6 +29,7 @@ class Pictures:
         self.uid, self._refs = sample.uid, sample.images
         self._lock = threading.Lock()
         self._shown: tuple[ShownPicture, ...] | None = None
+        self._left = threading.Event()
 
     def __bool__(self) -> bool:
         return bool(self._refs)
@@ -37,11 +40,19 @@ class Pictures:
         return self._shown is not None
 
     def get(self) -> tuple[ShownPicture, ...]:
-        """The decoded pictures; the first call decodes, others wait for it. For workers."""
+        """The decoded pictures; the first call decodes, others wait for it. For workers.
+
+        Raises:
+            Cancelled: Another sample came into view before all were there.
+        """
         with self._lock:
             if self._shown is None:
-                self._shown = decode_images(self._refs)
+                self._shown = decode_images(self._refs, self._left.is_set)
             return self._shown
+
+    def leave(self) -> None:
+        """Another sample is in view: what is being fetched is given up."""
+        self._left.set()
 
     def coming(self) -> str:
         """What is being waited for, in words: `decoding 45 MB`, `fetching`. For workers."""
@@ -51,22 +62,37 @@ class Pictures:
         return f"decoding {size_words(size)}" if size else "decoding"
 
 
-def decode_images(refs: tuple[ImageRef, ...]) -> tuple[ShownPicture, ...]:
-    """Decode images; what cannot be decoded becomes its error. For workers."""
-    shown = []
+def decode_images(
+    refs: tuple[ImageRef, ...], given_up: Callable[[], bool]
+) -> tuple[ShownPicture, ...]:
+    """Decode images; what cannot be decoded becomes its error. For workers.
+
+    Raises:
+        Cancelled: `given_up()` says that nobody waits for them any more.
+    """
+    from workbench.images.fetch import fetched_unless
+
+    with fetched_unless(given_up):
+        return tuple(_decoded(refs, given_up))
+
+
+def _decoded(refs: tuple[ImageRef, ...], given_up: Callable[[], bool]) -> Iterator[ShownPicture]:
     for number, ref in enumerate(refs):
         name = ref.name or (f"image {number + 1}" if len(refs) > 1 else "")
+        if given_up():
+            raise Cancelled("another sample is in view")
         try:
             image = ref.load()
+        except Cancelled:
+            raise
         except WbError as error:
-            shown.append(ShownPicture(None, name, error=error.message))
+            yield ShownPicture(None, name, error=error.message)
             continue
         except (OSError, ValueError, MemoryError) as error:
-            shown.append(ShownPicture(None, name, error=f"cannot be decoded: {error}"))
+            yield ShownPicture(None, name, error=f"cannot be decoded: {error}")
             continue
         size = f"{image.width}×{image.height}"
-        shown.append(ShownPicture(image, f"{name} {size}".strip()))
-    return tuple(shown)
+        yield ShownPicture(image, f"{name} {size}".strip())
 
 
 def size_words(size: int) -> str:
