@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any, ClassVar
 
 from sessions.errors import RecordError
@@ -40,10 +41,13 @@ class Record:
 
     def __post_init__(self) -> None:
         # Nested tuples become lists, as they are when read back: a record equals its line.
-        for spec in fields(self):
-            value = _plain(getattr(self, spec.name))
+        for name in _wants(type(self)):
+            value = getattr(self, name)
+            if type(value) in _ATOMS:
+                continue
+            value = _plain(value)
             value = tuple(value) if isinstance(value, list) else value
-            object.__setattr__(self, spec.name, value)
+            object.__setattr__(self, name, value)
 
     @property
     def kind(self) -> str:
@@ -302,11 +306,30 @@ def from_json(line: Json) -> Record:
     Raises:
         RecordError: A known kind whose fields are of the wrong shape.
     """
+    cls, known, extra = _checked(line)
+    # An old line without an id must not look newly made each time that it is read.
+    missing = {name: "" for name in ("id", "ts", "wb_version") if name not in known}
+    return cls(**missing, **known, extra=extra)
+
+
+def head_of(line: Json) -> tuple[str, str, str]:
+    """(kind, ts, model) of the record on a line, for lists: checked as `from_json` does, not built.
+
+    Raises:
+        RecordError: As of `from_json`.
+    """
+    cls, known, extra = _checked(line)
+    kind = cls.KIND if cls is not UnknownRecord else str(extra.get("kind", ""))
+    return kind, known.get("ts", ""), known.get("model", "")
+
+
+def _checked(line: Json) -> tuple[type[Record], dict[str, Any], dict[str, Any]]:
+    """(the record's class, its known fields, the unknown ones)."""
     data = dict(line)
     cls = KINDS.get(str(data.get("kind")))
     if cls is None:
         head = {key: str(data[key]) for key in ("id", "ts", "wb_version") if key in data}
-        return UnknownRecord(**{"id": "", "ts": "", "wb_version": ""} | head, extra=data)
+        return UnknownRecord, head, data
     version = data.get("v", 1)
     if not isinstance(version, int):
         raise RecordError(f"a {cls.KIND} record has the version {version!r}", kind="bad_record")
@@ -315,31 +338,52 @@ def from_json(line: Json) -> Record:
     data.pop("kind", None)
     if version <= cls.VERSION:
         data.pop("v", None)  # a newer one's stays among the unknown keys and is written back
-    known = {f.name: f.type for f in fields(cls) if f.name != "extra"}
-    kwargs = {name: _typed(cls, name, value) for name, value in data.items() if name in known}
-    # An old line without an id must not look newly made each time that it is read.
-    missing = {name: "" for name in ("id", "ts", "wb_version") if name not in kwargs}
-    extra = {name: value for name, value in data.items() if name not in known}
-    return cls(**missing, **kwargs, extra=extra)
+    wants = _wants(cls)
+    known = {
+        name: _typed(cls, name, value)
+        for name, value in data.items()
+        if name in wants and name != "extra"
+    }
+    return cls, known, {name: value for name, value in data.items() if name not in known}
 
 
 def _typed(cls: type[Record], name: str, value: Any) -> Any:
     """`value` as the field's own container, refused where it is another kind of thing."""
-    wants = str(next(f.type for f in fields(cls) if f.name == name))
-    if wants.startswith("tuple"):
+    wants, allowed, inner = _wants(cls)[name]
+    if inner is not None:
         if not isinstance(value, (list, tuple)):
             raise _wrong(cls, name, "a list", value)
-        inner = dict if "Json" in wants else int if "int" in wants else str
         if not all(isinstance(item, inner) for item in value):
             raise _wrong(cls, name, f"a list of {inner.__name__}", value)
         return tuple(value)
-    allowed = tuple(_SHAPES[word.strip()] for word in wants.split("|"))
     if not isinstance(value, allowed):
         raise _wrong(cls, name, wants, value)
     return value
 
 
+@cache
+def _wants(cls: type[Record]) -> dict[str, tuple[str, tuple[type, ...], type | None]]:
+    """By field: its type in words, what a value may be, and of a tuple what each item may be.
+
+    Found once: a list of ten thousand sessions checks millions of fields.
+    """
+    out: dict[str, tuple[str, tuple[type, ...], type | None]] = {}
+    for spec in fields(cls):
+        wants = str(spec.type)
+        if wants.startswith("tuple"):
+            out[spec.name] = (
+                wants,
+                (),
+                dict if "Json" in wants else int if "int" in wants else str,
+            )
+        else:
+            allowed = tuple(_SHAPES[word.strip()] for word in wants.split("|"))
+            out[spec.name] = (wants, allowed, None)
+    return out
+
+
 _SHAPES: dict[str, type] = {"str": str, "int": int, "Json": dict, "None": type(None)}
+_ATOMS = frozenset({str, int, float, bool, type(None)})
 
 
 def _wrong(cls: type[Record], name: str, wants: str, value: Any) -> RecordError:
@@ -350,7 +394,9 @@ def _wrong(cls: type[Record], name: str, wants: str, value: Any) -> RecordError:
 
 def _plain(value: Any) -> Any:
     """Tuples as lists, mappings as dicts: what JSON gives back."""
-    if isinstance(value, Mapping):
+    if type(value) in _ATOMS:
+        return value
+    if type(value) is dict or isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]

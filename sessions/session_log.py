@@ -23,7 +23,7 @@ from sessions.ids import is_safe_name, new_id, resolve
 from sessions.paths import cannot_write, sessions_dir
 from sessions.plain_files import is_plain, names_in
 from sessions.quarantine import bad_path
-from sessions.records import Record, from_json
+from sessions.records import Record, from_json, head_of
 from sessions.redact import redacted
 
 _AS_SAID = frozenset({"text"})
@@ -161,21 +161,27 @@ class SessionLog:
 
     def info(self) -> SessionInfo:
         """What a list shows of it; reads the whole file."""
-        records, damaged = self.read()
+        lines, damaged = read_lines(self.path)
         kinds: dict[str, int] = {}
         models: dict[str, None] = {}
-        for record in records:
-            kinds[record.kind] = kinds.get(record.kind, 0) + 1
-            model = getattr(record, "model", "")
+        stamps: list[str] = []
+        for line in lines:
+            try:
+                kind, ts, model = head_of(line)
+            except RecordError:
+                damaged += 1
+                continue
+            kinds[kind] = kinds.get(kind, 0) + 1
             if model:
                 models[model] = None
-        stamps = [record.ts for record in records if record.ts]
+            if ts:
+                stamps.append(ts)
         return SessionInfo(
             id=self.id,
             path=self.path,
             started=stamps[0] if stamps else "",
             updated=stamps[-1] if stamps else "",
-            records=len(records),
+            records=sum(kinds.values()),
             damaged=damaged,
             kinds=kinds,
             models=tuple(models),

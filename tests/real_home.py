@@ -272,7 +272,7 @@ def call(line: list[str]) -> tuple[str, str]:
 def bench_readers(home: Home) -> list[Callable[[], Any]]:
     """What the bench's places read, without a screen."""
     from workbench.app.explore.history_book import HistoryBook
-    from workbench.app.jobs.reading import CurveFile, LogTail, read_jobs
+    from workbench.app.jobs.reading import CurveFile, JobIndex, LogTail
     from workbench.app.runs.reading import PredictionFile
     from workbench.app.runs.summaries import SummaryCache
     from workbench.app.sessions.reading import SessionIndex, read_entries
@@ -280,7 +280,7 @@ def bench_readers(home: Home) -> list[Callable[[], Any]]:
     from workbench.data.readiness import dataset_names, not_added, readiness
 
     def runs() -> None:
-        for summary in SummaryCache().read():
+        for summary in list(SummaryCache().read())[-1]:
             _ = summary.where, summary.who
             file = PredictionFile(summary.predictions)
             list(file.read())
@@ -289,12 +289,12 @@ def bench_readers(home: Home) -> list[Callable[[], Any]]:
                 file.whole(file.rows[row])
 
     def jobs() -> None:
-        for job in read_jobs():
+        for job in list(JobIndex().read())[-1]:
             LogTail(job.log).read()
             CurveFile(job.path / "progress.jsonl").read()
 
     def sessions() -> None:
-        for line in SessionIndex().read():
+        for line in list(SessionIndex().read())[-1]:
             if not line.problem:
                 read_entries(line)
 

@@ -16,6 +16,7 @@ from sessions.records import (
     PromptRecord,
     UnknownRecord,
     from_json,
+    head_of,
 )
 
 FULL = PromptRecord(
@@ -135,3 +136,25 @@ def test_an_id_is_found_by_its_beginning_its_end_or_as_the_last():
     for nothing in ("zz", "", "ccc"):
         with pytest.raises(RecordError, match="there is no run|fits"):
             resolve(nothing, ids, "run")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        PromptRecord(uid="demo/test/1", model="m", ts="2026-01-01T00:00:00Z").to_json(),
+        {"kind": "prompt", "v": 1, "model": "old"},
+        {"kind": "note", "id": "a", "ts": "t", "text": "seen"},
+        {"kind": "of-tomorrow", "ts": 3, "model": "kept aside"},
+        {},
+    ],
+)
+def test_the_head_of_a_line_is_that_of_its_record(line):
+    record = from_json(line)
+    assert head_of(line) == (record.kind, record.ts, getattr(record, "model", ""))
+
+
+@pytest.mark.parametrize("line", [{"kind": "note", "text": 3}, {"kind": "note", "v": "1"}])
+def test_the_head_of_a_damaged_line_is_refused_as_the_record_is(line):
+    for read in (from_json, head_of):
+        with pytest.raises(RecordError):
+            read(line)

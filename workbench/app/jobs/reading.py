@@ -8,6 +8,7 @@ Not for: starting or ending anything.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sessions.errors import WbError
 from sessions.json_line import load_json
 from sessions.plain_files import open_plain
+from workbench.app.lists.growing import Growing, folder_stamp
 from workbench.evaluation.control_state import control_of
 from workbench.reports.job import (
     JobProgress,
@@ -80,11 +82,27 @@ class JobSummary:
         return self.state in LIVE
 
 
-def read_jobs() -> list[JobSummary]:
-    """All jobs, those that live first, then the newest. Blocks. Raises `RecordError`."""
-    from sessions.jobs import list_jobs
+class JobIndex:
+    """Reads all jobs, and remembers those that ended and whose files did not change."""
 
-    return sorted((summarise(job) for job in list_jobs()), key=lambda job: not job.live)
+    def __init__(self) -> None:
+        self._growing: Growing[JobSummary] = Growing()
+
+    def read(self) -> Iterator[list[JobSummary]]:
+        """All jobs, those that live first, then the newest; of many the first part soon.
+
+        Blocks: for workers. Raises `RecordError`.
+        """
+        from sessions.jobs import Job, job_ids
+        from sessions.paths import jobs_dir
+
+        folder = jobs_dir(create=False)
+        for jobs in self._growing.read(
+            ((ident, folder_stamp(folder / ident)) for ident in reversed(job_ids())),
+            lambda ident: summarise(Job(folder / ident)),
+            settled=lambda job: not job.live,
+        ):
+            yield sorted(jobs, key=lambda job: not job.live)
 
 
 def summarise(job: Job) -> JobSummary:

@@ -23,7 +23,7 @@ from workbench.app.jobs.curves import Curves
 from workbench.app.jobs.job_table import JobTable
 from workbench.app.jobs.keys import KEYS, TASKS
 from workbench.app.jobs.log_view import LogView
-from workbench.app.jobs.reading import CurveFile, JobSummary, LogTail, read_jobs
+from workbench.app.jobs.reading import CurveFile, JobIndex, JobSummary, LogTail
 from workbench.app.jobs.refusals import why_not
 from workbench.app.lists.draw import clock, duration, plain
 from workbench.app.lists.list_reader import ListReader
@@ -88,7 +88,7 @@ class JobsScreen(Screen[None]):
         """Read the jobs, and go on reading them while they are looked at."""
         self.table.focus()
         self.listing = ListReader(
-            self.table, "jobs", read=read_jobs, show=self._show_jobs, every_s=REFRESH_S
+            self.table, "jobs", read=JobIndex().read, show=self._show_jobs, every_s=REFRESH_S
         )
         self.set_interval(REFRESH_S, self._read_output)
         actions = JobActions(self.bench, self.table, self.listing.anew, self.show_job)
@@ -133,8 +133,9 @@ class JobsScreen(Screen[None]):
     # -- the list ----------------------------------------------------------------------------
 
     def _show_jobs(self, jobs: list[JobSummary]) -> None:
-        wanted, self._wanted = self._wanted, None
-        self.table.show_jobs(jobs, cursor=wanted)
+        self.table.show_jobs(jobs, cursor=self._wanted)
+        if self._wanted in self.table.jobs:  # of many jobs some are read later
+            self._wanted = None
         words = counted(len(jobs), "job") + how_many([job.word for job in jobs if job.live])
         self.query_one(BenchHeader).subject = words
         self.job = self.table.jobs.get(self.job.id if self.job else "") or self.table.job

@@ -139,8 +139,9 @@ class RunsScreen(Screen[None]):
     # -- the list ----------------------------------------------------------------------------
 
     def _show_runs(self, runs: list[RunSummary]) -> None:
-        wanted, self._wanted = self._wanted, None
-        self.table.show_runs(runs, cursor=wanted)
+        self.table.show_runs(runs, cursor=self._wanted)
+        if self._wanted in self.table.runs:  # of many runs some are read later
+            self._wanted = None
         at_work = [run.word for run in runs if run.state == "running"]
         words = counted(len(runs), "run") + how_many(at_work)
         self.query_one(BenchHeader).subject = words

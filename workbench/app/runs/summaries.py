@@ -5,58 +5,43 @@ Guarantee: one broken run folder is a line that says so, never a failure of the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
 from sessions.estimate import MAIN, main_figure, read_estimates
+from workbench.app.lists.growing import Growing, folder_stamp
 from workbench.app.runs.reading import RunSummary
 from workbench.evaluation.control_state import control_of
 
 if TYPE_CHECKING:
     from sessions.runs import Run
 
-_Stamp = tuple[tuple[int, int], ...]
-
 
 class SummaryCache:
     """Reads all runs, and remembers those whose files did not change."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[_Stamp, RunSummary]] = {}
+        self._growing: Growing[RunSummary] = Growing()
 
-    def read(self) -> list[RunSummary]:
-        """All runs, the newest first. Blocks: for workers. Raises `RecordError`."""
-        from sessions.runs import list_runs
+    def read(self) -> Iterator[list[RunSummary]]:
+        """All runs, the newest first; of many the first part soon. Blocks: for workers.
 
-        seen: dict[str, tuple[_Stamp, RunSummary]] = {}
-        for run in list_runs():
-            stamp = _stamp(run.path)
-            known = self._known.get(run.id)
+        Raises:
+            RecordError: The folder of runs cannot be read.
+        """
+        from sessions.paths import runs_dir
+        from sessions.runs import Run, run_ids
+
+        folder = runs_dir(create=False)
+        return self._growing.read(
+            ((ident, folder_stamp(folder / ident)) for ident in reversed(run_ids())),
+            lambda ident: summarise(Run(folder / ident)),
             # A running one can die without touching a file: its state is asked for each time.
-            if known is None or known[0] != stamp or known[1].state == "running":
-                known = (stamp, summarise(run))
-            seen[run.id] = known
-        self._known = seen
-        return [summary for _, summary in sorted(seen.values(), key=_newest, reverse=True)]
-
-
-def _newest(entry: tuple[_Stamp, RunSummary]) -> str:
-    return entry[1].id  # ids sort by time
-
-
-def _stamp(folder: Path) -> _Stamp:
-    """What changes when anything in a run's folder does."""
-    out = []
-    try:
-        for path in sorted(folder.iterdir()):
-            facts = path.stat()
-            out.append((facts.st_mtime_ns, facts.st_size))
-    except OSError:
-        return ()
-    return tuple(out)
+            settled=lambda summary: summary.state != "running",
+        )
 
 
 def summarise(run: Run) -> RunSummary:

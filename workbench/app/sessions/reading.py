@@ -6,11 +6,13 @@ line that says so. Not for: writing, which is `sessions.session_log`'s own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from sessions.errors import WbError
 from sessions.records import GradcamRecord, NoteRecord, PromptRecord, Record
+from workbench.app.lists.growing import Growing, Stamp, file_stamp
 
 # What is listed; changes of the bookmarks are in the log too, but are no step of the work.
 SHOWN = (PromptRecord, GradcamRecord, NoteRecord)
@@ -37,36 +39,32 @@ class SessionLine:
     problem: str = ""
 
 
-@dataclass
 class SessionIndex:
     """Reads all sessions, and remembers those whose files did not change."""
 
-    _known: dict[str, tuple[tuple[int, int], SessionLine]] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._growing: Growing[SessionLine] = Growing()
 
-    def read(self) -> list[SessionLine]:
-        """All sessions, the one last written first. Blocks. Raises `RecordError`."""
-        from sessions.session_log import SessionLog, session_ids
+    def read(self) -> Iterator[list[SessionLine]]:
+        """All sessions, the one last written first; of many the first part soon.
 
-        seen: dict[str, tuple[tuple[int, int], SessionLine]] = {}
-        for ident in session_ids():
-            log = SessionLog.open(ident)
-            stamp = stamp_of(log.path)
-            known = self._known.get(ident)
-            if known is None or known[0] != stamp:
-                known = (stamp, _line(log.id, log.path))
-            seen[ident] = known
-        self._known = seen
-        lines = [line for _, line in seen.values()]
-        return sorted(lines, key=lambda line: line.last, reverse=True)
+        Blocks: for workers. Raises `RecordError`.
+        """
+        from sessions.paths import sessions_dir
+        from sessions.session_log import session_ids
+
+        folder = sessions_dir(create=False)
+        paths = {ident: folder / f"{ident}.jsonl" for ident in session_ids()}
+        stamps = {ident: file_stamp(path) for ident, path in paths.items()}
+        newest = sorted(stamps, key=lambda ident: _written(stamps[ident]), reverse=True)
+        for lines in self._growing.read(
+            ((ident, stamps[ident]) for ident in newest), lambda ident: _line(ident, paths[ident])
+        ):
+            yield sorted(lines, key=lambda line: line.last, reverse=True)
 
 
-def stamp_of(path: Path) -> tuple[int, int]:
-    """What changes when a file does; (0, 0) where it is not there."""
-    try:
-        facts = path.stat()
-    except OSError:
-        return 0, 0
-    return facts.st_mtime_ns, facts.st_size
+def _written(stamp: Stamp) -> int:
+    return stamp[0][1] if stamp else 0
 
 
 def _line(ident: str, path: Path) -> SessionLine:

@@ -164,7 +164,7 @@ class SessionsScreen(Screen[None]):
     # -- reading -----------------------------------------------------------------------------
 
     def _take_sessions(self, sessions: list[SessionLine]) -> None:
-        if sessions != self._sessions and self._hits is not None:
+        if self._hits is not None and sessions != self._sessions:
             self._search(self._words)  # what was asked meanwhile is found too
         self._sessions = sessions
         self._show_sessions()
