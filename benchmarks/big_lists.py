@@ -96,9 +96,9 @@ def _make_sessions(count: int) -> None:
         PromptRecord(
             uid=f"demo/test/{n:06d}",
             model="demo",
-            messages=[{"role": "user", "content": [{"type": "text", "text": "Is it red?"}]}],
+            messages=({"role": "user", "content": [{"type": "text", "text": "Is it red?"}]},),
             text="True. The left image shows two red circles.",
-            tokens=[{"id": t, "text": "red", "logprob": -0.1, "top": []} for t in range(12)],
+            tokens=tuple({"id": t, "text": "red", "logprob": -0.1, "top": []} for t in range(12)),
             label="true",
             target="true",
         ).to_json()
@@ -168,12 +168,14 @@ def _make_jobs(count: int) -> None:
 async def _measure(given: argparse.Namespace) -> dict[str, Any]:
     from benchmarks.headless_terminal import count_output
     from workbench.app.app import WbApp
+    from workbench.app.explore.screen import ExploreScreen
 
     count_output()
     app = WbApp()
     figures: dict[str, Any] = {}
     async with app.run_test(size=(160, 44)) as pilot:
         explore = app._screen_stacks["explore"][0]
+        assert isinstance(explore, ExploreScreen)
         await _until(lambda: explore.view.built and explore.view.uid is not None)
         await pilot.pause(0.5)
         samples = explore.widgets.samples
@@ -183,7 +185,7 @@ async def _measure(given: argparse.Namespace) -> dict[str, Any]:
             lambda: explore.view.uid is not None and explore.view.uid.startswith("big/"),
         )
         figures["samples, opened before"] = await _again(explore, samples, given)
-        figures["samples, held j"] = await _held(app, given.steps, lambda: samples.ordinal)
+        figures["samples, held j"] = await _held(app, given.steps, lambda: samples.ordinal or 0)
         for key, name, count in (
             ("2", "runs", given.runs),
             ("3", "jobs", given.jobs),

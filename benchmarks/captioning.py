@@ -122,7 +122,6 @@ def make_model(folder: Path, captions: list[str], seed: int = 0) -> None:
         n_positions=64,
         bos_token_id=1,
         eos_token_id=2,
-        is_decoder=True,
         add_cross_attention=True,
         attn_pdrop=0.0,
         embd_pdrop=0.0,

@@ -196,7 +196,8 @@ def bare(folder: Path, size: int, tokens: int) -> None:
 
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     processor = AutoProcessor.from_pretrained(folder / "model", padding_side="left")
-    model = AutoModelForImageTextToText.from_pretrained(folder / "model", dtype=torch.float32)
+    start, dtype = folder / "model", torch.float32
+    model: Any = AutoModelForImageTextToText.from_pretrained(start, dtype=dtype)
     model.eval()
     rows = pq.read_table(folder / "rows.parquet").to_pylist()
     began, answers = time.perf_counter(), {}

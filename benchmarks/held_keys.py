@@ -84,11 +84,13 @@ def _median(values: list[float]) -> float | None:
 async def _measure(columns: int, lines: int, given: argparse.Namespace) -> Found:
     from benchmarks.headless_terminal import count_output
     from workbench.app.app import WbApp
+    from workbench.app.explore.screen import ExploreScreen
 
     sent, found = count_output(), Found()
     app = WbApp()
     async with app.run_test(size=(columns, lines)) as pilot:
         explore = app._screen_stacks["explore"][0]
+        assert isinstance(explore, ExploreScreen)
         reader, image = explore.controllers.reader, explore.widgets.image
 
         async def until(reached) -> None:  # noqa: ANN001
@@ -109,7 +111,7 @@ async def _measure(columns: int, lines: int, given: argparse.Namespace) -> Found
             app.post_message(_key(app))
 
         async def alone() -> None:
-            cpu, before, goal = time.process_time(), sent.characters, reader.shown + 1
+            cpu, before, goal = time.process_time(), sent.characters, (reader.shown or 0) + 1
             press()
             await until(lambda: reader.shown == goal and stands())
             await asyncio.sleep(0.05)  # the picture is drawn in the next turn of the screen

@@ -95,7 +95,8 @@ def random_phi(folder: Path, texts: Sequence[str], hidden: int = 128) -> None:
         ),
     )
     made = json.loads(raw.to_str())["model"]
-    words = CodeGenTokenizer(vocab=made["vocab"], merges=[tuple(pair) for pair in made["merges"]])
+    merges: Any = [tuple(pair) for pair in made["merges"]]  # pairs, whatever its annotation says
+    words = CodeGenTokenizer(vocab=made["vocab"], merges=merges)
     torch.manual_seed(0)
     model = PhiForCausalLM(
         PhiConfig(
@@ -127,6 +128,7 @@ def measure(photos: Path, size: int, epochs: float, second: float) -> dict[str, 
     """Train both stages and evaluate the second; figures by name."""
     from sessions.estimate import read_estimates
     from sessions.paths import home
+    from training.config_groups import LoraSettings
     from training.contrastive.config import ContrastiveConfig
     from training.train import train
     from training.train_config import TrainConfig
@@ -176,7 +178,7 @@ def measure(photos: Path, size: int, epochs: float, second: float) -> dict[str, 
             train=("cifar10/train",),
             eval="",
             templates=("classification/labels",),
-            lora={"r": 32, "alpha": 32, "rslora": True, "modules_to_save": ["image_projector"]},
+            lora=LoraSettings(r=32, alpha=32, rslora=True, modules_to_save=("image_projector",)),
             batch_size=32,
             learning_rate=2e-3,
             epochs=second,
@@ -216,7 +218,7 @@ def measure(photos: Path, size: int, epochs: float, second: float) -> dict[str, 
 
 def main() -> None:
     """See the module."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("photos", type=Path)
     parser.add_argument("--home", type=Path)
     parser.add_argument("--size", type=int, default=64)
