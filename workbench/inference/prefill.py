@@ -25,6 +25,8 @@ from workbench.sample import Conversation, CoordinateFrame
 # How far a model that nobody knows may be off where it reads a prompt in two parts.
 _TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-3}
 _HALF_TOLERANCE = 0.05
+# Of prompts, so many different sets of pictures are worth a forward of their own.
+_MOST_DIFFERENT = 0.75
 
 
 @dataclass
@@ -70,6 +72,8 @@ def read(
 def _read_plans(
     loaded: LoadedModel, plans: Sequence[SplitPlan], new: Sequence[int], prefixes: PrefixCache
 ) -> PrefilledPrompts:
+    if (found := _read_behind_pictures(loaded, plans, new, prefixes)) is not None:
+        return found
     cuts = [plan.last or next(reversed(plan.cuts), None) for plan in plans]
     wanted = {cut.key: (cut, plan) for cut, plan in zip(cuts, plans, strict=True) if cut}
     ready = {key for key in wanted if prefixes.holds(key)}
@@ -95,10 +99,44 @@ def _read_plans(
     return out
 
 
+def _read_behind_pictures(
+    loaded: LoadedModel, plans: Sequence[SplitPlan], new: Sequence[int], prefixes: PrefixCache
+) -> PrefilledPrompts | None:
+    """Read the pictures that prompts share once, and the words of each prompt behind them.
+
+    Within this batch alone: what is read depends on the batch and on nothing before it.
+
+    Returns:
+        `None` where the pictures differ too much, or a prompt cannot be cut behind them.
+    """
+    most = _MOST_DIFFERENT * len(plans)
+    if not prefixes.proven or len({_refs(plan) for plan in plans}) > most:
+        return None
+    cuts = [cut for plan in plans if (cut := plan.behind_pictures) is not None]
+    wanted = {cut.key: (cut, plan.cuts) for cut, plan in zip(cuts, plans, strict=False)}
+    if len(cuts) < len(plans) or len(wanted) > most:
+        return None
+    heads = _heads(loaded, list(wanted.values()), prefixes, keep=False)
+    if not heads:
+        return None
+    rest = [cut.behind(plan.prompt) for cut, plan in zip(cuts, plans, strict=True)]
+    own = [heads[cut.key] for cut in cuts]
+    out = _forward(loaded, loaded.family.encode_prompts(loaded, rest), own, new)
+    prefixes.count([(cut.key, head) for cut, head in zip(cuts, own, strict=True)], ())
+    return out
+
+
+def _refs(plan: SplitPlan) -> tuple[object, ...]:
+    """What tells a prompt's pictures from others without reading them."""
+    return tuple((image.path, image.url, image.data) for image in plan.prompt.images)
+
+
 def _heads(
     loaded: LoadedModel,
     wanted: Sequence[tuple[SplitPoint, Sequence[SplitPoint]]],
     prefixes: PrefixCache,
+    *,
+    keep: bool = True,
 ) -> dict[str, CachedPrefix]:
     """Heads by their key, those that are not there read together.
 
@@ -106,6 +144,7 @@ def _heads(
         loaded: The model.
         wanted: Cuts, each with all the cuts of its prompt.
         prefixes: Where heads are found, and kept.
+        keep: Keep these; those that they stand behind are kept in any case.
 
     Returns:
         All of them; none where this model's cannot be kept.
@@ -119,8 +158,10 @@ def _heads(
     if not missing:
         return heads
     shared = Counter(c.key for cut, shorter in missing for c in (cut, *shorter))
+    if not keep:  # the turns before stand before every other prompt too
+        shared.update(c.key for _, shorter in missing for c in shorter)
     bases = [_base(loaded, cut, shorter, shared, prefixes) for cut, shorter in missing]
-    for cut, shorter in missing:
+    for cut, shorter in missing if keep else ():
         prefixes.see([c.key for c in (*shorter, cut)], cut.key)
     pairs = [(base, short) for base, (_, short) in zip(bases, missing, strict=True) if base]
     inner = _heads(loaded, list({b.key: (b, short) for b, short in pairs}.values()), prefixes)
@@ -141,7 +182,8 @@ def _heads(
         return {}
     for row, (cut, _) in enumerate(missing):
         heads[cut.key] = head_of(found.state, row, found.ids[row], found.frames[row])
-        prefixes.put(cut.key, heads[cut.key])
+        if keep:
+            prefixes.put(cut.key, heads[cut.key])
     return heads
 
 

@@ -1,8 +1,8 @@
 """Where a prompt can be cut, so that what stands before is read once for many prompts.
 
-The rule: between two turns, never within one, where the template writes the same text for the
-turns before whatever follows, and where both parts apart have the tokens of the whole. So no image
-is cut and no word. What is too short to be worth it is not cut off.
+The rule: between two turns, where the template writes the same text for the turns before whatever
+follows, or behind the last picture; and where both parts apart have the tokens of the whole. So no
+image is cut and no word. What is too short to be worth it is not cut off.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from workbench.errors import ModelError
-from workbench.models.chat import render_chat
+from workbench.models.chat import render_chat, special_pattern
 from workbench.models.prompt import Prompt, images_of, text_ids
 from workbench.sample import Conversation, ImageRef
 
@@ -86,6 +86,22 @@ class SplitPlan:
         return tuple(cut for cut in found if cut is not None)
 
     @cached_property
+    def behind_pictures(self) -> SplitPoint | None:
+        """Behind the last picture and the special tokens that close it, before the words.
+
+        Reads the pictures' bytes, so it is for prompts of which others may have the same pictures.
+        """
+        token = str(getattr(self._loaded.processor, "image_token", None) or "")
+        place = self.prompt.text.rfind(token) if token and self.prompt.images else -1
+        if place < 0:
+            return None
+        special = special_pattern(self._loaded.tokenizer, self._loaded.processor)
+        place += len(token)
+        while closing := special.match(self.prompt.text, place):
+            place = closing.end()
+        return self._split(self.prompt.text[:place], self.prompt.images)
+
+    @cached_property
     def _ids(self) -> list[int]:
         return text_ids(self._loaded, self.prompt.text)
 
@@ -100,11 +116,18 @@ class SplitPlan:
         rest = self.prompt.text[len(text) :]
         if not self.prompt.text.startswith(text) or self._opens_with_image(rest):
             return None
+        return self._split(text, images_of(head))
+
+    def _split(self, text: str, images: Sequence[ImageRef]) -> SplitPoint | None:
+        """The place behind a text that the prompt begins with, and behind its images."""
+        rest = self.prompt.text[len(text) :]
+        if not rest:
+            return None
         behind = text_ids(self._loaded, rest, starts=False)
         split = len(self._ids) - len(behind)
         if split < 1 or self._ids[split:] != behind:
             return None
-        ids, images = tuple(self._ids[:split]), images_of(head)
+        ids = tuple(self._ids[:split])
         if len(ids) < MIN_TOKENS and not images:
             return None
         # Some tokenizers put the space between two turns into the second one's first word.

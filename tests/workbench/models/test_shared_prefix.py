@@ -98,3 +98,55 @@ def test_reuse_draws_the_same_text_when_rows_come_one_by_one(name: str, model: L
         assert [t.logprob for t in found.tokens] == pytest.approx(
             [t.logprob for t in answer.tokens], abs=1e-4
         )
+
+
+def about_two_pictures() -> list[Conversation]:
+    """Questions of many lengths about one of two pictures, behind the same example."""
+    first, second = picture(64, 64, 31), picture(48, 80, 32)
+    words = ["one", "a longer text " * 4, "is it red?", "true or false", "and now"]
+    return [ask(text, second if n == 3 else first) for n, text in enumerate(words)]
+
+
+@pytest.mark.parametrize("examples", [False, True])
+def test_pictures_that_several_prompts_show_are_read_once_with_the_logits_of_whole_prompts(
+    name: str, model: LoadedModel, examples: bool
+) -> None:
+    before = shots(1, 2) if examples and name not in ONE_TURN else []
+    rows, prefixes = [[*before, *row] for row in about_two_pictures()], PrefixCache(1 << 30)
+    expected, seen = steps(model, rows, None), []
+    pixels = lambda _, __, kwargs: seen.append(kwargs.get("pixel_values"))  # noqa: E731
+    handle = model.base.register_forward_pre_hook(pixels, with_kwargs=True)
+    try:
+        found = steps(model, rows, prefixes)
+    finally:
+        handle.remove()
+    for one, other in zip(expected, found, strict=True):
+        for row in range(len(rows)):
+            assert relative(other[row], one[row]) < 1e-4
+    if prefixes.status()["off"] or model.family.causal is None:
+        return
+    assert prefixes.status()["entries"] == bool(before)  # what pictures share is not kept
+    with_pictures = [one for one in seen if one is not None]
+    assert len(with_pictures) == 1 + bool(before)  # the examples', and both pictures together
+    assert read(model, rows, [0] * 5, prefixes).ids == read(model, rows, [0] * 5).ids
+    labels = ["true", "maybe it is"]
+    whole = score_labels(model, rows, labels)
+    for one, other in zip(whole, score_labels(model, rows, labels, prefixes=prefixes), strict=True):
+        assert other == pytest.approx(one, rel=1e-4)
+
+
+def test_prompts_of_different_pictures_are_read_in_one_forward(
+    name: str, model: LoadedModel
+) -> None:
+    rows = [ask("what is it?", picture(64, 64, 40 + n)) for n in range(4)]
+    forwards: list[int] = []
+    count = lambda *_: forwards.append(1)  # noqa: E731
+    handle = model.base.register_forward_pre_hook(count)
+    try:
+        prefixes = PrefixCache(1 << 30)
+        prefixes.serves(model)
+        prefixes.prove()
+        read(model, rows, [0] * 4, prefixes)
+    finally:
+        handle.remove()
+    assert len(forwards) == 1
