@@ -11,16 +11,15 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-import threading
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from sessions.bounded import let_go, used_bytes
-from sessions.database import clear_errors, connect, transaction
+from sessions.database import clear_errors, transaction
+from sessions.home_database import HomeDatabase
 from sessions.ids import now
 from sessions.json_line import load_json
 from sessions.paths import database_dir
@@ -80,34 +79,11 @@ def any_kept() -> bool:
     return is_there(database_dir(create=False) / FILE_NAME)
 
 
-class KeptAnswers:
-    """The kept answers of one home; of use to any thread.
+class KeptAnswers(HomeDatabase):
+    """The kept answers of one home; of use to any thread."""
 
-    Attributes:
-        path: The SQLite file.
-    """
-
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        self._db = connection
-        self.path = path
-        self._lock = threading.RLock()
-
-    @classmethod
-    def open(cls) -> KeptAnswers:
-        """Open the home's file, made where missing. Raises `RecordError`."""
-        path = database_dir() / FILE_NAME
-        return cls(connect(path, MIGRATIONS), path)
-
-    def close(self) -> None:
-        """Close the file; the object is of no use afterwards."""
-        with self._lock:
-            self._db.close()
-
-    def __enter__(self) -> KeptAnswers:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    file_name = FILE_NAME
+    migrations = MIGRATIONS
 
     def find(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
         """The bodies of those keys that are kept; what is damaged counts as not kept.

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 import time
 import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from pathlib import Path
 
 from sessions.bounded import let_go, used_bytes
-from sessions.database import clear_errors, connect, transaction
-from sessions.paths import database_dir
+from sessions.database import clear_errors, transaction
+from sessions.home_database import HomeDatabase
 
 FILE_NAME = "pictures.sqlite3"
 DEFAULT_MB = 512
@@ -47,34 +45,15 @@ def bound_bytes() -> int:
     return (int(value) if value.isdecimal() else DEFAULT_MB) * 2**20
 
 
-class KeptVectors:
+class KeptVectors(HomeDatabase):
     """The kept vectors of one home; of use to any thread.
 
     Attributes:
         path: The SQLite file.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        self._db = connection
-        self.path = path
-        self._lock = threading.RLock()
-
-    @classmethod
-    def open(cls) -> KeptVectors:
-        """Open the home's file, made where missing. Raises `RecordError`."""
-        path = database_dir() / FILE_NAME
-        return cls(connect(path, MIGRATIONS), path)
-
-    def close(self) -> None:
-        """Close the file; the object is of no use afterwards."""
-        with self._lock:
-            self._db.close()
-
-    def __enter__(self) -> KeptVectors:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    file_name = FILE_NAME
+    migrations = MIGRATIONS
 
     def find(self, scope: str, pictures: Iterable[str]) -> dict[str, bytes]:
         """What is kept of these pictures (hex SHA-256); what is damaged counts as not kept.

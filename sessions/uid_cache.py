@@ -8,7 +8,6 @@ may name a dataset that is not there today.
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,11 +15,12 @@ from typing import Any
 
 from sessions.atomic import atomic_write
 from sessions.bookmarks import Bookmark, Visit, check_tags, from_line
-from sessions.database import clear_errors, connect, is_local, network_warning, transaction
+from sessions.database import clear_errors, is_local, network_warning, transaction
 from sessions.errors import BadUid, NoSuchRecord, RecordError
+from sessions.home_database import HomeDatabase
 from sessions.ids import now
 from sessions.json_line import to_line
-from sessions.paths import cannot_read, database_dir
+from sessions.paths import cannot_read
 from sessions.plain_files import read_plain
 from sessions.uid import Uid
 
@@ -52,34 +52,11 @@ MIGRATIONS = [
 ]
 
 
-class UidCache:
-    """The bookmarks, history and cursors of one home.
+class UidCache(HomeDatabase):
+    """The bookmarks, history and cursors of one home."""
 
-    Attributes:
-        path: The SQLite file.
-    """
-
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        self._db = connection
-        self.path = path
-        # One connection, any thread: sqlite3 serialises calls, only this keeps them whole.
-        self._lock = threading.RLock()
-
-    @classmethod
-    def open(cls) -> UidCache:
-        """Open the home's cache, made where missing. Raises `RecordError`."""
-        path = database_dir() / FILE_NAME
-        return cls(connect(path, MIGRATIONS), path)
-
-    def close(self) -> None:
-        """Close the file; the object is of no use afterwards."""
-        self._db.close()
-
-    def __enter__(self) -> UidCache:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    file_name = FILE_NAME
+    migrations = MIGRATIONS
 
     def warning(self) -> str | None:
         """What to tell the user about a file system that is not known to be local, once ever."""
