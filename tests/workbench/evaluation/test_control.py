@@ -57,6 +57,19 @@ class Loop:
         )
 
 
+def stopped_in_a_pause() -> Run:
+    """A run that was told to stop while it was paused."""
+    run = running()
+
+    def held(_: str) -> None:
+        loop.stopped = True
+
+    loop = Loop(run, on_hold=held)
+    ask_control(run, "pause")
+    loop.taken.between()
+    return run
+
+
 def outcomes(run: Run) -> list[tuple[str, str, str, int | None]]:
     return [(r.words, r.outcome, r.why, r.at) for r in requests_of(run)]
 
@@ -99,14 +112,7 @@ def test_a_pause_holds_until_someone_says_go_on_and_counts_as_no_time():
 
 
 def test_what_stops_a_run_ends_a_pause_too():
-    run = running()
-
-    def held(_: str) -> None:
-        loop.stopped = True
-
-    loop = Loop(run, on_hold=held)
-    ask_control(run, "pause")
-    loop.taken.between()
+    run = stopped_in_a_pause()
     run.set_state("cancelled", reason="cancelled by SIGTERM")
     assert (run.state, run.paused, run.interrupted) == ("cancelled", False, False)
 
@@ -131,14 +137,7 @@ def test_a_sample_asked_again_is_taken_once_its_new_line_is_there_and_history_ke
 
 
 def test_requests_outlive_a_kill_and_a_resume_is_the_wish_to_go_on():
-    run = running()
-
-    def held(_: str) -> None:
-        loop.stopped = True
-
-    loop = Loop(run, on_hold=held)
-    ask_control(run, "pause")
-    loop.taken.between()
+    run = stopped_in_a_pause()
     ask_control(run, "retry", UID.format(2))
     ask_control(run, "batch-size", 9)
     run.close()  # as a kill does: no last word
