@@ -256,16 +256,16 @@ def children(pid: int) -> list[int]:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_helpers_end_with_the_command_and_its_run_goes_on(config, number):
     argv = [sys.executable, "-P", "-m", "commands.main", "run-eval", "--dataset", "demo/test"]
-    argv += ["--model", config.spec.model, "--device", "cpu", "--threads", "1", "--limit", "400"]
+    argv += ["--model", config.spec.model, "--device", "cpu", "--threads", "1", "--limit", "1000"]
     argv += ["--max-new-tokens", "2", "--batch-size", "1", "--processes", "2"]
     command = warm.start(argv)
     until(lambda: list_runs() and list_runs()[0].predictions() and children(command.pid))
-    (helper,) = children(command.pid)
+    helpers = set(children(command.pid))
     command.send_signal(number)
     assert command.wait(60) == (-number if number == signal.SIGKILL else 1)
-    until(lambda: helper not in parents())
+    until(lambda: not helpers & parents().keys())
     (run,) = list_runs()
     assert (run.interrupted, run.state) == (
         (True, "failed") if number == signal.SIGKILL else (False, "cancelled")
     )
-    assert 0 < len(run.predictions()) < 400
+    assert 0 < len(run.predictions()) < 1000
