@@ -116,13 +116,15 @@ def known_documents(files: Sequence[str | Path], wishes: dict[str, Any]) -> str:
 
     Nothing was said of their rows then. A table, and a list of rows, is none.
     """
-    from workbench.data.layouts import captions, vqa
+    from workbench.data.layouts import captions, coco_instances, vqa
 
     if _ABOUT_ROWS & set(_said(wishes)):
         return ""
     paths = [named_file(file)[1] for file in files]
     if not all(path.is_file() and path.suffix.lower() == ".json" for path in paths):
         return ""
+    if all(coco_instances.is_document(path) for path in paths):
+        return "coco_instances"
     try:
         if all(captions.is_document(path) for path in paths):
             return "captions"

@@ -17,7 +17,7 @@ from workbench.data.tables.columns import whole
 from workbench.data.tables.mapping import SplitFile
 from workbench.errors import DataError
 
-RECIPES = ("captions", "cifar10", "esnlive", "hateful_memes", "nlvr2", "vqa")
+RECIPES = ("captions", "cifar10", "coco_instances", "esnlive", "hateful_memes", "nlvr2", "vqa")
 # The key under which a row says what is wrong with it, and those of what identifies it then.
 ERROR, DIGEST = "_error", "_digest"
 SHOWN = 5  # so many problems are told one by one
