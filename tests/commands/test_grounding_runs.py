@@ -73,3 +73,36 @@ def test_inspect_draws_the_objects_of_a_sample(run_wb):
     done = run_wb("inspect", "demo_vqa/test/000001", "--draw-boxes", "--images", "truecolor")
     assert done.code == 0, done.err
     assert "0;230;64" in done.out
+
+
+def test_flips_of_a_report_show_both_answers_boxes_and_say_what_is_which(run, run_wb, tmp_path):
+    with Run.create(run.config | {"model": "n"}, "k2", total=3) as other:
+        for line, text in zip(run.predictions(), reversed(ANSWERS), strict=True):
+            sample = Sample(
+                line["uid"],
+                label="[16, 16, 48, 64]",
+                metadata={"objects": [[{"name": "b", "box": [16, 16, 48, 64]}]]},
+                task="grounding",
+            )
+            prompter = Prompter(shipped_template("grounding/fractions"), "grounding", ())
+            answer = Answer(text, frames=(FRAME,))
+            other.append(answer_line(prompter, sample, answer, share_s=0.1))
+        other.set_state("done", total=3)
+    out = tmp_path / "r.html"
+    assert run_wb("runs", "report", run.id, other.id, "--out", str(out)).code == 0
+    page = out.read_text()
+    assert "answer [16, 16, 48, 64]" in page and "gold [16, 16, 48, 64]" in page
+    assert "no box or point in the answer" in page
+    flips = page[page.index("broken and") :].split("<h3>")[0].split("<h2")[0]
+    assert flips.count("2px dashed") == 2 * flips.count("first answer") > 0
+
+
+def test_the_gallery_draws_a_phrases_own_boxes_and_no_other_objects(run_wb):
+    from workbench.data.show import _marks
+    from workbench.data.source import get_sample
+
+    sample = get_sample("demo_boxes/test/000001")
+    (marks,) = _marks(sample)
+    assert len(sample.metadata["objects"][0]) > len(marks) == len(sample.metadata["targets"])
+    (every,) = _marks(get_sample("demo_vqa/test/000001"))
+    assert len(every) == len(get_sample("demo_vqa/test/000001").metadata["objects"][0])

@@ -96,17 +96,12 @@ def console_for(pictures: str) -> Console:
 
 def _marks(sample: Sample) -> list[tuple[RegionMark, ...]]:
     """What is drawn on each image: nothing on one whose size cannot be read."""
-    from workbench.grounding.drawing import marks_of
+    from workbench.grounding.drawing import marks_of, sizes_of
     from workbench.grounding.gold import places_of
-    from workbench.images.decode import shown_size
 
-    sizes = []
-    for ref in sample.images:
-        try:
-            sizes.append(shown_size(ref))
-        except ImageError:
-            sizes.append((1, 1))
-    return marks_of(None, places_of(sample, every=True), sizes)
+    # Of a phrase its own boxes: those of the other objects would hide which are meant.
+    found = places_of(sample, every=sample.task != "grounding")
+    return marks_of(None, found, sizes_of(sample.images))
 
 
 def _marked(image: Image.Image, marks: list[tuple[RegionMark, ...]], number: int) -> Image.Image:

@@ -44,6 +44,7 @@ def notes_of(config: Mapping[str, Any], lines: Sequence[Line]) -> list[str]:
         *_imported(config),
         *_sharded(config),
         *_processes(config),
+        *_places(lines),
     ]
 
 
@@ -88,6 +89,25 @@ def _idle(config: Mapping[str, Any]) -> list[str]:
         return list(Decoding.from_json(config.get("decoding") or {}).idle.values())
     except (UsageError, TypeError):
         return []  # knobs of another version
+
+
+def _places(lines: Sequence[Line]) -> list[str]:
+    """What was left out of the boxes and points of all answers, or changed; each kind counted."""
+    found: Counter[str] = Counter()
+    answers = 0
+    for line in lines:
+        told = line.get("grounding")
+        problems = told.get("problems") if isinstance(told, Mapping) else None
+        if not isinstance(problems, list) or not problems:
+            continue
+        answers += 1
+        for problem in map(str, problems):
+            count, _, what = problem.partition(" ")
+            found[what if count.isdigit() else problem] += int(count) if count.isdigit() else 1
+    if not found:
+        return []
+    said = ", ".join(f"{count:,} {what}" for what, count in found.most_common())
+    return [f"boxes and points in {answers:,} answers: {said}"]
 
 
 def _imported(config: Mapping[str, Any]) -> list[str]:

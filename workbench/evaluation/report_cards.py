@@ -6,36 +6,16 @@ import hashlib
 from collections.abc import Sequence
 
 from sessions.ids import short_id
-from workbench.errors import ImageError
 from workbench.evaluation.report import ComparedRun
 from workbench.evaluation.report_cases import Case, FlippedCase
-from workbench.grounding.drawing import marks_of, overlay_html
-from workbench.images.decode import shown_size
+from workbench.grounding.answered import AnsweredRegions
+from workbench.grounding.drawing import legend_html, overs_html
 from workbench.images.in_html import images_row, img
 from workbench.markup import card, esc, facts, muted, row
 from workbench.sample import Sample
 
 SIDE = 220
 """CSS pixels of a picture's longer side; of the shorter one if it stands alone."""
-
-
-def _overs(case: Case, sample: Sample) -> list[str]:
-    """What is laid over each picture: the answer's boxes, and gold in dashes."""
-    if case.places is None:
-        return []
-    sizes = []
-    for image in sample.images:
-        try:
-            sizes.append(shown_size(image))
-        except ImageError:
-            sizes.append((1, 1))  # the picture's own place says why it is not there
-    return [overlay_html(marks) for marks in marks_of(case.places, case.places.gold, sizes)]
-
-
-def _pictures(sample: Sample, overs: Sequence[str] = ()) -> str:
-    """A sample's pictures, a wide one alone as wide as its card."""
-    alone = len(sample.images) == 1
-    return images_row(sample.images, width=2 * SIDE if alone else SIDE, height=SIDE, overs=overs)
 
 
 def anchor(run: str, uid: str) -> str:
@@ -68,10 +48,24 @@ def _case(case: Case) -> str:
     )
     pictures = ""
     if case.sample is not None:
-        pictures = _pictures(case.sample, _overs(case, case.sample))
+        pictures = _pictures(case.sample, case.places)
     maps = row(img(one, width=SIDE, alt="heat of the answer's first token") for one in case.maps)
     head = f"<b>{esc(case.uid, 300)}</b> {muted(esc(case.what))}"
     return card(head + pictures + maps + body, "")
+
+
+def _pictures(sample: Sample, places: AnsweredRegions | None = None) -> str:
+    """The images of a sample with an answer's boxes and gold over them, and what is which.
+
+    A wide picture alone is as wide as its card.
+    """
+    gold = places.gold if places is not None else ()
+    overs = overs_html(places, gold, sample.images)
+    legend = legend_html(places, gold)
+    width = 2 * SIDE if len(sample.images) == 1 else SIDE
+    return images_row(sample.images, width=width, height=SIDE, overs=overs) + (
+        f"<div>{legend}</div>" if legend else ""
+    )
 
 
 def flips_html(one: ComparedRun) -> str:
@@ -92,7 +86,12 @@ def _flip(case: FlippedCase) -> str:
     answers = (("first", case.first), ("its", case.second))
     said = [(name, f"{esc(label)} {muted(esc(text))}") for name, (label, text) in answers]
     body = facts([*asked, ("target", esc(case.target)), *said, ("not shown", esc(case.missing))])
-    pictures = _pictures(case.sample) if case.sample else ""
+    pictures = ""
+    if case.sample is not None and any(case.places):
+        for (name, _), places in zip(answers, case.places, strict=True):
+            pictures += muted(f"{name} answer") + _pictures(case.sample, places)
+    elif case.sample is not None:
+        pictures = _pictures(case.sample)
     for (name, _), made in zip(answers, case.heat, strict=True):
         if made:
             pictures += muted(f"heat of {'the first answer' if name == 'first' else 'its answer'}")

@@ -60,6 +60,7 @@ class FlippedCase:
         first: Label and text of the first run's answer; `second`: of the other's.
         answered: Whether each of the two was answered at all.
         heat: The pictures under the heat of each answer's first token, where they were made.
+        places: Boxes and points of each answer, with their gold.
     """
 
     uid: str
@@ -71,6 +72,7 @@ class FlippedCase:
     sample: Sample | None
     missing: str
     heat: tuple[tuple[Image.Image, ...], ...] = ((), ())
+    places: tuple[AnsweredRegions | None, AnsweredRegions | None] = (None, None)
 
 
 def worst_of(lines: Sequence[Line], most: int) -> list[Case]:
@@ -105,7 +107,12 @@ def _flipped(flip: Flip) -> FlippedCase:
         (verdict(flip.before) != "failed", verdict(flip.after) != "failed"),
         sample,
         missing,
+        places=(_places(flip.before), _places(flip.after)),
     )
+
+
+def _places(line: Line) -> AnsweredRegions | None:
+    return recorded_regions(line.get("grounding"), len(line.get("images") or (0,)))
 
 
 def _confidence(line: Line) -> float | None:
@@ -140,5 +147,5 @@ def _case(line: Line) -> Case:
     sample, missing = _sample(uid)
     label, text = _said(line)
     target = str(line.get("target"))
-    places = recorded_regions(line.get("grounding"), len(line.get("images") or (0,)))
-    return Case(uid, verdict(line), target, label, text, _confidence(line), sample, missing, places)
+    confidence, places = _confidence(line), _places(line)
+    return Case(uid, verdict(line), target, label, text, confidence, sample, missing, places)

@@ -11,12 +11,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workbench.grounding.region import Region
+from sessions.errors import WbError
+from workbench.grounding.region import Region, words_of
+from workbench.images.decode import shown_size
+from workbench.markup import esc
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
 
     from workbench.grounding.answered import AnsweredRegions
+    from workbench.sample import ImageRef
 
 ANSWER = (255, 0, 200)
 GOLD = (0, 230, 64)
@@ -145,3 +149,59 @@ def overlay_html(marks: Iterable[RegionMark]) -> str:
             f'border:2px {"dashed" if mark.gold else "solid"} {colour}"></div>'
         )
     return "".join(parts)
+
+
+def overs_html(
+    places: AnsweredRegions | None, gold: Sequence[Region], images: Sequence[ImageRef]
+) -> list[str]:
+    """What is laid over each image of a sample: an answer's places, and gold in dashes.
+
+    Args:
+        places: Of the answer, `None` without one.
+        gold: The places that are right.
+        images: Read by their headers; on one that cannot be read nothing is drawn.
+    """
+    if not gold and (places is None or not places.regions):
+        return []
+    return [overlay_html(marks) for marks in marks_of(places, gold, sizes_of(images))]
+
+
+def sizes_of(images: Sequence[ImageRef]) -> list[tuple[int, int]]:
+    """(width, height) of each image as it is shown; (1, 1) of one that cannot be read."""
+    sizes = []
+    for image in images:
+        try:
+            sizes.append(shown_size(image))
+        except (WbError, OSError):
+            sizes.append((1, 1))  # its own place says why it is not there
+    return sizes
+
+
+def legend_html(places: AnsweredRegions | None, gold: Sequence[Region] = ()) -> str:
+    """`━ answer [12, 40, 96, 131] IoU 0.71 ╍ gold [10, 38, 99, 130]`, and what was left out."""
+    parts = []
+    if places is not None and places.regions:
+        words = " ".join(places.lines[:_NAMED]) + _more(places.regions)
+        over = f" <b>{esc(places.overlap_words)}</b>" if places.overlap_words else ""
+        parts.append(f"{_sign(ANSWER_SIGN, ANSWER)} answer {esc(words, 400)}{over}")
+    elif places is not None and places.judged is not None:
+        parts.append("no box or point in the answer")
+    if gold:
+        words = words_of(gold[:_NAMED], places.images if places is not None else 1) + _more(gold)
+        parts.append(f"{_sign(GOLD_SIGN, GOLD)} gold {esc(words, 400)}")
+    if places is not None and places.problems:
+        said = esc("; ".join(places.problems), 400)
+        parts.append(f'<span style="font-style:italic">{said}</span>')
+    return " &nbsp; ".join(parts)
+
+
+_NAMED = 3  # of a legend's places; the others are counted
+
+
+def _more(regions: Sequence[Region]) -> str:
+    return f" and {len(regions) - _NAMED} more" if len(regions) > _NAMED else ""
+
+
+def _sign(sign: str, colour: tuple[int, int, int]) -> str:
+    ground = "background:#222;padding:0 .2em"  # seen on any page
+    return '<span style="color:#{:02x}{:02x}{:02x};{}">{}</span>'.format(*colour, ground, sign)

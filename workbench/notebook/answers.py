@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 
 from sessions.verdict import answer_right
 from workbench import markup
+from workbench.grounding.answered import AnsweredRegions, recorded_regions
+from workbench.grounding.drawing import legend_html, overs_html
 from workbench.images.in_html import images_row
 from workbench.models.head_config import head_words
 from workbench.notebook.display import Live, Shown, interruptible
 from workbench.notebook.samples import block_of_code
-from workbench.sample import Answer, Token
+from workbench.sample import Answer, ImageRef, Token
 from workbench.serving.protocol import loading_words
 from workbench.text import clean
 
@@ -59,13 +61,36 @@ class Said(Shown, Answer):
         """Whether that is the sample's label; `None` where there is none to compare with."""
         return answer_right(self.record) if self.record is not None else None
 
+    @property
+    def places(self) -> AnsweredRegions | None:
+        """The boxes and points of the answer, `None` where it says and was asked for none."""
+        body = self.record.grounding if self.record is not None else None
+        return recorded_regions(body, max(1, len(self._last_images)))
+
+    @property
+    def _last_images(self) -> tuple[ImageRef, ...]:
+        """Those that the answer is about: of the last turn that shows any."""
+        turns = self.question.messages if self.question else ()
+        return next((turn.images for turn in reversed(turns) if turn.images), ())
+
+    def pictures(self, width: int) -> str:
+        """The images asked about, the answer's places and gold over them, and what is which."""
+        shown = [ref for m in self.question.messages for ref in m.images] if self.question else []
+        places, last = self.places, self._last_images
+        gold = places.gold if places is not None else ()
+        overs = overs_html(places, gold, last)
+        before = [""] * (len(shown) - len(last))  # of examples and earlier turns
+        legend = legend_html(places, gold)
+        return images_row(shown, width=width, overs=[*before, *overs]) + (
+            markup.block(legend) if legend else ""
+        )
+
     def _html(self) -> str:
         question = self.question
-        images = [ref for m in question.messages for ref in m.images] if question else []
         words = question.messages[-1].text if question and question.messages else ""
         return (
             markup.heading(self.uid or "answer", self._who())
-            + images_row(images, width=200)
+            + self.pictures(200)
             + markup.block(markup.muted(markup.prose(words)))
             + markup.block(tokens_html(self.tokens, self.text), "font-size:1.1em")
             + markup.facts(self._facts())

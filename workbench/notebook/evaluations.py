@@ -8,6 +8,7 @@ else.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sessions.errors import RecordError
@@ -90,9 +91,10 @@ class Evaluation(Shown):
     def wrong(self, most: int = _MOST_WRONG) -> Gallery:
         """The samples that are wrong, unparsed or failed, the first `most` of them."""
         lines = self.predictions
-        uids = [line.uid for line in read_predictions(lines) if line.is_error]
-        title = f"{len(uids)} of {len(lines)} wrong"
-        return Gallery((read_sample(uid) for uid in uids[:most]), title)
+        wrong = [line for line in read_predictions(lines) if line.is_error]
+        title = f"{len(wrong)} of {len(lines)} wrong"
+        shown = (replace(read_sample(line.uid), places=line.places) for line in wrong[:most])
+        return Gallery(shown, title)
 
     def wait(self) -> Evaluation:
         """Until it has ended, counting under the cell.

@@ -76,7 +76,10 @@ class Grid(Shown, Sequence[Said]):
             return markup.badge("not asked"), ""
         judged = said.label is not None or said.right is not None
         read = markup.badge(said.label or "unparsed") if judged else ""
-        return f"{read} {markup.verdict(said.right)}".strip(), tokens_html(said.tokens, said.text)
+        words = tokens_html(said.tokens, said.text)
+        if said.places is not None:  # each answer's own boxes, over the pictures that it is about
+            words += said.pictures(140)
+        return f"{read} {markup.verdict(said.right)}".strip(), words
 
     def _counted(self) -> str:
         words = f"{len(self)} of {counted(len(self.sweep.cells), 'cell')}"

@@ -13,6 +13,8 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, overload
 
 from workbench import markup
+from workbench.grounding.drawing import legend_html, overs_html
+from workbench.grounding.gold import gold_of
 from workbench.images.in_html import images_row
 from workbench.notebook.display import Shown
 from workbench.sample import Sample, Task
@@ -20,6 +22,8 @@ from workbench.text import clean, counted
 
 if TYPE_CHECKING:
     from workbench.data.source import Source
+    from workbench.grounding.answered import AnsweredRegions
+    from workbench.grounding.region import Region
 
 # More than this is a wall: the object holds the others.
 MOST_CARDS = 60
@@ -32,9 +36,11 @@ class ShownSample(Shown, Sample):
 
     Attributes:
         revision: Of its dataset, as the record of a prompt holds it; `None` where unknown.
+        places: Boxes and points that a run's answer to it has, drawn over its images.
     """
 
     revision: str | None = None
+    places: AnsweredRegions | None = None
 
     def _html(self) -> str:
         rows = [(role, markup.prose(text)) for role, text in self.texts.items()]
@@ -46,10 +52,19 @@ class ShownSample(Shown, Sample):
             rows.append(("error", markup.badge("cannot be read", markup.BAD) + f" {self._why()}"))
         return (
             markup.heading(self.uid, markup.esc(self.task))
-            + images_row(self.images, width=260)
+            + images_row(self.images, width=260, overs=self._overs())
+            + markup.block(legend_html(self.places, self._gold()))
             + markup.facts(rows)
             + markup.folded("metadata", self._metadata())
         )
+
+    def _gold(self) -> tuple[Region, ...]:
+        """What is to be found, where the task is that."""
+        told = self.places.gold if self.places is not None else ()
+        return told or gold_of(self)
+
+    def _overs(self) -> list[str]:
+        return overs_html(self.places, self._gold(), self.images)
 
     def _why(self) -> str:
         return markup.esc(self.error, 600)
@@ -65,8 +80,9 @@ class ShownSample(Shown, Sample):
         words = next(iter(self.texts.values()), "")
         each = max(40, (width - 8 * max(len(self.images) - 1, 0)) // max(len(self.images), 1))
         return (
-            images_row(self.images[:4], width=each, height=width)
+            images_row(self.images[:4], width=each, height=width, overs=self._overs())
             + markup.block(markup.esc(words, 140))
+            + (markup.block(legend_html(self.places)) if self.places is not None else "")
             + (markup.badge(self.label) if self.label is not None else "")
             + (markup.badge("cannot be read", markup.BAD) if self.error else "")
             + markup.block(markup.muted(markup.esc(self.uid, 120)), "overflow-wrap:anywhere")

@@ -79,3 +79,54 @@ async def test_a_sample_that_is_not_here_says_so_in_the_images_place():
         await pilot.press("enter")
         await until(pilot, lambda: "gone" in drawn(pilot.app))
         assert not pilot.app.failures
+
+
+BOX = ("<loc0128><loc0128><loc0512><loc0512>", " star")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 44)])
+async def test_two_models_side_by_side_show_the_chosen_answers_box_and_gold(size):
+    async with bench(size, dataset="demo_boxes/test", engine=FakeEngine(BOX)) as b:
+        await b.press("a")
+        await b.type("other")
+        await b.press("enter")
+        await b.until(lambda: isinstance(b.app.screen, SideBySide))
+        await b.shows("= the same text", "━ answer [8, 8, 32, 32] star")
+        image = b.app.screen.query_one(ImageView)
+        drawn_there = image._places
+        assert drawn_there is not None and drawn_there.gold
+        assert drawn_there.answered.regions[0].at == (8, 8, 32, 32)
+        assert "IoU" in b.text() and b.text().count("━ answer") == 2
+
+
+async def test_a_tile_of_the_grid_says_how_its_box_lies_to_gold():
+    async with bench((160, 44), dataset="demo_boxes/test", engine=FakeEngine(BOX)) as b:
+        await b.press("w")
+        await b.press("enter")
+        await b.shows("1 of 1", "read as [8, 8, 32, 32]", "IoU 0.")
+
+
+async def test_a_flip_draws_each_sides_box_over_its_picture():
+    from sessions.compare import Flip
+    from sessions.runs import list_runs
+    from workbench.app.runs.flip_view import FlipView
+    from workbench.app.runs.summaries import summarise
+
+    of_the_demo(1)
+    run = summarise(list_runs()[0])
+    gold = {"box": [10, 10, 30, 30]}
+    lines = [
+        {
+            **{"uid": "demo_boxes/test/000001", "label": "x", "target": "y", "text": "said"},
+            "grounding": {"v": 1, "regions": [{"box": box}], "gold": [gold]},
+        }
+        for box in ([10, 10, 30, 30], [40, 40, 60, 60])
+    ]
+    app = Host(FlipView([Flip(lines[0]["uid"], False, *lines)], 0, run, run))
+    async with app.run_test(size=(120, 40)) as pilot:
+        view = app.screen
+        words = ("answer [10, 10, 30, 30]", "answer [40, 40, 60, 60]", "gold [10, 10, 30, 30]")
+        await until(pilot, lambda: all(word in drawn(app) for word in words))
+        assert isinstance(view, FlipView)
+        sides = [view.query_one(f"#flip-picture-{side}", ImageView)._places for side in "ab"]
+        assert [side.answered.regions[0].at[0] for side in sides] == [10, 40]

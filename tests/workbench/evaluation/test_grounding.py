@@ -17,6 +17,7 @@ from workbench.evaluation.comparison import compare_runs
 from workbench.evaluation.config import EvalConfig
 from workbench.evaluation.lines import Prompter, answer_line, failed_line
 from workbench.evaluation.metrics.of_run import compute_metrics
+from workbench.evaluation.notes import notes_of
 from workbench.evaluation.prepare import check_samples
 from workbench.evaluation.recorded import _answer, _body
 from workbench.grounding.answered import answered_regions, typed_regions
@@ -260,3 +261,14 @@ def test_figures_of_boxes_are_undefined_with_a_reason_where_no_answer_has_one():
     points = compute_metrics([line_of(1, "(0.3, 0.3)")], task="grounding")["metrics"]
     assert points["pointing"]["value"] == 1
     assert all(points[name]["value"] is None for name in boxes)
+
+
+def test_what_is_left_out_of_answers_is_counted_over_the_run():
+    texts = ["[2, 2, 3, 3] [0.1, 0.1, 0.5, 0.5]", "[0.5, 0.5, 0.1, 0.1] [3, 3, 4, 4] [5, 5, 6, 6]"]
+    lines = [line_of(number, text) for number, text in enumerate([*texts, "[0.1, 0.1, 0.5, 0.5]"])]
+    (note,) = notes_of({"task": "grounding"}, lines)[-1:]
+    assert note == (
+        "boxes and points in 2 answers: 3 left out: outside of the image, "
+        "1 with its corners in another order"
+    )
+    assert not any("boxes" in one for one in notes_of({"task": "grounding"}, lines[2:]))

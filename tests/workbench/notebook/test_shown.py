@@ -20,15 +20,20 @@ from workbench import api
 from workbench.errors import UnknownName
 from workbench.explain.result import HeatMap
 from workbench.images.in_html import MOST_PIXELS, data_url
-from workbench.notebook.answers import tokens_html
+from workbench.inference.decoding import Decoding
+from workbench.models.spec import ModelSpec
+from workbench.notebook.answers import Said, tokens_html
 from workbench.notebook.evaluations import Evaluation
 from workbench.notebook.grids import Grid
 from workbench.notebook.maps import Map, Maps
 from workbench.notebook.replays import Replays
 from workbench.notebook.samples import Dataset, shown_sample
+from workbench.playground.question import question_of
+from workbench.playground.record import record_of
 from workbench.playground.replay import Replayed, first_difference, spec_again
 from workbench.playground.sweep import Cell, Sweep
-from workbench.sample import ImageRef, Sample, Token
+from workbench.prompts.pool import shipped_template
+from workbench.sample import Answer, CoordinateFrame, ImageRef, Sample, Token
 
 
 def heat(uid=HOSTILE) -> Map:
@@ -242,3 +247,64 @@ def test_another_model_in_a_replay_drops_the_adapter_of_the_first():
     other = spec_again(record, {"model": "org/two"})
     assert (other.adapter, other.revision, other.quantization) == (None, None, "4bit")
     assert spec_again(record, {"quantization": "none"}).quantize_parts is None
+
+
+GOLD, ANSWERED = "2px dashed #00e640", "2px solid #ff00c8"
+
+
+def phrase(**more) -> Sample:
+    """A phrase whose box is the left half of a picture of 56 x 40 pixels."""
+    usual = {"uid": "evil/test/1", "texts": {"expression": HOSTILE}, "label": "[0, 0, 28, 40]"}
+    objects = [[{"name": HOSTILE, "box": [0, 0, 28, 40]}]]
+    images = (ImageRef(data=png(), name=HOSTILE),)
+    return Sample(
+        **{"images": images, "metadata": {"objects": objects}, "task": "grounding", **usual, **more}
+    )
+
+
+def located(text: str) -> Said:
+    """An answer about that phrase, in fractions of the picture."""
+    template = replace(shipped_template("grounding/fractions"), text="{expression}")
+    question = question_of(
+        phrase(), spec=ModelSpec(model=HOSTILE), decoding=Decoding(), template=template
+    )
+    frame = CoordinateFrame((56, 40), units=(1.0, 1.0))
+    answer = Answer(text, frames=(frame,))
+    return Said(**vars(answer), question=question, record=record_of(question, answer))
+
+
+def test_a_phrase_shows_its_gold_over_the_picture_and_says_what_is_drawn():
+    page = shown_sample(phrase())._repr_html_()
+    assert page.count(GOLD) == 1 and "gold [0, 0, 28, 40]" in page and ANSWERED not in page
+    assert api.gallery([phrase()])._repr_html_().count(GOLD) == 1
+    assert GOLD not in shown_sample(phrase(task="question"))._repr_html_()
+
+
+def test_an_answer_shows_its_box_beside_gold_with_what_was_left_out():
+    thing = located("a [0, 0, 0.5, 1] b [2, 2, 3, 3]")
+    page = "".join(parsed(thing).text)
+    assert thing._repr_html_().count(GOLD) == thing._repr_html_().count(ANSWERED) == 1
+    assert "answer [0, 0, 28, 40]" in page and "IoU 1.00" in page
+    assert "1 left out: outside of the image" in page
+    nowhere = located("nowhere")
+    assert "no box or point in the answer" in "".join(parsed(nowhere).text)
+    assert nowhere._repr_html_().count(GOLD) == 1 and ANSWERED not in nowhere._repr_html_()
+
+
+def test_each_cell_of_a_grid_shows_its_own_box():
+    told = [located("[0, 0, 0.5, 1]"), located("[0.5, 0, 1, 1]")]
+    cells = tuple(Cell(n, {"seed": n}, one.question) for n, one in enumerate(told))
+    page = Grid(Sweep({"seed": (0, 1)}, cells), dict(enumerate(told)), {})._repr_html_()
+    assert page.count(ANSWERED) == page.count(GOLD) == 2
+    assert "IoU 1.00" in page and "IoU 0.00" in page
+    assert ANSWERED not in grid()._repr_html_()
+
+
+def test_the_wrong_answers_of_a_run_are_drawn_over_their_pictures():
+    judged = located("[0.5, 0, 1, 1]").record.grounding
+    with Run.create({"dataset": "demo_boxes", "split": "test", "model": "m"}, "k", "eval") as run:
+        line = {"uid": "demo_boxes/test/000001", "label": "[]", "target": "b", "text": "t"}
+        run.append(line | {"grounding": judged, "correct": False})
+        run.set_state("done")
+    page = api.evaluation("last").wrong()._repr_html_()
+    assert page.count(ANSWERED) == page.count(GOLD) == 1 and "IoU 0.00" in page

@@ -26,6 +26,7 @@ from workbench.app.explore.sweep_axes import LABELS
 from workbench.app.lists.draw import SPINNER, fit, plain
 from workbench.app.lists.palette import PALETTE
 from workbench.app.sessions.tables import prompt_sign
+from workbench.grounding.answered import recorded_regions
 from workbench.models.names import adapter_name, model_name
 from workbench.playground.answer_diff import aligned, words_of
 from workbench.reports.silence import answered_nothing
@@ -293,6 +294,8 @@ class AnswerGrid(ScrollView, can_focus=True):
         words = [f"{tile.tokens} tok"] if tile.tokens else []
         if record.label is not None:
             words.append(f"read as {record.label}")
+        if (places := recorded_regions(record.grounding)) is not None:
+            words += [said for said in (places.overlap_words, *places.problems) if said]
         if record.finish_reason not in (None, "stop"):
             words.append(str(record.finish_reason))
         return plain(" · ".join(words), palette.dim)

@@ -18,13 +18,14 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from workbench.app.explore.answer import answer_facts
-from workbench.app.explore.asked import answer_of
+from workbench.app.explore.asked import answer_of, places_of_record
 from workbench.app.explore.grid_asker import GridAsker, Heard
 from workbench.app.explore.sweep import ComparisonResult
 from workbench.app.lists.draw import SPINNER
 from workbench.app.lists.palette import PALETTE
 from workbench.app.widgets.footer import BenchFooter
 from workbench.app.widgets.image_view import ImageView
+from workbench.app.widgets.places import ShownPlaces
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -196,8 +197,24 @@ class SideBySide(Screen[ComparisonResult]):
             return
         self._titles()
         for side, text in enumerate(self._marked()):
+            if (places := self._places(side)) is not None and (
+                legend := places.legend(between="\n")
+            ):
+                text.append("\n")
+                text.append_text(legend)
             self.query_one(f"#text-{side}", Static).update(text)
         self.query_one("#outcome", Static).update(self._outcome())
+        self._draw_places()
+
+    def _places(self, side: int) -> ShownPlaces | None:
+        """Where one answer and gold say that things are; `None` where it says nothing of places."""
+        record = self.records[side]
+        found = places_of_record(record, len(self.sample.images)) if record is not None else None
+        return ShownPlaces(found, found.gold) if found is not None else None
+
+    def _draw_places(self) -> None:
+        """Over the picture those of the chosen side."""
+        self.query_one(ImageView).show_places(self._places(self.side))
 
     def _marked(self) -> tuple[Text, Text]:
         """Both answers; what differs is marked once both are whole."""
@@ -251,6 +268,7 @@ class SideBySide(Screen[ComparisonResult]):
         """Choose a side."""
         self.side = side
         self._titles()
+        self._draw_places()
         self.query_one(f"#side-{side}").scroll_visible(animate=False)
 
     def action_use(self) -> None:

@@ -18,8 +18,9 @@ from textual.widgets import Static
 
 from workbench.app.lists.palette import PALETTE
 from workbench.app.widgets.image_view import ImageView
+from workbench.app.widgets.places import ShownPlaces
 from workbench.evaluation.telling_apart import told_apart
-from workbench.reports.prediction import line_of, read_prediction
+from workbench.reports.prediction import Prediction, line_of, read_prediction
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -132,6 +133,7 @@ class FlipView(ModalScreen["str | None"]):
         for side in SIDES:
             self._answer(side, "")
             self._picture(side).show(sample, clean(missing, newlines=False))
+            self._picture(side).show_places(_places(read_prediction(self._lines[side])))
         self._asked(sample)
         if self._heat:
             self._explain()
@@ -160,6 +162,9 @@ class FlipView(ModalScreen["str | None"]):
         said.append(f"{clean(who, newlines=False)}  ", style=PALETTE.dim)
         said.append(clean(line.read_as, newlines=False), style=PALETTE.strong)
         said.append(f"\n{clean(line.said)}")
+        if (places := _places(line)) is not None and (legend := places.legend(between="\n")):
+            said.append("\n")
+            said.append_text(legend)
         if note:
             said.append(f"\n{clean(note, newlines=False)}", style=PALETTE.dim)
         self.query_one(f"#flip-answer-{side}", Static).update(said)
@@ -240,3 +245,8 @@ class FlipView(ModalScreen["str | None"]):
     def on_unmount(self) -> None:
         """Nobody waits for heat any more."""
         self._bench.tasks.cancel("flip heat")
+
+
+def _places(line: Prediction) -> ShownPlaces | None:
+    """Where an answer and its gold say that things are."""
+    return ShownPlaces(line.places, line.places.gold) if line.places is not None else None

@@ -44,8 +44,13 @@ class ShownPlaces:
         marks = marks_of(self.answered, self.gold, sizes)
         return tuple(replace(one, marks=own) for one, own in zip(pictures, marks, strict=True))
 
-    def legend(self, key: str = "") -> Text:
-        """`━ answer [12, 40, 96, 131] the cat  IoU 0.71   ╍ gold [10, 38, 99, 130]   o hides`."""
+    def legend(self, key: str = "", between: str = "   ") -> Text:
+        """`━ answer [12, 40, 96, 131] the cat  IoU 0.71   ╍ gold [10, 38, 99, 130]   o hides`.
+
+        Args:
+            key: Hides what is drawn; empty where none does.
+            between: Stands between the parts; an end of line puts each on its own.
+        """
         line = Text(no_wrap=True, overflow="ellipsis")
         if self.answered is not None and self.answered.regions:
             line.append(f"{ANSWER_SIGN} answer ", _style(ANSWER))
@@ -54,18 +59,18 @@ class ShownPlaces:
             line.append(f" and {len(lines) - _MOST} more" if len(lines) > _MOST else "")
             if words := self.answered.overlap_words:
                 line.append(f"  {words}", Style(bold=True))
-            line.append("   ")
+            line.append(between)
         if self.gold:
             images = self.answered.images if self.answered is not None else 1
             line.append(f"{GOLD_SIGN} gold ", _style(GOLD))
             line.append(words_of(self.gold[:_MOST], images))
             more = len(self.gold) - _MOST
             line.append(f" and {more} more" if more > 0 else "")
-            line.append("   ")
+            line.append(between)
         if key and line.plain:
-            line.append(f"{key} hides   ", Style(dim=True))
+            line.append(f"{key} hides{between}", Style(dim=True))
         for problem in self.answered.problems if self.answered is not None else ():
-            line.append(f"{clean(problem, newlines=False)}   ", Style(italic=True))
+            line.append(f"{clean(problem, newlines=False)}{between}", Style(italic=True))
         line.rstrip()
         return line
 
