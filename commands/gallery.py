@@ -43,7 +43,9 @@ if TYPE_CHECKING:
 )
 @images_option("How to draw; auto draws on a terminal only, with its graphics if it has any.")
 @click.option("--height", default=12, show_default=True, help="The most rows of a picture.")
-@click.option("--draw-boxes", "boxes", is_flag=True, help="Draw the objects' boxes and points.")
+@click.option(
+    "--draw-boxes", "boxes", is_flag=True, help="Draw boxes: a phrase's own, else of all objects."
+)
 @mode_option
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def command(

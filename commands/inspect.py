@@ -19,7 +19,9 @@ from commands.printing import echo_json, images_option
     help="Write the original images, and a JSON file beside them.",
 )
 @images_option("How to draw; auto draws on a terminal only, with its graphics if it has any.")
-@click.option("--draw-boxes", "boxes", is_flag=True, help="Draw the objects' boxes and points.")
+@click.option(
+    "--draw-boxes", "boxes", is_flag=True, help="Draw boxes: a phrase's own, else of all objects."
+)
 @mode_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(uid: str, folder: str | None, pictures: str, boxes: bool, as_json: bool) -> None:

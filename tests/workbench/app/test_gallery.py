@@ -9,6 +9,7 @@ from workbench.app.explore.gallery import _GUTTER, GalleryScreen
 from workbench.app.explore.rows import view_of_run
 from workbench.app.explore.thumbnails import wrapped
 from workbench.data.source import open_source
+from workbench.grounding.drawing import GOLD
 
 
 def lines(b: Bench):
@@ -77,3 +78,23 @@ def test_a_long_sentence_is_cut_at_its_last_line_and_says_so():
     assert wrapped("one two", 9, 2) == ("one two",)
     assert wrapped("", 9, 2) == wrapped("one", 9, 0) == ()
     assert all(len(line) <= 5 for line in wrapped("表情" * 9, 10, 2))
+
+
+def grounds(b: Bench) -> set[str]:
+    """The colours of all cells, as `r,g,b`."""
+    found = set()
+    for strip in lines(b):
+        for _, style, _ in strip:
+            for colour in (style.color, style.bgcolor) if style else ():
+                found.add(",".join(map(str, colour.get_truecolor())) if colour else "")
+    return found
+
+
+async def test_the_tiles_of_phrases_have_their_gold_boxes_and_those_of_other_tasks_have_none():
+    gold = ",".join(map(str, GOLD))
+    for dataset, wanted in (("demo_boxes/test", True), ("demo_vqa/test", False)):
+        async with bench((160, 44), dataset=dataset) as b:
+            await b.press("G")
+            await b.shows("000001")
+            await b.until(lambda b=b: len(b.app.screen.query_one("GalleryGrid").tiles) > 2)
+            assert (gold in grounds(b)) == wanted, dataset

@@ -127,12 +127,16 @@ def wrapped(text: str, columns: int, lines: int) -> tuple[str, ...]:
 
 def _thumbnails(sample: Sample, size: tuple[int, int]) -> list[Any]:
     from workbench.app.widgets.frames import ShownPicture
+    from workbench.grounding.drawing import marks_of, sizes_of
+    from workbench.grounding.gold import gold_of
     from workbench.images.decode import thumbnail
 
     shown = []
-    for ref in sample.images[:4]:  # more of them would be specks
+    gold = gold_of(sample)
+    marks = marks_of(None, gold, sizes_of(sample.images)) if gold else [()] * len(sample.images)
+    for ref, own in zip(sample.images[:4], marks, strict=False):  # more would be specks
         try:
-            shown.append(ShownPicture(thumbnail(ref, size)))
+            shown.append(ShownPicture(thumbnail(ref, size), marks=own))
         except (WbError, OSError, ValueError, MemoryError) as error:
             shown.append(ShownPicture(None, error=getattr(error, "message", str(error))))
     return shown or [ShownPicture(None, error="no image in this sample")]
