@@ -275,6 +275,8 @@ class Collator:
                 self.failed[ready[0][3]] = error.message
                 return {ready[0][0]: None}
         else:
+            for (key, *_), frames in zip(ready, batch.frames, strict=False):
+                self._data.check_frames(key, frames)
             if len(ready) == 1 or can_split(batch):
                 examples = split_batch(batch, names)
                 return {key: e for (key, *_), e in zip(ready, examples, strict=True)}

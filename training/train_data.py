@@ -12,18 +12,18 @@ import random
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
 from training.reading import read_sample, refuse_unreached
 from training.train_config import TrainConfig
 from workbench.errors import DataError, UsageError
-from workbench.models.box_writer import box_writer
+from workbench.models.box_writer import LazyWriter, box_writer
 from workbench.models.default_prompt import template_for_source
 from workbench.models.spec import ModelSpec
 from workbench.prompts.pool import Template, find_templates
 from workbench.prompts.template import WritePlaces
-from workbench.sample import Message, Sample
+from workbench.sample import CoordinateFrame, Message, Sample
 
 if TYPE_CHECKING:
     from workbench.data.source import Source
@@ -67,7 +67,7 @@ class TrainSet:
     items: list[TrainItem] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     seed: int = 0
-    write: WritePlaces | None = None
+    write: LazyWriter | None = None
 
     def __len__(self) -> int:
         return len(self.items)
@@ -84,6 +84,22 @@ class TrainSet:
         template, explanation = self.variant(index, epoch)
         sample = read_sample(self.sources[item.source], item.ordinal)
         return template.render(sample), template.gold_answer(sample, explanation, self.write)
+
+    def check_frames(self, key: Any, frames: Sequence[CoordinateFrame]) -> None:
+        """Hold the places that were written for an item against the frames of its batch.
+
+        Args:
+            key: (index, digest of the template, ...), as the collator keeps examples.
+            frames: Of the images of its prompt.
+
+        Raises:
+            ModelError: They would be read elsewhere.
+        """
+        source = self.items[key[0]].source
+        if self.write is None or not frames or self.sources[source].task != "grounding":
+            return
+        template = next(t for t in self.templates[source] if t.digest == key[1])
+        self.write.check(template, frames[0])
 
     def variant(self, index: int, epoch: int) -> tuple[Template, int]:
         """The wording and the explanation of an item in an epoch."""

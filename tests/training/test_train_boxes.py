@@ -14,6 +14,7 @@ from commands.main import cli
 from sessions.runs import Run
 from tests.training.test_train import config, history
 from tests.workbench.models.make_families import FAMILIES
+from training.collate import Collator
 from training.deciding import figures_there
 from training.train import train
 from training.train_config import TrainConfig
@@ -21,7 +22,9 @@ from training.train_data import open_training
 from training.train_eval import look_at_dev
 from workbench.data.adding import add_dataset
 from workbench.data.source import open_source
-from workbench.errors import UsageError
+from workbench.errors import ModelError, UsageError
+from workbench.models.skeleton import load_skeleton
+from workbench.models.spec import ModelSpec
 
 BOXES = {
     "train": ("demo_boxes/train[:8]",),
@@ -116,3 +119,16 @@ def test_a_training_on_boxes_can_be_decided_by_their_overlap() -> None:
     assert {"accuracy", "accuracy_iou75", "iou", "box_f1", "pointing", "loss"} <= set(found)
     run = train(config(**BOXES, best_by="iou", keep="best"))
     assert Run.open(run.id).state == "done"
+
+
+def test_a_processor_that_resizes_otherwise_than_its_config_says_ends_the_training(
+    tmp_path: Path,
+) -> None:
+    folder = FAMILIES["qwen2_5_vl"](tmp_path / "qwen")
+    data = open_training(config(**BOXES | {"model": str(folder)}))
+    loaded = load_skeleton(ModelSpec(str(folder), device="cpu"))
+    assert Collator(loaded, data)([(0, 0)])["labels"].numel()
+    other = loaded.processor.image_processor
+    other.size = {"shortest_edge": 128 * 128, "longest_edge": 256 * 256}
+    with pytest.raises(ModelError, match="resizes in another way"):
+        Collator(loaded, data)([(0, 0)])

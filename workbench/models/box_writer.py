@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sessions.errors import WbError
-from workbench.errors import UsageError
+from workbench.errors import ModelError, UsageError
 from workbench.grounding.conventions import (
     UNITS,
     BoxConvention,
@@ -53,17 +53,43 @@ _TOKENIZER_FILES = ("tokenizer_config.json", "added_tokens.json", "tokenizer.jso
 _MOST_TOKENIZER = 64 << 20  # bytes
 
 
-def box_writer(spec: ModelSpec | None) -> Callable[[Sample, Template], str]:
+def box_writer(spec: ModelSpec | None) -> LazyWriter:
     """What writes a sample's gold as a model writes places; looks at the model when first used.
 
     Args:
         spec: The model; `None` where none is named: a template must then say its own units.
-
-    Returns:
-        A function that raises `UsageError` for what cannot be written.
     """
-    found = cache(lambda: _writer(spec))
-    return lambda sample, template: found().write(sample, template)
+    return LazyWriter(cache(lambda: _writer(spec)))
+
+
+@dataclass(frozen=True)
+class LazyWriter:
+    """A writer of places; see `box_writer`."""
+
+    found: Callable[[], BoxWriter]
+
+    def __call__(self, sample: Sample, template: Template) -> str:
+        """A sample's gold as the model answers the template. Raises `UsageError`."""
+        return self.found().write(sample, template)
+
+    def check(self, template: Template, frame: CoordinateFrame) -> None:
+        """Hold what was written for a picture against the frame of the batch that shows it.
+
+        Raises:
+            ModelError: The processor made another size of the picture than its config says.
+        """
+        writer = self.found()
+        wanted = writer.frame(frame.size, writer.convention_for(template))
+        if wanted.convention != frame.convention:
+            return  # a form with units of its own
+        if (wanted.span, wanted.units) != (frame.span, frame.units):
+            raise ModelError(
+                f"boxes in a picture of {frame.size[0]} x {frame.size[1]} pixels were written over "
+                f"{wanted.units} and are read over {frame.units}: the processor of {writer.name} "
+                "resizes in another way than its config says",
+                hint="tell us; until then train on a model whose units are not its pixels",
+                kind="geometry",
+            )
 
 
 @dataclass(frozen=True)
@@ -90,7 +116,7 @@ class BoxWriter:
 
     def write(self, sample: Sample, template: Template) -> str:
         """A sample's gold as this model answers the template. Raises `UsageError`."""
-        convention = self._convention(template)
+        convention = self.convention_for(template)
         form = form_asked(template.name) or convention.form
         manner = Manner(form, convention.decimals, form in self.marks)
         points = asks_for_points(template.name) or "{point}" in template.answer
@@ -125,8 +151,8 @@ class BoxWriter:
         size = dict(self.facts.size) | {key: one for key, one in given.items() if one}
         return replace(self.facts, size=size)
 
-    def _convention(self, template: Template) -> BoxConvention:
-        """That of the model; the template's where the model's is not known."""
+    def convention_for(self, template: Template) -> BoxConvention:
+        """The model's; the template's where the model's is not known. Raises `UsageError`."""
         if self.refused:
             raise UsageError(
                 self.refused,

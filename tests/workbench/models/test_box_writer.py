@@ -260,3 +260,30 @@ def test_a_captioner_is_refused(tmp_path) -> None:
             sample_of((64, 64), {"name": "x", "box": [1, 1, 9, 9]}),
             shipped_template("grounding/fractions"),
         )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"min_pixels": 3136, "max_pixels": 12845056, "patch_size": 14, "merge_size": 2}
+        | {"image_processor_type": "Qwen2VLImageProcessor"},  # Qwen2.5-VL's own
+        {"image_processor_type": "Qwen2VLImageProcessor"},
+        {"size": {"shortest_edge": 336}, "crop_size": {"height": 336, "width": 336}}
+        | {"image_processor_type": "CLIPImageProcessor", "do_center_crop": True},  # LLaVA-1.5's
+        {"size": 224, "crop_size": 224, "image_processor_type": "CLIPImageProcessor"},
+        {"image_processor_type": "CLIPImageProcessor"},
+        {"image_processor_type": "LlavaImageProcessor", "do_pad": True},
+    ],
+)
+def test_configs_of_processors_are_understood_as_transformers_loads_them(tmp_path, body) -> None:
+    from transformers import AutoImageProcessor
+
+    from workbench.models.image_geometry import facts_of, qwen_size, read_facts, seen_box
+
+    (tmp_path / "processor_config.json").write_text('{"processor_class": "x"}')
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(body))
+    real, told = facts_of(AutoImageProcessor.from_pretrained(tmp_path)), read_facts(tmp_path)
+    qwen = body["image_processor_type"].startswith("Qwen")
+    for size in [*SIZES, (4000, 3000), (30, 2000)]:
+        find = qwen_size if qwen else seen_box
+        assert find(told, size) == find(real, size)
