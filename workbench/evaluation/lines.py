@@ -122,7 +122,7 @@ def _read(prompter: Prompter, sample: Sample, answer: Answer) -> dict[str, Any]:
     """What an answer says, and whether that is right."""
     if prompter.task == "grounding":
         shown = (Message("user", sample.images),)
-        places = answered_regions(answer, shown, gold_of(sample))
+        places = answered_regions(answer, shown, gold_of(sample), prompter.template.name)
         right = places.judged.right if places.judged is not None else None
         told = {"label": places.label, "explanation": "", "correct": right}
         return told | {"grounding": places.to_json()}

@@ -79,21 +79,27 @@ class AnsweredRegions:
 
 
 def answered_regions(
-    answer: Answer, messages: Sequence[Message], gold: Sequence[Region] = ()
+    answer: Answer,
+    messages: Sequence[Message],
+    gold: Sequence[Region] = (),
+    template: str | None = None,
 ) -> AnsweredRegions:
     """Read an answer's places, in the images of the last turn that shows any, and judge them.
 
     Args:
-        answer: With the frames of the prompt's images; where it has none (a server's model) forms
-            with units of their own are read over the whole image.
+        answer: With the frames of the prompt's images; where it has none (a server's model) its
+            numbers are in the units that the template asked for, over the whole image, and without
+            any the forms with units of their own are read alone.
         messages: The prompt.
         gold: The places that are right.
+        template: The name of the template that asked for them.
     """
     shown = [message.images for message in messages if message.images]
     count = len(shown[-1]) if shown else 0
     frames = answer.frames[-count:] if count else ()
     if not frames and count and _may_write(answer.text):
-        frames = _sizes(shown[-1])
+        units = units_asked(template or "")
+        frames = tuple(replace(frame, units=units) for frame in _sizes(shown[-1]))
     found = read_regions(answer.text, frames, asked=bool(gold))
     judged = judge(found.regions, gold) if gold else None
     return AnsweredRegions(found.regions, tuple(gold), found.problems, judged, max(1, count))
@@ -105,10 +111,8 @@ def typed_regions(text: str, sample: Sample, template: str) -> AnsweredRegions:
     Its numbers are in the units that the template asks for; where those are the model's matter,
     forms with units of their own are read alone, and it is told.
     """
-    units = units_asked(template)
-    frames = tuple(replace(frame, units=units) for frame in _sizes(sample.images))
     shown = (Message("user", sample.images),)
-    return answered_regions(Answer(text, frames=frames), shown, gold_of(sample))
+    return answered_regions(Answer(text), shown, gold_of(sample), template)
 
 
 def recorded_regions(body: object, images: int = 1) -> AnsweredRegions | None:

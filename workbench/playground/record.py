@@ -94,7 +94,11 @@ def record_of(
     # No label is read from the start of an answer: it may have gone on to say the opposite.
     whole = answer if answer is not None and not error else None
     parsed = _read_label(whole, question) if whole else None
-    places = answered_regions(whole, question.messages, question.gold) if whole else None
+    places = (
+        answered_regions(whole, question.messages, question.gold, question.template)
+        if whole
+        else None
+    )
     if places is not None and question.gold:
         parsed = places.label
     body: dict[str, Any] = {}

@@ -272,3 +272,17 @@ def test_what_is_left_out_of_answers_is_counted_over_the_run():
         "1 with its corners in another order"
     )
     assert not any("boxes" in one for one in notes_of({"task": "grounding"}, lines[2:]))
+
+
+def test_an_answer_of_a_model_on_a_server_is_in_the_units_that_its_template_asked_for():
+    answer = Answer("[0.1, 0.1, 0.5, 0.5]")  # nobody says what its numbers are of
+    line = answer_line(PROMPTER, sample(0), answer, share_s=0.1)
+    assert line["grounding"]["regions"] == [{"box": [10, 10, 50, 50]}] and line["correct"]
+    record = record_of(question(), answer)
+    assert answer_verdict(record) == "right"
+    silent = Prompter(shipped_template("grounding/region"), "grounding", ())
+    line = answer_line(silent, sample(0), answer, share_s=0.1)
+    assert line["grounding"]["problems"] == ["1 left out: nobody knows what its numbers are of"]
+    own = Answer(answer.text, frames=(replace(FRAME, units=(1000.0, 1000.0)),))
+    line = answer_line(PROMPTER, sample(0), own, share_s=0.1)  # a model whose units are known
+    assert line["grounding"]["regions"] != [{"box": [10, 10, 50, 50]}]
