@@ -130,3 +130,13 @@ async def test_a_flip_draws_each_sides_box_over_its_picture():
         assert isinstance(view, FlipView)
         sides = [view.query_one(f"#flip-picture-{side}", ImageView)._places for side in "ab"]
         assert [side.answered.regions[0].at[0] for side in sides] == [10, 40]
+
+
+async def test_an_answer_without_a_box_says_so_beside_the_other_one():
+    async with bench((160, 44), dataset="demo_boxes/test", engine=FakeEngine(("nowhere",))) as b:
+        await b.press("a")
+        await b.type("other")
+        await b.press("enter")
+        await b.until(lambda: isinstance(b.app.screen, SideBySide))
+        await b.shows("no box or point can be read from it", "╍ gold [")
+        assert b.text().count("no box or point") == 2 and "━ answer" not in b.text()

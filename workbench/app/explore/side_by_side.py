@@ -197,11 +197,9 @@ class SideBySide(Screen[ComparisonResult]):
             return
         self._titles()
         for side, text in enumerate(self._marked()):
-            if (places := self._places(side)) is not None and (
-                legend := places.legend(between="\n")
-            ):
+            if (places := self._places(side)) is not None and (below := places.beside()):
                 text.append("\n")
-                text.append_text(legend)
+                text.append_text(below)
             self.query_one(f"#text-{side}", Static).update(text)
         self.query_one("#outcome", Static).update(self._outcome())
         self._draw_places()

@@ -162,9 +162,9 @@ class FlipView(ModalScreen["str | None"]):
         said.append(f"{clean(who, newlines=False)}  ", style=PALETTE.dim)
         said.append(clean(line.read_as, newlines=False), style=PALETTE.strong)
         said.append(f"\n{clean(line.said)}")
-        if (places := _places(line)) is not None and (legend := places.legend(between="\n")):
+        if (places := _places(line)) is not None and (below := places.beside()):
             said.append("\n")
-            said.append_text(legend)
+            said.append_text(below)
         if note:
             said.append(f"\n{clean(note, newlines=False)}", style=PALETTE.dim)
         self.query_one(f"#flip-answer-{side}", Static).update(said)

@@ -38,6 +38,14 @@ class ShownPlaces:
     def __bool__(self) -> bool:
         return bool(self.gold or (self.answered is not None and self.answered.regions))
 
+    def beside(self) -> Text:
+        """What stands below one of several answers: a line for each part of the legend."""
+        line = self.legend(between="\n")
+        if self.answered is None or self.answered.regions or not self.gold:
+            return line
+        none = Text("no box or point can be read from it", Style(dim=True))
+        return none + Text("\n") + line if line else none
+
     def on(self, pictures: Sequence[ShownPicture]) -> tuple[ShownPicture, ...]:
         """The pictures with these places to draw. For workers."""
         sizes = [one.image.size if one.image is not None else (1, 1) for one in pictures]
