@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from commands.asking import MODEL_FLAGS, check_exists, model_options, model_values
+from commands.asking import MODEL_FLAGS, check_exists, model_options, model_values, note_base
 from commands.mode_option import mode_option
 from commands.paths import WriteFile
 from commands.printing import images_option
@@ -215,6 +215,7 @@ def _question(uid: str, text: str | None, flags: dict[str, Any]) -> Question:
 
     spec = chosen_spec(model_values(flags), ModelSpec())
     check_exists(spec)
+    note_base(spec)
     refuse_weights(spec, "Grad-CAM")
     source = source_of(uid)
     return question_about(

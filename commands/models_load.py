@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from commands.asking import check_exists, model_options, model_values, tell_loading
+from commands.asking import check_exists, model_options, model_values, note_base, tell_loading
 from workbench.interrupt import interruptible
 
 _SKIP = {"model", "adapter"}
@@ -55,6 +55,7 @@ def load(adapters: tuple[str, ...], as_json: bool, **flags: Any) -> None:
     wishes = [_wish(text) for text in adapters]
     for adapter in (None, *(path for _, path in wishes)):
         check_exists(replace(spec, adapter=adapter))
+        note_base(replace(spec, adapter=adapter))
     with Engine.connect(start=True) as engine, interruptible() as pressed:
         tell = tell_loading()
         try:

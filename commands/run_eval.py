@@ -277,6 +277,7 @@ def _show_plan(ctx: click.Context, as_json: bool, resume: str, flags: dict[str, 
     """What would be asked: the settings, and the first prompt."""
     from commands.run_facts import say
     from workbench.evaluation.plan import plan
+    from workbench.models.spec import spoken
     from workbench.text import clean
 
     config = config_of(ctx, resume, flags)
@@ -286,7 +287,8 @@ def _show_plan(ctx: click.Context, as_json: bool, resume: str, flags: dict[str, 
         echo_json(found)
         return
     say("data", f"{found['dataset']}/{found['split']}, {found['samples']} samples")
-    say("model", " ".join(f"{name} {value}" for name, value in found["model"].items()))
+    model = {spoken(name): value for name, value in found["model"].items()}
+    say("model", f"{model.pop('model')} {' '.join(f'{n} {v}' for n, v in model.items())}".strip())
     say("template", found["template"])
     say("labels", ", ".join(found["labels"]) or "open")
     say("examples", ", ".join(found["shot_uids"]) or "none")

@@ -274,7 +274,9 @@ def _warnings(table: SplitTable, wanted: tuple[str, ...]) -> list[str]:
     for role in (table.prompt or {}).get("unseen", ()):
         found.append(f"the default prompt does not show the text {role!r}; {_SHOW}")
     if (table.prompt or {}).get("miscounts"):
-        found.append("the default prompt speaks of two images; ask with another --template")
+        found.append(
+            "the default prompt speaks of another number of images; ask with another --template"
+        )
     if words := table.split_words:
         cut = " ".join(f"--split {word}='split=={word}'" for word in words)
         found.append(f"its column 'split' stays in the metadata; {cut} cuts by it")

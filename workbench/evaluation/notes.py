@@ -9,6 +9,7 @@ from typing import Any
 from workbench.errors import UsageError
 from workbench.evaluation import controls, orders
 from workbench.inference.decoding import Decoding
+from workbench.prompts.pool import TASKS
 
 Line = Mapping[str, Any]
 
@@ -37,6 +38,7 @@ def notes_of(config: Mapping[str, Any], lines: Sequence[Line]) -> list[str]:
         *_variant(config),
         *_one_label(config, lines),
         *_unseen(config),
+        *_other_task(config),
         *_other_base(config),
         *_idle(config),
         *_unnamed(config, lines),
@@ -64,6 +66,23 @@ def _unseen(config: Mapping[str, Any]) -> list[str]:
         return []
     names = ", ".join(repr(str(role)) for role in roles)
     return [f"the prompt ({config.get('template')}) does not show the text {names} of a sample"]
+
+
+def _other_task(config: Mapping[str, Any]) -> list[str]:
+    """A template of another task than the data's: what it asks for may be no label of theirs."""
+    said = other_task(str(config.get("template") or ""), str(config.get("task") or ""))
+    return [said] if said and not config.get("imported") else []
+
+
+def other_task(template: str, task: str) -> str:
+    """That a template is one of another task, by its name; empty where it is not."""
+    asks, slash, _ = template.partition("/")
+    if not slash or asks == task or task in ("", "other") or asks not in TASKS:
+        return ""
+    return (
+        f"the template {template} asks for a {asks}, and the data are of the task {task}: its "
+        f"answers may be none of theirs; see: wb prompts list --task {task}"
+    )
 
 
 def _other_base(config: Mapping[str, Any]) -> list[str]:

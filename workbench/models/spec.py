@@ -278,3 +278,8 @@ def _typed_flag(flag: str, value: str | None) -> dict[str, Any]:
 def flag_of(name: str) -> str:
     """The flag of a field: `--max-pixels` of `image_max_pixels`."""
     return f"--{name.removeprefix('image_').replace('_', '-')}"
+
+
+def spoken(name: str) -> str:
+    """A field in the words of its flag: `max pixels` of `image_max_pixels`."""
+    return flag_of(name).removeprefix("--").replace("-", " ")

@@ -40,6 +40,7 @@ _FIELDS = {"name": str, "version": int, "text": str, "system": str, "labels": di
 }
 _KINDS = {str: "a text", int: "a whole number", dict: "a table of word = label"}
 _NAME = re.compile(r"[\w.-]+(?:/[\w.-]+)*")
+_COUNTS = {"two images": 2, "about the image ": 1}  # words of a template -> how many it means
 _REQUIRED = ("name", "version", "text")
 TASKS: tuple[str, ...] = get_args(Task)
 
@@ -112,7 +113,8 @@ def find_templates(pattern: str) -> list[Template]:
 def default_template(task: str, sample: Sample | None = None) -> Template:
     """The shipped template of a task: of those that show the most of a sample's texts the first.
 
-    One that is made for the sample's very labels goes before the others. The first of each task
+    One that is made for the sample's very labels goes before the others, and none that speaks of
+    another number of images than the sample has (`miscounts`). The first of each task
     is the wording that the demo model was trained on. A sample labelled
     `hateful` or `not hateful` gets the first wording that asks for that.
     """
@@ -125,8 +127,15 @@ def default_template(task: str, sample: Sample | None = None) -> Template:
     own = [t for t in (*fitting, *templates) if set(t.slots) <= set(sample.texts)]
     if task == "classification" and not sample.labels:  # nothing that could be listed
         own = [t for t in own if not t.labels and "labels" not in slots_of(t.system + t.text)]
+    own = [t for t in own if not miscounts(t, sample)] or own
     shown = [len(set(t.slots) & set(sample.texts)) for t in own]
     return own[shown.index(max(shown))] if own else templates[0]
+
+
+def miscounts(template: Template, sample: Sample) -> bool:
+    """Whether a template speaks of another number of images than a sample has."""
+    said = (count for words, count in _COUNTS.items() if words in template.text)
+    return bool(sample.images) and any(count != len(sample.images) for count in said)
 
 
 def shipped_template(name: str) -> Template:

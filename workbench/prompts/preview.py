@@ -11,11 +11,10 @@ from typing import Any
 from sessions.errors import WbError
 from sessions.redact import without_secrets
 from workbench.data.source import Source
-from workbench.prompts.pool import Template, default_template
+from workbench.prompts.pool import Template, default_template, miscounts
 from workbench.sample import ImageRef, Message, Sample
 
 MAX_TEXT = 600  # characters of a prompt that are shown
-TWO = 2
 TRIED = 20  # first samples of which one must be sound
 
 
@@ -24,7 +23,7 @@ def preview(source: Source) -> dict[str, Any] | None:
 
     Returns:
         `uid`, `template` (its name), `text` (with `[image NAME]` for images), `unseen` (see
-        there), `miscounts` (it speaks of two images, and the sample has not two) and `error`,
+        there), `miscounts` (it speaks of another number of images) and `error`,
         where the template does not fit.
     """
     for ordinal in range(min(TRIED, TRIED if source.length is None else source.length)):
@@ -36,7 +35,7 @@ def preview(source: Source) -> dict[str, Any] | None:
     template = default_template(source.task, sample)
     body: dict[str, Any] = {"uid": sample.uid, "template": template.name}
     body["unseen"] = unseen(template, sample)
-    body["miscounts"] = "two images" in template.text and len(sample.images) != TWO
+    body["miscounts"] = miscounts(template, sample)
     try:
         return body | {"text": _shown(template.render(sample)), "error": None}
     except WbError as error:

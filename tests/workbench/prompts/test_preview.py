@@ -57,9 +57,22 @@ def test_a_caption_that_is_asked_for_is_not_missed_in_its_prompt(tmp_path: Path)
     assert not any("does not show" in line for line in understand(added.mapping, preview).warnings)
 
 
-@pytest.mark.parametrize(("images", "told"), [(["a"], True), (["a", "b"], False)])
-def test_a_prompt_of_two_images_over_another_number_is_told(tmp_path: Path, images, told):
+@pytest.mark.parametrize(
+    ("images", "template"),
+    [(["a"], "statement/one-image"), (["a", "b"], "statement/true-false")],
+)
+def test_the_default_prompt_speaks_of_as_many_images_as_there_are(tmp_path, images, template):
     write_pictures(tmp_path, ["1.png"])
-    rows = "id,caption,label,a,b\n1,x,1,1.png,1.png\n2,y,0,1.png,1.png\n"
-    added = mine(tmp_path, rows, image=images)
-    assert any("two images" in w for w in understand(added.mapping, preview).warnings) is told
+    rows = "id,statement,label,a,b\n1,x,true,1.png,1.png\n2,y,false,1.png,1.png\n"
+    found = understand(mine(tmp_path, rows, image=images).mapping, preview)
+    (table,) = found.splits
+    assert table.prompt is not None and table.prompt["template"] == template
+    assert not any("number of images" in warning for warning in found.warnings)
+
+
+def test_a_template_of_another_task_than_the_data_s_is_noted():
+    run = {"task": "statement", "template": "caption/none"}
+    (note,) = notes_of(run, [])
+    assert "caption/none asks for a caption" in note and "--task statement" in note
+    assert notes_of({**run, "template": "statement/yes-no"}, []) == []
+    assert notes_of({**run, "template": "my-own"}, []) == []
