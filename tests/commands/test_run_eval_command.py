@@ -143,6 +143,7 @@ def test_flags_that_do_not_go_with_prompts_are_refused(args, words):
 
 
 def test_a_dry_run_names_the_model_s_settings_as_their_flags_do(run_wb):
-    done = run_wb(*"run-eval --dataset demo/test --limit 2 --dry-run --max-pixels 100352".split())
+    line = ("run-eval", "--dataset", "demo/test", "--limit", "2", "--max-pixels", "100352")
+    done = run_wb(*line, "--dry-run")
     assert done.code == 0 and "max pixels 100352" in done.out
     assert "image_max_pixels" not in done.out
