@@ -225,7 +225,8 @@ def add(
         again = shlex.join(
             ["wb", "data", "add", name, *files, *_typed(), "--replace", *table.likely]
         )
-        words = f"no text and no label was found; with your columns: {again}"
+        lacks = "no label" if "--text" not in table.likely else "no text and no label"
+        words = f"{lacks} was found; with your columns: {again}"
         click.echo(clean(words, newlines=False), err=True)
 
 

@@ -160,8 +160,10 @@ def _check_out(path: Path) -> None:
 def _wanted(uid: str, text: str | None, flags: dict[str, Any]) -> Explained:
     """What the arguments mean: a question about a sample, or what a record explained."""
     from workbench.playground.explain import Explained
+    from workbench.playground.question import refuse_half_a_uid
     from workbench.sample import Answer
 
+    refuse_half_a_uid(uid)
     if "/" not in uid:
         return _recorded(uid, text, flags)
     answer = Answer(flags["answer"]) if flags["answer"] else None

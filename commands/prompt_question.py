@@ -7,6 +7,7 @@ loaded. The question is then built from the flags once per answer. Not for askin
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -149,10 +150,17 @@ def _sort_out(what: tuple[str, ...]) -> PromptArguments:
     if len(rest) > 1:
         raise UsageError(
             f"{rest[0]!r} is neither a UID nor an image file",
-            hint="quote a text of several words; a UID is dataset/split/native-id",
+            hint=_as_one_text(what, rest),
         )
     text = rest[0] if rest else None
     return PromptArguments(uid, tuple(images), places, _stdin_text() if text == "-" else text)
+
+
+def _as_one_text(what: tuple[str, ...], rest: list[str]) -> str:
+    """What to type where the words of a text were not quoted."""
+    before = [*what[: len(what) - len(rest)]]
+    line = shlex.join(["wb", "prompt", *before, " ".join(rest)])
+    return f"quote a text of several words: {line}; a UID is dataset/split/native-id"
 
 
 def _picture(word: str) -> tuple[ImageRef, dict[str, str]]:

@@ -136,3 +136,14 @@ def test_the_line_for_nlvr1_works_as_it_is_written():
     result = data(*line)
     assert result.stdout.startswith("nlvr1: dev 989 samples\n")
     assert "problem" not in result.stderr
+
+
+def test_a_label_column_of_an_unknown_name_is_proposed_beside_a_known_text(tmp_path: Path):
+    file = tmp_path / "test.csv"
+    rows = [f"k{i},claim {i},{'ja' if i % 2 else 'nein'}\n" for i in range(6)]
+    file.write_text("key,statement,urteil\n" + "".join(rows))
+    result = data("add", "mine", str(file), "--image", "", "--allow-missing")
+    assert "no label was found; with your columns: wb data add mine" in result.stderr
+    assert result.stderr.rstrip().endswith("--label urteil")
+    named = data("add", "mine", str(file), "--image", "", "--label", "urteil", "--replace")
+    assert named.exit_code == 0 and "was found" not in named.stderr

@@ -164,3 +164,21 @@ def test_a_batch_of_no_prompt_is_refused_and_no_limit_is_said_to_be_all(run_wb):
         done = run_wb(*words, "--batch-size", "0")
         assert done.code == 2 and "--batch-size" in done.err, words
         assert "0 for all" in run_wb(words[0], "--help").out
+
+
+@pytest.mark.parametrize("command", ["prompt", "gradcam"])
+def test_a_dataset_in_the_place_of_a_sample_is_told_as_one(command, run_wb):
+    for word in ("demo", "demo/test"):
+        done = run_wb(command, word)
+        assert done.code == 2 and "wb data info demo" in done.err
+        assert "names no sample of it" in done.err
+
+
+def test_a_text_without_quotes_is_answered_by_the_line_with_them(tmp_path, run_wb):
+    from PIL import Image
+
+    file = tmp_path / "a b.png"
+    Image.new("RGB", (4, 4)).save(file)
+    done = run_wb("prompt", str(file), "Is", "it", "red?")
+    assert done.code == 2
+    assert f"wb prompt '{file}' 'Is it red?'" in done.err

@@ -20,7 +20,7 @@ from workbench.data.base import Source
 from workbench.data.box_counts import BoxCounts
 from workbench.data.progress import counted
 from workbench.data.tables.folders import SPLIT_NAMES
-from workbench.data.tables.likely_roles import LOOKED_AT, likely_options
+from workbench.data.tables.likely_roles import LOOKED_AT, UNKNOWN, likely_options
 from workbench.data.tables.mapping import TableMapping
 from workbench.data.tables.table import TableSource
 from workbench.errors import DataError
@@ -95,7 +95,7 @@ class Understood:
     Attributes:
         passed_over: Files that lay in the added folder and are read as nothing.
         wanted: Roles that are expected of the dataset: `label`, `image` and those of its texts.
-        likely: Where neither a text nor a label was found: options that name the likeliest columns.
+        likely: Options that name the likeliest columns, if a label, or a text too, was not found.
     """
 
     splits: tuple[SplitTable, ...]
@@ -158,14 +158,18 @@ def understand(mapping: TableMapping, prompt: Prompt | None = None) -> Understoo
 
 
 def _likely(mapping: TableMapping) -> tuple[str, ...]:
-    if mapping.texts or mapping.label or not mapping.splits:
+    answered = mapping.label or mapping.references or mapping.explanations or mapping.objects
+    if answered or not mapping.splits or (mapping.texts and mapping.task == "caption"):
         return ()
     source = TableSource(mapping, next(iter(mapping.splits)))
     try:
         rows = [sample.metadata for sample in islice(source.iter(), LOOKED_AT)]
     finally:
         source.close()
-    return likely_options([{c: row[c] for c in row if c not in _OWN} for row in rows])
+    found = likely_options([{c: row[c] for c in row if c not in _OWN} for row in rows])
+    if not mapping.texts:
+        return found
+    return found[2:] if found and found[-1] != UNKNOWN else ()  # its text is known
 
 
 def _table(source: TableSource, mapping: TableMapping, prompt: Prompt | None) -> SplitTable:

@@ -14,6 +14,7 @@ from workbench.data.tables.guessing import MAX_LABELS
 from workbench.images.decode import EXTENSIONS
 
 LOOKED_AT = 1_000  # rows
+UNKNOWN = "COLUMN"  # stands for the column that the user must name
 _SHORT = 24  # characters that a label has at most
 _NEVER = ("split", "url")  # their words are no answers
 
@@ -22,7 +23,7 @@ def likely_options(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     """Options of `wb data add` that name the likeliest columns; empty where there is no column.
 
     The label is the column with the fewest different short values, of which some come again; the
-    text the one with the longest of those that hold words. One that is not found is `COLUMN`.
+    text the one with the longest of those that hold words. One that is not found is `UNKNOWN`.
 
     Args:
         rows: Column -> value, of rows whose columns have no role yet.
@@ -36,9 +37,9 @@ def likely_options(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
         return ()
     words = {c: found for c, found in values.items() if not _are_pictures(found)}
     classes = [c for c, found in words.items() if c.lower() not in _NEVER and _is_closed(found)]
-    label = min(classes, key=lambda c: len(set(words[c])), default="COLUMN")
+    label = min(classes, key=lambda c: len(set(words[c])), default=UNKNOWN)
     texts = [c for c, found in words.items() if c not in classes and _are_words(found)]
-    text = max(texts, key=lambda c: sum(map(len, words[c])) / len(words[c]), default="COLUMN")
+    text = max(texts, key=lambda c: sum(map(len, words[c])) / len(words[c]), default=UNKNOWN)
     return "--text", f"question={text}", "--label", label
 
 
