@@ -222,6 +222,17 @@ def test_a_picture_alone_has_the_width_of_its_card_and_a_pair_stands_side_by_sid
     assert sizes == {"one": [("440", "110")], "two": [("220", "55"), ("220", "55")]}
 
 
+def test_a_wide_table_shows_in_both_schemes_that_more_of_it_is_beside(run_wb, tmp_path):
+    run = made("k", "10", labels=["yes", "no"])
+    assert run_wb("runs", "report", run.id, "--out", str(tmp_path / "r.html")).code == 0
+    page = (tmp_path / "r.html").read_text()
+    tables, boxes = page.count("<table"), page.count('<div class="wide"><table')
+    assert tables == boxes > 0
+    light, _, dark = page.partition("@media (prefers-color-scheme:dark)")
+    for colour in ("--page:", "--edge:"):
+        assert colour in light and colour in dark
+
+
 def test_a_report_counts_its_samples_in_the_words_of_the_other_commands(run_wb, tmp_path):
     run = made("k", "10", labels=["yes", "no"])
     assert run_wb("runs", "report", run.id, "--out", str(tmp_path / "out")).code == 0

@@ -32,8 +32,15 @@ _STYLE = (
     "color:#1b1b1b;background:#fff;overflow-wrap:break-word}"
     "h1{font-size:1.5rem}h2{font-size:1.2rem;margin-top:2.5rem}"
     "h3{font-size:1rem;margin:1.5rem 0 .3rem}code{white-space:pre-wrap;overflow-wrap:anywhere}"
-    # A wide table scrolls by itself; its numbers stay on one line.
-    ".wide{overflow-x:auto}.wide td{overflow-wrap:break-word!important}.n{white-space:nowrap}"
+    # A wide table scrolls by itself, with a shadow at the side where more of it is; its numbers
+    # stay on one line.
+    ":root{--page:#fff;--edge:rgba(0,0,0,.22)}"
+    ".wide{overflow-x:auto;background:"
+    "linear-gradient(to right,var(--page) 40%,transparent) left/2.5rem 100% no-repeat local,"
+    "linear-gradient(to left,var(--page) 40%,transparent) right/2.5rem 100% no-repeat local,"
+    "linear-gradient(to right,var(--edge),transparent) left/.8rem 100% no-repeat scroll,"
+    "linear-gradient(to left,var(--edge),transparent) right/.8rem 100% no-repeat scroll}"
+    ".wide td{overflow-wrap:break-word!important}.n{white-space:nowrap}"
     ".cards{display:grid;gap:.8em;grid-template-columns:repeat(auto-fill,minmax(min(100%,32rem),"
     "1fr))}.cards>div{min-width:0}.cards>div:target{outline:2px solid currentColor}"
     ".cards img{max-width:100%!important;height:auto}a{color:inherit}"
@@ -41,10 +48,11 @@ _STYLE = (
     "img.figure{max-width:100%;height:auto}"
     ".cards div[style*='position:relative']{max-width:100%}"
     # On a telephone the two pictures of a pair still stand side by side; one alone has the width.
-    "@media (max-width:32rem){"
+    "@media (max-width:32rem){.wide td,.wide th{padding:.25em .4em!important;font-size:.9em}"
     ".cards div[style*='position:relative']{width:fit-content!important;height:auto!important}"
     ".cards div[style*='position:relative']:not(:only-child)>img{width:8.4rem!important}}"
     "@media (prefers-color-scheme:dark){body{color:#e6e6e6;background:#161616}"
+    ":root{--page:#161616;--edge:rgba(255,255,255,.28)}"
     "img.figure{filter:invert(.88) hue-rotate(180deg)}}"
 )
 
