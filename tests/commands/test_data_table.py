@@ -147,3 +147,14 @@ def test_a_table_without_boxes_has_no_column_of_them(tmp_path, run_wb):
     assert "BOXES" not in done.out
     told = run_wb("data", "info", "own", "--json").json["understood"]["splits"]["own"]
     assert told["boxes"] is None
+
+
+def test_images_that_links_lead_out_of_the_folder_are_told_as_that(tmp_path: Path):
+    write_pictures(tmp_path / "elsewhere", ["a.png"])
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "a.png").symlink_to(tmp_path / "elsewhere" / "a.png")
+    path = tmp_path / "mine" / "t.csv"
+    path.write_text("id,question,answer,image\n1,a?,b,a.png\n")
+    with pytest.raises(DataError, match="leads out of the image root") as caught:
+        data("add", "mine", str(path))
+    assert "--image-root" in caught.value.hint

@@ -110,8 +110,11 @@ class Understood:
         if not missing or missing < sum(table.images for table in self.splits):
             return ""
         first = next(table for table in self.splits if table.absent)
-        why = f" ({first.why})" if first.why and first.absent[0] not in first.why else ""
-        return f"all {missing:,} images are missing, the first is {first.absent[0]}{why}"
+        name = first.absent[0]
+        if name in first.why:
+            return f"all {missing:,} images are missing: {first.why}"
+        why = f" ({first.why})" if first.why else ""
+        return f"all {missing:,} images are missing, the first is {name}{why}"
 
     @property
     def warnings(self) -> list[str]:
