@@ -78,19 +78,22 @@ def duplicates(
 
     if (model is None) != (threshold is None):
         raise click.UsageError("--model and --threshold go together")
-    kinds, line = what or WHAT, Line()
+    kinds, line, engine = what or WHAT, Line(), None
     try:
+        engine = _engine(model) if model else None
         scan = compare(
             dataset,
             split_names(splits),
             pictures="pictures" in kinds,
-            model=_engine(model) if model else None,
+            model=engine,
             limit=limit,
             tell=Listeners(on_progress=line, on_load=tell_loading()),
         )
         found = look_for(scan, kinds, features_near=threshold, on_progress=line)
     finally:
         line.clear()
+        if engine is not None:
+            engine[0].close()
     if as_json:
         echo_json(found.to_json())
         return

@@ -13,7 +13,7 @@ import click
 
 # Those that ask a model, or draw. Elsewhere an option of the same name is a filter (`bookmark
 # list --dataset`), or what is recorded must rule (`replay`, `train`).
-ASKING = frozenset({"prompt", "gradcam", "run-eval", "infer", "gallery"})
+ASKING = frozenset({"prompt", "gradcam", "run-eval", "infer", "gallery", "similar"})
 
 
 def settings_for(name: str, command: click.Command | None) -> dict[str, Any]:

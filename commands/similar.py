@@ -12,7 +12,6 @@ from commands.printing import echo_json, echo_table
 
 if TYPE_CHECKING:
     from workbench.similar.neighbours import Neighbours
-    from workbench.similar.scan import Scan
 
 _TEXT = 70  # characters of a text that a line shows
 
@@ -62,8 +61,7 @@ def command(
     from workbench.similar.neighbours import neighbours
 
     sample = get_sample(uid)
-    line = Line()
-    found = None
+    line, engine = Line(), None
     try:
         engine = _engine(model) if by == "image" else None
         scan = compare(
@@ -78,10 +76,12 @@ def command(
         found = neighbours(scan, sample.uid, by, top)
     finally:
         line.clear()
+        if engine is not None:
+            engine[0].close()
     if as_json:
         echo_json(found.to_json())
         return
-    _show(found, scan)
+    _show(found)
 
 
 def _engine(flags: dict[str, Any]) -> Any:
@@ -93,13 +93,13 @@ def _engine(flags: dict[str, Any]) -> Any:
     return Engine.connect(specs=[spec]), spec
 
 
-def _show(found: Neighbours, scan: Scan) -> None:
+def _show(found: Neighbours) -> None:
     from workbench.similar.neighbours import BY
     from workbench.text import clean, counted
 
     rows = []
     for one in found.found:
-        said = one.shared.words()
+        said = one.in_common.words()
         shares = f"leak: {said}" if one.leak else said or "–"
         label = "–" if one.sample.label is None else one.sample.label
         text = clean(one.sample.text, newlines=False)
@@ -107,7 +107,7 @@ def _show(found: Neighbours, scan: Scan) -> None:
         rows.append(row)
     nothing = f"nothing to list: {found.problem}" if found.problem else ""
     echo_table(("SIMILARITY", "UID", "LABEL", "SHARES", "TEXT"), rows, empty=clean(nothing))
-    click.echo(f"by the {BY[found.by]}; compared: {clean(scan.scanned_words)}", err=True)
+    click.echo(f"by the {BY[found.by]}; compared: {clean(found.scanned_words)}", err=True)
     if found.leaks:
         click.echo(f"{counted(found.leaks, 'duplicate')} in another split", err=True)
     if found.undefined:

@@ -75,3 +75,9 @@ def test_the_engine_s_features_find_the_planted_picture(run_wb, tmp_path):
     assert body["neighbours"][0]["uid"] == "mine/train/t5"
     assert body["neighbours"][0]["similarity"] > 0.99 and body["model"]
     assert run_wb(*asked).json["neighbours"] == body["neighbours"]
+
+
+def test_the_model_of_the_settings_is_the_one_that_looks(run_wb, uids, monkeypatch):
+    monkeypatch.setenv("WB_MODEL", "openai:http://127.0.0.1:9#x")
+    done = run_wb("similar", uids["text"])
+    assert done.code == 1 and "image features" in done.err

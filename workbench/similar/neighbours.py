@@ -52,13 +52,13 @@ class Neighbour:
 
     Attributes:
         similarity: By the measure that was asked for; -1 to 1, 1 for the same.
-        shared: What makes it a duplicate.
+        in_common: What makes it a duplicate.
         leak: It is a duplicate in another split.
     """
 
     sample: Compared
     similarity: float
-    shared: InCommon
+    in_common: InCommon
     leak: bool
 
     def to_json(self) -> dict[str, Any]:
@@ -69,8 +69,8 @@ class Neighbour:
             "similarity": round(self.similarity, 6),
             "label": self.sample.label,
             "text": self.sample.text,
-            "picture": self.shared.picture or None,
-            "same_text": self.shared.text or None,
+            "picture": self.in_common.picture or None,
+            "same_text": self.in_common.text or None,
             "leak": self.leak,
         }
 
@@ -82,6 +82,7 @@ class Neighbours:
     Attributes:
         by: What they are compared by.
         scanned: `Scan.to_json()`: what was compared.
+        scanned_words: The same in words.
         undefined: Samples for which that is not defined: no text, no picture that can be read.
         problem: Why the measure is defined for none, empty where it is.
     """
@@ -90,6 +91,7 @@ class Neighbours:
     by: By
     found: tuple[Neighbour, ...]
     scanned: dict[str, Any]
+    scanned_words: str = ""
     undefined: int = 0
     problem: str = ""
 
@@ -112,6 +114,13 @@ class Neighbours:
         }
 
 
+def measure_of(typed: str) -> By:
+    """What was typed, as a measure. Raises `UsageError` where it is none."""
+    if typed not in BY:
+        raise UsageError(f"by wants {', '.join(BY)}, got {typed!r}", kind="bad_knob")
+    return typed
+
+
 def neighbours(scan: Scan, uid: str, by: By, top: int = TOP) -> Neighbours:
     """The samples of a scan that are most like one of them.
 
@@ -126,14 +135,12 @@ def neighbours(scan: Scan, uid: str, by: By, top: int = TOP) -> Neighbours:
     """
     import numpy as np
 
-    if by not in BY:
-        raise UsageError(f"--by wants {', '.join(BY)}, got {by!r}", kind="bad_knob")
+    by = measure_of(by)
     own = scan.by_uid[uid]
+    sample, compared = scan.samples[own], (scan.to_json(), scan.scanned_words)
     things, rows = _measure(scan, by)
     if not things.of[own]:
-        return Neighbours(
-            scan.samples[own], by, (), scan.to_json(), problem=_why_none(scan, own, by)
-        )
+        return Neighbours(sample, by, (), *compared, problem=_why_none(scan, own, by))
     alike = things.alike(rows, things.of[own])
     alike[own] = np.nan
     undefined = int(np.isnan(alike).sum()) - 1
@@ -143,13 +150,13 @@ def neighbours(scan: Scan, uid: str, by: By, top: int = TOP) -> Neighbours:
         value = float(alike[place])
         if math.isnan(value):
             continue
-        sample = scan.samples[place]
-        said = shared(scan, own, int(place))
-        leak = said.counts and sample.split != scan.samples[own].split
+        other = scan.samples[place]
+        common = shared(scan, own, int(place))
+        leak = common.counts and other.split != sample.split
         # A measure that compares rounded numbers may say a hair more than 1.
-        found.append(Neighbour(sample, max(-1.0, min(1.0, value)), said, leak))
+        found.append(Neighbour(other, max(-1.0, min(1.0, value)), common, leak))
     problem = "" if found else _why_none(scan, own, by)
-    return Neighbours(scan.samples[own], by, tuple(found), scan.to_json(), undefined, problem)
+    return Neighbours(sample, by, tuple(found), *compared, undefined, problem)
 
 
 def _measure(scan: Scan, by: By):  # noqa: ANN202 - things, and their rows

@@ -35,7 +35,7 @@ _AT_ONCE = 256  # pictures that are kept in one transaction
 
 
 @dataclass(frozen=True)
-class SeenPicture:
+class ComparedPicture:
     """One picture of a sample.
 
     Attributes:
@@ -60,7 +60,7 @@ class PictureBook:
         self._kept = kept
         self._new: dict[str, bytes] = {}
 
-    def look(self, refs: Sequence[ImageRef]) -> list[tuple[SeenPicture, bytes] | ImageError]:
+    def look(self, refs: Sequence[ImageRef]) -> list[tuple[ComparedPicture, bytes] | ImageError]:
         """Each picture with its encoded bytes, or why it cannot be had."""
         read: list[tuple[str, bytes] | ImageError] = []
         for ref in refs:
@@ -71,7 +71,7 @@ class PictureBook:
                 read.append(error)
         wanted = [each[0] for each in read if not isinstance(each, ImageError)]
         known = self._find(wanted)
-        found: list[tuple[SeenPicture, bytes] | ImageError] = []
+        found: list[tuple[ComparedPicture, bytes] | ImageError] = []
         for ref, each in zip(refs, read, strict=True):
             if isinstance(each, ImageError):
                 found.append(each)
@@ -81,7 +81,7 @@ class PictureBook:
             except ImageError as error:
                 found.append(error)
                 continue
-            picture = SeenPicture(each[0], body[:_DIGEST], body[_DIGEST:])
+            picture = ComparedPicture(each[0], body[:_DIGEST], body[_DIGEST:])
             found.append((picture, each[1]))
         return found
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sessions.uid import Uid
 from workbench.errors import Cancelled, UnknownName
-from workbench.similar.pictures import SeenPicture, standardised
+from workbench.similar.pictures import ComparedPicture, standardised
 from workbench.similar.texts import text_key, tf_idf
 from workbench.similar.things import Things
 
@@ -51,7 +51,7 @@ class Compared:
     text: str
     text_key: bytes
     texts_recur: bool = False
-    pictures: tuple[SeenPicture | None, ...] = ()
+    pictures: tuple[ComparedPicture | None, ...] = ()
     error: str | None = None
 
 
@@ -260,7 +260,7 @@ class _ScanUnderWay:
 
 
 def _compared(sample: Sample, book: PictureBook | None, features: FeatureBook | None) -> Compared:
-    seen: list[SeenPicture | None] = []
+    seen: list[ComparedPicture | None] = []
     if book is not None:
         looks = book.look(sample.images)
         had = [look for look in looks if isinstance(look, tuple)]

@@ -65,7 +65,8 @@ def tf_idf(texts: Sequence[str]) -> csr_matrix:
     rows = csr_matrix((values, columns, starts), (len(texts), max(1, len(column))))
     length = np.sqrt(np.asarray(rows.multiply(rows).sum(1)).ravel())
     rows.data /= np.repeat(np.where(length > 0, length, 1), np.diff(rows.indptr))
-    return rows.astype(np.float32)
+    rows.data = rows.data.astype(np.float32)
+    return rows
 
 
 def _pieces(words: str) -> Counter[str]:

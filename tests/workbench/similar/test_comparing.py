@@ -96,7 +96,7 @@ def test_the_nearest_by_pixels_is_the_planted_one_and_marked_as_a_leak(uids):
 def test_the_nearest_by_text_needs_no_picture(uids):
     scan = compare("mine", pictures=False)
     first = neighbours(scan, uids["text"], "text").found[0]
-    assert (first.sample.uid, first.shared.text, first.leak) == ("mine/train/t7", "same", True)
+    assert (first.sample.uid, first.in_common.text, first.leak) == ("mine/train/t7", "same", True)
     assert first.similarity == pytest.approx(1)
 
 
