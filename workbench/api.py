@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sessions.session_log import SessionLog
     from workbench.notebook.grids import Grid
     from workbench.notebook.maps import Map, Maps
+    from workbench.notebook.similar import Similar
     from workbench.playground.question import Question
     from workbench.sample import Sample
 
@@ -72,6 +73,35 @@ def gallery(samples: Iterable[Sample | str], title: str = "") -> Gallery:
 def beside(*things: Shown) -> Beside:
     """Show samples, answers or heat maps side by side."""
     return Beside(things)
+
+
+def similar(
+    about: Sample | str,
+    by: str = "image",
+    *,
+    top: int = 12,
+    splits: Sequence[str] = (),
+    limit: int = 10_000,
+    **words: Any,
+) -> Similar:
+    """The samples of its dataset that are most like one, as `wb similar` lists them.
+
+    Args:
+        about: A sample or a UID.
+        by: `image` (the model's image features), `pixels` or `text`.
+        top: At most so many.
+        splits: Splits to look in, or parts of them. Default: all but endless ones.
+        limit: At most so many samples of each split are compared, the first ones.
+        words: Options of the model with the names of the flags, for `by="image"`.
+
+    Raises:
+        UsageError: An option has a wrong value, or is unknown.
+        ModelError, EngineError: The model cannot be loaded or has no image features.
+        KeyboardInterrupt: The cell was interrupted.
+    """
+    from workbench.notebook.similar import find_similar
+
+    return find_similar(about, by, top, splits, limit, words)
 
 
 def ask(
