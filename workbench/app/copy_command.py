@@ -136,3 +136,16 @@ def run_eval_argv(
     # The longest answer has a default of its own there: said in full, both mean the same.
     flags = knob_flags(decoding, skip=("top_logprobs", "max_new_tokens"))
     return [*argv, *flags, "--max-new-tokens", str(decoding.max_new_tokens)]
+
+
+def similar_argv(uid: str, by: str, spec: ModelSpec, limit: int) -> list[str]:
+    """`similar UID` with the measure, and the model where it is asked.
+
+    Args:
+        uid: The sample.
+        by: `text`, `pixels` or `image`.
+        spec: The model in use.
+        limit: Samples of each split that are compared.
+    """
+    model = model_flags(spec) if by == "image" else []
+    return ["similar", uid, "--by", by, "--limit", str(limit), *model]

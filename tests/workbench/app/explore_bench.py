@@ -106,6 +106,25 @@ class FakeEngine:
             "notes": [],
         }
 
+    def load(self, spec: Any, on_progress: Any = None, cancelled: Any = None) -> dict[str, Any]:
+        if self.error is not None:
+            raise self.error
+        return {"identity": f"fake {spec.model}"}
+
+    def features(self, images: Any, spec: Any, *, cancelled: Any = None) -> Any:
+        """Means over a grid of 4 × 4, held at `heat_gate`."""
+        import numpy as np
+
+        from workbench.errors import Cancelled
+        from workbench.serving.protocol import FeatureReply
+
+        while self.heat_gate is not None and not self.heat_gate.wait(0.02):
+            if cancelled and cancelled():
+                raise Cancelled("cancelled")
+        small = b"".join(image.load().resize((4, 4)).tobytes() for image in images)
+        rows = np.frombuffer(small, np.uint8).reshape(len(images), -1).astype("<f4")
+        return FeatureReply(rows.shape[1], rows.tobytes(), {}, f"fake {spec.model}", "patch.last")
+
     def status(self) -> dict[str, Any]:
         if self.error is not None:
             raise self.error

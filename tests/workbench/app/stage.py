@@ -38,7 +38,7 @@ from tests.workbench.app.make_records import (
 )
 from workbench.app.app import WbApp
 from workbench.app.engine_service import EngineState
-from workbench.app.explore import list_filter
+from workbench.app.explore import list_filter, similar_scans
 from workbench.app.jobs.batch_view import BatchCommand, BatchView
 from workbench.app.lists import draw
 from workbench.errors import EngineError
@@ -162,6 +162,7 @@ def freeze(monkeypatch: Any) -> None:
         def now(cls, tz: Any = None) -> datetime:
             return datetime(2026, 1, 2, 14, 2, 31, tzinfo=UTC) + timedelta(seconds=next(seconds))
 
+    monkeypatch.setattr(similar_scans, "LIMIT", 60)  # of each split: enough for a screenful
     monkeypatch.setattr(list_filter, "_SEARCH_S", 600)  # a search is read when it is through
     monkeypatch.setattr(ids, "_last", (0, 0, 0))
     monkeypatch.setattr(ids, "_random80", lambda: 0)
@@ -379,6 +380,7 @@ KEYS = {
     "beside": ("a", "Picker"),
     "datasets": ("d", "DataPicker"),
     "gallery": ("G", "GalleryScreen"),
+    "similar": ("tilde", "SimilarView"),
     "sweep": ("w", "SweepScreen"),
     "themes": ("f9", "CommandPalette"),
     "jump": ("ctrl+o", "JumpScreen"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,12 +39,18 @@ class SearchStretch:
 
 
 class Browser:
-    """One source, as the list reads it."""
+    """One source, as the list reads it.
+
+    Attributes:
+        order: The ordinals as the list shows them, `None` for the order of the data; `page` and
+            `search` count places in it.
+    """
 
     def __init__(self, source: Source) -> None:
         self.source = source
         self._samples: OrderedDict[str, Sample] = OrderedDict()
         self._rows: dict[int, SampleRow] = {}
+        self.order: Sequence[int] | None = None
         self._lock = threading.Lock()
 
     @property
@@ -55,6 +61,12 @@ class Browser:
     def page(self, start: int, count: int, cancelled: Callable[[], bool]) -> list[SampleRow]:
         """Rows `start` to `start + count`, fewer at the end or when cancelled."""
         rows: list[SampleRow] = []
+        if self.order is not None:
+            for _, row in itertools.islice(self._rows_from(start), count):
+                if cancelled():
+                    break
+                rows.append(row)
+            return rows
         at, end = start, start + count
         while at < end and at in self._rows:  # also what a request read that this one replaced
             rows.append(self._rows[at])
@@ -93,6 +105,22 @@ class Browser:
 
     def _rows_from(self, start: int):  # noqa: ANN202 - an iterator of (ordinal, row)
         """Remembered rows first: a second filter over the same samples reads nothing."""
+        if self.order is not None:
+            for place in range(start, len(self.order)):
+                ordinal = self.order[place]
+                row = self._rows.get(ordinal)
+                yield place, row or self._remember(ordinal, self.source.at(ordinal))
+            return
+        yield from self._rows_of_data(start)
+
+    def every(self, cancelled: Callable[[], bool]) -> Iterator[SampleRow]:
+        """All rows in the order of the data, until cancelled."""
+        for _, row in self._rows_of_data(0):
+            if cancelled():
+                return
+            yield row
+
+    def _rows_of_data(self, start: int):  # noqa: ANN202 - an iterator of (ordinal, row)
         at = start
         while at in self._rows:
             yield at, self._rows[at]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from workbench.app.app import WbApp
     from workbench.app.explore.asked import Asked
     from workbench.app.explore.browser import Browser
+    from workbench.app.explore.list_order import SampleOrder
     from workbench.app.explore.messages import Post
     from workbench.app.explore.saved_state import ExploreState
     from workbench.app.explore.widgets import ExploreWidgets
@@ -34,6 +35,7 @@ class InView:
         run: The predictions beside the samples.
         bookmarks: Those of the split, by UID.
         filter: What narrows the list.
+        order: What the list is sorted by; `None` for the order of the data.
         asked: What the answer in view answers; `None` without one.
         asking: The UID that is being asked about; `None` while nothing is asked.
         heat: Whether heat lies over the image, or will.
@@ -46,6 +48,7 @@ class InView:
     run: RunView = field(default_factory=RunView)
     bookmarks: dict[str, Bookmark] = field(default_factory=dict)
     filter: SampleFilter = field(default_factory=SampleFilter)
+    order: SampleOrder | None = None
     asked: Asked | None = None
     asking: str | None = None
     heat: bool = False

@@ -18,6 +18,7 @@ from workbench.app.explore.details import Details
 from workbench.app.explore.earlier import EarlierAnswers
 from workbench.app.explore.heat import HeatOverlay
 from workbench.app.explore.list_filter import ListFilter
+from workbench.app.explore.list_order import ListOrder
 from workbench.app.explore.navigation import Navigation
 from workbench.app.explore.opening import SourceOpener
 from workbench.app.explore.pickers import Pickers
@@ -29,6 +30,7 @@ from workbench.app.explore.reading import SampleReader
 from workbench.app.explore.run_beside import RunBeside
 from workbench.app.explore.shell_commands import ShellCommands
 from workbench.app.explore.side import ListWidth
+from workbench.app.explore.similar import SimilarSamples
 from workbench.app.widgets.steady import TitledPanel
 from workbench.text import clean
 
@@ -53,6 +55,7 @@ class Controllers:
         self.opener = SourceOpener(shared)
         self.reader = SampleReader(shared)
         self.filter = ListFilter(shared)
+        self.order = ListOrder(shared)
         self.place = PlaceLine(shared)
         self.list_width = ListWidth(shared)
         self.navigation = Navigation(shared)
@@ -66,6 +69,7 @@ class Controllers:
         self.heat = HeatOverlay(shared)
         self.places = PlaceOverlay(shared)
         self.details = Details(shared)
+        self.similar = SimilarSamples(shared)
         self.comparisons = Comparisons(shared)
         self.commands = ShellCommands(shared)
         self._first = True  # no source was open yet
@@ -89,7 +93,10 @@ class Controllers:
                 self._sample_shown(sample)
             case messages.PlaceChanged():
                 self.place.show()
+            case messages.OrderChanged():
+                self._order_changed()
             case messages.BesideChanged():
+                self.order.run_changed()
                 self.widgets.samples.run = self.view.run
                 self.widgets.samples.refresh()
                 self._show_texts()
@@ -132,6 +139,15 @@ class Controllers:
         if wanted:  # the filter of last time comes back with its dataset
             self.filter.write(wanted)
             self.filter.narrow(wanted, keep=at)
+
+    def _order_changed(self) -> None:
+        """The list in its new order, narrowed as before, the cursor on its sample."""
+        samples = self.widgets.samples
+        at = samples.ordinal
+        samples.sort(self.view.browser.order if self.view.browser else None)
+        if self.view.filter.words:
+            self.filter.narrow(self.view.filter.text, keep=at)
+        self.place.show()
 
     def _stand_on(self, ordinal: int) -> None:
         """Put the cursor on an ordinal; a filter that hides it is taken off."""
@@ -185,6 +201,7 @@ class Controllers:
             self.navigation.leave_field,
             self.navigation.leave_zoom,
             self.heat.cancel,
+            self.order.cancel,
             self.filter.drop,
             self.navigation.leave_explore,
         )

@@ -51,7 +51,8 @@ class Details(Controller):
         if matches is not None:
             more = "" if samples.exhausted else " so far"
             title += f" · {view.filter.text} · {len(matches):,} found{more}"
-        ordinals = None if matches is None else tuple(matches)
+        ordinals = view.browser.order if matches is None else tuple(matches)
+        ordinals = None if ordinals is None else tuple(ordinals)
         marked = view.bookmarks.__contains__
         protocol = self.widgets.image.protocol
         shown = GallerySamples(view.browser, ordinals, view.run, marked, title, protocol)

@@ -17,6 +17,8 @@ KEYS: list[BindingType] = [
             tooltip="Ask the prompt about the sample under the cursor"),
     Binding("slash", "filter", "Filter", id="explore.filter", key_display="/",
             tooltip="Narrow the list while you type"),
+    Binding("O", "sort", "Sort", id="explore.sort", show=False,
+            tooltip="Sort the list by label, by length or by what a run says"),
     Binding("colon", "jump", "Go to", id="explore.jump", key_display=":",
             tooltip="Go to a row, counted from 1 as in the header, to an id or a UID"),
     Binding("p", "prompt", "Prompt", id="explore.prompt",
@@ -45,6 +47,8 @@ KEYS: list[BindingType] = [
             tooltip="Choose the model and the adapter"),
     Binding("G", "gallery", "Gallery", id="explore.gallery", key_display="G",
             tooltip="Show thumbnails of what the list holds"),
+    Binding("tilde", "similar", "Similar", id="explore.similar", key_display="~", show=False,
+            tooltip="List the samples that are most like this one, in all splits"),
     Binding("i", "details", "All", id="explore.details",
             tooltip="Show all that is known of the sample"),
     Binding("r", "random", "Random", id="explore.random",
@@ -127,6 +131,7 @@ TASKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Find a sample", (
         "explore.step", "explore.step_back", "explore.next", "explore.previous",
         "explore.filter", "explore.jump", "explore.random", "explore.seed", "explore.gallery",
+        "explore.sort", "explore.similar",
         "explore.dataset", "explore.list", "explore.narrower", "explore.wider",
     )),
     ("Ask", (

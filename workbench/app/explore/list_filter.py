@@ -58,12 +58,13 @@ class ListFilter(Controller):
         row = samples.rows.get(keep) if keep is not None else None
         if row is not None and not view.filter.over(view.run, view.bookmarks)(row):
             keep = None
-        if keep is not None and keep > _BUDGET:
-            keep = None
+        at = -1 if keep is None else samples.order.line(keep)
+        if at > _BUDGET:
+            keep, at = None, -1
         samples.filter_anew(keep)
         self.post(PlaceChanged())
         self.searched_to = 0
-        self._search(until=-1 if keep is None else keep)
+        self._search(until=at)
 
     def read_on(self) -> None:
         """The list wants more matches."""

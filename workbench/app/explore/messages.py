@@ -84,6 +84,11 @@ class PlaceChanged(ExploreMessage):
 
 
 @dataclass(frozen=True)
+class OrderChanged(ExploreMessage):
+    """The list is sorted by something else."""
+
+
+@dataclass(frozen=True)
 class BesideChanged(ExploreMessage):
     """The run beside the samples or their bookmarks are others."""
 

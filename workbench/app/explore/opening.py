@@ -78,6 +78,7 @@ class SourceOpener(Controller):
     def _opened(self, source: Source, at: int) -> None:
         self.widgets.image.wait()
         view = self.view
+        view.order = None
         view.browser, view.run, view.bookmarks, view.filter = (
             Browser(source),
             RunView(),

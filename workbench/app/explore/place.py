@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rich.text import Text
+
 from workbench.app.explore.controller import Controller
 from workbench.app.explore.side import SidePanel
 from workbench.app.widgets.header import BenchHeader
@@ -30,6 +32,7 @@ class Place:
         matches: How many were found.
         more: The search did not come to the end of the split.
         problem: Why the filter can fit nothing.
+        order: What the list is sorted by, empty for the order of the data.
     """
 
     uid: str = ""
@@ -40,6 +43,7 @@ class Place:
     matches: int = 0
     more: bool = False
     problem: str = ""
+    order: str = ""
 
     @property
     def position(self) -> str:
@@ -68,6 +72,7 @@ class Place:
         if len(typed) > _FILTER_CELLS:
             typed = typed[: _FILTER_CELLS - 1] + "…"
         found = [f"/{typed} {self.found}"] if typed else []
+        found += [clean(self.order, newlines=False)] if self.order else []
         wordings = ([uid, self.position, *found], [native, self.position, *found])
         brief = [self.position, *found, native]
         return tuple(" · ".join(filter(None, words)) for words in (*wordings, brief))
@@ -91,6 +96,9 @@ class PlaceLine(Controller):
             line += f" · {view.run.title}"
         samples = self.widgets.samples
         beside = bool(view.run.run_id)
+        sorted_by = f" by {clean(place.order, newlines=False)}" if place.order else ""
+        # A `Text`, since a title that is a string is read as markup.
+        screen.query_one(SidePanel).border_title = Text(f"Samples{sorted_by}")
         screen.query_one(SidePanel).show_legend(samples.letters, beside_a_run=beside)
         counts = screen.query_one("#counts", SteadyText)
         counts.set_class(bool(place.problem), "-problem")
@@ -100,9 +108,13 @@ class PlaceLine(Controller):
         view, samples = self.view, self.widgets.samples
         row = samples.rows.get(view.ordinal) if view.ordinal is not None else None
         uid = row.uid if row else ""
+        order = view.order.words if view.order else ""
         if samples.matches is None:
-            return Place(uid, view.ordinal, browser.length)
+            return Place(uid, view.ordinal, browser.length, order=order)
         at = samples.cursor if samples.ordinal == view.ordinal is not None else None
         count, more = len(samples.matches), not samples.exhausted
         problem = view.filter.problem(view.run)
-        return Place(uid, view.ordinal, browser.length, view.filter.text, at, count, more, problem)
+        return Place(
+            *(uid, view.ordinal, browser.length, view.filter.text, at, count, more, problem),
+            order=order,
+        )

@@ -39,6 +39,7 @@ class SampleRow:
     Attributes:
         ordinal: Its place in the split, from 0.
         brief: The first words of its main text, for the list and the filter.
+        characters: Of all its texts, `None` without any.
     """
 
     ordinal: int
@@ -46,6 +47,7 @@ class SampleRow:
     label: str | None = None
     brief: str = ""
     error: str | None = None
+    characters: float | None = None
 
     @property
     def native(self) -> str:
@@ -58,7 +60,8 @@ def row_of(ordinal: int, sample: Sample) -> SampleRow:
     role = next((r for r in _BRIEF if r in sample.texts), next(iter(sample.texts), None))
     brief = clean(sample.texts[role], newlines=False) if role is not None else ""
     label = clean(sample.label, newlines=False) if sample.label is not None else None
-    return SampleRow(ordinal, sample.uid, label, brief[:200], sample.error)
+    characters = float(sum(map(len, sample.texts.values()))) if sample.texts else None
+    return SampleRow(ordinal, sample.uid, label, brief[:200], sample.error, characters)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from textual.geometry import Region, Size
 from textual.message import Message
 
 from workbench.app.explore.keys import LIST_KEYS
+from workbench.app.explore.row_order import RowOrder
 from workbench.app.explore.rows import SampleRow, short_labels
 from workbench.app.explore.sample_lines import SampleLines
 
@@ -58,12 +59,14 @@ class SampleList(SampleLines):
         self.chosen: int | None = None  # the ordinal to be back on when the filter goes
         self._told: int | None = None  # the ordinal of the last `SampleHighlighted`
         self._reach = 0  # how far an endless list was scrolled
+        self.order = RowOrder()
 
     # -- content ---------------------------------------------------------------------------
 
     def reset(self, length: int | None, labels: Sequence[str] = ()) -> None:
         """Another source: nothing is known of it but its length."""
         self.length, self.rows, self.matches, self.keep = length, {}, None, None
+        self.order = RowOrder()
         self.chosen = self._told = None
         self.letters = short_labels(labels)
         self._reach, self.exhausted = 0, False
@@ -85,9 +88,18 @@ class SampleList(SampleLines):
         at = self.ordinal if self.chosen is None else self.chosen
         self.matches, self.searching, self.keep = None, False, None
         self._resize_content()
-        self.cursor = at or 0
+        self.cursor = self.order.line(at or 0)
         self._show_cursor(centre=True)
         self._tell()
+        self._ask()
+        self.refresh()
+
+    def sort(self, order: Sequence[int] | None) -> None:
+        """Show the samples in another order (see `RowOrder`); the cursor stays on its sample."""
+        at, self.order = self.ordinal, RowOrder(order)
+        if self.matches is None and at is not None:
+            self.cursor = self.order.line(at)
+            self._show_cursor(centre=True)
         self._ask()
         self.refresh()
 
@@ -142,7 +154,7 @@ class SampleList(SampleLines):
         """The ordinal on a line of the list."""
         if line < 0 or line >= self.count:
             return None
-        return line if self.matches is None else self.matches[line]
+        return self.order.ordinal(line) if self.matches is None else self.matches[line]
 
     def go_to(self, ordinal: int) -> bool:
         """Put the cursor on an ordinal; false where a filter hides it."""
@@ -151,7 +163,7 @@ class SampleList(SampleLines):
                 return False
             line = self.matches.index(ordinal)
         else:
-            line = ordinal
+            line = self.order.line(ordinal)
         self._move_to(line, centre=True)
         return True
 
@@ -222,7 +234,7 @@ class SampleList(SampleLines):
             return
         top = max(0, int(self.scroll_offset.y) - _MARGIN)
         bottom = min(self.count, int(self.scroll_offset.y) + self.size.height + _MARGIN)
-        missing = [n for n in range(top, bottom) if n not in self.rows]
+        missing = [n for n in range(top, bottom) if self.ordinal_at(n) not in self.rows]
         if missing:
             self.post_message(self.RowsNeeded(missing[0], missing[-1] - missing[0] + 1))
 

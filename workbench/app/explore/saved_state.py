@@ -43,6 +43,7 @@ class ExploreState:
         paths: What is written or read to the path that was typed last.
         sweep: Fields of the grid's form as they were typed.
         places: Whether boxes and points are drawn over the image.
+        similar_by: What similar samples were listed by the last time: `text`, `pixels`, `image`.
         list_share: Of the terminal's width that the list takes, 0 where the user chose none.
     """
 
@@ -57,6 +58,7 @@ class ExploreState:
     paths: dict[str, str] = field(default_factory=dict)
     sweep: dict[str, str] = field(default_factory=dict)
     places: bool = True
+    similar_by: str = "text"
     list_share: float = 0.0
 
 
