@@ -9,11 +9,12 @@ part has one of the same size. Not for what merely looks alike.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sessions.errors import WbError
+from workbench.similar.texts import text_key
 
 if TYPE_CHECKING:
     from workbench.sample import ImageRef, Sample
@@ -114,7 +115,7 @@ class OverlapPart:
         self.recurs = self.recurs or sample.task == "question"
         images = [_sized(ref) for ref in sample.images]
         self.unchecked += images.count(None)
-        self._samples.append((sample.uid, _text_of(sample), images))
+        self._samples.append((sample.uid, text_key(sample.texts), images))
 
     def sizes(self) -> set[int]:
         """Bytes of each image."""
@@ -176,13 +177,6 @@ def compare(part: OverlapPart, other: OverlapPart) -> Overlap:
 
 def _whole(print_: _Print) -> bool:
     return bool(print_.text) and bool(print_.images) and None not in print_.images
-
-
-def _text_of(sample: Sample) -> bytes:
-    said: Sequence[tuple[str, str]] = sorted(
-        (role, " ".join(text.casefold().split())) for role, text in sample.texts.items()
-    )
-    return _hash(repr(said).encode()) if any(text for _, text in said) else b""
 
 
 def _sized(ref: ImageRef) -> tuple[int, ImageRef | bytes] | None:
