@@ -155,11 +155,14 @@ class PromptRecord(Record):
         """The text of the last user turn, as it was sent."""
         for message in reversed(self.messages):
             if message.get("role") == "user":
-                parts = message.get("content") or ()
-                if isinstance(parts, str):
-                    return parts
-                return "\n".join(str(p.get("text", "")) for p in parts if p.get("type") == "text")
+                return _text_of(message)
         return ""
+
+    @property
+    def asked_system(self) -> str:
+        """The text of the system turn, empty where there was none."""
+        turns = [m for m in self.messages if m.get("role") == "system"]
+        return _text_of(turns[0]) if turns else ""
 
     @property
     def cut_short(self) -> bool:
@@ -178,6 +181,13 @@ class PromptRecord(Record):
             return self.text
         reason = f"failed: {self.failure}"
         return f"{self.text} [{reason}]" if self.text else reason
+
+
+def _text_of(message: Json) -> str:
+    parts = message.get("content") or ()
+    if isinstance(parts, str):
+        return parts
+    return "\n".join(str(p.get("text", "")) for p in parts if p.get("type") == "text")
 
 
 @dataclass(frozen=True, kw_only=True)

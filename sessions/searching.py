@@ -13,7 +13,7 @@ from typing import Any
 
 from sessions.errors import RecordError
 from sessions.records import BookmarkRecord, GradcamRecord, NoteRecord, PromptRecord, Record
-from sessions.session_log import SessionLog, session_ids
+from sessions.session_log import newest_first
 
 _AROUND = 40  # characters of an excerpt before the first word
 
@@ -61,8 +61,7 @@ def search(
         cancelled: Asked between two sessions.
     """
     wanted = folded(words)
-    logs = [SessionLog.open(name) for name in session_ids()]
-    for log in sorted(logs, key=_written, reverse=True):
+    for log in newest_first():
         if cancelled():
             return
         try:
@@ -112,10 +111,3 @@ def _read(record: Record) -> tuple[str, ...]:
     if isinstance(record, BookmarkRecord):
         return (record.uid, record.action, *record.tags, record.note or "")
     return ()
-
-
-def _written(log: SessionLog) -> float:
-    try:
-        return log.path.stat().st_mtime
-    except OSError:
-        return 0.0

@@ -198,6 +198,19 @@ def session_ids() -> list[str]:
     return sorted(stem for stem in stems if is_safe_name(stem))
 
 
+def newest_first() -> list[SessionLog]:
+    """All sessions, the one whose file was written last first; none of them is read."""
+    logs = [SessionLog.open(ident) for ident in session_ids()]
+    return sorted(logs, key=_written, reverse=True)
+
+
+def _written(log: SessionLog) -> int:
+    try:
+        return log.path.lstat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def list_sessions() -> list[SessionInfo]:
     """All sessions, the one last written first; one that cannot be read says so (`problem`)."""
     infos = [_info_of(SessionLog.open(ident)) for ident in session_ids()]

@@ -12,7 +12,7 @@ from textual.app import App, ComposeResult
 from textual.widgets import Input
 
 from sessions.records import PromptRecord
-from sessions.session_log import current_session
+from sessions.session_log import SessionLog, current_session
 from tests.workbench.app.explore_bench import SIZES, FakeEngine, bench
 from workbench.app.explore.filled import FilledInput, PromptText
 from workbench.app.explore.prompt_panel import PromptPanel
@@ -238,3 +238,28 @@ async def test_the_system_turn_of_a_template_is_asked_as_it_renders():
         rendered = template.render(b.explore.view.sample)
         assert said(records()[-1], "system") == rendered[0].text
         assert records()[-1].template == SYSTEM and not b.explore.widgets.panel.edited
+
+
+async def test_a_prompt_that_was_written_in_another_session_is_recalled_and_asked_again():
+    own = {"role": "user", "content": [{"type": "text", "text": "How many\nsquares?"}]}
+    brief = {"role": "system", "content": [{"type": "text", "text": "Be brief."}]}
+    SessionLog.open("of-last-week").append(PromptRecord(messages=(brief, own), model="demo"))
+    engine = FakeEngine()
+    async with bench(engine=engine) as b:
+        await b.press("p", "ctrl+r")
+        await b.shows("Earlier prompts", "How many squares?", "Be brief.")
+        await b.press(*"square", "enter")
+        await b.shows("free text")
+        assert b.explore.focused is b.explore.query_one(PromptText)
+        await b.press("escape", "j")  # it stays, as what is typed does
+        await b.press("enter")
+        await b.until(lambda: records())
+    assert records()[0].asked == "How many\nsquares?"
+    assert records()[0].asked_system == "Be brief."
+    assert records()[0].template is None and records()[0].uid == "demo/test/000001"
+
+
+async def test_who_wrote_no_prompt_yet_is_told_so():
+    async with bench() as b:
+        await b.press("ctrl+r")
+        await b.shows("no prompt of your own yet")

@@ -29,6 +29,7 @@ def actions_of(controllers: Controllers) -> dict[str, Callable[..., object]]:
         "back": controllers.back,
         "ask": controllers.ask,
         "recall": shown(controllers.earlier.recall),
+        "asked_before": controllers.asked_before.choose,
         "heat": shown(controllers.heat.toggle),
         "opacity": controllers.heat.opacity,
         "colormap": controllers.heat.colormap,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from workbench.app.explore import messages
+from workbench.app.explore.asked_before import AskedBefore
 from workbench.app.explore.asker import PromptAsker
 from workbench.app.explore.bookmarks import BookmarkControl
 from workbench.app.explore.comparisons import Comparisons
@@ -66,6 +67,7 @@ class Controllers:
         self.filler = PromptFiller(shared)
         self.asker = PromptAsker(shared)
         self.earlier = EarlierAnswers(shared)
+        self.asked_before = AskedBefore(shared)
         self.heat = HeatOverlay(shared)
         self.places = PlaceOverlay(shared)
         self.details = Details(shared)
@@ -87,6 +89,9 @@ class Controllers:
                 self.run.load(run_id)
             case messages.TemplateWanted(template):
                 self.use_template(template)
+            case messages.TextWanted(text, system):
+                self.widgets.panel.write(text, system)
+                self.navigation.to_prompt()
             case messages.SourceOpened(source, at, run_id):
                 self._source_opened(source, at, run_id)
             case messages.SampleShown(sample):

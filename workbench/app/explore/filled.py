@@ -21,7 +21,8 @@ class PromptText(TextArea):
     HELP_TITLE = "Prompt"
     HELP = (
         "What is asked about the sample. The template fills it; as soon as you type, it is "
-        "free text of your own. Ctrl+Enter or F5 asks from here."
+        "free text of your own. Ctrl+Enter or F5 asks from here; Ctrl+R brings back a prompt that "
+        "you wrote before."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+enter,ctrl+j,f5", "screen.ask", "Ask", id="prompt.ask", key_display="^⏎/F5"),

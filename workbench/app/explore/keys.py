@@ -81,6 +81,8 @@ KEYS: list[BindingType] = [
             tooltip="Choose the run whose results stand beside the list"),
     Binding("h", "recall", "Earlier answer", id="explore.recall", show=False,
             tooltip="Bring back an earlier answer on this sample"),
+    Binding("ctrl+r", "asked_before", "Earlier prompts", id="explore.asked_before", show=False,
+            tooltip="Choose a prompt that you wrote before, in any session"),
     Binding("Y", "copy_uid", "Copy the UID", id="explore.copy_uid", show=False,
             tooltip="Copy the sample's UID"),
     Binding("left_square_bracket", "opacity(-1)", "Fainter heat", id="explore.fainter",
@@ -137,6 +139,7 @@ TASKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Ask", (
         "explore.ask", "explore.ask_anywhere", "explore.prompt", "explore.template",
         "explore.model", "explore.sweep", "explore.side_by_side", "explore.recall",
+        "explore.asked_before",
     )),
     ("Look into the answer", (
         "explore.token_left", "explore.token_right", "explore.heat", "explore.fainter",

@@ -51,6 +51,14 @@ class RunWanted(ExploreMessage):
 
 
 @dataclass(frozen=True)
+class TextWanted(ExploreMessage):
+    """Ask in these words of the user's own from now on; `system` is empty for no system turn."""
+
+    text: str
+    system: str
+
+
+@dataclass(frozen=True)
 class TemplateWanted(ExploreMessage):
     """Ask by this template from now on; `None`: in free text."""
 

@@ -199,6 +199,14 @@ class PromptPanel(VerticalScroll, can_focus=False):
             self._take(template, typed=True)
         self._show_name()
 
+    def write(self, text: str, system: str) -> None:
+        """Put in what the user wrote before: free text, as if it were typed anew."""
+        self.use(None)
+        self._area.load_text(text)
+        self._system.fill(system)
+        self._area.edited, self._system.edited = True, bool(system)
+        self._show_name()
+
     def _take(self, template: Template, *, typed: bool = False) -> None:
         self.template = template
         text, system, trouble = self._fill(template)
