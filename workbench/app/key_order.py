@@ -63,12 +63,18 @@ class KeysInOrder(App[int]):
         self._keys: deque[events.Key] = deque()
         self._turn = 0
         self._under_way = False
+        self._current = ""  # the key that is being done
         self._patience: Timer | None = None
 
     @property
     def keys_wait(self) -> bool:
         """Whether keys came that were handed to nobody yet."""
         return bool(self._keys)
+
+    @property
+    def key_repeats(self) -> bool:
+        """Whether the key that is being done comes once more, right behind it."""
+        return self._under_way and bool(self._keys) and self._keys[0].key == self._current
 
     @property
     def keys_under_way(self) -> bool:
@@ -97,6 +103,7 @@ class KeysInOrder(App[int]):
         if not self._keys:
             return
         event = self._keys.popleft()
+        self._current = event.key
         self._turn += 1
         screen, turn = self.screen, self._turn
         start = self.focused or screen

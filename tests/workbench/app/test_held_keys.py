@@ -6,6 +6,7 @@ from textual import events
 from textual.screen import Screen
 
 from tests.workbench.app.explore_bench import bench
+from tests.workbench.app.make_records import make_run
 from workbench.app.widgets.image_view import ImageView
 
 
@@ -50,3 +51,30 @@ async def test_a_step_lays_nothing_out_anew(monkeypatch):
         for _ in range(4):
             await b.press("j")
     assert not laid_out
+
+
+async def test_runs_that_held_keys_pass_over_are_not_read_and_the_next_key_meets_the_last():
+    for _ in range(40):
+        make_run(4)
+    told: list[str] = []
+    async with bench((160, 44)) as b:
+        await b.press("2")
+        table, detail = b.app.screen.table, b.app.screen.detail
+        tell = table._tell
+        table._tell = lambda: told.append(table.key) or tell()
+        for key in [*["j"] * 30, "m"]:
+            event = events.Key(key, key)
+            event.set_sender(b.app)
+            b.app.post_message(event)
+        await b.until(lambda: table.cursor == 30)
+        await b.settle()
+        assert detail.run is table.run
+        assert told[-1] == table.key and len(told) <= 3, told
+        table.focus()
+        for key in [*["j"] * 30, "k", "k"]:  # the end of the list stops it
+            event = events.Key(key, key)
+            event.set_sender(b.app)
+            b.app.post_message(event)
+        await b.until(lambda: table.cursor == 37)
+        await b.settle()
+        assert detail.run is table.run

@@ -51,7 +51,7 @@ class EarlierAnswers(Controller):
 
         def work(token: CancelToken) -> None:
             try:
-                found = list(book.of(uid, token))
+                found = list(book.of(uid))
             except WbError:
                 found = []
             if not token.cancelled:

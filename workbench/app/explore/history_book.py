@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+
+from sessions.errors import RecordError
 
 
 @dataclass(frozen=True)
@@ -26,17 +30,18 @@ class HistoryBook:
     """The prompts of all sessions by UID; read once, then kept up to date by what is asked here.
 
     For worker threads. Reads the newest sessions first and at most `limit` of them: a year of
-    sessions must not keep anybody waiting for three lines of text.
+    sessions must not keep anybody waiting for three lines of text. Who moves on while they are
+    read ends nothing: they are those of every sample.
     """
 
     def __init__(self, limit: int = 200) -> None:
         self.limit = limit
         self._by_uid: dict[str, list[Earlier]] | None = None
 
-    def of(self, uid: str, cancelled: Any = None) -> list[Earlier]:
+    def of(self, uid: str) -> list[Earlier]:
         """Earlier answers on a UID, newest first."""
         if self._by_uid is None:
-            self._by_uid = self._read(cancelled)
+            self._by_uid = self._read()
         return self._by_uid.get(uid, [])
 
     def add(self, record: Any) -> None:
@@ -44,29 +49,20 @@ class HistoryBook:
         if self._by_uid is not None and record.uid:
             self._by_uid.setdefault(record.uid, []).insert(0, earlier_of(record))
 
-    def _read(self, cancelled: Any) -> dict[str, list[Earlier]]:
+    def _read(self) -> dict[str, list[Earlier]]:
         from sessions.records import PromptRecord
-        from sessions.session_log import SessionLog, session_ids
+        from sessions.session_log import newest_first
 
-        logs = [SessionLog.open(ident) for ident in session_ids()]
-        logs.sort(key=_mtime, reverse=True)
         found: dict[str, list[Earlier]] = {}
-        for log in logs[: self.limit]:
-            if cancelled is not None and cancelled():
-                break
-            for record in log.records():
-                if isinstance(record, PromptRecord) and record.uid:
-                    found.setdefault(record.uid, []).append(earlier_of(record))
+        for log in newest_first()[: self.limit]:
+            with suppress(RecordError):  # the list of sessions says why it cannot be read
+                for record in log.records():
+                    if isinstance(record, PromptRecord) and record.uid:
+                        found.setdefault(record.uid, []).append(earlier_of(record))
+            time.sleep(0)  # a thread that reads on and on would leave a key waiting
         for items in found.values():
             items.sort(key=lambda e: e.record.ts, reverse=True)
         return found
-
-
-def _mtime(log: Any) -> float:
-    try:
-        return log.path.stat().st_mtime
-    except OSError:
-        return 0.0
 
 
 def earlier_of(record: Any) -> Earlier:

@@ -34,6 +34,7 @@ class LogView(ScrollView, can_focus=True):
             "follow",
             "Follow",
             id="log.follow",
+            key_display="End",
             tooltip="Go to the end and follow what is printed",
         ),
         Binding("down,j", "by(1)", "Down", id="log.down", show=False, tooltip="Scroll down a line"),

@@ -1,8 +1,9 @@
 """A list of one-line rows in columns that draws only what is seen: 100,000 rows cost a screenful.
 
 Guarantee: `show` keeps the cursor on the row with the same key and the scroll where it was, so a
-list that is refreshed every second does not move under the reader; text in cells is drawn as it
-is given (cleaned `Text`), never as markup.
+list that is refreshed every second does not move under the reader; a row that a held key only
+passes over is not told of; text in cells is drawn as it is given (cleaned `Text`), never as
+markup.
 Not for: trees, or rows of several lines.
 """
 
@@ -56,7 +57,7 @@ class RowList(ScrollView, can_focus=True):
     DEFAULT_CSS = """
     RowList { overflow-x: hidden; scrollbar-size-vertical: 1; background: $background; }
     RowList > .row-list--head { color: $text-muted; text-style: none; }
-    RowList > .row-list--cursor { background: $boost; }
+    RowList > .row-list--cursor { background: $primary 15%; }
     RowList:focus > .row-list--cursor { background: $primary 35%; text-style: bold; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -174,8 +175,18 @@ class RowList(ScrollView, can_focus=True):
     def watch_cursor(self, _old: int, _new: int) -> None:
         """Keep the row in sight and say where the cursor is."""
         self._keep_in_sight()
-        self._tell()
+        if not self._passed_over:
+            self._tell()
         self.refresh()
+
+    @property
+    def _passed_over(self) -> bool:
+        """Whether the same key moves on at once: what would be shown of this row, nobody sees.
+
+        Where it could not move on, at the ends, the row is told: no other key meets an old one.
+        """
+        repeats = getattr(self.app, "key_repeats", False)
+        return repeats and 0 < self.cursor < len(self.keys) - 1
 
     def _tell(self) -> None:
         if (key := self.key) is not None:
