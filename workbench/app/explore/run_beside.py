@@ -38,21 +38,21 @@ class RunBeside(Controller):
 def read_run(dataset: str, split: str, run_id: str | None) -> RunView | None:
     """The predictions of a run, or of the newest evaluation of that split; `None` without any.
 
+    Controls and other variants are passed over, as `last` does.
+
     For worker threads. Raises `NoSuchRecord` for a run that was named and is not there.
     """
     from sessions.runs import Run, list_runs
     from workbench.reports.run import run_name
 
-    run = Run.open(run_id) if run_id else None
-    if run is None:
-        base = split.partition("[")[0]
-        for one in list_runs():
-            config = one.config
-            if one.kind != "eval" or config.get("dataset") != dataset:
-                continue
-            if str(config.get("split", "")).partition("[")[0] == base and one.progress()[0]:
-                run = one
-                break
+    def fits(run: Run) -> bool:
+        config = run.config
+        if run.kind != "eval" or config.get("dataset") != dataset or config.get("variant_of"):
+            return False  # a control is asked on behalf of another run: only who names it wants it
+        of = str(config.get("split", "")).partition("[")[0]
+        return of == split.partition("[")[0] and run.progress()[0] > 0
+
+    run = Run.open(run_id) if run_id else next(filter(fits, list_runs()), None)
     if run is None:
         return None
     return view_of_run(run.id, f"run {run_name(run.config, run.id, data=False)}", run.predictions())

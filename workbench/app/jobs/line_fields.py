@@ -143,7 +143,7 @@ _REPLAY = (
     _MORE,
 )
 _IMPORT = (
-    LineField("file", "", "answers given elsewhere: CSV, JSON, COCO's, VQA's or lmms-eval's",
+    LineField("file", "", "CSV, JSON, or results of COCO, VQA, lmms-eval",
               "files", own="the path of a file"),
     LineField("dataset", "--dataset", "what the answers are about", "datasets"),
     LineField("split", "--split", "which part of the dataset", "splits"),
