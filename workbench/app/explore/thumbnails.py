@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from workbench.app.explore.browser import Browser
     from workbench.sample import Sample
 
+MOST = 4  # images of a tile; more of them would be specks, and the tile says how many there are
+
 
 @dataclass(frozen=True)
 class GallerySamples:
@@ -108,7 +110,10 @@ def read_thumbnail(
         first_id=next(picture_ids),
     )
     label = "!" if sample.error else clean(sample.label or "–", newlines=False)
-    sentence = wrapped(row_of(0, sample).brief, columns, text_lines)
+    brief = row_of(0, sample).brief
+    if len(sample.images) > MOST:
+        brief = f"{MOST} of {len(sample.images)} images · {brief}"
+    sentence = wrapped(brief, columns, text_lines)
     return Thumbnail(sample.uid, label, tuple(frame.strips), frame.upload, frame.remove, sentence)
 
 
@@ -134,7 +139,7 @@ def _thumbnails(sample: Sample, size: tuple[int, int]) -> list[Any]:
     shown = []
     gold = gold_of(sample)
     marks = marks_of(None, gold, sizes_of(sample.images)) if gold else [()] * len(sample.images)
-    for ref, own in zip(sample.images[:4], marks, strict=False):  # more would be specks
+    for ref, own in zip(sample.images[:MOST], marks, strict=False):
         try:
             shown.append(ShownPicture(thumbnail(ref, size), marks=own))
         except (WbError, OSError, ValueError, MemoryError) as error:
