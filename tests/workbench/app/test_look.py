@@ -22,8 +22,9 @@ from textual.widgets import Input, TextArea
 
 from sessions.paths import home
 from tests.workbench.app.explore_bench import SIZES
-from tests.workbench.app.stage import KEYS, SHOWS, VIEWS, Stage, screens_of_the_bench
+from tests.workbench.app.stage import KEYS, SHOWS, VIEWS, Stage
 from tests.workbench.app.stage import stage as staged
+from tests.workbench.app.stage_records import screens_of_the_bench
 from workbench.app.engine_service import EngineState
 from workbench.app.widgets.readable import floor_of, lifted
 
