@@ -154,7 +154,7 @@ class Comparisons(Controller):
             f"Ask beside {clean(self.bench.model_label, newlines=False)}",
             others,
             specs=lambda value: [here, spec_chosen(value, here)],
-            free="type to narrow, or MODEL, MODEL +ADAPTER, +ADAPTER, --quantization 4bit",
+            free="MODEL, MODEL +ADAPTER, +ADAPTER, --quantization 4bit",
         )
         self.bench.push_screen(picker, take)
 

@@ -97,6 +97,8 @@ class Picker(ModalScreen[Any]):
     def _keys(self) -> str:
         unfold = " · → unfolds" if any(choice.under for choice in self.choices) else ""
         own = " · your own text counts" if self.free else ""
+        if self.free and not self.choices:
+            return "nothing is offered here · Enter takes what you type · Esc leaves"
         return f"Enter takes it{unfold}{own} · Esc leaves"
 
     def on_mount(self) -> None:
