@@ -291,9 +291,9 @@ KEYS = {
     "export": ("E", "LineForm"),
     "import": ("I", "LineForm"),
     "template": ("t", "Picker"),
-    "model": ("m", "Picker"),
+    "model": ("m", "ModelPicker"),
     "run": ("u", "Picker"),
-    "beside": ("a", "Picker"),
+    "beside": ("a", "ModelPicker"),
     "datasets": ("d", "DataPicker"),
     "gallery": ("G", "GalleryScreen"),
     "similar": ("tilde", "SimilarView"),
@@ -459,7 +459,7 @@ async def _(s: Stage) -> None:
     await s.press("n")
 
 
-@view("replay-model", "Picker")
+@view("replay-model", "ModelPicker")
 async def _(s: Stage) -> None:
     await VIEWS["sessions-inside"](s)
     await s.press("R")
