@@ -392,6 +392,7 @@ async def _(s: Stage) -> None:
     with environment_without("HF_HUB_OFFLINE"):
         await s.press(*"my", "slash", *"model", "enter")
     await s.until(lambda: "≠" in s.text() or "the same" in s.text())
+    s.app.clear_notifications()  # that the hub was not asked stands there for a while only
 
 
 # -- dialogs of the other places -----------------------------------------------------------
