@@ -6,8 +6,11 @@ import json
 import pytest
 from rich.cells import cell_len
 
+from sessions.estimate import Estimate
 from tests.workbench.app.explore_bench import bench
 from workbench.app.lists.draw import short_name
+from workbench.app.lists.palette import Palette
+from workbench.app.runs.figures import metric_line
 from workbench.data.looking import OwnData, keep
 
 HASHES = [hashlib.sha256(str(n).encode()).hexdigest()[:16] for n in range(2000)]
@@ -33,6 +36,13 @@ def test_hashes_are_short_and_still_told_apart(cells):
 )
 def test_of_a_long_name_its_end_is_kept(name, cells, short):
     assert short_name(name, cells) == short
+
+
+def test_figures_of_one_kind_are_told_apart_by_their_end():
+    names = [f"explanation/coco_bleu{n}" for n in range(1, 5)]
+    lines = [metric_line(name, Estimate(0.5, n=9), 60, Palette()).plain for name in names]
+    assert len({line[:20] for line in lines}) == 4
+    assert lines[3].startswith("explan…on/coco_bleu4")
 
 
 @pytest.mark.parametrize("cells", range(0, 30))

@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from sessions.estimate import Estimate
 from sessions.ids import short_id
-from workbench.app.lists.draw import ago, fit, interval_bar, number, plain, progress_bar
+from workbench.app.lists.draw import ago, fit, interval_bar, number, plain, progress_bar, short_name
 from workbench.app.lists.palette import PALETTE, Palette
 from workbench.app.runs.reading import RunSummary
 from workbench.app.runs.run_table import state_sign
@@ -142,7 +142,7 @@ def metric_line(
 ) -> Text:
     """`accuracy   0.912  0.884 – 0.934  ──━━●━──`; the bar only for what lies in 0..1."""
     low, high = figure.low, figure.high
-    out = fit(plain(name), cells)
+    out = fit(plain(short_name(name, cells)), cells)  # figures of one kind differ at their end
     out.append(f" {number(figure.value):>8} ", palette.strong)
     if low is not None and high is not None:
         out.append(f" {number(low)} – {number(high)}  ", palette.dim)
