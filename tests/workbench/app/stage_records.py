@@ -22,7 +22,7 @@ from tests.workbench.app.make_records import (
     predictions,
     training_progress,
 )
-from workbench.app.explore import list_filter
+from workbench.app.explore import list_filter, similar_scans
 from workbench.app.lists import draw
 
 
@@ -51,6 +51,7 @@ def freeze(monkeypatch: Any) -> None:
         def now(cls, tz: Any = None) -> datetime:
             return datetime(2026, 1, 2, 14, 2, 31, tzinfo=UTC) + timedelta(seconds=next(seconds))
 
+    monkeypatch.setattr(similar_scans, "LIMIT", 60)  # of each split: enough for a screenful
     monkeypatch.setattr(list_filter, "_SEARCH_S", 600)  # a search is read when it is through
     monkeypatch.setattr(ids, "_last", (0, 0, 0))
     monkeypatch.setattr(ids, "_random80", lambda: 0)
