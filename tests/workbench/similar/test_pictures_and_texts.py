@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import ImageEnhance, ImageOps
+from PIL import Image, ImageEnhance, ImageOps
 
 from sessions.kept_vectors import KeptVectors
 from tests.workbench.similar.planted import encoded, scene
@@ -26,6 +26,8 @@ def test_another_size_brightness_or_compression_leaves_a_picture_nearly_the_same
     assert all(likeness(scene(1), each) >= pictures.NEAR for each in changed)
     others = [scene(2), ImageOps.mirror(scene(1)), scene(1).crop((20, 20, 96, 72))]
     assert all(likeness(scene(1), each) < pictures.NEAR for each in others)
+    another = Image.blend(scene(1), scene(2), 0.3)  # much the same, and another picture
+    assert 0.8 < likeness(scene(1), another) < pictures.NEAR
 
 
 def test_the_correlation_is_numpy_s_and_none_of_a_picture_of_one_colour():
