@@ -14,7 +14,7 @@ from tests.workbench.app.hostile_bench import hostile_bench, hostile_home
 EXPLORE = (
     *("enter", "g", "i", "slash", "colon", "shift+r", "shift+b", "e", "a", "d", "m", "t", "u"),
     *("shift+g", "shift+e", "shift+i", "s", "y", "shift+y", "b", "h", "p", "w", "f1", "ctrl+p"),
-    "ctrl+o",
+    *("ctrl+o", "tilde", "shift+o"),
 )
 OTHERS = {
     "2": ("enter", "e", "escape", "m", "escape", "space", "j", "space", "enter", "escape", "b",
