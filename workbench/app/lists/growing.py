@@ -16,6 +16,7 @@ T = TypeVar("T")
 Stamp = tuple[tuple[str, int, int], ...]
 
 SCREENFUL = 60  # read before the list is shown first
+DRAWN_S = 0.1  # left to the event loop for drawing that: two threads share one interpreter
 EVERY_S = 0.5  # how often more of it is shown after that
 
 
@@ -77,6 +78,8 @@ class Growing(Generic[T]):
             due = len(seen) == SCREENFUL or (len(seen) > SCREENFUL and now - shown > EVERY_S)
             if first and due:
                 yield [one for _, one in seen.values()]
+                if len(seen) == SCREENFUL:
+                    time.sleep(DRAWN_S)
                 shown = now
         self._known = seen
         yield [one for _, one in seen.values()]
