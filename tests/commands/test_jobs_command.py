@@ -90,5 +90,5 @@ def test_an_unknown_job_exits_2_with_a_hint(run_wb, args):
 
 def test_what_cannot_be_started_says_so(run_wb):
     done = run_wb("jobs", "start", "--", "no-such-command")
-    assert done.code == 1 and "no-such-command" in done.err
+    assert done.code == 2 and "no-such-command" in done.err
     assert run_wb("jobs", "start").code == 2
