@@ -112,8 +112,9 @@ def by_hand() -> list[Screen]:
     ]
 
 
-async def test_no_screen_draws_what_acts_on_a_terminal(tmp_path):
+async def test_no_screen_draws_what_acts_on_a_terminal(tmp_path, monkeypatch):
     hostile_home(tmp_path)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)  # a hub may have the model that is typed
     seen: set[type] = set()
     async with hostile_bench() as (b, sent):
         app = b.app

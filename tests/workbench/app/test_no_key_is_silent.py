@@ -48,7 +48,6 @@ async def silent_keys(s: Stage, place: str, way: tuple[str, ...]) -> list[str]:
 GROUNDS = [
     ("explore", ()),
     ("runs", ()),
-    ("runs", ("home", "space", "down", "space")),
     ("jobs", ()),
     ("jobs", ("end",)),
     ("sessions", ()),
