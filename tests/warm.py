@@ -87,7 +87,7 @@ class Warm:
 def start(
     argv: Sequence[str],
     *,
-    stdin: IO | socket.socket | None = None,
+    stdin: IO | socket.socket | int | None = None,
     stdout: IO | None = None,
     stderr: IO | None = None,
     env: Mapping[str, str] | None = None,
@@ -97,7 +97,7 @@ def start(
 
     Args:
         argv: `sys.executable`, perhaps `-P`, then `-m` or `-c`.
-        stdin: An open file or a socket.
+        stdin: An open file, a socket, or `subprocess.DEVNULL`.
         stdout, stderr: Open files.
         env: Its environment; default: that of the test.
         cwd: Its folder; default: that of the test.
@@ -110,7 +110,8 @@ def start(
         "cwd": str(cwd or Path.cwd()),
     }
     with Path(os.devnull).open("r+b") as nothing:
-        streams = [stream or nothing for stream in (stdin, stdout, stderr)]
+        given = (None if isinstance(stdin, int) else stdin, stdout, stderr)
+        streams = [stream or nothing for stream in given]
         socket.send_fds(pipe, [b"!"], [stream.fileno() for stream in streams])
     pipe.sendall(json.dumps(wanted).encode() + b"\n")
     return Warm(pipe, argv)
