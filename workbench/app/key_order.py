@@ -67,6 +67,14 @@ class KeysInOrder(App[int]):
         self._patience: Timer | None = None
 
     @property
+    def is_ending(self) -> bool:
+        """Whether the app is being left: it has no screen any more, or will soon have none.
+
+        What stands in line by then is still handed over, by Textual, to whoever takes messages.
+        """
+        return self._exit or not self.is_running
+
+    @property
     def keys_wait(self) -> bool:
         """Whether keys came that were handed to nobody yet."""
         return bool(self._keys)
@@ -97,7 +105,7 @@ class KeysInOrder(App[int]):
         if self._patience is not None:
             self._patience.stop()
             self._patience = None
-        if self._exit:
+        if self.is_ending:
             self._keys.clear()  # nobody is left to take them
         self._under_way = bool(self._keys)
         if not self._keys:
@@ -115,7 +123,7 @@ class KeysInOrder(App[int]):
     async def on_key_passed(self, event: KeyPassed) -> None:
         """Once more for what the key gave rise to, then the next one."""
         event.stop()
-        if event.turn != self._turn:
+        if event.turn != self._turn or self.is_ending:
             return
         left = event.rounds - 1
         again = KeyPassed(event.turn, left, event.start, event.screen)

@@ -139,5 +139,5 @@ class Services(KeysInOrder):
 
     def on_call(self, call: Call) -> None:
         """Run what another thread left to be run here; not while the bench is being closed."""
-        if self.is_running and not self._exit:
+        if not self.is_ending:
             call.function()

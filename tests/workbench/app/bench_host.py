@@ -50,7 +50,7 @@ class Host(Services):
 
     def fail(self, error, title=None):
         self.failures.append(error)
-        self.call_from_thread(self.push_screen, ErrorPanel(error, title))
+        self.call_soon(lambda: self.push_screen(ErrorPanel(error, title)))
 
     def go(self, mode):
         self.went.append(mode)

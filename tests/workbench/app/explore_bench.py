@@ -168,7 +168,7 @@ class Bench:
     def _works(self) -> bool:
         with self.app.tasks._lock:
             lanes = set(self.app.tasks._running) - {"visit"}
-        return bool(lanes) or not self.explore.view.built
+        return bool(lanes) or self.app.keys_under_way or not self.explore.view.built
 
     async def until(self, holds: Callable[[], Any], timeout: float = 30) -> None:
         """Wait until something holds."""

@@ -91,7 +91,7 @@ class Stage:
     def _works(self) -> bool:
         with self.app.tasks._lock:
             lanes = set(self.app.tasks._running) - {"visit"}
-        return bool(lanes)
+        return bool(lanes) or self.app.keys_under_way
 
     async def quiet(self) -> None:
         """Wait until no worker runs and the screen stays as it is, with something on it."""

@@ -109,7 +109,7 @@ class ExploreScreen(Screen[None]):
         try:
             await self._build_rest()
         except (MountError, NoMatches):
-            if self.app.is_running and not self.app._exit:
+            if not self.bench.is_ending:
                 raise
             # The bench was left while it was still being built: there is nothing to mount on.
 
