@@ -6,13 +6,15 @@ statement about the pair, true or false), `demo_nli` (entailment, neutral, contr
 `demo_boxes` (a phrase whose boxes in the left picture are wanted; the demo model never saw it).
 
 Guarantee: a sample is a function of dataset, split and index alone: the same on every machine,
-in any order. `train`, `dev`, `test` and `stream` never share a scene's seed.
+in any order. `train`, `dev`, `test` and `stream` never share a scene's seed. Its pictures are
+drawn when their bytes are asked for: reading labels and texts draws none.
 """
 
 from __future__ import annotations
 
 import io
 import random
+from functools import cached_property
 from typing import Any
 
 from workbench.demo.questions import make_caption, make_hypothesis, make_phrase, make_question
@@ -37,6 +39,26 @@ LABELS: dict[str, tuple[str, ...]] = {
     "demo_captions": (),
     "demo_boxes": (),
 }
+
+
+class DrawnImage(ImageRef):
+    """A generated picture, whose `data` is drawn when it is first asked for.
+
+    Attributes:
+        picture: What is in it.
+    """
+
+    picture: Picture
+
+    def __init__(self, picture: Picture, name: str) -> None:
+        super().__init__(name=name)
+        vars(self).pop("data")  # which would stand before the property
+        vars(self)["picture"] = picture
+
+    @cached_property
+    def data(self) -> bytes:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The encoded PNG."""
+        return png(self.picture)
 
 
 def scene_of(split: str, index: int) -> tuple[Scene, Scene]:
@@ -99,7 +121,7 @@ def make_sample(dataset: str, split: str, index: int) -> Sample:
         facts = {"kind": "caption", "targets": []}
     return Sample(
         uid=f"{dataset}/{split}/{index:06d}",
-        images=tuple(ImageRef(data=png(p), name=n) for p, n in zip(pictures, names, strict=True)),
+        images=tuple(DrawnImage(p, name) for p, name in zip(pictures, names, strict=True)),
         texts=texts,
         label=label,
         references=references,

@@ -2,6 +2,7 @@
 
 import io
 import math
+import pickle
 import random
 from collections import Counter, defaultdict
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from workbench.demo import scenes
 from workbench.demo.scenes import DATASETS, LABELS, SPLITS, make_sample, scene_of
 from workbench.demo.shapes import COLORS, SHAPES, draw_picture, render
 from workbench.demo.statements import KINDS, choose_statement
@@ -27,6 +29,19 @@ def test_a_sample_is_a_function_of_its_index_alone(dataset):
         make_sample(dataset, "test", index)
     assert make_sample(dataset, "test", 7) == later
     assert later.uid == f"{dataset}/test/000007"
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_reading_what_a_sample_says_draws_no_picture(dataset, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(scenes, "render", lambda picture: drawn.append(picture) or render(picture))
+    sample = make_sample(dataset, "test", 7)
+    assert sample.texts and sample.metadata["objects"] and not drawn
+    copy = pickle.loads(pickle.dumps(sample))  # as it goes to a process that reads batches
+    assert copy == sample and copy.images[0].name == sample.images[0].name
+    assert drawn
+    drawn.clear()
+    assert pixels(sample).shape and not drawn  # once is enough
 
 
 def test_the_four_tasks_show_the_same_scene():
