@@ -61,9 +61,12 @@ from textual.screen import Screen
 from sessions.errors import WbError
 from workbench.app.app_keys import KEYS
 from workbench.app.clean_lines import CleanLines
+from workbench.app.kept_sheets import KeptSheets, style_by_itself
 from workbench.app.key_order import spelled
+from workbench.app.last_model import last_model
 from workbench.app.services import Services
 from workbench.app.settings import Settings, read_settings
+from workbench.app.settings_told import tell_problems
 from workbench.app.state import BenchState
 from workbench.app.tasks import CancelToken
 from workbench.app.terminal import Terminal, bench_driver, held
@@ -134,6 +137,7 @@ class WbApp(Services):
 
     def __init__(self, settings: Settings | None = None, terminal: Terminal | None = None) -> None:
         super().__init__()
+        self.stylesheet = KeptSheets(variables=self.get_css_variables())
         self.terminal = terminal
         # The traceback of a bug is printed after the bench has gone, locals and all.
         self.error_console = CleanConsole(markup=False, highlight=False, stderr=True)
@@ -141,11 +145,18 @@ class WbApp(Services):
         self._readable: tuple[str, Readable] | None = None
         self.settings = settings or read_settings()
         self.state = BenchState.load()
-        self.spec = self._restored_spec()
+        self.spec = last_model(self.state, self.settings)
 
     def get_driver_class(self) -> type[Driver]:
         """Textual's, but for a terminal that may vanish."""
         return bench_driver(super().get_driver_class())
+
+    def get_screen(self, screen: Any, screen_class: Any = None) -> Any:
+        """A screen, which gets its own styles before it is mounted."""
+        found = super().get_screen(screen, screen_class)
+        if not found.is_running:
+            style_by_itself(self, found)
+        return found
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """What each drawn line passes.
@@ -174,22 +185,6 @@ class WbApp(Services):
         self._spec = spec
         self.model_label = spec_name(spec)
 
-    def _restored_spec(self) -> ModelSpec:
-        """The model of last time, else that of the settings."""
-        from dataclasses import fields
-
-        from workbench.models.spec import ModelSpec, as_recorded, chosen_spec
-
-        saved = self.state.place("app").get("model")
-        if isinstance(saved, dict):
-            with contextlib.suppress(WbError, TypeError):
-                return ModelSpec.from_json(as_recorded(saved))
-        chosen = self.settings
-        with contextlib.suppress(WbError):
-            values = {f.name: getattr(chosen, f.name) for f in fields(ModelSpec)}
-            return chosen_spec(values, ModelSpec())
-        return ModelSpec()
-
     # -- start and end ---------------------------------------------------------------------
 
     def on_mount(self) -> None:
@@ -208,7 +203,7 @@ class WbApp(Services):
                 loop.add_signal_handler(number, self.exit)
         if self.terminal is not None:
             self.set_interval(self.WATCH_S, self._watch_terminal)
-        self.call_after_refresh(self._tell_problems)
+        self.call_after_refresh(tell_problems, self)
 
     def _watch_terminal(self) -> None:
         """Leave a terminal that hung up: not every bench is told so by a signal."""
@@ -217,23 +212,6 @@ class WbApp(Services):
         if self.terminal.gone:
             self.exit(return_code=1)
         self.terminal.bound_log()
-
-    def _tell_problems(self) -> None:
-        """What is wrong with the settings, once there is a screen to say it on."""
-        for problem in self.settings.problems:
-            self.notify(problem, title="settings", severity="warning", markup=False, timeout=30)
-        if self.settings.keymap:
-            self.tasks.run("keymap", self._look_at_keymap)
-
-    def _look_at_keymap(self, token: CancelToken) -> None:
-        from workbench.app.keymap import bound_keys, problems_of
-
-        for problem in problems_of(self.settings.keymap, bound_keys()):
-            self.call_soon(
-                lambda said=problem: self.notify(
-                    said, title="settings", severity="warning", markup=False, timeout=30
-                )
-            )
 
     def _remember_theme(self, theme: Any) -> None:
         self.state.theme = theme.name
