@@ -149,12 +149,18 @@ def knob_options() -> Decorator:
 
 
 def spec_from(flags: dict[str, Any]) -> ModelSpec:
+    """As `read_spec`; an adapter over another model than its own is told."""
+    spec = read_spec(flags)
+    note_base(spec)
+    return spec
+
+
+def read_spec(flags: dict[str, Any]) -> ModelSpec:
     """The model that was asked for; a server that was named is remembered."""
     from workbench.models.spec import ModelSpec, chosen_spec
 
     spec = chosen_spec(model_values(flags), ModelSpec())
     note_server(spec)
-    note_base(spec)
     return spec
 
 

@@ -2,10 +2,10 @@
 
 `python -P -m commands.parse_only run-eval --dataset demo …` prints one JSON object: `problem`
 (empty where nothing is wrong), `hint`, `about` (the flag or key that it is about), `notes` (what
-was not checked) and `told` (a limit above what there is). Guarantee: parses with the commands
-themselves, so that it cannot disagree with them; runs none and asks no network. The config of a
-training is read, and datasets, models, adapters, templates and sessions that a line names are
-looked for.
+was not checked) and `told` (a limit above what there is, a template of another task).
+Guarantee: parses with the commands themselves, so that it cannot disagree with them; runs none and
+asks no network. The config of a training is read, and datasets, models, adapters, templates and
+sessions that a line names are looked for.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def looked_at(argv: Sequence[str]) -> dict[str, Any]:
         found = [Standing("cannot", error.message, error.hint or "")]
     wrong = next((one for one in found if one.state == "cannot"), Standing("here"))
     notes = [one.words for one in found if one.state == "not checked"]
-    told = [one.said for one in found if one.state == "here" and one.said.startswith("--limit")]
+    told = [one.said for one in found if one.state == "noted"]
     said = {"problem": wrong.said, "hint": wrong.hint, "about": wrong.about}
     return {**said, "notes": notes, "told": told}
 
@@ -115,9 +115,11 @@ def _of_evaluation(context: click.Context) -> list[Standing]:
     from commands.asking import model_values
     from commands.run_eval import command, config_of
     from commands.run_eval_prompts import check_prompts
-    from workbench.evaluation.wordings import read_wordings
+    from workbench.evaluation.notes import notes_ahead
+    from workbench.evaluation.wordings import configs_of, read_wordings
     from workbench.evaluation.would_start import faults, standings
     from workbench.models.spec import ModelSpec, chosen_spec
+    from workbench.models.standing import Standing
 
     if context.params["listed"] or context.params["dry_run"]:
         raise Refused("this only prints: there is nothing to do as a job")
@@ -127,16 +129,18 @@ def _of_evaluation(context: click.Context) -> list[Standing]:
     prompts, out_csv = context.params["prompts"], context.params["out_csv"]
     check_prompts(prompts, out_csv, context.params["resume"], {**flags, "dry_run": False})
 
-    def named(values: dict[str, Any]) -> ModelSpec:  # `spec_from` would remember a server
+    def named(values: dict[str, Any]) -> ModelSpec:  # `read_spec` would remember a server
         return chosen_spec(model_values(values), ModelSpec())
 
     config = config_of(context, context.params["resume"], flags, named)
     found = standings(config)
     if prompts and not faults(found):
         try:
-            read_wordings(prompts, config)
+            wordings = read_wordings(prompts, config)
         except WbError as error:
             raise Refused(error.message, error.hint or "", "--prompts") from error
+        said = [note for one in configs_of(config, wordings).values() for note in notes_ahead(one)]
+        found += [Standing("noted", note) for note in dict.fromkeys(said)]
     return found
 
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from commands.asking import MODEL_FLAGS, knob_options, model_options, spec_from
+from commands.asking import MODEL_FLAGS, knob_options, model_options, read_spec
 from commands.completing import complete_runs, complete_splits, complete_templates
 from commands.inference_option import inference_option, show_configs, tell_taken
 from commands.mode_option import mode_option
 from commands.paths import WriteFile
 from commands.printing import echo_json
 from commands.run_eval_prompts import ask_prompts, check_prompts
+from commands.run_notes import tell_ahead, tell_notes
 from commands.shots import shot_options
 
 if TYPE_CHECKING:
@@ -188,6 +189,7 @@ def command(
     if prompts:
         ask_prompts(ctx, config, prompts, out_csv, as_json)
         return
+    ahead = tell_ahead(config)
     line, known = StderrLine(), []
     try:
         run = evaluate(config, on_progress=line, resume=resume, on_known=known.append)
@@ -201,8 +203,7 @@ def command(
     else:
         _show(found)
     told = "" if config.shard else beyond(config.limit, found["counts"]["total"])
-    for note in [told] * bool(told) + found["notes"]:
-        click.echo(f"note: {clean(note, newlines=False)}", err=True)
+    tell_notes([told] * bool(told) + found["notes"], but=ahead)
     if found["state"] == "failed":
         click.echo(f"error: {clean(run.reason, newlines=False)}", err=True)
         ctx.exit(1)
@@ -215,7 +216,7 @@ def config_of(
     ctx: click.Context,
     resume: str,
     flags: dict[str, Any],
-    make_spec: Callable[[dict[str, Any]], ModelSpec] = spec_from,
+    make_spec: Callable[[dict[str, Any]], ModelSpec] = read_spec,
 ) -> Any:
     """The config from the flags, or from the run to resume with what flags say beside it.
 
@@ -223,7 +224,7 @@ def config_of(
         ctx: Knows which flags were typed.
         resume: A run, or `auto`.
         flags: Name to value.
-        make_spec: The model that the flags name; `spec_from` remembers a server among them.
+        make_spec: The model that the flags name; `read_spec` remembers a server among them.
 
     Raises:
         UsageError: Flags that cannot be meant, or not with each other.
@@ -282,6 +283,7 @@ def _show_plan(ctx: click.Context, as_json: bool, resume: str, flags: dict[str, 
 
     config = config_of(ctx, resume, flags)
     tell_taken(ctx, flags["inference_config"])
+    tell_ahead(config)
     found = plan(config)
     if as_json:
         echo_json(found)
@@ -319,6 +321,7 @@ def _detach(ctx: click.Context, as_json: bool, resume: str, flags: dict[str, Any
     check_resumed(resume)
     refuse(standings(config))
     tell_taken(ctx, flags["inference_config"])
+    tell_ahead(config)
     argv = ["wb", "run-eval", *typed(ctx)]
     job = start(argv, title=job_title(argv))
     if as_json:

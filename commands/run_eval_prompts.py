@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from commands.printing import echo_json, echo_table
+from commands.run_notes import tell_ahead
 
 if TYPE_CHECKING:
     from workbench.evaluation.config import EvalConfig
@@ -41,11 +42,12 @@ def ask_prompts(
 ) -> None:
     """Evaluate in each wording, and print each one's figure, their mean and their spread."""
     from sessions.atomic import atomic_write
-    from workbench.evaluation.wordings import ask_wordings, read_wordings, table_of
+    from workbench.evaluation.wordings import ask_wordings, configs_of, read_wordings, table_of
     from workbench.progress import StderrLine
     from workbench.text import clean
 
     wordings = read_wordings(prompts, config)
+    tell_ahead(*configs_of(config, wordings).values())
     line = StderrLine()
     try:
         found = ask_wordings(config, wordings, on_progress=line)

@@ -61,6 +61,19 @@ def test_a_limit_above_what_there_is_is_told_and_no_problem():
     assert beyond(0, 5) == beyond(5, 5) == beyond(5, 0) == ""
 
 
+def test_a_template_of_another_task_is_told_before_the_start(run_wb):
+    said = "asks for a caption, and the data are of the task"
+    for flags in (("--template", "caption/begin"), ("--prompts", "caption/begin@1")):
+        found = looked_at((*EVAL, *flags))
+        assert found["problem"] == "" and len(found["told"]) == 1 and said in found["told"][0]
+    own = looked_at((*EVAL, "--template", "statement/yes-no"))
+    assert own["problem"] == "" and own["told"] == []
+    dry = run_wb(*EVAL, "--template", "caption/begin", "--dry-run", "--json")
+    assert dry.err.count(said) == 1 and said in json.loads(dry.out)["notes"][0]
+    asked = run_wb(*EVAL, "--template", "caption/begin", "--limit", "1", "--model", "nosuch")
+    assert asked.code == 2 and asked.err.count(said) == 1  # before the model is looked for
+
+
 def test_a_job_that_could_not_start_is_refused_instead_of_put_aside(run_wb):
     for argv in ((*EVAL, "--model", "nosuch"), ("train", "demo_lora", "--set", "model=nosuch")):
         found = run_wb(*argv, "--detach", "--json")

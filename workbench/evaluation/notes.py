@@ -6,9 +6,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sessions.errors import WbError
 from workbench.errors import UsageError
 from workbench.evaluation import controls, orders
+from workbench.evaluation.config import EvalConfig
 from workbench.inference.decoding import Decoding
+from workbench.models.standing import other_base
 from workbench.prompts.pool import TASKS
 
 Line = Mapping[str, Any]
@@ -48,6 +51,32 @@ def notes_of(config: Mapping[str, Any], lines: Sequence[Line]) -> list[str]:
         *_processes(config),
         *_places(lines),
     ]
+
+
+def notes_ahead(config: EvalConfig) -> list[str]:
+    """Those of a run's notes that its settings alone tell, in the same words; opens no data.
+
+    What cannot be read is left for the run itself to refuse.
+    """
+    known = {
+        "template": config.template.partition("@")[0],
+        "task": _task_of(config),
+        "adapter_note": other_base(config.spec.adapter or "", config.spec.model),
+    }
+    return [*_other_task(known), *_other_base(known)]
+
+
+def _task_of(config: EvalConfig) -> str:
+    """The task of the data that are judged; empty where nothing is, or where they are not known."""
+    from workbench.data.source import chosen_split
+
+    if config.folder or not config.template:
+        return ""
+    try:
+        task = str(chosen_split(config.dataset, config.split or None)[0].info().task)
+    except WbError:
+        return ""
+    return "" if config.captions and task != "caption" else task
 
 
 def _variant(config: Mapping[str, Any]) -> list[str]:

@@ -14,6 +14,7 @@ from workbench.evaluation.command import command_of
 from workbench.evaluation.config import EvalConfig
 from workbench.evaluation.config_runs import with_named_runs
 from workbench.evaluation.lines import Prompter
+from workbench.evaluation.notes import notes_ahead
 from workbench.prompts.preview import TRIED, name_of
 from workbench.sample import ImageRef
 
@@ -24,8 +25,8 @@ def plan(config: EvalConfig) -> dict[str, Any]:
     Returns:
         `dataset`, `split`, `task`, `labels`, `samples` (how many), `model` (what of the model's
         settings is said), `template`, `shot_uids`, `answer`, `decoding`, `metrics`, `command` (it
-        makes such a run) and `prompt`: the turns of the first sample that can be asked, `None`
-        where none of the first can.
+        makes such a run), `notes` (`notes_ahead`) and `prompt`: the turns of the first sample that
+        can be asked, `None` where none of the first can.
 
     Raises:
         UsageError: It cannot be asked so.
@@ -53,6 +54,7 @@ def plan(config: EvalConfig) -> dict[str, Any]:
         "command": command_of(
             recorded | {"template": template.name, "template_version": template.version}
         ),
+        "notes": notes_ahead(config),
         "prompt": _first_prompt(prompter, source, total),
     }
 

@@ -139,6 +139,11 @@ def _template(name: str, task: str) -> Template:
         return get_template(f"{task}/{name}")
 
 
+def configs_of(config: EvalConfig, wordings: Sequence[Wording]) -> dict[str, EvalConfig]:
+    """The evaluation of each wording, by its column."""
+    return {one.column: replace(config, template=one.template) for one in wordings}
+
+
 def ask_wordings(
     config: EvalConfig,
     wordings: Sequence[Wording],
@@ -159,7 +164,7 @@ def ask_wordings(
     from workbench.evaluation.runner import evaluate
 
     config = with_named_runs(config)
-    configs = {one.column: replace(config, template=one.template) for one in wordings}
+    configs = configs_of(config, wordings)
     for one in configs.values():
         check_samples(one)
     loaded = None if is_remote(config.spec.model) else load_model_of(config, on_progress)

@@ -15,6 +15,7 @@ from workbench.data.readiness import readiness
 from workbench.data.source import chosen_split
 from workbench.errors import UsageError
 from workbench.evaluation.config import EvalConfig
+from workbench.evaluation.notes import notes_ahead
 from workbench.models.remote_model import is_remote
 from workbench.models.standing import Standing, specs_standings
 
@@ -51,6 +52,8 @@ def standings(config: EvalConfig) -> list[Standing]:
     found += specs_standings([config.spec])
     if found[0].state == "here" and not faults(found):
         found += _samples(config)
+    if not faults(found):
+        found += [Standing("noted", note) for note in notes_ahead(config)]
     return found
 
 
@@ -112,8 +115,9 @@ def _samples(config: EvalConfig) -> list[Standing]:
         about = "--split" if config.split else "--dataset"
         about = about if error.kind == "no_samples" else _flag_in(error.message)
         return [Standing("cannot", error.message, error.hint or "", about)]
-    told = beyond(config.limit, total) or f"{total:,} samples"
-    return [Standing("here", told, about="--limit")]
+    if told := beyond(config.limit, total):
+        return [Standing("noted", told, about="--limit")]
+    return [Standing("here", f"{total:,} samples", about="--limit")]
 
 
 def beyond(limit: int, total: int) -> str:

@@ -32,7 +32,7 @@ from workbench.models.remote_model import is_remote, read_remote
 if TYPE_CHECKING:
     from workbench.models.spec import ModelSpec
 
-State = Literal["here", "not checked", "cannot"]
+State = Literal["here", "noted", "not checked", "cannot"]
 _TRUE = ("1", "on", "yes", "true")
 
 
@@ -41,7 +41,8 @@ class Standing:
     """Whether something that was named would start.
 
     Attributes:
-        state: `here`, `not checked` or `cannot`.
+        state: `here`, `noted` (here, with something to know before the start), `not checked` or
+            `cannot`.
         said: What was found, a sentence without a full stop.
         hint: What to do about it, may be empty.
         about: The flag that names it.

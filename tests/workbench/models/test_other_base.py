@@ -44,3 +44,21 @@ def test_a_command_says_it_before_anything_is_loaded(tmp_path: Path):
     result = CliRunner().invoke(command, args)
     assert result.exception is not None
     assert "was trained over Qwen2-VL-2B-Instruct, not demo" in result.stderr
+
+
+def test_a_run_says_it_once(tmp_path: Path, monkeypatch):
+    from commands import run_eval  # the adapter of one weight is never loaded: the run is at hand
+    from sessions.runs import Run
+    from workbench.evaluation import runner
+
+    other = adapter(tmp_path / "other", "Qwen/Qwen2-VL-2B-Instruct")
+    said = "the adapter was trained over Qwen2-VL-2B-Instruct, not demo"
+    with Run.create({"dataset": "demo", "split": "test"}, "k", total=1) as run:
+        facts = {"run": run.id, "dataset": "demo", "split": "test", "model": "demo"}
+        counts = {"total": 1, "answered": 1, "failed": 0}
+        rest = {"adapter": other, "state": "done", "seconds": 1.0, "counts": counts}
+        run.write_metrics({**facts, **rest, "metrics": {}, "notes": [said, "another"]})
+    monkeypatch.setattr(runner, "evaluate", lambda *_args, **_kw: run)
+    args = ["--dataset", "demo", "--split", "test", "--adapter", other, "--json"]
+    found = CliRunner().invoke(run_eval.command, args, catch_exceptions=False)
+    assert found.stderr.count("trained over") == 1 and "another" in found.stderr
