@@ -79,6 +79,7 @@ def show(name: str, as_json: bool) -> None:
         ("from", template.source),
         ("about", template.description),
         ("wants", ", ".join(template.slots)),
+        ("optional", ", ".join(template.optional_slots)),
         ("words", _words(template.labels) or "the sample's own labels, or an open answer"),
         ("system", template.system),
         ("text", template.text),

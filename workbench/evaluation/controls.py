@@ -139,7 +139,7 @@ _KEPT = frozenset({"options"})
 
 
 def _emptied_slots(template: Template) -> list[str]:
-    return [slot for slot in template.slots if slot not in _KEPT]
+    return [slot for slot in template.shown_slots if slot not in _KEPT]
 
 
 def _shuffled(source: Source, total: int, seed: int, ids: ImageIds) -> Variant:

@@ -128,7 +128,7 @@ def default_template(task: str, sample: Sample | None = None) -> Template:
     if task == "classification" and not sample.labels:  # nothing that could be listed
         own = [t for t in own if not t.labels and "labels" not in slots_of(t.system + t.text)]
     own = [t for t in own if not miscounts(t, sample)] or own
-    shown = [len(set(t.slots) & set(sample.texts)) for t in own]
+    shown = [len(set(t.shown_slots) & set(sample.texts)) for t in own]
     return own[shown.index(max(shown))] if own else templates[0]
 
 

@@ -45,7 +45,7 @@ def preview(source: Source) -> dict[str, Any] | None:
 def unseen(template: Template, sample: Sample) -> list[str]:
     """The roles of a sample's texts that a template does not show; a caption asked for is none."""
     wanted = {"caption"} if template.task == "caption" else set()
-    return [role for role in sample.texts if role not in {*template.slots, *wanted}]
+    return [role for role in sample.texts if role not in {*template.shown_slots, *wanted}]
 
 
 def unseen_of(template: Template, source: Source) -> list[str]:

@@ -18,6 +18,9 @@ from workbench.errors import UsageError
 from workbench.sample import ImageRef, Message, Sample, Task
 
 _SLOT = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+# `[[Hint: {hint}\n]]`: a part that falls away where the sample has none of its texts.
+_PART = re.compile(r"\[\[([^\[\]]*\{[A-Za-z_][A-Za-z0-9_]*\}[^\[\]]*)\]\]")
+_FILLED = re.compile(rf"{_PART.pattern}|{_SLOT.pattern}")
 # Slots that are not a role of the sample's texts.
 _OWN_SLOTS = frozenset({"labels", "example"})
 # Slots of a gold answer.
@@ -43,7 +46,8 @@ class Template:
         name: `task/what-it-is`, unique in the pool together with the version.
         version: Raised when the wording changes, so that runs stay comparable.
         text: The user turn, with slots: a role of the sample's texts (`{sentence}`), `{labels}`,
-            `{example}`.
+            `{example}`. A part with slots in double brackets (`[[Hint: {hint}\\n]]`) is left out
+            where a sample lacks one of its texts.
         system: A system turn, empty for none; the same slots.
         labels: Answer word -> label; several words may stand for one label, the first is what a
             gold answer says. Empty: the sample's own labels are the words, or the answer is open.
@@ -69,8 +73,18 @@ class Template:
     @property
     def slots(self) -> tuple[str, ...]:
         """The roles that a sample must have, in order of appearance."""
-        found = slots_of(self.system + "\n" + self.text)
-        return tuple(name for name in found if name not in _OWN_SLOTS)
+        return _roles_of(_PART.sub("", self.system + "\n" + self.text))
+
+    @property
+    def optional_slots(self) -> tuple[str, ...]:
+        """The roles that are shown where a sample has them, in order of appearance."""
+        parts = "\n".join(_PART.findall(self.system + "\n" + self.text))
+        return tuple(name for name in _roles_of(parts) if name not in self.slots)
+
+    @property
+    def shown_slots(self) -> tuple[str, ...]:
+        """The roles of texts that a prompt can show."""
+        return (*self.slots, *self.optional_slots)
 
     @property
     def digest(self) -> str:
@@ -204,7 +218,7 @@ class Template:
 
     def _fill(self, text: str, sample: Sample) -> str:
         def value(match: re.Match[str]) -> str:
-            role = match[1]
+            role = match[match.lastindex or 1]
             if role == "labels":
                 return list_words(self.said_words(sample.labels))
             if role == "example":
@@ -220,13 +234,24 @@ class Template:
                 )
             return str(sample.texts[role])
 
-        return _SLOT.sub(value, text)
+        def part(match: re.Match[str]) -> str:
+            if match[1] is None:
+                return value(match)
+            roles = _roles_of(match[1])
+            if not roles:
+                return f"[[{_SLOT.sub(value, match[1])}]]"
+            has = all(str(sample.texts.get(role) or "").strip() for role in roles)
+            return _SLOT.sub(value, match[1]) if has else ""
+
+        # In one pass: what a sample says is not looked at again.
+        return _FILLED.sub(part, text)
 
     def to_json(self) -> dict[str, Any]:
         """All fields, the slots and the digest, for `--json` and for a run's config."""
         return asdict(self) | {
             "labels": dict(self.labels),
             "slots": list(self.slots),
+            **({"optional_slots": list(self.optional_slots)} if self.optional_slots else {}),
             "digest": self.digest,
         }
 
@@ -234,6 +259,10 @@ class Template:
 def slots_of(text: str) -> tuple[str, ...]:
     """The names of the slots in a text, in order of appearance."""
     return tuple(dict.fromkeys(_SLOT.findall(text)))
+
+
+def _roles_of(text: str) -> tuple[str, ...]:
+    return tuple(name for name in slots_of(text) if name not in _OWN_SLOTS)
 
 
 def list_words(words: Sequence[str]) -> str:

@@ -76,3 +76,30 @@ def test_an_evaluation_reads_letters_and_texts(tmp_path: Path, answer: str, righ
     line = answer_line(Prompter(template, "question", ()), sample, Answer(answer), share_s=0)
     assert line["correct"] is right
     assert template.gold_answer(sample) == "B"
+
+
+def test_a_hint_is_in_the_prompt_of_the_rows_that_have_one(tmp_path: Path):
+    rows = [
+        {"id": 0, "question": "What?", "choices": CHOICES, "answer": 1, "hint": hint}
+        for hint in (None, "nan", "", "It is [[{question}]].")
+    ]
+    rows[3]["question"] = "Which {hint}?"
+    mine(
+        tmp_path,
+        "".join(json.dumps(row | {"id": i}) + "\n" for i, row in enumerate(rows)),
+        "t.jsonl",
+    )
+    template = default_for(open_source("mine"))
+    assert template.name == "question/options-hint"
+    plain = "What?\nA. red\nB. green\nC. blue\nAnswer with the letter of the right option."
+    asked = [(sample.error, template.render(sample)[-1].text) for sample in samples()]
+    assert asked[:3] == [(None, plain)] * 3
+    hinted = f"Hint: It is [[{{question}}]].\n{plain}".replace("What?", "Which {hint}?")
+    assert asked[3] == (None, hinted)
+
+
+def test_without_hints_the_prompt_and_its_identity_are_what_they_were(tmp_path: Path):
+    mine(tmp_path, listed("B"), "t.jsonl")
+    template = default_for(open_source("mine"))
+    assert (template.name, template.digest) == ("question/options", "136a03728d29")
+    assert "optional_slots" not in template.to_json()

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from workbench.errors import UsageError
-from workbench.prompts.pool import default_template, get_template, list_templates, user_folder
+from workbench.prompts.pool import (
+    Template,
+    default_template,
+    get_template,
+    list_templates,
+    user_folder,
+)
+from workbench.sample import Sample
 
 
 def mine(text: str) -> None:
@@ -103,3 +110,20 @@ def test_a_file_that_is_not_toml_is_refused_by_name():
     mine("[[template\n")
     with pytest.raises(UsageError, match=r"mine\.toml is not TOML"):
         list_templates()
+
+
+def test_a_part_in_double_brackets_falls_away_without_its_text():
+    text = "{question} [[(said: {context}, of {place}) ]][[1, 2]] [[{labels}]]"
+    own = Template("question/mine", 1, "question", text, labels={"yes": "a", "no": "b"})
+    assert own.slots == ("question",) and own.optional_slots == ("context", "place")
+
+    def asked(**texts: str) -> str:
+        return own.render(Sample("a/b/1", texts={"question": "q?"} | texts))[-1].text
+
+    bare = asked()
+    assert (
+        bare == asked(context="x") == asked(context="x", place=" ") == "q? [[1, 2]] [[yes or no]]"
+    )
+    assert asked(context="{place}", place="[[{question}]]") == (
+        "q? (said: {place}, of [[{question}]]) [[1, 2]] [[yes or no]]"
+    )

@@ -32,6 +32,7 @@ TEXTS = (
 )
 # How referring expressions are called; taken for them only beside boxes.
 EXPRESSIONS = ("phrase", "referring_expression", "refexp", "ref_exp", "sent", "description")
+HINT = "hint"  # a text that rows may lack
 SHORT_QUESTIONS = ("q", "query", "ques")  # only where no column has a text's whole name
 LABELS = (
     *("label", "gold_label", "answer", "target", "class", "cls", "gt_answer", "ground_truth"),
@@ -61,6 +62,9 @@ def guess_texts(columns: Sequence[str]) -> dict[str, str]:
     if not any(found.values()) and (short := _first(columns, SHORT_QUESTIONS)):
         return {"question": short}
     better = {r: c for r, c in found.items() if c and r not in ("text", "prompt")}
+    # MMBench, ScienceQA: what is to be known beside a multiple choice.
+    if "question" in better and guess_options(columns) and (hint := _first(columns, (HINT,))):
+        better[HINT] = hint
     return better or {role: column for role, column in found.items() if column}
 
 

@@ -30,6 +30,7 @@ from workbench.data.tables.columns import (
     texts_in,
     value_of,
 )
+from workbench.data.tables.guessing import HINT
 from workbench.data.tables.image_paths import (
     find_by_pattern,
     find_inside,
@@ -104,6 +105,9 @@ class RowMapper:
         """
         mapping, problems = self.mapping, [error] if error else []
         texts = {role: as_text(value_of(row, c)) for role, c in mapping.texts.items()}
+        if HINT in texts:  # most rows have none
+            hint = texts[HINT] or ""
+            texts[HINT] = "" if hint.strip().lower() in NO_LABEL else hint
         # A row that could not be parsed has said so; that its fields are missing adds nothing.
         if not error:
             problems += [f"it has no {mapping.texts[r]!r}" for r, t in texts.items() if t is None]
