@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from workbench.data.hub.conversations import hub_reader
 from workbench.data.hub.environment import HubError
 from workbench.data.hub.file import HubFile
 from workbench.data.hub.plan import first_parts
@@ -24,7 +25,7 @@ class HubTable(HubFile):
         """The reader of its rows."""
         try:
             if find_format(self) == "parquet":
-                return HubReader(self)
+                return hub_reader(self)
             return open_reader(_Plain(self), self.read or ReadOptions())
         except HubError as error:
             raise self.in_words(error) from error

@@ -19,7 +19,7 @@ PAIRS = {"query": "response", "instruction": "output"}  # one turn and its reply
 NOTE = "the first question and the reply to it; later turns stay in the metadata"
 _USER, _MODEL = frozenset({"human", "user"}), frozenset({"gpt", "assistant", "model", "chatgpt"})
 _MARK = re.compile(r"<image>|<img>|<\|image(?:_\d+)?\|>")
-_IMAGE_COLUMNS = ("image", "images", "img", "image_path", "file_name")
+IMAGE_COLUMNS = ("image", "images", "img", "image_path", "file_name")
 
 
 def with_conversations(reader: RowReader) -> RowReader:
@@ -51,24 +51,25 @@ class ConversationReader:
         """See `RowReader.scan`."""
         if columns is not None:
             own = {*self._reader.columns}
-            wanted = {*columns, self._column, PAIRS.get(self._column, ""), *_IMAGE_COLUMNS}
+            wanted = {*columns, self._column, PAIRS.get(self._column, ""), *IMAGE_COLUMNS}
             columns = [name for name in self._reader.columns if name in wanted & own]
         for row in self._reader.scan(columns):
-            yield self._row(row)
+            yield with_exchange(row, self._column)
 
     def read(self, place: tuple[int, int]) -> RawRow:
         """See `RowReader.read`."""
-        return self._row(self._reader.read(place))
+        return with_exchange(self._reader.read(place), self._column)
 
     def close(self) -> None:
         """See `RowReader.close`."""
         self._reader.close()
 
-    def _row(self, row: RawRow) -> RawRow:
-        if row.error is not None:
-            return row
-        values = _flat(row.values, self._column)
-        return RawRow(row.place, row.number, values, row.error, row.digest)
+
+def with_exchange(row: RawRow, column: str) -> RawRow:
+    """A row with the first question and reply of the conversation in a column."""
+    if row.error is not None:
+        return row
+    return RawRow(row.place, row.number, _flat(row.values, column), row.error, row.digest)
 
 
 def _flat(values: Mapping[str, Any], column: str) -> dict[str, Any]:
@@ -81,7 +82,7 @@ def _flat(values: Mapping[str, Any], column: str) -> dict[str, Any]:
         answer = after[0][1] if after and after[0][0] in _MODEL else None
     found: dict[str, Any] = {"question": question, "answer": answer}
     found["exchanges"] = sum(who in _USER for who, _, _ in turns)
-    if images and not any(values.get(name) for name in _IMAGE_COLUMNS):
+    if images and not any(values.get(name) for name in IMAGE_COLUMNS):
         found["image"] = images
     kept = {name: _without_data(v) if name == column else v for name, v in values.items()}
     return {**found, **kept}

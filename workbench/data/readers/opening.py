@@ -167,7 +167,7 @@ def _flattened(
     opened: Callable[[Sequence[str] | None], RowReader],
     needed: Sequence[str] | None,
 ) -> RowReader:
-    """A reader of columns, with the conversations in its rows; of a hub it is left as it is."""
+    """A reader of columns, with the conversations in its rows; a hub's has a reader of its own."""
     reader = opened(needed)
     if not isinstance(file, LocalFile) or not {*CONVERSATIONS} & {*reader.columns}:
         return reader

@@ -63,7 +63,7 @@ class ParquetReader:
         columns = len(self._table.schema)
         if columns > max_columns():
             raise too_many_columns(self.name, columns, max_columns())
-        schema = self._table.schema_arrow
+        self.schema = schema = self._table.schema_arrow
         self.columns: tuple[str, ...] = tuple(schema.names)
         self.label_words: Mapping[str, Mapping[str, str]] = label_words(schema)
         self._wanted = None if needed is None else readable(schema, needed)
