@@ -31,9 +31,10 @@ class Comparisons(Controller):
 
         Where it cannot, that is said.
         """
-        view, panel = self.view, self.widgets.panel
+        view = self.view
         if not view.built or view.sample is None or view.source is None:
             return None
+        panel = self.widgets.panel
         if problem := panel.problem():
             self.bench.fail(UsageError(problem, hint="change it in the prompt panel (p)"))
             return None
