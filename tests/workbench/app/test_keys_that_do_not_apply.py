@@ -47,6 +47,7 @@ async def test_a_key_that_is_pressed_again_says_the_same_line_once():
         ("running", "d", "this job is running: x cancels it"),
         ("done", "p", "p pauses an evaluation while it runs; this job is done"),
         ("failed", "c", "c changes an evaluation while it runs; this job is failed"),
+        ("running", "p", "p pauses an evaluation while it runs; this job has none under way"),
     ],
 )
 async def test_a_job_says_why_a_key_does_nothing(state, key, words):

@@ -46,7 +46,9 @@ def why_no_control(action: str, what: str, state: str, standing: str) -> str:
         return "it is not paused: p pauses it"
     if standing == "running" or standing in HOLDS:
         return ""
-    return f"{DOES[action]} an evaluation while it runs; {what} is {state}"
+    # A training runs as well, and an evaluation that is still starting listens to nothing.
+    stands = "has none under way" if state == "running" else f"is {state}"
+    return f"{DOES[action]} an evaluation while it runs; {what} {stands}"
 
 
 def how_many(words: Sequence[str]) -> str:
