@@ -84,10 +84,11 @@ def get_template(name: str) -> Template:
     from difflib import get_close_matches
 
     names = sorted({t.name for t in pool})
-    near = get_close_matches(wanted, names, n=3, cutoff=0.4) or names
+    near = get_close_matches(wanted, names, n=3, cutoff=0.4)
+    meant = f"did you mean: {', '.join(near)}; " if near else ""
     raise UnknownName(
         f"no template is called {name!r}",
-        hint=f"did you mean: {', '.join(near[:5])}; see: wb prompts list",
+        hint=f"{meant}see: wb prompts list",
     )
 
 

@@ -247,3 +247,12 @@ def test_the_description_does_not_change_the_digest_but_the_wording_does():
     template = default_template("caption")
     assert replace(template, description="other").digest == template.digest
     assert replace(template, text="other").digest != template.digest
+
+
+def test_a_template_name_that_is_near_none_suggests_none():
+    with pytest.raises(UnknownName) as near:
+        get_template("questions/short")
+    assert "did you mean: question/short" in (near.value.hint or "")
+    with pytest.raises(UnknownName) as far:
+        get_template("zzzz")
+    assert far.value.hint == "see: wb prompts list"
