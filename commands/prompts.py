@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from commands.asking import check_exists
 from commands.completing import complete_templates
 from commands.groups import Group
 from commands.printing import echo_json, echo_table
@@ -131,6 +132,8 @@ def try_(
     from workbench.prompts.shots import choose_shots
 
     spec = chosen_spec({"model": model}, ModelSpec()) if model else None
+    if spec is not None:
+        check_exists(spec)
     parsed = Uid.parse(uid)
     source = open_source(parsed.dataset, parsed.split)
     sample = source.get(uid)

@@ -45,7 +45,9 @@ NAMES: dict[str, dict[str, str]] = {
     "prompts show": {"name": "nope"},
     "prompts try": {
         "uid": "demo/test/nope",
-        **after("demo/test/0", {**SHOTS, "--template": "--template nope", "--model": "--model nope"}),
+        **after(
+            "demo/test/0", {**SHOTS, "--template": "--template nope", "--model": "--model nope"}
+        ),
     },
     "replay": {"session": "nope", "--only": "kept --only nope", **after("kept", ASK)},
     "gallery": {"dataset": "nope", "--split": "demo --split nope", "--uid": "--uid demo/test/nope"},

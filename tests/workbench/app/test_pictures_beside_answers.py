@@ -38,10 +38,11 @@ async def test_where_there_is_room_for_the_form_alone_the_image_waits():
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_two_models_side_by_side_have_the_image_beside_them(size):
+async def test_two_models_side_by_side_have_the_image_beside_them(size, monkeypatch):
+    monkeypatch.delenv("HF_HUB_OFFLINE")  # a hub may have it: it is asked all the same
     async with bench(size, engine=FakeEngine()) as b:
         await b.press("a")
-        await b.type("other")
+        await b.type("my/other")
         await b.press("enter")
         await b.until(lambda: isinstance(b.app.screen, SideBySide))
         await b.shows("= the same text", "▀")
@@ -85,10 +86,11 @@ BOX = ("<loc0128><loc0128><loc0512><loc0512>", " star")
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 44)])
-async def test_two_models_side_by_side_show_the_chosen_answers_box_and_gold(size):
+async def test_two_models_side_by_side_show_the_chosen_answers_box_and_gold(size, monkeypatch):
+    monkeypatch.delenv("HF_HUB_OFFLINE")  # a hub may have it: it is asked all the same
     async with bench(size, dataset="demo_boxes/test", engine=FakeEngine(BOX)) as b:
         await b.press("a")
-        await b.type("other")
+        await b.type("my/other")
         await b.press("enter")
         await b.until(lambda: isinstance(b.app.screen, SideBySide))
         await b.shows("= the same text", "━ answer [8, 8, 32, 32] star")
@@ -132,10 +134,11 @@ async def test_a_flip_draws_each_sides_box_over_its_picture():
         assert [side.answered.regions[0].at[0] for side in sides] == [10, 40]
 
 
-async def test_an_answer_without_a_box_says_so_beside_the_other_one():
+async def test_an_answer_without_a_box_says_so_beside_the_other_one(monkeypatch):
+    monkeypatch.delenv("HF_HUB_OFFLINE")  # a hub may have it: it is asked all the same
     async with bench((160, 44), dataset="demo_boxes/test", engine=FakeEngine(("nowhere",))) as b:
         await b.press("a")
-        await b.type("other")
+        await b.type("my/other")
         await b.press("enter")
         await b.until(lambda: isinstance(b.app.screen, SideBySide))
         await b.shows("no box or point can be read from it", "╍ gold [")

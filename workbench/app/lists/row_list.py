@@ -185,6 +185,8 @@ class RowList(ScrollView, can_focus=True):
 
         Where it could not move on, at the ends, the row is told: no other key meets an old one.
         """
+        if not self.is_attached:
+            return False
         repeats = getattr(self.app, "key_repeats", False)
         return repeats and 0 < self.cursor < len(self.keys) - 1
 

@@ -12,7 +12,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import OptionList
 
-LEAST = 2  # lines of what scrolls
+LEAST = 1  # line of what scrolls
 
 
 class DialogBox(Vertical):
