@@ -52,6 +52,15 @@ NAMES: dict[str, dict[str, str]] = {
     "replay": {"session": "nope", "--only": "kept --only nope", **after("kept", ASK)},
     "gallery": {"dataset": "nope", "--split": "demo --split nope", "--uid": "--uid demo/test/nope"},
     "inspect": {"uid": "demo/test/nope"},
+    "similar": {
+        "uid": "nope",
+        **after("demo/test/0 --limit 9", {**ASK, "--splits": "--by text --splits nope"}),
+    },
+    "data duplicates": {
+        "dataset": "nope",
+        "--splits": "demo --splits nope",
+        "--model": "demo --limit 3 --threshold 0.9 --model nope",
+    },
     "bookmark add": {"uids": "nope"},
     "bookmark export": {"file": "nope/marks.jsonl"},
     "bookmark import": {"file": "nope.jsonl"},
@@ -220,7 +229,14 @@ FREE_OF = {
 }
 
 
-OF_ITS_TYPE = {"choice", "integer", "integer range", "float", "boolean"}  # click refuses others
+OF_ITS_TYPE = {
+    "choice",
+    "integer",
+    "integer range",
+    "float",
+    "float range",
+    "boolean",
+}  # click refuses others
 
 
 def leaves(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rich.text import Text
-
 from workbench.app.explore.controller import Controller
 from workbench.app.explore.side import SidePanel
 from workbench.app.widgets.header import BenchHeader
@@ -96,9 +94,7 @@ class PlaceLine(Controller):
             line += f" · {view.run.title}"
         samples = self.widgets.samples
         beside = bool(view.run.run_id)
-        sorted_by = f" by {clean(place.order, newlines=False)}" if place.order else ""
-        # A `Text`, since a title that is a string is read as markup.
-        screen.query_one(SidePanel).border_title = Text(f"Samples{sorted_by}")
+        screen.query_one(SidePanel).show_order(place.order)
         screen.query_one(SidePanel).show_legend(samples.letters, beside_a_run=beside)
         counts = screen.query_one("#counts", SteadyText)
         counts.set_class(bool(place.problem), "-problem")

@@ -15,6 +15,7 @@ from textual.message import Message
 
 from workbench.app.explore.controller import Controller
 from workbench.app.explore.legend import legend
+from workbench.text import clean
 
 STEP = 2  # cells for one key
 LEAST = 20  # cells, the frame among them
@@ -35,11 +36,20 @@ class SidePanel(Vertical):
     _letters: Mapping[str, str] = {}
     _beside_a_run = False
     _legend = ""
+    _title = ""
 
     def show_legend(self, letters: Mapping[str, str], *, beside_a_run: bool) -> None:
         """Say in the frame what stands at the end of a line, as much of it as fits."""
         self._letters, self._beside_a_run = letters, beside_a_run
         self._draw_legend()
+
+    def show_order(self, order: str) -> None:
+        """Say in the frame what the list is sorted by; empty for the order of the data."""
+        words = f"Samples by {clean(order, newlines=False)}" if order else "Samples"
+        if words != self._title:  # a step does not draw the frame
+            self._title = words
+            # A `Text`, since a title that is a string is read as markup.
+            self.border_title = Text(words)
 
     def on_resize(self) -> None:
         """Another width has room for other words; a list that was folded away had none."""
