@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from commands.asking import tell_loading
+from commands.asking import check_exists, tell_loading
 from commands.completing import complete_datasets
 from commands.printing import echo_json, echo_table
 
@@ -106,6 +106,7 @@ def _engine(model: str) -> Any:
     from workbench.serving.client import Engine
 
     spec = chosen_spec({"model": model}, ModelSpec())
+    check_exists(spec)
     refuse_weights(spec, "image features")
     return Engine.connect(specs=[spec]), spec
 

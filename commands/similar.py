@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from commands.asking import model_options, spec_from, tell_loading
+from commands.asking import check_exists, model_options, spec_from, tell_loading
 from commands.mode_option import mode_option
 from commands.printing import echo_json, echo_table
 
@@ -89,6 +89,7 @@ def _engine(flags: dict[str, Any]) -> Any:
     from workbench.serving.client import Engine
 
     spec = spec_from(flags)
+    check_exists(spec)
     refuse_weights(spec, "image features")
     return Engine.connect(specs=[spec]), spec
 

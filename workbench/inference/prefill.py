@@ -107,7 +107,8 @@ def _read_behind_pictures(
     Within this batch alone: what is read depends on the batch and on nothing before it.
 
     Returns:
-        `None` where the pictures differ too much, or a prompt cannot be cut behind them.
+        `None` where the pictures differ too much, or a prompt cannot be cut behind them, or only
+        where it can be cut later.
     """
     most = _MOST_DIFFERENT * len(plans)
     if not prefixes.proven or len({_refs(plan) for plan in plans}) > most:
@@ -115,6 +116,9 @@ def _read_behind_pictures(
     cuts = [cut for plan in plans if (cut := plan.behind_pictures) is not None]
     wanted = {cut.key: (cut, plan.cuts) for cut, plan in zip(cuts, plans, strict=False)}
     if len(cuts) < len(plans) or len(wanted) > most:
+        return None
+    # Questions without a picture of their own: the turns before them are the longer beginning.
+    if any(plan.last and plan.last.rest >= cut.rest for cut, plan in zip(cuts, plans, strict=True)):
         return None
     heads = _heads(loaded, list(wanted.values()), prefixes, keep=False)
     if not heads:
