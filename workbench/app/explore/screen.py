@@ -89,7 +89,7 @@ class ExploreScreen(Screen[None]):
         yield BenchHeader()
         with Horizontal(id="body"):
             with SidePanel(id="side") as side:
-                side.border_title = "Samples"
+                side.show_order("")
                 yield SampleList(id="samples")
                 yield SteadyText("", id="counts", markup=False)
             with TitledPanel(id="middle"):
