@@ -82,7 +82,7 @@ def command(what: tuple[str, ...], as_json: bool, **flags: Any) -> None:
     flags["adapter"] = None if flags["adapter"] == "none" else flags["adapter"]
     wanted = read_wanted(what, flags)
     log = None if flags["no_record"] else _session()
-    if axes := axes_of(flags):
+    if axes := axes_of(flags, lambda: wanted.sample if wanted.uid else None):
         _grid(wanted, axes, flags, log, as_json)
         return
     question = pin_images(wanted.question(flags), keep=False)

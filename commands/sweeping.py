@@ -15,6 +15,7 @@ import click
 if TYPE_CHECKING:
     from sessions.records import PromptRecord
     from workbench.playground.sweep import Cell, Sweep
+    from workbench.sample import Sample
 
 # In this order they stand in a table; the last runs fastest.
 SWEPT = (
@@ -64,24 +65,35 @@ def take_several(command: click.Command) -> None:
             param.type = Commas(param.type)
 
 
-def axes_of(flags: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
-    """The options that were given several values; stars in a template's name count as such."""
+def axes_of(
+    flags: dict[str, Any], sample_of: Callable[[], Sample | None]
+) -> dict[str, tuple[Any, ...]]:
+    """The options that were given several values; stars in a template's name count as such.
+
+    Args:
+        flags: Name to value.
+        sample_of: Gives what is asked about; asked where a template's name has stars.
+    """
     axes: dict[str, tuple[Any, ...]] = {}
     for name in SWEPT:
         value = flags.get(name)
         if name == "template" and "*" in str(value):
-            value = _templates(value)
+            value = _templates(value, sample_of())
         if isinstance(value, Several):
             axes[name] = tuple(None if name == "adapter" and v == "none" else v for v in value)
     return axes
 
 
-def _templates(value: Any) -> Several:
-    from workbench.prompts.pool import find_templates
+def _templates(value: Any, sample: Sample | None) -> Several:
+    from workbench.prompts.pool import Template, templates_about, words_of_left
 
     names: list[str] = []
+    left: list[Template] = []
     for word in value if isinstance(value, Several) else (value,):
-        names += [t.name for t in find_templates(word)] if "*" in word else [word]
+        found = templates_about(word, sample, left) if "*" in word else ()
+        names += [t.name for t in found] or [word]
+    if sample is not None and left:
+        click.echo(f"note: templates {words_of_left(left, sample)}", err=True)
     return Several(dict.fromkeys(names))
 
 

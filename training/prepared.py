@@ -200,7 +200,7 @@ def prepare(config: TrainConfig, on_progress: OnProgress | None = None) -> Train
     tell = Reporter(on_progress)
     tell(0, None, "looking at the data", force=True)
     data, apart = open_apart(config)
-    apart.warnings = [*taken, *apart.warnings]
+    apart.warnings = [*taken, *data.notes, *apart.warnings]
     labels = labels_of(config, data.sources) if config.has_head else ()
     looked = look_at_dev(config, leave_out=apart.out_of_eval)
     refuse_figure(config, looked, labels)

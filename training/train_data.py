@@ -21,7 +21,7 @@ from workbench.errors import DataError, UsageError
 from workbench.models.box_writer import LazyWriter, box_writer
 from workbench.models.default_prompt import template_for_source
 from workbench.models.spec import ModelSpec
-from workbench.prompts.pool import Template, find_templates
+from workbench.prompts.pool import Template, find_templates, miscounts, words_of_left
 from workbench.prompts.template import WritePlaces
 from workbench.sample import CoordinateFrame, Message, Sample
 
@@ -59,6 +59,7 @@ class TrainSet:
     Attributes:
         templates: For each source those that fit its task.
         skipped: Reason -> how many were left out.
+        notes: What is to be told before the first step.
         write: Writes gold places as the model that is trained does.
     """
 
@@ -66,6 +67,7 @@ class TrainSet:
     templates: list[list[Template]]
     items: list[TrainItem] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
     seed: int = 0
     write: LazyWriter | None = None
 
@@ -142,9 +144,11 @@ def open_training(config: TrainConfig, look: Callable[[Sample], None] | None = N
     from workbench.data.source import open_source
 
     sources = [open_source(name) for name in config.train]
+    notes: list[str] = []
     data = TrainSet(
         sources,
-        choose_templates(config.templates, sources, config.spec),
+        choose_templates(config.templates, sources, config.spec, notes),
+        notes=notes,
         seed=config.seed,
         write=box_writer(config.spec),
     )
@@ -193,11 +197,21 @@ def refuse_places(sample: Sample, templates: Sequence[Template], write: WritePla
 
 
 def choose_templates(
-    names: Sequence[str], sources: Sequence[Source], spec: ModelSpec
+    names: Sequence[str],
+    sources: Sequence[Source],
+    spec: ModelSpec,
+    notes: list[str] | None = None,
 ) -> list[list[Template]]:
     """For each source the named templates of its task, or what the model is asked in unsaid.
 
-    A name may have stars: `statement/*` draws from all of them whose texts a source has.
+    A name may have stars: `statement/*` draws from all of them whose texts a source has, and that
+    speak of no other number of images than its samples have.
+
+    Args:
+        names: Names, and names with stars.
+        sources: What is trained on.
+        spec: The model.
+        notes: Takes what was left out for its number of images, in words.
     """
     found = {name: find_templates(name) for name in names}
     pool = list({(t.name, t.version): t for some in found.values() for t in some}.values())
@@ -213,18 +227,28 @@ def choose_templates(
     out = []
     for source in sources:
         mine = [t for t in pool if t.task == source.task]
-        texts = _texts_of(source) if any(t.slots and t.name not in named for t in mine) else None
-        fit = [t for t in mine if t.name in named or texts is None or texts.issuperset(t.slots)]
+        sample = _first(source) if any(t.name not in named for t in mine) else None
+        fit = [
+            t
+            for t in mine
+            if t.name in named or sample is None or set(sample.texts).issuperset(t.slots)
+        ]
+        if sample is not None:
+            left = [t for t in fit if t.name not in named and miscounts(t, sample)]
+            fit = [t for t in fit if t not in left]
+            if left and notes is not None:
+                where = f"{source.dataset}/{source.split}"
+                notes.append(f"templates for {where}: {words_of_left(left, sample)}")
         out.append(fit or [template_for_source(spec, source)])
     return out
 
 
-def _texts_of(source: Source) -> set[str] | None:
-    """The texts that samples of a source have, by the first that can be read."""
+def _first(source: Source) -> Sample | None:
+    """The first sample of a source that can be read: the others have the same texts."""
     for ordinal in range(3 if source.length is None else min(3, source.length)):
         sample = source.at(ordinal)
         if sample.error is None:
-            return set(sample.texts)
+            return sample
     return None
 
 

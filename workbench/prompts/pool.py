@@ -9,6 +9,7 @@ the file and every problem in it.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -40,7 +41,11 @@ _FIELDS = {"name": str, "version": int, "text": str, "system": str, "labels": di
 }
 _KINDS = {str: "a text", int: "a whole number", dict: "a table of word = label"}
 _NAME = re.compile(r"[\w.-]+(?:/[\w.-]+)*")
-_COUNTS = {"two images": 2, "about the image ": 1}  # words of a template -> how many it means
+_COUNTS = {
+    "two images": 2,
+    "second image": 2,
+    "about the image ": 1,
+}  # words of a template -> how many it means
 _REQUIRED = ("name", "version", "text")
 TASKS: tuple[str, ...] = get_args(Task)
 
@@ -109,6 +114,35 @@ def find_templates(pattern: str) -> list[Template]:
     if not newest:
         raise UnknownName(f"no template fits {pattern!r}", hint="see: wb prompts list")
     return list(newest.values())
+
+
+def templates_about(
+    pattern: str, sample: Sample | None, left: list[Template] | None = None
+) -> list[Template]:
+    """As `find_templates`, less those that speak of another number of images than a sample has.
+
+    A name without stars is what was asked for, and where all speak of another number all are.
+
+    Args:
+        pattern: A name, or one with `*` or `?`.
+        sample: What is asked about; `None` leaves none out.
+        left: Takes those that were left out.
+    """
+    found = find_templates(pattern)
+    if sample is None or not set(pattern) & set("*?"):
+        return found
+    fit = [template for template in found if not miscounts(template, sample)]
+    if fit and left is not None:
+        left += [t for t in found if t not in fit and t.task == sample.task]
+    return fit or found
+
+
+def words_of_left(left: Sequence[Template], sample: Sample) -> str:
+    """What to say of templates that were left out; empty where none were."""
+    names = ", ".join(dict.fromkeys(template.name for template in left))
+    count = len(sample.images)
+    of = f"{count} image{'s' * (count != 1)}"
+    return f"left out, as a sample has {of} and they speak of another number: {names}" * bool(left)
 
 
 def default_template(task: str, sample: Sample | None = None) -> Template:

@@ -278,6 +278,6 @@ def test_the_copied_line_has_each_flag_once_and_is_what_wb_prompt_reads():
     argv = grid_argv("demo/test/3", form, spec, Decoding(stop=("a,b",)), "-What?", "Be brief.")
     context = command.make_context("prompt", argv[1:])
     assert context.params["what"] == ("demo/test/3", "-What?")
-    assert axes_of(context.params) == {"model": ("demo", "x"), "seed": (4, 5)}
+    assert axes_of(context.params, lambda: None) == {"model": ("demo", "x"), "seed": (4, 5)}
     assert context.params["temperature"] == 0.7 and context.params["adapter"] == "/a/b"
     assert context.params["stop"] == ("a,b",) and context.params["system"] == "Be brief."

@@ -124,7 +124,7 @@ class SweepScreen(Screen[ComparisonResult]):
         with Container(id="sweep-body"):
             yield ImageView(cast("WbApp", self.app).settings.images)
             with Vertical():
-                yield SweepForm(self.chosen.fields)
+                yield SweepForm(self.chosen.fields, self.prompt.sample)
                 yield AnswerGrid(id="answers")
         yield BenchFooter()
 

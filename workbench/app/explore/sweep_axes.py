@@ -17,6 +17,8 @@ from workbench.inference.decoding import Decoding
 
 if TYPE_CHECKING:
     from workbench.models.spec import ModelSpec
+    from workbench.prompts.pool import Template
+    from workbench.sample import Sample
 
 # What can be swept of the knobs; stop strings hold commas of their own.
 SWEPT_KNOBS = tuple(name for name in KNOBS if name != "stop")
@@ -106,19 +108,23 @@ def _read(name: str, text: str) -> tuple[Any, ...]:
     return values
 
 
-def template_names(text: str) -> tuple[str | None, ...]:
+def template_names(
+    text: str, sample: Sample | None = None, left: list[Template] | None = None
+) -> tuple[str | None, ...]:
     """The templates of the pool that a text names, stars included; `None` is free text.
+
+    Stars leave out what speaks of another number of images than `sample` has; `left` takes it.
 
     Reads the user's own files. Raises `UsageError` where there is no such template.
     """
-    from workbench.prompts.pool import find_templates, get_template
+    from workbench.prompts.pool import get_template, templates_about
 
     names: list[str | None] = []
     for part in (part.strip() for part in text.split(",")):
         if not part:
             names.append(None)
         elif "*" in part:
-            names += [template.name for template in find_templates(part)]
+            names += [template.name for template in templates_about(part, sample, left)]
         else:
             names.append(get_template(part) and part)
     return tuple(dict.fromkeys(names))

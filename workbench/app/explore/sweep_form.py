@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -28,6 +28,10 @@ from workbench.app.explore.sweep_axes import (
 )
 from workbench.app.widgets.dialog_box import DialogBox
 from workbench.text import clean, counted
+
+if TYPE_CHECKING:
+    from workbench.prompts.pool import Template
+    from workbench.sample import Sample
 
 
 class SweepForm(Vertical):
@@ -55,11 +59,13 @@ class SweepForm(Vertical):
         Binding("up", "app.focus_previous", "Previous field", id="sweep.previous", show=False),
     ]
 
-    def __init__(self, values: dict[str, str]) -> None:
+    def __init__(self, values: dict[str, str], sample: Sample | None = None) -> None:
         super().__init__()
+        self.sample = sample  # that is asked about
         self.values = dict(values)
         self.typed = Typed()
         self._named: tuple[str, Any] = ("", None)
+        self._left: list[Template] = []  # by stars, of another number of images
         self._stood: tuple[tuple[str, str] | None, Mapping[str, str], str] = (None, {}, "")
 
     def compose(self) -> ComposeResult:
@@ -147,7 +153,8 @@ class SweepForm(Vertical):
         """The templates of a text, their files read only when it changes."""
         if self._named[0] != text or self._named[1] is None:
             try:
-                self._named = (text, template_names(text))
+                self._left = []
+                self._named = (text, template_names(text, self.sample, self._left))
             except WbError as error:
                 self._named = (text, error)
         if isinstance(self._named[1], WbError):
@@ -161,7 +168,8 @@ class SweepForm(Vertical):
         sizes = " x ".join(
             f"{len(values)} {LABELS.get(name, name)}" for name, values in axes.items()
         )
-        return f"{sizes}: {counted(self.typed.cells, 'answer')} · Enter asks"
+        left = f" · left out for their images: {len(self._left)}" if self._left else ""
+        return f"{sizes}: {counted(self.typed.cells, 'answer')}{left} · Enter asks"
 
     def _field(self, name: str) -> Input:
         return self.query_one(f"#sweep-{name}", Input)
