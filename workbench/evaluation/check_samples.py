@@ -17,7 +17,7 @@ from workbench.evaluation.inference_config import how_to_add
 from workbench.evaluation.lines import Prompter
 from workbench.evaluation.orders import check_order, order_variant
 from workbench.evaluation.variant import Variant
-from workbench.models.box_writer import box_writer
+from workbench.models.box_writer import box_writer, refuse_boxes
 from workbench.models.default_prompt import family_of, template_for_source
 from workbench.models.families.registry import limits_of
 from workbench.prompts.pool import Template, get_template
@@ -103,6 +103,7 @@ def _total(source: Source, limit: int) -> int:
 
 
 def _check(config: EvalConfig, source: Source, template: Template) -> None:
+    refuse_boxes(config.spec, template.task, source.task)
     if config.label_scores and not _has_labels(source, template):
         raise UsageError(
             f"--answer {config.answer} wants a closed set of labels, which {source.dataset} has "

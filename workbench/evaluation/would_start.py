@@ -113,7 +113,8 @@ def _samples(config: EvalConfig) -> list[Standing]:
         _, _, total = check_samples(config)
     except WbError as error:
         about = "--split" if config.split else "--dataset"
-        about = about if error.kind == "no_samples" else _flag_in(error.message)
+        other = "--model" if error.kind == "unsupported" else "--template"
+        about = about if error.kind == "no_samples" else _flag_in(error.message, other)
         return [Standing("cannot", error.message, error.hint or "", about)]
     if told := beyond(config.limit, total):
         return [Standing("noted", told, about="--limit")]
@@ -132,7 +133,7 @@ def beyond(limit: int, total: int) -> str:
     )
 
 
-def _flag_in(message: str) -> str:
-    """The flag that a message begins with, `--template` where it names none."""
+def _flag_in(message: str, other: str) -> str:
+    """The flag that a message begins with, `other` where it names none."""
     word = message.split(" ", 1)[0].rstrip(":,")
-    return word if word.startswith("--") else "--template"
+    return word if word.startswith("--") else other

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 _MARKS = {"qwen": "<|box_start|>", "internvl": "<box>"}
 _SMALL_FILES = ("preprocessor_config.json", "processor_config.json", "tokenizer_config.json")
 _TOKENIZER_FILES = ("tokenizer_config.json", "added_tokens.json", "tokenizer.json")
+_ANSWERS = "choose a model that answers questions; see docs/reading-answers.md"
 _MOST_TOKENIZER = 64 << 20  # bytes
 
 
@@ -60,6 +61,31 @@ def box_writer(spec: ModelSpec | None) -> LazyWriter:
         spec: The model; `None` where none is named: a template must then say its own units.
     """
     return LazyWriter(cache(lambda: _writer(spec)))
+
+
+def refuse_boxes(spec: ModelSpec, *tasks: str) -> None:
+    """Refuse a model that is asked for no boxes, whether or not examples stand before them.
+
+    Args:
+        spec: The model; a server's is taken to answer.
+        tasks: Of the prompt and of the data: boxes are asked for where one is `grounding`.
+
+    Raises:
+        UsageError: It is a captioner.
+    """
+    if "grounding" not in tasks or is_remote(spec.model):
+        return
+    if refused := _refused(spec, str(model_config(spec).get("model_type") or "")):
+        raise UsageError(refused, kind="unsupported", hint=_ANSWERS)
+
+
+def _refused(spec: ModelSpec, model_type: str) -> str:
+    if not model_type or family_name(model_type, default="") != "captioner":
+        return ""
+    return (
+        f"{spec.model} is a captioner: what it is given is the beginning of its caption, so it is "
+        "asked for no boxes and learns none"
+    )
 
 
 @dataclass(frozen=True)
@@ -154,11 +180,7 @@ class BoxWriter:
     def convention_for(self, template: Template) -> BoxConvention:
         """The model's; the template's where the model's is not known. Raises `UsageError`."""
         if self.refused:
-            raise UsageError(
-                self.refused,
-                kind="unsupported",
-                hint="choose a model that answers questions; see docs/reading-answers.md",
-            )
+            raise UsageError(self.refused, kind="unsupported", hint=_ANSWERS)
         if (fixed := fixed_convention(template.name)) is not None:
             return fixed
         asked, own = convention_asked(template.name), self.convention
@@ -200,12 +222,8 @@ def _known(spec: ModelSpec) -> BoxWriter:
     model_type = str(model_config(spec).get("model_type") or "")
     if not model_type:
         return BoxWriter(f"{model} (whose config cannot be read)")
-    if family_name(model_type) == "captioner":
-        return BoxWriter(
-            model,
-            refused=f"{model} is a captioner: what it is given is the beginning of its caption, so "
-            "it is asked for no boxes and learns none",
-        )
+    if refused := _refused(spec, model_type):
+        return BoxWriter(model, refused=refused)
     convention = convention_of(model_type)
     folder = _folder(spec)
     facts = None

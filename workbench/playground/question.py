@@ -294,12 +294,13 @@ def question_of(
         score: Label words whose log-likelihood is asked for too.
 
     Raises:
-        UsageError: The template does not fit the sample, or there is nothing to ask.
+        UsageError: The template does not fit the sample or the model, or there is nothing to ask.
     """
-    from workbench.models.box_writer import box_writer
+    from workbench.models.box_writer import box_writer, refuse_boxes
     from workbench.prompts.template import free_prompt
 
     if template is not None:
+        refuse_boxes(spec, template.task, sample.task)
         messages = template.render(sample, shots, box_writer(spec))
         words = template.read_words(sample)
     elif text is None or not (text.strip() or sample.images):

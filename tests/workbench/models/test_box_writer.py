@@ -12,16 +12,20 @@ import pytest
 from tests.workbench.models.make_families import FAMILIES
 from tests.workbench.models.tiny import ask, picture
 from workbench.errors import UsageError
+from workbench.evaluation.config import EvalConfig
+from workbench.evaluation.would_start import faults, standings
 from workbench.grounding.conventions import CONVENTIONS, FRACTIONS, UNITS, convention_of
 from workbench.grounding.gold import gold_of
 from workbench.grounding.reading import read_regions
 from workbench.grounding.region import Region
 from workbench.grounding.writing import CannotWrite, Manner, write_regions
+from workbench.inference.decoding import Decoding
 from workbench.models.base import LoadedModel
 from workbench.models.box_writer import _writer, box_writer
 from workbench.models.default_prompt import template_for
 from workbench.models.skeleton import load_skeleton
 from workbench.models.spec import ModelSpec
+from workbench.playground.question import Question, question_about
 from workbench.prompts.pool import shipped_template
 from workbench.sample import CoordinateFrame, Message, Sample
 
@@ -260,6 +264,25 @@ def test_a_captioner_is_refused(tmp_path) -> None:
             sample_of((64, 64), {"name": "x", "box": [1, 1, 9, 9]}),
             shipped_template("grounding/fractions"),
         )
+
+
+@pytest.mark.parametrize("template", ["", "grounding/fractions", "question/plain"])
+def test_a_captioner_is_refused_without_examples_too(tmp_path, template: str) -> None:
+    spec = ModelSpec(str(FAMILIES["captioner"](tmp_path / "captioner")))
+    sample = sample_of((64, 64), {"name": "x", "box": [1, 1, 9, 9]})
+
+    def question(**prompt) -> Question:
+        knobs = Decoding(top_logprobs=0)
+        return question_about(sample, spec=spec, decoding=knobs, revision="r", **prompt)
+
+    with pytest.raises(UsageError, match="is a captioner") as caught:
+        question(template=template or None)
+    assert caught.value.kind == "unsupported" and "answers questions" in (caught.value.hint or "")
+    # Words of one's own are the beginning of its caption.
+    assert question(text="a photo of").messages[-1].text == "a photo of"
+    (wrong,) = faults(standings(EvalConfig("demo_boxes", "test", spec, template=template)))
+    assert "is a captioner" in wrong.said and wrong.about == "--model"
+    assert not faults(standings(EvalConfig("demo_captions", "test", spec)))
 
 
 @pytest.mark.parametrize(
