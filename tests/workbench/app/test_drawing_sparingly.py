@@ -91,6 +91,8 @@ async def test_a_step_draws_no_widget_that_it_does_not_change(monkeypatch, termi
     assert {"image", "prompt-text"} <= drawn
     # No field of the prompt, which stands between what changed, and not the answer's panel.
     assert not {"knob-seed", "system", "shots", "answer", "filter"} & drawn
+    # And nothing that lies behind what changed.
+    assert not {"body", "side", "right"} & drawn
 
 
 class ListApp(App[None]):

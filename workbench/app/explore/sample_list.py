@@ -222,8 +222,15 @@ class SampleList(SampleLines):
             self.post_message(self.MatchesNeeded())
 
     def _show_cursor(self, centre: bool = False) -> None:
-        region = Region(0, self.cursor, 1, 1)
-        self.scroll_to_region(region, animate=False, force=True, center=centre)
+        """Have the cursor in sight.
+
+        Where it leaves the list, this moves by half of its height: to move it by a line draws
+        all of them anew, with each step of a key that is held.
+        """
+        top = int(self.scroll_offset.y)
+        if centre or not top <= self.cursor < top + self.size.height:
+            region = Region(0, self.cursor, 1, 1)
+            self.scroll_to_region(region, animate=False, force=True, center=True)
 
     def _resize_content(self) -> None:
         self.virtual_size = Size(max(1, self.size.width), max(1, self.count))
@@ -232,8 +239,9 @@ class SampleList(SampleLines):
         """Ask for what is missing in sight."""
         if self.matches is not None or self.count == 0:
             return
-        top = max(0, int(self.scroll_offset.y) - _MARGIN)
-        bottom = min(self.count, int(self.scroll_offset.y) + self.size.height + _MARGIN)
+        margin = max(_MARGIN, self.size.height // 2 + 1)  # see `_show_cursor`
+        top = max(0, int(self.scroll_offset.y) - margin)
+        bottom = min(self.count, int(self.scroll_offset.y) + self.size.height + margin)
         missing = [n for n in range(top, bottom) if self.ordinal_at(n) not in self.rows]
         if missing:
             self.post_message(self.RowsNeeded(missing[0], missing[-1] - missing[0] + 1))

@@ -28,7 +28,10 @@ def draw_sparingly(screen: Screen[Any]) -> None:
 
 
 class SparingCompositor(Compositor):
-    """Skips the widgets that no changed region touches."""
+    """Skips the widgets that no changed region touches, and the lines of others that none does.
+
+    What lies behind a widget is not drawn either: each widget fills all of its own cells.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,15 +39,21 @@ class SparingCompositor(Compositor):
 
     @property
     def visible_widgets(self) -> dict[Widget, tuple[Region, Region]]:
-        """All that are seen; while a part is drawn, those that it touches."""
+        """All that are seen; while parts are drawn, those that they touch, in as many lines."""
         found, changed = super().visible_widgets, self._changed
         if changed is None:
             return found
-        return {
-            widget: (region, clip)
-            for widget, (region, clip) in found.items()
-            if any(map(region.intersection(clip).overlaps, changed))
-        }
+        touched: dict[Widget, tuple[Region, Region]] = {}
+        left = list(changed)
+        for widget, (region, clip) in found.items():  # from front to back
+            seen = region.intersection(clip)
+            parts = [part for part in left if seen.overlaps(part)]
+            if parts:
+                lines = Region.from_union(parts)
+                rows = Region(clip.x, lines.y, clip.width, lines.height)
+                touched[widget] = (region, clip.intersection(rows))
+                left = [part for part in left if not seen.contains_region(part)]
+        return touched
 
     def render_partial_update(self) -> ChopsUpdate | None:
         """Draw what changed."""
