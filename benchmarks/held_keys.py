@@ -85,6 +85,7 @@ async def _measure(columns: int, lines: int, given: argparse.Namespace) -> Found
     from benchmarks.headless_terminal import count_output
     from workbench.app.app import WbApp
     from workbench.app.explore.screen import ExploreScreen
+    from workbench.app.heap import leave_out_the_start
 
     sent, found = count_output(), Found()
     app = WbApp()
@@ -141,6 +142,7 @@ async def _measure(columns: int, lines: int, given: argparse.Namespace) -> Found
 
         await until(lambda: explore.view.built)
         await quiet()
+        leave_out_the_start()  # as the bench does once it stands
         for number in range(given.rounds):
             for _ in range(given.alone + 2 * (number == 0)):
                 await alone()
