@@ -10,7 +10,15 @@ import click
 from commands.completing import complete_sessions
 from commands.groups import Group
 from commands.paths import WriteFile
-from commands.printing import ago, echo_json, echo_table, tell_absent, tell_damaged, when
+from commands.printing import (
+    ago,
+    echo_json,
+    echo_table,
+    tell_absent,
+    tell_damaged,
+    tell_left_out,
+    when,
+)
 from sessions.ids import short_id
 from sessions.records import KINDS
 
@@ -42,18 +50,28 @@ def command() -> None:
 
 
 @command.command("list")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=50,
+    show_default=True,
+    help="How many; 0 for all.",
+)
 @_json
-def list_(as_json: bool) -> None:
+def list_(limit: int, as_json: bool) -> None:
     """List the sessions, the one last written first.
 
     \b
     Example:
       wb sessions list --json
+      wb sessions list --limit 0
     """
-    from sessions.session_log import list_sessions
+    from sessions.session_log import list_sessions, session_ids
 
-    infos = list_sessions()
+    infos = list_sessions(limit)
     tell_damaged("session", [(info.id, info.problem) for info in infos])
+    left = len(session_ids()) - len(infos) if limit else 0
+    tell_left_out("session", left, "wb sessions list --limit 0")
     if as_json:
         echo_json([info.to_json() for info in infos])
         return

@@ -211,9 +211,13 @@ def _written(log: SessionLog) -> int:
         return 0
 
 
-def list_sessions() -> list[SessionInfo]:
-    """All sessions, the one last written first; one that cannot be read says so (`problem`)."""
-    infos = [_info_of(SessionLog.open(ident)) for ident in session_ids()]
+def list_sessions(limit: int = 0) -> list[SessionInfo]:
+    """All sessions, the one last written first; one that cannot be read says so (`problem`).
+
+    Args:
+        limit: Only so many, of which nothing else is read; 0 for all.
+    """
+    infos = [_info_of(log) for log in newest_first()[: limit or None]]
     return sorted(infos, key=lambda info: info.updated, reverse=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 
 import pytest
 
@@ -57,6 +58,21 @@ def test_damaged_lines_are_said_on_stderr(run_wb, log):
     assert len(done.json) == 4
     assert "1 damaged" in done.err
     assert run_wb("sessions", "list", "--json").json[0]["damaged"] == 1
+
+
+def test_a_long_list_shows_the_newest_and_says_how_many_are_left_out(run_wb):
+    for number in range(53):
+        log = SessionLog.open(f"s-{number:02}")
+        log.append(NoteRecord(text="x", ts=f"2026-01-01T00:00:{number:02}Z"))
+        os.utime(log.path, (number, number))
+    done = run_wb("sessions", "list")
+    assert done.code == 0 and done.out.count("s-") == 50
+    assert done.err == "3 older sessions left out; all: wb sessions list --limit 0\n"
+    done = run_wb("sessions", "list", "--json", "--limit", "2")
+    assert [one["id"] for one in done.json] == ["s-52", "s-51"]
+    assert done.err.startswith("51 older sessions")
+    done = run_wb("sessions", "list", "--limit", "0")
+    assert done.out.count("s-") == 53 and not done.err
 
 
 def test_the_path_is_that_of_a_session_or_of_the_current_one(run_wb, log, monkeypatch):

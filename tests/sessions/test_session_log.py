@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -85,6 +86,19 @@ def test_the_list_says_what_is_in_each_session():
     assert infos[1].kinds == {"prompt": 1, "note": 1}
     assert infos[1].models == ("demo",)
     assert infos[1].started <= infos[1].updated
+
+
+def test_a_limited_list_reads_the_sessions_last_written_and_no_other(monkeypatch):
+    for day in range(5):
+        log = SessionLog.open(f"2026-01-0{day}")
+        log.append(NoteRecord(text="x", ts=f"2026-01-0{day}T00:00:00.000Z"))
+        os.utime(log.path, (day, day))
+    read = []
+    info = SessionLog.info
+    monkeypatch.setattr(SessionLog, "info", lambda log: (read.append(log.id), info(log))[1])
+    assert [one.id for one in list_sessions(limit=2)] == ["2026-01-04", "2026-01-03"]
+    assert sorted(read) == ["2026-01-03", "2026-01-04"]
+    assert len(list_sessions()) == 5
 
 
 def test_a_session_is_found_by_a_part_of_its_name_and_by_its_path(tmp_path):
