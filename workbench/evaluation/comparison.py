@@ -28,7 +28,7 @@ Line = Mapping[str, Any]
 PEOPLE = 10
 BOOTSTRAP = "paired bootstrap"
 # What a run's config says of how its answers came about, in the order in which it is told.
-_SETTINGS = (
+COMPARED = (
     *("dataset", "split", "dataset_revision", "images_digest", "limit", "random", "model"),
     *("adapter", "revision", "quantization", "dtype", "image_min_pixels", "image_max_pixels"),
     *("template", "template_version", "template_digest", "shot_uids", "answer"),
@@ -222,7 +222,7 @@ def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Set
     both = (first, second)
     found = [
         SettingDifference(SETTING_NAMES.get(name, name), a, b)
-        for name in _SETTINGS
+        for name in COMPARED
         for a, b in [(_said(first, name), _said(second, name))]
         if a != b and all(is_known(config, name) for config in both)
     ]

@@ -18,13 +18,14 @@ _SHOWN = {"dataset", "split", "train", "model", "adapter", "name", "control", "v
 # Follows from other settings, or says how fast and not what.
 _SILENT = {
     *("identity", "settings_key", "images_digest", "template_digest", "texts_unseen", "drawn"),
-    *("labels", "shot_images", "shot_uids", "spare_uids", "dataset_revision", "task", "threads"),
+    *("labels", "shot_images", "spare_uids", "dataset_revision", "task", "threads"),
     *("prefix_cache", "batch_size", "cache_mb", "eval_batch_size", "label_scores", "variant_of"),
     *("retry_failed", "retry", "decoding.top_logprobs", "asked", "log_every", "keep_checkpoints"),
     *("inference_config", "inputs", "started_from", "metrics", "bertscore_model"),
     *("fresh", "answers_unkept", "adapter_note", "processes", "processes_lost"),
     *("shard_batch", "whole", "merged_from", "merged_seconds"),
 }
+_SHOTS = "shot_uids"  # `shots` is 0 once they are drawn
 _MOST = 4
 
 
@@ -49,14 +50,22 @@ def told_apart(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
         # A seed that decoding took over from the run is one difference, not two.
         if "seed" in varied:
             varied = [name for name in varied if name != "decoding.seed"]
+        # How many is enough, unless some have as many others.
+        drawn = {tuple(flat[m][_SHOTS]) for m in members if _SHOTS in flat[m]}
+        by_count = len({len(uids) for uids in drawn}) == len(drawn)
         for number in members:
             told = [name for name in varied if number in knows[name]]
-            said = [_said(name, flat[number].get(name)) for name in told[:_MOST]]
+            values = {name: flat[number].get(name) for name in told[:_MOST]}
+            if by_count and _SHOTS in values:
+                values[_SHOTS] = len(values[_SHOTS] or ())
+            said = [_said(name, value) for name, value in values.items()]
             words[number] = " · ".join([*said, "…"] if len(told) > _MOST else said)
     return words
 
 
 def _said(name: str, value: Any) -> str:
+    if name == _SHOTS:
+        return _shots_said(value)
     name = name.removeprefix("decoding.")
     name = SETTING_NAMES.get(name, name)
     if name == "template":  # its value says what it is
@@ -72,6 +81,18 @@ def _said(name: str, value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return f"{name} {', '.join(map(str, value[:3]))}{'…' if len(value) > 3 else ''}"
     return f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+
+
+def _shots_said(value: Any) -> str:
+    """`2 shots`, or with the ends of their UIDs: `2 shots (000003, 000001)`."""
+    if not value:
+        return "no shots"
+    count = value if isinstance(value, int) else len(value)
+    words = f"{count} shot" if count == 1 else f"{count} shots"
+    if isinstance(value, int):
+        return words
+    ends = ", ".join(str(uid).rpartition("/")[2] for uid in value[:3])
+    return f"{words} ({ends}{'…' if count > 3 else ''})"
 
 
 def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import pytest
 
 from tests.workbench.app.make_records import predictions
-from workbench.evaluation.comparison import compare_runs, differences
+from workbench.evaluation.comparison import COMPARED, compare_runs, differences
 from workbench.evaluation.telling_apart import told_apart
 
+# What a comparison names and the list has in columns of its own, or what follows from others.
+ELSEWHERE = {"dataset", "split", "model", "adapter", "control", "vary"}
+FOLLOWS = {"dataset_revision", "images_digest", "template_digest"}
+ANSWERS_DIFFER = set(COMPARED) - ELSEWHERE - FOLLOWS
 RUN = {"dataset": "demo", "split": "test", "model": "demo", "template": "a", "limit": 100}
 
 
@@ -22,12 +26,27 @@ def config(**changes):
         ({"limit": 0}, "limit 100", "all samples"),
         ({"decoding": {"temperature": 0.7, "seed": 0}}, "temperature 0", "temperature 0.7"),
         ({"random": True}, "no random", "random"),
+        ({"shot_uids": ["demo/train/000003"]}, "no shots", "1 shot"),
         ({"quantization": "4bit"}, "no quantization", "quantization 4bit"),
         ({"seed": 3, "decoding": {"temperature": 0.0, "seed": 3}}, "no seed", "seed 3"),
     ],
 )
 def test_runs_of_one_name_say_in_what_they_differ(second, first_says, second_says):
     assert told_apart([("eval", config()), ("eval", config(**second))]) == [first_says, second_says]
+
+
+def test_shots_are_named_by_their_uids_where_as_many_others_were_shown():
+    drawn = [[], ["demo/train/1"], ["demo/train/2", "demo/train/3"]]
+    runs = [("eval", config(shots=0, shot_uids=uids)) for uids in drawn]
+    assert told_apart(runs) == ["no shots", "1 shot", "2 shots"]
+    more = [*runs, ("eval", config(shots=0, shot_uids=[f"demo/train/{n}" for n in (5, 6)]))]
+    assert told_apart(more)[1:] == ["1 shot (1)", "2 shots (2, 3)", "2 shots (5, 6)"]
+
+
+@pytest.mark.parametrize("name", sorted(ANSWERS_DIFFER))
+def test_each_setting_that_a_comparison_names_is_told_or_follows_from_one_that_is(name):
+    first, second = told_apart([("eval", config(**{name: ["a"]})), ("eval", config(**{name: []}))])
+    assert first != second
 
 
 def test_what_follows_from_other_settings_or_says_only_how_fast_is_not_said():
