@@ -173,12 +173,12 @@ def check_exists(spec: ModelSpec) -> None:
     """
     from workbench.models.locate import find_adapter, local_folder
     from workbench.models.remote_model import is_remote
-    from workbench.serving.process import lock_owner
+    from workbench.serving.at_hand import is_at_hand
 
     if not is_remote(spec.model):
         local_folder(spec.model)
-    # An engine that runs may hold an adapter under this name: `wb models load --adapter NAME=…`.
-    if spec.adapter and lock_owner() is None:
+    # `wb models load --adapter NAME=…` keeps an adapter under a name of the user's own.
+    if spec.adapter and not is_at_hand(spec):
         find_adapter(spec.adapter)
 
 
