@@ -6,6 +6,7 @@ import atexit
 import gc
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -70,6 +71,7 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Set WB_HOME to a fresh folder and forbid the model hub."""
     monkeypatch.setenv("WB_HOME", str(tmp_path / "wb"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    _tell_hub_library(monkeypatch, offline=True)
     # An evaluation asks its model: tests of kept answers say so.
     monkeypatch.setenv("WB_KEEP_ANSWERS_MB", "0")
     for name in ("WB_SESSION", "WB_LOCAL_DIR", "WB_GPU", "WB_JOB_PROGRESS", "WB_JOB_DIR"):
@@ -82,6 +84,12 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     shutil.rmtree(runtime_dir(create=False), ignore_errors=True)
 
 
+def _tell_hub_library(monkeypatch: pytest.MonkeyPatch, *, offline: bool) -> None:
+    """It reads the environment when it is imported; told too late, it retries for 20 seconds."""
+    if (constants := sys.modules.get("huggingface_hub.constants")) is not None:
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", offline)
+
+
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A Hugging Face hub on loopback that every tool is pointed to; see `tests/hub_server.py`."""
@@ -89,6 +97,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
     for name in ("HF_HUB_OFFLINE", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH"):
         monkeypatch.delenv(name, raising=False)
+    _tell_hub_library(monkeypatch, offline=False)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     with Hub() as hub:
         monkeypatch.setenv("HF_ENDPOINT", hub.url)

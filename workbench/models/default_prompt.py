@@ -94,9 +94,11 @@ def _config(spec: ModelSpec, fetch: bool) -> Mapping[str, Any]:
 def _hub_config(spec: ModelSpec, fetch: bool) -> Mapping[str, Any]:
     from huggingface_hub import hf_hub_download, try_to_load_from_cache
 
+    from workbench.data.hub.environment import is_offline
+
     known = try_to_load_from_cache(spec.model, "config.json", revision=spec.revision)
     if not isinstance(known, str):
-        if not fetch:
+        if not fetch or is_offline():
             return {}
         known = hf_hub_download(spec.model, "config.json", revision=spec.revision)
     found = json.loads(Path(known).read_text(encoding="utf-8"))
