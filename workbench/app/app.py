@@ -1,9 +1,9 @@
 """The bench's shell: four places, what they share, and nothing of what they show.
 
 Guarantee: importing this module and drawing the first frame imports no torch, transformers,
-datasets, evaluate, Pillow or httpx; a place's screen is imported when it is first shown. The
-event loop is never blocked: what is slow runs in the lanes of `app.tasks`. Leaving the bench harms
-neither jobs nor the engine; both are processes of their own.
+datasets, evaluate, Pillow or httpx; a place's screen is imported when it is first shown, or while
+nobody types (`places_ahead`). The event loop is never blocked: what is slow runs in the lanes of
+`app.tasks`. Leaving the bench harms neither jobs nor the engine; both are processes of their own.
 Not for: what a single screen does. Each place has a folder with a `screen.py` of its own.
 
 What a screen finds on `self.app` (a `WbApp`):
@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from textual.driver import Driver
     from textual.filter import LineFilter
 
+    from workbench.app.places_ahead import PlacesAhead
     from workbench.models.spec import ModelSpec
 
 # mode -> (module, class): imported when the place is first shown.
@@ -142,6 +143,8 @@ class WbApp(Services):
         super().__init__()
         self.stylesheet = KeptSheets(variables=self.get_css_variables())
         self.terminal = terminal
+        self.alone = False  # whether the process is for this app only
+        self.places_ahead: PlacesAhead | None = None
         # The traceback of a bug is printed after the bench has gone, locals and all.
         self.error_console = CleanConsole(markup=False, highlight=False, stderr=True)
         self._clean_lines = CleanLines()
@@ -208,6 +211,14 @@ class WbApp(Services):
             self.set_interval(self.WATCH_S, self._watch_terminal)
             self.set_timer(self.STARTED_S, leave_out_the_start)
         self.call_after_refresh(tell_problems, self)
+        self.call_after_refresh(self._make_places)
+
+    def _make_places(self) -> None:
+        from workbench.app.places_ahead import PlacesAhead
+
+        self.places_ahead = PlacesAhead(
+            self, {place: module for place, (module, _) in PLACES.items()}
+        )
 
     def _watch_terminal(self) -> None:
         """Leave a terminal that hung up: not every bench is told so by a signal."""
@@ -321,6 +332,7 @@ def run_bench() -> int:
     """Open the bench and return the exit code. Raises `WbError` where it cannot be opened."""
     with held() as terminal:
         app = WbApp(terminal=terminal)
+        app.alone = True
         code = app.run()
     if not app.all_changed:
         print("the last change was not made: the disk takes too long", file=sys.stderr)  # noqa: T201

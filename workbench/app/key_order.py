@@ -11,6 +11,7 @@ also from a terminal that sends `shift+r` (the kitty protocol does), so each bin
 
 from __future__ import annotations
 
+import time
 import unicodedata
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -61,6 +62,7 @@ class KeysInOrder(App[int]):
     def __init__(self) -> None:
         super().__init__()
         self._keys: deque[events.Key] = deque()
+        self.last_key_s = 0.0  # when the last key came, by the monotonic clock
         self._turn = 0
         self._under_way = False
         self._current = ""  # the key that is being done
@@ -94,6 +96,7 @@ class KeysInOrder(App[int]):
         if not isinstance(event, events.Key) or event.is_forwarded:
             await super().on_event(event)
             return
+        self.last_key_s = time.monotonic()
         spelled = one_spelling(event.key)
         if spelled != event.key:  # and it comes without its character, which a field would miss
             event.key = event.character = spelled

@@ -20,7 +20,7 @@ DRAWN_S = 0.1  # left to the event loop for drawing that: two threads share one 
 EVERY_S = 0.5  # how often more of it is shown after that
 
 
-def file_stamp(path: Path) -> Stamp:
+def file_stamp(path: Path | str) -> Stamp:
     """What changes when a file does; empty where it is not there."""
     try:
         facts = os.stat(path)  # noqa: PTH116 - of ten thousand files, half the time

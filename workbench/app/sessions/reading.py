@@ -54,11 +54,11 @@ class SessionIndex:
         from sessions.session_log import session_ids
 
         folder = sessions_dir(create=False)
-        paths = {ident: folder / f"{ident}.jsonl" for ident in session_ids()}
-        stamps = {ident: file_stamp(path) for ident, path in paths.items()}
+        stamps = {ident: file_stamp(f"{folder}/{ident}.jsonl") for ident in session_ids()}
         newest = sorted(stamps, key=lambda ident: _written(stamps[ident]), reverse=True)
         for lines in self._growing.read(
-            ((ident, stamps[ident]) for ident in newest), lambda ident: _line(ident, paths[ident])
+            ((ident, stamps[ident]) for ident in newest),
+            lambda ident: _line(ident, folder / f"{ident}.jsonl"),
         ):
             yield sorted(lines, key=lambda line: line.last, reverse=True)
 
