@@ -38,7 +38,13 @@ class PlacesAhead:
         self._modules = dict(modules)
         self._imported: str | None = None
         self.done = False  # whether all are made
+        self._keep_what_is_there()
         self._wait(QUIET_S)
+
+    def _keep_what_is_there(self) -> None:
+        if self._app.alone:
+            gc.freeze()
+            gc.set_threshold(COLLECT_AT)
 
     def _wait(self, seconds: float) -> None:
         self._app.set_timer(seconds, self._on)
@@ -66,9 +72,7 @@ class PlacesAhead:
                 self._app.tasks.run("places", partial(self._import, place, module))
                 return
         self.done = True
-        if self._app.alone:
-            gc.freeze()
-            gc.set_threshold(COLLECT_AT)
+        self._keep_what_is_there()
 
     def _import(self, place: str, module: str, _token: CancelToken) -> None:
         try:
