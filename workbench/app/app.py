@@ -211,7 +211,8 @@ class WbApp(Services):
             self.set_interval(self.WATCH_S, self._watch_terminal)
             self.set_timer(self.STARTED_S, leave_out_the_start)
         self.call_after_refresh(tell_problems, self)
-        self.call_after_refresh(self._make_places)
+        if self.alone:
+            self.call_after_refresh(self._make_places)
 
     def _make_places(self) -> None:
         from workbench.app.places_ahead import PlacesAhead

@@ -14,6 +14,14 @@ from workbench.app.lists.list_reader import ListReader
 pytestmark = pytest.mark.asyncio
 
 
+def _app(monkeypatch) -> WbApp:
+    """A bench as in a process of its own, but for the collector, which this process needs."""
+    monkeypatch.setattr(places_ahead.PlacesAhead, "_keep_what_is_there", lambda ahead: None)
+    app = WbApp()
+    app.alone = True
+    return app
+
+
 async def _until(pilot, reached: Callable[[], object]) -> None:
     for _ in range(600):
         if reached():
@@ -29,7 +37,7 @@ def _done(app: WbApp) -> bool:
 async def test_all_places_are_there_before_they_are_looked_at_and_none_was_read(monkeypatch):
     read = []
     monkeypatch.setattr(ListReader, "_work", lambda reader, token: read.append(reader))
-    app = WbApp()
+    app = _app(monkeypatch)
     async with app.run_test() as pilot:
         await _until(pilot, lambda: _done(app))
         assert set(app._screen_stacks) == set(PLACES)
@@ -44,7 +52,7 @@ async def test_all_places_are_there_before_they_are_looked_at_and_none_was_read(
 
 async def test_a_place_is_looked_at_while_none_was_made(monkeypatch):
     monkeypatch.setattr(places_ahead, "QUIET_S", 60.0)
-    app = WbApp()
+    app = _app(monkeypatch)
     async with app.run_test() as pilot:
         await pilot.press("2")
         await _until(pilot, lambda: app.current_mode == "runs" and app.screen.is_mounted)
@@ -52,8 +60,8 @@ async def test_a_place_is_looked_at_while_none_was_made(monkeypatch):
         assert set(app._screen_stacks) == {"explore", "runs"}
 
 
-async def test_nothing_is_made_shortly_after_a_key():
-    app = WbApp()
+async def test_nothing_is_made_shortly_after_a_key(monkeypatch):
+    app = _app(monkeypatch)
     async with app.run_test() as pilot:
         await _until(pilot, lambda: app.places_ahead is not None)
         app.last_key_s = time.monotonic() + 3600
@@ -73,7 +81,7 @@ async def test_a_place_that_cannot_be_imported_holds_up_no_other(monkeypatch):
         return real(name)
 
     monkeypatch.setattr(places_ahead, "import_module", broken)
-    app = WbApp()
+    app = _app(monkeypatch)
     async with app.run_test() as pilot:
         await _until(pilot, lambda: _done(app))
         assert set(app._screen_stacks) == set(PLACES) - {"runs"}
