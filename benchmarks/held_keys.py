@@ -85,7 +85,7 @@ async def _measure(columns: int, lines: int, given: argparse.Namespace) -> Found
     from benchmarks.headless_terminal import count_output
     from workbench.app.app import WbApp
     from workbench.app.explore.screen import ExploreScreen
-    from workbench.app.heap import leave_out_the_start
+    from workbench.app.heap import leave_out_what_is_there
 
     sent, found = count_output(), Found()
     app = WbApp()
@@ -142,7 +142,7 @@ async def _measure(columns: int, lines: int, given: argparse.Namespace) -> Found
 
         await until(lambda: explore.view.built)
         await quiet()
-        leave_out_the_start()  # as the bench does once it stands
+        leave_out_what_is_there()  # as the bench does once it stands
         for number in range(given.rounds):
             for _ in range(given.alone + 2 * (number == 0)):
                 await alone()

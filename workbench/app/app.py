@@ -61,7 +61,6 @@ from textual.screen import Screen
 from sessions.errors import WbError
 from workbench.app.app_keys import KEYS
 from workbench.app.clean_lines import CleanLines
-from workbench.app.heap import leave_out_the_start
 from workbench.app.kept_sheets import KeptSheets, style_by_itself
 from workbench.app.key_order import spelled
 from workbench.app.last_model import last_model
@@ -133,8 +132,6 @@ class WbApp(Services):
     ]
     # How often it is looked whether the terminal is still there, in seconds.
     WATCH_S: ClassVar[float] = 0.5
-    # When all that stays is there: the first place, its first sample, the modules of the others.
-    STARTED_S: ClassVar[float] = 3.0
 
     model_label: reactive[str] = reactive("")
     came_from: reactive[str] = reactive("")  # the place that a sample in Explore was opened from
@@ -209,7 +206,6 @@ class WbApp(Services):
                 loop.add_signal_handler(number, self.exit)
         if self.terminal is not None:
             self.set_interval(self.WATCH_S, self._watch_terminal)
-            self.set_timer(self.STARTED_S, leave_out_the_start)
         self.call_after_refresh(tell_problems, self)
         if self.alone:
             self.call_after_refresh(self._make_places)

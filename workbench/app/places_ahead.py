@@ -9,11 +9,12 @@ the event loop for 160 ms, in the middle of a key.
 
 from __future__ import annotations
 
-import gc
 import time
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+from workbench.app.heap import leave_out_what_is_there
 
 if TYPE_CHECKING:
     from workbench.app.app import WbApp
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 QUIET_S = 0.25  # so long no key has come
 PAUSE_S = 0.05  # between two steps
-COLLECT_AT = 10_000  # new objects before the youngest are looked through
 
 
 class PlacesAhead:
@@ -43,8 +43,7 @@ class PlacesAhead:
 
     def _keep_what_is_there(self) -> None:
         if self._app.alone:
-            gc.freeze()
-            gc.set_threshold(COLLECT_AT)
+            leave_out_what_is_there()
 
     def _wait(self, seconds: float) -> None:
         self._app.set_timer(seconds, self._on)

@@ -168,7 +168,7 @@ class SampleList(SampleLines):
         return True
 
     def choose(self) -> None:
-        """Stay on the sample under the cursor when the filter goes, as after a move to it."""
+        """Stay on the sample under the cursor when the filter goes."""
         if self.keep is None and self.ordinal is not None:
             self.chosen = self.ordinal
 
@@ -222,13 +222,8 @@ class SampleList(SampleLines):
             self.post_message(self.MatchesNeeded())
 
     def _show_cursor(self, centre: bool = False) -> None:
-        """Have the cursor in sight.
-
-        Where it leaves the list, this moves by half of its height: to move it by a line draws
-        all of them anew, with each step of a key that is held.
-        """
-        top = int(self.scroll_offset.y)
-        if centre or not top <= self.cursor < top + self.size.height:
+        """Have the cursor in sight: a move by one line would draw all lines with each step."""
+        if centre or not 0 <= self.cursor - int(self.scroll_offset.y) < self.size.height:
             region = Region(0, self.cursor, 1, 1)
             self.scroll_to_region(region, animate=False, force=True, center=True)
 
@@ -283,6 +278,4 @@ class SampleList(SampleLines):
         """The cursor's line shows the focus."""
         self.refresh()
 
-    def on_blur(self) -> None:
-        """The cursor's line shows the focus."""
-        self.refresh()
+    on_blur = on_focus
