@@ -19,34 +19,23 @@ class AskedBefore(Controller):
     """A list of prompts, to be narrowed by typing."""
 
     def choose(self) -> None:
-        """Look for them in a worker, then offer them."""
+        """Offer them; they are looked for in a worker."""
         if not self.view.built:
             return
-
-        def work(token: CancelToken) -> None:
-            from sessions.asked_before import own_prompts
-
-            found = list(own_prompts(cancelled=token))
-            if not token.cancelled:
-                self.bench.call_soon(self._offer, found)
-
-        self.bench.tasks.run("choices", work)
-
-    def _offer(self, found: list[OwnPrompt]) -> None:
         from workbench.app.widgets.picker import Picker
 
-        if not found:
-            said = "no prompt of your own yet: what you type in the prompt is kept once it is asked"
-            self.bench.notify(said, timeout=4)
-            return
-        now = time.time()
-        choices = [Choice(one.text, _about(one, now), one) for one in found]
+        def find(token: CancelToken) -> list[Choice]:
+            from sessions.asked_before import own_prompts
+
+            now = time.time()
+            return [Choice(p.text, _about(p, now), p) for p in own_prompts(cancelled=token)]
 
         def take(chosen: OwnPrompt | None) -> None:
             if chosen is not None:
                 self.post(TextWanted(chosen.text, chosen.system))
 
-        self.bench.push_screen(Picker("Earlier prompts", choices), take)
+        empty = "no prompt of your own yet: what you type in the prompt is kept once it is asked"
+        self.bench.push_screen(Picker("Earlier prompts", find=find, empty=empty), take)
 
 
 def _about(prompt: OwnPrompt, now: float) -> str:

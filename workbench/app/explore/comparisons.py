@@ -127,22 +127,14 @@ class Comparisons(Controller):
         """Ask this prompt of two models, or with two adapters."""
         if self.ready() is None:
             return
-
-        def work(token: CancelToken) -> None:
-            from workbench.app.explore.choices import model_choices
-
-            choices = model_choices(self.bench.spec, self.bench.settings.model)
-            if not token.cancelled:
-                self.bench.call_soon(self._choose_other, choices)
-
-        self.bench.tasks.run("choices", work)
-
-    def _choose_other(self, choices: list[Choice]) -> None:
-        from workbench.app.explore.choices import spec_chosen
+        from workbench.app.explore.choices import model_choices, spec_chosen
         from workbench.app.widgets.model_picker import ModelPicker, TakenModel
 
         here = self.bench.spec
-        others = [choice for choice in choices if choice.value != here]
+
+        def find(token: CancelToken) -> list[Choice]:
+            found = model_choices(here, self.bench.settings.model)
+            return [choice for choice in found if choice.value != here]
 
         def take(chosen: TakenModel | None) -> None:
             if chosen is None:
@@ -153,7 +145,7 @@ class Comparisons(Controller):
 
         picker = ModelPicker(
             f"Ask beside {clean(self.bench.model_label, newlines=False)}",
-            others,
+            find=find,
             specs=lambda value: [here, spec_chosen(value, here)],
             free="MODEL, MODEL +ADAPTER, +ADAPTER, --quantization 4bit",
         )

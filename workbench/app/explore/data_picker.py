@@ -8,6 +8,7 @@ from being listed and opened.
 from __future__ import annotations
 
 import shlex
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from rich.text import Text
@@ -16,6 +17,7 @@ from textual.containers import Vertical
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from workbench.app.explore.dataset_facts import DatasetFacts
 from workbench.app.lists.palette import PALETTE
 from workbench.app.widgets.choice import Choice
 from workbench.app.widgets.picker import LineForm, Picker
@@ -25,10 +27,8 @@ if TYPE_CHECKING:
     from textual.timer import Timer
 
     from workbench.app.app import WbApp
-    from workbench.app.tasks import CancelToken
     from workbench.data.readiness import Readiness
 
-_LANES = 4  # a disk that hangs holds up one of them
 _REFILL_S = 0.05
 _OWN = Choice("＋ your own file or folder…", "CSV, TSV, JSON, Parquet, images", object())
 _ABOUT_OWN = "It is looked at first: columns, counts, a prompt and samples; then it is added."
@@ -59,8 +59,6 @@ class DataPicker(Picker):
         super().__init__(
             "Dataset", (), current=current, free="type to narrow, or dataset/split[:800]"
         )
-        self.facts: dict[str, Readiness] = {}
-        self.names: list[str] = []
         self._refilling: Timer | None = None
         self.last = _OWN
         self._moved = False  # until then the cursor waits for the dataset that is open
@@ -77,64 +75,30 @@ class DataPicker(Picker):
         self.query_one(".keys", Static).update(
             "Enter opens · ^O your own file · ^T mode · ^S cache · Esc"
         )
-        super().on_mount()
-        self._read_names()
+        self.known.read()
 
     # -- reading ---------------------------------------------------------------------------
+
+    @cached_property
+    def known(self) -> DatasetFacts:
+        """What is known of the datasets by now."""
+        return DatasetFacts(self.bench, self._changed)
 
     @property
     def bench(self) -> WbApp:
         """The app, by its own type."""
         return cast("WbApp", self.app)
 
-    def _read_names(self) -> None:
-        def work(token: CancelToken) -> None:
-            from workbench.data.readiness import dataset_names, not_added
-
-            names = dataset_names()
-            self.bench.call_soon(self._take_names, names)
-            known = not_added()
-            self.bench.call_soon(self._take, known)
-
-        self.bench.tasks.run("datasets", work)
-
-    def _take_names(self, names: list[str]) -> None:
-        if not self.is_mounted:
-            return
-        self.names = names
-        for lane in range(_LANES):
-            self._read_facts(names[lane::_LANES], lane)
-        self._refill()
-
-    def _read_facts(self, names: list[str], lane: int) -> None:
-        if not names:
-            return
-
-        def work(token: CancelToken) -> None:
-            from workbench.data.readiness import readiness
-
-            for name in names:
-                if token.cancelled:
-                    return
-                self.bench.call_soon(self._take, [readiness(name)])
-
-        self.bench.tasks.run(f"datasets {lane}", work)
-
-    def _take(self, found: list[Readiness]) -> None:
-        """Facts that a worker found; many at a time are drawn once."""
-        if not self.is_mounted:
-            return
-        for one in found:
-            self.facts[one.name] = one
-            if one.name not in self.names:
-                self.names.append(one.name)
-        if self._refilling is None:
+    def _changed(self, at_once: bool) -> None:
+        """More is known; many facts at a time are drawn once."""
+        if at_once:
+            self._refill()
+        elif self._refilling is None and self.is_mounted:
             self._refilling = self.set_timer(_REFILL_S, self._refill)
 
     def on_unmount(self) -> None:
         """Nobody waits for the facts any more."""
-        for lane in ("datasets", *(f"datasets {n}" for n in range(_LANES))):
-            self.bench.tasks.cancel(lane)
+        self.known.end()
 
     # -- drawing ---------------------------------------------------------------------------
 
@@ -144,27 +108,27 @@ class DataPicker(Picker):
         if not self.is_mounted:
             return
         under = self.under
-        self.choices = [choice for name in self.names for choice in self._choices(name)]
+        self.choices = self.known.each(lines_of)
         if under is not None and self._moved:
             self.current = under.value
         self._fill(self.query_one(Input).value)
+        self.listed()
 
-    def _choices(self, name: str) -> list[Choice]:
-        fact = self.facts.get(name)
-        if fact is None:
-            return [Choice(name, "looking…", name)]
-        sign = _SIGNS.get(fact.state, " ")
-        if fact.state in ("broken", "not added"):
-            return [
-                Choice(name, f"{sign} {fact.state} · {fact.error or fact.info.task}"[:60], name)
-            ]
-        lines = []
-        for split, rows in fact.info.splits.items():
-            counted = fact.state == "generated" or rows is not None
-            size = "not counted yet" if not counted else "endless" if rows is None else f"{rows:,}"
-            words = f"{sign} {fact.words(split)} · {size} · {fact.info.task}"
-            lines.append(Choice(f"{name}/{split}", words.strip(), f"{name}/{split}"))
-        return lines
+    @property
+    def unlisted(self) -> bool:
+        """Whether no dataset is known by its name yet."""
+        return not self.known.named
+
+    @property
+    def undecided(self) -> bool:
+        """Whether facts may change the line: one that was moved to or named waits for its own."""
+        if self.unlisted or (under := self.under) is None:
+            return self.unlisted
+        if under is _OWN or self._fact_of(under.value) is not None:
+            words = self.query_one(Input).value.casefold().split()
+            named = words and all(word in under.title.casefold() for word in words)
+            return not (self._moved or named or under.value == self.current or self.known.complete)
+        return not self.known.complete
 
     def _option(self, choice: Choice) -> Option:
         option = super()._option(choice)
@@ -194,7 +158,7 @@ class DataPicker(Picker):
         return self._shown[at] if at is not None and at < len(self._shown) else None
 
     def _fact_of(self, value: Any) -> Readiness | None:
-        return self.facts.get(str(value).partition("/")[0].partition("[")[0])
+        return self.known.by_name.get(str(value).partition("/")[0].partition("[")[0])
 
     # -- what can be done ------------------------------------------------------------------
 
@@ -235,7 +199,7 @@ class DataPicker(Picker):
 
             now = mode_of(fact.name)
             remember(fact.name, mode=MODES[(MODES.index(now) + 1) % len(MODES)])
-            self.bench.call_soon(self._take, [readiness(fact.name)])
+            self.bench.call_soon(self.known.take, [readiness(fact.name)])
 
         self.bench.tasks.change("dataset mode", work)
 
@@ -254,9 +218,7 @@ class DataPicker(Picker):
         if fact is not None and fact.state == "hub":
             return fact
         if fact is not None:
-            where = {"generated": "it is generated here", "not added": "add it first: Enter"}
-            said = where.get(fact.state, "it is on this machine")
-            self.notify(f"{fact.name} {why}: {said}", timeout=3, markup=False)
+            self.notify(f"{fact.name} {why}: {_where(fact)}", timeout=3, markup=False)
         return None
 
     def _add(self, fact: Readiness) -> None:
@@ -290,6 +252,27 @@ class DataForm(LineForm):
         if "FOLDER" in argv:
             return "say which folder holds its files, in the place of FOLDER"
         return "" if len(argv) > 3 else "name the dataset"
+
+
+def _where(fact: Readiness) -> str:
+    where = {"generated": "it is generated here", "not added": "add it first: Enter"}
+    return where.get(fact.state, "it is on this machine")
+
+
+def lines_of(name: str, fact: Readiness | None) -> list[Choice]:
+    """The lines of a dataset: one for each split, where they are known."""
+    if fact is None:
+        return [Choice(name, "looking…", name)]
+    sign = _SIGNS.get(fact.state, " ")
+    if fact.state in ("broken", "not added"):
+        return [Choice(name, f"{sign} {fact.state} · {fact.error or fact.info.task}"[:60], name)]
+    lines = []
+    for split, rows in fact.info.splits.items():
+        counted = fact.state == "generated" or rows is not None
+        size = "not counted yet" if not counted else "endless" if rows is None else f"{rows:,}"
+        words = f"{sign} {fact.words(split)} · {size} · {fact.info.task}"
+        lines.append(Choice(f"{name}/{split}", words.strip(), f"{name}/{split}"))
+    return lines
 
 
 def about(fact: Readiness) -> Text:

@@ -44,6 +44,18 @@ class SampleOrder:
         return f"{self.column} {'↓' if self.descending else '↑'}"
 
 
+def _order_choices(run_id: str, columns: Mapping[str, Mapping[str, Value]]) -> list[Choice]:
+    """Each column upwards and downwards, the order of the data first."""
+    choices = [Choice("as it comes", "the order of the data", SampleOrder(""))]
+    offers = [(name, about, "") for name, about in _OF_SAMPLES.items()]
+    offers += [(name, f"of the run, {len(of):,} samples", run_id) for name, of in columns.items()]
+    for name, about, of_run in offers:
+        for down, first in ((False, "least first"), (True, "most first")):
+            order = SampleOrder(name, down, of_run)
+            choices.append(Choice(order.words, f"{first} · {about}", order))
+    return choices
+
+
 class ListOrder(Controller):
     """What the list is sorted by."""
 
@@ -63,36 +75,20 @@ class ListOrder(Controller):
             )
             return
 
-        def work(token: CancelToken) -> None:
-            columns = run_columns(run_id) if run_id else {}
-            if not token.cancelled:
-                self.bench.call_soon(self._offer, browser, run_id, columns)
-
-        self.bench.tasks.run("choices", work)
-
-    def _offer(
-        self, browser: Browser, run_id: str, columns: Mapping[str, Mapping[str, Value]]
-    ) -> None:
         from workbench.app.widgets.picker import Picker
 
-        if browser is not self.view.browser:
-            return
-        choices = [Choice("as it comes", "the order of the data", SampleOrder(""))]
-        offers = [(name, about, "") for name, about in _OF_SAMPLES.items()]
-        offers += [
-            (name, f"of the run, {len(of):,} samples", run_id) for name, of in columns.items()
-        ]
-        for name, about, of_run in offers:
-            for down, first in ((False, "least first"), (True, "most first")):
-                order = SampleOrder(name, down, of_run)
-                choices.append(Choice(order.words, f"{first} · {about}", order))
+        columns: dict[str, Mapping[str, Value]] = {}
+
+        def find(token: CancelToken) -> list[Choice]:
+            columns.update(run_columns(run_id) if run_id else {})
+            return _order_choices(run_id, columns)
 
         def take(order: SampleOrder | None) -> None:
-            if order is not None:
+            if order is not None and browser is self.view.browser:
                 self._sort(browser, order, columns.get(order.column, {}) if order.of_run else None)
 
         now = self.view.order or SampleOrder("")
-        self.bench.push_screen(Picker("Sort the list by", choices, current=now), take)
+        self.bench.push_screen(Picker("Sort the list by", find=find, current=now), take)
 
     def cancel(self) -> bool:
         """Leave the list as it is; whether it was being sorted."""

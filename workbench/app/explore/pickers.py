@@ -35,14 +35,6 @@ class Pickers(Controller):
 
     def model(self) -> None:
         """Choose a model and an adapter."""
-
-        def work(token: CancelToken) -> None:
-            choices = model_choices(self.bench.spec, self.bench.settings.model)
-            self.bench.call_soon(self._choose_model, choices)
-
-        self.bench.tasks.run("choices", work)
-
-    def _choose_model(self, choices: list[Choice]) -> None:
         from workbench.app.widgets.model_picker import ModelPicker, TakenModel
 
         here = self.bench.spec
@@ -54,7 +46,7 @@ class Pickers(Controller):
         free = "type to narrow, or a folder, a hub id, openai:URL#NAME; --quantization 4bit, ..."
         picker = ModelPicker(
             "Model",
-            choices,
+            find=lambda token: model_choices(here, self.bench.settings.model),
             specs=lambda value: [spec_chosen(value, here)],
             current=here,
             free=free,
@@ -105,7 +97,7 @@ class Pickers(Controller):
         if source is None:
             return
 
-        def work(token: CancelToken) -> None:
+        def find(token: CancelToken) -> list[Choice]:
             from sessions.runs import list_runs
             from workbench.reports.run import main_words, run_name, state_of
 
@@ -115,19 +107,14 @@ class Pickers(Controller):
                 if run.kind == "eval" and config.get("dataset") == source.dataset:
                     about = " · ".join(filter(None, (state_of(run), main_words(run))))
                     choices.append(Choice(run_name(config, run.id), about, run.id))
-            self.bench.call_soon(self._choose_run, choices)
+            return choices
 
-        self.bench.tasks.run("choices", work)
-
-    def _choose_run(self, choices: list[Choice]) -> None:
         from workbench.app.widgets.picker import Picker
-
-        if not choices:
-            self.bench.notify("no run of this dataset yet: e evaluates it", timeout=3)
-            return
 
         def take(run_id: str | None) -> None:
             if run_id:
                 self.post(RunWanted(run_id))
 
-        self.bench.push_screen(Picker("Run", choices, current=self.view.run.run_id), take)
+        empty = "no run of this dataset yet: e evaluates it"
+        picker = Picker("Run", find=find, current=self.view.run.run_id, empty=empty)
+        self.bench.push_screen(picker, take)

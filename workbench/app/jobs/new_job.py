@@ -31,7 +31,6 @@ from workbench.text import clean
 if TYPE_CHECKING:
     from workbench.app.app import WbApp
     from workbench.app.tasks import CancelToken
-    from workbench.app.widgets.choice import Choice
 
 _STARTS = "it would start: Ctrl+S, or Enter on the line"
 _STARTS_THEN = "checking… it starts once that ends well; an edit takes that back"
@@ -194,28 +193,17 @@ class NewJob(ModalScreen["list[str] | None"]):
             start = self.fields.values.get(field.name, "")
             self.app.push_screen(PathPicker(field.about, start), partial(self._take, field))
         else:
-            bench, values = cast("WbApp", self.app), self.fields.values
+            from workbench.app.widgets.picker import Picker
 
-            def work(token: CancelToken) -> None:
-                choices = choices_for(field.lists, values)
-                if not token.cancelled:
-                    bench.call_soon(self._offer, field, choices)
-
-            bench.tasks.run("choices", work)
-
-    def _offer(self, field: LineField, choices: Sequence[Choice]) -> None:
-        from workbench.app.widgets.picker import Picker
-
-        if not self.is_running or self.app.screen is not self:
-            return
-        if not choices:
-            said = Text(f"there is no {field.name} to list yet: type one", PALETTE.warn)
-            self.query_one("#hint", Static).update(said)
-            return
-        free = f"type to narrow, or {field.own or f'your own {field.name}'}"
-        current = self.fields.values.get(field.name, "")
-        picker = Picker(field.name.capitalize(), choices, current=current, free=free)
-        self.app.push_screen(picker, partial(self._take, field))
+            values = self.fields.values
+            picker = Picker(
+                field.name.capitalize(),
+                find=lambda token: choices_for(field.lists, values),
+                current=values.get(field.name, ""),
+                free=f"type to narrow, or {field.own or f'your own {field.name}'}",
+                empty=f"there is no {field.name} to list yet: type one",
+            )
+            self.app.push_screen(picker, partial(self._take, field))
 
     def _take(self, field: LineField, value: Any) -> None:
         """What was chosen in the list of a field; the next field has the focus."""

@@ -60,24 +60,21 @@ class Replayer:
             self._choose_model(prompts)
 
     def _choose_model(self, records: list[PromptRecord]) -> None:
-        def work(token: CancelToken) -> None:
+        from workbench.models.names import spec_name
+
+        def find(token: CancelToken) -> list[Choice]:
             choices = [Choice(AS_RECORDED, "the model that answered then", AS_RECORDED)]
             try:
                 choices += model_choices(self._bench.spec)
             except (WbError, OSError) as error:
                 said = str(error)
                 self._bench.call_soon(self._bench.notify, said, severity="warning", markup=False)
-            self._bench.call_soon(self._ask_model, records, choices)
-
-        self._bench.tasks.run("choices", work)
-
-    def _ask_model(self, records: list[PromptRecord], choices: list[Choice]) -> None:
-        from workbench.models.names import spec_name
+            return choices
 
         count = f"{len(records):,} prompts" if len(records) > 1 else "one prompt"
         picker = ModelPicker(
             f"Replay {count} with",
-            choices,
+            find=find,
             specs=lambda value: specs_again(records, read_choice(value)),
             free="MODEL, MODEL +ADAPTER, --dtype fp32",
         )

@@ -16,7 +16,7 @@ from textual.widgets import Static
 
 from sessions.errors import WbError
 from workbench.app.lists.palette import PALETTE
-from workbench.app.widgets.choice import Choice
+from workbench.app.widgets.list_finder import Find
 from workbench.app.widgets.picker import Picker
 from workbench.text import clean
 
@@ -54,8 +54,8 @@ class ModelPicker(Picker):
     def __init__(
         self,
         title: str,
-        choices: Sequence[Choice],
         *,
+        find: Find,
         specs: Callable[[Any], Sequence[ModelSpec]],
         current: Any = None,
         free: str = "",
@@ -64,12 +64,12 @@ class ModelPicker(Picker):
 
         Args:
             title: What it is chosen for.
-            choices: What there is.
+            find: Finds what there is, in a worker.
             specs: The models that a value means; raises `WbError` where it means none.
             current: The value under the cursor at first.
             free: What can be typed.
         """
-        super().__init__(title, choices, current=current, free=free)
+        super().__init__(title, find=find, current=current, free=free)
         self._specs = specs
         self._wanted: Any = None
 

@@ -53,7 +53,8 @@ class PathPicker(Picker):
         self._listed_of = ""  # the folder that the list is of
         self._reads = False  # its entries are on their way
 
-    def _keys(self) -> str:
+    def keys_line(self) -> str:
+        """The keys, below all."""
         return "Enter opens · Tab completes · ^O this folder · Esc leaves"
 
     def box(self) -> Vertical:
@@ -62,21 +63,18 @@ class PathPicker(Picker):
 
     def on_mount(self) -> None:
         """At the folder of last time."""
-        super().on_mount()
         start = self._start
         if not start.startswith(("/", "~")):
             start = f"{Path.cwd()}/{start}"
         if not start.endswith("/") and _is_folder(start):
             start += "/"
-        field = self.query_one(Input)
-        field.value = start
-        field.cursor_position = len(start)
+        self._write(start)
 
     # -- what is listed --------------------------------------------------------------------
 
     def _fill(self, typed: str) -> None:
         if typed != (whole := anew(typed)):
-            self._write(whole)  # comes back here
+            self._write(whole)
             return
         folder, _, begun = typed.rpartition("/")
         if (folder or "/") != self._listed_of and "/" in typed:
@@ -94,7 +92,8 @@ class PathPicker(Picker):
         options = self.query_one(OptionList)
         options.clear_options()
         options.add_options(self._option(c) for c in self._shown)
-        options.highlighted = 0 if self._shown and begun else None
+        # Not a line that only says how many there are: Enter would do nothing on it.
+        options.highlighted = next((n for n, c in enumerate(self._shown) if c.title != "…"), None)
         if begun and not self._shown and not self._reads:
             said = f"nothing that is listed of {folder or '/'} has {begun!r} in its name"
             options.add_option(Option(Text(clean(said, newlines=False)), disabled=True))
@@ -114,10 +113,16 @@ class PathPicker(Picker):
         if self.is_running and folder == self._listed_of:
             self.choices, self._reads = choices, False
             self._fill(self.query_one(Input).value)
+            self.listed()
+
+    @property
+    def unlisted(self) -> bool:
+        """Whether the folder is being read."""
+        return self._reads
 
     # -- what is taken ---------------------------------------------------------------------
 
-    def _take(self) -> None:
+    def take(self) -> None:
         """Enter: what is under the cursor, else what was typed."""
         at = self.query_one(OptionList).highlighted
         typed = self.query_one(Input).value.strip()
@@ -134,12 +139,18 @@ class PathPicker(Picker):
             self.dismiss(str(value))
 
     def _write(self, path: str) -> None:
+        """Put a path in the field and list what fits it, before the next key."""
         field = self.query_one(Input)
-        field.value = path
+        with field.prevent(Input.Changed):
+            field.value = path
         field.cursor_position = len(path)
+        self._fill(path)
 
     def action_complete(self) -> None:
         """As far as all that begins so goes on alike."""
+        if self.unlisted:
+            self._then.append(self.action_complete)
+            return
         folder, slash, begun = self.query_one(Input).value.rpartition("/")
         fits = [c.title for c in self._shown if c.title.startswith(begun) and c.title != "…"]
         if common := os.path.commonprefix(fits or [c.title for c in self._shown[:1]]):

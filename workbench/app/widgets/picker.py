@@ -1,9 +1,13 @@
-"""One modal for choosing one thing of a list: type to narrow, Enter takes, Esc leaves."""
+"""One modal for choosing one thing of a list: type to narrow, Enter takes, Esc leaves.
+
+Guarantee: it opens at once, also where its list takes long to find, and takes every key from then
+on; what the keys would do with the list is done in their order once the list is there.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from rich.text import Text
 from textual import on
@@ -17,7 +21,11 @@ from textual.widgets.option_list import Option
 from workbench.app.lists.palette import PALETTE
 from workbench.app.widgets.choice import Choice
 from workbench.app.widgets.dialog_box import DialogBox
+from workbench.app.widgets.list_finder import Find, ListFinder, WaitingKeys
 from workbench.text import clean
+
+if TYPE_CHECKING:
+    from workbench.app.services import Services
 
 
 class PickerInput(Input):
@@ -66,9 +74,28 @@ class Picker(ModalScreen[Any]):
     ]
 
     def __init__(
-        self, title: str, choices: Sequence[Choice], *, current: Any = None, free: str = ""
+        self,
+        title: str,
+        choices: Sequence[Choice] = (),
+        *,
+        find: Find | None = None,
+        current: Any = None,
+        free: str = "",
+        empty: str = "",
     ) -> None:
+        """A picker.
+
+        Args:
+            title: What is chosen.
+            choices: What there is.
+            find: Finds the choices instead, in a worker, while the picker is open.
+            current: The value under the cursor at first.
+            free: What can be typed, where that counts as well.
+            empty: What is said where nothing was found.
+        """
         super().__init__()
+        self._finder, self._empty = ListFinder(find), empty
+        self._then = WaitingKeys()
         self.picker_title = title
         self.choices = list(choices)
         self.current = current
@@ -84,7 +111,7 @@ class Picker(ModalScreen[Any]):
             yield PickerInput(placeholder=self.free or "type to narrow")
             yield OptionList()
             yield from self.feet()
-            yield Static(self._keys(), classes="keys", markup=False)
+            yield Static(self.keys_line(), classes="keys", markup=False)
 
     def box(self) -> Vertical:
         """What holds all of it; one whose list has a height of its own needs no bound."""
@@ -94,20 +121,46 @@ class Picker(ModalScreen[Any]):
         """What stands between the list and the keys; nothing here."""
         yield from ()
 
-    def _keys(self) -> str:
-        unfold = " · → unfolds" if any(choice.under for choice in self.choices) else ""
-        own = " · your own text counts" if self.free else ""
-        if self.free and not self.choices:
-            return "nothing is offered here · Enter takes what you type · Esc leaves"
-        return f"Enter takes it{unfold}{own} · Esc leaves"
+    def keys_line(self) -> str:
+        """The keys, below all."""
+        return _keys(self.choices, self.free, self._finder.finding)
 
     def on_mount(self) -> None:
         """All of them, the present one under the cursor."""
-        self._fill("")
+        self._fill(self.query_one(Input).value)
         self.query_one(Input).focus()
+        self._finder.begin(cast("Services", self.app), self._found)
+
+    # -- a list that is found while it is open ---------------------------------------------
+
+    def _found(self, choices: Sequence[Choice]) -> None:
+        if self.is_mounted:
+            self.choices = list(choices)
+            self.query_one(".keys", Static).update(self.keys_line())
+            self._fill(self.query_one(Input).value)
+            self.listed()
+
+    def on_unmount(self) -> None:
+        """Nobody waits for the list any more."""
+        self._finder.end(cast("Services", self.app))
+
+    @property
+    def unlisted(self) -> bool:
+        """Whether there is no list yet to move in."""
+        return self._finder.finding
+
+    @property
+    def undecided(self) -> bool:
+        """Whether what Enter would take may still change."""
+        return self.unlisted
+
+    def listed(self) -> None:
+        """More of the list is there: do what waited for it."""
+        self._then.do(lambda: self.undecided)
 
     @on(Input.Changed)
     def _narrow(self, event: Input.Changed) -> None:
+        self._then.clear()
         self._fill(event.value)
 
     def _fill(self, typed: str) -> None:
@@ -121,7 +174,9 @@ class Picker(ModalScreen[Any]):
         options.add_options(self._option(c) for c in self._shown)
         at = next((i for i, c in enumerate(self._shown) if c.value == self.current), 0)
         options.highlighted = at if self._shown else None
-        options.display = bool(self._shown)  # an empty one takes no line and no focus
+        if not self.choices and (said := "looking…" if self._finder.finding else self._empty):
+            options.add_option(Option(Text(clean(said), PALETTE.dim), disabled=True))
+        options.display = options.option_count > 0  # an empty one takes no line and no focus
 
     def _listed(self, all_of_them: bool) -> list[Choice]:
         """The choices in order, those that are folded away left out."""
@@ -138,6 +193,9 @@ class Picker(ModalScreen[Any]):
 
     def fold(self, fold: bool) -> None:
         """Fold or unfold what is below the choice under the cursor."""
+        if self.unlisted:
+            self._then.append(lambda: self.fold(fold))
+            return
         options = self.query_one(OptionList)
         at = options.highlighted
         if at is None or at >= len(self._shown):
@@ -152,12 +210,9 @@ class Picker(ModalScreen[Any]):
         options.highlighted = next((n for n, c in enumerate(self._shown) if c is parent), 0)
 
     def _option(self, choice: Choice) -> Option:
-        sign = ""
-        if choice.under:
-            sign = "▾ " if choice.title in self._unfolded else "▸ "
-        elif any(choice in parent.under for parent in self.choices if parent.under):
-            sign = "    "
-        return Option(_prompt(choice, sign))
+        below = any(choice in parent.under for parent in self.choices if parent.under)
+        folds = "▾ " if choice.title in self._unfolded else "▸ "
+        return Option(_prompt(choice, folds if choice.under else "    " if below else ""))
 
     def dismiss_with(self, value: Any) -> None:
         """Something was chosen."""
@@ -165,6 +220,9 @@ class Picker(ModalScreen[Any]):
 
     def action_cursor(self, by: int) -> None:
         """Move in the list while the input keeps the focus."""
+        if self.unlisted:
+            self._then.append(lambda: self.action_cursor(by))
+            return
         options = self.query_one(OptionList)
         if by > 0:
             options.action_cursor_down()
@@ -172,7 +230,15 @@ class Picker(ModalScreen[Any]):
             options.action_cursor_up()
 
     @on(Input.Submitted)
-    def _take(self) -> None:
+    def _entered(self) -> None:
+        """Enter; a second one takes what there is by now, whatever the list waits for."""
+        if self.undecided and self.take not in self._then:
+            self._then.append(self.take)
+        else:
+            self.take()
+
+    def take(self) -> None:
+        """Take what is under the cursor."""
         at = self.query_one(OptionList).highlighted
         if at is not None and at < len(self._shown):
             self.dismiss_with(self._shown[at].value)
@@ -184,6 +250,14 @@ class Picker(ModalScreen[Any]):
     def action_leave(self) -> None:
         """Nothing is chosen."""
         self.dismiss(None)
+
+
+def _keys(choices: Sequence[Choice], free: str, finding: bool) -> str:
+    unfold = " · → unfolds" if any(choice.under for choice in choices) else ""
+    own = " · your own text counts" if free else ""
+    if free and not choices and not finding:
+        return "nothing is offered here · Enter takes what you type · Esc leaves"
+    return f"Enter takes it{unfold}{own} · Esc leaves"
 
 
 def _prompt(choice: Choice, sign: str = "") -> Text:
