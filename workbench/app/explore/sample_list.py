@@ -206,8 +206,7 @@ class SampleList(SampleLines):
         self._reach = max(self._reach, line)
         if self.length is None:
             self._resize_content()
-        changed = line != self.cursor
-        self.cursor = line
+        changed, self.cursor = line != self.cursor, line
         self._show_cursor(centre)
         self._ask()
         self.choose()
@@ -218,7 +217,7 @@ class SampleList(SampleLines):
             self._want_more()
 
     def _want_more(self) -> None:
-        if not self.searching and not self.exhausted:
+        if not (self.searching or self.exhausted):
             self.post_message(self.MatchesNeeded())
 
     def _show_cursor(self, centre: bool = False) -> None:
