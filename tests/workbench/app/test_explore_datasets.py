@@ -262,3 +262,36 @@ def test_what_the_core_says_by_flags_is_said_by_the_fields_of_the_form():
     assert in_form_words("give the path of a file or a folder") == (
         "give the path of a file or a folder"
     )
+
+
+async def test_a_name_that_is_taken_has_the_focus_and_looks_so_and_the_arrows_reach_every_field(
+    tmp_path: Path,
+):
+    from workbench.app.explore.own_data import OwnDataForm
+
+    table = tmp_path / "demo.csv"  # so is it called, by its file
+    table.write_text("key,ask,verdict\na,one?,yes\nb,two?,no\n")
+    async with bench(SIZES[0]) as b:
+        form = OwnDataForm()
+        b.app.push_screen(form)
+        await b.until(lambda: b.app.screen is not form and b.app.screen.query(Input))
+        b.app.screen.dismiss(str(table))
+        name = form.query_one("#own-name")
+        await b.until(lambda: form.focused is name and name.has_class("-bad"))
+        walked = []
+        for _ in range(6):
+            await b.press("down")
+            assert form.focused is not None
+            at = getattr(form.focused, "highlighted", "")
+            walked.append(f"{form.focused.id}{at}")
+        assert walked == [
+            *("own-id", "own-images", "own-columns0", "own-columns1", "own-columns2"),
+            "own-preview",
+        ]
+        form.set_focus(form.query_one("#own-columns"))
+        for above in ("own-columns", "own-columns", "own-images", "own-id", "own-name"):
+            await b.press("up")
+            assert form.focused is not None and form.focused.id == above
+        name.value = "own"
+        await b.until(lambda: form._seen is not None and form._seen.own.called == "own")
+        assert not name.has_class("-bad")

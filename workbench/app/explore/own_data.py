@@ -23,6 +23,7 @@ from textual.widgets import Input, Label, OptionList, Static
 from sessions.errors import WbError
 from workbench.app.explore.own_data_text import (
     column_line,
+    fault_of,
     guess_lines,
     id_choices,
     in_form_words,
@@ -51,6 +52,26 @@ _HINTS = {
     "images": "a folder, or a template such as img/{id}.png · Enter lists folders",
     "columns": "Enter changes what a column is taken for",
 }
+
+
+class ColumnList(OptionList):
+    """The columns; above the first and below the last one, the keys go on to the fields."""
+
+    HELP_TITLE = "Columns"
+
+    def action_cursor_up(self) -> None:
+        """A line up, from the first one to the field above."""
+        if self.highlighted:
+            super().action_cursor_up()
+        else:
+            self.screen.focus_previous()
+
+    def action_cursor_down(self) -> None:
+        """A line down, from the last one to what is below."""
+        if self.highlighted is not None and self.highlighted < self.option_count - 1:
+            super().action_cursor_down()
+        else:
+            self.screen.focus_next()
 
 
 class OwnDataForm(ModalScreen["str | None"]):
@@ -106,7 +127,7 @@ class OwnDataForm(ModalScreen["str | None"]):
                     yield Input(
                         self._start if name == "file" else "", compact=True, id=f"own-{name}"
                     )
-            yield OptionList(id="own-columns", markup=False)
+            yield ColumnList(id="own-columns", markup=False)
             yield Static("", id="own-hint", markup=False)
             with VerticalScroll(id="own-preview", can_focus=True):
                 yield Static("", id="own-told", markup=False)
@@ -282,8 +303,14 @@ class OwnDataForm(ModalScreen["str | None"]):
         else:
             self._say(f"✗ {type(error).__name__}: {error}", PALETTE.bad)
 
+    def _mark(self, at_fault: str) -> None:
+        """Mark the field that has to be changed, and no other."""
+        for name, _ in _FIELDS:
+            self.field(name).set_class(name == at_fault, "-bad")
+
     def _clear(self) -> None:
         """There is nothing to tell."""
+        self._mark("")
         self.query_one("#own-columns").display = False
         self.query_one("#own-told", Static).update("")
         self.field("name").placeholder = self.field("id").placeholder = ""
@@ -301,9 +328,11 @@ class OwnDataForm(ModalScreen["str | None"]):
         columns.display = bool(seen.columns)
         self.field("name").placeholder = seen.own.called
         self.field("id").placeholder = seen.mapping.id
+        at_fault = fault_of(seen.hint) if seen.problem else ""
+        self._mark(at_fault)
         if self._taken and seen.columns:
             self._taken = False
-            columns.focus()
+            (self.field(at_fault) if at_fault else columns).focus()
         told = [*table_lines(seen), *pictures, *guess_lines(seen)]
         self.query_one("#own-told", Static).update(Group(*told))
         if seen.problem:
