@@ -10,10 +10,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
+from textual.notifications import Notify
 from textual.reactive import reactive
 
 from workbench.app.engine_service import EngineService, EngineState
 from workbench.app.key_order import KeysInOrder
+from workbench.app.status_line import StatusLine
 from workbench.app.tasks import Tasks
 from workbench.app.why_not import say_why_not
 
@@ -48,6 +50,7 @@ class Services(KeysInOrder):
         self.tasks = Tasks(self.fail)
         self.all_changed = True  # whether leaving found every change made
         self._engine_service = EngineService(self._engine_changed)
+        self._status_line = StatusLine(self)
 
     async def run_action(
         self, action: Any, default_namespace: Any = None, namespaces: Any = None
@@ -55,6 +58,17 @@ class Services(KeysInOrder):
         """Do what a key asks for, or say in a line why it does not apply."""
         said = say_why_not(self, action, default_namespace, namespaces)
         return said or await super().run_action(action, default_namespace, namespaces)
+
+    def on_notify(self, event: Notify) -> None:
+        """What is said belongs to the screen in view."""
+        self._status_line.take(event.notification)
+        # Textual lays a text aside when its time is over and leaves the room that it had.
+        self.set_timer(event.notification.timeout + 0.1, self._refresh_notifications)
+
+    def _refresh_notifications(self) -> None:
+        if self._screen_stack:
+            self._status_line.tidy()
+        super()._refresh_notifications()
 
     def copy_text(self, text: str, what: str = "text", *, panel: bool = True) -> None:
         """Copy by OSC 52 and show what was copied: not every terminal takes OSC 52.

@@ -1,10 +1,8 @@
-"""Jump mode, one panel alone, and where toasts stand."""
+"""Jump mode, and one panel alone."""
 
 from __future__ import annotations
 
-from textual.widgets._toast import Toast
-
-from tests.workbench.app.explore_bench import FakeEngine, bench
+from tests.workbench.app.explore_bench import bench
 from workbench.app.jump import JumpScreen
 
 
@@ -68,17 +66,3 @@ async def test_f10_shows_a_list_that_is_folded_away_and_the_footer_of_a_field_of
         foot = b.text().splitlines()[-1]
         assert "^⏎/F5 Ask" in foot and "F1 Help" in foot
         assert not any(word in foot for word in (" ⏎ Ask", "/ Filter", "Gallery"))
-
-
-async def test_toasts_stand_beside_the_picture_or_below_its_caption():
-    for size in ((120, 40), (80, 24)):
-        async with bench(size, engine=FakeEngine()) as b:
-            for n in range(4):
-                b.app.notify(f"something that is said number {n}", timeout=60)
-            await b.until(lambda b=b: any(t.region for t in b.app.screen.query(Toast)))
-            await b.settle()
-            image = b.explore.widgets.image.region
-            shown = [b.app.screen.find_widget(t).visible_region for t in b.app.screen.query(Toast)]
-            caption = image.bottom - 1
-            over = [r for r in shown if r and r.x < image.right and r.y <= caption < r.bottom]
-            assert any(shown) and not over, (size, over)
