@@ -61,6 +61,7 @@ from textual.screen import Screen
 from sessions.errors import WbError
 from workbench.app.app_keys import KEYS
 from workbench.app.clean_lines import CleanLines
+from workbench.app.help_keys import HelpKeys
 from workbench.app.kept_sheets import KeptSheets, style_by_itself
 from workbench.app.key_order import spelled
 from workbench.app.last_model import last_model
@@ -149,6 +150,9 @@ class WbApp(Services):
         self.settings = settings or read_settings()
         self.state = BenchState.load()
         self.spec = last_model(self.state, self.settings)
+        keys = HelpKeys(self)
+        self.action_help, self.action_keys_beside = keys.help, keys.beside
+        self.action_tell_how_to_quit = keys.how_to_quit
 
     def get_driver_class(self) -> type[Driver]:
         """Textual's, but for a terminal that may vanish."""
@@ -316,13 +320,6 @@ class WbApp(Services):
 
         screen = self.screen
         self.push_screen(JumpScreen(screen), lambda chosen: arrive(screen, chosen))
-
-    def action_help(self) -> None:
-        """The help of what has the focus."""
-        from workbench.app.widgets.help_modal import HelpModal
-
-        if not isinstance(self.screen, HelpModal):
-            self.push_screen(HelpModal(self.screen))
 
 
 def run_bench() -> int:

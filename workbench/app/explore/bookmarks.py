@@ -146,6 +146,9 @@ class BookmarkControl(Controller):
             where = "under this filter" if filtered and not tag else "in this split"
             said = f"no bookmark {what}{where}: b adds one"
             self.bench.notify(said, timeout=3, markup=False)
+        elif uid == self.view.uid:
+            which = "under this filter" if filtered and not tag else "in this split"
+            self.bench.notify(f"this is the only bookmark {which}", timeout=3)
         else:
             self.post(UidWanted(uid))
 

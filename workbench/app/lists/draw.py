@@ -135,9 +135,13 @@ def progress_bar(share: float | None, width: int, palette: Palette, style: Style
 
 
 def duration(seconds: float | None) -> str:
-    """A span of time in at most six characters: `41s`, `7m02s`, `3h20m`, `5d`."""
+    """A span of time in at most six characters: `46ms`, `7.9s`, `41s`, `7m02s`, `3h20m`, `5d`."""
     if seconds is None or not math.isfinite(seconds):
         return "–"
+    if 0 < seconds < 0.9995:
+        return f"{seconds * 1000:.0f}ms"
+    if 0 < seconds < 9.95:
+        return f"{seconds:.1f}s"
     whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole}s"

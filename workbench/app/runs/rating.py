@@ -49,6 +49,7 @@ class RatingScreen(ModalScreen[None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(str(n), f"rate({n})", f"Rate it {n}", id=f"rating.{n}") for n in range(1, 6)),
+        Binding("6,7,8,9,0", "no_value", show=False),
         Binding("g", "judge(1)", "Good", id="rating.good"),
         Binding("b", "judge(0)", "Bad", id="rating.bad"),
         Binding("s", "skip", "Skip", id="rating.skip"),
@@ -180,6 +181,20 @@ class RatingScreen(ModalScreen[None]):
             self.notify(f"the scale is {self._scale}: c changes it", severity="warning")
         elif (item := self.item) is not None:
             self._take(item, value)
+
+    def why_not(self, action: str) -> str:
+        """Why a key does nothing now, in a line; empty where it does something."""
+        if action == "no_value":
+            best = "1 to 5 rate" if self._scale == "1-5" else "g is good, b is bad"
+            return f"no value has this key: {best}"
+        if action in ("rate", "judge", "skip", "note") and self.item is None:
+            if self.queue is None:
+                return "the answers are still being read, or cannot be: see above"
+            return "all are rated: u takes the last rating back, Esc leaves"
+        return ""
+
+    def action_no_value(self) -> None:
+        """A digit outside of the scale: see `why_not`."""
 
     def action_skip(self) -> None:
         """Leave this one out, and go on."""

@@ -35,6 +35,8 @@ def why_not(
         in_samples: The samples of the run have the focus.
         uid: Of the sample under the cursor.
     """
+    if action == "side":
+        return "" if comparing else "+ and - are of two compared runs: Space marks A, then B"
     if action == "copy_uid":
         return "" if uid else "the cursor is on no sample: Enter goes into the run's samples"
     if run is None:

@@ -109,16 +109,9 @@ class SampleTable(RowList):
             lambda width: plain(short_name(row.uid.removeprefix(self._prefix), width)),
             plain(row.target),
             said,
-            Text(duration_of(row.seconds), style=palette.dim),
+            Text(duration(row.seconds) if row.seconds > 0 else "", style=palette.dim),
             plain(row.error, palette.bad) if row.error else plain(row.words, palette.dim),
         )
-
-
-def duration_of(seconds: float) -> str:
-    """Milliseconds where a second would say nothing."""
-    if seconds <= 0:
-        return ""
-    return f"{seconds * 1000:.0f}ms" if seconds < 10 else duration(seconds)
 
 
 class ViewBar(Widget):

@@ -19,7 +19,7 @@ from sessions.errors import WbError
 from workbench.app.lists.list_reader import ListReader
 from workbench.app.lists.row_list import RowList
 from workbench.app.runs.actions import RunActions
-from workbench.app.runs.comparison import ComparePanel
+from workbench.app.runs.comparison import ComparePanel, Side
 from workbench.app.runs.confusion import ConfusionMatrix
 from workbench.app.runs.control import RunControlKeys, how_many
 from workbench.app.runs.detail import RunDetail
@@ -222,6 +222,10 @@ class RunsScreen(Screen[None]):
         """Into the confusion matrix."""
         self.add_class("-inside", "-matrix")
         self.query_one(ConfusionMatrix).focus()
+
+    def action_side(self, side: Side) -> None:
+        """What B fixed or broke, wherever the focus is."""
+        self.comparison.action_side(side)
 
     # -- comparing ---------------------------------------------------------------------------
 

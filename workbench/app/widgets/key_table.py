@@ -46,29 +46,40 @@ class KeyLine:
 
 def key_lines(app: App[Any], nodes: Iterable[DOMNode]) -> list[KeyLine]:
     """The bound actions of some nodes, those of the first node first."""
+
+    def bound() -> Iterator[tuple[DOMNode, Binding]]:
+        for node in nodes:
+            bindings = node._bindings.copy()
+            if app._keymap:
+                bindings.apply_keymap(app._keymap)
+            yield from ((node, binding) for _, binding in bindings)
+
+    return _lines(app, bound())
+
+
+def lines_in_reach(screen: Screen[Any]) -> list[KeyLine]:
+    """The bound actions that apply now, by the keys that what has the focus does not type."""
+    bound = (
+        (active.node, active.binding)
+        for active in screen.active_bindings.values()
+        if active.enabled and not is_text_for(screen.focused, active.binding.key)
+    )
+    return _lines(screen.app, bound)
+
+
+def _lines(app: App[Any], bound: Iterable[tuple[DOMNode, Binding]]) -> list[KeyLine]:
     found: dict[tuple[str, str], KeyLine] = {}
-    for node in nodes:
-        bindings = node._bindings.copy()
-        if app._keymap:
-            bindings.apply_keymap(app._keymap)
-        for _, binding in bindings:
-            if not binding.id or not binding.description or binding.system:
-                continue
-            line = found.setdefault(
-                (binding.id, binding.action),
-                KeyLine(
-                    binding.id,
-                    binding.tooltip or binding.description,
-                    binding.description,
-                    binding.action,
-                    node,
-                ),
-            )
-            # A key that the footer names by another of its action is told here by its own name.
-            own = replace(binding, key_display=None) if _is_f_key(binding.key) else binding
-            shown = shown_key(app, own)
-            if shown not in line.keys and not _is_twin(binding.key):
-                line.keys.append(shown)
+    for node, binding in bound:
+        if not binding.id or not binding.description or binding.system:
+            continue
+        does, key = binding.tooltip or binding.description, (binding.id, binding.action)
+        line = KeyLine(binding.id, does, binding.description, binding.action, node)
+        line = found.setdefault(key, line)
+        # A key that the footer names by another of its action is told here by its own name.
+        own = replace(binding, key_display=None) if _is_f_key(binding.key) else binding
+        shown = shown_key(app, own)
+        if shown not in line.keys and not _is_twin(binding.key):
+            line.keys.append(shown)
     return list(found.values())
 
 

@@ -34,7 +34,19 @@ class PickerInput(Input):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right", "fold(False)", "Unfold", id="picker.unfold", show=False),
         Binding("left", "fold(True)", "Fold", id="picker.fold", show=False),
+        Binding("home", "edge(False)", "First", id="picker.first", show=False),
+        Binding("end", "edge(True)", "Last", id="picker.last", show=False),
     ]
+
+    def action_edge(self, last: bool) -> None:
+        """To an end of the list, or of what was typed."""
+        screen = self.screen
+        if not self.value and isinstance(screen, Picker):
+            screen.action_edge(last)
+        elif last:
+            self.action_end()
+        else:
+            self.action_home()
 
     def action_fold(self, fold: bool) -> None:
         """Fold, or move in what was typed."""
@@ -71,6 +83,8 @@ class Picker(ModalScreen[Any]):
         Binding("escape", "leave", "Back", id="picker.leave"),
         Binding("down", "cursor(1)", "Next", id="picker.next", show=False),
         Binding("up", "cursor(-1)", "Previous", id="picker.previous", show=False),
+        Binding("pagedown", "page(True)", "Page down", id="picker.page-down", show=False),
+        Binding("pageup", "page(False)", "Page up", id="picker.page-up", show=False),
     ]
 
     def __init__(
@@ -228,6 +242,22 @@ class Picker(ModalScreen[Any]):
             options.action_cursor_down()
         else:
             options.action_cursor_up()
+
+    def action_page(self, down: bool) -> None:
+        """Move in the list by what is in sight of it."""
+        options = self.query_one(OptionList)
+        if down:
+            options.action_page_down()
+        else:
+            options.action_page_up()
+
+    def action_edge(self, last: bool) -> None:
+        """To the first or the last of the list."""
+        options = self.query_one(OptionList)
+        if last:
+            options.action_last()
+        else:
+            options.action_first()
 
     @on(Input.Submitted)
     def _entered(self) -> None:
