@@ -40,16 +40,17 @@ async def test_what_is_pressed_after_held_keys_is_meant_for_where_they_led():
 async def test_the_list_moves_by_half_of_itself_and_has_the_rows_that_come_into_sight():
     async with bench((120, 40)) as b:
         samples = b.explore.widgets.samples
-        height, tops = samples.size.height, []
-        for _ in range(4 * height):
+        height, tops = samples.size.height, [0]
+        for _ in range(2 * height):
             await b.pilot.press("j")
             top = int(samples.scroll_offset.y)
             assert top <= samples.cursor < top + height
-            tops.append(top)
-            await b.settle()
-            margin = range(top, top + height + height // 2)
-            assert all(n in samples.rows for n in margin), "the next move finds its rows"
-    assert 6 <= len(set(tops)) <= 8
+            if top != tops[-1]:
+                tops.append(top)
+                await b.settle()
+                ahead = range(top, top + height + height // 2)
+                assert all(n in samples.rows for n in ahead), "the next move finds its rows"
+    assert 3 <= len(tops) <= 4
 
 
 async def test_a_step_lays_nothing_out_anew(monkeypatch):
