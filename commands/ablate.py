@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from commands.mode_option import mode_option
+from commands.paths import WriteFolder
 from commands.printing import echo_json
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     metavar="KEY=VALUE",
     help="Change a key of the config for all variants; repeat for several.",
 )
-@click.option("--out", type=click.Path(), help="Write table and plots into this folder too.")
+@click.option("--out", type=WriteFolder(), help="Write table and plots into this folder too.")
 @click.option("--list", "listed", is_flag=True, help="List the ablations that come with wb.")
 @click.option("--dry-run", is_flag=True, help="List the trials and which are done; train nothing.")
 @click.option("--detach", is_flag=True, help="Run as a background job and print its id.")
@@ -34,7 +35,7 @@ def command(
     ctx: click.Context,
     config: str | None,
     changes: tuple[str, ...],
-    out: str | None,
+    out: Path | None,
     listed: bool,
     dry_run: bool,
     detach: bool,
@@ -83,7 +84,7 @@ def command(
     finally:
         line.end()
     found = compare(ablation, outcomes)
-    folders = [ablation_folder(ablation)] + ([Path(out)] if out else [])
+    folders = [ablation_folder(ablation)] + ([out] if out else [])
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
         write_report(found, folder)
@@ -148,14 +149,14 @@ def _show_trials(ablation: Ablation, as_json: bool) -> None:
 
 
 def _detach(
-    ablation: Ablation, config: str, changes: tuple[str, ...], out: str | None, as_json: bool
+    ablation: Ablation, config: str, changes: tuple[str, ...], out: Path | None, as_json: bool
 ) -> None:
     from sessions.jobs import start
     from workbench.reports.job_title import job_title
 
     words = ["wb", "ablate", str(Path(config).absolute()) if Path(config).exists() else config]
     words += [word for change in changes for word in ("--set", change)]
-    words += ["--out", str(Path(out).absolute())] if out else []
+    words += ["--out", str(out.absolute())] if out else []
     job = start(words, title=job_title(["wb", "ablate", ablation.name]))
     if as_json:
         echo_json({"job": job.id})

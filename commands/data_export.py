@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from commands.completing import complete_splits
+from commands.paths import WritePath
 from commands.printing import echo_json
 
 
 @click.command("export")
 @click.argument("split", metavar="DATASET/SPLIT", shell_complete=complete_splits)
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("out", type=WritePath())
 @click.option(
     "--to",
     "kind",

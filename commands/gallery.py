@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from commands.completing import complete_splits
 from commands.mode_option import mode_option
+from commands.paths import WriteFolder
 from commands.printing import echo_json, images_option
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     "--out",
     "--export",
     "out",
-    type=click.Path(file_okay=False),
+    type=WriteFolder(),
     metavar="DIR",
     help="Write the images, a JSON file for each sample and a table into this folder.",
 )
@@ -56,7 +58,7 @@ def command(
     count: int | None,
     seed: int,
     uids: tuple[str, ...],
-    out: str | None,
+    out: Path | None,
     pictures: str,
     height: int,
     boxes: bool,
@@ -110,23 +112,20 @@ def _of(
     return islice(source.iter(start), limit)
 
 
-def _save(samples: Iterator[Sample], out: str | None, as_json: bool) -> None:
+def _save(samples: Iterator[Sample], out: Path | None, as_json: bool) -> None:
     """Write the samples where asked to, and print what there is."""
-    from pathlib import Path
-
     from workbench.data.export import describe, export_sample, flat, write_csv
 
-    folder = Path(out) if out else None
     bodies, rows = [], []
     for sample in samples:
         body = describe(sample)
-        if folder is not None:
-            paths = export_sample(sample, folder)
+        if out is not None:
+            paths = export_sample(sample, out)
             body["files"] = [str(path) for path in paths]
             rows.append(flat(sample, paths[1:]))
         bodies.append(body)
-    if folder is not None:
-        write_csv(folder / "samples.csv", rows)
+    if out is not None:
+        write_csv(out / "samples.csv", rows)
     if as_json:
         echo_json(bodies)
         return

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from commands.mode_option import mode_option
+from commands.paths import WriteFolder
 from commands.printing import echo_json, images_option
 
 
@@ -14,7 +17,7 @@ from commands.printing import echo_json, images_option
     "--export",
     "--out",
     "folder",
-    type=click.Path(file_okay=False),
+    type=WriteFolder(),
     metavar="DIR",
     help="Write the original images, and a JSON file beside them.",
 )
@@ -24,7 +27,7 @@ from commands.printing import echo_json, images_option
 )
 @mode_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def command(uid: str, folder: str | None, pictures: str, boxes: bool, as_json: bool) -> None:
+def command(uid: str, folder: Path | None, pictures: str, boxes: bool, as_json: bool) -> None:
     """Show everything known about one sample.
 
     \b
@@ -34,8 +37,6 @@ def command(uid: str, folder: str | None, pictures: str, boxes: bool, as_json: b
       wb inspect demo/test/000012 --draw-boxes
       wb inspect nlvr1/dev/1572-0 --export out/
     """
-    from pathlib import Path
-
     from sessions.uid import Uid
     from workbench.data.export import describe, export_sample
     from workbench.data.source import open_source
@@ -43,7 +44,7 @@ def command(uid: str, folder: str | None, pictures: str, boxes: bool, as_json: b
     parsed = Uid.parse(uid)
     source = open_source(parsed.dataset, parsed.split)
     sample = source.get(uid)
-    written = export_sample(sample, Path(folder)) if folder else []
+    written = export_sample(sample, folder) if folder else []
     body = describe(sample) | {"revision": source.revision}
     where = getattr(source, "row_of", None)
     if where is not None:

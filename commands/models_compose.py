@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
+
+from commands.paths import WriteFolder
 
 
 @click.command()
@@ -14,7 +17,7 @@ import click
     help="A ResNet: a folder, a hub id, or the run of a contrastive training.",
 )
 @click.option("--language", required=True, help="A Phi: a folder or a hub id.")
-@click.option("--out", required=True, type=click.Path(), help="The new folder.")
+@click.option("--out", required=True, type=WriteFolder(), help="The new folder.")
 @click.option(
     "--image-tokens",
     type=click.Choice(["grid", "pooled"]),
@@ -48,7 +51,7 @@ import click
 @click.option("--vision-revision", help="Branch, tag or commit of a hub id.")
 @click.option("--language-revision", help="Branch, tag or commit of a hub id.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def compose(out: str, as_json: bool, **knobs: Any) -> None:
+def compose(out: Path, as_json: bool, **knobs: Any) -> None:
     """Make a two-stage model of a ResNet and a Phi, as one folder.
 
     The layers that join the two are new and untrained: train them before you trust an answer.
@@ -60,8 +63,6 @@ def compose(out: str, as_json: bool, **knobs: Any) -> None:
       wb models compose --vision ./resnet --language ./phi --out m --image-tokens pooled
       wb models compose --vision 01k2 --language microsoft/phi-2 --out my-model
     """
-    from pathlib import Path
-
     from commands.printing import echo_json
     from workbench.models.two_stage.build import Composition, compose
     from workbench.text import clean
@@ -70,7 +71,7 @@ def compose(out: str, as_json: bool, **knobs: Any) -> None:
         click.echo(f"{stage} ({share:.0%})", err=True)
 
     knobs["image_fit"] = knobs["image_fit"] or ""
-    made = compose(Composition(**knobs), Path(out), None if as_json else say)
+    made = compose(Composition(**knobs), out, None if as_json else say)
     if as_json:
         echo_json(made)
         return

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
+
+from commands.paths import WriteFolder
 
 
 @click.command()
 @click.argument("base")
 @click.argument("adapter")
-@click.option("--out", required=True, type=click.Path(), help="The new folder.")
+@click.option("--out", required=True, type=WriteFolder(), help="The new folder.")
 @click.option(
     "--dtype",
     type=click.Choice(["auto", "bf16", "fp16", "fp32"]),
@@ -19,7 +23,7 @@ import click
 @click.option("--revision", help="Branch, tag or commit of a hub id.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def merge(
-    base: str, adapter: str, out: str, dtype: str, revision: str | None, as_json: bool
+    base: str, adapter: str, out: Path, dtype: str, revision: str | None, as_json: bool
 ) -> None:
     """Write a base and an adapter as one model that needs no adapter.
 
@@ -32,8 +36,6 @@ def merge(
       wb models merge demo runs/lora/adapter --out merged
       wb prompt demo/test/000012 --model merged
     """
-    from pathlib import Path
-
     from commands.asking import tell_loading
     from commands.printing import echo_json
     from workbench.interrupt import interruptible
@@ -45,7 +47,7 @@ def merge(
         note = merge_to_folder(
             base,
             adapter,
-            Path(out),
+            out,
             dtype=dtype,
             revision=revision,
             on_progress=tell,
@@ -53,7 +55,7 @@ def merge(
         )
     tell("ready", 1.0)
     if as_json:
-        echo_json({"path": str(Path(out).absolute()), **note})
+        echo_json({"path": str(out.absolute()), **note})
         return
     click.echo(clean(str(out)))
     click.echo(

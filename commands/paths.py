@@ -1,7 +1,7 @@
-"""Files that a command line names: one rule for all commands, held before any work is done.
+"""Files and folders that a command line names: one rule for all commands, held before any work.
 
-A file to read must exist, and a file to write must lie in an existing folder. Otherwise the line
-is wrong usage, with exit code 2.
+A file to read must exist; a file or folder to write must lie in an existing folder. Otherwise the
+line is wrong usage, with exit code 2.
 """
 
 from __future__ import annotations
@@ -41,25 +41,62 @@ class ReadFile(_File):
         return path
 
 
-class WriteFile(_File):
-    """A file to write. Raises `UsageError` for a folder, and where its folder does not exist."""
+class WritePath(_File):
+    """What a command writes. Raises `UsageError` where the folder that it is to lie in is gone."""
+
+    name = "path"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """The path, unchanged."""
         from workbench.errors import UsageError
 
         path = Path(value)
-        try:
-            is_folder, has_folder = path.is_dir(), path.absolute().parent.is_dir()
-        except (OSError, ValueError):  # too long, or a NUL in it
-            is_folder, has_folder = False, False
-        if is_folder:
-            raise UsageError(f"{_typed(value, param)} is a folder", hint="name a file to write")
-        if not has_folder:
+        if not _is_folder(path.absolute().parent):
             raise UsageError(
                 f"{_typed(value, param)}: there is no such folder", hint="make it first"
             )
         return path
+
+
+class WriteFile(WritePath):
+    """A file to write. Raises `UsageError` for a folder too."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The path, unchanged."""
+        from workbench.errors import UsageError
+
+        if _is_folder(Path(value)):
+            raise UsageError(f"{_typed(value, param)} is a folder", hint="name a file to write")
+        return super().convert(value, param, ctx)
+
+
+class WriteFolder(WritePath):
+    """A folder to write, new or not. Raises `UsageError` for a file too."""
+
+    name = "folder"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The path, unchanged."""
+        from workbench.errors import UsageError
+
+        if is_there(Path(value)) and not _is_folder(Path(value)):
+            raise UsageError(f"{_typed(value, param)} is a file", hint="name a folder to write")
+        return super().convert(value, param, ctx)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Leave folders to the shell."""
+        return [CompletionItem(incomplete, type="dir")]
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # too long, or a NUL in it
+        return False
 
 
 def _typed(value: Any, param: click.Parameter | None) -> str:

@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 
 from commands.completing import complete_runs
+from commands.paths import WritePath
 
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=complete_runs)
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=WritePath(),
     default=Path("report.html"),
     show_default=True,
     help="A file: .html, with pictures inside, or .md; or a folder for both, CSV and JSON.",

@@ -9,7 +9,7 @@ import click
 
 from commands.completing import complete_runs
 from commands.mode_option import mode_option
-from commands.paths import WriteFile
+from commands.paths import WriteFile, WriteFolder
 from commands.printing import echo_json
 from commands.train_shown import part_lines, show_end, show_plan
 
@@ -50,7 +50,10 @@ from commands.train_shown import part_lines, show_end, show_plan
 )
 @click.option("--html", "page", type=WriteFile(), help="With --show-batch: write an HTML page.")
 @click.option(
-    "--pictures", default="", metavar="DIR", help="With --show-batch: write the pictures as PNG."
+    "--pictures",
+    type=WriteFolder(),
+    metavar="DIR",
+    help="With --show-batch: write the pictures as PNG.",
 )
 @click.option("--detach", is_flag=True, help="Run as a background job and print its id.")
 @mode_option
@@ -67,7 +70,7 @@ def command(
     schema: bool,
     shown: int | None,
     page: Path | None,
-    pictures: str,
+    pictures: Path | None,
     detach: bool,
     as_json: bool,
 ) -> None:

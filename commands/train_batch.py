@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 _COLOURS = {"padding": "bright_black", "image": "blue", "answer": "green"}
 
 
-def show(settings: Any, count: int, *, page: Path | None, pictures: str, as_json: bool) -> None:
+def show(
+    settings: Any, count: int, *, page: Path | None, pictures: Path | None, as_json: bool
+) -> None:
     """Look at the first `count` samples and show them; raises as `training.show_batch` does.
 
     Args:
@@ -29,7 +31,7 @@ def show(settings: Any, count: int, *, page: Path | None, pictures: str, as_json
     from training.show_batch import show_batch
 
     seen = show_batch(settings, count)
-    paths = _write_pictures(seen, Path(pictures)) if pictures else {}
+    paths = _write_pictures(seen, pictures) if pictures else {}
     if page:
         atomic_write(page.absolute(), html_page(seen))
     if as_json:

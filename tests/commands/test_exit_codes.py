@@ -50,8 +50,13 @@ NAMES: dict[str, dict[str, str]] = {
         ),
     },
     "replay": {"session": "nope", "--only": "kept --only nope", **after("kept", ASK)},
-    "gallery": {"dataset": "nope", "--split": "demo --split nope", "--uid": "--uid demo/test/nope"},
-    "inspect": {"uid": "demo/test/nope"},
+    "gallery": {
+        "dataset": "nope",
+        "--split": "demo --split nope",
+        "--uid": "--uid demo/test/nope",
+        "--out": "demo --out nope/a",
+    },
+    "inspect": {"uid": "demo/test/nope", "--export": "demo/test/0 --export nope/a"},
     "similar": {
         "uid": "nope",
         **after("demo/test/0 --limit 9", {**ASK, "--splits": "--by text --splits nope"}),
@@ -109,8 +114,13 @@ NAMES: dict[str, dict[str, str]] = {
         "--set": "demo_lora --set nope=1",
         "--init": "--init nope",
         "--html": "demo_lora --show-batch 1 --html nope/batch.html",
+        "--pictures": "demo_lora --show-batch 1 --pictures nope/a",
     },
-    "ablate": {"config": "nope", "--set": "easy_vqa --dry-run --set nope=1"},
+    "ablate": {
+        "config": "nope",
+        "--out": "demo_lora --out nope/a",
+        "--set": "easy_vqa --dry-run --set nope=1",
+    },
     "runs agreement": {"files": "nope nope", "--metric": "ann --metric nope"},
     "runs compare": {"first": "nope {run}", "second": "{run} nope", "more": "{run} {run} nope"},
     "runs ctl": {"run": "nope pause"},
@@ -183,7 +193,7 @@ NAMES: dict[str, dict[str, str]] = {
         ),
     },
     "data cache": {"dataset": "nope"},
-    "data export": {"split": "demo/nope out --to csv"},
+    "data export": {"split": "demo/nope out --to csv", "out": "demo/test nope/a.parquet"},
     "data info": {"dataset": "nope"},
     "data mode": {"dataset": "nope cached"},
     "data rm": {"name": "nope"},
@@ -191,9 +201,14 @@ NAMES: dict[str, dict[str, str]] = {
     "models compose": {
         "--vision": "--vision nope --language nope --out new",
         "--language": "--vision resnet18 --language nope --out new",
+        "--out": "--vision resnet18 --language nope --out nope/a",
     },
     "models load": {"model": "nope", **after("demo", {k: ASK[k] for k in ASK if k != "--model"})},
-    "models merge": {"base": "nope nope --out new", "adapter": "demo nope --out new"},
+    "models merge": {
+        "base": "nope nope --out new",
+        "adapter": "demo nope --out new",
+        "--out": "demo nope --out nope/a",
+    },
     "models show": {"name": "nope"},
     "config get": {"name": "nope"},
     "config set": {"name": "nope 1", "value": "images nope"},
@@ -203,8 +218,8 @@ NAMES: dict[str, dict[str, str]] = {
 # Any text is right there: words of one's own, or a filter that nothing may pass.
 FREE = {
     *("--title", "--note", "--reason", "--description", "--licence", "--labels", "--delimiter"),
-    *("--system", "--turn", "--stop", "--label", "--answer", "--rater", "--gpu", "--export"),
-    *("--contrast", "--head", "--shard", "text", "words", "--records", "--pictures", "--to"),
+    *("--system", "--turn", "--stop", "--label", "--answer", "--rater", "--gpu"),
+    *("--contrast", "--head", "--shard", "text", "words", "--records", "--to"),
     # Of a hub, of a device or of a metric's model: only the load tells.
     *("--revision", "--device", "--bertscore-model", "--vision-revision", "--language-revision"),
 }
@@ -218,12 +233,7 @@ FREE_OF = {
     "runs ctl": {"values"},  # a run that goes on says what is wrong with them
     "sessions show": {"--uid"},
     "replay": {"--out"},
-    "gallery": {"--out"},
-    "ablate": {"--out"},
-    "models compose": {"--out"},
-    "models merge": {"--out"},
     "data add": {"name"},
-    "data export": {"out"},
     "data cache": {"--split"},
     "gradcam": {"--layer"},  # the loaded model knows its layers
 }
@@ -300,3 +310,27 @@ def test_a_name_or_a_file_that_does_not_exist_is_wrong_usage(line, run, run_wb):
     assert "rror: " in done.err
     assert "Retrying" not in done.err  # no hub was asked
     assert lock_owner() is None  # nor was an engine started to find out
+
+
+def test_whatever_is_written_by_its_path_is_taken_by_one_rule():
+    """A plain `click.Path` would let a command work for hours and then fail, or make the folder."""
+    plain = {f"{path} {param.name}" for path, command in leaves(cli) for param in command.params
+             if isinstance(param.type, click.Path)}  # fmt: skip
+    # Configs are names as well as files; the folder of a dataset's files is kept in its settings.
+    assert plain == {"train config", "ablate config", "data cache to"}
+
+
+def test_a_missing_folder_is_named_and_not_made(run, run_wb):
+    tried = [line.values[0] for line in LINES if " nope/" in str(line.values[0])]
+    assert len(tried) > 15
+    for line in tried:
+        done = run_wb(*line.format(run=run).split())
+        assert (done.code, done.out) == (2, ""), line
+        assert "there is no such folder" in done.err, (line, done.err)
+        assert not Path("nope").exists(), line
+
+
+@pytest.mark.parametrize("line", ["gallery demo/test --out", "inspect demo/test/0 --export"])
+def test_a_file_is_no_folder_to_write(line, run, run_wb):
+    done = run_wb(*line.split(), "table.csv")
+    assert (done.code, done.out) == (2, "") and "'table.csv' is a file" in done.err

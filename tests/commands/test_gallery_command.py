@@ -148,7 +148,6 @@ def test_contradictory_flags_are_wrong_usage():
         ["demo/test", "--random", "-1"],
         ["demo/test", "--limit", "-1"],
         ["demo/test", "--start", "-1"],
-        ["demo/test", "--out", __file__],
     )
     for args in wrong:
         result = CliRunner().invoke(command, args)
