@@ -108,6 +108,8 @@ def tell_damaged(what: str, problems: Iterable[tuple[str, str]]) -> None:
 
 def cells(text: str) -> int:
     """How many terminal cells a text takes: East Asian characters two, combining ones none."""
+    if text.isascii():  # most are
+        return len(text)
     return sum(
         0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
         for c in text

@@ -20,13 +20,18 @@ os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
 # Files that take more than ten seconds, by `--durations`: begun first, none of them is left to one
 # worker at the end.
 LONG = (
-    *("test_look", "test_method_families", "test_train_faults", "test_explore_list"),
-    *("test_explore_ask", "test_eval", "test_hostile_inputs", "test_families"),
-    *("test_no_escape_is_drawn", "test_second_stage", "test_contrastive_train", "test_focus"),
-    *("test_shipped_configs", "test_train_control", "test_engine_process", "test_train"),
-    *("test_damaged_home", "test_run_eval_command", "test_ablate_command", "test_joint"),
-    *("test_explore_prompt_text", "test_prompt_command", "test_playground", "test_train_command"),
-    *("test_explore_engine", "test_inference_configs"),
+    *("test_look", "test_no_key_is_silent", "test_pictures_beside_answers"),
+    *("test_explore_list", "test_explore_ask", "test_focus", "test_no_escape_is_drawn"),
+    *("test_train_faults", "test_import_form", "test_playground", "test_shipped_configs"),
+    *("test_dialog_box", "test_explore_prompt_text", "test_explore_sweep"),
+    *("test_damaged_home", "test_train", "test_explore_engine", "test_train_control"),
+    *("test_models_are_looked_at_first", "test_drawing_sparingly", "test_hub_models"),
+    *("test_eval", "test_tutorial", "test_explore_looking", "test_hostile_inputs"),
+    *("test_engine_process", "test_joint", "test_train_command", "test_explore_loading"),
+    *("test_recorded", "test_several", "test_held_keys", "test_jump"),
+    *("test_run_eval_command", "test_captioner", "test_explore_image"),
+    *("test_explore_typing", "test_explore_elsewhere", "test_kept_sheets"),
+    *("test_ablate_command", "test_contrastive_train"),
 )
 
 
