@@ -50,6 +50,7 @@ import contextlib
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -65,6 +66,7 @@ from workbench.app.help_keys import HelpKeys
 from workbench.app.kept_sheets import KeptSheets, style_by_itself
 from workbench.app.key_order import spelled
 from workbench.app.last_model import last_model
+from workbench.app.places_ahead import PlacesAhead
 from workbench.app.services import Services
 from workbench.app.settings import Settings, read_settings
 from workbench.app.settings_told import tell_problems
@@ -80,7 +82,6 @@ if TYPE_CHECKING:
     from textual.driver import Driver
     from textual.filter import LineFilter
 
-    from workbench.app.places_ahead import PlacesAhead
     from workbench.models.spec import ModelSpec
 
 # mode -> (module, class): imported when the place is first shown.
@@ -209,25 +210,17 @@ class WbApp(Services):
             for number in (signal.SIGHUP, signal.SIGTERM):
                 loop.add_signal_handler(number, self.exit)
         if self.terminal is not None:
-            self.set_interval(self.WATCH_S, self._watch_terminal)
+            self.set_interval(self.WATCH_S, partial(self._watch, self.terminal))
         self.call_after_refresh(tell_problems, self)
         if self.alone:
-            self.call_after_refresh(self._make_places)
+            self.places_ahead = PlacesAhead(self, {name: at[0] for name, at in PLACES.items()})
+            self.call_after_refresh(self.places_ahead.begin)
 
-    def _make_places(self) -> None:
-        from workbench.app.places_ahead import PlacesAhead
-
-        self.places_ahead = PlacesAhead(
-            self, {place: module for place, (module, _) in PLACES.items()}
-        )
-
-    def _watch_terminal(self) -> None:
+    def _watch(self, terminal: Terminal) -> None:
         """Leave a terminal that hung up: not every bench is told so by a signal."""
-        if self.terminal is None:
-            return
-        if self.terminal.gone:
+        if terminal.gone:
             self.exit(return_code=1)
-        self.terminal.bound_log()
+        terminal.bound_log()
 
     def _remember_theme(self, theme: Any) -> None:
         self.state.theme = theme.name

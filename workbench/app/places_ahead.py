@@ -28,7 +28,7 @@ class PlacesAhead:
     """Makes the places of one app, in the order of their keys."""
 
     def __init__(self, app: WbApp, modules: dict[str, str]) -> None:
-        """Begin.
+        """Of an app.
 
         Args:
             app: Whose places are made.
@@ -38,6 +38,9 @@ class PlacesAhead:
         self._modules = dict(modules)
         self._imported: str | None = None
         self.done = False  # whether all are made
+
+    def begin(self) -> None:
+        """Make the first one as soon as nobody types."""
         self._keep_what_is_there()
         self._wait(QUIET_S)
 

@@ -146,10 +146,10 @@ class DataPicker(Picker):
         told = Text(_ABOUT_OWN) if own else Text("looking…") if fact is None else about(fact)
         self.query_one("#about", Static).update(told)
 
-    def action_cursor(self, by: int) -> None:
+    def action_move(self, how: str) -> None:
         """Move in the list; from now on the cursor stays where it was put."""
         self._moved = True
-        super().action_cursor(by)
+        super().action_move(how)
 
     @property
     def under(self) -> Choice | None:

@@ -7,6 +7,7 @@ on; what the keys would do with the list is done in their order once the list is
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from rich.text import Text
@@ -42,7 +43,7 @@ class PickerInput(Input):
         """To an end of the list, or of what was typed."""
         screen = self.screen
         if not self.value and isinstance(screen, Picker):
-            screen.action_edge(last)
+            screen.action_move("last" if last else "first")
         elif last:
             self.action_end()
         else:
@@ -81,10 +82,10 @@ class Picker(ModalScreen[Any]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Back", id="picker.leave"),
-        Binding("down", "cursor(1)", "Next", id="picker.next", show=False),
-        Binding("up", "cursor(-1)", "Previous", id="picker.previous", show=False),
-        Binding("pagedown", "page(True)", "Page down", id="picker.page-down", show=False),
-        Binding("pageup", "page(False)", "Page up", id="picker.page-up", show=False),
+        Binding("down", "move('cursor_down')", "Next", id="picker.next", show=False),
+        Binding("up", "move('cursor_up')", "Previous", id="picker.previous", show=False),
+        Binding("pagedown", "move('page_down')", "Page down", id="picker.page-down", show=False),
+        Binding("pageup", "move('page_up')", "Page up", id="picker.page-up", show=False),
     ]
 
     def __init__(
@@ -232,32 +233,12 @@ class Picker(ModalScreen[Any]):
         """Something was chosen."""
         self.dismiss(value)
 
-    def action_cursor(self, by: int) -> None:
-        """Move in the list while the input keeps the focus."""
+    def action_move(self, how: str) -> None:
+        """Move in the list, by an action of its own, while the input keeps the focus."""
         if self.unlisted:
-            self._then.append(lambda: self.action_cursor(by))
-            return
-        options = self.query_one(OptionList)
-        if by > 0:
-            options.action_cursor_down()
+            self._then.append(partial(self.action_move, how))
         else:
-            options.action_cursor_up()
-
-    def action_page(self, down: bool) -> None:
-        """Move in the list by what is in sight of it."""
-        options = self.query_one(OptionList)
-        if down:
-            options.action_page_down()
-        else:
-            options.action_page_up()
-
-    def action_edge(self, last: bool) -> None:
-        """To the first or the last of the list."""
-        options = self.query_one(OptionList)
-        if last:
-            options.action_last()
-        else:
-            options.action_first()
+            getattr(self.query_one(OptionList), f"action_{how}")()
 
     @on(Input.Submitted)
     def _entered(self) -> None:
