@@ -14,6 +14,10 @@ LONG = [Choice(f"option {n}", "words that fill more than a line of it " * 3, n) 
 SIZES = [(80, 24), (60, 18), (160, 44)]
 
 
+def found(token):
+    return LONG
+
+
 def refuse(value):
     raise UsageError("it cannot be meant " * 12)
 
@@ -23,7 +27,7 @@ def refuse(value):
 async def test_the_keys_are_in_sight_below_a_long_list_and_a_long_text(kind, size):
     dialogs = {
         "picker": lambda: Picker("One", LONG),
-        "models": lambda: ModelPicker("One", LONG, specs=refuse, free="type"),
+        "models": lambda: ModelPicker("One", find=found, specs=refuse, free="type"),
         "text": lambda: TextPanel("A text", "a line\n" * 300),
     }
     app = Host(dialogs[kind]())
