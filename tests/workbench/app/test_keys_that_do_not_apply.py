@@ -10,6 +10,7 @@ from workbench.app.key_order import one_spelling, spelled
 from workbench.app.keymap import bound_keys
 from workbench.app.runs.screen import RunsScreen
 from workbench.app.widgets.footer import BenchFooter
+from workbench.app.widgets.text_panel import TextPanel
 
 SIZE = (160, 44)
 
@@ -102,3 +103,33 @@ async def test_a_capital_does_the_same_from_a_terminal_with_the_kitty_protocol(k
         await until(pilot, lambda: app.place.detail.samples.key is not None)
         await pilot.press("a", key)
         assert app.copied == [app.place.detail.samples.key]
+
+
+async def test_an_empty_list_offers_no_key_that_opens_and_says_why():
+    app = Host(JobsScreen())
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        footer = app.place.query_one(BenchFooter)
+        assert "New" in footer.render().plain
+        assert "Open" not in footer.render().plain and "Back" not in footer.render().plain
+        await pilot.press("enter", "escape")
+        assert app.said[0] == "No jobs yet: there is nothing to open"
+        assert app.said[1].startswith("this is the list already")
+        make_job(["wb", "train", "x.yaml"], state="done")
+        app.place.listing.anew()
+        await until(pilot, lambda: "Open" in footer.render().plain)
+        await pilot.press("l")
+        await until(pilot, lambda: "Back" in footer.render().plain)
+
+
+@pytest.mark.parametrize("place", [JobsScreen, RunsScreen])
+async def test_the_footer_below_a_dialog_offers_no_key_of_the_place(place):
+    make_run(20)
+    app = Host(place())
+    async with app.run_test(size=(80, 24)) as pilot:
+        footer = app.place.query_one(BenchFooter)
+        await until(pilot, lambda: "Keys" in footer.render_line(0).text)
+        app.push_screen(TextPanel("A text", "a line"))
+        await until(pilot, lambda: not footer.render_line(0).text.strip())
+        await pilot.press("escape")
+        await until(pilot, lambda: "Keys" in footer.render_line(0).text)

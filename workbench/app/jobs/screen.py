@@ -108,7 +108,11 @@ class JobsScreen(Screen[None]):
 
     def why_not(self, action: str) -> str:
         """Why a key does nothing now, in a line; empty where it does something."""
-        return why_not(action, self.job) if self.is_mounted else ""
+        if not self.is_mounted:
+            return ""
+        if action == "back" and self.table.has_focus:
+            return "this is the list already: l goes into the log, Esc back to here"
+        return why_not(action, self.job)
 
     def on_screen_resume(self) -> None:
         """Back from elsewhere: what happened meanwhile is read at once."""

@@ -148,6 +148,7 @@ class RowList(ScrollView, can_focus=True):
         """
         old = cursor if cursor is not None else self.key
         before = self.key
+        self._offer_keys(keys)
         self.keys, self._cells = keys, cells
         index = self.cursor
         if old is not None and not (0 <= index < len(keys) and keys[index] == old):
@@ -167,8 +168,24 @@ class RowList(ScrollView, can_focus=True):
         first = self.virtual_size.height <= self._head_rows
         self.virtual_size = Size(self.size.width, len(self.keys) + self._head_rows)
         if first and self.keys:
+            self.refresh_bindings()
             self._tell()
         self.refresh()
+
+    def _offer_keys(self, keys: Sequence[str]) -> None:
+        """Offer the key that opens a row as soon as there is one, and no longer."""
+        if bool(keys) != bool(self.keys) and self.is_attached:
+            self.call_after_refresh(self.refresh_bindings)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The footer offers what applies to the rows."""
+        return not self.why_not(action)
+
+    def why_not(self, action: str) -> str:
+        """Why a key does nothing now, in a line; empty where it does something."""
+        if action != "open" or self.keys:
+            return ""
+        return f"{(self.empty or ('The list is empty',))[0]}: there is nothing to open"
 
     # -- cursor ------------------------------------------------------------------------------
 

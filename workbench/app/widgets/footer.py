@@ -2,7 +2,7 @@
 
 Guarantee: one widget and one line whatever the number of keys (Textual's own footer mounts a
 widget per key, which costs a third of the first frame); help and the palette are never cut off;
-a click on a key does what the key does.
+a click on a key does what the key does; no key is offered that a dialog takes.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class BenchFooter(Widget):
     def on_mount(self) -> None:
         """Follow what is in reach."""
         self.screen.bindings_updated_signal.subscribe(self, self._changed)
+        self.watch(self.screen, "stack_updates", self._stacked, init=False)
 
     def on_unmount(self) -> None:
         """Follow no more."""
@@ -43,8 +44,17 @@ class BenchFooter(Widget):
     def _changed(self, screen: Screen[Any]) -> None:
         self.refresh()
 
+    def _stacked(self) -> None:
+        """A dialog opened over the screen, or was closed."""
+        self.refresh()
+
     def render(self) -> Text:
-        """As many keys as fit, those that say how to find the others last and always."""
+        """As many keys as fit, those that say how to find the others last and always.
+
+        Empty below a dialog, which takes all keys and says its own.
+        """
+        if self.app.screen is not self.screen:  # also where it shows through
+            return Text()
         keys = self._keys()
         always = [k for k in keys if k[0].action in ("app.help", "help")]
         always.append((Binding("ctrl+p", "app.command_palette", "Keys"), "^p"))
