@@ -66,6 +66,51 @@ def test_a_tsv_needs_no_delimiter_and_may_mean_nothing_by_quotes(tmp_path: Path)
     ]
 
 
+def test_quotes_that_tabs_or_text_show_to_be_text_stay_text(tmp_path: Path):
+    path = tmp_path / "a.tsv"
+    lines = [
+        '1\t"Is" it red?\tyes',
+        '2\t"So?\tno',  # as a quoted cell it would go on to the quote of the next row
+        '3\tEnd "\tyes',
+        '4\tA 5" disc?\tno',
+        '5\t"a ""quoted""\tcell"\tyes',
+        '6\t"two\nlines"\tno',
+        '7\t"never closed\tyes',
+    ]
+    path.write_text("id\ttext\tanswer\n" + "\n".join(lines) + "\n")
+    assert [row["text"] for row in values_of(path)] == [
+        '"Is" it red?',
+        '"So?',
+        'End "',
+        'A 5" disc?',
+        'a "quoted"\tcell',
+        "two\nlines",
+        '"never closed',
+    ]
+
+
+def test_in_a_csv_cells_of_prose_keep_their_lines_and_commas(tmp_path: Path):
+    path = tmp_path / "a.csv"
+    path.write_text('id,text\n1,"one\ntwo, three"\n2,"Is" it red?\n')
+    assert [row["text"] for row in values_of(path)] == ["one\ntwo, three", '"Is" it red?']
+
+
+@pytest.mark.parametrize("delimiter", [";", ",", "\t"])
+def test_a_first_line_that_names_the_delimiter_is_no_row(tmp_path: Path, delimiter: str):
+    path = tmp_path / "excel.csv"
+    rows = [["id", "text"], ["1", "a|b"]]
+    table = "".join(delimiter.join(row) + "\r\n" for row in rows)
+    path.write_bytes(b"\xef\xbb\xbf" + f"sep={delimiter}\r\n{table}".encode())
+    assert values_of(path) == [{"id": "1", "text": "a|b"}]
+    assert reader_of(path, delimiter=delimiter).columns == ("id", "text")
+
+
+def test_a_column_that_is_called_sep_is_a_column(tmp_path: Path):
+    path = tmp_path / "a.csv"
+    path.write_text("sep=x,id\na,1\n")
+    assert values_of(path) == [{"sep=x": "a", "id": "1"}]
+
+
 def test_a_quote_in_the_midst_of_a_field_is_just_a_quote(tmp_path: Path):
     path = tmp_path / "a.csv"
     path.write_text('id,text\n1,a 5" pipe\n2,b\n')

@@ -1,7 +1,8 @@
 """CSV, TSV and their kin, read by byte offset.
 
 Guarantee: quoted delimiters and newlines are honoured; a row of a wrong number of fields, or
-whose quote never closes, comes with its error, and the rows after it are still found.
+whose quote never closes, comes with its error, and the rows after it are still found. A quote that
+can only be text (`"Is" it red?`, or `A 5" disc` and `"So` in a table of tabs) stays text.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ class DelimitedReader:
         self._quotes = quotes
         self._file: BinaryIO = file.open()
         self._start = skip_bom(self._file, self.name)
-        self.delimiter = delimiter or self._sniff()
+        named = self._named()
+        self.delimiter = delimiter or named or self._sniff()
         self.columns: tuple[str, ...] = ()
         self._read_header(header)
 
@@ -70,8 +72,11 @@ class DelimitedReader:
             fields, problem = self._parse(lines)
             if not lines.lengths:
                 return
+            plain = self._plain(lines.texts, problem)
+            if plain:
+                fields, problem = plain, None
             # After a quote that never closes, go on with the line after the one that opened it.
-            length = lines.lengths[0] if problem else sum(lines.lengths)
+            length = lines.lengths[0] if problem or plain else sum(lines.lengths)
             place, offset = (offset, length), offset + length
             if not fields and not problem:  # an empty line
                 continue
@@ -88,9 +93,12 @@ class DelimitedReader:
         """See `RowReader.read`."""
         self._file.seek(place[0])
         raw = self._file.read(place[1])
-        lines = iter([decode(raw, self.encoding, self.name, 0, place[0])])
-        taken = _Taken(lines)
+        text = decode(raw, self.encoding, self.name, 0, place[0])
+        taken = _Taken(iter([text]))
         fields, problem = self._parse(taken)
+        plain = self._plain([line + "\n" for line in text.removesuffix("\n").split("\n")], problem)
+        if plain:
+            fields, problem = plain, None
         return self._row(place, 0, fields, problem, raw)
 
     def close(self) -> None:
@@ -111,6 +119,34 @@ class DelimitedReader:
             return [], str(error)
         # The reader asks for a line beyond the last only while a quote is open.
         return (fields, None) if not lines.exhausted or not fields else ([], _UNCLOSED)
+
+    def _plain(self, lines: Sequence[str], problem: str | None) -> list[str]:
+        """The fields of a record's first line if the quotes in it are text; else an empty list.
+
+        They are text where the line has all of its fields without their help, and either text
+        follows a closing quote, or tabs part the fields and the quote hides whole rows (or never
+        closes): hardly a cell holds a tab, but cells of prose hold commas.
+
+        Args:
+            lines: Those that the record took, with their line ends.
+            problem: What was wrong with it, quotes enclosing.
+        """
+        if not self._quotes or '"' not in lines[0]:
+            return []
+        plain = lines[0].rstrip("\r\n").split(self.delimiter)
+        if len(plain) != len(self.columns):
+            return []
+        if problem is None and len(lines) == 1:
+            reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
+            try:
+                next(reader, [])
+            except csv.Error:
+                return plain
+            return []
+        if self.delimiter != "\t" or problem not in (None, _UNCLOSED):
+            return []
+        whole = all(line.count("\t") == len(plain) - 1 for line in lines)
+        return plain if problem or whole else []
 
     def _row(
         self,
@@ -152,6 +188,15 @@ class DelimitedReader:
         self.columns = tuple(names)
         self._start += sum(lines.lengths)
 
+    def _named(self) -> str:
+        """Step over a first line `sep=;`, which Excel reads, and return its delimiter."""
+        line = self._file.readline(_SEP_LINE)
+        if len(line.rstrip(b"\r\n")) != 5 or not line.startswith(b"sep="):
+            self._file.seek(self._start)
+            return ""
+        self._start += len(line)
+        return line[4:5].decode("ascii", "replace")
+
     def _sniff(self) -> str:
         """The likeliest delimiter of the first line, by the file's name and by count."""
         line = decode(self._file.readline(MAX_RECORD), self.encoding, self.name, 0, self._start)
@@ -162,6 +207,7 @@ class DelimitedReader:
         return max(",\t;|", key=outside.count)
 
 
+_SEP_LINE = 8  # bytes: `sep=;` and its line end
 _UNCLOSED = "a quote opens in it and never closes"
 
 
@@ -172,6 +218,7 @@ class _Lines:
         self._file, self._encoding, self._name, self._number = file, encoding, name, number
         self._offset = file.tell()
         self.lengths: list[int] = []
+        self.texts: list[str] = []
         self._total = 0
         self.first = b""
         self.exhausted = False
@@ -191,6 +238,7 @@ class _Lines:
         text = decode(raw, self._encoding, self._name, self._number, self._offset)
         self._offset += len(raw)
         self.lengths.append(len(raw))
+        self.texts.append(text)
         self.first = self.first or raw
         return text
 
