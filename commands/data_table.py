@@ -55,7 +55,13 @@ def _labels(table: SplitTable) -> str:
         return "0"
     words = ", ".join(f"{word} {count:,}" for word, count in table.commonest)
     left = table.different - len(table.commonest)
-    return f"{table.labels:,}: {words}" + (f" and {counted(left, 'other label')}" if left else "")
+    words += f" and {counted(left, 'other label')}" if left else ""
+    more = (
+        f"; {counted(table.references, 'reference')} in all"
+        if table.references > table.labels
+        else ""
+    )
+    return f"{table.labels:,}: {words}{more}"
 
 
 def _images(table: SplitTable) -> str:

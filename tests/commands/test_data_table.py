@@ -56,6 +56,25 @@ def test_the_document_carries_what_the_table_says(tmp_path: Path):
     assert json.loads(data("info", "mine", "--json").stdout)["understood"] == body["understood"]
 
 
+def test_four_labels_are_named_and_of_five_three(tmp_path: Path):
+    for name, count in (("four", 4), ("five", 5)):
+        rows = [f"{i},what?,w{i % count}\n" for i in range(2 * count)]
+        (tmp_path / f"{name}.csv").write_text("id,question,answer\n" + "".join(rows))
+    assert "8: w0 2, w1 2, w2 2, w3 2 " in data("add", "a", str(tmp_path / "four.csv")).stdout
+    told = data("add", "b", str(tmp_path / "five.csv")).stdout
+    assert "10: w0 2, w1 2, w2 2 and 2 other labels " in told
+
+
+def test_the_references_of_gathered_captions_are_counted(tmp_path: Path):
+    write_pictures(tmp_path, ["a.png", "b.png"])
+    rows = [f"{name}.png,a disc {i}\n" for name in "ab" for i in range(5)]
+    (tmp_path / "c.csv").write_text("image,caption\n" + "".join(rows))
+    told = data("add", "mine", str(tmp_path / "c.csv"))
+    assert "2: a disc 0 2; 10 references in all" in told.stdout
+    body = json.loads(data("info", "mine", "--json").stdout)
+    assert body["understood"]["splits"]["c"]["references"] == 10
+
+
 def test_a_zero_is_a_warning(tmp_path: Path):
     (tmp_path / "a.csv").write_text("id,question,answer\n1,what?,\n2,who?,\n")
     result = data("add", "mine", str(tmp_path / "a.csv"))

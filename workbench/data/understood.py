@@ -49,6 +49,7 @@ class SplitTable:
         labels: Rows with a label.
         commonest: The commonest labels, each with its count.
         different: How many different labels there are.
+        references: Answers of all rows that an answer is compared with, where rows list them.
         images: Images that the rows name or hold, those at URLs too.
         found: Of them those that are there; at URLs nobody looks.
         missing: Of them those that are not there.
@@ -73,6 +74,7 @@ class SplitTable:
     labels: int = 0
     commonest: tuple[tuple[str, int], ...] = ()
     different: int = 0
+    references: int = 0
     images: int = 0
     found: int = 0
     missing: int = 0
@@ -192,6 +194,7 @@ def _table(source: TableSource, mapping: TableMapping, prompt: Prompt | None) ->
         texts.update(role for role, text in sample.texts.items() if text.strip())
         if sample.label is not None:
             labels[sample.label] += 1
+        counts["references"] += len(sample.references)
         counts["without_image"] += not sample.images
         lacks = False
         for ref in sample.images:
@@ -214,7 +217,8 @@ def _table(source: TableSource, mapping: TableMapping, prompt: Prompt | None) ->
         ids=counts["ids"],
         texts=dict(texts),
         labels=labels.total(),
-        commonest=tuple((without_secrets(w), n) for w, n in labels.most_common(COMMONEST)),
+        commonest=tuple((without_secrets(w), n) for w, n in _commonest(labels)),
+        references=counts["references"],
         different=len(labels),
         images=counts["images"],
         found=counts["found"],
@@ -230,6 +234,11 @@ def _table(source: TableSource, mapping: TableMapping, prompt: Prompt | None) ->
         prompt=prompt(source) if prompt is not None else None,
         boxes=boxes,
     )
+
+
+def _commonest(labels: Counter[str]) -> list[tuple[str, int]]:
+    """Those that are named: one more where `and 1 other label` would stand in its place."""
+    return labels.most_common(COMMONEST + (len(labels) == COMMONEST + 1))
 
 
 _OWN = ("options", "objects", "objects_left_out", "exchanges", "__key__")  # made by wb

@@ -387,6 +387,14 @@ def test_a_folder_of_a_known_layout_under_another_name_is_recognised(tmp_path: P
     assert add("mine", tmp_path, like="vqa", replace=True).info.splits == {"val": 1}
 
 
+@pytest.mark.parametrize("own", [{"answer": "red"}, {"choices": ["red", "blue"], "answer": 0}])
+def test_a_folder_with_a_table_of_ones_own_looks_like_no_layout(tmp_path: Path, own: dict):
+    write_pictures(tmp_path, ["1/a.png", "2/a.png"])
+    rows = {str(i): {"image": "a.png", "question": "what?", **own} for i in (1, 2)}
+    (tmp_path / "problems.json").write_text(json.dumps(rows))
+    assert not [line for line in add("mine", tmp_path).guessed if "--like" in line]
+
+
 def test_a_table_of_which_nothing_is_taken_is_refused(tmp_path: Path):
     (tmp_path / "t.json").write_text('[["what?", "red", 0], ["which?", "blue", 1]]')
     with pytest.raises(DataError, match=r"nothing of .* \(0, 1, 2\)") as caught:

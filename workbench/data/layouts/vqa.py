@@ -96,7 +96,8 @@ def flavour_of(path: Path) -> Flavour:
             return key if first is not None and wanted in first.values else ""  # type: ignore
         row = next(iter(rows_of(path)), None)
         if row is not None and {"image", "question"} <= set(row.values):
-            return "vizwiz"
+            # VizWiz has ten `answers` or none; one answer, or options, is a table of one's own.
+            return "" if {"answer", "choices", "options"} & set(row.values) else "vizwiz"
         _, value = next(pairs_of(path), ("", None))
     except DataError:
         if re.search("question|annotation", path.name, re.I):
