@@ -126,3 +126,27 @@ async def test_the_bench_shows_the_newest_sessions_while_it_reads_the_others(mon
         gate.set()
         await b.until(lambda: len(table.keys) == SCREENFUL + 40)
         assert table.key == under
+
+
+async def test_keys_that_come_before_the_first_rows_move_down_them_once_they_are_there(monkeypatch):
+    for number in range(6):
+        session(f"s{number:03d}", number)
+    gate, line = threading.Event(), reading._line
+
+    def held(ident, path):
+        assert gate.wait(30)
+        return line(ident, path)
+
+    monkeypatch.setattr(reading, "_line", held)
+    async with bench((120, 40)) as b:
+        await b.pilot.press("4")
+        await b.until(lambda: len(b.app.screen.query("SessionTable")) == 1)
+        table = b.app.screen.query_one("SessionTable")
+        await b.until(lambda: table.has_focus)
+        await b.pilot.press("j", "j", "j", "k")
+        assert not table.keys
+        gate.set()
+        await b.until(lambda: len(table.keys) == 6)
+        assert table.cursor == 2
+        await b.pilot.press("j")
+        assert table.cursor == 3

@@ -124,6 +124,7 @@ class RowList(ScrollView, can_focus=True):
         self.head = head
         self.keys: Sequence[str] = ()
         self._cells: Callable[[int], Sequence[Cell]] = lambda _: ()
+        self._ahead = 0  # rows that keys went down before there were any
 
     # -- content -----------------------------------------------------------------------------
 
@@ -142,7 +143,7 @@ class RowList(ScrollView, can_focus=True):
         """Replace the rows.
 
         Args:
-            keys: One for each row, unique; a list that only grew may be the same object.
+            keys: One for each row, unique.
             cells: Draws row `i`, one cell for each column; called for rows in sight only.
             cursor: The key to put the cursor on; otherwise it stays on its row.
         """
@@ -156,19 +157,11 @@ class RowList(ScrollView, can_focus=True):
                 index = list(keys).index(old)
             except ValueError:
                 index = min(index, len(keys) - 1)
+        index, self._ahead = min(index + self._ahead, len(keys) - 1), 0
         self.virtual_size = Size(self.size.width, len(keys) + self._head_rows)
         self.set_reactive(RowList.cursor, max(0, index))
         if before != self.key or cursor is not None:
             self._keep_in_sight()
-            self._tell()
-        self.refresh()
-
-    def grow(self) -> None:
-        """Say that the sequence of keys given to `show` is longer now."""
-        first = self.virtual_size.height <= self._head_rows
-        self.virtual_size = Size(self.size.width, len(self.keys) + self._head_rows)
-        if first and self.keys:
-            self.refresh_bindings()
             self._tell()
         self.refresh()
 
@@ -238,7 +231,9 @@ class RowList(ScrollView, can_focus=True):
             self.cursor = min(len(self.keys) - 1, max(0, index))
 
     def action_move(self, step: int) -> None:
-        """Move by rows."""
+        """Move by rows; before the first ones are read, once they are."""
+        if not self.keys:
+            self._ahead = max(0, self._ahead + step)
         self._go(self.cursor + step)
 
     def action_page(self, step: int) -> None:
