@@ -379,7 +379,11 @@ async def test_a_filter_that_can_fit_nothing_says_why():
         await b.shows("is:wrnog is none of", "is:wrong", "is:starred")
         b.explore.controllers.filter.narrow("is:wrong")
         await b.settle()
-        await b.shows("asks for a run beside")
+        await b.shows("asks for a run beside", "u in the list")
+        samples = b.explore.widgets.samples
+        told = " ".join(samples.render_line(y).text.strip() for y in range(samples.size.height))
+        assert "is:wrong asks for a run beside the list: u in the list chooses one" in told
+        assert "searching" not in told and not samples.searching
         b.explore.controllers.filter.narrow("")
         await b.settle()
         await b.shows("1/1,000")

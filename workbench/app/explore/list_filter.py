@@ -50,8 +50,14 @@ class ListFilter(Controller):
         view, samples = self.view, self.widgets.samples
         view.filter = SampleFilter(text)
         self.bench.tasks.cancel("search")
+        samples.refused = view.filter.problem(view.run)
         if not view.filter.words:
             samples.unfilter()
+            self.post(PlaceChanged())
+            return
+        if samples.refused:  # no sample is read to find none
+            samples.filter_anew()
+            samples.add_matches([], searching=False, exhausted=True)
             self.post(PlaceChanged())
             return
         keep = samples.chosen if keep is None else keep

@@ -139,7 +139,7 @@ class SampleFilter:
             if key == "is" and value and value not in (*_OF_RUNS, *_OF_SAMPLES):
                 return f"{word} is none of is:{' is:'.join((*_OF_RUNS, *_OF_SAMPLES[:2]))}"
             if value and (key == "said" or (key == "is" and value in _OF_RUNS)) and not run.run_id:
-                return f"{word} asks for a run beside the list: u chooses one"
+                return f"{word} asks for a run beside the list: u in the list chooses one"
         return ""
 
     def over(self, run: RunView, marks: Mapping[str, Bookmark]) -> Callable[[SampleRow], bool]:

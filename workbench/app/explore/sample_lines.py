@@ -7,6 +7,7 @@ missing says its number. Not for what the lines are: see `sample_list`.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from textwrap import wrap
 from typing import Any, ClassVar
 
 from rich.cells import cell_len, set_cell_size
@@ -48,6 +49,7 @@ class SampleLines(ScrollView, can_focus=True):
         self.matches: list[int] | None = None
         self.searching = False
         self.exhausted = False
+        self.refused = ""  # why the filter can fit nothing
         self.run = RunView()
         self.letters: dict[str, str] = {}
         self.tags: Callable[[str], Sequence[str] | None] = lambda uid: None
@@ -117,7 +119,10 @@ class SampleLines(ScrollView, can_focus=True):
 
     def _outside(self, line: int, width: int) -> Strip:
         text = ""
-        if line == self.count and self.matches is not None:
+        if self.refused and self.matches is not None:
+            told = wrap(clean(self.refused, newlines=False), max(1, width - 4))
+            text = f"  {told[line]}" if 0 <= line < len(told) else ""
+        elif line == self.count and self.matches is not None:
             if self.searching:
                 text = "  searching…"
             elif not self.matches and self.exhausted:
