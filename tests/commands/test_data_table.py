@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from commands.data import command
 from tests.workbench.data.tables import write_pictures
 from tests.workbench.models.tiny import picture
+from workbench.data.looking import OwnData, look
 from workbench.data.registry import dataset_info
 from workbench.errors import DataError, UnknownName
 
@@ -82,6 +83,15 @@ def test_a_zero_is_a_warning(tmp_path: Path):
     assert "warning: a: 0 of 2 rows have an image" in result.stderr
 
 
+def test_a_row_with_empty_cells_is_a_warning_to_the_command_and_to_the_form(tmp_path: Path):
+    rows = "".join(f"{n},what {n}?,yes\n" for n in range(11))
+    (tmp_path / "a.csv").write_text(f"id,question,answer\n{rows}11,,\n")
+    result = data("add", "mine", str(tmp_path / "a.csv"))
+    told = look(OwnData("twin", str(tmp_path / "a.csv"))).table.warnings
+    for said in ("a: 1 of 12 rows has no question", "a: 1 of 12 rows has no label"):
+        assert f"warning: {said}" in result.stderr and said in told
+
+
 def test_rows_without_an_image_are_counted(tmp_path: Path):
     write_pictures(tmp_path, ["1.png"])
     rows = (
@@ -90,6 +100,7 @@ def test_rows_without_an_image_are_counted(tmp_path: Path):
     (tmp_path / "t.jsonl").write_text(rows)
     result = data("add", "mine", str(tmp_path / "t.jsonl"))
     assert "1 found, 0 missing, 1 rows without" in result.stdout
+    assert "warning: t: 1 of 2 rows has no image" in result.stderr
 
 
 def test_files_of_a_folder_that_are_read_as_nothing_are_named(tmp_path: Path):

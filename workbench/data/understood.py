@@ -120,7 +120,7 @@ class Understood:
 
     @property
     def warnings(self) -> list[str]:
-        """Every zero, every image that is missing, every file passed over, in words."""
+        """Every role that rows lack, image that is missing and file passed over, in words."""
         found = [line for table in self.splits for line in _warnings(table, self.wanted)]
         if self.passed_over:
             names = ", ".join(self.passed_over[:NAMED])
@@ -287,6 +287,11 @@ def _warnings(table: SplitTable, wanted: tuple[str, ...]) -> list[str]:
             having = table.labels if role == "label" else table.texts.get(role, 0)
         if not having:
             found.append(f"0 of {table.rows:,} rows have {_article(role)}")
+        elif (
+            lack := table.rows - table.bad - having
+        ) > 0:  # a row that cannot be read is told above
+            verb = "has" if lack == 1 else "have"
+            found.append(f"{lack:,} of {table.rows:,} rows {verb} no {role}")
     for role in (table.prompt or {}).get("unseen", ()):
         found.append(f"the default prompt does not show the text {role!r}; {_SHOW}")
     if (table.prompt or {}).get("miscounts"):
