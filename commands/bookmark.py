@@ -48,11 +48,11 @@ def add(uids: tuple[str, ...], tags: tuple[str, ...], note: str) -> None:
     """
     from sessions.records import BookmarkRecord
     from sessions.session_log import current_session
-    from sessions.uid import Uid
     from sessions.uid_cache import check_tags
+    from workbench.data.half_uids import whole_uid
 
     # All are checked before the first is kept.
-    found = [str(Uid.parse(uid)) for uid in _spelled_out(uids)]
+    found = [str(whole_uid(uid)) for uid in _spelled_out(uids)]
     words = check_tags(tags)
     with _cache() as cache:
         cache.add_many(found, words, note)

@@ -159,8 +159,8 @@ def _check_out(path: Path) -> None:
 
 def _wanted(uid: str, text: str | None, flags: dict[str, Any]) -> Explained:
     """What the arguments mean: a question about a sample, or what a record explained."""
+    from workbench.data.half_uids import refuse_half_a_uid
     from workbench.playground.explain import Explained
-    from workbench.playground.question import refuse_half_a_uid
     from workbench.sample import Answer
 
     refuse_half_a_uid(uid)

@@ -37,11 +37,11 @@ def command(uid: str, folder: Path | None, pictures: str, boxes: bool, as_json: 
       wb inspect demo/test/000012 --draw-boxes
       wb inspect nlvr1/dev/1572-0 --export out/
     """
-    from sessions.uid import Uid
     from workbench.data.export import describe, export_sample
+    from workbench.data.half_uids import whole_uid
     from workbench.data.source import open_source
 
-    parsed = Uid.parse(uid)
+    parsed = whole_uid(uid)
     source = open_source(parsed.dataset, parsed.split)
     sample = source.get(uid)
     written = export_sample(sample, folder) if folder else []

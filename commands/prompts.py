@@ -124,7 +124,7 @@ def try_(
       wb prompts try demo/test/000012 --shots 1 --answer "Not true, I think."
       wb prompts try demo_boxes/test/000001 --shots 2 --model demo
     """
-    from sessions.uid import Uid
+    from workbench.data.half_uids import whole_uid
     from workbench.data.source import open_source
     from workbench.errors import DataError, UsageError
     from workbench.models.box_writer import box_writer
@@ -134,7 +134,7 @@ def try_(
     spec = chosen_spec({"model": model}, ModelSpec()) if model else None
     if spec is not None:
         check_exists(spec)
-    parsed = Uid.parse(uid)
+    parsed = whole_uid(uid)
     source = open_source(parsed.dataset, parsed.split)
     sample = source.get(uid)
     if sample.error:

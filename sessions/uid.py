@@ -17,7 +17,7 @@ from sessions.errors import BadUid
 # File systems end a name at 255 bytes; what is left over is for suffixes and temporary names.
 MAX_FILENAME = 180
 _HASH_DIGITS = 24
-_HINT = "a UID is dataset/split/native-id, for example demo/test/0"
+_HINT = "a UID is dataset/split/native-id, for example demo/test/000012"
 
 
 @dataclass(frozen=True, order=True)

@@ -96,3 +96,10 @@ def test_nothing_heavy_is_imported_to_inspect():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_a_text_that_a_row_lacks_is_left_out(tmp_path: Path):
+    (tmp_path / "t.csv").write_text("id,question,hint,answer\n1,a?,look,x\n2,b?,,y\n")
+    add("mine", tmp_path / "t.csv")
+    assert "  hint         look" in inspect("mine/t/1").stdout
+    assert "  hint " not in inspect("mine/t/2").stdout

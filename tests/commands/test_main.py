@@ -166,10 +166,10 @@ def test_a_batch_of_no_prompt_is_refused_and_no_limit_is_said_to_be_all(run_wb):
         assert "0 for all" in run_wb(words[0], "--help").out
 
 
-@pytest.mark.parametrize("command", ["prompt", "gradcam"])
+@pytest.mark.parametrize("command", ["prompt", "gradcam", "inspect", "bookmark add", "prompts try"])
 def test_a_dataset_in_the_place_of_a_sample_is_told_as_one(command, run_wb):
     for word in ("demo", "demo/test"):
-        done = run_wb(command, word)
+        done = run_wb(*command.split(), word)
         assert done.code == 2 and "wb data info demo" in done.err
         assert "names no sample of it" in done.err
 

@@ -179,7 +179,7 @@ def _picture(
 
 
 def _facts(sample: Sample) -> list[tuple[str, str]]:
-    found = list(sample.texts.items())
+    found = [(role, text) for role, text in sample.texts.items() if text.strip()]
     if sample.label is not None:
         found.append(("label", sample.label))
     found += [("reference", text) for text in sample.references if text != sample.label]

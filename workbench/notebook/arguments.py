@@ -115,8 +115,8 @@ def _sample_of(about: Any) -> Sample | None:
         return about
     if not isinstance(about, str) or _is_file(about):
         return None
+    from workbench.data.half_uids import refuse_half_a_uid
     from workbench.data.source import get_sample
-    from workbench.playground.question import refuse_half_a_uid
 
     refuse_half_a_uid(about)
     return get_sample(about)

@@ -8,7 +8,6 @@ anywhere. Not for asking: that is `ask`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -147,6 +146,8 @@ def question_on_images(
     if text is None or not (text.strip() or images):
         raise UsageError("no text to ask about the images", hint="say what to ask: What is it?")
     if not images:
+        from workbench.data.half_uids import refuse_half_a_uid
+
         refuse_half_a_uid(text)
     return question_in_turns(
         free_prompt(images, text, system),
@@ -204,46 +205,6 @@ def refuse_two_prompts(
         raise UsageError(f"{wish.flag} goes with a template", hint=f"leave out TEXT or {wish.flag}")
 
 
-def refuse_half_a_uid(text: str) -> None:
-    """Raise `UsageError` for a word like `mine` or `mine/a1`: a dataset and no sample of it.
-
-    Nobody asks a model that; it is a UID of which a part was left out.
-    """
-    from sessions.errors import BadUid
-    from sessions.uid import Uid
-    from workbench.data.registry import find_dataset
-    from workbench.errors import UnknownName
-
-    if len(text.split()) != 1:
-        return
-    name, slash, rest = text.strip().partition("/")
-    with suppress(BadUid):
-        Uid.parse(text)
-        return
-    try:
-        info = find_dataset(name).info()
-    except (UnknownName, UsageError, DataError):
-        return
-    wants = f"{name}/SPLIT/{rest or 'ID'}"
-    if rest in info.splits:
-        wants = f"{name}/{rest}/ID"
-        if info.cached and info.splits[rest]:
-            with suppress(UnknownName, DataError):
-                wants += f", such as {_first_uid(name, rest)}"
-    raise UsageError(
-        f"{text!r} begins with the dataset {name!r} and names no sample of it"
-        if slash
-        else f"{text!r} is a dataset, and names no sample of it",
-        hint=f"a UID is dataset/split/native-id: {wants}; see: wb data info {name}",
-    )
-
-
-def _first_uid(dataset: str, split: str) -> str:
-    from workbench.data.source import open_source
-
-    return open_source(dataset, split).uid_at(0)
-
-
 def with_scores(question: Question, score: bool | Sequence[str]) -> Question:
     """The question with labels to score: these words, or with `True` its own labels.
 
@@ -261,10 +222,10 @@ def with_scores(question: Question, score: bool | Sequence[str]) -> Question:
 
 def source_of(uid: str) -> Source:
     """The dataset that a UID names. Raises `UnknownName`, `BadUid`."""
-    from sessions.uid import Uid
+    from workbench.data.half_uids import whole_uid
     from workbench.data.source import open_source
 
-    parsed = Uid.parse(uid)
+    parsed = whole_uid(uid)
     return open_source(parsed.dataset, parsed.split)
 
 
