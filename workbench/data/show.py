@@ -205,6 +205,8 @@ def show_facts(console: Console, body: dict[str, Any]) -> None:
     if "row" in body:
         facts.append(("row", f"{body['row']['number']} of {body['row']['file']}"))
     for name, value in body["metadata"].items():
+        if value == "":
+            continue  # a text, or a cell, that the row lacks; `--json` has it
         if name == "objects":
             items = [item for group in value for item in group]
             facts += [("object", f"{item.get('name')} {_place(item)}") for item in items]
