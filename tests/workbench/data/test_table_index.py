@@ -18,6 +18,7 @@ from tests.workbench.data.tables import (
 )
 from workbench.data.adding import add
 from workbench.data.source import get_sample, open_source
+from workbench.data.tables import table
 from workbench.data.tables.table import TableSource
 from workbench.errors import DataError
 
@@ -31,6 +32,18 @@ def test_the_index_is_kept_and_built_anew_when_the_file_changes(folder: Path, mo
     (folder / "rows.csv").write_text(CSV.replace("q5,", "new,"))
     assert get_sample("mine/rows/new").texts["question"] == "what 5?"
     assert open_source("mine/rows").revision != first.revision
+
+
+def test_an_index_of_rows_that_were_found_otherwise_is_made_anew(folder: Path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(table, "READING", table.READING - 1)
+        mine(folder, CSV, **WISHES)
+        before = open_source("mine/rows")
+    read = []
+    scan = TableSource._scan
+    monkeypatch.setattr(TableSource, "_scan", lambda self: read.append(1) or scan(self))
+    assert open_source("mine/rows").revision == before.revision
+    assert read == [1]
 
 
 def test_the_revision_depends_on_content_and_mapping_and_not_on_the_place(folder: Path):

@@ -31,6 +31,7 @@ from workbench.errors import DataError, UnknownName
 from workbench.sample import Sample, Task
 
 PAGE = 64  # places looked up at a time while iterating
+READING = 2  # how rows are found in a file: an index of another number is made anew
 
 
 class TableSource:
@@ -190,7 +191,8 @@ class TableSource:
             (part.path, part.where, file.stamp())
             for part, file in zip(self._parts, self._files, strict=True)
         ]
-        key = hashlib.sha256(repr((1, mapping.meaning(), self.split, stamps)).encode()).hexdigest()
+        read_as = (READING, mapping.meaning(), self.split, stamps)
+        key = hashlib.sha256(repr(read_as).encode()).hexdigest()
         path = self._index_path()
         index = open_index(path, key)
         if index is None:
