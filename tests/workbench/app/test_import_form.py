@@ -9,6 +9,7 @@ from tests.workbench.app.bench_host import Host, drawn, until
 from tests.workbench.app.make_records import make_run
 from workbench.app.jobs.command_line import split_line
 from workbench.app.jobs.field_choices import choices_for
+from workbench.app.jobs.job_fields import FieldInput
 from workbench.app.jobs.line_fields import KINDS, fill, read_back
 from workbench.app.jobs.new_job import NewJob
 from workbench.app.runs.screen import RunsScreen
@@ -110,3 +111,16 @@ async def test_templates_that_are_chosen_for_prompts_stand_one_after_the_other()
 def test_each_value_of_a_flag_is_listed_with_a_sentence(lists):
     choices = choices_for(lists, {})
     assert choices and all(choice.about for choice in choices)
+
+
+async def test_the_form_says_how_to_come_to_another_kind_of_job():
+    app = Host(NewJob({"dataset": "demo", "split": "test"}))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: isinstance(app.focused, FieldInput))
+        assert "another kind: ↑ to the tabs, then ←→" in drawn(app)
+        await pilot.press("up")
+        await until(pilot, lambda: "←→ another kind of job" in drawn(app))
+        await pilot.press("right")
+        await until(pilot, lambda: "config" in app.screen.fields.inputs)
+        await pilot.press("down")
+        await until(pilot, lambda: isinstance(app.focused, FieldInput))

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _STARTS = "it would start: Ctrl+S, or Enter on the line"
 _STARTS_THEN = "checking… it starts once that ends well; an edit takes that back"
 _UNSURE = "nothing is wrong with what could be checked here: Ctrl+S starts it"
+_TABS = "←→ another kind of job · ↓ its fields"
 _LINE = "the whole line, as it will be run: type in it what no field has"
 
 
@@ -100,7 +101,7 @@ class NewJob(ModalScreen["list[str] | None"]):
         """Kinds, fields, the line and what is said of it."""
         tabs = [Tab(kind.title, id=name) for name, kind in KINDS.items()]
         with Vertical() as box:
-            box.border_title = "New job"
+            box.border_title = "New job · another kind: ↑ to the tabs, then ←→"
             if self._about:
                 yield Static(clean(self._about), classes="about", markup=False)
             yield Tabs(*tabs, active=self._kind, id="kinds")
@@ -257,6 +258,8 @@ class NewJob(ModalScreen["list[str] | None"]):
             said = field.about + (" · Enter lists them" if field.lists else "")
         elif event.widget is self.line:
             said = _LINE
+        elif isinstance(event.widget, Tabs):
+            said = _TABS
         self.query_one("#hint", Static).update(said)
 
     # -- what the commands say of the line -------------------------------------------------
