@@ -10,8 +10,6 @@ from contextlib import suppress
 
 from sessions.errors import BadUid
 from sessions.uid import Uid
-from workbench.data.registry import find_dataset
-from workbench.data.source import open_source
 from workbench.errors import DataError, UnknownName, UsageError
 
 
@@ -33,6 +31,10 @@ def refuse_half_a_uid(text: str) -> None:
     with suppress(BadUid):
         Uid.parse(text)
         return
+    # A whole UID needs none of these, and they take longer than to note it down.
+    from workbench.data.registry import find_dataset
+    from workbench.data.source import open_source
+
     try:
         info = find_dataset(name).info()
     except (UnknownName, UsageError, DataError):

@@ -74,12 +74,12 @@ async def test_the_mode_of_a_hub_dataset_is_switched_by_a_key_and_remembered():
         picker(b).query_one(Input).value = "pairs/dev"
         await b.settle()
         await b.press("ctrl+t")
-        assert mode_of("pairs") == "streamed"
+        await b.until(lambda: mode_of("pairs") == "streamed")
         await b.press("ctrl+t")
-        assert mode_of("pairs") == "cached"
-        assert "not cached" in lines(b)[0]
+        await b.until(lambda: mode_of("pairs") == "cached")
+        await b.until(lambda: "not cached" in lines(b)[0])
         await b.press("ctrl+t")
-        assert mode_of("pairs") == "auto"
+        await b.until(lambda: mode_of("pairs") == "auto")
         picker(b).query_one(Input).value = "demo/dev"
         await b.settle()
         await b.press("ctrl+t")
