@@ -101,7 +101,7 @@ FORMS = {
     "people's answers alone": Form(
         files(t_csv="id,image,question,answers\n1,1.png,what?,\"['a', 'b', 'b']\"\n"),
         ("t.csv",),
-        ("t 1 1 question 1 1: b 1 1 found, 0 missing",),
+        ("t 1 1 question 1 1: b 1; 3 references in all 1 found, 0 missing",),
     ),
     "a query with its response": Form(
         lines("t.jsonl", {"id": 1, "images": ["1.png"], "query": "<image>What?", "response": "A."}),
@@ -146,7 +146,7 @@ FORMS = {
     "images with lists of captions": Form(
         lines("t.jsonl", {"image": "1.png", "captions": ["a", "b"]}),
         ("t.jsonl",),
-        ("t 1 1 – 1: a 1 1 found, 0 missing",),
+        ("t 1 1 – 1: a 1; 2 references in all 1 found, 0 missing",),
         "Describe the image.",
     ),
     "images in numbered folders": Form(

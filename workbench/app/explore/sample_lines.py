@@ -171,13 +171,14 @@ class SampleLines(ScrollView, can_focus=True):
     def _label(self, label: str | None) -> str:
         """A label in one character of a closed set, else its first characters."""
         if self.letters:
-            return "–" if label is None else self.letters.get(label) or self._letter(label)
+            return "–" if label is None else _letter(label, self.letters)
         width = 6 if self.size.width >= 30 else 3
         return _cut("–" if label is None else clean(label, newlines=False), width)
 
-    def _letter(self, label: str) -> str:
-        folded = {name.casefold(): letter for name, letter in self.letters.items()}
-        return folded.get(label.casefold(), "?")
+
+def _letter(label: str, letters: dict[str, str]) -> str:
+    folded = {name.casefold(): letter for name, letter in letters.items()}
+    return letters.get(label) or folded.get(label.casefold(), "?")
 
 
 def _cut(text: str, cells: int) -> str:
