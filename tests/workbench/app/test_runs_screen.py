@@ -31,6 +31,19 @@ async def test_the_list_shows_the_newest_run_first_with_its_figure_and_counts():
         assert "0.900" in text and "25%" in text and "demo/test" in text
 
 
+async def test_the_figure_of_a_run_says_of_how_many_it_is_and_counts_those_without_a_label():
+    run = make_run(10, state="running", metrics=False, unparsed=0)
+    run.append_many([{**line, "target": None} for line in predictions(2, uids=("d/t/x", "d/t/y"))])
+    entry = {"value": 0.9, "low": 0.6, "high": 1.0, "n": 10}
+    run.write_metrics({"metrics": {"accuracy": entry}, "counts": run.counts()})
+    run.set_state("done")
+    app = Host(RunsScreen())
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(pilot, app.place)
+        await until(pilot, lambda: "n 10" in drawn(app))
+        assert "n 12" not in drawn(app) and "2 unlabelled" in drawn(app)
+
+
 async def test_an_empty_list_says_what_fills_it_and_by_which_key():
     app = Host(RunsScreen())
     async with app.run_test(size=SMALL) as pilot:

@@ -84,8 +84,10 @@ class RunHeader(Figures):
             out.append_text(interval_bar(figure.value, figure.low, figure.high, room, palette))
         if figure.note:
             out.append_text(plain(f"  {figure.note}", palette.dim))
-        if tally.n:
-            out.append(f"  n {tally.n:,}", palette.dim)
+        if tally.n:  # what the figure is of: who has no label is not in it
+            out.append(f"  n {figure.n or tally.n:,}", palette.dim)
+        if unlabelled := tally.judged and tally.n - tally.judged:
+            out.append(f"  {unlabelled:,} unlabelled", palette.warn)
         for count, word, style in (
             (tally.unparsed, "unparsed", palette.warn),
             (tally.failed, "failed", palette.bad),
