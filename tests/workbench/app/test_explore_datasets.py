@@ -67,6 +67,17 @@ async def test_d_tells_what_each_dataset_needs_and_how_it_is_read(size, tmp_path
         assert "not to be passed on" in told(b) and "wb data add hateful_memes FOLDER" in told(b)
 
 
+async def test_typing_own_and_enter_leads_to_a_file_of_ones_own():
+    from workbench.app.explore.own_data import OwnDataForm
+
+    async with bench(SIZES[0]) as b:
+        await b.press("d")
+        await b.press(*"own")
+        assert "your own file" in lines(b)[0] and "take what was typed" in lines(b)[1]
+        await b.press("enter")
+        await b.until(lambda: any(isinstance(s, OwnDataForm) for s in b.app.screen_stack))
+
+
 async def test_the_mode_of_a_hub_dataset_is_switched_by_a_key_and_remembered():
     hub_set()
     async with bench(SIZES[0]) as b:

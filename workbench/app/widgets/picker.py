@@ -181,9 +181,11 @@ class Picker(ModalScreen[Any]):
     def _fill(self, typed: str) -> None:
         words = typed.casefold().split()
         self._shown = [c for c in self._listed(bool(words)) if self._fits(c, words)]
+        meant = [self.last] if self.last and words and self._fits(self.last, words) else []
+        self._shown += meant  # what was typed are words of its own
         if self.free and typed.strip() and typed.strip() not in {c.title for c in self._shown}:
             self._shown.append(Choice(typed.strip(), "take what was typed", typed.strip()))
-        self._shown += [self.last] if self.last else []
+        self._shown += [self.last] if self.last and not meant else []
         options = self.query_one(OptionList)
         options.clear_options()
         options.add_options(self._option(c) for c in self._shown)
