@@ -14,10 +14,13 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 from rich.color import ColorType
 from rich.terminal_theme import DEFAULT_TERMINAL_THEME
 from textual.color import Color
+from textual.geometry import Region
 from textual.theme import BUILTIN_THEMES
+from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
 from sessions.paths import home
@@ -70,12 +73,38 @@ def contrast_of(style, stage: Stage) -> float:
     return contrast(fore, back) if not style.dim else 0
 
 
+def look_of(stage: Stage, widget: Widget) -> dict[tuple[int, int], tuple]:
+    """The cells of a widget and of the frames that it stands in, by their places."""
+    around = [w.region for w in (widget, *widget.ancestors) if isinstance(w, Widget)]
+    cells = {}
+
+    def on_a_frame(x: int, y: int) -> bool:
+        return any(r.contains(x, y) and not r.shrink((1, 1, 1, 1)).contains(x, y) for r in around)
+
+    for y, strip in enumerate(stage.app.screen._compositor.render_strips()):
+        x = 0
+        for segment in strip:
+            for character in segment.text:
+                if widget.region.contains(x, y) or on_a_frame(x, y):
+                    cells[x, y] = (character, segment.style)
+                x += cell_len(character)
+    return cells
+
+
 async def see_each_focus(stage: Stage) -> list[str]:
-    """Which of the widgets that can have the focus do not show what is in them."""
+    """Which of the widgets that can have the focus do not show what is in them, or the focus."""
     wrong = []
-    for widget in stage.app.screen.focus_chain:
+    chain = stage.app.screen.focus_chain
+    left: tuple[Widget, Region, dict] | None = None
+    for widget in [*chain, *chain[:1]]:
         widget.focus(scroll_visible=True)
         await stage.idle()
+        if left and left[0] is not widget and left[0].region == left[1]:
+            now = look_of(stage, left[0])
+            there = [at for at in now if not widget.region.contains(*at)]
+            if all(now[at] == left[2].get(at) for at in there):
+                wrong.append(f"{type(left[0]).__name__}#{left[0].id}: nothing shows the focus")
+        left = (widget, widget.region, look_of(stage, widget))
         here = widget.region.intersection(stage.app.screen.region)
         name = f"{type(widget).__name__}#{widget.id}"
         if widget.content_size.height < 1 or widget.content_size.width < 1 or not here:

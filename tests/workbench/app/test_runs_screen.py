@@ -11,6 +11,7 @@ from tests.workbench.app.make_records import make_run, predictions
 from tests.workbench.app.runs_bench import opened, reading_done
 from workbench.app.runs.confusion import ConfusionMatrix
 from workbench.app.runs.screen import RunsScreen
+from workbench.data.source import open_source
 
 WIDE = (200, 60)
 SMALL = (80, 24)
@@ -42,6 +43,29 @@ async def test_the_figure_of_a_run_says_of_how_many_it_is_and_counts_those_witho
         await opened(pilot, app.place)
         await until(pilot, lambda: "n 10" in drawn(app))
         assert "n 12" not in drawn(app) and "2 unlabelled" in drawn(app)
+
+
+@pytest.mark.parametrize("size", [SMALL, WIDE])
+async def test_an_answer_stands_below_the_text_that_it_answers(size):
+    make_run(3, right=0.0, unparsed=0, failed=0)
+    app = Host(RunsScreen())
+    async with app.run_test(size=size) as pilot:
+        await opened(pilot, app.place)
+        await until(pilot, lambda: "sentence  " in drawn(app))
+        await pilot.press("j")
+        text = open_source("demo", "test").get(app.place.detail.samples.row.uid).texts["sentence"]
+        await until(pilot, lambda: text[:30] in drawn(app))
+        said = app.place.detail.samples.row.words
+        assert drawn(app).index(text[:30]) < drawn(app).rindex(said[:12])
+
+
+async def test_counts_that_are_not_zero_are_whole_in_a_narrow_header():
+    make_run(40, right=1.0, unparsed=3, failed=1)
+    app = Host(RunsScreen())
+    async with app.run_test(size=SMALL) as pilot:
+        await opened(pilot, app.place)
+        await until(pilot, lambda: "n 40  3 unparsed  1 failed" in drawn(app))
+        assert "0 truncated" not in drawn(app)
 
 
 async def test_an_empty_list_says_what_fills_it_and_by_which_key():

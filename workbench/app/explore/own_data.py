@@ -51,6 +51,7 @@ _HINTS = {
     "id": "what tells a row from all others: Enter lists columns and auto",
     "images": "a folder, or a template such as img/{id}.png · Enter lists folders",
     "columns": "Enter changes what a column is taken for",
+    "preview": "↑ ↓ scroll what would be added",
 }
 
 
@@ -93,6 +94,7 @@ class OwnDataForm(ModalScreen["str | None"]):
         background: $boost; display: none; }
     OwnDataForm #own-hint { height: 1; color: $text-muted; }
     OwnDataForm #own-preview { height: 1fr; scrollbar-size-vertical: 1; }
+    OwnDataForm #own-preview:focus { background: $primary 15%; }
     OwnDataForm #own-line { height: auto; max-height: 4; background: $boost; padding: 0 1; }
     OwnDataForm #own-verdict { height: auto; max-height: 4; padding: 0 1; }
     OwnDataForm .keys { height: 1; color: $text-muted; }

@@ -10,15 +10,14 @@ import time
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, cast
 
-from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.reactive import reactive
 from textual.widget import Widget
-from textual.widgets import Static
 
 from workbench.app.lists.row_list import RowList
+from workbench.app.runs.answer_text import AnswerText
 from workbench.app.runs.confusion import ConfusionMatrix
 from workbench.app.runs.figures import MetricsPanel, RunHeader
 from workbench.app.runs.ledger import read_ledger
@@ -32,10 +31,7 @@ from workbench.app.runs.reading import (
 )
 from workbench.app.runs.sample_table import SampleTable, ViewBar
 from workbench.app.runs.training_panel import TrainingPanel, read_training
-from workbench.app.widgets.places import ShownPlaces
-from workbench.reports.silence import answered_nothing
 from workbench.reports.tally import Tally
-from workbench.text import clean
 
 if TYPE_CHECKING:
     from workbench.app.app import WbApp
@@ -76,7 +72,7 @@ class RunDetail(Vertical):
             yield SampleTable(widget_id="samples")
         with Horizontal(id="run-sample"):
             yield RunPicture(self.bench.settings.images, id="run-picture")
-            yield Static(id="answer")
+            yield AnswerText(id="answer")
 
     @property
     def bench(self) -> WbApp:
@@ -132,7 +128,7 @@ class RunDetail(Vertical):
         self.query_one("#samples-box").border_title = f"Samples{at}"
 
     def _clear_answer(self) -> None:
-        self.query_one("#answer", Static).update("")
+        self.query_one(AnswerText).clear()
         self.query_one(RunPicture).show_uid(None)
 
     def _draw_figures(self) -> None:
@@ -237,21 +233,9 @@ class RunDetail(Vertical):
         here = self.samples.row
         if here is None or here.uid != row.uid:
             return  # the cursor has gone on, and the picture with it
-        text = Text()
-        text.append(clean(row.uid, newlines=False), style="bold")
-        best = list(line.scores.items())[:4] if line else []
-        words = "  ".join(f"{clean(k, newlines=False)} {v:.2f}" for k, v in best)
-        text.append(f"   {words}" if words else "", style="dim")
-        places = line.places if line is not None else None
-        self.query_one(RunPicture).show_answer(row.uid, places)
-        if places is not None and (shown := ShownPlaces(places, places.gold)):
-            text.append("   ")
-            text.append_text(shown.legend())
-        text.append("\n")
-        said = line.text if line else row.words
-        text.append(clean(said))
-        if not said.strip() and not row.error:
-            text.append(answered_nothing(), style="dim")
-        if row.error:
-            text.append(clean(row.error))
-        self.query_one("#answer", Static).update(text)
+        self.query_one(RunPicture).show_answer(row.uid, line.places if line else None)
+        self.query_one(AnswerText).show(row, line)
+
+    @on(RunPicture.Read)
+    def _take_sample(self, event: RunPicture.Read) -> None:
+        self.query_one(AnswerText).show_sample(event.uid, event.sample)

@@ -82,18 +82,17 @@ class RunHeader(Figures):
             out.append(f"  {number(figure.low)} – {number(figure.high)}  ", palette.dim)
             room = 20 if self.size.width >= 90 else 10
             out.append_text(interval_bar(figure.value, figure.low, figure.high, room, palette))
-        if figure.note:
-            out.append_text(plain(f"  {figure.note}", palette.dim))
         if tally.n:  # what the figure is of: who has no label is not in it
             out.append(f"  n {figure.n or tally.n:,}", palette.dim)
-        if unlabelled := tally.judged and tally.n - tally.judged:
-            out.append(f"  {unlabelled:,} unlabelled", palette.warn)
         for count, word, style in (
+            (tally.judged and tally.n - tally.judged, "unlabelled", palette.warn),
             (tally.unparsed, "unparsed", palette.warn),
             (tally.failed, "failed", palette.bad),
             (run.truncated, "truncated", palette.warn),
         ):
-            out.append(f"  {count:,} {word}", style if count else palette.dim)
+            out.append(f"  {count:,} {word}" if count else "", style)
+        if figure.note:  # last: a narrow line is cut here
+            out.append_text(plain(f"  {figure.note}", palette.dim))
         return out
 
     @staticmethod

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from textual.message import Message
+
 from sessions.errors import WbError
 from sessions.uid import Uid
 from workbench.app.widgets.image_view import ImageView
@@ -25,6 +27,13 @@ _REST_S = 0.1  # the cursor rests on a row for so long before its sample is read
 
 class RunPicture(ImageView):
     """Shows the images of a sample that is known by its UID alone."""
+
+    class Read(Message):
+        """The sample of the row under the cursor was read."""
+
+        def __init__(self, uid: str, sample: Sample) -> None:
+            super().__init__()
+            self.uid, self.sample = uid, sample
 
     def __init__(self, setting: str = "auto", **kwargs: object) -> None:
         super().__init__(setting, captions=False, **kwargs)
@@ -68,6 +77,8 @@ class RunPicture(ImageView):
         if uid == self._wanted and self.is_mounted:
             self.show(sample, note)
             self._draw_answer()
+            if sample is not None:
+                self.post_message(self.Read(uid, sample))
 
     def show_answer(self, uid: str, places: AnsweredRegions | None) -> None:
         """Draw where an answer and its gold say that things are, as soon as their sample shows."""
