@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+from textual.widgets import Tabs
 
 from sessions.jobs import Job, start
 from tests.workbench.app.bench_host import Host, drawn, until
@@ -206,6 +207,24 @@ async def test_a_long_line_is_seen_from_its_start_to_its_end():
         app.screen.line.load_text("")
         app.screen.line.insert("wb run-eval \\\n  --dataset demo")
         assert app.screen.line.value == "wb run-eval --dataset demo"
+
+
+class FieldsFirst(NewJob):
+    """The form on a machine so busy that its fields are there before it is mounted."""
+
+    async def on_mount(self):
+        tabs = self.query_one(Tabs)
+        await self._kind_chosen(Tabs.TabActivated(tabs, tabs.active_tab))
+
+
+async def test_a_form_that_was_given_a_line_begins_at_the_line_whatever_comes_first():
+    app = Host(JobsScreen())
+    async with app.run_test(size=SMALL) as pilot:
+        for form in (NewJob({}, "wb run-eval --dataset demo"), FieldsFirst({}, "wb run-eval")):
+            app.push_screen(form)
+            await until(pilot, lambda form=form: form.fields.inputs and form.focused is form.line)
+            await pilot.pause()
+            assert form.focused is form.line and form.line.value.startswith("wb run-eval")
 
 
 @pytest.mark.parametrize("line", ["wb x | sh", "wb 'open", "wb", "wb data list > f", ""])

@@ -69,6 +69,8 @@ async def test_without_room_the_keys_come_as_the_help_which_says_so(monkeypatch)
         await s.press("f7")
         await s.until(lambda: isinstance(s.app.screen, HelpModal))
         await s.until(lambda: "this is" in s.text())
+        await s.press("f7")
+        await s.until(lambda: not isinstance(s.app.screen, HelpModal))
 
 
 async def test_the_keys_can_be_read_in_every_theme(monkeypatch):

@@ -87,7 +87,7 @@ class NewJob(ModalScreen["list[str] | None"]):
         self._kind = self._kind_of(line) if line else kind
         self._starting = ""  # the line that starts once it is checked
         self._filled: dict[str, str] = {}  # what stood in the fields when the line was last made
-        self._begun = False  # whether the first field had the focus
+        self._begun = bool(line)  # whether a field or the line is to have the focus first
 
     @staticmethod
     def _kind_of(line: str) -> str:
@@ -113,7 +113,7 @@ class NewJob(ModalScreen["list[str] | None"]):
 
     def on_mount(self) -> None:
         """Begin at the fields, or at the line where one was given."""
-        if self._line:
+        if self._begun:
             self.line.focus()
             self.line.move_cursor(self.line.document.end)
 
@@ -142,7 +142,7 @@ class NewJob(ModalScreen["list[str] | None"]):
         more = "^B its batches" if self._kind == "train" else "↑↓ fields"
         keys = f"Enter lists ▾ · {more} · ^S starts · ^Y copies · Esc leaves"
         self.query_one(".keys", Static).update(keys)
-        if not self._begun and self.focused is not self.line:
+        if not self._begun:
             next(iter(self.fields.inputs.values()), self.line).focus()
         self._begun = True
 

@@ -33,7 +33,7 @@ class HelpModal(ModalScreen[None]):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,f1,question_mark,q", "close", "Close", id="help.close")
+        Binding("escape,f1,f7,question_mark,q", "close", "Close", id="help.close")
     ]
 
     def __init__(self, of: Screen[Any]) -> None:
