@@ -85,7 +85,8 @@ def axes_of(
 
 
 def _templates(value: Any, sample: Sample | None) -> Several:
-    from workbench.prompts.pool import Template, templates_about, words_of_left
+    from workbench.prompts.pool import Template, templates_about
+    from workbench.prompts.wording import words_of_left
 
     names: list[str] = []
     left: list[Template] = []

@@ -21,8 +21,9 @@ from workbench.errors import DataError, UsageError
 from workbench.models.box_writer import LazyWriter, box_writer
 from workbench.models.default_prompt import template_for_source
 from workbench.models.spec import ModelSpec
-from workbench.prompts.pool import Template, find_templates, miscounts, words_of_left
+from workbench.prompts.pool import Template, find_templates
 from workbench.prompts.template import WritePlaces
+from workbench.prompts.wording import is_stranger, words_of_left
 from workbench.sample import CoordinateFrame, Message, Sample
 
 if TYPE_CHECKING:
@@ -205,13 +206,13 @@ def choose_templates(
     """For each source the named templates of its task, or what the model is asked in unsaid.
 
     A name may have stars: `statement/*` draws from all of them whose texts a source has, and that
-    speak of no other number of images than its samples have.
+    speak of no other number of images and no other labels than its samples have.
 
     Args:
         names: Names, and names with stars.
         sources: What is trained on.
         spec: The model.
-        notes: Takes what was left out for its number of images, in words.
+        notes: Takes what was left out, and why, in words.
     """
     found = {name: find_templates(name) for name in names}
     pool = list({(t.name, t.version): t for some in found.values() for t in some}.values())
@@ -234,7 +235,7 @@ def choose_templates(
             if t.name in named or sample is None or set(sample.texts).issuperset(t.slots)
         ]
         if sample is not None:
-            left = [t for t in fit if t.name not in named and miscounts(t, sample)]
+            left = [t for t in fit if t.name not in named and is_stranger(t, sample)]
             fit = [t for t in fit if t not in left]
             if left and notes is not None:
                 where = f"{source.dataset}/{source.split}"

@@ -41,9 +41,9 @@ def test_the_table_counts_every_row_and_looks_for_every_image(tmp_path: Path):
 
 def test_the_table_ends_with_a_rendered_prompt(tmp_path: Path):
     result = data("add", "mine", table(tmp_path, pictures=50))
-    assert "prompt of mine/test/k0 (question/short):\n" in result.stdout
-    assert "  [image img/0.png]\n  what 0? Answer in a word or a phrase.\n" in result.stdout
-    assert data("info", "mine").stdout.endswith("  what 0? Answer in a word or a phrase.\n")
+    assert "prompt of mine/test/k0 (question/yes-no):\n" in result.stdout
+    assert "  [image img/0.png]\n  what 0? Answer yes or no.\n" in result.stdout
+    assert data("info", "mine").stdout.endswith("  what 0? Answer yes or no.\n")
 
 
 def test_the_document_carries_what_the_table_says(tmp_path: Path):

@@ -9,7 +9,6 @@ the file and every problem in it.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -19,6 +18,7 @@ from sessions.errors import WbError
 from sessions.plain_files import load_toml, read_text
 from workbench.errors import UnknownName, UsageError
 from workbench.prompts.template import ANSWER_SLOTS, Template, free_prompt, slots_of
+from workbench.prompts.wording import is_stranger, miscounts, names_labels
 from workbench.sample import Sample, Task
 
 __all__ = [
@@ -41,11 +41,6 @@ _FIELDS = {"name": str, "version": int, "text": str, "system": str, "labels": di
 }
 _KINDS = {str: "a text", int: "a whole number", dict: "a table of word = label"}
 _NAME = re.compile(r"[\w.-]+(?:/[\w.-]+)*")
-_COUNTS = {
-    "two images": 2,
-    "second image": 2,
-    "about the image ": 1,
-}  # words of a template -> how many it means
 _REQUIRED = ("name", "version", "text")
 TASKS: tuple[str, ...] = get_args(Task)
 
@@ -119,9 +114,9 @@ def find_templates(pattern: str) -> list[Template]:
 def templates_about(
     pattern: str, sample: Sample | None, left: list[Template] | None = None
 ) -> list[Template]:
-    """As `find_templates`, less those that speak of another number of images than a sample has.
+    """As `find_templates`, less those that are not of a sample (`is_stranger`).
 
-    A name without stars is what was asked for, and where all speak of another number all are.
+    A name without stars is what was asked for, and where all are strangers all are.
 
     Args:
         pattern: A name, or one with `*` or `?`.
@@ -131,27 +126,19 @@ def templates_about(
     found = find_templates(pattern)
     if sample is None or not set(pattern) & set("*?"):
         return found
-    fit = [template for template in found if not miscounts(template, sample)]
+    fit = [template for template in found if not is_stranger(template, sample)]
     if fit and left is not None:
         left += [t for t in found if t not in fit and t.task == sample.task]
     return fit or found
 
 
-def words_of_left(left: Sequence[Template], sample: Sample) -> str:
-    """What to say of templates that were left out; empty where none were."""
-    names = ", ".join(dict.fromkeys(template.name for template in left))
-    count = len(sample.images)
-    of = f"{count} image{'s' * (count != 1)}"
-    return f"left out, as a sample has {of} and they speak of another number: {names}" * bool(left)
-
-
 def default_template(task: str, sample: Sample | None = None) -> Template:
     """The shipped template of a task: of those that show the most of a sample's texts the first.
 
-    One that is made for the sample's very labels goes before the others, and none that speaks of
-    another number of images than the sample has (`miscounts`). The first of each task
-    is the wording that the demo model was trained on. A sample labelled
-    `hateful` or `not hateful` gets the first wording that asks for that.
+    One that is made for the sample's very labels goes before the others, one that names a closed
+    set of labels before one that does not (`names_labels`), and none that speaks of another
+    number of images than the sample has (`miscounts`). The first of each task is the wording that
+    the demo model was trained on.
     """
     templates = [t for t in _shipped() if t.task == task]
     if not templates:
@@ -164,13 +151,8 @@ def default_template(task: str, sample: Sample | None = None) -> Template:
         own = [t for t in own if not t.labels and "labels" not in slots_of(t.system + t.text)]
     own = [t for t in own if not miscounts(t, sample)] or own
     shown = [len(set(t.shown_slots) & set(sample.texts)) for t in own]
-    return own[shown.index(max(shown))] if own else templates[0]
-
-
-def miscounts(template: Template, sample: Sample) -> bool:
-    """Whether a template speaks of another number of images than a sample has."""
-    said = (count for words, count in _COUNTS.items() if words in template.text)
-    return bool(sample.images) and any(count != len(sample.images) for count in said)
+    most = [t for t, count in zip(own, shown, strict=True) if count == max(shown)]
+    return next((t for t in most if names_labels(t, sample.labels)), next(iter(most), templates[0]))
 
 
 def shipped_template(name: str) -> Template:

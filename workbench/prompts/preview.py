@@ -11,7 +11,8 @@ from typing import Any
 from sessions.errors import WbError
 from sessions.redact import without_secrets
 from workbench.data.source import Source
-from workbench.prompts.pool import Template, default_template, miscounts
+from workbench.prompts.pool import Template, default_template
+from workbench.prompts.wording import miscounts
 from workbench.sample import ImageRef, Message, Sample
 
 MAX_TEXT = 600  # characters of a prompt that are shown

@@ -105,7 +105,7 @@ class Template:
             return {label: label for label in labels}
         if not labels:
             return dict(self.labels)
-        own = _match_labels(tuple(dict.fromkeys(self.labels.values())), labels)
+        own = match_labels(tuple(dict.fromkeys(self.labels.values())), labels)
         if own is None:
             return {label: label for label in labels}
         return {word: own[label] for word, label in self.labels.items() if label in own}
@@ -270,7 +270,7 @@ def list_words(words: Sequence[str]) -> str:
     return " or ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
 
 
-def _match_labels(ours: Sequence[str], theirs: Sequence[str]) -> dict[str, str] | None:
+def match_labels(ours: Sequence[str], theirs: Sequence[str]) -> dict[str, str] | None:
     """Our label -> theirs, or `None` where one of theirs is met by none of ours."""
     by_case = {label.casefold(): label for label in theirs}
     found = {label: by_case[label.casefold()] for label in ours if label.casefold() in by_case}

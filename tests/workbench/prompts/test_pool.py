@@ -14,6 +14,7 @@ from workbench.prompts.pool import (
     list_templates,
     user_folder,
 )
+from workbench.prompts.wording import misnames
 from workbench.sample import ImageRef, Sample
 
 LEFT, RIGHT = ImageRef(data=b"l", name="left"), ImageRef(data=b"r", name="right")
@@ -94,6 +95,7 @@ def fitting(dataset: str) -> list:
     sample = one_of(dataset)
     own = set(sample.labels)
     pool = [t for t in list_templates(sample.task) if set(t.slots) <= set(sample.texts)]
+    pool = [t for t in pool if not misnames(t, sample)]
     return [t for t in pool if not own or set(t.words(sample.labels).values()) == own]
 
 

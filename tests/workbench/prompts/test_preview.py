@@ -17,8 +17,8 @@ from workbench.prompts.preview import preview, unseen_of
 @pytest.mark.parametrize(
     ("columns", "labels", "task", "template"),
     [
-        ("text", ("yes", "no"), "question", "question/short"),
-        ("prompt", ("yes", "no"), "question", "question/short"),
+        ("text", ("yes", "no"), "question", "question/yes-no"),
+        ("prompt", ("yes", "no"), "question", "question/yes-no"),
         ("caption", ("0", "1"), "statement", "statement/true-false"),
         ("statement", ("true", "false"), "statement", "statement/true-false"),
         ("text", ("good", "bad"), "classification", "classification/text-labels"),
