@@ -14,11 +14,11 @@ from typing import Any
 
 from workbench.data.added import Added, count_samples
 from workbench.data.base import DatasetInfo
+from workbench.data.folder_layouts import fitting_presets, take_layout
 from workbench.data.layouts.joined import JoinedFile
 from workbench.data.naming import named_file
 from workbench.data.presets import (
     apply_preset,
-    fitting_presets,
     gathers_captions,
     implied_preset,
     known_documents,
@@ -116,6 +116,7 @@ def _add(
         from workbench.data.streamed.adding import add_stream
 
         return add_stream(name, files, wishes)
+    asked = named_file(files[0])[1]
     files, wishes = _by_preset(name, like, files, wishes)
     wish = MappingOptions(**{key: value for key, value in wishes.items() if value is not None})
     if wish.parts is None:
@@ -149,10 +150,9 @@ def _add(
         filled(mapping)
     mapping, bad = count_samples(mapping)
     mapping = _note(mapping) if mapping.recipe else mapping
-    if (folder := named_file(files[0])[1]).is_dir():
-        mapping = dataclasses.replace(
-            mapping, passed_over=passed_over(folder, mapping, BOOKKEEPING)
-        )
+    if asked.is_dir():
+        over = passed_over(asked, mapping, BOOKKEEPING)
+        mapping = dataclasses.replace(mapping, passed_over=over)
     if check is not None:
         check(mapping)
     path = save_mapping(mapping)
@@ -174,7 +174,7 @@ def _by_preset(
     if not chosen:
         chosen, why = known_documents(files, wishes), "by what the files hold; --like '' for no"
     if not chosen:
-        return files, wishes
+        return take_layout(files, wishes) or (files, wishes)
     if not like:
         wishes.setdefault("guesses", []).append(f"layout: {chosen} ({why})")
     try:

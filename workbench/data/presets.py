@@ -84,7 +84,7 @@ def apply_preset(
         return _apply_recipe(preset, files, wishes)
     named = [named_file(file) for file in files]
     if any(split for split, _ in named):
-        return [str(file) for file in files], preset.wishes | _said(wishes)
+        return [str(file) for file in files], preset.wishes | said(wishes)
     folder = _folder_of(preset, named[0][1])
     there = {s: folder / path for s, path in preset.files.items() if (folder / path).is_file()}
     if not there:
@@ -93,17 +93,17 @@ def apply_preset(
             hint=f"it should hold {', '.join(preset.files.values())}",
             kind="other_layout",
         )
-    given = _said(wishes)
+    given = said(wishes)
     given.setdefault("image_root", folder)
     return [f"{split}={path}" for split, path in there.items()], preset.wishes | given
 
 
-_ABOUT_ROWS = {"id", "texts", "label", "labels", "image", "objects", "references", "explanations"}
+ABOUT_ROWS = {"id", "texts", "label", "labels", "image", "objects", "references", "explanations"}
 
 
 def implied_preset(name: str, files: Sequence[str | Path], wishes: dict[str, Any]) -> str:
     """The preset that is meant by a folder under its name, where nothing more was said."""
-    if name not in preset_names() or _ABOUT_ROWS & set(_said(wishes)):
+    if name not in preset_names() or ABOUT_ROWS & set(said(wishes)):
         return ""
     try:
         return name if any(named_file(file)[1].is_dir() for file in files) else ""
@@ -118,7 +118,7 @@ def known_documents(files: Sequence[str | Path], wishes: dict[str, Any]) -> str:
     """
     from workbench.data.layouts import captions, coco_instances, vqa
 
-    if _ABOUT_ROWS & set(_said(wishes)):
+    if ABOUT_ROWS & set(said(wishes)):
         return ""
     paths = [named_file(file)[1] for file in files]
     if not all(path.is_file() and path.suffix.lower() == ".json" for path in paths):
@@ -142,7 +142,7 @@ def gathers_captions(files: Sequence[str | Path], wishes: dict[str, Any]) -> boo
     """
     from workbench.data.layouts.caption_rows import form_of, refuse_results
 
-    if _ABOUT_ROWS & set(_said(wishes)):
+    if ABOUT_ROWS & set(said(wishes)):
         return False
     paths = [named_file(file)[1] for file in files]
     refuse_results(paths)
@@ -150,50 +150,8 @@ def gathers_captions(files: Sequence[str | Path], wishes: dict[str, Any]) -> boo
     return bool(forms & {"rows", "tokens"}) and forms <= {"rows", "tokens", "single"}
 
 
-def fitting_presets(folder: Path) -> list[str]:
-    """The known layouts whose files a folder holds, by name; a folder without tables has none."""
-    from workbench.data.layouts.base import LayoutInput
-    from workbench.data.layouts.places import tables_in
-
-    if not tables_in(LayoutInput(folder)):
-        return []
-    found = []
-    for name in preset_names():
-        try:
-            files, wishes = apply_preset(name, [folder], {})
-            if _has_its_texts(name, wishes) if "recipe" in wishes else _asks(name, files):
-                found.append(name)
-        except (DataError, UsageError):
-            continue
-    return found
-
-
-def _asks(name: str, files: Sequence[str | Path]) -> bool:
-    """Whether plain tables have the texts of a layout, by their columns."""
-    from workbench.data.layouts.places import columns_of
-    from workbench.data.tables.guessing import guess_texts
-
-    preset = get_preset(name)
-    wanted = set(preset.wishes.get("texts", {}))
-    if preset.files or not wanted:
-        return True
-    return all(wanted & set(guess_texts(columns_of(named_file(file)[1]))) for file in files)
-
-
-def _has_its_texts(name: str, wishes: dict[str, Any]) -> bool:
-    """Whether the first row that a layout makes has its texts: names of files alone say little."""
-    from workbench.data.layouts.base import Problems, get_recipe
-
-    rows = get_recipe(wishes["recipe"]).rows(wishes["parts"][0], Problems())
-    try:
-        first = next(iter(rows), {})
-    except DataError:
-        return False
-    columns = [*wishes.get("texts", {}).values()] or [wishes["label"]]
-    return all(first.get(column) is not None for column in columns)
-
-
-def _said(wishes: dict[str, Any]) -> dict[str, Any]:
+def said(wishes: dict[str, Any]) -> dict[str, Any]:
+    """The wishes that say something, and the list that takes the guesses."""
     default = (None, "", (), [], ReadOptions())
     return {k: value for k, value in wishes.items() if value not in default or k == "guesses"}
 
@@ -204,18 +162,18 @@ def _apply_recipe(
     """Let the recipe look for the files of each split."""
     from workbench.data.layouts.base import LayoutInput, get_recipe
 
-    said = _said(wishes)
+    given = said(wishes)
     named = [named_file(file) for file in files]
     folders = [path for split, path in named if path.is_dir() and not split]
     if len(folders) > 1:
         raise UsageError(f"{preset.name} takes one folder, not {len(folders)}")
     single = tuple((split, path) for split, path in named if path not in folders)
-    root = Path(said["image_root"]).expanduser().resolve() if "image_root" in said else None
+    root = Path(given["image_root"]).expanduser().resolve() if "image_root" in given else None
     folder = folders[0] if folders else single[0][1].parent
     found = get_recipe(preset.recipe).find(LayoutInput(folder, single, root))
-    said.setdefault("image_root", folder)
+    given.setdefault("image_root", folder)
     if found.plain:
-        return list(found.plain), found.wishes | said
+        return list(found.plain), found.wishes | given
     used = {path for part in found.parts for path in (part.path, *part.beside.values())}
     if left := [path for _, path in single if str(path) not in used]:
         raise DataError(
@@ -223,7 +181,7 @@ def _apply_recipe(
             hint=f"leave it out, or add it as a dataset of its own; see --like {preset.name}",
             kind="other_layout",
         )
-    wish = preset.wishes | found.wishes | said | {"parts": found.parts}
+    wish = preset.wishes | found.wishes | given | {"parts": found.parts}
     return [str(file) for file in files], wish
 
 

@@ -125,7 +125,8 @@ class Understood:
         if self.passed_over:
             names = ", ".join(self.passed_over[:NAMED])
             more = ", …" if len(self.passed_over) > NAMED else ""
-            found.append(f"{len(self.passed_over):,} files passed over: {names}{more}")
+            files = "file" if len(self.passed_over) == 1 else "files"
+            found.append(f"{len(self.passed_over):,} {files} passed over: {names}{more}")
         return found
 
     def to_json(self) -> dict[str, Any]:

@@ -110,10 +110,10 @@ def test_a_folder_of_splits_and_a_flat_folder(tmp_path: Path):
 
 
 def test_a_folder_that_changes_is_listed_anew(tmp_path: Path):
-    write_pictures(tmp_path / "f", ["a/1.png"])
+    write_pictures(tmp_path / "f", ["a/1.png", "c/1.png"])
     add("mine", tmp_path / "f")
     write_pictures(tmp_path / "f", ["a/0.png", "b/2.png"])
-    assert open_source("mine").length == 3
+    assert open_source("mine").length == 4
     assert get_sample("mine/all/b/2.png").label == "b"
 
 
@@ -382,8 +382,9 @@ def test_a_folder_of_a_known_layout_under_another_name_is_recognised(tmp_path: P
         add("mine", tmp_path)
     assert caught.value.hint == "it looks like vqa: add it with --like vqa"
     write_pictures(tmp_path, ["a.jpg"])
-    guessed = add("mine", tmp_path).guessed
-    assert "its images alone: its tables look like --like vqa" in guessed
+    added = add("mine", tmp_path)
+    assert "layout: vqa" in added.guessed[0]
+    assert added.info.splits == {"val": 1}
     assert add("mine", tmp_path, like="vqa", replace=True).info.splits == {"val": 1}
 
 

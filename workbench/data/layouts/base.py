@@ -31,11 +31,14 @@ class LayoutInput:
         folder: The folder, or the one that the first file lies in.
         files: Single files, each with the split that was named for it (or nothing).
         image_root: Where the images lie, if that was said.
+        found: Table -> how many of the first images that it names are there, as they are looked
+            for.
     """
 
     folder: Path
     files: tuple[tuple[str, Path], ...] = ()
     image_root: Path | None = None
+    found: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """Captions: COCO's JSON, Karpathy's, and plain `{image: [captions]}` with answers beside it.
 
-One sample per image, all its captions as references. Karpathy's `restval` joins `train`.
+One sample per image, all its captions as references. Karpathy's `restval` joins `train`. Flickr8k's
+lists of images (`Flickr_8k.trainImages.txt`) cut its captions into splits; lemmas are none.
 """
 
 from __future__ import annotations
@@ -32,7 +33,11 @@ VERSION = 1
 Flavour = Literal["coco", "karpathy", "plain", "answers", "rows", "tokens", "single", ""]
 _ROWS = ("rows", "tokens", "single")
 _FOLDERS = ("images", "img", "train2014", "val2014", "test2014", "train2017", "val2017")
-_FOLDERS += ("flickr30k_images", "Images", "Flicker8k_Dataset")
+_FOLDERS += ("flickr30k_images", "flickr30k-images", "Images")
+_FOLDERS += ("Flicker8k_Dataset", "Flickr8k_Dataset")
+_LIST = re.compile(r"(?i)(?:.*[._-])?(train|dev|val|test)_?images\.txt")
+_LEMMAS = re.compile(r"(?i)\blemma\b")
+_OWN, _ANY = "images", "images of "  # the list of a split, and those of all
 
 
 def find(given: LayoutInput) -> LayoutFiles:
@@ -40,9 +45,13 @@ def find(given: LayoutInput) -> LayoutFiles:
     only_files(given, "captions")
     named = {path: split for split, path in given.files}
     flavours = {path: flavour_of(path) for path in tables_in(given, (".json", *ENDINGS))}
+    for path in [p for p in flavours if _LEMMAS.search(p.name) and not given.files]:
+        del flavours[path]  # the same captions, as nobody wrote them
     answers = {p.stem: str(p) for p, flavour in flavours.items() if flavour == "answers"}
-    parts = []
-    for path, flavour in flavours.items():
+    said = [path for path, flavour in flavours.items() if flavour in ("coco", "karpathy", *_ROWS)]
+    lists = _lists(given) if len(said) == 1 and flavours[said[0]] in _ROWS else {}
+    parts = [_listed(said[0], split, lists) for split in lists]
+    for path, flavour in flavours.items() if not lists else ():
         if flavour == "karpathy":
             parts += [SplitFile(split, str(path)) for split in _karpathy_splits(path)]
         elif flavour in ("coco", *_ROWS):
@@ -66,7 +75,7 @@ def rows(part: SplitFile, problems: Problems) -> Iterator[Mapping[str, Any]]:
     elif flavour == "plain":
         yield from _plain(path, part.beside, problems)
     elif flavour in _ROWS:
-        yield from gathered(path, flavour, problems)
+        yield from _of_list(gathered(path, flavour, problems), part.beside, problems)
     else:
         yield from _coco(path, problems)
 
@@ -184,6 +193,52 @@ def _plain(
     for column, found in answers.items():
         for name in found.keys() - seen:
             problems.add(f"answers in {column} to images that are not listed", name)
+
+
+def _lists(given: LayoutInput) -> dict[str, Path]:
+    """Split -> the list of its images, as Flickr8k has them beside its captions."""
+    if given.files:
+        return {}
+    named = ((_LIST.fullmatch(path.name), path) for path in tables_in(given, (".txt",)))
+    found = {match[1].lower(): path for match, path in named if match}
+    return {split: found[split] for split in ("train", "dev", "val", "test") if split in found}
+
+
+def _listed(path: Path, split: str, lists: Mapping[str, Path]) -> SplitFile:
+    """A split by its list; the first knows all of them, to tell what is in none."""
+    beside = {_OWN: str(lists[split])}
+    if split == next(iter(lists)):
+        beside |= {f"{_ANY}{one}": str(path) for one, path in lists.items()}
+    return SplitFile(split, str(path), beside=beside)
+
+
+def _of_list(
+    found: Iterator[Mapping[str, Any]], beside: Mapping[str, str], problems: Problems
+) -> Iterator[Mapping[str, Any]]:
+    """The rows whose image the split's list has; all of them without a list."""
+    if _OWN not in beside:
+        yield from found
+        return
+    wanted = _names(beside[_OWN])
+    listed = {n for role, file in beside.items() if role != _OWN for n in _names(file)}
+    for row in found:
+        name = str(row["id"])
+        if name in wanted:
+            del wanted[name]
+            yield row
+        elif len(beside) > 1 and name not in listed:
+            problems.add("captioned images that are in no split's list", name)
+    for name in wanted:
+        problems.add("images of the split's list without a caption", name)
+
+
+def _names(path: str) -> dict[str, None]:
+    """The lines of a list of images. Raises `DataError` where it is gone."""
+    try:
+        text = Path(path).read_text("utf-8", "replace")
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error}", hint="put it back") from error
+    return dict.fromkeys(line.strip() for line in text.splitlines() if line.strip())
 
 
 def _karpathy_splits(path: Path) -> list[str]:

@@ -85,7 +85,7 @@ def only_files(given: LayoutInput, name: str) -> None:
 def image_root(
     given: LayoutInput, table: Path, names: Iterable[Any], folders: Sequence[str]
 ) -> tuple[Path, int]:
-    """The folder that holds the images, and how many of the first names are there.
+    """The folder that holds the images, and how many of the first names are there (`found`, too).
 
     Args:
         given: Its image root goes before all; else its folder, the table's, the one above.
@@ -105,7 +105,10 @@ def image_root(
             if hits > most:
                 best, most = folder, hits
             if probe and hits == len(probe):
-                return folder, hits
+                break
+        if probe and most == len(probe):
+            break
+    given.found[str(table)] = max(most, given.found.get(str(table), 0))  # splits share a table
     return best, most
 
 

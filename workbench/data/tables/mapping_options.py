@@ -190,8 +190,12 @@ def _fill_labels(mapping: TableMapping, wish: MappingOptions, look: FileHeads) -
             said = ", ".join(f"{raw} is {word}" for raw, word in words.items() if raw != word)
             wish.guesses.append(f"labels: {said} (one word in several spellings)")
             counts, rows = row_guesses.label_counts(mapping, look.files)
-        if not counts and mapping.kind == "folder":  # no folder in it: nothing is classified
-            mapping = dataclasses.replace(mapping, label="")
+        if mapping.kind == "folder" and len(counts) < 2 and wish.label is None:
+            mapping = dataclasses.replace(mapping, label="")  # nothing is classified
+            why = "which is no class; --label label keeps it"
+            wish.guesses += [
+                f"label: none (all images lie in one folder, {one}, {why})" for one in counts
+            ]
         question = wish.task == "question" or (wish.task is None and "question" in mapping.texts)
         labels = guessing.order_labels(counts, rows)
         if labels and question and not guessing.are_verdicts(labels):
