@@ -10,6 +10,7 @@ import click
 
 from commands.completing import complete_jobs
 from commands.groups import Group
+from commands.limit_option import limit_option, tell_left_out
 from commands.printing import ago, duration, echo_json, echo_table, tell_damaged, when
 
 if TYPE_CHECKING:
@@ -37,13 +38,7 @@ def command() -> None:
 
 @command.command("list")
 @click.option("--state", type=click.Choice(_STATES), help="Only those in this state.")
-@click.option(
-    "--limit",
-    type=click.IntRange(min=0),
-    default=50,
-    show_default=True,
-    help="How many; 0 for all.",
-)
+@limit_option
 @_json
 def list_(state: str | None, limit: int, as_json: bool) -> None:
     """List the jobs, the newest first.
@@ -54,9 +49,10 @@ def list_(state: str | None, limit: int, as_json: bool) -> None:
     """
     from sessions.jobs import list_jobs
 
-    found = [job for job in list_jobs() if state in {None, job.state}]
-    found = found[:limit] if limit else found
+    every = [job for job in list_jobs() if state in {None, job.state}]
+    found = every[:limit] if limit else every
     tell_damaged("job", [(job.id, job.damage) for job in found])
+    tell_left_out("job", len(every) - len(found), "wb jobs list", state=state)
     if as_json:
         echo_json([_facts(job) for job in found])
         return

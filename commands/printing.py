@@ -76,20 +76,6 @@ def tell_absent(uids: Sequence[str]) -> None:
         click.echo(f"warning: {clean(words, newlines=False)}; see: wb data list", err=True)
 
 
-def tell_left_out(what: str, count: int, command: str) -> None:
-    """Say on stderr how many a limit left out of a list, and the command that lists all.
-
-    Args:
-        what: One of them: `session`.
-        count: How many; of none nothing is said.
-        command: As a user would type it.
-    """
-    from workbench.text import counted
-
-    if count > 0:
-        click.echo(f"{counted(count, f'older {what}')} left out; all: {command}", err=True)
-
-
 def tell_damaged(what: str, problems: Iterable[tuple[str, str]]) -> None:
     """Count and name on stderr what a list could not read whole.
 

@@ -9,6 +9,7 @@ import click
 
 from commands.completing import complete_runs
 from commands.groups import Group
+from commands.limit_option import limit_option, tell_left_out
 from commands.printing import ago, echo_json, echo_table, tell_damaged
 from commands.run_facts import progress, say
 from commands.runs_answers import answers
@@ -65,13 +66,7 @@ def command() -> None:
 @command.command("list")
 @click.option("--kind", type=click.Choice(["eval", "train"]), help="Only these.")
 @click.option("--dataset", help="Only those of this dataset.")
-@click.option(
-    "--limit",
-    type=click.IntRange(min=0),
-    default=50,
-    show_default=True,
-    help="How many; 0 for all.",
-)
+@limit_option
 @click.option("--ids", is_flag=True, help="Print ids only, for another command.")
 @_json
 def list_(kind: str | None, dataset: str | None, limit: int, ids: bool, as_json: bool) -> None:
@@ -85,13 +80,15 @@ def list_(kind: str | None, dataset: str | None, limit: int, ids: bool, as_json:
     from sessions.ids import short_id
     from sessions.runs import list_runs
 
-    found = [
+    every = [
         run
         for run in list_runs()
         if kind in {None, run.kind} and dataset in {None, names_of(run.config).dataset}
     ]
-    found = found[:limit] if limit else found
+    found = every[:limit] if limit else every
     tell_damaged("run", [(run.id, run.damage) for run in found])
+    left = len(every) - len(found)
+    tell_left_out("run", left, "wb runs list", kind=kind, dataset=dataset)
     if as_json:
         echo_json([row(run) for run in found])
         return

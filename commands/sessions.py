@@ -9,16 +9,9 @@ import click
 
 from commands.completing import complete_sessions
 from commands.groups import Group
+from commands.limit_option import limit_option, tell_left_out
 from commands.paths import WriteFile
-from commands.printing import (
-    ago,
-    echo_json,
-    echo_table,
-    tell_absent,
-    tell_damaged,
-    tell_left_out,
-    when,
-)
+from commands.printing import ago, echo_json, echo_table, tell_absent, tell_damaged, when
 from sessions.ids import short_id
 from sessions.records import KINDS
 
@@ -50,13 +43,7 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option(
-    "--limit",
-    type=click.IntRange(min=0),
-    default=50,
-    show_default=True,
-    help="How many; 0 for all.",
-)
+@limit_option
 @_json
 def list_(limit: int, as_json: bool) -> None:
     """List the sessions, the one last written first.
@@ -71,7 +58,7 @@ def list_(limit: int, as_json: bool) -> None:
     infos = list_sessions(limit)
     tell_damaged("session", [(info.id, info.problem) for info in infos])
     left = len(session_ids()) - len(infos) if limit else 0
-    tell_left_out("session", left, "wb sessions list --limit 0")
+    tell_left_out("session", left, "wb sessions list")
     if as_json:
         echo_json([info.to_json() for info in infos])
         return

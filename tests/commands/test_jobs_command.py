@@ -37,6 +37,15 @@ def test_a_job_is_started_followed_and_shown(run_wb):
     assert job.id[-6:] in run_wb("jobs", "list").out
 
 
+def test_a_limited_list_says_how_many_jobs_are_left_out(run_wb):
+    for _ in range(2):
+        start(run_wb, "true").wait(60)
+    done = run_wb("jobs", "list", "--state", "done", "--limit", "1", "--json")
+    assert len(done.json) == 1
+    assert done.err == "1 older job left out; all: wb jobs list --state done --limit 0\n"
+    assert not run_wb("jobs", "list", "--limit", "0").err
+
+
 def test_following_a_job_that_fails_exits_1(run_wb):
     job = start(run_wb, "bash", "-c", "echo x; exit 9")
     assert run_wb("jobs", "follow", job.id).code == 1

@@ -62,6 +62,18 @@ def test_the_list_is_the_newest_first_and_filtered(run_wb):
     assert one.id[-6:] in run_wb("runs", "list").out
 
 
+def test_a_limited_list_says_how_many_runs_are_left_out(run_wb):
+    for dataset in ("demo", "my data", "my data"):
+        make(["yes"], dataset=dataset)
+    done = run_wb("runs", "list", "--limit", "1", "--json")
+    assert len(done.json) == 1
+    assert done.err == "2 older runs left out; all: wb runs list --limit 0\n"
+    done = run_wb("runs", "list", "--dataset", "my data", "--limit", "1", "--ids")
+    assert done.err == "1 older run left out; all: wb runs list --dataset 'my data' --limit 0\n"
+    done = run_wb("runs", "list", "--limit", "0", "--ids")
+    assert len(done.out.split()) == 3 and not done.err
+
+
 def test_the_errors_of_a_run_lead_back_to_its_samples(run_wb):
     run = make(["yes", "no", None])
     writer = Run.open(run.id)
