@@ -56,7 +56,7 @@ def _context_of(argv: Sequence[str]) -> click.Context:
         about = param.opts[0] if isinstance(param, click.Option) else ""
         raise Refused(error.format_message(), about=about) from error
     except WbError as error:
-        raise Refused(error.message, error.hint or "") from error
+        raise Refused(error.message, error.hint, error.about) from error
 
 
 def _parse(
@@ -84,7 +84,7 @@ def looked_at(argv: Sequence[str]) -> dict[str, Any]:
     except Refused as error:
         found = [Standing("cannot", str(error), error.hint, error.about)]
     except WbError as error:
-        found = [Standing("cannot", error.message, error.hint or "")]
+        found = [Standing("cannot", error.message, error.hint, error.about)]
     wrong = next((one for one in found if one.state == "cannot"), Standing("here"))
     notes = [one.words for one in found if one.state == "not checked"]
     told = [one.said for one in found if one.state == "noted"]

@@ -17,25 +17,30 @@ class WbError(Exception):
         hint: What to do next; may be empty.
         kind: A stable machine-readable word (`unknown_dataset`, `bad_image`, ...).
         exit_code: What a command exits with: 1 failed at work, 2 wrong usage.
+        about: The option to change, as it is typed (`--image-root`), or the argument (`NAME`);
+            empty if it is no single one. Forms mark its field.
     """
 
     kind = "error"
     exit_code = 1
 
-    def __init__(self, message: str, *, hint: str = "", kind: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", kind: str | None = None, about: str = ""
+    ) -> None:
         # It is shown, logged and recorded: a URL in it loses its password.
         message, hint = without_secrets(message), without_secrets(hint)
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self.hint, self.about = hint, about
         if kind is not None:
             self.kind = kind
         if hint:
             self.add_note(hint)  # a traceback, in a notebook say, ends with it
 
     def to_json(self) -> dict[str, dict[str, str]]:
-        """The form that `--json` prints and that a failed record holds."""
-        return {"error": {"kind": self.kind, "message": self.message, "hint": self.hint}}
+        """The form that `--json` prints and that a failed record holds; `about` if it has one."""
+        about = {"about": self.about} if self.about else {}
+        return {"error": {"kind": self.kind, "message": self.message, "hint": self.hint, **about}}
 
 
 class RecordError(WbError):

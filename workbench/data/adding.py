@@ -96,7 +96,7 @@ def add(
             if error.kind != NoSuchColumn.kind:
                 raise
             # While a dataset is added, its columns are what was typed; later its file has changed.
-            raise NoSuchColumn(error.message, hint=error.hint) from error
+            raise NoSuchColumn(error.message, hint=error.hint, about=error.about) from error
 
 
 def _add(
@@ -224,6 +224,7 @@ def _one_at_a_time(name: str) -> Iterator[None]:
             f"another process is adding a dataset {name}",
             hint="wait for it, or choose another name",
             kind="being_added",
+            about="NAME",
         ) from None
     try:
         yield
@@ -235,11 +236,16 @@ def _check_free(name: str, replace: bool) -> None:
     from workbench.data.demo_source import demo_datasets
 
     if name in demo_datasets():
-        raise UsageError(f"{name} is a dataset that is shipped with wb", hint="choose another name")
+        raise UsageError(
+            f"{name} is a dataset that is shipped with wb",
+            hint="choose another name",
+            about="NAME",
+        )
     if mapping_path(name).exists() and not replace:
         raise UsageError(
             f"there is a dataset {name} already ({mapping_path(name)})",
             hint="choose another name, or pass --replace",
+            about="NAME",
         )
 
 

@@ -133,7 +133,8 @@ class OwnLook:
         values: Column -> its first values, as text.
         samples: The first ones of the first split.
         guesses: What was guessed, in words.
-        problem: Why it would not be added; `hint` says what to do about it.
+        problem: Why it would not be added; `hint` says what to do about it, `about` which option
+            of `wb data add` to change, as an error says it.
     """
 
     own: OwnData
@@ -146,6 +147,7 @@ class OwnLook:
     guesses: tuple[str, ...] = ()
     problem: str = ""
     hint: str = ""
+    about: str = ""
 
     def with_role(self, column: str, role: str) -> dict[str, str]:
         """The roles with another one for a column; whose place it takes is kept beside.
@@ -200,18 +202,18 @@ def look(own: OwnData, prompt: Prompt | None = None) -> OwnLook:
     else:  # pragma: no cover - `check` is called before anything is saved
         raise DataError(f"{own.called} was added before it was looked at")
     table = understand(mapping, prompt)
-    problem = hint = ""
+    problem = hint = about = ""
     try:
         check_images(table, own.called)
     except DataError as error:
-        problem, hint = error.message, error.hint or ""
+        problem, hint, about = error.message, error.hint, error.about
     columns, values = _columns_of(mapping)
     if not own.roles and columns and not takes_something(mapping):
         problem = nothing_taken(mapping, columns).message
-        hint = "say what a column is"
+        hint, about = "say what a column is", ""
     return OwnLook(
         own, mapping, table, columns, _roles_of(mapping, columns), values,
-        _samples(mapping), tuple(guesses), problem, hint,
+        _samples(mapping), tuple(guesses), problem, hint, about,
     )  # fmt: skip
 
 
@@ -235,7 +237,7 @@ def _unread(own: OwnData, mapping: TableMapping, guesses: Sequence[str], error: 
     columns, values = _columns_of(mapping)
     return OwnLook(
         own, mapping, Understood(()), columns, _roles_of(mapping, columns), values,
-        guesses=tuple(guesses), problem=error.message, hint=error.hint or "",
+        guesses=tuple(guesses), problem=error.message, hint=error.hint, about=error.about,
     )  # fmt: skip
 
 

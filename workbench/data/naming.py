@@ -32,7 +32,9 @@ def named_file(file: str | Path) -> tuple[str, Path]:
     else:
         split = ""
     if not path.exists():
-        raise NoSuchFile(f"{path} does not exist", hint="give the path of a file or a folder")
+        raise NoSuchFile(
+            f"{path} does not exist", hint="give the path of a file or a folder", about="FILES"
+        )
     # The folder's real path; the file's own name is kept, as a link may stand for a blob.
     path = path.parent.resolve() / path.name if path.is_file() else path.resolve()
     return split and check_name(split, "split"), path

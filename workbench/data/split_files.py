@@ -155,4 +155,5 @@ def root_of(said: str | Path, file: Path) -> Path:
     raise UsageError(
         f"the image root {named} is not a folder{where}",
         hint="name the folder that the images lie in by --image-root",
+        about="--image-root",
     )

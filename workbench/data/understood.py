@@ -316,32 +316,32 @@ def _article(role: str) -> str:
 def check_images(table: Understood, name: str) -> None:
     """Raise `DataError` where not one image of a dataset is there."""
     if words := table.all_missing:
+        hint, about = _where_else(table)
         raise DataError(
-            f"{name} was not added: {words}",
-            hint=_where_else(table)
-            or "name the column by --image, the folder by --image-root; or --allow-missing",
-            kind="images_missing",
+            f"{name} was not added: {words}", hint=hint, kind="images_missing", about=about
         )
 
 
-def _where_else(table: Understood) -> str:
-    """What would find the first missing image: a folder below or above it, or an ending."""
+def _where_else(table: Understood) -> tuple[str, str]:
+    """What would find the first missing image, a folder or an ending, and the option for it."""
+    unknown = "name the column by --image, the folder by --image-root; or --allow-missing"
     first = Path(next(split.absent[0] for split in table.splits if split.absent))
     if not first.is_absolute():
-        return ""
+        return unknown, "--image"
     if first.is_file():
-        return f"it is there, outside of the image root: --image-root {first.parent}"
+        said = f"it is there, outside of the image root: --image-root {first.parent}"
+        return said, "--image-root"
     for root in islice(_roots_near(first), MAX_FOLDERS):
         # A bare name lies in many folders: it counts below its own one alone, else see _beside.
         start = 0 if root.is_relative_to(first.parent) else 1
         for above in first.parents[start:UP]:
             if (found := root / first.relative_to(above)).is_file():
-                return f"there is {found}: --image-root {root}"
+                return f"there is {found}: --image-root {root}", "--image-root"
     if beside := _beside(table, first.parent):
-        return f"there is {beside / first.name}: --image-root {beside}"
+        return f"there is {beside / first.name}: --image-root {beside}", "--image-root"
     if not first.suffix and any(first.with_suffix(ending).is_file() for ending in EXTENSIONS):
-        return "it is there with an ending: --image '{COLUMN}.*', with your column"
-    return ""
+        return "it is there with an ending: --image '{COLUMN}.*', with your column", "--image"
+    return unknown, "--image"
 
 
 def _beside(table: Understood, folder: Path) -> Path | None:

@@ -306,3 +306,9 @@ async def test_a_name_that_is_taken_has_the_focus_and_looks_so_and_the_arrows_re
         name.value = "own"
         await b.until(lambda: form._seen is not None and form._seen.own.called == "own")
         assert not name.has_class("-bad")
+        for field, said in (("id", "{nothing}"), ("images", "nowhere"), ("file", "gone.csv")):
+            before = form.field(field).value
+            form.field(field).value = said
+            await b.until(lambda field=field: form.field(field).has_class("-bad"))
+            form.field(field).value = before
+            await b.until(lambda field=field: not form.field(field).has_class("-bad"))

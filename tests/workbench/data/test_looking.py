@@ -132,6 +132,28 @@ def test_columns_are_told_also_where_ids_repeat_and_an_id_can_be_chosen(tmp_path
     assert "already" in seen.problem and seen.columns[:2] == ("scan", "nr")
 
 
+def test_what_is_at_fault_is_told_as_the_option_or_the_argument_to_change(
+    asked: Path, tmp_path: Path
+):
+    (tmp_path / "t.csv").write_text("id,question,answer\ns,a?,yes\ns,b?,no\n")
+    table, asked_ = str(tmp_path / "t.csv"), str(asked)
+    (tmp_path / "none").mkdir()
+    for own, about in (
+        (OwnData("demo", table), "NAME"),
+        (OwnData("no name", table), "NAME"),
+        (OwnData("mine", table, id="id"), "--id"),
+        (OwnData("mine", table, id="{nothing}"), "--id"),
+        (OwnData("mine", asked_, ROLES, image_root="nowhere"), "--image-root"),
+        (OwnData("mine", asked_, ROLES, image_root=str(tmp_path / "none")), "--image"),
+        (OwnData("mine", table, image="{id}.png", id="auto"), "--image"),
+    ):
+        assert (look(own).about, bool(look(own).problem)) == (about, True), own
+    with pytest.raises(DataError) as caught:
+        look(OwnData("mine", str(tmp_path / "gone.csv")))
+    assert caught.value.about == "FILES"
+    assert caught.value.to_json()["error"]["about"] == "FILES"
+
+
 def test_a_folder_of_images_is_looked_for_beside_the_table_then_in_the_working_folder(
     asked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -23,7 +23,6 @@ from textual.widgets import Input, Label, OptionList, Static
 from sessions.errors import WbError
 from workbench.app.explore.own_data_text import (
     column_line,
-    fault_of,
     guess_lines,
     id_choices,
     in_form_words,
@@ -44,6 +43,10 @@ _ENDINGS = (
     *(".csv.gz", ".jsonl.gz", ".json.gz", ".tsv.gz"),
 )
 _FIELDS = (("file", "file ▾"), ("name", "name"), ("id", "id ▾"), ("images", "images in ▾"))
+_FIELD_OF = {  # the field of an argument or an option of `wb data add`
+    **{"FILES": "file", "NAME": "name", "--id": "id"},
+    **{"--image": "images", "--image-root": "images"},
+}
 _WAIT_S = 0.5  # while somebody types nothing is read
 _HINTS = {
     "file": "a table, a tar file or a folder of images · Enter lists them",
@@ -300,6 +303,7 @@ class OwnDataForm(ModalScreen["str | None"]):
             return
         self._clear()
         if isinstance(error, WbError):
+            self._mark(_FIELD_OF.get(error.about, ""))
             hint = in_form_words(error.hint)
             self._say(f"✗ {error.message}" + (f"\n  {hint}" if hint else ""), PALETTE.bad)
         else:
@@ -330,7 +334,7 @@ class OwnDataForm(ModalScreen["str | None"]):
         columns.display = bool(seen.columns)
         self.field("name").placeholder = seen.own.called
         self.field("id").placeholder = seen.mapping.id
-        at_fault = fault_of(seen.hint) if seen.problem else ""
+        at_fault = _FIELD_OF.get(seen.about, "")
         self._mark(at_fault)
         if self._taken and seen.columns:
             self._taken = False

@@ -44,15 +44,6 @@ def in_form_words(hint: str) -> str:
     )
 
 
-def fault_of(hint: str) -> str:
-    """The field that the core's hint tells to change; empty where that is a column."""
-    said = in_form_words(hint)
-    for words, field in (("another name", "name"), ("`id`", "id"), ("`images in`", "images")):
-        if words in said:
-            return field
-    return ""
-
-
 def role_choices(column: str, seen: OwnLook) -> list[Choice]:
     """What a column can be taken for."""
     found = []

@@ -79,6 +79,7 @@ def only_files(given: LayoutInput, name: str) -> None:
         raise UsageError(
             f"{name} takes its folder alone, or its files: {folder} is named as a split",
             hint="--image-root names the folder of the images",
+            about="FILES",
         )
 
 

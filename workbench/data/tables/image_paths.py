@@ -126,5 +126,6 @@ def resolve_inside(root: Path | None, text: str) -> Path:
         raise DataError(
             f"the image path {short(text)!r} leads out of the image root {root}",
             hint="name the folder that holds all images with --image-root",
+            about="--image-root",
         )
     return Path(path)

@@ -229,6 +229,7 @@ def _twins(database: sqlite3.Connection, names: list[str], counted: bool) -> Dat
         hint="every row needs an id of its own: name another column or a template with --id,"
         " or let wb make ids with --id auto",
         kind="duplicate_id",
+        about="--id",
     )
 
 

@@ -136,6 +136,7 @@ def check_name(name: str, what: str = "dataset") -> str:
         raise UsageError(
             f"{name!r} cannot be the name of a {what}",
             hint="letters, digits, '_', '-' and '.', beginning with a letter or digit",
+            about="NAME" if what == "dataset" else "",
         )
     return name
 

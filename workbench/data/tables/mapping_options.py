@@ -74,6 +74,7 @@ def _check_metadata(wanted: Sequence[str], columns: Sequence[str]) -> None:
             raise NoSuchColumn(
                 f"--metadata {column}: no file has such a column",
                 hint=f"the columns are {', '.join(columns)}",
+                about="--metadata",
             )
 
 

@@ -308,11 +308,27 @@ class RowMapper:
 
 def columns_of(mapping: TableMapping) -> tuple[str, ...]:
     """The columns that a mapping reads, each once, as roots of their paths."""
-    specs = [*mapping.texts.values(), mapping.label, *mapping.references, *mapping.explanations]
-    specs += [*mapping.options, *mapping.images, *columns_of_boxes(mapping.objects)]
-    if mapping.id not in ("hash", "auto"):
-        specs.append(mapping.id)
-    return tuple(dict.fromkeys(c for spec in specs for c in columns_in(spec)))
+    return tuple(dict.fromkeys(c for named in _by_flag(mapping).values() for c in named))
+
+
+def flag_of(mapping: TableMapping, column: str) -> str:
+    """The option of `wb data add` that names a column (`--id`); empty if only a filter does."""
+    return next((flag for flag, named in _by_flag(mapping).items() if column in named), "")
+
+
+def _by_flag(mapping: TableMapping) -> dict[str, list[str]]:
+    """The columns that each option of `wb data add` names, as roots of their paths."""
+    specs = {
+        "--text": mapping.texts.values(),
+        "--label": (mapping.label,),
+        "--reference": mapping.references,
+        "--explanation": mapping.explanations,
+        "--option": mapping.options,
+        "--image": mapping.images,
+        "--objects": columns_of_boxes(mapping.objects),
+        "--id": () if mapping.id in ("hash", "auto") else (mapping.id,),
+    }
+    return {flag: [c for spec in said for c in columns_in(spec)] for flag, said in specs.items()}
 
 
 def _taken(mapping: TableMapping) -> set[str]:

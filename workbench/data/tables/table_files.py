@@ -18,7 +18,7 @@ from workbench.data.tables.columns import MOST_FREQUENT
 from workbench.data.tables.filters import Filter
 from workbench.data.tables.folders import FolderFile
 from workbench.data.tables.mapping import SplitFile, TableMapping
-from workbench.data.tables.rows import columns_of
+from workbench.data.tables.rows import columns_of, flag_of
 from workbench.errors import DataError
 
 OPEN_READERS = 4  # files of a sharded split that are kept open for lookups
@@ -101,4 +101,5 @@ def check_columns(
                 f"{name} has no column {column!r}",
                 hint=f"its columns are {', '.join(reader.columns)}",
                 kind="missing_column",
+                about=flag_of(mapping, column),
             )
