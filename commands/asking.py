@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sessions.errors import WbError
+
 if TYPE_CHECKING:
     from workbench.inference.decoding import Decoding
     from workbench.models.spec import ModelSpec
@@ -167,19 +169,32 @@ def read_spec(flags: dict[str, Any]) -> ModelSpec:
 def check_exists(spec: ModelSpec) -> None:
     """Refuse a model or an adapter that is not there, before an engine is started to find out.
 
+    An adapter may also be one that a running engine keeps under a name of the user's own
+    (`wb models load --adapter NAME=…`). If the engine cannot say so now, stderr tells that the
+    name was not checked.
+
     Raises:
         UnknownName: There is no such model or adapter here, and no hub can have it.
         ModelError: A file of the adapter is missing, or is a pickle.
     """
     from workbench.models.locate import find_adapter, local_folder
     from workbench.models.remote_model import is_remote
-    from workbench.serving.at_hand import is_at_hand
+    from workbench.serving.at_hand import is_kept
+    from workbench.text import clean
 
     if not is_remote(spec.model):
         local_folder(spec.model)
-    # `wb models load --adapter NAME=…` keeps an adapter under a name of the user's own.
-    if spec.adapter and not is_at_hand(spec):
+    if not spec.adapter:
+        return
+    try:
         find_adapter(spec.adapter)
+    except WbError as error:
+        kept = is_kept(spec)
+        if kept is False:
+            raise
+        if kept is None:
+            said = f"note: {error.message}, and whether the engine keeps it cannot be asked yet"
+            click.echo(clean(f"{said}: the engine will tell", newlines=False), err=True)
 
 
 def note_base(spec: ModelSpec) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
+from commands.asking import check_exists
 from commands.main import cli
 from sessions.session_log import current_session
 from tests.commands.engine_home import engine_home, home  # noqa: F401
 from tests.commands.test_exit_codes import leaves
+from workbench.models.spec import ModelSpec
+from workbench.serving import at_hand, process
 
 pytestmark = pytest.mark.slow
 
@@ -44,3 +49,15 @@ def test_it_is_refused_before_a_running_engine_is_asked(
         assert done.out == "", command
         assert done.err.count("nosuch") == 1, (command, done.err)
     assert len(current_session().records()) == asked
+
+
+def test_a_name_that_a_silent_engine_may_keep_is_told_as_not_checked(capsys, monkeypatch):
+    monkeypatch.setattr(at_hand, "WAIT_S", 0.2)
+    held = process.take_lock()  # as an engine that has not come up yet
+    assert held is not None
+    try:
+        check_exists(ModelSpec("demo", adapter="mine"))
+    finally:
+        os.close(held)
+    told = capsys.readouterr().err
+    assert told.count("mine") == 1 and "cannot be asked yet" in told
