@@ -13,7 +13,8 @@ import click
 from commands.completing import complete_bookmarks
 from commands.groups import Group
 from commands.paths import ReadFile, WriteFile
-from commands.printing import ago, echo_json, echo_table, tell_absent
+from commands.printing import echo_json, echo_table, tell_absent
+from workbench.times import ago
 
 if TYPE_CHECKING:
     from sessions.uid_cache import UidCache

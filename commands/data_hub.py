@@ -156,13 +156,14 @@ class Bar:
     def words(done: int, total: int, rate: float, message: str) -> str:
         """One line."""
         from workbench.text import clean
+        from workbench.times import duration
 
         message = clean(message, newlines=False)[-40:]
         if not total:
             return message
         filled = int(24 * done / total)
         left = (total - done) / rate if rate > 0 else 0
-        clock = f"  {int(left) // 60}:{int(left) % 60:02d} left" if left >= 1 else ""
+        clock = f"  {duration(left)} left" if left >= 1 else ""
         speed = f"  {size(int(rate))}/s" if rate > 0 else ""
         bar = "#" * filled + "." * (24 - filled)
         return f"[{bar}] {size(done)} of {size(total)}{speed}{clock}  {message}"

@@ -213,8 +213,8 @@ def _show(status: dict[str, Any], as_json: bool) -> None:
 
         echo_json(status)
         return
-    from commands.printing import duration
     from workbench.text import clean
+    from workbench.times import duration
 
     model = status["model"]
     rows = [
@@ -241,8 +241,8 @@ def _show(status: dict[str, Any], as_json: bool) -> None:
 
 
 def _doing(found: dict[str, Any]) -> str:
-    from commands.printing import duration
     from workbench.text import clean
+    from workbench.times import duration
 
     return clean(f"{found['what']}, {duration(found['silent_s'])} without progress", newlines=False)
 

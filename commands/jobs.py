@@ -11,7 +11,8 @@ import click
 from commands.completing import complete_jobs
 from commands.groups import Group
 from commands.limit_option import limit_option, tell_left_out
-from commands.printing import ago, duration, echo_json, echo_table, tell_damaged, when
+from commands.printing import echo_json, echo_table, tell_damaged, when
+from workbench.times import ago, duration
 
 if TYPE_CHECKING:
     from sessions.jobs import Job

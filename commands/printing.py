@@ -7,7 +7,6 @@ the document still has the text of the record.
 from __future__ import annotations
 
 import json
-import time
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -104,29 +103,12 @@ def cells(text: str) -> int:
 
 def when(ts: str) -> str:
     """A moment of the record in local time, to the minute; empty where it is none."""
-    from workbench.reports.times import seconds_of
+    from workbench.times import seconds_of
 
     then = seconds_of(ts)
     if then is None:
         return ""
     return datetime.fromtimestamp(then).astimezone().strftime("%Y-%m-%d %H:%M")
-
-
-def ago(ts: str) -> str:
-    """How long ago a moment of the record is, in one unit; empty where it is none."""
-    from workbench.reports.times import seconds_of
-
-    then = seconds_of(ts)
-    return "" if then is None else duration(time.time() - then)
-
-
-def duration(seconds: float) -> str:
-    """`8 s`, `12 min`, `3.5 h`, `9 d`."""
-    if seconds < 90:
-        return f"{max(0, seconds):.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.0f} d"
 
 
 def _cell(value: Any) -> str:

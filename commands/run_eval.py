@@ -362,11 +362,12 @@ def _show(found: dict[str, Any]) -> None:
         label_rows,
     )
     from workbench.text import clean
+    from workbench.times import duration
 
     where = f"{found['dataset']}/{found['split']}"
     who = short_names(str(found["model"] or ""), str(found["adapter"] or ""))
     click.echo(f"run {found['run']}  {clean(where)}  {clean(who)}  {found['state']}")
-    click.echo(f"{counted_words(found['counts'])}, {found['seconds']:.1f} s")
+    click.echo(f"{counted_words(found['counts'])}, {duration(found['seconds'])}")
     echo_table(FIGURE_HEADERS, figure_rows(read_estimates(found)))
     if rows := label_rows(found.get("per_label")):
         click.echo("")

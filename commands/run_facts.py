@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from commands.printing import duration
+from workbench.times import duration
 
 if TYPE_CHECKING:
     from sessions.runs import Run

@@ -10,7 +10,7 @@ import click
 from commands.completing import complete_runs
 from commands.groups import Group
 from commands.limit_option import limit_option, tell_left_out
-from commands.printing import ago, echo_json, echo_table, tell_damaged
+from commands.printing import echo_json, echo_table, tell_damaged
 from commands.run_facts import progress, say
 from commands.runs_answers import answers
 from commands.runs_compare import compare
@@ -40,6 +40,7 @@ from workbench.reports.run import (
     state_of,
 )
 from workbench.reports.training import TrainingReport, training_report
+from workbench.times import ago, duration
 
 if TYPE_CHECKING:
     from sessions.runs import Run
@@ -245,7 +246,7 @@ def _show(run: Run) -> None:
         say("samples", counted_words(counts).replace(" samples", "", 1))
     else:
         _show_training(training)
-    say("seconds", f"{body['seconds']:.1f}")
+    say("took", duration(body["seconds"]))
     if body["damage"]:
         say("damaged", body["damage"])
     if body["damaged_lines"]:

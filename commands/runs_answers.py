@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from commands.printing import ago, echo_json, echo_table
+from commands.printing import echo_json, echo_table
+from workbench.times import ago
 
 
 @click.command()

@@ -11,9 +11,10 @@ from commands.completing import complete_sessions
 from commands.groups import Group
 from commands.limit_option import limit_option, tell_left_out
 from commands.paths import WriteFile
-from commands.printing import ago, echo_json, echo_table, tell_absent, tell_damaged, when
+from commands.printing import echo_json, echo_table, tell_absent, tell_damaged, when
 from sessions.ids import short_id
 from sessions.records import KINDS
+from workbench.times import ago
 
 if TYPE_CHECKING:
     from sessions.records import PromptRecord, Record

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from commands.printing import echo_json
+from workbench.times import duration
 
 
 def show_plan(facts: dict[str, Any], as_json: bool) -> None:
@@ -59,15 +60,9 @@ def _need_lines(facts: dict[str, Any]) -> list[str]:
         free = f" ({gigabytes(memory['free'])} free on {memory['device']}{short})"
     return [
         f"memory      {gigabytes(memory['total'])}: {parts}{free}",
-        f"time        about {_span(seconds)}, {facts['time']['seconds_per_step']:.2g} s a step, "
+        f"time        about {duration(seconds)}, {facts['time']['seconds_per_step']:.2g} s a step, "
         "without evaluation",
     ]
-
-
-def _span(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def part_lines(facts: dict[str, Any]) -> list[str]:
@@ -95,7 +90,7 @@ def show_end(found: dict[str, Any]) -> None:
     click.echo(f"run {found['run']}  {clean(found['dataset'])}  {found['state']}")
     click.echo(
         f"{found['steps_done']} of {found['steps']} steps, {found['epochs_done']} epochs, "
-        f"{found['trainable_parameters']:,} trainable parameters, {found['seconds']:.0f} s"
+        f"{found['trainable_parameters']:,} trainable parameters, {duration(found['seconds'])}"
     )
     echo_table(FIGURE_HEADERS, figure_rows(read_estimates(found)))
     click.echo(f"saved {clean(found['saved'])}")

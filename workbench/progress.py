@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from workbench.terminal import redraw
+from workbench.times import duration
 
 JOB_EVERY_S = 0.5
 LOG_EVERY_S = 10.0
@@ -51,7 +52,7 @@ class Progress:
         if self.rate > 0:
             parts.append(f"{self.rate:.1f}/s")
         if self.eta_s:
-            parts.append(f"{_clock(self.eta_s)} left")
+            parts.append(f"{duration(self.eta_s)} left")
         parts += [f"{name} {value:.4g}" for name, value in self.metrics.items()]
         return "  ".join(parts)
 
@@ -155,9 +156,3 @@ class StderrLine:
             sys.stderr.write("\n")
             sys.stderr.flush()
             self._wrote = False
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -96,7 +96,7 @@ def test_the_bar_says_how_far_it_is():
     from commands.data_hub import Bar, size
 
     words = Bar.words(50_000_000, 200_000_000, 1_000_000, "data/\x1b[31mtrain")
-    assert words.startswith("[######..................] 50.0 MB of 200.0 MB  1.0 MB/s  2:30 left")
+    assert words.startswith("[######..................] 50.0 MB of 200.0 MB  1.0 MB/s  2m30s left")
     assert "\x1b" not in words
     assert size(1_500_000_000) == "1.5 GB"
 

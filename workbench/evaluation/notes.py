@@ -13,6 +13,7 @@ from workbench.evaluation.config import EvalConfig
 from workbench.inference.decoding import Decoding
 from workbench.models.standing import other_base
 from workbench.prompts.pool import TASKS
+from workbench.times import duration
 
 Line = Mapping[str, Any]
 
@@ -184,7 +185,7 @@ def _sharded(config: Mapping[str, Any]) -> list[str]:
     if not isinstance(parts, list):
         return []
     spent = sum(seconds) if isinstance(seconds, list) else 0.0
-    return [f"merged from {len(parts)} shards, which took {spent:.1f} s in all"]
+    return [f"merged from {len(parts)} shards, which took {duration(spent)} in all"]
 
 
 def _recorded(config: Mapping[str, Any], lines: Sequence[Line]) -> list[str]:

@@ -23,6 +23,7 @@ from workbench.reports.job import progress_of
 from workbench.reports.prediction import read_predictions
 from workbench.reports.run import counts_of, figures, names_of, notes_of
 from workbench.text import clean
+from workbench.times import duration
 
 if TYPE_CHECKING:
     from sessions.jobs import Job
@@ -136,7 +137,7 @@ class Evaluation(Shown):
             )
             for name, figure in self._figures.items()
         ]
-        words = f"{counted_words(self.counts)}, {run.seconds:.1f} s · run {run.id}"
+        words = f"{counted_words(self.counts)}, {duration(run.seconds)} · run {run.id}"
         table = markup.table(("metric", "value", "95% interval", "", "n", ""), rows) if rows else ""
         return (
             markup.heading(names.where, f"{markup.esc(names.who, 200)} {markup.badge(run.state)}")

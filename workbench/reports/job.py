@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sessions.plain_files import open_plain
-from workbench.reports.times import seconds_of
+from workbench.times import seconds_of
 
 if TYPE_CHECKING:
     from sessions.job_folder import JobState

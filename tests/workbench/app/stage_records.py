@@ -22,8 +22,8 @@ from tests.workbench.app.make_records import (
     predictions,
     training_progress,
 )
+from workbench import times
 from workbench.app.explore import list_filter, similar_scans
-from workbench.app.lists import draw
 
 
 def screens_of_the_bench() -> set[type[Screen[Any]]]:
@@ -58,7 +58,7 @@ def freeze(monkeypatch: Any) -> None:
     monkeypatch.setattr(ids, "time", SimpleNamespace(time_ns=lambda: 1_767_362_551_000_000_000))
     monkeypatch.setattr(ids, "datetime", Clock)
     for name, words in (("ago", "5m"), ("clock", "14:02:31")):
-        real = getattr(draw, name)
+        real = getattr(times, name)
         for module in [m for n, m in sys.modules.items() if n.startswith("workbench.app.")]:
             if vars(module).get(name) is real:
                 monkeypatch.setattr(module, name, lambda *_, words=words: words)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from workbench.app.explore.controller import Controller
 from workbench.app.explore.messages import TextWanted
-from workbench.app.lists.draw import ago
 from workbench.app.widgets.choice import Choice
+from workbench.times import ago
 
 if TYPE_CHECKING:
     from sessions.asked_before import OwnPrompt

@@ -10,8 +10,6 @@ from rich.text import Text
 from workbench.app.jobs.reading import JobSummary
 from workbench.app.lists.draw import (
     SPINNER,
-    ago,
-    duration,
     fit,
     number,
     plain,
@@ -20,6 +18,7 @@ from workbench.app.lists.draw import (
 from workbench.app.lists.palette import PALETTE, Palette
 from workbench.app.lists.row_list import Cell, Column, RowList
 from workbench.app.runs.run_table import state_sign
+from workbench.times import ago, duration
 
 COLUMNS = (
     Column("", 1),

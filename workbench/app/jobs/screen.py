@@ -25,7 +25,7 @@ from workbench.app.jobs.keys import KEYS, TASKS
 from workbench.app.jobs.log_view import LogView
 from workbench.app.jobs.reading import CurveFile, JobIndex, JobSummary, LogTail
 from workbench.app.jobs.refusals import why_not
-from workbench.app.lists.draw import clock, duration, plain
+from workbench.app.lists.draw import plain
 from workbench.app.lists.list_reader import ListReader
 from workbench.app.lists.palette import PALETTE
 from workbench.app.lists.row_list import RowList
@@ -36,6 +36,7 @@ from workbench.app.widgets.header import BenchHeader
 from workbench.app.widgets.key_table import Tasks
 from workbench.app.widgets.sparing import draw_sparingly
 from workbench.text import counted
+from workbench.times import clock, duration
 
 if TYPE_CHECKING:
     from workbench.app.app import WbApp

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import datetime
 
 from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 from rich.text import Text
 
 from workbench.app.lists.palette import Palette
-from workbench.reports.times import seconds_of
 from workbench.text import clean
 
 _HASH = re.compile("[0-9a-f]{12,}|[0-9A-F]{12,}")
@@ -132,45 +130,6 @@ def progress_bar(share: float | None, width: int, palette: Palette, style: Style
         out.append("╸", style)
     out.append("─" * (width - halves // 2 - halves % 2), palette.dim)
     return out
-
-
-def duration(seconds: float | None) -> str:
-    """A span of time in at most six characters: `46ms`, `7.9s`, `41s`, `7m02s`, `3h20m`, `5d`."""
-    if seconds is None or not math.isfinite(seconds):
-        return "–"
-    if 0 < seconds < 0.9995:
-        return f"{seconds * 1000:.0f}ms"
-    if 0 < seconds < 9.95:
-        return f"{seconds:.1f}s"
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02d}s"
-    if whole < 86400:
-        return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
-    return f"{whole // 86400}d"
-
-
-def ago(stamp: object, now: float) -> str:
-    """How long ago in at most four characters: `now`, `41s`, `7m`, `3h`, `5d`, `2y`."""
-    then = seconds_of(stamp)
-    if then is None:
-        return "–"
-    whole = max(0.0, now - then)
-    for limit, unit, letter in ((60, 1, "s"), (3600, 60, "m"), (86400, 3600, "h")):
-        if whole < limit:
-            return "now" if whole < 2 else f"{int(whole // unit)}{letter}"
-    days = int(whole // 86400)
-    return f"{days}d" if days < 1000 else f"{days // 365}y"
-
-
-def clock(stamp: object) -> str:
-    """The local time of day, `14:02:31`; a dash where the record does not say."""
-    then = seconds_of(stamp)
-    if then is None:
-        return "–"
-    return datetime.fromtimestamp(then).astimezone().strftime("%H:%M:%S")
 
 
 def number(value: object) -> str:

@@ -12,11 +12,12 @@ from textual.widgets import Static
 
 from sessions.estimate import Estimate
 from sessions.ids import short_id
-from workbench.app.lists.draw import ago, fit, interval_bar, number, plain, progress_bar, short_name
+from workbench.app.lists.draw import fit, interval_bar, number, plain, progress_bar, short_name
 from workbench.app.lists.palette import PALETTE, Palette
 from workbench.app.runs.reading import RunSummary
 from workbench.app.runs.run_table import state_sign
 from workbench.reports.tally import Tally
+from workbench.times import ago
 
 if TYPE_CHECKING:
     from workbench.evaluation.ledger import Ledger

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from rich.style import Style
 from rich.text import Text
 
-from workbench.app.lists.draw import ago, fit, interval_bar, number, plain, progress_bar
+from workbench.app.lists.draw import fit, interval_bar, number, plain, progress_bar
 from workbench.app.lists.palette import PALETTE, Palette
 from workbench.app.lists.row_list import Cell, Column, RowList
 from workbench.app.runs.reading import RunSummary
 from workbench.evaluation.telling_apart import told_apart
+from workbench.times import ago
 
 COLUMNS = (
     Column("", 2),

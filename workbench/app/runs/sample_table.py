@@ -8,11 +8,12 @@ from rich.style import Style
 from rich.text import Text
 from textual.widget import Widget
 
-from workbench.app.lists.draw import duration, plain, short_name
+from workbench.app.lists.draw import plain, short_name
 from workbench.app.lists.palette import PALETTE, Palette
 from workbench.app.lists.row_list import Cell, Column, RowList
 from workbench.app.runs.reading import PredictionRow, Selection, View
 from workbench.reports.tally import Tally
+from workbench.times import duration
 
 COLUMNS = (
     Column("", 1),

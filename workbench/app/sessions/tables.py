@@ -10,13 +10,14 @@ from rich.text import Text
 
 from sessions.records import GradcamRecord, PromptRecord, Record
 from sessions.verdict import answer_verdict
-from workbench.app.lists.draw import ago, clock, plain
+from workbench.app.lists.draw import plain
 from workbench.app.lists.palette import PALETTE, Palette
 from workbench.app.lists.row_list import Cell, Column, RowList
 from workbench.app.sessions.reading import SessionLine
 from workbench.reports.session import gist, who
 from workbench.reports.silence import answered_nothing
 from workbench.text import clean, counted
+from workbench.times import ago, clock
 
 _NONE: tuple[str, ...] = (
     "No sessions yet",
