@@ -41,6 +41,27 @@ def test_auto_decides_from_the_environment_alone(setting, env, wanted):
     assert choose_protocol(setting, env) == wanted
 
 
+def captions_of(names: list[str], area: tuple[int, int]) -> str:
+    """The line below square pictures of these names."""
+    image = Image.new("RGB", (64, 64), "white")
+    frame = make_frame([ShownPicture(image, caption=name) for name in names], area)
+    return "".join(s.text for s in frame.strips[frame.boxes[0].y + frame.boxes[0].height])
+
+
+def test_a_caption_wider_than_its_picture_is_whole_if_there_is_room():
+    assert captions_of(["pictures/271.png 64×64"], (60, 8)).strip() == "pictures/271.png 64×64"
+
+
+def test_captions_of_pictures_side_by_side_never_touch_and_say_that_they_are_cut():
+    assert captions_of(["left 64×64", "right 64×64"], (60, 9)).split() == [
+        *("left", "64×64", "right", "64×64")
+    ]
+    names = ["folder/the-left-one.png", "folder/the-right-one.png"]
+    first, second = captions_of(names, (60, 9)).split()
+    assert first.startswith("folder/the-left") and second.startswith("folder/the-right")
+    assert captions_of(["a" * 90], (60, 8)).strip() == "a" * 59 + "…"
+
+
 @pytest.mark.parametrize("area", [(80, 10), (46, 27), (114, 50), (12, 40), (5, 3)])
 @pytest.mark.parametrize(
     "sizes", [[(64, 64)], [(64, 64)] * 2, [(400, 100)], [(100, 400), (400, 100)], [(9, 7)] * 5]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len, chop_cells
 from rich.segment import Segment
 from rich.style import Style
+from rich.text import Text
 from textual.strip import Strip
 
 from workbench.app.widgets.arrangement import Box, arrange
@@ -123,7 +124,7 @@ def make_frame(
         else:
             canvas.put(box, halfcell_rows(picture, box, look))
         if captions:
-            canvas.put_caption(box, picture.caption)
+            canvas.put_caption(box, picture.caption, boxes)
     frame.strips = canvas.strips()
     return frame
 
@@ -193,13 +194,20 @@ class _Canvas:
             if 0 <= box.y + offset < len(self.lines):
                 self.lines[box.y + offset].append((box.x, box.width, segments))
 
-    def put_caption(self, box: Box, caption: str) -> None:
+    def put_caption(self, box: Box, caption: str, boxes: Sequence[Box]) -> None:
+        """Below its picture; a longer one goes on to halfway to the pictures beside it."""
         y = box.y + box.height
-        text = chop_cells(clean(caption, newlines=False) or " ", max(1, box.width))[0]
-        if text.strip() and y < len(self.lines):
-            width = cell_len(text)
-            x = box.x + (box.width - width) // 2
-            self.lines[y].append((x, width, [Segment(text, Style(dim=True))]))
+        beside = [one for one in boxes if one is not box and one.y <= y <= one.y + one.height]
+        ends = [one.x + one.width for one in beside if one.x < box.x]
+        starts = [one.x for one in beside if one.x > box.x]
+        left = (max(ends) + box.x) // 2 + 1 if ends else 0
+        right = (box.x + box.width + min(starts)) // 2 if starts else self.columns
+        text = Text(clean(caption, newlines=False))
+        text.truncate(max(1, right - left), overflow="ellipsis")
+        if text.plain.strip() and y < len(self.lines):
+            x = box.x + (box.width - text.cell_len) // 2
+            x = max(left, min(x, right - text.cell_len))
+            self.lines[y].append((x, text.cell_len, [Segment(text.plain, Style(dim=True))]))
 
     def put_error(self, box: Box, error: str, sign: str = "✗") -> None:
         import textwrap
