@@ -131,7 +131,9 @@ def info(dataset: str, as_json: bool) -> None:
     help="Column of one option (repeat for each), or of a list of options.",
 )
 @click.option("--image", multiple=True, help="Column, or a path template; repeat for a pair.")
-@click.option("--image-root", help="Folder of the images (default: the file's own folder).")
+@click.option(
+    "--image-root", help="Folder of the images (default: the file's own; '' for that alone)."
+)
 @click.option(
     "--objects",
     help="Column of boxes or points and its format: COLUMN:xyxy, xywh, coco, xyxy01, xy, boxes, "
@@ -183,8 +185,9 @@ def add(
     """
     from workbench.data.adding import add as add_table
     from workbench.data.describing import try_samples
+    from workbench.data.missing_images import check_images
     from workbench.data.tables.mapping import TableMapping
-    from workbench.data.understood import Understood, check_images, understand
+    from workbench.data.understood import Understood, understand
     from workbench.prompts.preview import preview
     from workbench.text import clean
 
@@ -194,7 +197,7 @@ def add(
     def check(mapping: TableMapping) -> None:
         tables.append(understand(mapping, preview))
         if not allow_missing:
-            check_images(tables[0], name)
+            check_images(tables[0], mapping)
 
     wishes: dict[str, Any] = {**_wishes(options), "guesses": guesses}
     try:

@@ -71,6 +71,14 @@ def cold_start() -> Iterator[Callable[..., object]]:
         yield cold
 
 
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Path:
+    """A folder in a folder of the test's own: pictures are looked for beside it too."""
+    inner = tmp_path / "t"
+    inner.mkdir()
+    return inner
+
+
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Set WB_HOME to a fresh folder and forbid the model hub."""

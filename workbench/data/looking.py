@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.data.adding import add
+from workbench.data.missing_images import check_images
 from workbench.data.naming import split_of
 from workbench.data.readers.opening import open_reader
 from workbench.data.split_files import root_of
@@ -26,7 +27,7 @@ from workbench.data.tables.mapping import TableMapping
 from workbench.data.tables.mapping_options import nothing_taken, takes_something
 from workbench.data.tables.table import TableSource
 from workbench.data.tables.table_files import data_file
-from workbench.data.understood import Prompt, Understood, check_images, understand
+from workbench.data.understood import Prompt, Understood, understand
 from workbench.errors import DataError, UsageError, WbError
 from workbench.sample import Sample
 
@@ -204,7 +205,7 @@ def look(own: OwnData, prompt: Prompt | None = None) -> OwnLook:
     table = understand(mapping, prompt)
     problem = hint = about = ""
     try:
-        check_images(table, own.called)
+        check_images(table, mapping)
     except DataError as error:
         problem, hint, about = error.message, error.hint, error.about
     columns, values = _columns_of(mapping)
@@ -243,9 +244,7 @@ def _unread(own: OwnData, mapping: TableMapping, guesses: Sequence[str], error: 
 
 def keep(own: OwnData) -> str:
     """Add it as it was looked at; returns `dataset/split` to open. Raises as `look`."""
-    added = add(
-        own.called, own.file, check=lambda m: check_images(understand(m), m.name), **own.wishes
-    )
+    added = add(own.called, own.file, check=lambda m: check_images(understand(m), m), **own.wishes)
     return f"{added.info.name}/{next(iter(added.info.splits))}"
 
 

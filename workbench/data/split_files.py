@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from workbench.data.files import LocalFile
+from workbench.data.image_folders import below
 from workbench.data.naming import named_file, split_of
 from workbench.data.readers.opening import ReadOptions, open_reader
 from workbench.data.saved_datasets import saved_files
@@ -84,7 +85,7 @@ def _tables_in(root: Path, split: str, wish: MappingOptions) -> list[tuple[str, 
 
 
 def _names_images(table: Path) -> bool:
-    """Whether the first row of a table names an image that is there."""
+    """Whether the first row of a table names an image beside it, or in one of the folders there."""
     try:
         reader = open_reader(LocalFile(table), ReadOptions())
     except DataError:
@@ -92,7 +93,11 @@ def _names_images(table: Path) -> bool:
     try:
         columns, row = guess_images(reader.columns), next(iter(reader.scan()), None)
         cell = row.values.get(columns[0]) if row is not None and columns else None
-        return isinstance(cell, str) and bool(cell) and find_inside(table.parent, cell).is_file()
+        if not isinstance(cell, str) or not cell:
+            return False
+        if find_inside(table.parent, cell).is_file():
+            return True
+        return sum(find_inside(at, cell).is_file() for at in below(table.parent)) == 1
     except (DataError, OSError):
         return False
     finally:

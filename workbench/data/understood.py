@@ -6,31 +6,26 @@ all samples. Not for the datasets of a hub, nor for those that are made: nothing
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from sessions.redact import redacted, without_secrets
 from workbench.data.base import Source
 from workbench.data.box_counts import BoxCounts
+from workbench.data.image_folders import image_state
 from workbench.data.progress import counted
 from workbench.data.tables.folders import SPLIT_NAMES
 from workbench.data.tables.likely_roles import LOOKED_AT, UNKNOWN, likely_options
 from workbench.data.tables.mapping import TableMapping
 from workbench.data.tables.table import TableSource
-from workbench.errors import DataError
-from workbench.images.decode import EXTENSIONS
-from workbench.sample import ImageRef, Sample
+from workbench.sample import Sample
 
 COMMONEST = 3  # labels that are named with their counts
 _UNREADABLE = re.compile(r"row \d+: ")  # these are counted as they are indexed
-UP = 4  # folders above a missing image whose neighbours are looked into
-MAX_FOLDERS = 100  # beside a table that are looked into for a missing image
 NAMED = 3  # files passed over, and missing images, that a warning names
 
 Prompt = Callable[[Source], Mapping[str, Any] | None]
@@ -200,7 +195,7 @@ def _table(source: TableSource, mapping: TableMapping, prompt: Prompt | None) ->
         lacks = False
         for ref in sample.images:
             counts["images"] += 1
-            state = _state(ref)
+            state = image_state(ref)
             counts[state] += 1
             lacks = lacks or state == "missing"
             if state == "missing" and len(absent) < NAMED:
@@ -259,17 +254,6 @@ def _counted(source: TableSource) -> Iterator[Sample]:
     return counted(source.iter(), f"counting {source.dataset}/{source.split}", source.length)
 
 
-def _state(ref: ImageRef) -> str:
-    if ref.data or (ref.url or "").startswith("data:"):
-        return "found"
-    if ref.url is not None:
-        return "at_urls"
-    try:
-        return "found" if ref.path is not None and ref.path.stat().st_size else "missing"
-    except OSError:
-        return "missing"
-
-
 _SHOW = "name another role by --text ROLE=COLUMN, or ask with --template"
 
 
@@ -311,55 +295,3 @@ def _warnings(table: SplitTable, wanted: tuple[str, ...]) -> list[str]:
 
 def _article(role: str) -> str:
     return f"an {role}" if role[:1] in "aeiou" else f"a {role}"
-
-
-def check_images(table: Understood, name: str) -> None:
-    """Raise `DataError` where not one image of a dataset is there."""
-    if words := table.all_missing:
-        hint, about = _where_else(table)
-        raise DataError(
-            f"{name} was not added: {words}", hint=hint, kind="images_missing", about=about
-        )
-
-
-def _where_else(table: Understood) -> tuple[str, str]:
-    """What would find the first missing image, a folder or an ending, and the option for it."""
-    unknown = "name the column by --image, the folder by --image-root; or --allow-missing"
-    first = Path(next(split.absent[0] for split in table.splits if split.absent))
-    if not first.is_absolute():
-        return unknown, "--image"
-    if first.is_file():
-        said = f"it is there, outside of the image root: --image-root {first.parent}"
-        return said, "--image-root"
-    for root in islice(_roots_near(first), MAX_FOLDERS):
-        # A bare name lies in many folders: it counts below its own one alone, else see _beside.
-        start = 0 if root.is_relative_to(first.parent) else 1
-        for above in first.parents[start:UP]:
-            if (found := root / first.relative_to(above)).is_file():
-                return f"there is {found}: --image-root {root}", "--image-root"
-    if beside := _beside(table, first.parent):
-        return f"there is {beside / first.name}: --image-root {beside}", "--image-root"
-    if not first.suffix and any(first.with_suffix(ending).is_file() for ending in EXTENSIONS):
-        return "it is there with an ending: --image '{COLUMN}.*', with your column", "--image"
-    return unknown, "--image"
-
-
-def _beside(table: Understood, folder: Path) -> Path | None:
-    """The one folder beside that of the missing images which has all of those that are named."""
-    named = [Path(name) for split in table.splits for name in split.absent]
-    if any(path.parent != folder for path in named):
-        return None
-    found: list[Path] = []
-    with contextlib.suppress(OSError):
-        for root in islice(sorted(folder.parent.iterdir()), MAX_FOLDERS):
-            if root != folder and all((root / path.name).is_file() for path in named):
-                found.append(root)
-    return found[0] if len(found) == 1 else None
-
-
-def _roots_near(path: Path) -> Iterator[Path]:
-    """The folders below and above the one that a path lies in, and below those above."""
-    for above in path.parents[:UP]:
-        with contextlib.suppress(OSError):
-            yield from (below for below in sorted(above.iterdir()) if below.is_dir())
-        yield above.parent

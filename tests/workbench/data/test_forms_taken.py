@@ -25,7 +25,7 @@ from tests.workbench.data.tables import (
     write_pictures,
 )
 from workbench.data.adding import add
-from workbench.data.understood import check_images, understand
+from workbench.data.understood import understand
 from workbench.errors import DataError
 
 CHOICE = {"id": 1, "image": "1.png", "question": "Which?", "options": ["red", "green"]}
@@ -233,26 +233,6 @@ def test_a_row_has_fewer_images_than_there_are_columns(tmp_path: Path):
     mine(tmp_path, "id,question,image_1,image_2,image_3\n1,a?,1.png,,\n")
     (sample,) = samples()
     assert ([ref.name for ref in sample.images], sample.error) == (["1.png"], None)
-
-
-@pytest.mark.parametrize(
-    ("cell", "said"),
-    [
-        ("{root}/deep/1.png", "outside of the image root"),
-        ("1.png", "--image-root {root}/deep"),
-        ("below/deep/1.png", "--image-root {root}"),
-    ],
-)
-def test_where_all_images_are_missing_it_is_said_where_they_are(
-    tmp_path: Path, cell: str, said: str
-):
-    write_pictures(tmp_path, ["deep/1.png", "below/deep/1.png"][: 1 + ("below" in cell)])
-    (tmp_path / "t").mkdir()
-    folder = tmp_path / "t" if "root" in cell or "below" in cell else tmp_path
-    added = mine(folder, f"id,question,image\n1,a?,{cell.format(root=tmp_path)}\n")
-    with pytest.raises(DataError, match="all 1 images are missing") as caught:
-        check_images(understand(added.mapping), "mine")
-    assert said.format(root=tmp_path) in caught.value.hint
 
 
 def test_columns_of_different_lengths_are_refused(tmp_path: Path):

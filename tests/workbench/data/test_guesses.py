@@ -13,7 +13,6 @@ from workbench.data.adding import add
 from workbench.data.source import get_sample
 from workbench.data.tables.guessing import guess_label, guess_texts
 from workbench.data.tables.likely_roles import likely_options
-from workbench.data.understood import check_images, understand
 from workbench.errors import DataError
 
 
@@ -91,27 +90,6 @@ def test_a_column_of_names_of_image_files_is_the_image_whatever_it_is_called(tmp
     # what is called like an image goes first
     table.write_text("file,image,answer\na.png,b.png,yes\n")
     assert add("mine", table, replace=True).mapping.images == ("image",)
-
-
-@pytest.mark.parametrize("folder", ["pics", "tables/pics"])
-def test_the_folder_that_has_the_pictures_is_named_below_or_beside_the_tables(
-    tmp_path: Path, folder: str
-):
-    names = ["p0.png", "p1.png"]
-    write_pictures(tmp_path / folder, names)
-    table = tmp_path / "tables" / "t.csv"
-    table.parent.mkdir(exist_ok=True)
-    table.write_text("file,answer\np0.png,yes\np1.png,no\n")
-
-    def hint() -> str:
-        with pytest.raises(DataError, match="images are missing") as caught:
-            add("mine", table, check=lambda m: check_images(understand(m), m.name))
-        return caught.value.hint or ""
-
-    assert hint().endswith(f"--image-root {tmp_path / folder}")
-    if folder == "pics":  # one that has not all of them is none
-        (tmp_path / folder / "p1.png").unlink()
-        assert str(tmp_path / folder) not in hint()
 
 
 @pytest.mark.parametrize(

@@ -319,7 +319,8 @@ class OwnDataForm(ModalScreen["str | None"]):
         self._mark("")
         self.query_one("#own-columns").display = False
         self.query_one("#own-told", Static).update("")
-        self.field("name").placeholder = self.field("id").placeholder = ""
+        for name in ("name", "id", "images"):
+            self.field(name).placeholder = ""
 
     def _looked(self, seen: OwnLook, pictures: list[Text]) -> None:
         if not self.is_running or seen.own != self.own:
@@ -334,6 +335,7 @@ class OwnDataForm(ModalScreen["str | None"]):
         columns.display = bool(seen.columns)
         self.field("name").placeholder = seen.own.called
         self.field("id").placeholder = seen.mapping.id
+        self.field("images").placeholder = seen.mapping.image_root
         at_fault = _FIELD_OF.get(seen.about, "")
         self._mark(at_fault)
         if self._taken and seen.columns:

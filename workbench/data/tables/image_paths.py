@@ -13,7 +13,7 @@ import glob
 import os
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -101,13 +101,17 @@ def find_inside(root: Path | None, text: str) -> Path:
     return first
 
 
-def _spellings(text: str) -> Iterator[str]:
+def _spellings(text: str) -> Iterable[str]:
+    return dict.fromkeys(_all_spellings(text))
+
+
+def _all_spellings(text: str) -> Iterator[str]:
     yield text
     plain = text
     if text.lower().startswith("file:"):
         plain = unquote(text[len("file:") :].removeprefix("//"))
     plain = plain.replace("\\", "/")
-    for form in dict.fromkeys((plain, plain.lstrip("/"))):
+    for form in (plain, plain.lstrip("/")):
         yield form
         if not form.isascii():
             yield unicodedata.normalize("NFC", form)

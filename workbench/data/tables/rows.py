@@ -139,6 +139,10 @@ class RowMapper:
             error="; ".join(problems) or None,
         )
 
+    def images(self, row: Mapping[str, Any]) -> tuple[ImageRef, ...]:
+        """The images of a row alone; of one that cannot be had the reference says its name."""
+        return tuple(self._images(row, [], None))
+
     def label_of(self, row: Mapping[str, Any]) -> str | None:
         """The label in the mapping's words; `None` where the row has none."""
         value = value_of(row, self.mapping.label) if self.mapping.label else None

@@ -1,0 +1,86 @@
+"""What to say of a dataset of which not one image is where its rows say, and what would find them.
+
+Guarantee: an option is proposed only after the images were counted as it would find them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from workbench.data.image_folders import PROBED, Folder, all_of, count, inside, near, with_all
+from workbench.data.tables.mapping import TableMapping
+from workbench.data.understood import Understood
+from workbench.errors import DataError
+from workbench.images.decode import EXTENSIONS
+
+UP = 4  # folders above a file whose folders are looked into
+MOST = 500  # folders that are looked into
+NAMED = 3  # folders that have all images, by name
+
+
+def check_images(table: Understood, mapping: TableMapping) -> None:
+    """Raise `DataError` where not one image of a dataset is there."""
+    if words := table.all_missing:
+        hint, about = _where_else(table, mapping)
+        raise DataError(
+            f"{mapping.name} was not added: {words}",
+            hint=hint,
+            kind="images_missing",
+            about=about,
+        )
+
+
+def _where_else(table: Understood, mapping: TableMapping) -> tuple[str, str]:
+    """Where the images are: outside of the root, nearby, under an ending; and the option for it."""
+    first = Path(next(split.absent[0] for split in table.splits if split.absent))
+    if first.is_absolute() and first.is_file():
+        said = f"it is there, outside of the image root: --image-root {first.parent}"
+        return said, "--image-root"
+    if said := _several(mapping) or _elsewhere(mapping):
+        return said, "--image-root"
+    ended = first.is_absolute() and not first.suffix
+    if ended and any(first.with_suffix(ending).is_file() for ending in EXTENSIONS):
+        return "it is there with an ending: --image '{COLUMN}.*', with your column", "--image"
+    return (
+        "name the column by --image, the folder by --image-root; or --allow-missing",
+        "--image",
+    )
+
+
+def _several(mapping: TableMapping) -> str:
+    """The folders that each have all images of a file, where there is more than one."""
+    for part in mapping.files:
+        having = with_all(mapping, part) or []
+        if len(having) > 1:
+            names = [str(folder.root) for folder in having]
+            more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+            said = " and ".join(names) if len(names) == 2 else f"{', '.join(names[:NAMED])}{more}"
+            have = f"have {all_of(having[0].named)} of {Path(part.path).name}"
+            return f"{said} {have}: name the right one with --image-root"
+    return ""
+
+
+def _elsewhere(mapping: TableMapping) -> str:
+    """The folder that has the most of the images of all files."""
+    probed = count(mapping, mapping.files, _places(mapping), PROBED)
+    likely = [folder.root for folder in probed if folder.found]
+    found = count(mapping, mapping.files, likely)
+    best: Folder | None = max(found, key=lambda folder: folder.found, default=None)
+    if best is None:
+        return ""
+    some = f"{best.found:,} of the {best.named:,} images"
+    has = all_of(best.named) if best.has_all else some
+    return f"{best.root} has {has}: --image-root {best.root}"
+
+
+def _places(mapping: TableMapping) -> Sequence[Path]:
+    """Folders near the files: the nearest ones first, so that of equally good ones they win."""
+    found: dict[Path, None] = {}
+    for part in mapping.files:
+        home = Path(mapping.root_of(part)).resolve()
+        places = [*near(home), *inside(home), *inside(home.parent)]
+        for above in home.parents[: UP - 1]:
+            places += near(above)
+        found |= dict.fromkeys(place for place in places if place != home)
+    return list(found)[:MOST]
