@@ -21,7 +21,7 @@ from workbench.data.naming import split_of
 from workbench.data.readers.opening import open_reader
 from workbench.data.split_files import root_of
 from workbench.data.tables import guessing
-from workbench.data.tables.columns import MOST_FREQUENT
+from workbench.data.tables.columns import column_of
 from workbench.data.tables.guessing import TEXTS
 from workbench.data.tables.mapping import TableMapping
 from workbench.data.tables.mapping_options import nothing_taken, takes_something
@@ -79,8 +79,9 @@ class OwnData:
             said["id"] = next(iter(by_role["id"]), "hash")
             said["label"] = next(iter(by_role["label"]), "")
             captions = "text caption" in self.roles.values()
-            if captions and not said["label"] and not guessing.guess_label(tuple(self.roles)):
-                del said["label"]  # which is the caption then, as it is guessed
+            known = captions or Path(self.file).stem == "metadata" or _home(self.file).is_dir()
+            if known and not said["label"] and not guessing.guess_label(tuple(self.roles)):
+                del said["label"]  # which is the caption then, or the class, as it is guessed
             texts = {
                 said: column for column, said in self.roles.items() if said.startswith("text ")
             }
@@ -282,8 +283,8 @@ def _shown(value: Any) -> str:
 
 def _roles_of(mapping: TableMapping, columns: Sequence[str]) -> dict[str, str]:
     """What each column is taken for; the first of its roles where it has several."""
-    taken = [("id", mapping.id), ("label", mapping.label.removesuffix(MOST_FREQUENT))]
-    if mapping.label in mapping.texts.values():  # a caption is both
+    taken = [("id", mapping.id), ("label", column_of(mapping.label))]
+    if column_of(mapping.label) in {*mapping.texts.values(), *mapping.images}:  # it is both
         taken.pop()
     taken += [(f"text {role}", column) for role, column in mapping.texts.items()]
     lists = (("image", mapping.images), ("explanation", mapping.explanations))

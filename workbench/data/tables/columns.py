@@ -11,11 +11,13 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 from sessions.json_line import load_json
 
 MOST_FREQUENT = ":most_frequent"  # behind a column of lists, where a label is wanted
+FOLDER = ":folder"  # behind a column of paths: the name of the folder that an image lies in
 _FIELD = re.compile(r"\{([^{}:]+)(?::0?(\d{1,2}))?\}")
 
 
@@ -69,17 +71,26 @@ def is_template(text: str) -> bool:
     return bool(_FIELD.search(text))
 
 
+def column_of(text: str) -> str:
+    """A column's name without the mark that says what of its values is meant."""
+    return text.removesuffix(MOST_FREQUENT).removesuffix(FOLDER)
+
+
 def columns_in(text: str) -> tuple[str, ...]:
     """The columns that a template, or a plain name, reads."""
-    text = text.removesuffix(MOST_FREQUENT)
+    text = column_of(text)
     return tuple(m[1] for m in _FIELD.finditer(text)) or ((text,) if text else ())
 
 
 def value_of(row: Mapping[str, Any], text: str) -> Any:
     """The value of a column, or a filled template; `None` where any of its columns is missing.
 
-    Of `answers:most_frequent` it is the text that stands most often in the list of that column.
+    Of `answers:most_frequent` it is the text that stands most often in the list of that column, of
+    `file_name:folder` the name of the folder in that column's path.
     """
+    if text.endswith(FOLDER) and text not in row:
+        path = as_text(pick(row, text.removesuffix(FOLDER))) or ""
+        return PurePosixPath(path.replace("\\", "/")).parent.name or None
     if text.endswith(MOST_FREQUENT) and text not in row:
         value = pick(row, text.removesuffix(MOST_FREQUENT))
         return most_frequent(texts_in(value if (many := cell_list(value)) is None else many))

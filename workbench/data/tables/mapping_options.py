@@ -45,7 +45,8 @@ def fill(mapping: TableMapping, wish: MappingOptions) -> TableMapping:
     if not label and (reason := _wanted_reason(wish, texts, explanations)):
         label, wish = reason, _as_captions(wish, mapping, columns, reason)
     rows = (mapping, look.files if rows_at_hand else ())
-    label = role_guesses.label_of(wish, label, texts, references, *rows)
+    classes = "" if label else role_guesses.folders_of(wish, columns, texts, references, *rows)
+    label = classes or role_guesses.label_of(wish, label, texts, references, *rows)
     images = role_guesses.images_of(wish, columns, *rows)
     found = {
         "id": choose(wish, "id", wish.id, guessing.guess_id(columns)) or "hash",

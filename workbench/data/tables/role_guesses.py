@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from workbench.data.tables import guessing, row_guesses
-from workbench.data.tables.columns import MOST_FREQUENT
+from workbench.data.tables.columns import FOLDER, MOST_FREQUENT
 from workbench.data.tables.mapping import SplitFile, TableMapping
 from workbench.data.tables.wishes import MappingOptions, choose
+
+NAMED = 5  # classes that a guess names
 
 Files = Sequence[SplitFile]
 """Those whose rows may be read; none of a hub's, nor of a known layout's."""
@@ -37,6 +40,8 @@ def label_of(
 ) -> str:
     """The label's column, where none is called like one: people's answers, or the captions."""
     if wish.label is not None:
+        if label and wish.task is None and set(texts) == {"caption"} and label in texts.values():
+            return _as_captions(wish, label, "what is compared is the caption itself")
         return label
     listed = files and references and wish.references is None and _asks(wish, texts)
     if listed and row_guesses.holds_lists(mapping, files, references[0]):
@@ -53,6 +58,32 @@ def label_of(
         why = "no column is a label: captions are compared with it, and learned"
         return _as_captions(wish, texts["caption"], why)
     return label
+
+
+def folders_of(
+    wish: MappingOptions,
+    columns: Sequence[str],
+    texts: Mapping[str, str],
+    references: Sequence[str],
+    mapping: TableMapping,
+    files: Files,
+) -> str:
+    """The class folders of an image folder whose metadata has no label; empty for none."""
+    metadata = bool(files) and all(Path(part.path).stem == "metadata" for part in files)
+    said = wish.label is not None or wish.task not in (None, "classification")
+    images = guessing.guess_images(columns) if wish.image is None else wish.image
+    if not metadata or said or len(images) != 1 or images[0] not in columns:
+        return ""
+    if references or not set(texts) <= {"caption"}:
+        return ""
+    classes = row_guesses.folder_classes(mapping, files, images[0])
+    if not classes:
+        return ""
+    instead = "--task caption for the captions, " if texts else ""
+    named = f"{', '.join(classes[:NAMED])}{', …' if len(classes) > NAMED else ''}"
+    why = f"the folders that the images lie in: {named}; {instead}--label '' for none"
+    wish.guesses.append(f"label: {images[0]}{FOLDER} ({why})")
+    return f"{images[0]}{FOLDER}"
 
 
 def _as_captions(wish: MappingOptions, column: str, why: str) -> str:

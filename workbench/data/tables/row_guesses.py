@@ -13,7 +13,8 @@ from typing import Any
 
 from workbench.data.readers.opening import open_reader
 from workbench.data.tables import guessing
-from workbench.data.tables.columns import cell_list, columns_in, value_of
+from workbench.data.tables.columns import FOLDER, as_text, cell_list, columns_in, value_of
+from workbench.data.tables.folders import SPLIT_NAMES
 from workbench.data.tables.mapping import SplitFile, TableMapping
 from workbench.data.tables.options import LETTERS, gold_option, options_of
 from workbench.data.tables.rows import RowMapper
@@ -109,6 +110,29 @@ def _names_image(value: Any, *, blank: bool) -> bool:
     if value is None or value == "":
         return blank
     return isinstance(value, str) and value.strip().lower().endswith(EXTENSIONS)
+
+
+def folder_classes(
+    mapping: TableMapping, files: Sequence[SplitFile], column: str
+) -> tuple[str, ...]:
+    """The names of the folders that a column's images lie in, where they are a closed set.
+
+    Empty where an image lies in no folder, or where the folders are splits.
+    """
+    counts: Counter[str] = Counter()
+    spec = f"{column}{FOLDER}"
+    for _, values in _rows(mapping, files, (spec,)):
+        if values is None:
+            continue
+        name = as_text(value_of(values, spec))
+        if name is None:
+            return ()
+        counts[name] += 1
+        if len(counts) > guessing.MAX_LABELS:
+            return ()
+    if {name.lower() for name in counts} <= {*SPLIT_NAMES}:
+        return ()
+    return guessing.order_labels(counts, counts.total())
 
 
 def holds_lists(mapping: TableMapping, files: Sequence[SplitFile], column: str) -> bool:

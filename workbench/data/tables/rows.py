@@ -21,6 +21,7 @@ from workbench.data.tables.columns import (
     MOST_FREQUENT,
     as_text,
     cell_list,
+    column_of,
     columns_in,
     expand,
     is_template,
@@ -343,8 +344,7 @@ def _taken(mapping: TableMapping) -> set[str]:
         for s in (*specs, *mapping.options, *mapping.images, mapping.id)
         if s and not is_template(s)
     ]
-    plain = [s.removesuffix(MOST_FREQUENT) for s in plain]
-    return {name for s in plain for name in (s, s.partition(".")[0])}
+    return {name for s in map(column_of, plain) for name in (s, s.partition(".")[0])}
 
 
 def _has_null(mapping: TableMapping, part: SplitFile) -> bool:

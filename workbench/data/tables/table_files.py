@@ -14,7 +14,7 @@ from workbench.data.files import DataFile, LocalFile
 from workbench.data.layouts.joined import JoinedFile
 from workbench.data.readers.base import ROW, RowReader
 from workbench.data.readers.opening import open_reader
-from workbench.data.tables.columns import MOST_FREQUENT
+from workbench.data.tables.columns import column_of
 from workbench.data.tables.filters import Filter
 from workbench.data.tables.folders import FolderFile
 from workbench.data.tables.mapping import SplitFile, TableMapping
@@ -87,7 +87,7 @@ def check_columns(
     Labels, references and explanations may be lacking where `elsewhere`, the columns of the
     dataset's other files, has them: a test split is often not labelled.
     """
-    label = mapping.label.removesuffix(MOST_FREQUENT)
+    label = column_of(mapping.label)
     targets = {label, *mapping.references, *mapping.explanations} - {*keep.columns}
     known = (
         {*reader.columns, "split"} if "{split}" in "".join(mapping.images) else {*reader.columns}
