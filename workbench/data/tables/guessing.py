@@ -39,6 +39,9 @@ LABELS = (
     *("correct_answer", "answer_idx", "answer_index", "correct_choice_idx"),
 )
 SHORT_LABELS = ("gt", "gold", "ans", "lbl")  # only where no column has a label's whole name
+# What is called by a number in one column and by its name in another: class_id, class_name.
+CLASSES = ("class", "label", "category", "target", "finelabel", "cls")
+_BESIDE_NAMES = {"caption", "text", "prompt"}
 REASONS = ("explanation", "exp", "rationale", "reason")
 REFERENCES = ("answers", "references", "captions")
 ORDERS = (
@@ -92,6 +95,30 @@ def guess_label(columns: Sequence[str]) -> str:
     if answer and "question" in guess_texts(columns):
         return answer
     return "" if _first(columns, ("x",)) else _first(columns, ("y",))
+
+
+def guess_class_names(columns: Sequence[str], texts: Iterable[str], label: str) -> tuple[str, str]:
+    """The column with the names of classes, and that with their numbers; empty for none.
+
+    `class_name`, `label_text` and the like are names wherever no question is asked; `category` is
+    one only beside `category_id`, where there is no text at all.
+
+    Args:
+        columns: All of them.
+        texts: The roles of the texts.
+        label: The label's column by its own name, which the names are held against.
+    """
+    texts = set(texts)
+    plain = {re.sub(r"[\s_-]", "", column.lower()): column for column in reversed(columns)}
+    names = (f"{base}{end}" for base in CLASSES for end in ("name", "text", "str"))
+    name = next((plain[word] for word in names if word in plain), "")
+    numbers = (f"{base}{end}" for base in CLASSES for end in ("id", "idx", "index", ""))
+    number = label or next((plain[word] for word in numbers if word in plain), "")
+    if name:
+        return (name, "" if number == name else number) if texts <= _BESIDE_NAMES else ("", "")
+    category, own = plain.get("category", ""), plain.get("categoryid", "")
+    alone = not texts and not label and not guess_expression(columns)
+    return (category, own) if category and own and alone else ("", "")
 
 
 def guess_images(columns: Sequence[str]) -> tuple[str, ...]:

@@ -60,6 +60,27 @@ def label_of(
     return label
 
 
+def class_names_of(
+    wish: MappingOptions,
+    columns: Sequence[str],
+    texts: Mapping[str, str],
+    mapping: TableMapping,
+    files: Files,
+) -> str:
+    """The column with the names of classes that another one numbers; empty for none."""
+    label = guessing.guess_label(columns)
+    names, numbers = guessing.guess_class_names(columns, texts, label)
+    if wish.label is not None or not names:
+        return ""
+    if not numbers:
+        return str(choose(wish, "label", None, names))
+    if not files or not row_guesses.are_names(mapping, files, numbers, names):
+        return ""
+    why = f"the names of {numbers}, which stays in the metadata; --label {numbers} for the numbers"
+    wish.guesses.append(f"label: {names} ({why})")
+    return names
+
+
 def folders_of(
     wish: MappingOptions,
     columns: Sequence[str],

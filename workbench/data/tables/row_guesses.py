@@ -7,6 +7,7 @@ first row that speaks against it.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -133,6 +134,22 @@ def folder_classes(
     if {name.lower() for name in counts} <= {*SPLIT_NAMES}:
         return ()
     return guessing.order_labels(counts, counts.total())
+
+
+def are_names(mapping: TableMapping, files: Sequence[SplitFile], numbers: str, names: str) -> bool:
+    """Whether each number of a column has one name of its own in the other, and each name one."""
+    name_of: dict[str, str] = {}
+    number_of: dict[str, str] = {}
+    for _, values in _rows(mapping, files, (numbers, names)):
+        number, name = (as_text(value_of(values or {}, column)) for column in (numbers, names))
+        if not (number or "").strip() or not (name or "").strip():
+            continue
+        if name_of.setdefault(str(number), str(name)) != name:
+            return False
+        if number_of.setdefault(str(name), str(number)) != number:
+            return False
+    whole_numbers = all(re.fullmatch(r"-?\d+(\.0)?", number) for number in name_of)
+    return bool(name_of) and whole_numbers and not all(name.isdigit() for name in number_of)
 
 
 def holds_lists(mapping: TableMapping, files: Sequence[SplitFile], column: str) -> bool:
