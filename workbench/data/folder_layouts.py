@@ -25,7 +25,7 @@ from workbench.data.presets import (
     preset_names,
 )
 from workbench.data.tables.columns import expand
-from workbench.data.tables.guessing import guess_texts
+from workbench.data.tables.guessing import guess_images, guess_texts
 from workbench.data.tables.wishes import MappingOptions
 from workbench.errors import DataError, UsageError
 
@@ -80,7 +80,9 @@ def take_layout(
     if split or not folder.is_dir():
         return None
     parts, kind = split_files([folder], MappingOptions())
-    if kind == "table":
+    # A lone table without a column that is called an image's may as well be a layout's questions.
+    unsure = len(parts) == 1 and not guess_images(columns_of(Path(parts[0].path)))
+    if kind == "table" and not unsure:
         tables = [f"{part.split}={part.path}" for part in parts]
         if not gathers_captions(tables, wishes):
             return None

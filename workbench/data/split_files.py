@@ -24,6 +24,7 @@ from workbench.data.tables.image_paths import find_inside
 from workbench.data.tables.mapping import SplitFile, check_name
 from workbench.data.tables.mapping_options import MappingOptions
 from workbench.errors import DataError, UsageError
+from workbench.images.decode import EXTENSIONS
 
 
 def split_files(
@@ -91,17 +92,22 @@ def _names_images(table: Path) -> bool:
     except DataError:
         return False
     try:
-        columns, row = guess_images(reader.columns), next(iter(reader.scan()), None)
-        cell = row.values.get(columns[0]) if row is not None and columns else None
-        if not isinstance(cell, str) or not cell:
-            return False
-        if find_inside(table.parent, cell).is_file():
-            return True
-        return sum(find_inside(at, cell).is_file() for at in below(table.parent)) == 1
+        row = next(iter(reader.scan()), None)
+        columns = guess_images(reader.columns)[:1] or reader.columns
+        cells = [row.values.get(column) for column in columns] if row is not None else []
+        return any(_is_image_near(table, cell) for cell in cells)
     except (DataError, OSError):
         return False
     finally:
         reader.close()
+
+
+def _is_image_near(table: Path, cell: object) -> bool:
+    if not isinstance(cell, str) or not cell.lower().endswith(EXTENSIONS):
+        return False
+    if find_inside(table.parent, cell).is_file():
+        return True
+    return sum(find_inside(at, cell).is_file() for at in below(table.parent)) == 1
 
 
 def _metadata_of(folder: Path) -> Path | None:

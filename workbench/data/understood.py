@@ -289,7 +289,8 @@ def _warnings(table: SplitTable, wanted: tuple[str, ...]) -> list[str]:
     if table.missing:
         names = ", ".join(table.absent)
         more = ", …" if table.missing > len(table.absent) else ""
-        found.append(f"{table.missing:,} of {table.images:,} images are missing: {names}{more}")
+        are = "is" if table.missing == 1 else "are"
+        found.append(f"{table.missing:,} of {table.images:,} images {are} missing: {names}{more}")
     return [at + line for line in found]
 
 

@@ -139,7 +139,7 @@ FORMS = {
         ),
     ),
     "a folder with one table whose rows name its images": Form(
-        files(f__labels_csv="image,label\nimages/1.png,cat\nimages/2.png,dog\n"),
+        files(f__labels_csv="file,label\nimages/1.png,cat\nimages/2.png,dog\n"),
         ("f",),
         ("labels 2 2 – 2: cat 1, dog 1 2 found, 0 missing",),
     ),

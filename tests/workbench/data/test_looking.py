@@ -144,7 +144,7 @@ def test_what_is_at_fault_is_told_as_the_option_or_the_argument_to_change(
         (OwnData("mine", table, id="id"), "--id"),
         (OwnData("mine", table, id="{nothing}"), "--id"),
         (OwnData("mine", asked_, ROLES, image_root="nowhere"), "--image-root"),
-        (OwnData("mine", asked_, ROLES, image_root=str(tmp_path / "none")), "--image"),
+        (OwnData("mine", asked_, ROLES, image_root=str(tmp_path / "none")), "--image-root"),
         (OwnData("mine", table, image="{id}.png", id="auto"), "--image"),
     ):
         assert (look(own).about, bool(look(own).problem)) == (about, True), own
