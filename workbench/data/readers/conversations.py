@@ -11,8 +11,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from workbench.data.image_objects import image_in
 from workbench.data.readers.base import RawRow, RowReader
 from workbench.data.readers.jsonlines import columns_of
+from workbench.data.tables.image_paths import from_base64
 
 CONVERSATIONS = ("conversations", "messages", "conversation", "texts")
 PAIRS = {"query": "response", "instruction": "output"}  # one turn and its reply, as columns
@@ -117,8 +119,7 @@ def _content(content: Any) -> tuple[str, list[str]]:
         elif isinstance(part, Mapping) and isinstance(part.get("text"), str):
             texts.append(_MARK.sub("", part["text"]).strip())
         elif isinstance(part, Mapping):
-            image = part.get("image_url", part.get("image", part.get("url")))
-            image = image.get("url") if isinstance(image, Mapping) else image
+            image = image_in(part)
             images += [image] if isinstance(image, str) else []
     return "\n".join(text for text in texts if text), images
 
@@ -129,4 +130,6 @@ def _without_data(value: Any) -> Any:
         return {key: _without_data(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [_without_data(inner) for inner in value]
-    return "[image]" if isinstance(value, str) and value.startswith("data:") else value
+    if isinstance(value, str) and (value.startswith("data:") or from_base64(value)):
+        return "[image]"
+    return value

@@ -9,10 +9,12 @@ from __future__ import annotations
 import glob
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from workbench.data.image_objects import KEYS, flat, image_in
 from workbench.data.layouts.places import find_image
 from workbench.data.readers.opening import format_of_ending
 from workbench.data.tables.box_columns import boxes_of, column_and_format, columns_of_boxes
@@ -52,6 +54,7 @@ from workbench.sample import ImageRef, Sample
 NO_LABEL = frozenset({"nan", "<na>", "null"})
 
 
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 FEW = 2  # a pair has both of its images; of more columns a row may fill the first ones alone
 Others = Callable[[str], Mapping[str, Any] | None]
 
@@ -201,7 +204,7 @@ class RowMapper:
             many = cell_list(value)
             if many is None and isinstance(value, str) and not is_template(spec):
                 many = several_paths(self._root, value) if len(value) <= MAX_CELL else None
-            for item in [value] if many is None else many:
+            for item in [value] if many is None else flat(many):
                 try:
                     yield self._elsewhere(item, spec, others) or self._image(item, spec)
                 except DataError as error:
@@ -227,11 +230,15 @@ class RowMapper:
     def _image(self, value: Any, spec: str) -> ImageRef:
         """One image. Raises `DataError` for what is missing, empty or outside of the root."""
         name = "image" if is_template(spec) else spec
-        if isinstance(value, Mapping):  # as `datasets` stores them
-            data, path = value.get("bytes"), as_text(value.get("path"))
-            if isinstance(data, bytes):
-                return ImageRef(data=data, name=path or name)
-            value = path
+        if isinstance(value, Mapping):
+            found, keys = image_in(value), ", ".join(map(str, value))
+            if found is None and any(value.values()):
+                raise DataError(
+                    f"the object in {spec!r} has none of {', '.join(KEYS)}; it has {keys}"
+                )
+            if isinstance(found, bytes):
+                return ImageRef(data=found, name=as_text(value.get("path")) or name)
+            value = found
         if isinstance(value, bytes):
             if not value:
                 raise DataError(f"the image in {spec!r} is empty (0 bytes)")
@@ -243,6 +250,11 @@ class RowMapper:
             return ImageRef(url=text, name=name)
         if text.lower().startswith(("http://", "https://")):
             return ImageRef(url=text, name=text, fetch=self.mapping.fetch)
+        if (scheme := _SCHEME.match(text)) and scheme[1].lower() != "file":
+            raise DataError(
+                f"the image {short(text)} is at {scheme[1]}://, where nothing is fetched: download "
+                "it, and name its folder with --image-root"
+            )
         if (data := from_base64(text)) is not None:
             return ImageRef(data=data, name=name)
         if is_unknown_base64(text):
@@ -265,6 +277,7 @@ class RowMapper:
 
     def _broken(self, value: Any, spec: str) -> ImageRef:
         """A reference that says which image is meant and fails when it is loaded."""
+        value = image_in(value) if isinstance(value, Mapping) else value
         text = value if isinstance(value, str) else ""
         if not text or is_unknown_base64(text):
             return ImageRef(name="")
