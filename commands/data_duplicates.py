@@ -63,7 +63,9 @@ def duplicates(
 
     Each sample is named once for each split in which it has a duplicate, with the closest one.
     Same file and same pixels are certain. A near picture is one whose correlation at 16 x 16
-    pixels is at least 0.98. Questions recur, so a question alone is no duplicate.
+    pixels is at least 0.98. Questions recur, so a question alone is no duplicate, and neither is
+    a text that three or more different pictures share. SAME says what is the same: both, the
+    image alone, or the text alone.
 
     \b
     Example:
@@ -112,6 +114,7 @@ def _engine(model: str) -> Any:
 
 
 def _show(found: Duplicates, scan: Scan, top: int) -> None:
+    from workbench.similar.texts import RECURS
     from workbench.text import clean, counted
 
     rows = []
@@ -124,10 +127,11 @@ def _show(found: Duplicates, scan: Scan, top: int) -> None:
         click.echo()
         shown = found.pairs[:top]
         echo_table(
-            ("KIND", "SIMILARITY", "UID", "LABEL", "OTHER", "OTHER LABEL"),
+            ("KIND", "SAME", "SIMILARITY", "UID", "LABEL", "OTHER", "OTHER LABEL"),
             [
                 (
                     f"leak: {p.kind}" if p.leak else p.kind,
+                    p.same,
                     f"{p.similarity:.4f}",
                     p.uid,
                     "–" if p.label is None else p.label,
@@ -142,5 +146,8 @@ def _show(found: Duplicates, scan: Scan, top: int) -> None:
     click.echo(f"compared: {clean(scan.scanned_words)}", err=True)
     if found.texts_recur:
         click.echo("texts were left out: questions recur about other pictures", err=True)
+    if found.texts_left:
+        said = f"texts of {counted(found.texts_left, 'sample')} were left out"
+        click.echo(f"{said}: each stands beside {RECURS} or more different pictures", err=True)
     if unread := sum(split.unread_pictures for split in scan.splits):
         click.echo(f"{counted(unread, 'picture')} cannot be read", err=True)

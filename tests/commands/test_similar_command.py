@@ -57,7 +57,20 @@ def test_duplicates_are_counted_and_named_across_splits_first(run_wb, uids):
     body = run_wb("data", "duplicates", "mine", "--json").json
     assert len(body["pairs"]) == 5 and all(pair["leak"] for pair in body["pairs"])
     only = run_wb("data", "duplicates", "mine", "--by", "texts", "--json").json
-    assert [pair["kind"] for pair in only["pairs"]] == ["same text"]
+    assert [(pair["kind"], pair["same"]) for pair in only["pairs"]] == [("same text", "text")]
+
+
+def test_a_line_says_what_is_the_same_and_a_split_is_an_option(run_wb, uids):
+    lines = run_wb("data", "duplicates", "mine").out.splitlines()
+    assert [" ".join(line.split()[:5]) for line in lines if line.startswith("leak: same")] == [
+        "leak: same file image alone",
+        "leak: same pixels image alone",
+        "leak: same text text alone",
+    ]
+    done = run_wb("data", "duplicates", "mine/test")
+    assert done.code == 2 and "mine --splits test" in done.err
+    demo = run_wb("data", "duplicates", "demo", "--limit", "60", "--by", "texts")
+    assert "were left out: each stands beside 3 or more different pictures" in demo.err
 
 
 def test_no_duplicates_is_said_and_a_model_wants_its_threshold(run_wb, uids):

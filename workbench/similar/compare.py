@@ -7,6 +7,7 @@ second comparison decodes and asks nothing; a home that cannot be written costs 
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -67,7 +68,7 @@ def compare(
         tell: Who is told.
 
     Raises:
-        UsageError: `limit` is no positive number.
+        UsageError: `limit` is no positive number, or the dataset is a split.
         UnknownName, DataError: As `open_splits`.
         ModelError, EngineError: As `Engine.features`.
         Cancelled: It was cancelled.
@@ -77,6 +78,12 @@ def compare(
 
     if limit < 1:
         raise UsageError(f"--limit wants a number from 1 on, got {limit}", kind="bad_knob")
+    name, slash, split = dataset.partition("/")
+    if slash:
+        raise UsageError(
+            f"{dataset} is a split, and splits of a dataset are compared with each other",
+            hint=f"name the dataset, and the split beside it: {name} --splits {shlex.quote(split)}",
+        )
     tell = tell or Listeners()
     own = Uid.parse(sample.uid).split if sample is not None else ""
     sources, left_out = open_splits(dataset, splits, own)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from workbench.errors import Cancelled
 from workbench.similar import pictures, texts
 from workbench.similar.neighbours import counts
-from workbench.similar.scan import Scan
+from workbench.similar.scan import Compared, Scan
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,6 +36,8 @@ class Duplicate:
 
     Attributes:
         similarity: 1 for what is the same.
+        same: What is the same, or nearly: `both`, `image alone`, `text alone`; `image` or `text`
+            where there is nothing else, or it was not compared.
         leak: They are of two splits.
     """
 
@@ -47,6 +49,7 @@ class Duplicate:
     similarity: float
     label: str | None
     other_label: str | None
+    same: str = ""
 
     @property
     def leak(self) -> bool:
@@ -66,6 +69,7 @@ class Duplicates:
         pairs: Across splits first, then by kind, the most alike first.
         scanned: `Scan.to_json()`: what was compared.
         texts_recur: Texts were left out: questions recur.
+        texts_left: Samples whose text was left out, since many different pictures share it.
     """
 
     dataset: str
@@ -73,6 +77,7 @@ class Duplicates:
     scanned: dict[str, Any]
     what: tuple[str, ...]
     texts_recur: bool = False
+    texts_left: int = 0
 
     def counts(self) -> list[tuple[str, str, dict[Kind, int]]]:
         """For each two splits, how many samples of the first have a duplicate in the second."""
@@ -86,6 +91,7 @@ class Duplicates:
         return {
             "what": list(self.what),
             "texts_recur": self.texts_recur,
+            "texts_left": self.texts_left,
             "near": {"pixels": pictures.NEAR, "text": texts.NEAR},
             **self.scanned,
             "counts": [
@@ -130,9 +136,22 @@ def duplicates(
         search.near(scan.texts, scan.text_rows, "near text", texts.NEAR)
     order = {kind: number for number, kind in enumerate(KINDS)}
     pairs = sorted(found.values(), key=lambda p: (not p.leak, order[p.kind], -p.similarity))
+    asked = "texts" in what
+    left = 0
+    if asked and not recur:
+        left = sum(s.text_key in scan.recurring for s in scan.samples)
     return Duplicates(
-        scan.dataset, tuple(pairs), scan.to_json(), tuple(what), recur and "texts" in what
+        scan.dataset, tuple(pairs), scan.to_json(), tuple(what), recur and asked, left
     )
+
+
+def _same(of: str, one: Compared, two: Compared) -> str:
+    """What two samples share, where the kind of what makes them duplicates is `of`."""
+    if of == "text":
+        return "text alone" if one.pictures and two.pictures else "text"
+    if one.text_key and one.text_key == two.text_key:
+        return "both"
+    return "image alone" if one.text_key and two.text_key else "image"
 
 
 class _DuplicateSearch:
@@ -198,7 +217,7 @@ class _DuplicateSearch:
     def _add(self, place: int, other: int, kind: Kind, value: float) -> None:
         one, two = self._scan.samples[place], self._scan.samples[other]
         how, _, of = kind.partition(" ")
-        if of == "text" and not counts("", how, one, two):
+        if of == "text" and not counts(self._scan, "", how, one, two):
             return
         key = (place, two.split)
         before = self._found.get(key)
@@ -209,7 +228,15 @@ class _DuplicateSearch:
         ):
             return
         self._found[key] = Duplicate(
-            one.uid, one.split, two.uid, two.split, kind, value, one.label, two.label
+            one.uid,
+            one.split,
+            two.uid,
+            two.split,
+            kind,
+            value,
+            one.label,
+            two.label,
+            _same(of, one, two),
         )
 
     def _going(self, done: int, total: int, what: str) -> None:

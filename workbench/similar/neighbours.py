@@ -196,20 +196,22 @@ def shared(scan: Scan, one: int, other: int) -> InCommon:
         text = "same"
     elif first.text_key and second.text_key and _text_near(scan, one, other):
         text = "near"
-    return InCommon(picture, text, counts(picture, text, first, second))
+    return InCommon(picture, text, counts(scan, picture, text, first, second))
 
 
-def counts(picture: str, text: str, first: Compared, second: Compared) -> bool:
+def counts(scan: Scan, picture: str, text: str, first: Compared, second: Compared) -> bool:
     """Whether what two samples share makes one a duplicate of the other.
 
-    A picture does. A text that is the same does, unless questions recur; one that is nearly the
-    same only where there are no pictures, which could differ.
+    A picture does. A text that is the same does, unless it recurs, as questions do and a text that
+    many different pictures share (`Scan.recurring`); one that is nearly the same only where there
+    are no pictures, which could differ.
     """
     if picture or not text:
         return bool(picture)
     if text == "near":
-        return not (first.pictures or second.pictures)
-    return not (first.texts_recur and second.texts_recur)
+        return not (first.images or second.images)
+    recurs = first.text_key in scan.recurring or (first.texts_recur and second.texts_recur)
+    return not recurs
 
 
 def _pixels_near(scan: Scan, one: int, other: int) -> bool:

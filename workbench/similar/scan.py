@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sessions.uid import Uid
 from workbench.errors import Cancelled, UnknownName
 from workbench.similar.pictures import ComparedPicture, standardised
-from workbench.similar.texts import text_key, tf_idf
+from workbench.similar.texts import RECURS, text_key, tf_idf
 from workbench.similar.things import Things
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Compared:
         text: Its texts, one after the other.
         text_key: The same for all samples of the same texts; empty without any.
         texts_recur: A text that is the same makes it no duplicate: a question recurs.
+        images: How many it has, looked at or not.
         pictures: `None` for one that cannot be read; empty where pictures were not looked at.
     """
 
@@ -51,6 +52,7 @@ class Compared:
     text: str
     text_key: bytes
     texts_recur: bool = False
+    images: int = 0
     pictures: tuple[ComparedPicture | None, ...] = ()
     error: str | None = None
 
@@ -126,6 +128,20 @@ class Scan:
     def texts(self) -> Things:
         """The different texts, and which sample has which."""
         return Things([[s.text_key] if s.text_key else [] for s in self.samples])
+
+    @cached_property
+    def recurring(self) -> frozenset[bytes]:
+        """The keys of texts that stand beside at least `RECURS` different pictures.
+
+        Pictures that were not looked at, or cannot be read, count as different ones.
+        """
+        beside: dict[bytes, set[object]] = {}
+        for sample in self.samples:
+            if sample.text_key and sample.images:
+                seen = tuple(p.pixels for p in sample.pictures if p)
+                whole = len(seen) == sample.images
+                beside.setdefault(sample.text_key, set()).add(seen if whole else sample.uid)
+        return frozenset(key for key, shown in beside.items() if len(shown) >= RECURS)
 
     @cached_property
     def text_rows(self):  # noqa: ANN201 - scipy's csr_matrix
@@ -275,6 +291,7 @@ def _compared(sample: Sample, book: PictureBook | None, features: FeatureBook | 
         text=text,
         text_key=text_key(sample.texts),
         texts_recur=sample.task == "question",
+        images=len(sample.images),
         pictures=tuple(seen),
         error=sample.error,
     )

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 NEAR = 0.95
 """From this cosine on two texts count as nearly the same; measured in docs/datasets.md."""
+RECURS = 3
+"""A text beside so many different pictures says nothing of any; measured in docs/datasets.md."""
 _MOST = 20_000  # characters of a text that are compared
 
 

@@ -7,7 +7,8 @@ import threading
 import numpy as np
 import pytest
 
-from tests.workbench.similar.planted import plant
+from tests.workbench.similar.planted import encoded, plant, scene
+from workbench.data.adding import add
 from workbench.errors import Cancelled, UsageError
 from workbench.models.spec import ModelSpec
 from workbench.sample import ImageRef
@@ -64,6 +65,71 @@ def test_pictures_or_texts_can_be_looked_for_alone(uids):
     scan = compare("mine")
     assert set(kinds(duplicates(scan, ("texts",)))) == {"text"}
     assert set(kinds(duplicates(scan, ("pictures",)))) == {"file", "pixels", "jpeg", "half"}
+
+
+def shared_text(tmp_path, pictures: dict[str, list[int]], text: str = "a dog in the park") -> None:
+    """`mine`: split -> the pictures (by seed) beside which one text stands in it."""
+    tmp_path.mkdir(parents=True, exist_ok=True)
+    for split, seeds in pictures.items():
+        rows = []
+        for place, seed in enumerate(seeds):
+            (tmp_path / f"{seed}.png").write_bytes(encoded(scene(seed), "PNG"))
+            rows.append(f"{place},{seed}.png,{text},true\n")
+        (tmp_path / f"{split}.csv").write_text("id,image,sentence,label\n" + "".join(rows))
+    add("mine", [tmp_path / f"{split}.csv" for split in pictures])
+
+
+def test_each_pair_says_what_is_the_same(tmp_path):
+    shared_text(tmp_path / "one", {"train": [1], "test": [1, 2]})
+    found = duplicates(compare("mine"))
+    assert [(p.kind, p.same, p.leak) for p in found.pairs] == [
+        ("same file", "both", True),
+        ("same text", "text alone", True),
+        ("same text", "text alone", False),
+    ]
+    plant(tmp_path / "pictures", "planted")
+    same = {p.uid.rpartition("/")[2]: p.same for p in duplicates(compare("planted")).pairs}
+    assert (same["file"], same["text"]) == ("image alone", "text alone")
+
+
+def test_a_text_that_many_different_pictures_share_is_no_leak_unless_the_picture_is(tmp_path):
+    shared_text(tmp_path, {"train": [1, 2], "test": [3, 1]})
+    found = duplicates(compare("mine"))
+    assert [(p.kind, p.same, p.uid) for p in found.pairs] == [("same file", "both", "mine/test/1")]
+    assert (found.texts_left, found.texts_recur) == (4, False)
+    assert not neighbours(compare("mine"), "mine/test/0", "text").leaks
+
+
+def test_one_picture_that_is_there_often_makes_no_text_recur(tmp_path):
+    shared_text(tmp_path, {"train": [1, 1, 1], "test": [2]})
+    (pair,) = [p for p in duplicates(compare("mine")).pairs if p.leak]
+    assert (pair.kind, pair.same) == ("same text", "text alone")
+
+
+def test_texts_without_any_picture_are_duplicates_however_many_they_are(tmp_path):
+    (tmp_path / "t.csv").write_text("sentence,label\n" + "a dog in the park,true\n" * 4)
+    add("mine", tmp_path / "t.csv", id="auto")
+    assert len(duplicates(compare("mine")).pairs) == 3
+
+
+def test_near_texts_of_samples_with_pictures_are_none_also_where_texts_alone_are_compared(tmp_path):
+    long = "a sentence of many words, all of which stand in the other one as well, in a row"
+    for split, seed, text in (("train", 1, long), ("test", 2, f"{long}s")):
+        (tmp_path / f"{seed}.png").write_bytes(encoded(scene(seed), "PNG"))
+        (tmp_path / f"{split}.csv").write_text(
+            f'id,image,sentence,label\n1,{seed}.png,"{text}",true\n'
+        )
+    add("mine", [tmp_path / "train.csv", tmp_path / "test.csv"])
+    assert duplicates(compare("mine", pictures=False), ("texts",)).pairs == ()
+    add("bare", [tmp_path / "train.csv", tmp_path / "test.csv"], image=())
+    (pair,) = duplicates(compare("bare")).pairs
+    assert (pair.kind, pair.same) == ("near text", "text")
+
+
+def test_a_split_in_place_of_the_dataset_is_answered_with_the_option():
+    with pytest.raises(UsageError, match="demo/test is a split") as caught:
+        compare("demo/test")
+    assert "demo --splits test" in str(caught.value.hint)
 
 
 def test_a_question_that_recurs_is_no_duplicate(tmp_path):
