@@ -61,7 +61,9 @@ def composed(config: TrainConfig, on_progress: OnProgress | None = None) -> Trai
     words = [_word(config.encoder), _word(config.model), key[:8]]
     name = "-".join(word for word in words if word)
     tell = Reporter(on_progress)
-    compose(recipe, models_dir() / name, lambda at, _: tell(0, None, f"composing {name}, {at}"))
+    compose(
+        recipe, models_dir() / name, lambda at, _: tell.before(0, None, f"composing {name}, {at}")
+    )
     return config.changed(encoder="", model=name, revision="")
 
 

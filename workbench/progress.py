@@ -29,6 +29,7 @@ class Progress:
         message: What is being done.
         metrics: Figures by name.
         held: Nothing goes on until someone says so.
+        counted: Whether `done` of `total` counts what `message` says; false while a model loads.
     """
 
     done: int
@@ -37,6 +38,7 @@ class Progress:
     message: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
     held: bool = False
+    counted: bool = True
 
     @property
     def eta_s(self) -> float | None:
@@ -48,7 +50,8 @@ class Progress:
     def words(self) -> str:
         """One line for people."""
         of = f"/{self.total}" if self.total is not None else ""
-        parts = [f"{self.message} {self.done}{of}".strip()]
+        count = f" {self.done}{of}" if self.counted else ""
+        parts = [f"{self.message}{count}".strip()]
         if self.rate > 0:
             parts.append(f"{self.rate:.1f}/s")
         if self.eta_s:
@@ -75,6 +78,10 @@ class Reporter:
         self._held = time.monotonic()
         self._tell(Progress(done, total, 0.0, message, held=True))
 
+    def before(self, done: int, total: int | None, message: str, *, force: bool = False) -> None:
+        """Report what is done before the work itself, which `done` and `total` count."""
+        self(done, total, message, force=force, counted=False)
+
     def __call__(
         self,
         done: int,
@@ -83,6 +90,7 @@ class Reporter:
         metrics: Mapping[str, float] | None = None,
         *,
         force: bool = False,
+        counted: bool = True,
     ) -> None:
         """Report `done` of `total`; dropped where the last report was a moment ago."""
         now = time.monotonic()
@@ -93,7 +101,7 @@ class Reporter:
         self._told = now
         spent = now - self._began
         rate = (done - self._start) / spent if spent > 0 else 0.0
-        self._tell(Progress(done, total, rate, message, dict(metrics or {})))
+        self._tell(Progress(done, total, rate, message, dict(metrics or {}), counted=counted))
 
     def _tell(self, report: Progress) -> None:
         from sessions.jobs import report_progress
@@ -115,7 +123,8 @@ def telling_load(
     """What `load_model` reports to: the stage, with the bytes read, beside the work to come."""
 
     def told(stage: str, share: float) -> None:
-        tell(done, total, f"loading {model}, {stage}" if share < 1 else f"loaded {model}")
+        said = f"loading {model}, {stage}" if share < 1 else f"loaded {model}"
+        tell.before(done, total, said)
 
     return told
 

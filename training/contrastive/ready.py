@@ -285,7 +285,7 @@ def prepare(config: ContrastiveConfig, on_progress: OnProgress | None = None) ->
     )
     size, identity = texts.size, texts.identity
     tell = Reporter(on_progress)
-    tell(0, None, "looking at the data", force=True)
+    tell.before(0, None, "looking at the data", force=True)
     data = open_pairs(config.train, config)
     watched = open_pairs([config.eval], config, config.eval_samples) if config.eval else None
     if len(data) < config.step_size:
@@ -295,7 +295,7 @@ def prepare(config: ContrastiveConfig, on_progress: OnProgress | None = None) ->
             hint="make the steps smaller",
             kind="bad_config",
         )
-    tell(0, None, f"making {config.encoder} ready", force=True)
+    tell.before(0, None, f"making {config.encoder} ready", force=True)
     set_seed(config.seed)
     resnet, own = load_resnet(config.encoder, config.width, config.encoder_revision or None)
     processor, side = fit_images(own, config.image_fit, config.image_size)

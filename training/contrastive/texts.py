@@ -108,7 +108,7 @@ def text_features(texts: Sequence[str], encoder: TextEncoder, tell: Reporter) ->
         features = _read(file, load_file, len(shard))
         if features is None:
             if language is None:
-                tell(start, len(texts), f"loading {encoder.name}", force=True)
+                tell.before(start, len(texts), f"loading {encoder.name}", force=True)
                 language = _Language(encoder)
             features = language.features(shard, lambda n, at=start: tell(at + n, len(texts), _SAID))
             folder.mkdir(parents=True, exist_ok=True)

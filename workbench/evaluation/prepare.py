@@ -69,7 +69,7 @@ def load_model_of(
 
         torch.set_num_threads(config.threads)
     tell = Reporter(on_progress)
-    tell(0, total, f"loading {config.spec.model}", force=True)
+    tell.before(0, total, f"loading {config.spec.model}", force=True)
     release_gpu(config.spec)
     return load_model(config.spec, telling_load(tell, 0, total, config.spec.model))
 
@@ -83,7 +83,7 @@ def _prepare_remote(
 ) -> PreparedEvaluation:
     from workbench.evaluation.remote import reach
 
-    Reporter(on_progress)(0, total, f"reaching {config.spec.model}", force=True)
+    Reporter(on_progress).before(0, total, f"reaching {config.spec.model}", force=True)
     words = prompter.labels if config.label_scores else ()
     remote = reach(config, words or ("a label",) * config.label_scores)
     remember(remote.spec.model)

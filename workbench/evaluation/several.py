@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from sessions.runs import Run
@@ -79,10 +80,12 @@ def ask_together(
     """
     queue = BatchQueue()
     helpers: list[HelperProcess] = []
+    first = list(islice(batches, 1))
     try:
-        for number in range(2, evaluation.config.processes + 1):
+        # Each helper loads a model, in vain if all answers are on record.
+        for number in range(2, evaluation.config.processes + 1 if first else 2):
             helpers.append(_start(number, evaluation, run, queue))
-        yield from _asked(evaluation, queue, batches, stop, taken)
+        yield from _asked(evaluation, queue, chain(first, batches), stop, taken)
     finally:
         queue.close()
         for helper in helpers:
