@@ -124,7 +124,8 @@ def test_two_processes_make_the_run_of_one_line_by_line(config, helped, changes)
     assert helped.processes[0].wait(10) == 0  # it ended with the run
 
 
-def test_no_process_is_started_if_nothing_is_left_to_ask(config, helped):
+def test_no_process_is_started_if_nothing_is_left_to_ask(config, helped, monkeypatch):
+    monkeypatch.setenv("WB_KEEP_ANSWERS_MB", "64")
     evaluate(config)
     again = evaluate(replace(config, processes=2, limit=9))
     assert (again.state, len(lines(again)), helped.processes) == ("done", 9, [])
