@@ -175,6 +175,7 @@ def check_exists(spec: ModelSpec) -> None:
 
     Raises:
         UnknownName: There is no such model or adapter here, and no hub can have it.
+        UsageError: A revision of a model that is a folder here.
         ModelError: A file of the adapter is missing, or is a pickle.
     """
     from workbench.models.locate import find_adapter, local_folder
@@ -183,7 +184,7 @@ def check_exists(spec: ModelSpec) -> None:
     from workbench.text import clean
 
     if not is_remote(spec.model):
-        local_folder(spec.model)
+        local_folder(spec.model, spec.revision)
     if not spec.adapter:
         return
     try:

@@ -143,6 +143,8 @@ def _sort_out(what: tuple[str, ...]) -> PromptArguments:
         ref, place = _picture(rest.pop(0))
         images.append(ref)
         places[ref] = place
+    if rest and (len(rest) > 1 or not images):
+        _refuse_folder(rest[0])
     if rest and not images and _looks_like_uid(rest[0]):
         uid = rest.pop(0)
     if rest and Path(rest[0]).suffix.lower() in _PICTURES and " " not in rest[0]:
@@ -253,6 +255,21 @@ def _is_file(word: str) -> bool:
         return Path(word).is_file()
     except (OSError, ValueError):  # a whole question can be too long for a name
         return False
+
+
+def _refuse_folder(word: str) -> None:
+    """Say which command takes a folder of pictures. Raises `UsageError`; nothing for a UID."""
+    from workbench.data.registry import unknown_datasets
+    from workbench.errors import UsageError
+    from workbench.models.locate import existing_path
+
+    path = existing_path(word)
+    if path is None or not path.is_dir() or not unknown_datasets([word.partition("/")[0]]):
+        return
+    raise UsageError(
+        f"{word} is a folder, and wb prompt asks about single pictures",
+        hint=f"all its pictures: {shlex.join(['wb', 'infer', word, '--out', 'answers.json'])}",
+    )
 
 
 def _looks_like_uid(word: str) -> bool:

@@ -225,8 +225,11 @@ def rm(runs: tuple[str, ...]) -> None:
       wb runs rm 3f2a9k
     """
     from sessions.runs import Run
+    from workbench.evaluation.each_once import refuse_twice
 
-    for run in [Run.open(name) for name in runs]:
+    found = [Run.open(name) for name in runs]
+    refuse_twice(found)
+    for run in found:
         run.remove()
         click.echo(run.id)
 

@@ -381,6 +381,20 @@ def test_a_damaged_image_is_named_before_anything_is_asked(ask, tmp_path):
     assert "broken.png" in done.err
 
 
+def test_a_folder_of_pictures_is_refused_with_the_command_that_takes_it(ask, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my photos" / "of" / "cats").mkdir(parents=True)
+    for words in (["my photos"], [f"{tmp_path}/my photos", "What is it?"], ["my photos/of/cats"]):
+        done = ask(*words)
+        assert done.code == 2 and "is a folder" in done.err, words
+        assert f"wb infer '{words[0]}' --out" in done.err
+    (tmp_path / "demo" / "test").mkdir(parents=True)
+    assert "is a folder" not in ask("demo/test", "--no-record").err  # the dataset is meant
+    Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
+    (tmp_path / "left").mkdir()
+    assert ask("a.png", "left").code == 0  # a word is a text, whatever is called so
+
+
 def test_ctrl_c_ends_the_answer_within_a_token_and_keeps_what_was_said(ask, home):  # noqa: F811
     ask("warm up")
     argv = [sys.executable, "-m", "commands.main", "prompt", "x", "--temperature", "90"]

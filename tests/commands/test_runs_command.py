@@ -114,6 +114,15 @@ def test_two_runs_are_compared_by_their_pairs(run_wb):
     assert "McNemar" in text and "demo/test/0" in text and "fixed" in text
 
 
+@pytest.mark.parametrize("words", ["report", "table", "rm"])
+def test_a_run_that_is_named_twice_is_refused(run_wb, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = make(["yes", "no"])
+    done = run_wb("runs", words, run.id, "last")
+    assert done.code == 2 and f"run {run.id} is named twice" in done.err
+    assert run.path.is_dir() and not list(tmp_path.glob("report*"))
+
+
 def test_runs_that_share_no_sample_cannot_be_compared(run_wb):
     one = make(["yes"])
     two = Run.create({}, "k")

@@ -16,6 +16,7 @@ from sessions.estimate import Estimate, main_figure, read_estimates, undefined
 from sessions.ids import short_id
 from sessions.runs import Run
 from workbench.errors import UsageError
+from workbench.evaluation.each_once import refuse_twice
 from workbench.evaluation.telling_apart import told_apart
 from workbench.evaluation.variants import variant_named
 from workbench.models.names import short_names
@@ -133,8 +134,9 @@ def table_of(runs: Sequence[Run], names: Sequence[str] = ()) -> FigureTable:
         names: Figures; empty: the usual ones that the runs have.
 
     Raises:
-        UsageError: A run is no evaluation, or no run has a figure of that name.
+        UsageError: A run is no evaluation or is named twice, or no run has a figure of that name.
     """
+    refuse_twice(runs)
     apart = told_apart([(run.kind, run.config) for run in runs])
     rows = [_row(run, differs) for run, differs in zip(runs, apart, strict=True)]
     known = dict.fromkeys(name for row in rows for name in row.figures)

@@ -20,6 +20,7 @@ from workbench.errors import UsageError
 from workbench.evaluation.command import command_of
 from workbench.evaluation.comparison import RunComparison, compare_runs, verdict_words
 from workbench.evaluation.document import document
+from workbench.evaluation.each_once import refuse_twice
 from workbench.evaluation.figure_table import FigureTable, table_of
 from workbench.evaluation.ledger import Ledger, ledger_of_run
 from workbench.evaluation.power import holm, power_words
@@ -111,9 +112,10 @@ def gather(runs: Sequence[Run], *, most_errors: int = MOST_ERRORS) -> Report:
     """The report of some runs; with several each is compared with the first.
 
     Raises:
-        UsageError: A run is no evaluation.
+        UsageError: A run is no evaluation, or is named twice.
         RecordError: Its predictions cannot be read.
     """
+    refuse_twice(runs)
     for run in runs:
         if run.kind != "eval" or not run.config:
             raise UsageError(f"run {run.id} is no evaluation", hint="see: wb runs list --kind eval")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sessions.errors import WbError
 from sessions.plain_files import names_in
 from workbench.data.hub.environment import hub_cache
-from workbench.errors import ModelError, UnknownName
+from workbench.errors import ModelError, UnknownName, UsageError
 from workbench.models.head_config import is_head_alone
 from workbench.models.remote_model import is_remote, refuse_remote
 
@@ -39,6 +39,7 @@ def find_model(name: str, revision: str | None = None) -> Path:
 
     Raises:
         UnknownName: No such folder, or no such hub repository.
+        UsageError: A revision of a folder, or of a model that was made here.
         ModelError: A folder without config or weights, or with weights in pickle form only.
     """
     path = _locate(name, revision)
@@ -57,19 +58,41 @@ def existing_path(name: str) -> Path | None:
 
 
 def _locate(name: str, revision: str | None) -> Path:
-    path = local_folder(name)
+    path = local_folder(name, revision)
     return _from_hub(name, revision) if path is None else path
 
 
-def local_folder(name: str) -> Path | None:
+def local_folder(name: str, revision: str | None = None) -> Path | None:
     """The folder of a model on this machine, unchecked; `None` for what can only be a hub's id.
+
+    Args:
+        name: `demo`, a folder, a model that was made here, or a hub id.
+        revision: Branch, tag or commit of a hub id.
 
     Raises:
         UnknownName: It is neither here nor can it be the id of a hub.
+        UsageError: A revision of what is here, which has none.
         ModelError: It is a file, or a server's.
     """
     if is_remote(name):
         refuse_remote(name, "loading")
+    path = _on_this_machine(name)
+    if path is not None:
+        _refuse_revision(name, revision)
+    return path
+
+
+def _refuse_revision(name: str, revision: str | None) -> None:
+    if revision:
+        raise UsageError(
+            f"{name} is on this machine and has no revision {revision!r}",
+            hint="leave the revision out; it is a branch, tag or commit of a hub's OWNER/NAME",
+            about="--revision",
+        )
+
+
+def _on_this_machine(name: str) -> Path | None:
+    """As `local_folder`, of a name that is no server's."""
     if name == DEMO:
         from workbench.demo.paths import MODEL_DIR
 
@@ -291,13 +314,14 @@ def find_encoder(name: str, revision: str | None = None) -> Path:
         revision: Of a hub id.
 
     Raises:
-        UnknownName, ModelError: As `find_model`.
+        UnknownName, UsageError, ModelError: As `find_model`.
     """
     path = _named_run(name)
     try:
         path = path or _of_run(name, ENCODER)
     except UnknownName:
         return find_model(name, revision)
+    _refuse_revision(name, revision)
     read_config(path)
     check_weights(path, "model")
     return path

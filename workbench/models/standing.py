@@ -67,7 +67,7 @@ def model_standing(name: str, revision: str | None = None, about: str = "--model
             return Standing(
                 "not checked", f"{there.name} is at {there.host}, which was not asked", about=about
             )
-        path = local_folder(name)
+        path = local_folder(name, revision)
         where = "on this machine"
         if path is None:
             path, where = cached_folder(name, revision), "in the hub's cache"

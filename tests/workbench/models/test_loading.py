@@ -15,12 +15,13 @@ import torch
 from sessions.errors import WbError
 from tests.workbench.models.make_families import vip_llava
 from tests.workbench.models.tiny import ask, build_qwen2_vl, picture
-from workbench.errors import ModelError, UnknownName
+from workbench.errors import ModelError, UnknownName, UsageError
 from workbench.inference.decoding import Decoding
 from workbench.inference.generate import generate
 from workbench.models.base import load_model
 from workbench.models.catalog import describe_anything, list_models
 from workbench.models.spec import ModelSpec
+from workbench.models.standing import model_standing
 
 
 @pytest.fixture
@@ -45,6 +46,14 @@ def test_a_hub_id_that_is_not_cached_says_so_offline():
     error = refuse("someone/some-model", UnknownName)
     assert "someone/some-model" in error.message and "folder" in error.hint
     assert error.message.endswith("and the hub cannot be reached")
+
+
+def test_a_revision_of_a_model_on_this_machine_is_refused(tiny_folder):
+    for name in ("demo", str(tiny_folder)):
+        with pytest.raises(UsageError, match="has no revision 'v2'") as caught:
+            load_model(ModelSpec(name, revision="v2"))
+        assert caught.value.about == "--revision"
+        assert model_standing(name, "v2").state == "cannot"
 
 
 def test_a_folder_without_config_is_no_model(tmp_path):
