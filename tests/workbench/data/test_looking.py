@@ -75,7 +75,12 @@ def test_a_role_that_only_one_column_can_have_goes_over_to_it(asked: Path):
 def test_a_folder_of_images_has_no_columns_and_a_table_without_its_images_a_problem(
     asked: Path, tmp_path: Path
 ):
-    seen = look(OwnData("pictures", str(tmp_path)))
+    assert look(OwnData("mine", str(tmp_path))).columns == tuple(ROLES)  # its one table
+    alone = tmp_path / "pictures"
+    alone.mkdir()
+    for number in range(2):
+        Image.new("RGB", (6, 4), "red").save(alone / f"{number}.png")
+    seen = look(OwnData("pictures", str(alone)))
     assert seen.columns == () and seen.mapping.kind == "folder" and len(seen.samples) == 2
     away = tmp_path / "away"
     away.mkdir()
