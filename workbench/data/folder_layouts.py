@@ -81,7 +81,8 @@ def take_layout(
         return None
     parts, kind = split_files([folder], MappingOptions())
     # A lone table without a column that is called an image's may as well be a layout's questions.
-    unsure = len(parts) == 1 and not guess_images(columns_of(Path(parts[0].path)))
+    unsure = len(parts) == 1 and Path(parts[0].path).is_file()
+    unsure = unsure and not guess_images(columns_of(Path(parts[0].path)))
     if kind == "table" and not unsure:
         tables = [f"{part.split}={part.path}" for part in parts]
         if not gathers_captions(tables, wishes):
