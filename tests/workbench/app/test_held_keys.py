@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+
 from textual import events
 from textual.screen import Screen
 
 from tests.workbench.app.explore_bench import bench
 from tests.workbench.app.make_records import make_run
+from workbench.app.explore.browser import Browser
+from workbench.app.explore.reading import SampleReader
 from workbench.app.widgets.image_view import ImageView
 
 
@@ -28,6 +32,49 @@ async def test_samples_that_held_keys_pass_over_are_not_drawn(monkeypatch):
         await b.settle()
     assert drawn[-1] == "demo/test/000060"
     assert len(drawn) <= 3, drawn  # the first step, the last, and none of those between
+
+
+async def test_a_held_key_shows_some_of_the_samples_that_it_passes_whole_and_the_last(monkeypatch):
+    seen: list[tuple[str, str, str]] = []
+    put = SampleReader._put
+
+    def noted(self, browser, ordinal, sample):
+        put(self, browser, ordinal, sample)
+        seen.append((sample.uid, self.view.uid, self.widgets.image.uid))
+
+    async with bench((160, 44)) as b:
+        monkeypatch.setattr(SampleReader, "_put", noted)
+        steps = 0
+        while len(seen) < 4:  # the step that begins it, and three on the way
+            steps += 1
+            assert steps < 900, "no sample was shown on the way"
+            await b.pilot.press("j")
+        await b.settle()
+        last = f"demo/test/{b.explore.widgets.samples.ordinal:06}"
+    assert seen[-1][0] == last and len(seen) < steps
+    assert all(uid == view == image for uid, view, image in seen)
+
+
+async def test_a_picture_that_was_passed_long_ago_goes_if_the_samples_are_slower_than_the_key(
+    monkeypatch,
+):
+    reading, at = threading.Event(), Browser.at
+
+    def slow(self, ordinal):
+        assert reading.wait(60)
+        return at(self, ordinal)
+
+    async with bench((120, 40)) as b:
+        monkeypatch.setattr(Browser, "at", slow)
+        try:
+            await b.pilot.press("j", "j", "j")
+            samples = b.explore.widgets.samples
+            await b.until(lambda: f"reading sample {samples.ordinal + 1}" in b.text())
+        finally:
+            reading.set()
+        await b.until(lambda: b.explore.view.uid == f"demo/test/{samples.ordinal:06}")
+        await b.settle()
+        assert "reading sample" not in b.text()
 
 
 async def test_what_is_pressed_after_held_keys_is_meant_for_where_they_led():

@@ -18,6 +18,8 @@ from workbench.text import clean
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from textual.timer import Timer
+
     from workbench.app.explore.browser import Browser
     from workbench.app.explore.rows import SampleRow
     from workbench.app.tasks import CancelToken
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 _VISIT_S = 1.0  # a sample that was looked at for so long counts as visited
 _HELD_S = 0.15  # a move that follows another so soon is a key held down
+_PASSING_S = 0.15  # while it is held, a sample that it passes is shown so often
+_PASSED_S = 0.5  # and its picture stays so long without another
 _QUIET_S = 0.06  # and its sample is shown if no other move follows for so long: a key repeats 30/s
 
 
@@ -34,7 +38,8 @@ class SampleReader(Controller):
     def __init__(self, shared: Shared) -> None:
         super().__init__(shared)
         self.shown: int | None = None  # the ordinal of the sample in view
-        self._moved_at = -math.inf
+        self._moved_at = self._shown_at = -math.inf
+        self._leaving: Timer | None = None
         self._wishes: tuple[int, list[Callable[[], object]]] = (-1, [])
 
     def forget(self) -> None:
@@ -65,16 +70,26 @@ class SampleReader(Controller):
             self.widgets.samples.take(rows)
 
     def read_sample(self, ordinal: int) -> None:
-        """Read the sample under the cursor and show it."""
+        """Read the sample under the cursor and show it, once the cursor rests on it.
+
+        While a key is held, some of the samples that it passes are shown, picture, texts and title
+        together, so that one can page by eye.
+        """
         browser = self.view.browser
         if browser is None:
             return
         self.view.ordinal = ordinal
-        if ordinal != self.shown:  # the old picture goes with the move, not with what follows
-            self.widgets.image.leave(f"reading sample {ordinal + 1:,}")
         now = time.monotonic()
         # On a busy machine keys that come apart are done apart: that others wait says it too.
-        held, self._moved_at = self.bench.keys_wait or now - self._moved_at < _HELD_S, now
+        wait = self.bench.keys_wait
+        held, self._moved_at = wait or now - self._moved_at < _HELD_S, now
+        since = now - self._shown_at
+        if ordinal != self.shown:
+            # The old picture goes with the move, not with what follows; under a held key with the
+            # next one that is shown.
+            self._leave() if not held else self._leave_later()
+        if held and not wait and since >= _PASSING_S:
+            self._show_in_passing(browser, ordinal)
 
         def work(token: CancelToken) -> None:
             waits = held
@@ -92,6 +107,42 @@ class SampleReader(Controller):
                 self.bench.call_soon(self._show_sample, browser, ordinal, sample)
 
         self.bench.tasks.run("sample", work)
+
+    def _leave(self) -> None:
+        if (ordinal := self.view.ordinal) is not None and ordinal != self.shown:
+            self.widgets.image.leave(f"reading sample {ordinal + 1:,}")
+
+    def _leave_later(self) -> None:
+        """Take a picture away that was passed long ago: samples are slower than the key."""
+
+        def due() -> None:
+            self._leaving = None
+            if time.monotonic() - self._shown_at >= _PASSED_S:
+                self._leave()
+            elif self.shown != self.view.ordinal:
+                self._leave_later()
+
+        if self._leaving is None:
+            self._leaving = self.bench.set_timer(_PASSED_S, due)
+
+    def _show_in_passing(self, browser: Browser, ordinal: int) -> None:
+        """Show a sample although the cursor may have gone on, if it is read before the last one."""
+        if self.bench.tasks.busy("passing"):
+            return  # slower than the key: the one that is being read is shown
+
+        def work(token: CancelToken) -> None:
+            try:
+                sample = browser.at(ordinal)
+            except WbError:
+                return  # it is told of if the cursor comes to rest on it
+            if not token.cancelled:
+                self.bench.call_soon(self._passed, browser, ordinal, sample)
+
+        self.bench.tasks.run("passing", work)
+
+    def _passed(self, browser: Browser, ordinal: int, sample: Sample) -> None:
+        if browser is self.view.browser and self.shown != self.view.ordinal:
+            self._put(browser, ordinal, sample)
 
     def once_shown(self, do: Callable[[], object]) -> None:
         """Do something about the sample under the cursor, now or when it has come into view.
@@ -121,13 +172,17 @@ class SampleReader(Controller):
             self.post(PlaceChanged())
 
     def _show_sample(self, browser: Browser, ordinal: int, sample: Sample) -> None:
+        if browser is self.view.browser and ordinal == self.view.ordinal:
+            self._put(browser, ordinal, sample)
+            self._fulfil(ordinal)
+
+    def _put(self, browser: Browser, ordinal: int, sample: Sample) -> None:
+        """Put a sample into view."""
         view = self.view
-        if browser is not view.browser or ordinal != view.ordinal:
-            return
         row = browser.row(ordinal)
         if row is not None:
             self.widgets.samples.take([row])
-        self.shown = ordinal
+        self.shown, self._shown_at = ordinal, time.monotonic()
         self.widgets.image.leave()
         if sample.uid != view.uid:
             view.sample = sample
@@ -135,7 +190,6 @@ class SampleReader(Controller):
             self.post(SampleShown(sample))
             self._note_visit(sample.uid)
         self.post(PlaceChanged())
-        self._fulfil(ordinal)
 
     def _note_visit(self, uid: str) -> None:
         def work(token: CancelToken) -> None:
