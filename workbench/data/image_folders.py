@@ -2,15 +2,14 @@
 
 Guarantee: a folder is taken only if not one image of any file is where its row says, and only if it
 is the one folder near that file with all images of the file. What was taken is told, with its
-reason. Images are looked for as samples look for them (`RowMapper`); none is decoded.
+reason. Images are looked for as samples look for them (`RowImages`); none is decoded.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from workbench.data.readers.opening import open_reader
 from workbench.data.tables.columns import columns_in
 from workbench.data.tables.filters import parse_filter
 from workbench.data.tables.mapping import SplitFile, TableMapping
-from workbench.data.tables.rows import RowMapper
+from workbench.data.tables.row_images import RowImages
 from workbench.data.tables.table_files import data_file
 from workbench.sample import ImageRef
 
@@ -79,7 +78,7 @@ def take_folders(mapping: TableMapping, guesses: list[str]) -> TableMapping:
             return mapping
         taken += [(part, folder) for folder in having or ()]
         root = str(having[0].root) if having else ""
-        files.append(dataclasses.replace(part, image_root=root))
+        files.append(replace(part, image_root=root))
     roots = list(dict.fromkeys(folder.root for _, folder in taken))
     if not roots:
         return mapping
@@ -88,13 +87,13 @@ def take_folders(mapping: TableMapping, guesses: list[str]) -> TableMapping:
         named = sum(folder.named for _, folder in taken)
         said = _short(roots[0], Path(mapping.files[0].path))
         guesses.append(f"image root: {said} (it has {all_of(named)}; {off})")
-        return dataclasses.replace(mapping, image_root=str(roots[0]))
+        return replace(mapping, image_root=str(roots[0]))
     said = {
         f"{_short(folder.root, Path(part.path))} for {Path(part.path).name}": None
         for part, folder in taken
     }
     guesses.append(f"image root: {', '.join(said)} (each has all images of its file; {off})")
-    return dataclasses.replace(mapping, files=tuple(files))
+    return replace(mapping, files=tuple(files))
 
 
 def with_all(mapping: TableMapping, part: SplitFile) -> list[Folder] | None:
@@ -130,7 +129,12 @@ def _is_of_another(folder: Path, home: Path) -> bool:
 
 
 def count(
-    mapping: TableMapping, parts: Sequence[SplitFile], roots: Sequence[Path], limit: int = 0
+    mapping: TableMapping,
+    parts: Sequence[SplitFile],
+    roots: Sequence[Path],
+    limit: int = 0,
+    *,
+    any_case: bool = True,
 ) -> list[Folder]:
     """How many of the images of some files each folder has.
 
@@ -139,11 +143,12 @@ def count(
         parts: Of its files.
         roots: The folders.
         limit: So many images of each file are looked for; 0 for all.
+        any_case: See `RowImages`; each folder is listed for it.
     """
     named, found = dict.fromkeys(roots, 0), dict.fromkeys(roots, 0)
     for part in parts:
         mappers = [
-            (root, RowMapper(mapping, dataclasses.replace(part, image_root=str(root))))
+            (root, RowImages(mapping, replace(part, image_root=str(root)), any_case=any_case))
             for root in roots
         ]
         seen = 0
@@ -161,7 +166,7 @@ def count(
 
 def _any_in_place(mapping: TableMapping, part: SplitFile) -> bool:
     """Whether any image is where its row says, or is refused there: its path leads elsewhere."""
-    mapper = RowMapper(mapping, part)
+    mapper = RowImages(mapping, part)
     refs = (ref for row in _rows(mapping, part) for ref in _named(mapper, row))
     return any(image_state(ref) != "missing" or ref.path is None for ref in refs)
 
@@ -200,11 +205,11 @@ def _is_top(folder: Path) -> bool:
     return folder == folder.parent
 
 
-def _named(mapper: RowMapper, row: Mapping[str, Any]) -> list[ImageRef]:
+def _named(images: RowImages, row: Mapping[str, Any]) -> list[ImageRef]:
     """The images of a row without blank cells, which name none."""
     return [
         ref
-        for ref in mapper.images(row)
+        for ref in images.of(row, [])
         if ref.data is not None or ref.path is not None or ref.url is not None or ref.name
     ]
 

@@ -63,7 +63,7 @@ def _several(mapping: TableMapping) -> str:
 
 def _elsewhere(mapping: TableMapping) -> str:
     """The folder that has the most of the images of all files."""
-    probed = count(mapping, mapping.files, _places(mapping), PROBED)
+    probed = count(mapping, mapping.files, _places(mapping), PROBED, any_case=False)
     likely = [folder.root for folder in probed if folder.found]
     found = count(mapping, mapping.files, likely)
     best: Folder | None = max(found, key=lambda folder: folder.found, default=None)

@@ -19,6 +19,7 @@ from workbench.data.box_counts import BoxCounts
 from workbench.data.image_folders import image_state
 from workbench.data.progress import counted
 from workbench.data.tables.folders import SPLIT_NAMES
+from workbench.data.tables.image_paths import differs_in_case
 from workbench.data.tables.likely_roles import LOOKED_AT, UNKNOWN, likely_options
 from workbench.data.tables.mapping import TableMapping
 from workbench.data.tables.table import TableSource
@@ -52,6 +53,8 @@ class SplitTable:
         without_image: Rows without any image.
         absent: The first missing images, by name; of a blank cell the sample's UID.
         why: What is wrong with the first sample that lacks an image.
+        recased: Images that rows name in another case than that of their files.
+        recased_as: The first of them, and its file.
         faulty: Rows that can be read, have their images, and have something else wrong with them.
         fault: What is wrong with the first of them.
         left: Columns that are neither text, label nor image, and stay in the metadata.
@@ -77,6 +80,8 @@ class SplitTable:
     without_image: int = 0
     absent: tuple[str, ...] = ()
     why: str = ""
+    recased: int = 0
+    recased_as: str = ""
     faulty: int = 0
     fault: str = ""
     left: tuple[str, ...] = ()
@@ -180,7 +185,7 @@ def _table(source: TableSource, mapping: TableMapping, prompt: Prompt | None) ->
     absent: list[str] = []
     left: dict[str, None] = {}
     words: set[str] = set()
-    why = fault = ""
+    why = fault = recased = ""
     boxes = BoxCounts() if mapping.objects else None
     for sample in _counted(source):
         if boxes is not None:
@@ -197,6 +202,9 @@ def _table(source: TableSource, mapping: TableMapping, prompt: Prompt | None) ->
             counts["images"] += 1
             state = image_state(ref)
             counts[state] += 1
+            if ref.path is not None and state == "found" and differs_in_case(ref.name, ref.path):
+                counts["recased"] += 1
+                recased = recased or without_secrets(f"{ref.name} is {ref.path.name}")
             lacks = lacks or state == "missing"
             if state == "missing" and len(absent) < NAMED:
                 absent.append(without_secrets(str(ref.path or ref.name or sample.uid)))
@@ -223,6 +231,8 @@ def _table(source: TableSource, mapping: TableMapping, prompt: Prompt | None) ->
         without_image=counts["without_image"],
         absent=tuple(absent),
         why=why,
+        recased=counts["recased"],
+        recased_as=recased,
         faulty=counts["faulty"],
         fault=fault,
         left=tuple(name for name in left if name not in _OWN),
@@ -286,6 +296,11 @@ def _warnings(table: SplitTable, wanted: tuple[str, ...]) -> list[str]:
     if words := table.split_words:
         cut = " ".join(f"--split {word}='split=={word}'" for word in words)
         found.append(f"its column 'split' stays in the metadata; {cut} cuts by it")
+    if table.recased:
+        found.append(
+            f"{table.recased:,} of {table.images:,} images are named in another case than their "
+            f"files: {table.recased_as}"
+        )
     if table.missing:
         names = ", ".join(table.absent)
         more = ", …" if table.missing > len(table.absent) else ""

@@ -1,8 +1,8 @@
 """From what a row writes of an image to the file that is meant, or to its bytes.
 
 Guarantee: a path never leads out of the image root, symbolic links included; of several spellings
-(backslashes, `file://`, a leading slash, composed or decomposed accents) the one as written goes
-first, and another one only where a file is there.
+(backslashes, `file://`, a leading slash, composed or decomposed accents, another case) the one as
+written goes first, and another one only where a file is there.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import glob
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -78,11 +79,17 @@ def short(text: str) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
-def find_inside(root: Path | None, text: str) -> Path:
+def find_inside(root: Path | None, text: str, *, any_case: bool = True) -> Path:
     """The file that a row means, under the root; the path as written where none is there.
 
+    Args:
+        root: The image root.
+        text: As the row has it.
+        any_case: Take the one file whose path differs in case alone, if no other is there.
+
     Raises:
-        DataError: It leads out of the root, however it is spelled.
+        DataError: It leads out of the root, however it is spelled, or several files differ from it
+            in case alone.
     """
     first: Path | None = None
     refused: DataError | None = None
@@ -95,6 +102,8 @@ def find_inside(root: Path | None, text: str) -> Path:
         if path.is_file():
             return path
         first = first or path
+    if any_case and root is not None and (found := find_by_case(root, text)) is not None:
+        return found
     if refused is not None and (first is None or not text.startswith("/")):
         raise refused
     assert first is not None
@@ -107,15 +116,78 @@ def _spellings(text: str) -> Iterable[str]:
 
 def _all_spellings(text: str) -> Iterator[str]:
     yield text
-    plain = text
-    if text.lower().startswith("file:"):
-        plain = unquote(text[len("file:") :].removeprefix("//"))
-    plain = plain.replace("\\", "/")
+    plain = _plain(text)
     for form in (plain, plain.lstrip("/")):
         yield form
         if not form.isascii():
             yield unicodedata.normalize("NFC", form)
             yield unicodedata.normalize("NFD", form)
+
+
+def _plain(text: str) -> str:
+    """A path without `file:`, with slashes for backslashes."""
+    if text.lower().startswith("file:"):
+        text = unquote(text[len("file:") :].removeprefix("//"))
+    return text.replace("\\", "/")
+
+
+def find_by_case(root: Path, text: str) -> Path | None:
+    """The one file under the root whose path differs from the text in case alone, if there is one.
+
+    Raises:
+        DataError: There are several.
+    """
+    places = [str(root)]
+    parts = _parts(text)
+    for part in parts:
+        below = ((place, _by_case(place).get(_folded(part), ())) for place in places)
+        places = [f"{place}/{name}" for place, names in below for name in names]
+    files = [place for place in places if os.path.isfile(place)]  # noqa: PTH113 - once per image
+    if not parts or not files:
+        return None
+    if len(files) > 1:
+        names = " and ".join(place[len(str(root)) + 1 :] for place in files[:2])
+        raise DataError(
+            f"the image {short(text)} is written in another case than each of {len(files)} files "
+            f"in {root}: {names}"
+        )
+    return resolve_inside(root, files[0])
+
+
+def differs_in_case(text: str, path: Path) -> bool:
+    """Whether a file was found for a text that names it in another case."""
+    parts = _parts(text)
+    tail = list(path.parts[-len(parts) :]) if parts else []
+    same = [_folded(part) for part in parts] == [_folded(part) for part in tail]
+    composed = [unicodedata.normalize("NFC", part) for part in parts]
+    return same and composed != [unicodedata.normalize("NFC", part) for part in tail]
+
+
+def _parts(text: str) -> list[str]:
+    """The names in a path below a root; none for a path that goes up."""
+    parts = [part for part in _plain(text).split("/") if part not in ("", ".")]
+    return [] if ".." in parts or "\0" in text else parts
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _by_case(folder: str) -> Mapping[str, Sequence[str]]:
+    """The names in a folder by what they are without regard to case; none if it is not there."""
+    try:
+        return _listed(folder, os.stat(folder).st_mtime_ns)  # noqa: PTH116 - once per image
+    except OSError:
+        return {}
+
+
+@lru_cache(maxsize=16)
+def _listed(folder: str, changed_ns: int) -> Mapping[str, Sequence[str]]:
+    """As `_by_case`, listed once for each change of the folder."""
+    found: dict[str, list[str]] = {}
+    for name in os.listdir(folder):  # noqa: PTH208 - names alone
+        found.setdefault(_folded(name), []).append(name)
+    return found
 
 
 def resolve_inside(root: Path | None, text: str) -> Path:

@@ -6,26 +6,18 @@ read; a path in a row never leads out of the image root, symbolic links included
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
-import re
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-from workbench.data.image_objects import KEYS, flat, image_in
-from workbench.data.layouts.places import find_image
-from workbench.data.readers.opening import format_of_ending
 from workbench.data.tables.box_columns import boxes_of, column_and_format, columns_of_boxes
 from workbench.data.tables.columns import (
-    MAX_CELL,
     MOST_FREQUENT,
     as_text,
     cell_list,
     column_of,
     columns_in,
-    expand,
     is_template,
     jsonable,
     most_frequent,
@@ -34,29 +26,15 @@ from workbench.data.tables.columns import (
     value_of,
 )
 from workbench.data.tables.guessing import HINT
-from workbench.data.tables.image_paths import (
-    find_by_pattern,
-    find_inside,
-    from_base64,
-    is_unknown_base64,
-    resolve_inside,
-    several_paths,
-    short,
-)
 from workbench.data.tables.mapping import SplitFile, TableMapping
 from workbench.data.tables.objects import FORMATS
 from workbench.data.tables.options import gold_option, options_of, split_text
-from workbench.errors import DataError
+from workbench.data.tables.row_images import Others, RowImages, has_null
 from workbench.grounding.gold import gold_words
 from workbench.sample import ImageRef, Sample
 
 # How tables without a null of their own write that there is no label.
 NO_LABEL = frozenset({"nan", "<na>", "null"})
-
-
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
-FEW = 2  # a pair has both of its images; of more columns a row may fill the first ones alone
-Others = Callable[[str], Mapping[str, Any] | None]
 
 
 class RowMapper:
@@ -70,16 +48,13 @@ class RowMapper:
 
     def __init__(self, mapping: TableMapping, part: SplitFile) -> None:
         self.mapping = mapping
-        split = {"split": part.split}
-        self._split = split if any("{split}" in s for s in mapping.images) else {}
-        root = mapping.root_of(part)
-        self._root = Path(root).resolve() if root else None
+        self._images = RowImages(mapping, part)
         self._object_columns = columns_of_boxes(mapping.objects)
         self._object_format = column_and_format(mapping.objects)[1]
         self._words = dict(mapping.label_words)
         self._beside = set(mapping.metadata)
         self._taken = _taken(mapping)
-        self._has_null = _has_null(mapping, part)
+        self._has_null = has_null(mapping, part)
         self._is_open = mapping.task in ("question", "caption") and not mapping.labels
 
     def native(self, row: Mapping[str, Any]) -> str:
@@ -123,7 +98,7 @@ class RowMapper:
                     texts[role] = split_text(texts[role] or "")[0]
             texts["options"] = "\n".join(f"{key}. {text}" for key, text in options.items())
             label = gold_option(label, options, problems)
-        images = tuple(self._images(row, problems, others)) if row else ()
+        images = tuple(self._images.of(row, problems, others)) if row else ()
         metadata = self._metadata(row, images)
         if mapping.task == "grounding" and label is None:
             label = gold_words(metadata)
@@ -142,10 +117,6 @@ class RowMapper:
             labels=tuple(options) or mapping.labels,
             error="; ".join(problems) or None,
         )
-
-    def images(self, row: Mapping[str, Any]) -> tuple[ImageRef, ...]:
-        """The images of a row alone; of one that cannot be had the reference says its name."""
-        return tuple(self._images(row, [], None))
 
     def label_of(self, row: Mapping[str, Any]) -> str | None:
         """The label in the mapping's words; `None` where the row has none."""
@@ -188,104 +159,6 @@ class RowMapper:
             found.remove(label)
         return (label, *found)
 
-    def _images(
-        self, row: Mapping[str, Any], problems: list[str], others: Others | None
-    ) -> Iterator[ImageRef]:
-        """The images of a row; each keeps its place, also where it cannot be had."""
-        for spec in self.mapping.images:
-            filled = self._split | dict(row) if self._split else row
-            value = value_of(filled, spec)
-            if value is None and self._has_null and self._says_none(row, spec):
-                continue
-            if value == "" and len(self.mapping.images) > FEW:
-                continue  # image_1, image_2, …: a row has fewer than there are columns
-            if is_template(spec) and "*" in spec:
-                value = expand(spec, filled, glob.escape)
-            many = cell_list(value)
-            if many is None and isinstance(value, str) and not is_template(spec):
-                many = several_paths(self._root, value) if len(value) <= MAX_CELL else None
-            for item in [value] if many is None else flat(many):
-                try:
-                    yield self._elsewhere(item, spec, others) or self._image(item, spec)
-                except DataError as error:
-                    problems.append(error.message)
-                    yield self._broken(item, spec)
-
-    def _elsewhere(self, value: Any, spec: str, others: Others | None) -> ImageRef | None:
-        """The image in base64 of another row, where a cell holds that row's id (MMBench)."""
-        if others is None or not isinstance(value, str) or not value.isdecimal():
-            return None
-        cell = (others(value) or {}).get(spec)
-        data = from_base64(cell) if isinstance(cell, str) else None
-        return ImageRef(data=data, name=spec) if data is not None else None
-
-    def _says_none(self, row: Mapping[str, Any], spec: str) -> bool:
-        """Whether a row without a value for an image means that it has none, and is not broken.
-
-        Of a template that is where the column that names the picture is null.
-        """
-        columns = columns_in(spec)
-        return not is_template(spec) or any(c in row and row[c] is None for c in columns)
-
-    def _image(self, value: Any, spec: str) -> ImageRef:
-        """One image. Raises `DataError` for what is missing, empty or outside of the root."""
-        name = "image" if is_template(spec) else spec
-        if isinstance(value, Mapping):
-            found, keys = image_in(value), ", ".join(map(str, value))
-            if found is None and any(value.values()):
-                raise DataError(
-                    f"the object in {spec!r} has none of {', '.join(KEYS)}; it has {keys}"
-                )
-            if isinstance(found, bytes):
-                return ImageRef(data=found, name=as_text(value.get("path")) or name)
-            value = found
-        if isinstance(value, bytes):
-            if not value:
-                raise DataError(f"the image in {spec!r} is empty (0 bytes)")
-            return ImageRef(data=value, name=name)
-        text = (as_text(value) or "").strip()
-        if not text:
-            raise DataError(f"it has no image in {spec!r}")
-        if text.startswith("data:"):
-            return ImageRef(url=text, name=name)
-        if text.lower().startswith(("http://", "https://")):
-            return ImageRef(url=text, name=text, fetch=self.mapping.fetch)
-        if (scheme := _SCHEME.match(text)) and scheme[1].lower() != "file":
-            raise DataError(
-                f"the image {short(text)} is at {scheme[1]}://, where nothing is fetched: download "
-                "it, and name its folder with --image-root"
-            )
-        if (data := from_base64(text)) is not None:
-            return ImageRef(data=data, name=name)
-        if is_unknown_base64(text):
-            raise DataError(
-                f"{spec!r} holds {len(text):,} characters that are no image in base64, and no path"
-            )
-        if self.mapping.recipe and self._root is not None:
-            text = find_image(str(self._root), text) or text
-        if is_template(spec) and "*" in spec:
-            path = find_by_pattern(self._root, text)
-        else:
-            path = find_inside(self._root, text)
-        try:
-            empty = path.stat().st_size == 0
-        except OSError as error:
-            raise DataError(f"the image {short(str(path))} does not exist") from error
-        if empty:
-            raise DataError(f"the image {path} is empty (0 bytes)")
-        return ImageRef(path=path, name=text)
-
-    def _broken(self, value: Any, spec: str) -> ImageRef:
-        """A reference that says which image is meant and fails when it is loaded."""
-        value = image_in(value) if isinstance(value, Mapping) else value
-        text = value if isinstance(value, str) else ""
-        if not text or is_unknown_base64(text):
-            return ImageRef(name="")
-        try:
-            return ImageRef(path=resolve_inside(self._root, text), name=text)
-        except DataError:
-            return ImageRef(name=short(text))
-
     def _metadata(self, row: Mapping[str, Any], images: tuple[ImageRef, ...]) -> dict[str, Any]:
         kept = {
             column: jsonable(value)
@@ -316,7 +189,7 @@ class RowMapper:
         mapping = self.mapping
         specs = [*mapping.texts.values(), mapping.label, *mapping.references]
         specs += [*mapping.explanations, *mapping.options, *mapping.images]
-        row = self._split | dict(row)
+        row = self._images.filled(row)
         fields = [_hashable(value_of(row, spec)) if spec else None for spec in specs]
         if not specs or not any(fields):
             fields = [_hashable(row)]
@@ -358,16 +231,6 @@ def _taken(mapping: TableMapping) -> set[str]:
         if s and not is_template(s)
     ]
     return {name for s in map(column_of, plain) for name in (s, s.partition(".")[0])}
-
-
-def _has_null(mapping: TableMapping, part: SplitFile) -> bool:
-    """Whether the file's format has a null of its own, so that "null" and "nan" are words."""
-    if mapping.recipe or mapping.kind == "folder":
-        return True
-    ending = Path(part.path).suffix.lower()
-    return (mapping.read.format or format_of_ending(part.path)) not in ("", "delimited") or (
-        ending == ".json" and not mapping.read.format
-    )
 
 
 def _listed(value: Any, blank: bool = False) -> list[str]:
