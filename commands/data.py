@@ -109,6 +109,9 @@ def info(dataset: str, as_json: bool) -> None:
         click.echo(clean(f"{'split':<12} {split}: {words}", newlines=False))
         for root in facts.get("images_in", ()):
             click.echo(clean(f"{'images in':<12} {split}: {root}", newlines=False))
+        if prefix := facts.get("image_prefix"):
+            said = f"{'image paths':<12} {split}: without {prefix}"
+            click.echo(clean(said, newlines=False))
         for note in facts.get("notes", ()):
             click.echo(clean(f"{'note':<12} {split}: {note}", newlines=False))
     if table is not None:
@@ -134,6 +137,7 @@ def info(dataset: str, as_json: bool) -> None:
 @click.option(
     "--image-root", help="Folder of the images (default: the file's own; '' for that alone)."
 )
+@click.option("--image-prefix", help="What image paths begin with elsewhere, taken off them.")
 @click.option(
     "--objects",
     help="Column of boxes or points and its format: COLUMN:xyxy, xywh, coco, xyxy01, xy, boxes, "
@@ -290,6 +294,7 @@ def _wishes(options: dict[str, Any]) -> dict[str, Any]:
         "options": options["options"] or None,
         "image": options["image"] or None,
         "image_root": options["image_root"],
+        "image_prefix": options["image_prefix"],
         "objects": options["objects"],
         "metadata": [column for column in metadata if column] if metadata else None,
         "task": options["task"],

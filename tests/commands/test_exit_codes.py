@@ -233,7 +233,7 @@ FREE_OF = {
     "runs ctl": {"values"},  # a run that goes on says what is wrong with them
     "sessions show": {"--uid"},
     "replay": {"--out"},
-    "data add": {"name"},
+    "data add": {"name", "--image-prefix"},
     "data cache": {"--split"},
     "gradcam": {"--layer"},  # the loaded model knows its layers
 }

@@ -15,7 +15,6 @@ from typing import Any
 from workbench.data.added import Added, count_samples
 from workbench.data.base import DatasetInfo
 from workbench.data.folder_layouts import fitting_presets, take_layout
-from workbench.data.image_folders import take_folders
 from workbench.data.layouts.joined import JoinedFile
 from workbench.data.naming import named_file
 from workbench.data.presets import (
@@ -120,6 +119,8 @@ def _add(
     asked = named_file(files[0])[1]
     said_root = wishes.get("image_root")
     files, wishes = _by_preset(name, like, files, wishes)
+    if said_root == "":  # no folder is guessed then, whatever the layout
+        wishes = {"image_root": "", **wishes}
     wish = MappingOptions(**{key: value for key, value in wishes.items() if value is not None})
     if wish.parts is None:
         parts, kind = split_files(files, wish)
@@ -136,6 +137,7 @@ def _add(
         description=wish.description,
         licence=wish.licence,
         image_root=image_root(wish, parts, kind),
+        image_prefix=wish.image_prefix or "",
         recipe=wish.recipe,
     )
     fits = fitting_presets(named_file(files[0])[1]) if kind == "folder" and not like else []
@@ -151,7 +153,6 @@ def _add(
     if filled is not None:
         filled(mapping)
     mapping, bad = count_samples(mapping)
-    mapping = take_folders(mapping, wish.guesses) if said_root is None else mapping
     mapping = _note(mapping) if mapping.recipe else mapping
     if asked.is_dir():
         over = passed_over(asked, mapping, BOOKKEEPING)

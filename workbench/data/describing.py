@@ -45,6 +45,8 @@ def describe_dataset(name: str) -> dict[str, Any]:
         }
         if roots := getattr(source, "image_roots", ()):
             details[split]["images_in"] = list(roots)
+        if prefix := getattr(source, "image_prefix", ""):
+            details[split]["image_prefix"] = prefix
         body["splits"][split] = source.length
     return redacted(body | {"split_details": details})
 

@@ -17,6 +17,7 @@ from workbench.data.progress import counted
 from workbench.data.readers.opening import open_reader
 from workbench.data.tables.columns import columns_in
 from workbench.data.tables.filters import parse_filter
+from workbench.data.tables.image_paths import is_absolute, path_parts
 from workbench.data.tables.mapping import SplitFile, TableMapping
 from workbench.data.tables.row_images import RowImages
 from workbench.data.tables.table_files import data_file
@@ -58,6 +59,11 @@ def image_state(ref: ImageRef) -> str:
         return "missing"
 
 
+def is_plain(mapping: TableMapping) -> bool:
+    """Whether its images are named in tables of one's own, not placed by a known layout."""
+    return mapping.kind == "table" and bool(mapping.images) and not mapping.recipe
+
+
 def take_folders(mapping: TableMapping, guesses: list[str]) -> TableMapping:
     """The mapping with the folders of its images, if no image is where its row says.
 
@@ -67,8 +73,11 @@ def take_folders(mapping: TableMapping, guesses: list[str]) -> TableMapping:
         mapping: Of which nobody said where its images lie.
         guesses: Gets a line for what was taken.
     """
-    plain = mapping.kind == "table" and mapping.images and not mapping.recipe
-    if not plain or mapping.image_root or any(part.image_root for part in mapping.files):
+    if (
+        not is_plain(mapping)
+        or mapping.image_root
+        or any(part.image_root for part in mapping.files)
+    ):
         return mapping
     taken: list[tuple[SplitFile, Folder]] = []
     files: list[SplitFile] = []
@@ -164,10 +173,44 @@ def count(
     return [Folder(root, found[root], named[root]) for root in roots]
 
 
+def first_missing(mapping: TableMapping) -> str:
+    """The first image that the rows name; empty if it is there, or if they name none."""
+    for part in mapping.files:
+        images = RowImages(mapping, part)
+        for ref in (ref for row in _rows(mapping, part) for ref in _named(images, row)):
+            return ref.name if image_state(ref) == "missing" else ""
+    return ""
+
+
+def missing_names(mapping: TableMapping) -> list[str] | None:
+    """The first name of an image of each folder; `None` if any is there, or elsewhere by its path.
+
+    Paths that lead out of the root are not followed by a guess.
+    """
+    found: dict[str, str] = {}
+    for part in mapping.files:
+        images = RowImages(mapping, part)
+        for row in counted(_rows(mapping, part), f"looking for images of {mapping.name}"):
+            for ref in _named(images, row):
+                folder = "/".join(path_parts(ref.name)[:-1])
+                if image_state(ref) != "missing" or (folder not in found and is_file(ref.name)):
+                    return None
+                found.setdefault(folder, ref.name)
+    return list(found.values())
+
+
+def is_file(name: str) -> bool:
+    """Whether an absolute path is that of a file on this machine."""
+    try:
+        return is_absolute(name) and Path(name).is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
+
+
 def _any_in_place(mapping: TableMapping, part: SplitFile) -> bool:
     """Whether any image is where its row says, or is refused there: its path leads elsewhere."""
-    mapper = RowImages(mapping, part)
-    refs = (ref for row in _rows(mapping, part) for ref in _named(mapper, row))
+    images = RowImages(mapping, part)
+    refs = (ref for row in _rows(mapping, part) for ref in _named(images, row))
     return any(image_state(ref) != "missing" or ref.path is None for ref in refs)
 
 

@@ -5,10 +5,12 @@ Guarantee: an option is proposed only after the images were counted as it would 
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from workbench.data.image_folders import PROBED, Folder, all_of, count, inside, near, with_all
+from workbench.data.image_prefixes import best_without, without_all
 from workbench.data.tables.mapping import TableMapping
 from workbench.data.understood import Understood
 from workbench.errors import DataError
@@ -39,6 +41,8 @@ def _where_else(table: Understood, mapping: TableMapping) -> tuple[str, str]:
         return said, "--image-root"
     if said := _several(mapping) or _elsewhere(mapping):
         return said, "--image-root"
+    if said := _cut(mapping):
+        return said, "--image-prefix"
     ended = first.is_absolute() and not first.suffix
     if ended and any(first.with_suffix(ending).is_file() for ending in EXTENSIONS):
         return "it is there with an ending: --image '{COLUMN}.*', with your column", "--image"
@@ -72,6 +76,19 @@ def _elsewhere(mapping: TableMapping) -> str:
     some = f"{best.found:,} of the {best.named:,} images"
     has = all_of(best.named) if best.has_all else some
     return f"{best.root} has {has}: --image-root {best.root}"
+
+
+def _cut(mapping: TableMapping) -> str:
+    """What the paths begin with on another machine, and where their rest is here."""
+    found = without_all(mapping) or [one for one in (best_without(mapping),) if one is not None]
+    if not found:
+        return ""
+    said = []
+    for one in found:
+        root = f" --image-root {shlex.quote(one.root)}" if one.root else ""
+        some = all_of(one.named) if one.has_all else f"{one.found:,} of the {one.named:,} images"
+        said.append(f"--image-prefix {shlex.quote(one.prefix)}{root} finds {some}")
+    return ", ".join(said)
 
 
 def _places(mapping: TableMapping) -> Sequence[Path]:

@@ -19,7 +19,7 @@ from workbench.data.box_counts import BoxCounts
 from workbench.data.image_folders import image_state
 from workbench.data.progress import counted
 from workbench.data.tables.folders import SPLIT_NAMES
-from workbench.data.tables.image_paths import differs_in_case
+from workbench.data.tables.image_paths import differs_in_case, without
 from workbench.data.tables.likely_roles import LOOKED_AT, UNKNOWN, likely_options
 from workbench.data.tables.mapping import TableMapping
 from workbench.data.tables.table import TableSource
@@ -202,7 +202,11 @@ def _table(source: TableSource, mapping: TableMapping, prompt: Prompt | None) ->
             counts["images"] += 1
             state = image_state(ref)
             counts[state] += 1
-            if ref.path is not None and state == "found" and differs_in_case(ref.name, ref.path):
+            if (
+                state == "found"
+                and ref.path is not None
+                and differs_in_case(without(mapping.image_prefix, ref.name), ref.path)
+            ):
                 counts["recased"] += 1
                 recased = recased or without_secrets(f"{ref.name} is {ref.path.name}")
             lacks = lacks or state == "missing"

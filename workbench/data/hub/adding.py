@@ -36,7 +36,7 @@ from workbench.data.tables.mapping_options import MappingOptions, fill
 from workbench.data.tables.table_files import check_columns
 from workbench.errors import DataError, UnknownName, UsageError
 
-NOT_FOR_HUB = ("image_root",)
+NOT_FOR_HUB = ("image_root", "image_prefix")
 
 
 def add_hub(name: str, files: Sequence[str | Path], wishes: dict[str, Any]) -> Added:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from workbench.data.added import Added, count_samples
-from workbench.data.hub.adding import add_hub, look
+from workbench.data.hub.adding import NOT_FOR_HUB, add_hub, look
 from workbench.data.hub.environment import HubError, token
 from workbench.data.hub.repository import HubReference, get_listing
 from workbench.data.readers.base import ROW
@@ -49,8 +49,9 @@ def add_stream(name: str, files: Sequence[str | Path], wishes: dict[str, Any]) -
     if _is_ours(ref):
         return add_hub(name, [str(ref)], wishes)
     given = {key: value for key, value in wishes.items() if value is not None}
-    if given.get("image_root"):
-        raise UsageError("--image-root means nothing for a dataset of the hub")
+    for key in NOT_FOR_HUB:
+        if given.get(key):
+            raise UsageError(f"--{key.replace('_', '-')} means nothing for a dataset of the hub")
     wish = MappingOptions(**{"objects": "", **given})
     wish.id = ROW if wish.id == "row" else wish.id
     listing = get_listing(ref.repo, ref.revision, fresh=True)

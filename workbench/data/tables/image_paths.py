@@ -13,7 +13,7 @@ import glob
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote
@@ -26,6 +26,7 @@ _LEAST = 64  # characters
 SHOWN = 200  # characters of a path that an error shows
 _MARKS = ";|,"
 _LONG = 255  # characters that the name of a file never has
+_DRIVE = re.compile(r"[A-Za-z]:(?=/|$)")
 _NO_PATH = re.compile(r"[A-Za-z0-9+/=\s]+")
 
 
@@ -39,15 +40,20 @@ def from_base64(text: str) -> bytes | None:
         return None
 
 
-def several_paths(root: Path | None, text: str) -> list[str] | None:
-    """The paths that a cell parts by `;`, `|` or a comma; `None` unless each of them is a file."""
+def several_paths(find: Callable[[str], Path], text: str) -> list[str] | None:
+    """The paths that a cell parts by `;`, `|` or a comma; `None` unless each of them is a file.
+
+    Args:
+        find: Gives the file that a path means.
+        text: The cell.
+    """
     if text.startswith("data:") or "://" in text:
         return None
     for mark in _MARKS:
         parts = [part.strip() for part in text.split(mark)] if mark in text else []
         try:
-            if len(parts) > 1 and all(find_inside(root, part).is_file() for part in parts):
-                return None if find_inside(root, text).is_file() else parts
+            if len(parts) > 1 and all(find(part).is_file() for part in parts):
+                return None if find(text).is_file() else parts
         except (DataError, OSError):  # an OSError for a name that no file can have
             continue
     return None
@@ -131,6 +137,30 @@ def _plain(text: str) -> str:
     return text.replace("\\", "/")
 
 
+def path_parts(text: str) -> list[str]:
+    """The names in a path, the letter of a drive among them; none for a path that goes up."""
+    parts = [part for part in _plain(text).split("/") if part not in ("", ".")]
+    return [] if ".." in parts or "\0" in text else parts
+
+
+def is_absolute(text: str) -> bool:
+    """Whether a path names its place on a machine: `/data`, `C:/Users`, `file:///data`."""
+    return _plain(text).startswith("/") or has_drive(text)
+
+
+def has_drive(text: str) -> bool:
+    """Whether a path begins with the letter of a drive."""
+    return bool(_DRIVE.match(_plain(text).lstrip("/")))
+
+
+def without(prefix: str, text: str) -> str:
+    """A path without its beginning, where it has it; a drive's letter may be in either case."""
+    begin, parts = path_parts(prefix), path_parts(text)
+    if begin and _DRIVE.match(begin[0]) and parts:
+        begin[0], parts[0] = begin[0].lower(), parts[0].lower()
+    return "/".join(parts[len(begin) :]) if begin and parts[: len(begin)] == begin else text
+
+
 def find_by_case(root: Path, text: str) -> Path | None:
     """The one file under the root whose path differs from the text in case alone, if there is one.
 
@@ -138,7 +168,7 @@ def find_by_case(root: Path, text: str) -> Path | None:
         DataError: There are several.
     """
     places = [str(root)]
-    parts = _parts(text)
+    parts = path_parts(text)
     for part in parts:
         below = ((place, _by_case(place).get(_folded(part), ())) for place in places)
         places = [f"{place}/{name}" for place, names in below for name in names]
@@ -156,17 +186,11 @@ def find_by_case(root: Path, text: str) -> Path | None:
 
 def differs_in_case(text: str, path: Path) -> bool:
     """Whether a file was found for a text that names it in another case."""
-    parts = _parts(text)
+    parts = path_parts(text)
     tail = list(path.parts[-len(parts) :]) if parts else []
     same = [_folded(part) for part in parts] == [_folded(part) for part in tail]
     composed = [unicodedata.normalize("NFC", part) for part in parts]
     return same and composed != [unicodedata.normalize("NFC", part) for part in tail]
-
-
-def _parts(text: str) -> list[str]:
-    """The names in a path below a root; none for a path that goes up."""
-    parts = [part for part in _plain(text).split("/") if part not in ("", ".")]
-    return [] if ".." in parts or "\0" in text else parts
 
 
 def _folded(name: str) -> str:

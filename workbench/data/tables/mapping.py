@@ -22,6 +22,9 @@ from workbench.sample import Task
 
 VERSION = 2
 _LISTS = ("labels", "references", "explanations", "options", "images", "metadata", "passed_over")
+_PLACES = (
+    *("files", "image_root", "image_prefix", "fetch", "description", "licence", "passed_over"),
+)
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
 
 
@@ -67,6 +70,8 @@ class TableMapping:
             `{split}` in a template is the split's name.
         image_root: Folder that relative paths of all files start from and that no path may
             leave; empty for the folder that each file lies in.
+        image_prefix: What paths of images begin with on the machine that they were written on; it
+            is taken off, and the rest starts from the image root.
         objects: Column of the object boxes, with its format: `structured_rep:nlvr1`.
         metadata: Columns kept beside; "*" for all that are not mapped.
         fetch: Images at URLs may be fetched when their pixels are needed.
@@ -88,6 +93,7 @@ class TableMapping:
     options: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
     image_root: str = ""
+    image_prefix: str = ""
     objects: str = ""
     metadata: tuple[str, ...] = ("*",)
     where: str = ""
@@ -122,7 +128,7 @@ class TableMapping:
     def meaning(self) -> str:
         """Hex digest of all that decides what a sample is, places and counts left out."""
         body = dataclasses.asdict(self)
-        for place in ("files", "image_root", "fetch", "description", "licence", "passed_over"):
+        for place in _PLACES:
             del body[place]
         for late in ("recipe", "options"):  # so that older mappings keep the meaning they had
             if not body[late]:
@@ -163,6 +169,8 @@ def save_mapping(mapping: TableMapping) -> Path:
     datasets_dir(create=True)
     path = mapping_path(mapping.name)
     body = {"v": VERSION} | _plain(dataclasses.asdict(mapping))
+    if not mapping.image_prefix:
+        del body["image_prefix"]  # so that an older wb, which has no such key, reads the rest
     atomic_write(path, tomlkit.dumps(body).encode())
     return path
 

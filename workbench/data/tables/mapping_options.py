@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from workbench.data.image_folders import take_folders
+from workbench.data.image_prefixes import take_prefix
 from workbench.data.readers.opening import open_reader
 from workbench.data.tables import guessing, role_guesses, row_guesses
 from workbench.data.tables.box_columns import check_said, column_and_format
@@ -58,7 +60,7 @@ def fill(mapping: TableMapping, wish: MappingOptions) -> TableMapping:
         "options": _named(role_guesses.options_of(wish, columns, texts, label, *rows)),
         "images": _named(images),
     }
-    mapping = dataclasses.replace(mapping, **found)
+    mapping = _with_places(dataclasses.replace(mapping, **found), wish)
     mapping = dataclasses.replace(mapping, objects=_objects(wish, mapping, columns))
     if mapping.objects and not texts and wish.texts is None:
         phrase = choose(wish, "texts", None, guessing.guess_expression(columns))
@@ -67,6 +69,15 @@ def fill(mapping: TableMapping, wish: MappingOptions) -> TableMapping:
     if not (takes_something(mapping) or said or wish.may_take_nothing):
         raise nothing_taken(mapping, columns)
     return _fill_labels(mapping, wish, look)
+
+
+def _with_places(mapping: TableMapping, wish: MappingOptions) -> TableMapping:
+    """With the folder of the images, and the beginning of their paths, where nobody said them."""
+    if wish.image_root is None:
+        mapping = take_folders(mapping, wish.guesses)
+    if wish.image_prefix is None:
+        mapping = take_prefix(mapping, wish.guesses, may_move=wish.image_root is None)
+    return mapping
 
 
 def _check_metadata(wanted: Sequence[str], columns: Sequence[str]) -> None:

@@ -28,10 +28,12 @@ from workbench.data.tables.image_paths import (
     find_by_pattern,
     find_inside,
     from_base64,
+    has_drive,
     is_unknown_base64,
     resolve_inside,
     several_paths,
     short,
+    without,
 )
 from workbench.data.tables.mapping import SplitFile, TableMapping
 from workbench.errors import DataError
@@ -58,6 +60,7 @@ class RowImages:
         self._split = split if any("{split}" in s for s in mapping.images) else {}
         root = mapping.root_of(part)
         self._root = Path(root).resolve() if root else None
+        self._prefix = mapping.image_prefix
         self._has_null = has_null(mapping, part)
 
     def filled(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -85,7 +88,7 @@ class RowImages:
                 value = expand(spec, filled, glob.escape)
             many = cell_list(value)
             if many is None and isinstance(value, str) and not is_template(spec):
-                many = several_paths(self._root, value) if len(value) <= MAX_CELL else None
+                many = several_paths(self._find, value) if len(value) <= MAX_CELL else None
             for item in [value] if many is None else flat(many):
                 try:
                     yield self._elsewhere(item, spec, others) or self._image(item, spec)
@@ -146,16 +149,21 @@ class RowImages:
         if self.mapping.recipe and self._root is not None:
             text = find_image(str(self._root), text) or text
         if is_template(spec) and "*" in spec:
-            path = find_by_pattern(self._root, text)
+            path = find_by_pattern(self._root, without(self._prefix, text))
         else:
-            path = find_inside(self._root, text, any_case=self._any_case)
+            path = self._find(text)
         try:
             empty = path.stat().st_size == 0
         except OSError as error:
-            raise DataError(f"the image {short(str(path))} does not exist") from error
+            elsewhere = " (its path is of another machine)" if has_drive(text) else ""
+            said = short(text if elsewhere else str(path))
+            raise DataError(f"the image {said} does not exist{elsewhere}") from error
         if empty:
             raise DataError(f"the image {path} is empty (0 bytes)")
         return ImageRef(path=path, name=text)
+
+    def _find(self, text: str) -> Path:
+        return find_inside(self._root, without(self._prefix, text), any_case=self._any_case)
 
     def _broken(self, value: Any, spec: str) -> ImageRef:
         """A reference that says which image is meant and fails when it is loaded."""
@@ -163,8 +171,10 @@ class RowImages:
         text = value if isinstance(value, str) else ""
         if not text or is_unknown_base64(text):
             return ImageRef(name="")
+        if has_drive(without(self._prefix, text)):
+            return ImageRef(name=short(text))
         try:
-            return ImageRef(path=resolve_inside(self._root, text), name=text)
+            return ImageRef(path=resolve_inside(self._root, without(self._prefix, text)), name=text)
         except DataError:
             return ImageRef(name=short(text))
 

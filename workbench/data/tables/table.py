@@ -112,6 +112,11 @@ class TableSource:
         roots = (self.mapping.root_of(part) for part in self._parts if self.mapping.images)
         return tuple(dict.fromkeys(filter(None, roots)))
 
+    @property
+    def image_prefix(self) -> str:
+        """What is taken off the beginning of image paths."""
+        return self.mapping.image_prefix
+
     def close(self) -> None:
         """Let files and index go; dropping the source does the same."""
         with self._lock:

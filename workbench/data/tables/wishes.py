@@ -28,6 +28,7 @@ class MappingOptions:
     options: Sequence[str] | None = None
     image: Sequence[str] | None = None
     image_root: str | Path | None = None
+    image_prefix: str | None = None
     objects: str | None = None
     metadata: Sequence[str] = ("*",)
     task: Task | None = None
