@@ -50,17 +50,23 @@ def command() -> None:
 
 
 @command.command("list")
+@click.option(
+    "--sort",
+    type=click.Choice(["name", "task", "samples"]),
+    help="Order (default: the shipped ones first, then by name); samples: the most first.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
-def list_(as_json: bool) -> None:
+def list_(sort: str | None, as_json: bool) -> None:
     """List the datasets.
 
     \b
     Example:
       wb data list --json
+      wb data list --sort samples
     """
     from workbench.data.registry import list_datasets
 
-    found = list_datasets()
+    found = list_datasets(sort or "")
     if as_json:
         echo_json([info.to_json() for info in found])
         return

@@ -8,7 +8,9 @@ What is stored (records, exports) keeps the raw text: only what is shown is clea
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Iterable
 
 # C0 but tab and newline, DEL, C1, zero-width and bidi controls, BOM, interlinear annotation.
 _CONTROL = re.compile(
@@ -39,6 +41,13 @@ def clean(text: object, *, newlines: bool = True) -> str:
     out = _ESCAPE.sub("", str(text).replace("\r\n", "\n").replace("\r", "\n"))
     out = harmless(out)
     return out if newlines else re.sub(r"[\n\t]+", " ", out)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`did you mean question? `, of the names that are nearest in spelling; empty without any."""
+    by_case = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower(), by_case, n=1)
+    return f"did you mean {by_case[near[0]]}? " if near else ""
 
 
 def harmless(text: str) -> str:

@@ -34,6 +34,21 @@ def test_the_list_begins_with_the_name(tmp_path: Path):
     assert "demo_vqa" in data("list").stdout
 
 
+def test_the_list_is_sorted_by_name_task_or_number_of_samples(tmp_path: Path):
+    (tmp_path / "t.csv").write_text("id,question,answer\n1,a?,x\n2,b?,y\n")
+    data("add", "a_small_one", str(tmp_path / "t.csv"))
+
+    def listed(*words: str) -> list[dict]:
+        return json.loads(data("list", "--json", *words).stdout)
+
+    assert listed()[-1]["name"] == "a_small_one"
+    assert listed("--sort", "name")[0]["name"] == "a_small_one"
+    tasks = [entry["task"] for entry in listed("--sort", "task")]
+    assert tasks == sorted(tasks)
+    assert listed("--sort", "samples")[-1]["name"] == "a_small_one"
+    assert data("list", "--sort", "size").exit_code == 2
+
+
 def test_adding_says_what_it_took_and_what_it_found(tmp_path: Path):
     result = data("add", "mine", str(table(tmp_path)), "--text", "question=q", "--label", "a",
                   "--image", "img/{key}.png")  # fmt: skip

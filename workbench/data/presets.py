@@ -16,6 +16,7 @@ from typing import Any
 from workbench.data.naming import named_file
 from workbench.data.readers.opening import ReadOptions
 from workbench.errors import DataError, UnknownName, UsageError
+from workbench.text import did_you_mean
 
 _FOLDER = Path(__file__).resolve().parent / "presets"
 
@@ -55,7 +56,8 @@ def get_preset(name: str) -> Preset:
     """One of them. Raises `UnknownName`."""
     known = preset_names()
     if name not in known:
-        raise UnknownName(f"there is no preset {name!r}", hint=f"there are {', '.join(known)}")
+        hint = f"{did_you_mean(name, known)}there are {', '.join(known)}"
+        raise UnknownName(f"there is no preset {name!r}", hint=hint)
     body = tomllib.loads((_FOLDER / f"{name}.toml").read_text("utf-8"))
     return Preset(name, body.pop("files", {}), body, str(body.pop("traps", "")))
 

@@ -20,10 +20,19 @@ def providers() -> dict[str, DatasetProvider]:
     return {**table_datasets(), **demo_datasets()}
 
 
-def list_datasets() -> list[DatasetInfo]:
-    """All of them, the shipped ones first, then by name."""
+def list_datasets(sort: str = "") -> list[DatasetInfo]:
+    """All of them, the shipped ones first, then by name.
+
+    Args:
+        sort: `name`, `task` or `samples` (the most first, and last those that nobody counted).
+    """
     found = [provider.info() for provider in providers().values()]
-    return sorted(found, key=lambda info: (info.kind != "demo", info.name))
+    found.sort(key=lambda info: (not sort and info.kind != "demo", info.name))
+    if sort == "task":
+        found.sort(key=lambda info: (bool(info.error), info.task))
+    if sort == "samples":
+        found.sort(key=lambda info: -sum(length or 0 for length in info.splits.values()))
+    return found
 
 
 def unknown_datasets(names: Iterable[str]) -> list[str]:

@@ -20,6 +20,7 @@ from typing import Any, Literal, get_args
 from sessions.csv_table import csv_cell
 from sessions.json_line import load_json
 from sessions.plain_files import read_plain
+from workbench.data.tables.columns import columns_hint
 from workbench.errors import DataError, UsageError
 
 Form = Literal["csv", "jsonl", "json", "coco", "lmms-eval"]
@@ -196,9 +197,7 @@ def _table(
     names = list(dict.fromkeys(name for row in rows for name in row))
     for column in (id_column, answer_column):
         if column and column not in names:
-            raise UsageError(
-                f"the file has no column {column!r}", hint=f"it has {', '.join(names)[:300]}"
-            )
+            raise UsageError(f"the file has no column {column!r}", hint=columns_hint(column, names))
     ident = id_column or next((name for name in IDS if name in names), "")
     image = next((name for name in IMAGES if name in names), "")
     taken = {ident, image}

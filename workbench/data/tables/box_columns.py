@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from workbench.data.tables.columns import pick
+from workbench.data.tables.columns import columns_hint, pick
 from workbench.data.tables.objects import FORMATS
 from workbench.errors import UsageError
 
@@ -63,5 +63,5 @@ def check_said(said: str, columns: Sequence[str]) -> None:
         if name not in columns and name.partition(".")[0] not in roots:
             raise UsageError(
                 f"there is no column {name!r} of boxes",
-                hint=f"the columns are {', '.join(columns[:12])}",
+                hint=columns_hint(name, columns),
             )

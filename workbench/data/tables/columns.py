@@ -15,7 +15,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from sessions.json_line import load_json
+from workbench.text import did_you_mean
 
+LISTED = 40  # columns that an error names
 MOST_FREQUENT = ":most_frequent"  # behind a column of lists, where a label is wanted
 FOLDER = ":folder"  # behind a column of paths: the name of the folder that an image lies in
 _FIELD = re.compile(r"\{([^{}:]+)(?::0?(\d{1,2}))?\}")
@@ -80,6 +82,12 @@ def columns_in(text: str) -> tuple[str, ...]:
     """The columns that a template, or a plain name, reads."""
     text = column_of(text)
     return tuple(m[1] for m in _FIELD.finditer(text)) or ((text,) if text else ())
+
+
+def columns_hint(wanted: str, columns: Sequence[str]) -> str:
+    """What to say where a column is not there: the nearest one, and which there are."""
+    more = ", …" if len(columns) > LISTED else ""
+    return f"{did_you_mean(wanted, columns)}its columns are {', '.join(columns[:LISTED])}{more}"
 
 
 def value_of(row: Mapping[str, Any], text: str) -> Any:

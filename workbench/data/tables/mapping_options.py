@@ -16,6 +16,7 @@ from workbench.data.readers.opening import open_reader
 from workbench.data.tables import guessing, role_guesses, row_guesses
 from workbench.data.tables.box_columns import check_said, column_and_format
 from workbench.data.tables.box_guesses import guess_boxes
+from workbench.data.tables.columns import columns_hint
 from workbench.data.tables.mapping import TableMapping
 from workbench.data.tables.objects import FORMATS, detect
 from workbench.data.tables.table_files import data_file
@@ -86,7 +87,7 @@ def _check_metadata(wanted: Sequence[str], columns: Sequence[str]) -> None:
         if not {column, column.partition(".")[0]} & known:
             raise NoSuchColumn(
                 f"--metadata {column}: no file has such a column",
-                hint=f"the columns are {', '.join(columns)}",
+                hint=columns_hint(column, columns),
                 about="--metadata",
             )
 

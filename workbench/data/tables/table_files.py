@@ -14,7 +14,7 @@ from workbench.data.files import DataFile, LocalFile
 from workbench.data.layouts.joined import JoinedFile
 from workbench.data.readers.base import ROW, RowReader
 from workbench.data.readers.opening import open_reader
-from workbench.data.tables.columns import column_of
+from workbench.data.tables.columns import column_of, columns_hint
 from workbench.data.tables.filters import Filter
 from workbench.data.tables.folders import FolderFile
 from workbench.data.tables.mapping import SplitFile, TableMapping
@@ -99,7 +99,7 @@ def check_columns(
         if column not in targets or not {column, root} & {*elsewhere()}:
             raise DataError(
                 f"{name} has no column {column!r}",
-                hint=f"its columns are {', '.join(reader.columns)}",
+                hint=columns_hint(column, reader.columns),
                 kind="missing_column",
                 about=flag_of(mapping, column),
             )
