@@ -76,9 +76,9 @@ def test_every_command_of_the_tutorial_runs_and_the_fine_tune_is_better(
             said |= {line: run_line(run_wb, line) for line in block.splitlines() if line != "wb"}
 
     after, before = (figures(run)["accuracy"].value for run in evaluations())
-    assert before is not None and before < 0.6
+    assert before is not None and before < 0.7
     assert after is not None and after > 0.9
-    assert said["wb prompt shapes/test/200"].strip() == "no"
+    assert said["wb prompt shapes/test/200"].strip() == "yes"
     assert said["wb bookmark next --tag errors"].startswith("shapes/test/")
     assert "adapter" in said["wb runs compare FIRST last"]
     assert Path("heat.png").stat().st_size > 0
