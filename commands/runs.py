@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +12,7 @@ from commands.groups import Group
 from commands.limit_option import limit_option, tell_left_out
 from commands.printing import echo_json, echo_table, tell_damaged
 from commands.run_facts import progress, say
+from commands.run_lines import show_samples
 from commands.runs_answers import answers
 from commands.runs_compare import compare
 from commands.runs_ctl import ctl, show_requests
@@ -126,35 +127,58 @@ def list_(kind: str | None, dataset: str | None, limit: int, ids: bool, as_json:
 @_run
 @click.option("--errors", is_flag=True, help="List the samples that are wrong, unparsed or failed.")
 @click.option("--disagree", is_flag=True, help="List the samples whose text and scores disagree.")
+@click.option(
+    "--sort",
+    metavar="COLUMN",
+    help="List all samples, or those of --errors or --disagree, by label, answer, answer length, "
+    "verdict, confidence, or any number of their lines, such as latency_s.",
+)
+@click.option("--descending", is_flag=True, help="With --sort: the greatest first.")
 @click.option("--uids", is_flag=True, help="Print UIDs only, for a pipe.  [of --errors]")
 @click.option(
     "--limit",
     type=click.IntRange(min=0),
     default=0,
-    help="With --errors or --disagree: at most this many; 0 for all.",
+    help="Of a list of samples: at most this many; 0 for all.",
 )
 @_json
-def show(run: str, errors: bool, disagree: bool, uids: bool, limit: int, as_json: bool) -> None:
-    """Show a run's figures, its errors, or where its text and its scores disagree.
+def show(
+    run: str,
+    errors: bool,
+    disagree: bool,
+    sort: str | None,
+    descending: bool,
+    uids: bool,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """Show a run's figures, its errors, or its samples in an order.
+
+    What has no value of the column that is sorted by stands last.
 
     \b
     Example:
       wb runs show last --json
       wb runs show last --errors --limit 20
+      wb runs show last --sort confidence --descending --errors
     """
     from sessions.runs import Run
+    from workbench.errors import UsageError
 
     found = Run.open(run)
-    if disagree:
-        from workbench.evaluation.metrics.label_scores import disagrees
-        from workbench.reports.prediction import in_order
+    if descending and sort is None:
+        raise UsageError("--descending is about --sort, which is not given")
+    if disagree or errors or uids or sort is not None:
+        from workbench.reports.listed import listed
 
-        lines = in_order(line for line in found.predictions() if disagrees(line))
-        _show_lines(lines, uids, limit, as_json)
-    elif errors or uids:
-        from workbench.reports.prediction import errors_of
-
-        _show_lines(errors_of(found.predictions()), uids, limit, as_json)
+        some = listed(
+            found.predictions(),
+            errors=errors or (uids and sort is None),
+            disagree=disagree,
+            sort=sort,
+            descending=descending,
+        )
+        show_samples(some, uids, limit, as_json)
     elif as_json:
         told, training = ledger_of(found), training_report(found)
         more = {"ledger": told.to_json()} if told else {}
@@ -293,26 +317,6 @@ def _show_training(training: TrainingReport) -> None:
         click.echo("")
         echo_table(("SETTING", "VALUE"), training.settings)
         click.echo("")
-
-
-def _show_lines(lines: Sequence[Mapping[str, Any]], uids: bool, limit: int, as_json: bool) -> None:
-    from workbench.reports.prediction import read_prediction
-
-    some = lines[:limit] if limit else lines
-    read = [read_prediction(line) for line in some]
-    if as_json:
-        told = ({"uid": one.uid, "what": one.verdict} for one in read)
-        echo_json([{**head, **line} for head, line in zip(told, some, strict=True)])
-    elif uids:
-        for one in read:
-            click.echo(one.uid)
-    else:
-        rows = [(one.uid, one.verdict, one.target, one.label, one.said[:200]) for one in read]
-        head = ("UID", "WHAT", "TARGET", "ANSWER", "TEXT")
-        if any(one.places is not None for one in read):
-            head = (*head[:4], "OVERLAP", head[4])
-            rows = [(*row[:4], one.overlap, row[4]) for row, one in zip(rows, read, strict=True)]
-        echo_table(head, rows, empty="no such samples")
 
 
 command.add_command(answers)

@@ -94,6 +94,41 @@ def test_the_errors_of_a_run_lead_back_to_its_samples(run_wb):
     assert "is empty" in shown and "\x1b" not in shown
 
 
+def test_samples_are_listed_in_the_order_of_any_column_of_the_run(run_wb):
+    run = Run.create({"dataset": "demo", "split": "test", "model": "demo"}, "k", total=4)
+    for n, (label, loss, scores) in enumerate(
+        [("no", 2.5, {"yes": -3.0, "no": -0.1}), ("yes", None, {}), ("yes", 0.5, {"yes": -0.2})]
+    ):
+        run.append(prediction(n, label, loss=loss, scores=scores, target="yes" if n else "no"))
+    run.append({"uid": "demo/test/3", "error": {"message": "gone"}, "target": "yes"})
+    run.close()
+
+    def order(*words: str) -> list[str]:
+        done = run_wb("runs", "show", run.id, "--uids", "--sort", *words)
+        assert done.code == 0, done.err
+        return [uid.rpartition("/")[2] for uid in done.out.split()]
+
+    assert order("loss") == ["2", "0", "1", "3"]  # without a loss: last, whichever way
+    assert order("loss", "--descending") == ["0", "2", "1", "3"]
+    assert order("label") == ["0", "1", "2", "3"] and order("answer")[:1] == ["0"]
+    assert order("verdict", "--descending", "--limit", "1") == ["3"]
+    assert order("loss", "--errors") == ["3"]  # which has no loss, as others of the run have
+    shown = run_wb("runs", "show", run.id, "--sort", "loss")
+    head, first, *_, last = shown.out.splitlines()
+    assert head.split() == ["UID", "WHAT", "TARGET", "ANSWER", "LOSS", "TEXT"]
+    assert "0.5" in first and "–" in last
+    told = run_wb("runs", "show", run.id, "--sort", "confidence", "--json").json
+    assert [line["sorted_by"] is None for line in told] == [False, False, True, True]
+    evil = Run.create({"dataset": "demo", "model": "demo"}, "k", total=1)
+    evil.append(prediction(0, "yes", **{"\x1b[31m": 1.0}))
+    evil.close()
+    done = run_wb("runs", "show", evil.id, "--sort", "\x1b[31m")
+    assert done.code == 0 and "\x1b" not in done.out + done.err
+    wrong = run_wb("runs", "show", run.id, "--sort", "size")
+    assert wrong.code == 2 and "'size'" in wrong.err and "confidence" in wrong.err
+    assert run_wb("runs", "show", run.id, "--descending").code == 2
+
+
 def test_errors_are_bookmarked_through_a_pipe(run_wb):
     make(["no", "yes", "no"])
     uids = run_wb("runs", "show", "last", "--errors", "--uids").out

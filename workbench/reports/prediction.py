@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sessions.uid import by_number
-from sessions.verdict import ERRORS, Verdict, is_error, is_judged, is_truncated, verdict
+from sessions.verdict import ERRORS, Verdict, is_judged, is_truncated, verdict
 from workbench.grounding.answered import AnsweredRegions, recorded_regions
 
 # What a comparison of two runs reads of a line.
@@ -104,16 +104,8 @@ def read_predictions(lines: Iterable[Mapping[str, Any]]) -> Iterator[Prediction]
     return (read_prediction(line) for line in lines if isinstance(line.get("uid"), str))
 
 
-def errors_of(lines: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The lines of a run's errors: wrong, unparsed or failed, in the order of UIDs.
-
-    That of the file depends on batches, pauses and what was asked again.
-    """
-    return in_order(line for line in lines if is_error(line))
-
-
 def in_order(lines: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Lines in the order of their UIDs."""
+    """Lines in the order of their UIDs: that of the file depends on batches, pauses and retries."""
     return sorted(lines, key=lambda line: by_number(str(line["uid"])))
 
 

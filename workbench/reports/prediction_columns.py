@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sessions.uid import by_number
+from workbench.errors import UnknownName
 from workbench.evaluation.metrics.calibration import probabilities
-from workbench.reports.prediction import read_prediction
+from workbench.reports.prediction import in_order, read_prediction
 
 Value = float | str | None
 _VERDICTS = ("right", "wrong", "unparsed", "failed")
@@ -43,6 +44,32 @@ def columns_of(lines: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Value]
             if value is not None:
                 found.setdefault(name, {})[said.uid] = value
     return found
+
+
+def sorted_lines(
+    lines: Iterable[Mapping[str, Any]], column: str, descending: bool = False
+) -> list[tuple[Mapping[str, Any], Value]]:
+    """A run's lines with their values of a column, in its order; equal ones in that of UIDs.
+
+    Args:
+        lines: As `predictions.jsonl` has them, all of the run.
+        column: `label` (the gold label), or one of `columns_of`.
+        descending: The greatest first; what has no value stands last all the same.
+
+    Raises:
+        UnknownName: No line has such a column.
+    """
+    ordered = in_order(line for line in lines if isinstance(line.get("uid"), str))
+    gold = {str(line["uid"]): read_prediction(line).target for line in ordered}
+    columns = {"label": gold, **columns_of(ordered)}
+    if column not in columns:
+        raise UnknownName(
+            f"the samples of this run have no {column!r} to sort by",
+            hint=f"there are {', '.join(columns)}",
+            about="--sort",
+        )
+    values = [columns[column].get(str(line["uid"])) for line in ordered]
+    return [(ordered[place], values[place]) for place in order_of(values, descending)]
 
 
 def order_of(values: Sequence[Value], descending: bool = False) -> list[int]:
