@@ -250,17 +250,21 @@ def test_two_runs_differ_by_the_mean_iou_of_the_samples_that_both_have_a_box_for
     assert found["iou"].difference.value == pytest.approx(1 - 2.25 / 4)
 
 
-def test_figures_of_boxes_are_undefined_with_a_reason_where_no_answer_has_one():
-    boxes = ("iou", "accuracy_iou75", "box_precision", "box_recall", "box_f1")
+def test_if_no_answer_has_a_box_no_gold_box_is_found_and_what_is_of_answered_boxes_is_undefined():
     nothing = compute_metrics([line_of(1, "nowhere"), line_of(2, "")], task="grounding")["metrics"]
-    for name in boxes:
+    of_answers, of_gold = ("iou", "box_precision"), ("accuracy_iou75", "box_recall", "box_f1")
+    for name in of_answers:
         assert nothing[name]["value"] is None and nothing[name]["n"] == 0
         assert nothing[name]["reason"] == "no answer has a box"
+    for name in of_gold:
+        assert (nothing[name]["value"], nothing[name]["n"]) == (0, 2), name
+        assert "reason" not in nothing[name]
     assert nothing["pointing"]["reason"] == "no answer has a place"
     assert nothing["accuracy"]["value"] == 0
     points = compute_metrics([line_of(1, "(0.3, 0.3)")], task="grounding")["metrics"]
     assert points["pointing"]["value"] == 1
-    assert all(points[name]["value"] is None for name in boxes)
+    assert all(points[name]["value"] is None for name in of_answers)
+    assert all(points[name]["value"] == 0 for name in of_gold)
 
 
 def test_what_is_left_out_of_answers_is_counted_over_the_run():

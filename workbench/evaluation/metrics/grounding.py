@@ -12,8 +12,9 @@
 - `point_distance`: mean distance from gold points, in pixels.
 
 A figure that no sample can have (no gold boxes, no gold points) is left out. One that no answer
-has, or whose denominator is 0, is undefined and says why, never 0: where no answer has a box, those
-are all figures of boxes.
+has, or whose denominator is 0, is undefined and says why, never 0. If no answer has a box,
+`accuracy_iou75`, `box_recall` and `box_f1` are 0, since they count gold boxes; `iou` and
+`box_precision` are undefined, since they are of the boxes answered.
 """
 
 from __future__ import annotations
@@ -63,17 +64,14 @@ def grounding_figures(answered: Sequence[Line]) -> dict[str, Estimate]:
         if some:
             key = "point_distance" if name == "distance" else name
             found[key] = mean([float(_judged(line)[name]) for line in some], clusters_of(some))
-    boxed = [line for line in lines if _judged(line).get("wanted")]
-    if not boxed:
-        pass
-    elif not any(_judged(line).get("answered") for line in boxed):
-        none = undefined("no answer has a box")
-        found = dict.fromkeys(("iou", "accuracy_iou75", *BOXES), none) | found
-        found.setdefault("pointing", undefined("no answer has a place"))
-    else:
+    if boxed := [line for line in lines if _judged(line).get("wanted")]:
         strict = [_judged(line).get("strict") is True for line in boxed]
         found["accuracy_iou75"] = proportion(strict, clusters_of(boxed))
         found |= _pairs(boxed)
+        if not any(_judged(line).get("answered") for line in boxed):
+            none = undefined("no answer has a box")
+            found = {"iou": none, **found, "box_precision": none}
+            found.setdefault("pointing", undefined("no answer has a place"))
     return {name: replace(one, definition=DEFINITIONS[name]) for name, one in found.items()}
 
 
