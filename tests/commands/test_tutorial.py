@@ -29,8 +29,14 @@ def evaluations() -> list[Run]:
     return [run for run in runs if run.config["dataset"] == "shapes"]
 
 
-def run_line(run_wb, line: str) -> str:
-    """One line of the page, pipes included; what its last command said on stdout."""
+def run_line(run_wb, line: str, all_said: list[str] | None = None) -> str:
+    """One line of the page, pipes included; what its last command said on stdout.
+
+    Args:
+        run_wb: The fixture.
+        line: Of a block.
+        all_said: Filled with what each command said, on stdout and stderr.
+    """
     if line == "python draw.py":
         runpy.run_path("draw.py")
         return ""
@@ -43,7 +49,18 @@ def run_line(run_wb, line: str) -> str:
         done = run_wb(*words, stdin=out)
         assert done.code == 0, (line, done.err)
         out = done.out
+        if all_said is not None:
+            all_said += [done.out, done.err]
     return out
+
+
+def shape_of(line: str) -> str:
+    """A line without what differs from run to run: ids, figures, times, spaces of columns."""
+    line = re.sub(r"\b[0-9a-z]{26}\b", "ID", line)
+    line = re.sub(r"\b(?=[a-z]*\d)[0-9a-z]{6}\b", "ID", line)
+    line = re.sub(r"\d+(\.\d+)?(e-\d+)?(ms|s|m|h)?\b|\bnow\b", "#", line)
+    line = line.replace(" · loaded in # s", "")  # of the first question alone
+    return " ".join(re.sub(r"[+<-]#", "#", line).split())
 
 
 @pytest.mark.slow
@@ -66,6 +83,8 @@ def test_every_command_of_the_tutorial_runs_and_the_fine_tune_is_better(
 ):
     monkeypatch.chdir(tmp_path)
     said: dict[str, str] = {}
+    printed: list[str] = []
+    shown: list[str] = []  # what the page says that they print
     for language, block in blocks("docs/tutorial.md"):
         if language == "python":
             Path("draw.py").write_text(block, "utf-8")
@@ -73,7 +92,10 @@ def test_every_command_of_the_tutorial_runs_and_the_fine_tune_is_better(
             Path("shapes.yaml").write_text(block, "utf-8")
         elif language == "sh":
             # `wb` alone opens the bench, which has tests of its own.
-            said |= {line: run_line(run_wb, line) for line in block.splitlines() if line != "wb"}
+            lines = [line for line in block.splitlines() if line != "wb"]
+            said |= {line: run_line(run_wb, line, printed) for line in lines}
+        elif language == "text":
+            shown += block.splitlines()
 
     after, before = (figures(run)["accuracy"].value for run in evaluations())
     assert before is not None and before < 0.7
@@ -81,5 +103,7 @@ def test_every_command_of_the_tutorial_runs_and_the_fine_tune_is_better(
     assert said["wb prompt shapes/test/200"].strip() == "yes"
     assert said["wb bookmark next --tag errors"].startswith("shapes/test/")
     assert "adapter" in said["wb runs compare FIRST last"]
+    known = {shape_of(line) for text in printed for line in text.splitlines()}
+    assert [line for line in shown if shape_of(line) not in known] == []
     assert Path("heat.png").stat().st_size > 0
     assert "Is the red" in Path("report.html").read_text("utf-8")
