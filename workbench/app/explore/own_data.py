@@ -29,6 +29,7 @@ from workbench.app.explore.own_data_text import (
     role_choices,
     table_lines,
 )
+from workbench.app.lists.in_sight import ChoiceList
 from workbench.app.lists.palette import PALETTE
 from workbench.app.widgets.picker import Picker
 from workbench.data.looking import OwnData, OwnLook
@@ -58,7 +59,7 @@ _HINTS = {
 }
 
 
-class ColumnList(OptionList):
+class ColumnList(ChoiceList):
     """The columns; above the first and below the last one, the keys go on to the fields."""
 
     HELP_TITLE = "Columns"

@@ -12,13 +12,14 @@ from typing import Any, ClassVar
 
 from textual import events
 from textual.binding import BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.message import Message
 
 from workbench.app.explore.keys import LIST_KEYS
 from workbench.app.explore.row_order import RowOrder
 from workbench.app.explore.rows import SampleRow, short_labels
 from workbench.app.explore.sample_lines import SampleLines
+from workbench.app.lists.in_sight import keep_in_sight
 
 _MARGIN = 12  # rows read beyond what is in sight, so that the next key finds them there
 
@@ -221,10 +222,7 @@ class SampleList(SampleLines):
             self.post_message(self.MatchesNeeded())
 
     def _show_cursor(self, centre: bool = False) -> None:
-        """Have the cursor in sight: a move by one line would draw all lines with each step."""
-        if centre or not 0 <= self.cursor - int(self.scroll_offset.y) < self.size.height:
-            region = Region(0, self.cursor, 1, 1)
-            self.scroll_to_region(region, animate=False, force=True, center=True)
+        keep_in_sight(self, self.cursor, centre=centre)
 
     def _resize_content(self) -> None:
         self.virtual_size = Size(max(1, self.size.width), max(1, self.count))
@@ -233,7 +231,7 @@ class SampleList(SampleLines):
         """Ask for what is missing in sight."""
         if self.matches is not None or self.count == 0:
             return
-        margin = max(_MARGIN, self.size.height // 2 + 1)  # see `_show_cursor`
+        margin = max(_MARGIN, self.size.height // 2 + 1)  # see `keep_in_sight`
         top = max(0, int(self.scroll_offset.y) - margin)
         bottom = min(self.count, int(self.scroll_offset.y) + self.size.height + margin)
         missing = [n for n in range(top, bottom) if self.ordinal_at(n) not in self.rows]

@@ -73,9 +73,17 @@ class LogView(ScrollView, can_focus=True):
         self._drawn: list[str] = []
         self._tail: list[str] = []
         self._empty = ""
+        self.waits = False
 
-    def clear(self, words: str) -> None:
-        """Nothing to show, and why."""
+    def clear(self, words: str, *, waits: bool = False) -> None:
+        """Nothing to show, and why.
+
+        Args:
+            words: Why.
+            waits: Lines are being read: until then the list keeps its room, and the screen its
+                layout.
+        """
+        self.waits = waits
         self.lines, self._drawn, self._tail, self.unfinished_raw = [], [], [], ""
         self._empty, self.following = words, True
         self._resized()
@@ -88,6 +96,7 @@ class LogView(ScrollView, can_focus=True):
             unfinished: The line that has no end yet.
             anew: They replace all before.
         """
+        self.waits = False
         fresh = [clean(line, newlines=False) for line in lines]
         if anew:
             self.lines, self._drawn = [], []
@@ -119,7 +128,8 @@ class LogView(ScrollView, can_focus=True):
 
     def _resized(self) -> None:
         height = len(self._drawn) + len(self._tail)
-        self.virtual_size = Size(self.scrollable_content_region.width, height)
+        if not self.waits:
+            self.virtual_size = Size(self.scrollable_content_region.width, height)
         if self.following:
             self.scroll_to(y=self.max_scroll_y, animate=False, force=True, immediate=True)
         self.border_subtitle = "" if self.following else "End follows"

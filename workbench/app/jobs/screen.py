@@ -15,7 +15,6 @@ from textual.binding import BindingType
 from textual.containers import Container, Vertical
 from textual.reactive import reactive
 from textual.screen import Screen
-from textual.widgets import Static
 
 from sessions.ids import short_id
 from workbench.app.jobs.actions import JobActions
@@ -35,6 +34,7 @@ from workbench.app.widgets.footer import BenchFooter
 from workbench.app.widgets.header import BenchHeader
 from workbench.app.widgets.key_table import Tasks
 from workbench.app.widgets.sparing import draw_sparingly
+from workbench.app.widgets.steady import SteadyText
 from workbench.text import counted
 from workbench.times import clock, duration
 
@@ -58,7 +58,7 @@ class JobsScreen(Screen[None]):
     TASKS: ClassVar[Tasks] = TASKS
     BINDINGS: ClassVar[list[BindingType]] = KEYS
 
-    job: reactive[JobSummary | None] = reactive(None)
+    job: reactive[JobSummary | None] = reactive(None, repaint=False)
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class JobsScreen(Screen[None]):
         table.border_title = "Jobs"
         yield table
         with Vertical(id="job-detail"):
-            yield Static(id="job-head")
+            yield SteadyText(id="job-head")
             with Container(id="job-output"):
                 log = LogView(widget_id="log")
                 log.border_title = "Log"
@@ -171,10 +171,10 @@ class JobsScreen(Screen[None]):
         if old is None or old.id != job.id:
             self._tail = LogTail(job.log)
             self._curves = CurveFile(job.path / "progress.jsonl")
-            self.log_view.clear("nothing printed yet")
+            self.log_view.clear("nothing printed yet", waits=True)
             self.remove_class("-curves")
             self._read_output()
-        self.query_one("#job-head", Static).update(self._head(job))
+        self.query_one("#job-head", SteadyText).update(self._head(job))
 
     def _head(self, job: JobSummary) -> Text:
         palette = PALETTE
@@ -214,7 +214,7 @@ class JobsScreen(Screen[None]):
         if tail is not self._tail:
             return
         log = self.log_view
-        if lines or anew or tail.unfinished != log.unfinished_raw:
+        if lines or anew or log.waits or tail.unfinished != log.unfinished_raw:
             log.add(lines, tail.unfinished, anew=anew)
             skipped = tail.skipped
             log.border_title = f"Log · the last of {skipped >> 20:,} MB" if skipped >> 20 else "Log"

@@ -25,6 +25,7 @@ from textual.scrollbar import ScrollBar
 from textual.strip import Strip
 
 from workbench.app.lists.draw import fit
+from workbench.app.lists.in_sight import keep_in_sight
 from workbench.app.widgets.sparing import steady_bar
 
 # A cell is a line, or what draws itself at the width that the column turns out to have.
@@ -139,6 +140,7 @@ class RowList(ScrollView, can_focus=True):
         cells: Callable[[int], Sequence[Cell]],
         *,
         cursor: str | None = None,
+        waits: bool = False,
     ) -> None:
         """Replace the rows.
 
@@ -146,6 +148,8 @@ class RowList(ScrollView, can_focus=True):
             keys: One for each row, unique.
             cells: Draws row `i`, one cell for each column; called for rows in sight only.
             cursor: The key to put the cursor on; otherwise it stays on its row.
+            waits: Rows are being read: until then the list keeps its room, and the screen its
+                layout.
         """
         old = cursor if cursor is not None else self.key
         before = self.key
@@ -158,7 +162,8 @@ class RowList(ScrollView, can_focus=True):
             except ValueError:
                 index = min(index, len(keys) - 1)
         index, self._ahead = min(index + self._ahead, len(keys) - 1), 0
-        self.virtual_size = Size(self.size.width, len(keys) + self._head_rows)
+        if not waits:
+            self.virtual_size = Size(self.size.width, len(keys) + self._head_rows)
         self.set_reactive(RowList.cursor, max(0, index))
         if before != self.key or cursor is not None:
             self._keep_in_sight()
@@ -182,12 +187,13 @@ class RowList(ScrollView, can_focus=True):
 
     # -- cursor ------------------------------------------------------------------------------
 
-    def watch_cursor(self, _old: int, _new: int) -> None:
-        """Keep the row in sight and say where the cursor is."""
+    def watch_cursor(self, old: int, new: int) -> None:
+        """Keep the row in sight, draw it and the one before, and say where the cursor is."""
         self._keep_in_sight()
         if not self._passed_over:
             self._tell()
-        self.refresh()
+        self.refresh_line(old + self._head_rows)
+        self.refresh_line(new + self._head_rows)
 
     @property
     def _passed_over(self) -> bool:
@@ -219,12 +225,7 @@ class RowList(ScrollView, can_focus=True):
         return max(1, self.size.height - self._head_rows)
 
     def _keep_in_sight(self) -> None:
-        top = round(self.scroll_y)
-        if self.cursor < top:
-            self.scroll_to(y=self.cursor, animate=False, force=True, immediate=True)
-        elif self.cursor >= top + self.page:
-            y = self.cursor - self.page + 1
-            self.scroll_to(y=y, animate=False, force=True, immediate=True)
+        keep_in_sight(self, self.cursor, head=self._head_rows)
 
     def _go(self, index: int) -> None:
         if self.keys:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
-from textual.widgets import Static
 
 from workbench.app.widgets.places import ShownPlaces
+from workbench.app.widgets.steady import SteadyText
 from workbench.reports.silence import answered_nothing
 from workbench.text import clean
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from workbench.sample import Sample
 
 
-class AnswerText(Static):
+class AnswerText(SteadyText):
     """The sample's texts as soon as they are read, then the answer or the error."""
 
-    def __init__(self, **more: object) -> None:
+    def __init__(self, **more: Any) -> None:
         super().__init__("", **more)
         self._row: PredictionRow | None = None
         self._line: Prediction | None = None

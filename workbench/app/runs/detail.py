@@ -46,7 +46,7 @@ POST_S = 0.3  # how often the list hears of a long file that is being read
 class RunDetail(Vertical):
     """What the right half of the Runs place shows."""
 
-    run: reactive[RunSummary | None] = reactive(None)
+    run: reactive[RunSummary | None] = reactive(None, repaint=False)
     view: reactive[View] = reactive[View]("errors")
 
     def __init__(self, **more: Any) -> None:
@@ -108,7 +108,7 @@ class RunDetail(Vertical):
             self._file = PredictionFile(run.predictions)
             self.tally, self._cell = Tally(), None
             self.set_reactive(RunDetail.view, "errors")
-            self.samples.clear("Reading…")
+            self.samples.clear("Reading…", waits=True)
             self._clear_answer()
         if old is None or old.id != run.id:
             self.query_one(MetricsPanel).ledger = None

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from rich.style import Style
 from rich.text import Text
-from textual.widgets import Static
 
 from sessions.estimate import Estimate
 from sessions.ids import short_id
@@ -16,6 +15,7 @@ from workbench.app.lists.draw import fit, interval_bar, number, plain, progress_
 from workbench.app.lists.palette import PALETTE, Palette
 from workbench.app.runs.reading import RunSummary
 from workbench.app.runs.run_table import state_sign
+from workbench.app.widgets.steady import SteadyText
 from workbench.reports.tally import Tally
 from workbench.times import ago
 
@@ -27,7 +27,7 @@ FIGURE = 26  # cells of a figure with its interval, after its name
 OF_LABEL = 31  # cells of a label's count and three figures, after its name
 
 
-class Figures(Static):
+class Figures(SteadyText):
     """What is told of a run, drawn anew whenever there is another width for it."""
 
     def __init__(self, **more: Any) -> None:

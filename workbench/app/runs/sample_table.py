@@ -92,10 +92,10 @@ class SampleTable(RowList):
         self.empty = EMPTY[view if rows else "all"]
         self.show(selection.uids, self._cells_of)
 
-    def clear(self, words: str) -> None:
-        """No samples, and why."""
+    def clear(self, words: str, *, waits: bool = False) -> None:
+        """No samples, and why; `waits` as of `show`."""
         self._rows, self._indices, self.empty = (), (), (words,)
-        self.show((), lambda _: ())
+        self.show((), lambda _: (), waits=waits)
 
     def _cells_of(self, index: int) -> tuple[Cell, ...]:
         palette = PALETTE

@@ -12,13 +12,13 @@ from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
-from textual.widgets import Static
 
 from sessions.errors import WbError
 from workbench.app.jobs.curves import Curves
 from workbench.app.lists.draw import number, plain
 from workbench.app.lists.palette import PALETTE
 from workbench.app.runs.reading import RunSummary
+from workbench.app.widgets.steady import SteadyText
 from workbench.reports.training import TrainingReport, training_report
 from workbench.text import clean
 
@@ -36,7 +36,7 @@ class TrainingFacts(VerticalScroll, can_focus=True):
 
     def compose(self) -> ComposeResult:
         """One text."""
-        yield Static(id="training-text", markup=False)
+        yield SteadyText(id="training-text", markup=False)
 
 
 class TrainingPanel(Horizontal):
@@ -63,7 +63,7 @@ class TrainingPanel(Horizontal):
     def begin(self) -> None:
         """Another training is being read."""
         self.report = None
-        self.query_one("#training-text", Static).update(plain("reading…", PALETTE.dim))
+        self.query_one("#training-text", SteadyText).update(plain("reading…", PALETTE.dim))
         self.query_one(Curves).show({})
         self.facts.scroll_home(animate=False)
 
@@ -71,7 +71,7 @@ class TrainingPanel(Horizontal):
         """Tell what was read; `None` where it cannot be."""
         self.report = report
         told = Text("it cannot be read") if report is None else facts_table(run, report)
-        self.query_one("#training-text", Static).update(told)
+        self.query_one("#training-text", SteadyText).update(told)
         self.query_one(Curves).show({} if report is None else report.curves)
 
 

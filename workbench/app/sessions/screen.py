@@ -13,7 +13,7 @@ from textual.binding import BindingType
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.reactive import reactive
 from textual.screen import Screen
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from sessions.records import PromptRecord, Record
 from workbench.app.lists.list_reader import ListReader
@@ -34,6 +34,7 @@ from workbench.app.widgets.footer import BenchFooter
 from workbench.app.widgets.header import BenchHeader
 from workbench.app.widgets.key_table import Tasks
 from workbench.app.widgets.sparing import draw_sparingly
+from workbench.app.widgets.steady import SteadyText
 from workbench.text import clean, counted
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class SessionsScreen(Screen[None]):
     TASKS: ClassVar[Tasks] = TASKS
     BINDINGS: ClassVar[list[BindingType]] = KEYS
 
-    session: reactive[SessionLine | None] = reactive(None)
+    session: reactive[SessionLine | None] = reactive(None, repaint=False)
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,7 +84,7 @@ class SessionsScreen(Screen[None]):
                 entries.border_title = "Asked"
                 yield entries
                 with VerticalScroll(id="entry-box", can_focus=False):
-                    yield Static(id="entry-text")
+                    yield SteadyText(id="entry-text")
             yield ReplayPanel(widget_id="replay")
         yield BenchFooter()
 
@@ -231,7 +232,7 @@ class SessionsScreen(Screen[None]):
         found = [entry for entry in self._entries if ids is None or entry.id in ids]
         self.entries.show_entries(found, searched=ids is not None)
         if not found:
-            self.query_one("#entry-text", Static).update("")
+            self.query_one("#entry-text", SteadyText).update("")
 
     # -- searching ---------------------------------------------------------------------------
 
@@ -295,7 +296,7 @@ class SessionsScreen(Screen[None]):
     def _entry_moved(self) -> None:
         entry = self.entries.entry
         if entry is not None:
-            self.query_one("#entry-text", Static).update(whole(entry, PALETTE))
+            self.query_one("#entry-text", SteadyText).update(whole(entry, PALETTE))
             self.query_one("#entry-box").scroll_home(animate=False)
 
     # -- going in and back -------------------------------------------------------------------

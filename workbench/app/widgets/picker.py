@@ -19,6 +19,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from workbench.app.lists.in_sight import ChoiceList
 from workbench.app.lists.palette import PALETTE
 from workbench.app.widgets.choice import Choice
 from workbench.app.widgets.dialog_box import DialogBox
@@ -124,7 +125,7 @@ class Picker(ModalScreen[Any]):
         with self.box() as box:
             box.border_title = Text(clean(self.picker_title, newlines=False))
             yield PickerInput(placeholder=self.free or "type to narrow")
-            yield OptionList()
+            yield ChoiceList()
             yield from self.feet()
             yield Static(self.keys_line(), classes="keys", markup=False)
 

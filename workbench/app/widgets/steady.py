@@ -43,10 +43,16 @@ class SteadyText(Static):
             self.refresh(layout=True)
 
     def _lines(self) -> int | None:
-        """Lines that the text takes, before any limit; `None` before it was laid out."""
+        """Lines that the text takes, before any limit; `None` before it was laid out.
+
+        Where the height does not follow the text, those that there are.
+        """
         width = self.content_size.width
         if not width:
             return None
+        height = self.styles.height
+        if height is not None and not height.is_auto:
+            return self.content_size.height
         lines = self.get_content_height(Size(0, 0), Size(0, 0), width)
         if self.has_class("-fills") and isinstance(self.parent, Widget):
             lines = max(lines, self.parent.size.height)
