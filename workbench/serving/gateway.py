@@ -222,8 +222,9 @@ async def _relayed(answer: httpx.Response, closing: asyncio.Event) -> AsyncItera
         yield _event(_died())
     finally:
         for task in (over, block):
-            if task is not None and not task.done():
+            if task is not None:
                 task.cancel()
+                # Also of one that ended as the client left: nobody else takes its exception.
                 with suppress(asyncio.CancelledError, Exception):
                     await task
 
