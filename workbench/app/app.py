@@ -59,7 +59,6 @@ from textual.binding import BindingType
 from textual.reactive import reactive
 from textual.screen import Screen
 
-from sessions.errors import WbError
 from workbench.app.app_keys import KEYS
 from workbench.app.clean_lines import CleanLines
 from workbench.app.help_keys import HelpKeys
@@ -71,7 +70,7 @@ from workbench.app.services import Services
 from workbench.app.settings import Settings, read_settings
 from workbench.app.settings_told import tell_problems
 from workbench.app.state import BenchState
-from workbench.app.tasks import CancelToken
+from workbench.app.state_saving import StateSaving
 from workbench.app.terminal import Terminal, bench_driver, held
 from workbench.app.widgets.readable import Readable
 from workbench.console import CleanConsole
@@ -150,6 +149,7 @@ class WbApp(Services):
         self._readable: tuple[str, Readable] | None = None
         self.settings = settings or read_settings()
         self.state = BenchState.load()
+        self.state_saving = StateSaving(self)
         self.spec = last_model(self.state, self.settings)
         keys = HelpKeys(self)
         self.action_help, self.action_keys_beside = keys.help, keys.beside
@@ -227,7 +227,7 @@ class WbApp(Services):
 
     def exit(self, *args: Any, **kwargs: Any) -> None:
         """Save the state while the screens still have it, then leave."""
-        self.save_state()
+        self.state_saving.now()
         super().exit(*args, **kwargs)
 
     async def on_unmount(self) -> None:
@@ -235,40 +235,13 @@ class WbApp(Services):
         self.all_changed = await asyncio.to_thread(self.tasks.close)
         self._engine_service.close()
 
-    def save_state(self) -> None:
-        """Save the state now; a failure is no reason to keep anybody from leaving."""
-        self._remember()
-        try:
-            self.state.save()
-        except (WbError, OSError) as error:
-            self.log.error(f"state not saved: {error}")
-
-    def _save_state_aside(self) -> None:
-        """Save the state without waiting for the disk."""
-        self._remember()
-        body = self.state.text()
-
-        def work(token: CancelToken) -> None:
-            with contextlib.suppress(WbError, OSError):  # said when it matters: on leaving, no more
-                self.state.write(body)
-
-        self.tasks.run("state", work)
-
-    def _remember(self) -> None:
-        for stack in list(self._screen_stacks.values()):
-            for screen in stack:
-                remember = getattr(screen, "remember", None)
-                if remember is not None and screen.is_mounted:
-                    remember()
-        self.state.place("app")["model"] = self.spec.to_json()
-
     # -- going places ----------------------------------------------------------------------
 
     def go(self, mode: str) -> None:
         """Switch to a place."""
         self.came_from = ""
         if mode != self.current_mode:
-            self._save_state_aside()
+            self.state_saving.aside()
             while len(self.screen_stack) > 1:
                 self.pop_screen()
             self.switch_mode(mode)

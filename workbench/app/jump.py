@@ -58,7 +58,7 @@ class JumpScreen(ModalScreen["tuple[Widget, bool] | None"]):
     """The letters; returns the widget and whether its panel is to fill the screen."""
 
     DEFAULT_CSS = """
-    JumpScreen { background: $background 30%; layers: base letters; }
+    JumpScreen { background: $background 30%; layers: base letters said; }
     JumpScreen .letter {
         layer: letters; position: absolute; width: 3; height: 1; padding: 0 1;
         background: $warning; color: $background; text-style: bold;

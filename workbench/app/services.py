@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from textual import events
 from textual.message import Message
 from textual.notifications import Notify
 from textual.reactive import reactive
@@ -50,7 +51,7 @@ class Services(KeysInOrder):
         self.tasks = Tasks(self.fail)
         self.all_changed = True  # whether leaving found every change made
         self._engine_service = EngineService(self._engine_changed)
-        self._status_line = StatusLine(self)
+        self.status_line = StatusLine(self)
 
     async def run_action(
         self, action: Any, default_namespace: Any = None, namespaces: Any = None
@@ -59,16 +60,38 @@ class Services(KeysInOrder):
         said = say_why_not(self, action, default_namespace, namespaces)
         return said or await super().run_action(action, default_namespace, namespaces)
 
-    def on_notify(self, event: Notify) -> None:
-        """What is said belongs to the screen in view."""
-        self._status_line.take(event.notification)
-        # Textual lays a text aside when its time is over and leaves the room that it had.
-        self.set_timer(event.notification.timeout + 0.1, self._refresh_notifications)
+    def on_mount(self) -> None:
+        """What is said of a screen goes with it."""
+        self.screen_change_signal.subscribe(self, self.status_line.screen_changed, immediate=True)
 
-    def _refresh_notifications(self) -> None:
-        if self._screen_stack:
-            self._status_line.tidy()
-        super()._refresh_notifications()
+    async def on_event(self, event: events.Event) -> None:
+        """A key says that the line at the bottom was read."""
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            self.status_line.key_came()
+        await super().on_event(event)
+
+    def on_notify(self, event: Notify) -> None:
+        """What is said belongs to the screen in view; Textual's own list is not used."""
+        event.prevent_default()
+        if not self.is_ending:
+            self.status_line.take(event.notification)
+
+    def clear_notifications(self) -> None:
+        """Say nothing any more."""
+        self.status_line.clear()
+
+    def palette_actions(self) -> list[tuple[str, str, Callable[[], Any]]]:
+        """What the finder offers beside the keys."""
+        about = "Read again what was said in the line at the bottom"
+        return [("Messages", about, self.action_messages)]
+
+    def action_messages(self) -> None:
+        """All that was said at the bottom, the newest first."""
+        from workbench.app.widgets.text_panel import TextPanel
+
+        self.status_line.clear()
+        said = reversed(self.status_line.kept)
+        self.push_screen(TextPanel("Messages", "\n".join(said) or "nothing was said yet"))
 
     def copy_text(self, text: str, what: str = "text", *, panel: bool = True) -> None:
         """Copy by OSC 52 and show what was copied: not every terminal takes OSC 52.

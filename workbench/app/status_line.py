@@ -1,84 +1,164 @@
 """What the bench says in passing: one line over the footer, on the screen that it is about.
 
-Guarantee: it covers no more than the footer; a text of several lines moves the screen up by the
-others. The newest stands, a lasting one beside it. What is said of a screen goes with it.
-Not for what must be answered or kept: see `widgets.text_panel`.
+Guarantee: it takes the footer's line and no other; a text that is too long for it is cut at its
+end. The newest stands until its time is over or the next key comes, and what was said can be read
+again (`Messages` among the keys of Ctrl+P, or a click on the line). What is said for `LASTING_S`
+or longer is about the bench: it stands on every screen, and waits while something else stands.
+Not for what must be answered: see `widgets.text_panel`.
 """
 
 from __future__ import annotations
 
-import contextlib
-from typing import Any
-from weakref import ref
+import time
+from collections import deque
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
+from weakref import WeakSet, ref
 
 from rich.text import Text
 from textual.app import App
-from textual.css.query import NoMatches
+from textual.content import Content
 from textual.notifications import Notification
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets._toast import ToastRack
+
+from workbench.text import clean
 
 LASTING_S = 10.0  # what is said for so long is about the bench, and stands on every screen
-MOST_LINES = 8
-_BESIDE = 3  # cells of a line that its edge and its padding take
+SEEN_S = 1.0  # a key that comes sooner was on its way before the text could be read
+KEPT = 200  # texts that can be read again
 
 
-class Room(Widget):
-    """Holds the lines that a long text covers free of all else."""
+@dataclass
+class Said:
+    """One text.
 
-    DEFAULT_CSS = "Room { dock: bottom; height: 1; }"
+    Attributes:
+        words: In one line.
+        severity: `information`, `warning` or `error`.
+        seconds: How long it stands.
+        on: The screen that it is about, dead if that is gone.
+        since: When it came into view, by the monotonic clock; 0 if it has not yet.
+    """
+
+    words: str
+    severity: str
+    seconds: float
+    on: ref[Screen[Any]]
+    since: float = 0.0
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it is about the bench."""
+        return self.seconds >= LASTING_S
+
+
+class SaidLine(Widget):
+    """The line on a screen; a click shows all that was said."""
+
+    DEFAULT_CSS = """
+    SaidLine {
+        layer: said; dock: bottom; height: 1; padding: 0 1; background: $panel-lighten-1;
+        color: $foreground;
+        &.-information { border-left: outer $success; }
+        &.-warning { border-left: outer $warning; }
+        &.-error { border-left: outer $error; }
+        &:ansi { background: $ansi-background; }
+    }
+    """
+    KINDS: ClassVar[tuple[str, ...]] = ("information", "warning", "error")
+
+    words = ""
+
+    def say(self, said: Said | None) -> None:
+        """Show a text, or nothing."""
+        self.display = said is not None
+        self.words = said.words if said is not None else ""
+        for kind in self.KINDS:
+            self.set_class(said is not None and kind == said.severity, f"-{kind}")
+        self.refresh()
+
+    def render(self) -> Text:
+        """What comes first is said first: the end of a long text is cut."""
+        line = Text(self.words, no_wrap=True)
+        line.truncate(self.content_size.width, overflow="ellipsis")
+        return line
+
+    async def on_click(self) -> None:
+        """Show all that was said."""
+        await self.app.run_action("app.messages")
 
 
 class StatusLine:
-    """Keeps Textual's notifications to what is about the screen in view."""
+    """What stands in the line of one app, what waits for it, and what stood there."""
 
     def __init__(self, app: App[Any]) -> None:
         self._app = app
-        self._said_on: dict[str, ref[Screen[Any]]] = {}
+        self.standing: Said | None = None
+        self.kept: deque[str] = deque(maxlen=KEPT)  # the newest last
+        self._waiting: deque[Said] = deque(maxlen=KEPT)
+        self._lines: WeakSet[SaidLine] = WeakSet()  # one for each screen on which anything was said
 
     def take(self, note: Notification) -> None:
         """Have a new text stand in the place of the one before."""
-        words = " · ".join(note.message.splitlines())
-        note.message, note.title = f"{note.title}: {words}" if note.title else words, ""
-        self._said_on[note.identity] = ref(self._app.screen)
-        for old in list(self._app._notifications):
-            if not _lasts(old):
-                del self._app._notifications[old]
+        message = Content.from_markup(note.message).plain if note.markup else note.message
+        words = " · ".join(line for line in clean(message).splitlines() if line.strip())
+        words = f"{note.title}: {words}" if note.title else words
+        said = Said(words, note.severity, note.timeout, ref(self._app.screen))
+        self.kept.append(f"{time.strftime('%H:%M:%S')}  {words}")
+        before = self.standing
+        if before is not None and before.lasts and said.lasts:
+            self._waiting.append(said)
+            return
+        if before is not None and before.lasts:
+            self._waiting.appendleft(before)
+        self._stand(said)
 
-    def tidy(self) -> None:
-        """Forget what was said of other screens, and leave room for what stands."""
-        notes, screen = self._app._notifications, self._app.screen
-        for note in list(notes):
-            said_on = self._said_on.get(note.identity, ref(screen))()
-            if said_on is not screen and not _lasts(note):
-                del notes[note]
-                _clear(said_on)
-        left = {note.identity for note in notes}
-        self._said_on = {name: on for name, on in self._said_on.items() if name in left}
-        self._make_room(screen, sum(self._lines(note) for note in notes))
+    def key_came(self) -> None:
+        """The text that stands was read."""
+        if self.standing is not None and time.monotonic() - self.standing.since >= SEEN_S:
+            self._next()
 
-    def _lines(self, note: Notification) -> int:
-        words, room = Text(note.message), max(1, self._app.size.width - _BESIDE)
-        return len(words.wrap(self._app.console, room))
+    def clear(self) -> None:
+        """Say nothing any more."""
+        self._waiting.clear()
+        self._stand(None)
 
-    def _make_room(self, screen: Screen[Any], lines: int) -> None:
-        more = min(lines, MOST_LINES) if lines > 1 else 0
-        room = next(iter(screen.query(Room)), None)
-        if room is None and more and screen.is_running:
-            screen.mount(room := Room())
-        if room is not None:
-            room.display = more > 0
-            room.styles.height = more or 1
+    def screen_changed(self, screen: Screen[Any]) -> None:
+        """Forget what was said of another screen; what is about the bench comes along."""
+        said = self.standing
+        if said is not None and not said.lasts and said.on() is not screen:
+            self._next()
+        else:
+            self._draw()
 
+    def _next(self) -> None:
+        self._stand(self._waiting.popleft() if self._waiting else None)
 
-def _lasts(note: Notification) -> bool:
-    return note.timeout >= LASTING_S
+    def _stand(self, said: Said | None) -> None:
+        if said is None and self.standing is None:
+            return
+        self.standing = said
+        if said is not None:
+            said.since = time.monotonic()
+            self._app.set_timer(said.seconds, partial(self._over, said, said.since))
+        self._draw()
 
+    def _over(self, said: Said, since: float) -> None:
+        if said is self.standing and said.since == since:
+            self._next()
 
-def _clear(screen: Screen[Any] | None) -> None:
-    """Nothing of it is seen again for a moment when the screen comes back."""
-    if screen is None or not screen.is_attached:
-        return
-    with contextlib.suppress(NoMatches):
-        screen.get_child_by_type(ToastRack).remove_children()
+    def _draw(self) -> None:
+        """Show it on the screen in view alone: nothing of it is seen again on those below."""
+        screen, said = self._app.screen, self.standing
+        for line in list(self._lines):
+            line.say(said if line.parent is screen else None)
+        if said is None or any(line.parent is screen for line in self._lines):
+            return
+        if not screen.is_running:
+            screen.call_after_refresh(self._draw)
+            return
+        self._lines.add(line := SaidLine())
+        line.say(said)
+        screen.mount(line)

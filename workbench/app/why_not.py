@@ -7,14 +7,16 @@ What has such keys has `why_not(action) -> str`, which is empty where the key ap
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from textual.app import App
 from textual.dom import DOMNode
+
+if TYPE_CHECKING:
+    from workbench.app.services import Services
 
 
 def say_why_not(
-    app: App[Any], action: Any, node: DOMNode | None, namespaces: Mapping[str, DOMNode] | None
+    app: Services, action: Any, node: DOMNode | None, namespaces: Mapping[str, DOMNode] | None
 ) -> bool:
     """Whether an action does not apply; it is said then, once while the line stands."""
     target, name, _ = app._parse_action(action, node or app, namespaces)
@@ -22,7 +24,8 @@ def say_why_not(
     why = ask(name) if ask is not None else ""
     if not why or another_applies(target, name):
         return False
-    if all(said.message != why for said in app._notifications):
+    standing = app.status_line.standing
+    if standing is None or standing.words != why:
         app.notify(why, severity="warning", timeout=4, markup=False)
     return True
 

@@ -25,7 +25,7 @@ async def test_the_list_follows_the_terminal_its_keys_and_the_mouse_and_is_found
         await b.until(lambda: width_of(b) == 54)
         await b.press(*["greater_than_sign"] * 40)
         await b.until(lambda: width_of(b) == 90)  # the image and the prompt keep room
-        b.app.save_state()
+        b.app.state_saving.now()
     saved = json.loads((home() / "bench.json").read_text())
     assert saved["places"]["explore"]["list_share"] == 90 / 160
     async with bench((120, 40)) as b:

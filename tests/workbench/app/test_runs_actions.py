@@ -24,7 +24,7 @@ async def test_b_bookmarks_all_errors_under_the_tag_that_is_asked_for():
         await pilot.press("b")
         await until(pilot, lambda: isinstance(app.screen, LineDialog))
         await pilot.press(*"misread", "enter")
-        await until(pilot, lambda: any("misread" in n.message for n in app._notifications))
+        await until(pilot, lambda: any("misread" in words for words in app.status_line.kept))
     with UidCache.open() as cache:
         assert {mark.uid for mark in cache.list(tag="misread")} == wrong
 
