@@ -139,6 +139,7 @@ class RunsScreen(Screen[None]):
     # -- the list ----------------------------------------------------------------------------
 
     def _show_runs(self, runs: list[RunSummary]) -> None:
+        self.set_class(not runs, "-empty")
         self.table.show_runs(runs, cursor=self._wanted)
         if self._wanted in self.table.runs:  # of many runs some are read later
             self._wanted = None

@@ -174,6 +174,7 @@ class SessionsScreen(Screen[None]):
         hits = self._hits
         shown = [line for line in self._sessions if hits is None or line.id in hits]
         searched = None if hits is None else (self._words, len(self._sessions))
+        self.set_class(not self._sessions, "-empty")
         self.table.show_sessions(shown, self._wanted, searched=searched)
         if self._wanted in self.table.sessions:
             self._wanted = None
