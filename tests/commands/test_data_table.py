@@ -188,3 +188,52 @@ def test_images_that_links_lead_out_of_the_folder_are_told_as_that(tmp_path: Pat
     with pytest.raises(DataError, match="leads out of the image root") as caught:
         data("add", "mine", str(path))
     assert "--image-root" in caught.value.hint
+
+
+NULLS = ["NA", "NA", "None", "nan", "yes", "no", "yes", "no", "none"]
+
+
+def labelled(path: Path, column: str = "verdict", labels: list[str | None] = NULLS) -> str:
+    rows = [{"id": i, "text": "x", column: word} for i, word in enumerate(labels)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+def test_labels_that_often_stand_for_none_are_told_with_the_filter_that_leaves_them_out(
+    tmp_path: Path, run_wb
+):
+    path = labelled(tmp_path / "t.jsonl")
+    add = ("data", "add", "mine", path, "--label", "verdict", "--image", "")
+    result = run_wb(*add)
+    filtered = """verdict!="NA" and verdict!="None" and verdict!="nan\""""
+    told = (
+        "warning: t: 'NA' (2), 'None' (1), 'nan' (1) are kept as labels; "
+        f"--where '{filtered}' leaves such rows out"
+    )
+    assert told in result.err and told in run_wb("data", "info", "mine").err
+    assert told[9:] in look(OwnData("", path, {"id": "id", "verdict": "label"})).table.warnings
+    result = run_wb(*add, "--replace", "--where", filtered)
+    assert "kept as" not in result.err
+    assert "labels: no, none, yes (all that 5 labelled rows have)" in result.err
+    assert dataset_info("mine").labels == ("no", "none", "yes")
+
+
+def test_one_label_that_may_stand_for_none_is_told_by_its_column(tmp_path: Path, run_wb):
+    path = labelled(tmp_path / "t.jsonl", "the verdict", ["yes", "no", "NA"])
+    said = run_wb("data", "add", "mine", path, "--label", "the verdict", "--image", "").err
+    assert "'NA' (1) is kept as a label; --where '`the verdict`!=\"NA\"' leaves" in said
+
+
+def test_no_label_is_told_for_a_null_nor_for_a_csv_that_takes_it_for_none(tmp_path: Path, run_wb):
+    path = labelled(tmp_path / "t.jsonl", labels=["yes", "no", None])
+    csv = tmp_path / "c.csv"
+    csv.write_text("id,text,verdict\n1,x,yes\n2,x,no\n3,x,nan\n")
+    said = run_wb("data", "add", "mine", path, str(csv), "--label", "verdict", "--image", "").err
+    assert "kept as" not in said
+
+
+def test_labels_are_guessed_from_the_rows_of_any_split_alone(tmp_path: Path, run_wb):
+    path = labelled(tmp_path / "t.jsonl", labels=["a", "b", "c", "d"])
+    splits = ("--split", "one=id==0", "--split", "two=id==2", "--label", "verdict", "--image", "")
+    said = run_wb("data", "add", "mine", path, *splits).err
+    assert "labels: a, c (all that 2 labelled rows have)" in said

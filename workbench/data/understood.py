@@ -7,8 +7,9 @@ all samples. Not for the datasets of a hub, nor for those that are made: nothing
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -18,6 +19,7 @@ from workbench.data.base import Source
 from workbench.data.box_counts import BoxCounts
 from workbench.data.image_folders import image_state
 from workbench.data.progress import counted
+from workbench.data.tables.columns import MOST_FREQUENT, is_template
 from workbench.data.tables.folders import SPLIT_NAMES
 from workbench.data.tables.image_paths import differs_in_case, without
 from workbench.data.tables.likely_roles import LOOKED_AT, UNKNOWN, likely_options
@@ -27,6 +29,7 @@ from workbench.sample import Sample
 
 COMMONEST = 3  # labels that are named with their counts
 _UNREADABLE = re.compile(r"row \d+: ")  # these are counted as they are indexed
+NULL_WORDS = frozenset({"NA", "N/A", "None", "null", "Null", "NULL", "nan", "NaN", "<NA>"})
 NAMED = 3  # files passed over, and missing images, that a warning names
 
 Prompt = Callable[[Source], Mapping[str, Any] | None]
@@ -45,6 +48,8 @@ class SplitTable:
         labels: Rows with a label.
         commonest: The commonest labels, each with its count.
         different: How many different labels there are.
+        null_words: Labels that other programs write where there is none (`NA`), with their counts.
+        null_filter: The filter that leaves their rows out; empty for none.
         references: Answers of all rows that an answer is compared with, where rows list them.
         images: Images that the rows name or hold, those at URLs too.
         found: Of them those that are there; at URLs nobody looks.
@@ -72,6 +77,8 @@ class SplitTable:
     labels: int = 0
     commonest: tuple[tuple[str, int], ...] = ()
     different: int = 0
+    null_words: tuple[tuple[str, int], ...] = ()
+    null_filter: str = ""
     references: int = 0
     images: int = 0
     found: int = 0
@@ -218,6 +225,8 @@ def _table(source: TableSource, mapping: TableMapping, prompt: Prompt | None) ->
             fault = fault or without_secrets(f"{sample.error} ({sample.uid})")
         left.update(dict.fromkeys(sample.metadata))
         words.add(str(sample.metadata.get("split", "")))
+    null_words = [(word, n) for word, n in labels.most_common() if word in NULL_WORDS]
+    null_words = [] if mapping.recipe else null_words
     return SplitTable(
         split=source.split,
         rows=counts["rows"],
@@ -228,6 +237,8 @@ def _table(source: TableSource, mapping: TableMapping, prompt: Prompt | None) ->
         commonest=tuple((without_secrets(w), n) for w, n in _commonest(labels)),
         references=counts["references"],
         different=len(labels),
+        null_words=tuple(null_words),
+        null_filter=_filter(mapping.label, null_words),
         images=counts["images"],
         found=counts["found"],
         missing=counts["missing"],
@@ -249,6 +260,14 @@ def _table(source: TableSource, mapping: TableMapping, prompt: Prompt | None) ->
 def _commonest(labels: Counter[str]) -> list[tuple[str, int]]:
     """Those that are named: one more where `and 1 other label` would stand in its place."""
     return labels.most_common(COMMONEST + (len(labels) == COMMONEST + 1))
+
+
+def _filter(column: str, words: Sequence[tuple[str, int]]) -> str:
+    """The filter by which rows with a label are left out; empty where a column cannot say it."""
+    if not words or not column or is_template(column) or column.endswith(MOST_FREQUENT):
+        return ""
+    column = column if column.isidentifier() else f"`{column}`"
+    return " and ".join(f'{column}!="{word}"' for word, _ in words)
 
 
 _OWN = ("options", "objects", "objects_left_out", "exchanges", "__key__")  # made by wb
@@ -291,6 +310,11 @@ def _warnings(table: SplitTable, wanted: tuple[str, ...]) -> list[str]:
         ) > 0:  # a row that cannot be read is told above
             verb = "has" if lack == 1 else "have"
             found.append(f"{lack:,} of {table.rows:,} rows {verb} no {role}")
+    if table.null_words:
+        words = ", ".join(f"{word!r} ({n:,})" for word, n in table.null_words)
+        kept = "is kept as a label" if len(table.null_words) == 1 else "are kept as labels"
+        out = f"; --where {shlex.quote(table.null_filter)} leaves such rows out"
+        found.append(f"{words} {kept}{out if table.null_filter else ''}")
     for role in (table.prompt or {}).get("unseen", ()):
         found.append(f"the default prompt does not show the text {role!r}; {_SHOW}")
     if (table.prompt or {}).get("miscounts"):

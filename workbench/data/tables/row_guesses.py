@@ -15,6 +15,7 @@ from typing import Any
 from workbench.data.readers.opening import open_reader
 from workbench.data.tables import guessing
 from workbench.data.tables.columns import FOLDER, as_text, cell_list, columns_in, value_of
+from workbench.data.tables.filters import Filter, parse_filter
 from workbench.data.tables.folders import SPLIT_NAMES
 from workbench.data.tables.mapping import SplitFile, TableMapping
 from workbench.data.tables.options import LETTERS, gold_option, options_of
@@ -161,14 +162,27 @@ def holds_lists(mapping: TableMapping, files: Sequence[SplitFile], column: str) 
 def _rows(
     mapping: TableMapping, files: Sequence[SplitFile], columns: Sequence[str]
 ) -> Iterator[tuple[RowMapper, Mapping[str, Any] | None]]:
-    """The rows of all files that have one of the columns; `None` for one that cannot be parsed."""
+    """The rows of all files that have one of the columns; `None` for one that cannot be parsed.
+
+    Rows that no filter lets through are no samples, and say nothing.
+    """
     roots = {column.partition(".")[0] for spec in columns for column in columns_in(spec)}
     for part in files:
         mapper = RowMapper(mapping, part)
         reader = open_reader(data_file(mapping, part), mapping.read)
         try:
-            wanted = sorted(roots & {*reader.columns})
-            for row in reader.scan(wanted) if wanted else ():
-                yield mapper, None if row.error else row.values
+            keeps = _filters(mapping, part)
+            filtered = {c.partition(".")[0] for keep in keeps for c in keep.columns}
+            wanted = sorted((roots | filtered) & {*reader.columns})
+            for row in reader.scan(wanted) if roots & {*reader.columns} else ():
+                if row.error or any(keep(row.values) for keep in keeps):
+                    yield mapper, None if row.error else row.values
         finally:
             reader.close()
+
+
+def _filters(mapping: TableMapping, part: SplitFile) -> list[Filter]:
+    """The filters of all splits that a file is cut into."""
+    where = parse_filter(mapping.where)
+    wheres = dict.fromkeys(each.where for each in mapping.files if each.path == part.path)
+    return [where & parse_filter(said) for said in wheres]
