@@ -61,6 +61,7 @@ from textual.screen import Screen
 
 from workbench.app.app_keys import KEYS
 from workbench.app.clean_lines import CleanLines
+from workbench.app.copied import copied
 from workbench.app.help_keys import HelpKeys
 from workbench.app.kept_sheets import KeptSheets, style_by_itself
 from workbench.app.key_order import spelled
@@ -178,8 +179,10 @@ class WbApp(Services):
         return [self._readable[1], *super().get_line_filters(), self._clean_lines]
 
     def copy_to_clipboard(self, text: str) -> None:
-        """Copy a text, cleaned: it may be pasted into a shell."""
+        """Copy a text, cleaned, since it may be pasted into a shell; say how much it is."""
         super().copy_to_clipboard(clean(text))
+        if text:
+            self.notify(copied(text), timeout=2)
 
     @property
     def spec(self) -> ModelSpec:

@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.notifications import Notify
 from textual.reactive import reactive
 
+from workbench.app.copied import copy_text
 from workbench.app.engine_service import EngineService, EngineState
 from workbench.app.key_order import KeysInOrder
 from workbench.app.status_line import StatusLine
@@ -101,15 +102,7 @@ class Services(KeysInOrder):
             what: What to call it in the toast (`command`, `UID`).
             panel: Show the text in a panel; otherwise in the toast alone.
         """
-        self.copy_to_clipboard(text)
-        if not panel or len(text) <= 48:
-            from workbench.text import clean
-
-            self.notify(clean(text), title=f"{what} copied", markup=False)
-            return
-        from workbench.app.widgets.text_panel import TextPanel
-
-        self.push_screen(TextPanel(f"{what} copied", text))
+        copy_text(self, text, what, panel)
 
     def start_job(
         self,

@@ -54,5 +54,6 @@ def actions_of(controllers: Controllers) -> dict[str, Callable[..., object]]:
         "side_by_side": shown(controllers.comparisons.side_by_side),
         "evaluate": controllers.commands.evaluate,
         "copy_command": shown(controllers.commands.copy_command),
+        "copy_some": shown(controllers.commands.copy_some),
         "copy_uid": shown(controllers.commands.copy_uid),
     }

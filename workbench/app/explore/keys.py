@@ -83,6 +83,8 @@ KEYS: list[BindingType] = [
             tooltip="Bring back an earlier answer on this sample"),
     Binding("ctrl+r", "asked_before", "Earlier prompts", id="explore.asked_before", show=False,
             tooltip="Choose a prompt that you wrote before, in any session"),
+    Binding("C", "copy_some", "Copy a text", id="explore.copy_text", show=False,
+            tooltip="Choose what to copy: answer, prompt, a text of the sample, its label"),
     Binding("Y", "copy_uid", "Copy the UID", id="explore.copy_uid", show=False,
             tooltip="Copy the sample's UID"),
     Binding("left_square_bracket", "opacity(-1)", "Fainter heat", id="explore.fainter",
@@ -149,6 +151,7 @@ TASKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Keep and evaluate", (
         "explore.bookmark", "explore.tags", "explore.next_bookmark",
         "explore.previous_bookmark", "explore.export_bookmarks", "explore.import_bookmarks",
-        "explore.export", "explore.run", "explore.evaluate", "explore.copy", "explore.copy_uid",
+        "explore.export", "explore.run", "explore.evaluate", "explore.copy", "explore.copy_text",
+        "explore.copy_uid",
     )),
 )  # fmt: skip

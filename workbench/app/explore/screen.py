@@ -269,6 +269,7 @@ class ExploreScreen(Screen[None]):
             self.controllers.bookmarks.import_,
         )
         yield "Show the hints again", "", self._show_hints
+        yield from self.controllers.commands.offers()
 
     def _reset_knobs(self) -> None:
         from workbench.inference.decoding import Decoding

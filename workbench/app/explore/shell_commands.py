@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import partial
+
 from workbench.app import copy_command
 from workbench.app.explore.controller import Controller
+from workbench.app.explore.copyable import copyable
 from workbench.app.explore.shot_field import shot_flags
+from workbench.text import clean
 
 
 class ShellCommands(Controller):
@@ -76,6 +81,38 @@ class ShellCommands(Controller):
         text = self.command_line()
         if text:
             self.bench.copy_text(text, "command")
+
+    def copy_some(self) -> None:
+        """Choose what is copied of all that stands here; the answer is the first."""
+        from workbench.app.widgets.choice import Choice
+        from workbench.app.widgets.picker import Picker
+
+        texts = copyable(self.view, self.widgets)
+        if not texts:
+            self.bench.notify("no sample is open: there is nothing to copy", timeout=2)
+            return
+        if line := self.command_line():
+            texts["wb line"] = line
+        choices = [Choice(clean(name, newlines=False), text, name) for name, text in texts.items()]
+
+        def take(name: str | None) -> None:
+            if name is not None:
+                self._copy(name, texts[name])
+
+        self.bench.push_screen(Picker("Copy", choices), take)
+
+    def offers(self) -> Iterator[tuple[str, str, Callable[[], None]]]:
+        """For the palette: what can be copied, each by its name."""
+        for name, text in copyable(self.view, self.widgets).items():
+            if name != "UID":  # has a key
+                yield (
+                    f"Copy: {name}",
+                    clean(text, newlines=False)[:60],
+                    partial(self._copy, name, text),
+                )
+
+    def _copy(self, name: str, text: str) -> None:
+        self.bench.copy_text(text, clean(name, newlines=False), panel=False)
 
     def copy_uid(self) -> None:
         """Copy the UID."""

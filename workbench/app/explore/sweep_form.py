@@ -234,7 +234,6 @@ class WholeAnswer(ModalScreen[bool]):
     def action_copy(self) -> None:
         """Copy the text."""
         self.app.copy_to_clipboard(self.tile.problem or self.tile.text)
-        self.notify("copied", timeout=2)
 
     def action_close(self) -> None:
         """Back to the grid."""

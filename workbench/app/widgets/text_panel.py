@@ -62,7 +62,6 @@ class TextPanel(ModalScreen[None]):
     def action_copy(self) -> None:
         """Copy the text again."""
         self.app.copy_to_clipboard(self.text)
-        self.notify("copied", timeout=2)
 
 
 class ErrorPanel(TextPanel):
