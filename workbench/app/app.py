@@ -73,6 +73,7 @@ from workbench.app.settings_told import tell_problems
 from workbench.app.state import BenchState
 from workbench.app.state_saving import StateSaving
 from workbench.app.terminal import Terminal, bench_driver, held
+from workbench.app.theme import KeptTheme
 from workbench.app.widgets.readable import Readable
 from workbench.console import CleanConsole
 from workbench.text import clean
@@ -200,13 +201,10 @@ class WbApp(Services):
 
     def on_mount(self) -> None:
         """Apply the settings; everything slow waits for the first frame."""
-        theme = self.state.theme or self.settings.theme
-        if theme in self.available_themes:
-            self.theme = theme
+        KeptTheme(self).begin()
         if self.settings.keymap:
             own = self.settings.keymap
             self.set_keymap({name: ",".join(spelled(keys)) for name, keys in own.items()})
-        self.theme_changed_signal.subscribe(self, self._remember_theme)
         # A lost connection or a polite kill leaves as by key, with the state saved.
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
             loop = asyncio.get_running_loop()
@@ -224,9 +222,6 @@ class WbApp(Services):
         if terminal.gone:
             self.exit(return_code=1)
         terminal.bound_log()
-
-    def _remember_theme(self, theme: Any) -> None:
-        self.state.theme = theme.name
 
     def exit(self, *args: Any, **kwargs: Any) -> None:
         """Save the state while the screens still have it, then leave."""

@@ -137,7 +137,10 @@ def _settings(bench: WbApp) -> Iterator[Findable]:
 
 
 def _change(bench: WbApp, name: str) -> None:
-    """Ask for a setting's value and write it."""
+    """Ask for a setting's value and write it; a theme is chosen as by its key."""
+    if name == "theme":
+        bench.action_change_theme()
+        return
     from workbench.app.lists.dialogs import LineDialog
     from workbench.config import KNOBS
 

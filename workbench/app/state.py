@@ -19,7 +19,7 @@ class BenchState:
     """The restored state.
 
     Attributes:
-        theme: The name of the Textual theme, empty for that of the settings.
+        theme: Of a file that an older version wrote; now it is a setting.
         hints_dismissed: The first-run hints were closed for good.
         places: One dict of JSON values per place; each screen reads and writes its own.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 
@@ -21,6 +22,7 @@ from workbench.app.explore.screen import ExploreScreen
 from workbench.app.state import BenchState
 from workbench.app.widgets.help_modal import HelpModal
 from workbench.app.widgets.text_panel import ErrorPanel
+from workbench.config import load_settings
 from workbench.errors import DataError
 
 _FIRST_FRAME = """
@@ -190,13 +192,63 @@ async def test_a_wrong_setting_is_told_and_the_bench_opens():
         assert b.app.settings.images == "auto"
 
 
-async def test_the_theme_is_kept_for_next_time():
+@pytest.mark.parametrize("way", [("f9",), ("ctrl+p", "setting theme")])
+async def test_a_theme_that_is_chosen_is_shown_at_once_and_kept_as_the_setting(way):
+    home().joinpath("config.toml").write_text('theme = "dracula"\n')
     async with bench() as b:
-        b.app.theme = "nord"
-        await b.settle()
+        assert b.app.theme == "dracula"
+        await b.press(way[0])
+        if way[1:]:
+            await b.type(way[1])
+            await b.shows("theme  setting", "Now dracula")
+            await b.press("enter")
+        await b.type("nord")
+        await b.shows("nord")
+        await b.press("enter")
+        await b.until(lambda: b.app.theme == "nord" and b.app.settings.theme == "nord")
         await b.pilot.press("ctrl+q")
+    assert load_settings().theme == "nord"
+    assert not json.loads(home().joinpath("bench.json").read_text())["theme"]
     async with bench() as b:
         assert b.app.theme == "nord"
+
+
+@pytest.mark.parametrize(("newer", "wins"), [("config.toml", "dracula"), ("bench.json", "nord")])
+async def test_of_a_theme_that_an_older_bench_kept_and_the_setting_the_newer_wins(newer, wins):
+    home().joinpath("config.toml").write_text('theme = "dracula"\n')
+    home().joinpath("bench.json").write_text('{"v": 1, "theme": "nord"}')
+    for name in ("config.toml", "bench.json"):
+        os.utime(home() / name, (2, 2) if name == newer else (1, 1))
+    async with bench((160, 44)) as b:
+        assert b.app.theme == wins
+        await b.shows(f"theme = {wins}", "dracula", "nord")
+        await b.pilot.press("ctrl+q")
+    assert load_settings().theme == wins
+    async with bench() as b:
+        assert b.app.theme == wins
+        assert "theme =" not in b.text(), "told once"
+
+
+async def test_a_theme_of_an_older_bench_alone_becomes_the_setting():
+    home().joinpath("bench.json").write_text('{"v": 1, "theme": "nord"}')
+    async with bench() as b:
+        assert b.app.theme == "nord"
+        await b.until(lambda: load_settings().theme == "nord")
+        assert "theme =" not in b.text()
+
+
+async def test_a_theme_that_does_not_exist_is_told():
+    home().joinpath("config.toml").write_text('theme = "nrod"\n')
+    async with bench() as b:
+        await b.shows("theme = nrod is no theme: textual-dark stands; F9 lists them")
+
+
+async def test_a_variable_that_wins_over_the_chosen_theme_is_told(monkeypatch):
+    monkeypatch.setenv("WB_THEME", "dracula")
+    async with bench() as b:
+        assert b.app.theme == "dracula"
+        b.app.theme = "nord"
+        await b.shows("WB_THEME=dracula wins at the next start")
 
 
 async def test_the_hints_are_dismissed_for_good():
