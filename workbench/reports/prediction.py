@@ -37,6 +37,7 @@ class Prediction:
         error: Why it failed, empty where it did not.
         seconds: How long it took, 0 where the line does not say.
         scores: Total log-likelihood of each label, the most likely first; empty without.
+        tokens: Of the answer, `None` where the line does not say.
         truncated: Whether the answer was cut off at the limit of new tokens.
         places: Boxes and points of the answer with their gold, `None` where none were asked for.
     """
@@ -50,6 +51,7 @@ class Prediction:
     error: str = ""
     seconds: float = 0.0
     scores: Mapping[str, float] = field(default_factory=dict)
+    tokens: int | None = None
     truncated: bool = False
     places: AnsweredRegions | None = None
 
@@ -83,7 +85,7 @@ class Prediction:
 
 def read_prediction(line: Mapping[str, Any]) -> Prediction:
     """A line, understood. Raises `KeyError` without a UID."""
-    seconds = line.get("latency_s")
+    seconds, tokens = line.get("latency_s"), line.get("tokens")
     return Prediction(
         uid=str(line["uid"]),
         target=_text(line.get("target")),
@@ -94,6 +96,7 @@ def read_prediction(line: Mapping[str, Any]) -> Prediction:
         error=error_words(line.get("error")),
         seconds=float(seconds) if isinstance(seconds, (int, float)) else 0.0,
         scores=_scores(line.get("scores")),
+        tokens=tokens if isinstance(tokens, int) else None,
         truncated=is_truncated(line),
         places=recorded_regions(line.get("grounding"), len(line.get("images") or (0,))),
     )

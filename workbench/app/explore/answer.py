@@ -90,6 +90,7 @@ class AnswerPanel(TitledPanel):
         self.answer: Answer | None = None
         self.failure = ""
         self.note = ""
+        self.source = ""
         self.waiting = ""
         self._turn = 0
         self._timer: Timer | None = None
@@ -107,7 +108,7 @@ class AnswerPanel(TitledPanel):
 
     def begin(self, what: str) -> None:
         """A new answer is on its way; `what` stands beside the moving sign until it is there."""
-        self.tokens, self.answer, self.failure, self.note = [], None, "", ""
+        self._empty()
         self.waiting = what
         self.set_reactive(AnswerPanel.cursor, -1)
         self._put("#verdict", Text(""))
@@ -130,8 +131,17 @@ class AnswerPanel(TitledPanel):
         self._draw()
         self.query_one("#answer-scroll", VerticalScroll).scroll_end(animate=False)
 
+    def _empty(self) -> None:
+        self.tokens, self.answer, self.failure, self.note, self.source = [], None, "", "", ""
+
     def finish(
-        self, answer: Answer, *, verdict: Text | None = None, failure: str = "", note: str = ""
+        self,
+        answer: Answer,
+        *,
+        verdict: Text | None = None,
+        failure: str = "",
+        note: str = "",
+        source: str = "",
     ) -> None:
         """The whole answer, or what came of it before it failed, and why it did.
 
@@ -140,9 +150,11 @@ class AnswerPanel(TitledPanel):
             verdict: What it was read as; stands below the answer.
             failure: Why it failed.
             note: What else is to be known of it, right under its text.
+            source: Whose it is, where nobody asked it here; in the title, with what is known of
+                it, in the place of its speed and length.
         """
         self._stop()
-        self.answer, self.failure, self.note = answer, failure, note
+        self.answer, self.failure, self.note, self.source = answer, failure, note, source
         self.tokens = list(answer.tokens)
         self._put("#verdict", verdict or Text(""))
         self.query_one("#answer-scroll", VerticalScroll).scroll_home(animate=False)
@@ -153,7 +165,7 @@ class AnswerPanel(TitledPanel):
     def clear(self, note: str = "") -> None:
         """Nothing was asked of this sample yet."""
         self._stop()
-        self.tokens, self.answer, self.failure, self.note = [], None, "", ""
+        self._empty()
         self.set_reactive(AnswerPanel.cursor, -1)
         self._put("#verdict", Text(note, style="dim"))
         self._draw()
@@ -210,10 +222,11 @@ class AnswerPanel(TitledPanel):
         if self.waiting:
             facts = f" {_SPINNER[self._turn % len(_SPINNER)]} {self.waiting}"
         else:
-            facts = f" · {answer_facts(self.answer)}" if self.answer is not None else ""
+            said = self.source or (answer_facts(self.answer) if self.answer is not None else "")
+            facts = f" · {said}" if said else ""
         if facts != self._facts:
             self._facts = facts
-            self.retitle(f"Answer{facts}")
+            self.retitle(Text(f"Answer{clean(facts, newlines=False)}"))
 
     def _draw(self) -> None:
         if not self.is_mounted:
@@ -223,7 +236,8 @@ class AnswerPanel(TitledPanel):
         if self.answer is not None and not self.tokens:
             text = Text(clean(self.answer.text))
         if self.answer is not None and not self.answer.text.strip() and not self.failure:
-            nothing = answered_nothing(len(self.tokens), self.answer.finish_reason)
+            count = None if self.source else len(self.tokens)
+            nothing = answered_nothing(count, self.answer.finish_reason)
             text.append("\n" if text.plain else "").append(nothing, PALETTE.dim)
         if self.failure:
             text.append("\n" if text.plain else "")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from sessions.verdict import answer_verdict
+from sessions.verdict import Verdict, answer_verdict
 from workbench.app.lists.palette import PALETTE
 from workbench.text import clean
 
@@ -155,15 +155,21 @@ def show_record(panel: AnswerPanel, record: PromptRecord, note: str = "") -> Non
 
 def verdict_line(record: PromptRecord) -> Text:
     """What an answer was read as, against the label."""
-    found = answer_verdict(record)
+    return verdict_words(
+        answer_verdict(record), record.label, record.target, placed=record.grounding is not None
+    )
+
+
+def verdict_words(found: Verdict, label: str | None, target: str | None, *, placed: bool) -> Text:
+    """`✗ read as True, label False`; empty where nothing says what is right."""
     if found == "unparsed":
-        what = "label" if record.grounding is None else "box or point"
+        what = "box or point" if placed else "label"
         return Text(f"? unparsed: no {what} can be read from it", style="dim")
     if found not in ("right", "wrong"):
         return Text("")
     right = found == "right"
-    line = Text(f"{'✓' if right else '✗'} read as {clean(record.label)}")
+    line = Text(f"{'✓' if right else '✗'} read as {clean(label)}")
     line.stylize(PALETTE.good if right else PALETTE.bad)
     if not right:
-        line.append(f", label {clean(record.target)}", style="dim")
+        line.append(f", label {clean(target)}", style="dim")
     return line

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from workbench.app.explore.saved_state import ExploreState
     from workbench.app.explore.widgets import ExploreWidgets
     from workbench.data.source import Source
+    from workbench.reports.prediction import Prediction
     from workbench.sample import Sample
 
 
@@ -37,6 +38,7 @@ class InView:
         filter: What narrows the list.
         order: What the list is sorted by; `None` for the order of the data.
         asked: What the answer in view answers; `None` without one.
+        recorded: The line of the run that the answer in view is of; `None` where it is none's.
         asking: The UID that is being asked about; `None` while nothing is asked.
         heat: Whether heat lies over the image, or will.
         built: Whether the widgets that are mounted after the first frame are there.
@@ -50,6 +52,7 @@ class InView:
     filter: SampleFilter = field(default_factory=SampleFilter)
     order: SampleOrder | None = None
     asked: Asked | None = None
+    recorded: Prediction | None = None
     asking: str | None = None
     heat: bool = False
     built: bool = False

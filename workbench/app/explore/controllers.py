@@ -28,6 +28,7 @@ from workbench.app.explore.places import PlaceOverlay
 from workbench.app.explore.prompt_filling import PromptFiller
 from workbench.app.explore.random_walk import RandomSamples
 from workbench.app.explore.reading import SampleReader
+from workbench.app.explore.run_answer import RunAnswer
 from workbench.app.explore.run_beside import RunBeside
 from workbench.app.explore.shell_commands import ShellCommands
 from workbench.app.explore.side import ListWidth
@@ -67,6 +68,7 @@ class Controllers:
         self.filler = PromptFiller(shared)
         self.asker = PromptAsker(shared)
         self.earlier = EarlierAnswers(shared)
+        self.run_answer = RunAnswer(shared)
         self.asked_before = AskedBefore(shared)
         self.heat = HeatOverlay(shared)
         self.places = PlaceOverlay(shared)
@@ -87,6 +89,8 @@ class Controllers:
                 self._stand_on(ordinal)
             case messages.RunWanted(run_id):
                 self.run.load(run_id)
+            case messages.RunAnswerWanted():
+                self.run_answer.recall()
             case messages.TemplateWanted(template):
                 self.use_template(template)
             case messages.TextWanted(text, system):
@@ -105,10 +109,14 @@ class Controllers:
                 self.widgets.samples.run = self.view.run
                 self.widgets.samples.refresh()
                 self._show_texts()
+                self.run_answer.run_changed()
+                self.places.draw()
+                self.earlier.show()
                 self.place.show()
             case messages.ModelChanged(before):
                 self.filler.refill(before)
             case messages.AnswerBegan(asked):
+                self.run_answer.give_way()
                 if asked:
                     self.earlier.began()
                 if self.view.heat:
@@ -170,8 +178,8 @@ class Controllers:
         if self.view.built:
             self.view.asked = None
             self.heat.forget()
+            self.run_answer.follow()
             self.places.follow(sample)
-            self.widgets.answer.clear("Enter asks")
             self.filler.fill(sample)
             self.earlier.follow(sample.uid)
 

@@ -9,7 +9,7 @@ from sessions.errors import WbError
 from workbench.app.explore.asked import asked_of, messages_of, note_on, show_record
 from workbench.app.explore.controller import Controller, Shared
 from workbench.app.explore.history_book import Earlier, HistoryBook
-from workbench.app.explore.messages import AnswerBegan, AnswerReady
+from workbench.app.explore.messages import AnswerBegan, AnswerReady, RunAnswerWanted
 
 if TYPE_CHECKING:
     from sessions.records import PromptRecord
@@ -62,15 +62,30 @@ class EarlierAnswers(Controller):
     def _take(self, uid: str, found: list[Earlier]) -> None:
         if uid == self.view.uid and self.view.built:
             self.answers = found
-            self._show()
+            self.show()
             self._answers_of = uid
             for _ in range(self._wanted):
                 self.recall()
 
-    def _show(self) -> None:
+    def show(self) -> None:
         """List them; the one in view stands above already."""
-        others = [one for one in self.answers if one.record.id != self._in_view]
-        self.widgets.history.show(others)
+        if self.view.built:
+            self.widgets.history.show([one for one in self._all() if not self._stands(one)])
+
+    def _all(self) -> list[Earlier]:
+        """Those of sessions, then that of the run beside the list."""
+        run, line = self.view.run, self.view.run.lines.get(self.view.uid or "")
+        return (
+            self.answers
+            if line is None
+            else [*self.answers, Earlier("in", run.title, run.template, line.said)]
+        )
+
+    def _stands(self, one: Earlier) -> bool:
+        """Whether it is the answer in view."""
+        if one.record is None:
+            return self.view.recorded is not None
+        return one.record.id == self._in_view
 
     def began(self) -> None:
         """Another answer is on its way."""
@@ -90,22 +105,27 @@ class EarlierAnswers(Controller):
         if self._answers_of != view.uid:
             self._wanted += 1  # they are still being read
             return
-        others = [n for n, one in enumerate(self.answers) if one.record.id != self._in_view]
+        answers = self._all()
+        others = [n for n, one in enumerate(answers) if not self._stands(one)]
         if view.asking is not None or not others or view.sample is None:
             if not others:
                 self.bench.notify("no earlier answer on this sample", timeout=2)
             return
         # One further back each time, round and round.
         self.recalled = next((n for n in others if n > self.recalled), others[0])
-        earlier = self.answers[self.recalled]
-        self._in_view = earlier.record.id
-        messages = messages_of(earlier.record, view.sample)
-        view.asked = None
+        earlier = answers[self.recalled]
+        view.asked, self._in_view = None, earlier.record.id if earlier.record else ""
         self.post(AnswerBegan())
+        number = f"{self.recalled + 1} of {len(answers)} on this sample"
+        if earlier.record is None:
+            self.post(RunAnswerWanted())
+            self.show()
+            self.bench.notify(f"{number}: {earlier.model}", timeout=2, markup=False)
+            return
+        messages = messages_of(earlier.record, view.sample)
         notes = (self._other_template(earlier.record), note_on(earlier.record, view.source))
         show_record(self.widgets.answer, earlier.record, "\n".join(filter(None, notes)))
-        self._show()
-        number = f"{self.recalled + 1} of {len(self.answers)} on this sample"
+        self.show()
         said = f"{number}: {earlier.when} {earlier.record.model}"
         self.bench.notify(said, timeout=2, markup=False)
         if messages is not None:

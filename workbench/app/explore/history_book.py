@@ -16,7 +16,7 @@ class Earlier:
 
     Attributes:
         when: Local time, as it is shown.
-        record: The session's record itself.
+        record: The session's record itself; `None` of the answer that a run recorded.
     """
 
     when: str

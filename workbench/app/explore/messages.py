@@ -51,6 +51,11 @@ class RunWanted(ExploreMessage):
 
 
 @dataclass(frozen=True)
+class RunAnswerWanted(ExploreMessage):
+    """Put into view what the run beside the list recorded of the sample."""
+
+
+@dataclass(frozen=True)
 class TextWanted(ExploreMessage):
     """Ask in these words of the user's own from now on; `system` is empty for no system turn."""
 

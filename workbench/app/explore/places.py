@@ -36,8 +36,8 @@ class PlaceOverlay(Controller):
     @property
     def shown(self) -> ShownPlaces:
         """Those of the answer in view, and gold."""
-        asked = self.view.asked
-        return ShownPlaces(asked.places if asked is not None else None, self._gold)
+        answered = self.view.asked or self.view.recorded
+        return ShownPlaces(answered.places if answered is not None else None, self._gold)
 
     def follow(self, sample: Sample) -> None:
         """Another sample is in view: its gold is looked up."""

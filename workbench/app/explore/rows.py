@@ -6,7 +6,7 @@ Guarantee: rows are light: no image bytes, so that a hundred thousand of them ca
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from rich.style import Style
@@ -18,6 +18,7 @@ from workbench.text import clean
 
 if TYPE_CHECKING:
     from sessions.bookmarks import Bookmark
+    from workbench.reports.prediction import Prediction
     from workbench.sample import Sample
 
 Mark = Verdict
@@ -69,36 +70,35 @@ class RunView:
     """The predictions of one run, by UID.
 
     Attributes:
-        said: UID -> (what was read, what it counts as, why it failed).
-        texts: UID -> the raw answer.
+        template: By which template the run asked, empty where it does not say.
+        lines: UID -> what its line says.
     """
 
     run_id: str = ""
     title: str = ""
-    said: Mapping[str, tuple[str | None, Mark, str]] = field(default_factory=dict)
-    texts: Mapping[str, str] = field(default_factory=dict)
+    template: str = ""
+    lines: Mapping[str, Prediction] = field(default_factory=dict)
 
     def mark(self, uid: str) -> Mark:
         """How the run did on a sample."""
-        found = self.said.get(uid)
-        return found[1] if found else "none"
+        found = self.lines.get(uid)
+        return found.verdict if found else "none"
 
     def label(self, uid: str) -> str | None:
         """What the run said, `None` where it said nothing that can be read."""
-        found = self.said.get(uid)
-        return found[0] if found else None
+        found = self.lines.get(uid)
+        return found.label if found else None
 
 
-def view_of_run(run_id: str, title: str, predictions: Iterable[Mapping[str, Any]]) -> RunView:
+def view_of_run(
+    run_id: str, title: str, predictions: Iterable[Mapping[str, Any]], template: str = ""
+) -> RunView:
     """A run's lines as the list shows them; a line without a UID is passed over."""
     from workbench.reports.prediction import read_predictions
 
-    said: dict[str, tuple[str | None, Mark, str]] = {}
-    texts: dict[str, str] = {}
-    for line in read_predictions(predictions):
-        said[line.uid] = (line.label, line.verdict, line.error)
-        texts[line.uid] = line.text
-    return RunView(run_id, title, said, texts)
+    bare: dict[str, float] = {}  # scores are not shown, and of a long run they take most room
+    lines = {line.uid: replace(line, scores=bare) for line in read_predictions(predictions)}
+    return RunView(run_id, title, template, lines)
 
 
 def short_labels(labels: Sequence[str]) -> dict[str, str]:

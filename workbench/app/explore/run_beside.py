@@ -55,4 +55,5 @@ def read_run(dataset: str, split: str, run_id: str | None) -> RunView | None:
     run = Run.open(run_id) if run_id else next(filter(fits, list_runs()), None)
     if run is None:
         return None
-    return view_of_run(run.id, f"run {run_name(run.config, run.id, data=False)}", run.predictions())
+    title = f"run {run_name(run.config, run.id, data=False)}"
+    return view_of_run(run.id, title, run.predictions(), str(run.config.get("template") or ""))

@@ -104,11 +104,11 @@ def _label_line(sample: Sample, run: RunView) -> Text:
     line.append("   predicted ", Style(dim=True))
     line.append(f"{word} {sign}", style + Style(bold=True))
     line.append(f"   {clean(run.title, newlines=False)}", Style(dim=True))
-    found = run.said.get(sample.uid)
-    if mark == "failed" and found and found[2]:
-        line.append(f"\n{clean(found[2])}", style)
-    elif mark == "unparsed":
-        line.append(f"\n“{clean(run.texts.get(sample.uid, ''))[:200]}”", Style(italic=True))
+    found = run.lines.get(sample.uid)
+    if mark == "failed" and found and found.error:
+        line.append(f"\n{clean(found.error)}", style)
+    elif mark == "unparsed" and found:
+        line.append(f"\n“{clean(found.text)[:200]}”", Style(italic=True))
     return line
 
 
