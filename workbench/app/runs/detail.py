@@ -148,7 +148,7 @@ class RunDetail(Vertical):
 
         def tell(*, done: bool) -> None:
             selection, tally = file.select(view, cell), deepcopy(file.tally)
-            self.bench.call_soon(self._take, run.id, file.rows, tally, selection, done)
+            self.bench.call_soon(self._take, file, (view, cell), tally, selection, done)
 
         def work(token: CancelToken) -> None:
             told = 0.0
@@ -164,13 +164,20 @@ class RunDetail(Vertical):
         self.bench.tasks.run("run predictions", work)
 
     def _take(
-        self, run_id: str, rows: list[PredictionRow], tally: Tally, selection: Selection, done: bool
+        self,
+        file: PredictionFile,
+        of: tuple[View, tuple[str, str | None] | None],
+        tally: Tally,
+        selection: Selection,
+        done: bool,
     ) -> None:
-        if self.run is None or run_id != self.run.id:
-            return
+        if self.run is None or file is not self._file or of != (self.view, self._cell):
+            return  # another run or another view was chosen meanwhile
         self.tally = tally
         self._draw_figures()
-        self.samples.show_view(rows, selection, self.view, self.run.where)
+        self.samples.show_view(file.rows, selection, self.view, self.run.where)
+        if not selection.uids:
+            self._clear_answer()
         self.query_one(ViewBar).show(tally, self.view, self._cell, not done)
 
     def _read_more(self, run: RunSummary) -> None:
@@ -198,6 +205,7 @@ class RunDetail(Vertical):
     def watch_view(self) -> None:
         """Choose the samples of another view."""
         if self.run is not None:
+            self.samples.await_view()
             self.query_one(ViewBar).show(self.tally, self.view, self._cell, False)
             self._read_predictions()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.style import Style
 from rich.text import Text
@@ -23,6 +24,8 @@ COLUMNS = (
     Column("took", 6, "right", above=90),
     Column("answer", 0, share=5, above=60),
 )
+
+TIMED = tuple(replace(c, above=0) if c.title == "took" else c for c in COLUMNS)  # always with times
 
 EMPTY: dict[View, tuple[str, ...]] = {
     "errors": ("No errors", "", "no sample so far is wrong, unparsed or failed; a lists all"),
@@ -64,6 +67,7 @@ class SampleTable(RowList):
         self._rows: Sequence[PredictionRow] = ()
         self._indices: Sequence[int] = ()
         self._prefix = ""
+        self._awaits = self._opens = False
 
     @property
     def row(self) -> PredictionRow | None:
@@ -76,6 +80,24 @@ class SampleTable(RowList):
     def uids(self) -> list[str]:
         """The UIDs of the view, in its order."""
         return list(self.keys)
+
+    def await_view(self) -> None:
+        """Another view is being read: keys are of it, and its first row gets the cursor."""
+        self._awaits, self._opens = True, False
+
+    def action_move(self, step: int) -> None:
+        """Move by rows, of the view that comes if it does."""
+        if self._awaits:
+            self._ahead = max(0, self._ahead + step)
+        else:
+            super().action_move(step)
+
+    def action_open(self) -> None:
+        """Open the row under the cursor, of the view that comes if it does."""
+        if self._awaits:
+            self._opens = True
+        else:
+            super().action_open()
 
     def show_view(
         self, rows: Sequence[PredictionRow], selection: Selection, view: View, where: str
@@ -90,7 +112,12 @@ class SampleTable(RowList):
         """
         self._rows, self._indices, self._prefix = rows, selection.indices, f"{where}/"
         self.empty = EMPTY[view if rows else "all"]
-        self.show(selection.uids, self._cells_of)
+        self.columns = TIMED if view == "slowest" else COLUMNS
+        first = selection.uids[0] if self._awaits and selection.uids else None
+        self.show(selection.uids, self._cells_of, cursor=first)
+        opens, self._awaits, self._opens = self._opens, False, False
+        if opens:
+            self.action_open()
 
     def clear(self, words: str, *, waits: bool = False) -> None:
         """No samples, and why; `waits` as of `show`."""
