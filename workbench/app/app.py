@@ -242,6 +242,7 @@ class WbApp(Services):
             self.state_saving.aside()
             while len(self.screen_stack) > 1:
                 self.pop_screen()
+            self.screen.maximized = None  # a panel that fills the screen does so until one leaves
             self.switch_mode(mode)
 
     def action_go(self, mode: str) -> None:

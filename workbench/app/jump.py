@@ -18,7 +18,7 @@ from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
-from workbench.app.panels import panel_of, panels
+from workbench.app.panels import fill_screen, panel_of, panels
 
 LETTERS = "asdfghjklqwertyuiopzxcvbnm"  # near the fingers first
 
@@ -118,5 +118,6 @@ def arrive(screen: Screen[Any], chosen: tuple[Widget, bool] | None) -> None:
     widget, fills = chosen
     if widget.focusable:
         widget.focus()
-    if fills:
-        screen.maximized = panel_of(widget)
+    panel = panel_of(widget)
+    if fills and panel is not screen.maximized:
+        fill_screen(screen, panel)

@@ -2,11 +2,15 @@
 
 A panel is what has a title in its border. Textual shows it alone (`Screen.maximized`); header and
 footer stay.
+
+Guarantee: of a panel that is alone the focus lies in it, or on it, so that no key goes to a list
+behind it; a focus that goes elsewhere brings the others back.
 """
 
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from textual.screen import Screen
 from textual.widget import Widget
@@ -38,6 +42,50 @@ def fill_screen(screen: Screen[Any], panel: Widget | None) -> bool:
     Returns:
         Whether anything changed.
     """
+    if screen not in _FOCUS:
+        _FOCUS[screen] = _FocusAlone(screen)
     before = screen.maximized
     screen.maximized = None if panel is before else panel
     return screen.maximized is not before
+
+
+class _FocusAlone:
+    """Keeps the focus of a screen in the panel that is alone, and brings it back."""
+
+    def __init__(self, screen: Screen[Any]) -> None:
+        self._screen = screen
+        self._before: Widget | None = None  # what had the focus before
+        self._lent: Widget | None = None  # a panel that takes the focus only while it is alone
+        screen.watch(screen, "maximized", self._filled, init=False)
+        screen.watch(screen, "focused", self._moved, init=False)
+
+    def _filled(self, panel: Widget | None) -> None:
+        screen, focused = self._screen, self._screen.focused
+        if panel is None:
+            inside = focused is None or focused is self._lent
+            self._take_back()
+            if inside and self._before is not None and self._before.is_mounted:
+                screen.set_focus(self._before)
+            self._before = None
+        elif focused is None or panel not in focused.ancestors_with_self:
+            self._take_back()
+            self._before = self._before or focused
+            within = (w for w in panel.walk_children(Widget) if w.focusable and w.display)
+            target = next(within, None)
+            if target is None:
+                target = self._lent = panel
+                panel.can_focus = True
+            screen.set_focus(target)
+
+    def _moved(self, focused: Widget | None) -> None:
+        alone = self._screen.maximized
+        if alone is not None and focused is not None and alone not in focused.ancestors_with_self:
+            self._screen.maximized = None
+
+    def _take_back(self) -> None:
+        lent, self._lent = self._lent, None
+        if lent is not None:
+            lent.can_focus = False
+
+
+_FOCUS: WeakKeyDictionary[Screen[Any], _FocusAlone] = WeakKeyDictionary()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.workbench.app.explore_bench import bench
+from tests.workbench.app.make_records import make_run
 from workbench.app.jump import JumpScreen
 
 
@@ -66,3 +67,41 @@ async def test_f10_shows_a_list_that_is_folded_away_and_the_footer_of_a_field_of
         foot = b.text().splitlines()[-1]
         assert "^⏎/F5 Ask" in foot and "F1 Help" in foot
         assert not any(word in foot for word in (" ⏎ Ask", "/ Filter", "Gallery"))
+
+
+async def test_a_panel_that_fills_the_screen_has_the_focus_and_gives_it_back():
+    make_run(30, right=0.3, unparsed=0, failed=0)
+    async with bench((160, 44)) as b:
+        await b.press("2")
+        runs = b.app.screen
+        await b.until(lambda: runs.detail.samples.keys)
+        before, metrics = b.app.focused, runs.query_one("#metrics-box")
+        await b.press("ctrl+o")
+        await b.press(letter_of(b.app.screen, "metrics-box"))
+        await b.until(lambda: metrics.region.size == (160, 42))
+        assert b.app.focused is metrics
+        assert b.text().splitlines()[-1].lstrip().startswith("Esc All panels")
+        marked = list(runs.table.marked)
+        await b.press("space")  # of a list that nobody sees
+        assert runs.table.marked == marked
+        await b.press("down", "enter")  # into the run's samples, which are in sight again
+        assert b.app.current_mode == "runs" and runs.maximized is None
+        assert b.app.focused is runs.detail.samples and not metrics.focusable
+        await b.press("escape", "f10")
+        assert runs.maximized is runs.table
+        await b.press("escape")
+        assert runs.maximized is None and b.app.focused is before
+
+
+async def test_a_panel_fills_the_screen_until_one_leaves_the_place():
+    make_run(30, right=0.3, unparsed=0, failed=0)
+    async with bench((160, 44)) as b:
+        for place in "1234":
+            await b.press(place)
+            screen = b.app.screen
+            focused = screen.focused
+            await b.press("f10")
+            assert screen.maximized is not None
+            await b.press("1" if place == "4" else "4", place)
+            assert b.app.screen is screen and screen.maximized is None
+            assert screen.focused is focused

@@ -58,6 +58,9 @@ class Navigation(Controller):
             screen.remove_class("-prompt", "-list")
             if screen.focused is not samples:
                 samples.focus()
+        alone = screen.maximized
+        if alone is not None and self.widgets.answer not in alone.walk_children(with_self=True):
+            screen.maximized = None
 
     # -- a jump ----------------------------------------------------------------------------
 

@@ -103,13 +103,18 @@ class RunsScreen(Screen[None]):
             return ""
         samples, flips = self.detail.samples, self.comparison.flips
         comparing = self.comparison.shown
+        listed = flips if comparing else samples
+        alone = self.maximized
+        behind = {"mark": self.table, "copy_uid": listed}.get(action)
+        if alone is not None and behind is not None and alone not in behind.ancestors_with_self:
+            return "the list lies behind this panel: Esc shows all panels"
         return why_not(
             action,
             self.detail.run,
             comparing=comparing,
             marked=len(self.table.marked),
             in_samples=self.focused is samples,
-            uid=flips.key if comparing else samples.key,
+            uid=listed.key,
         )
 
     def on_screen_resume(self) -> None:

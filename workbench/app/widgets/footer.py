@@ -36,6 +36,7 @@ class BenchFooter(Widget):
         """Follow what is in reach."""
         self.screen.bindings_updated_signal.subscribe(self, self._changed)
         self.watch(self.screen, "stack_updates", self._stacked, init=False)
+        self.watch(self.screen, "maximized", self._stacked, init=False)
 
     def on_unmount(self) -> None:
         """Follow no more."""
@@ -45,7 +46,7 @@ class BenchFooter(Widget):
         self.refresh()
 
     def _stacked(self) -> None:
-        """A dialog opened over the screen, or was closed."""
+        """A dialog opened over the screen, or was closed; a panel fills it, or does no longer."""
         self.refresh()
 
     def render(self) -> Text:
@@ -74,9 +75,15 @@ class BenchFooter(Widget):
 
     def _keys(self) -> list[tuple[Binding, str]]:
         seen: dict[str, tuple[Binding, str]] = {}
-        said = set()
+        said: set[str] = set()
+        alone = self.screen.maximized is not None  # then Esc does nothing else, of Textual's own
+        if alone:
+            back = Binding("escape", "screen.minimize", "All panels")
+            seen[back.action] = back, self._shown(back)
         for _, binding, enabled, _ in self.screen.active_bindings.values():
             if not binding.show or not enabled or not binding.description:
+                continue
+            if alone and binding.key == "escape":
                 continue
             if {binding.action, binding.description} & said:
                 continue
