@@ -1,11 +1,18 @@
 """What the list of runs and the metrics have room for; no app is started."""
 
+from types import SimpleNamespace
+
 from sessions.estimate import Estimate
 from workbench.app.lists.palette import PALETTE
-from workbench.app.runs.figures import FIGURE, label_lines, metric_line, name_cells
+from workbench.app.runs.figures import label_lines, ledger_lines, metric_lines
 from workbench.app.runs.reading import RunSummary
 from workbench.app.runs.run_table import MODEL, RunTable, score
+from workbench.evaluation.ledger import Control, LedgerLine
 from workbench.reports.tally import Tally
+
+FIGURES = {
+    name: Estimate(0.9, 0.8, 0.95, 40) for name in ("accuracy", "explanation_right/distinct2")
+}
 
 
 class Row:
@@ -57,7 +64,20 @@ def test_a_line_of_a_labels_figures_fits_into_the_box_of_the_metrics():
         lines = label_lines(tally, PALETTE, width)
         assert len(lines) == 5 and all(line.cell_len <= width for line in lines)
         assert lines[1].plain.split() == ["label", "n", "prec", "recall", "F1"]
-        names = ["accuracy", "explanation_right/distinct2"]
-        cells = name_cells(names, width - FIGURE)
-        found = [metric_line(n, Estimate(0.9, 0.8, 0.95, 40), width, PALETTE, cells) for n in names]
+        found = metric_lines(FIGURES, width, PALETTE)
         assert all(line.cell_len <= width and "0.800 – 0.950" in line.plain for line in found)
+
+
+def test_names_of_figures_and_labels_are_whole_where_there_is_room():
+    long = "a label of so many words that no column is as wide"
+    tally = Tally()
+    tally.count(Row(long, long))
+    for width, bars in ((60, False), (100, True), (156, True)):
+        lines = [line.plain for line in metric_lines(FIGURES, width, PALETTE)]
+        for name, line in zip(FIGURES, lines, strict=True):
+            assert line.startswith(f"{name} ") and ("━" in line) == bars
+    assert label_lines(tally, PALETTE, 100)[2].plain.startswith(f"{long} ")
+    part = LedgerLine("image and text", 5, Estimate(0.5, 0.4, 0.6, 9), 0.2)
+    control = Control("text-only-by-another-name", "x", Estimate(0.5, 0.4, 0.6, 9), None)
+    told = ledger_lines(SimpleNamespace(parts=[part], controls=[control]), 100, PALETTE)
+    assert told[-1].plain.startswith("accuracy text-only-by-another-name ")

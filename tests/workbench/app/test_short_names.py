@@ -40,7 +40,7 @@ def test_of_a_long_name_its_end_is_kept(name, cells, short):
 
 def test_figures_of_one_kind_are_told_apart_by_their_end():
     names = [f"explanation/coco_bleu{n}" for n in range(1, 5)]
-    lines = [metric_line(name, Estimate(0.5, n=9), 60, Palette()).plain for name in names]
+    lines = [metric_line(name, Estimate(0.5, n=9), 60, Palette(), 20).plain for name in names]
     assert len({line[:20] for line in lines}) == 4
     assert lines[3].startswith("explan…on/coco_bleu4")
 

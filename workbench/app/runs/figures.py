@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.style import Style
@@ -22,7 +22,6 @@ from workbench.times import ago
 if TYPE_CHECKING:
     from workbench.evaluation.ledger import Ledger
 
-NAME = 20  # cells of a name at most
 FIGURE = 26  # cells of a figure with its interval, after its name
 OF_LABEL = 31  # cells of a label's count and three figures, after its name
 
@@ -114,13 +113,10 @@ class MetricsPanel(Figures):
     def draw(self, run: RunSummary, tally: Tally) -> None:
         """Draw them at the width there is."""
         palette = PALETTE
-        names = name_cells(run.metrics, self._room - FIGURE)
-        lines = [
-            metric_line(name, entry, self._room, palette, names)
-            for name, entry in run.metrics.items()
-        ]
-        if not lines and tally.judged:
-            lines.append(metric_line("accuracy so far", tally.accuracy, self._room, palette))
+        figures = run.metrics
+        if not figures and tally.judged:
+            figures = {"accuracy so far": tally.accuracy}
+        lines = metric_lines(figures, self._room, palette)
         lines += [plain(f"note: {note}", palette.warn) for note in run.notes]
         if self.ledger is not None:
             lines += ledger_lines(self.ledger, self._room, palette)
@@ -134,14 +130,17 @@ class MetricsPanel(Figures):
 
 
 def name_cells(names: Iterable[str], room: int) -> int:
-    """Cells for a column of names: as the longest, but no more than fit or than `NAME`."""
-    longest = max((plain(name).cell_len for name in names), default=NAME)
-    return max(6, min(longest, NAME, room))
+    """Cells for a column of names: as the longest, but no more than fit."""
+    return max(6, min(max((plain(name).cell_len for name in names), default=0), room))
 
 
-def metric_line(
-    name: str, figure: Estimate, width: int, palette: Palette, cells: int = NAME
-) -> Text:
+def metric_lines(figures: Mapping[str, Estimate], width: int, palette: Palette) -> list[Text]:
+    """A line for each: names have what room they need, bars what they leave."""
+    cells = name_cells(figures, width - FIGURE)
+    return [metric_line(name, figures[name], width, palette, cells) for name in figures]
+
+
+def metric_line(name: str, figure: Estimate, width: int, palette: Palette, cells: int) -> Text:
     """`accuracy   0.912  0.884 – 0.934  ──━━●━──`; the bar only for what lies in 0..1."""
     low, high = figure.low, figure.high
     out = fit(plain(short_name(name, cells)), cells)  # figures of one kind differ at their end
@@ -181,13 +180,12 @@ def ledger_lines(ledger: Ledger | None, width: int, palette: Palette) -> list[Te
     lines: list[Text] = [Text()]
     if ledger.parts:
         lines.append(plain("right answers need", palette.dim))
+    controls = {f"accuracy {control.name}": control.accuracy for control in ledger.controls}
+    cells = name_cells([*(part.name for part in ledger.parts), *controls], width - FIGURE)
     for part in ledger.parts:
         luck = "" if part.luck is None else f"  by luck {part.luck:.3f}"
-        line = metric_line(part.name, part.share, width - len(luck), palette)
+        line = metric_line(part.name, part.share, width - len(luck), palette, cells)
         line.append(luck, palette.dim)
         lines.append(line)
-    lines += [
-        metric_line(f"accuracy {control.name}", control.accuracy, width, palette)
-        for control in ledger.controls
-    ]
+    lines += [metric_line(n, figure, width, palette, cells) for n, figure in controls.items()]
     return lines
