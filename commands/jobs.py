@@ -301,7 +301,7 @@ def _done(job: Job) -> str:
         words += f" {progress.rate:.1f}/s"
         if progress.eta_s:
             words += f", {duration(progress.eta_s)} left"
-    return words
+    return f"{words}, {progress.note}" if progress.note else words
 
 
 def _from_tail(job: Job, tail: int) -> Iterable[str]:

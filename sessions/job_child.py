@@ -27,6 +27,7 @@ def report_progress(
     rate: float | None = None,
     message: str = "",
     metrics: Mapping[str, Any] | None = None,
+    note: str = "",
 ) -> None:
     """Tell the job how far the work is; a line per call, so call it a few times a second at most.
 
@@ -36,13 +37,15 @@ def report_progress(
         rate: Samples or steps per second.
         message: What is being done, in a few words.
         metrics: Figures by name, for a curve (`{"loss": 0.3}`).
+        note: What there is to know of the work beside how far it is.
     """
     path = os.environ.get(PROGRESS_VARIABLE)
     if not path:
         return
     line = {"v": 1, "ts": now(), "done": done, "total": total, "rate": rate, "message": message}
+    told = {"note": note} if note else {}
     with suppress(RecordError):
-        append_line(Path(path), {**line, "metrics": dict(metrics or {})})
+        append_line(Path(path), {**line, "metrics": dict(metrics or {}), **told})
 
 
 def report_run(run_id: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from workbench.terminal import redraw
 from workbench.times import duration
@@ -29,6 +29,7 @@ class Progress:
         message: What is being done.
         metrics: Figures by name.
         held: Nothing goes on until someone says so.
+        note: What there is to know of the work beside how far it is.
         counted: Whether `done` of `total` counts what `message` says; false while a model loads.
     """
 
@@ -38,6 +39,7 @@ class Progress:
     message: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
     held: bool = False
+    note: str = ""
     counted: bool = True
 
     @property
@@ -57,6 +59,7 @@ class Progress:
         if self.eta_s:
             parts.append(f"{duration(self.eta_s)} left")
         parts += [f"{name} {value:.4g}" for name, value in self.metrics.items()]
+        parts += [self.note] if self.note else []
         return "  ".join(parts)
 
 
@@ -89,6 +92,7 @@ class Reporter:
         message: str,
         metrics: Mapping[str, float] | None = None,
         *,
+        note: str = "",
         force: bool = False,
         counted: bool = True,
     ) -> None:
@@ -101,7 +105,8 @@ class Reporter:
         self._told = now
         spent = now - self._began
         rate = (done - self._start) / spent if spent > 0 else 0.0
-        self._tell(Progress(done, total, rate, message, dict(metrics or {}), counted=counted))
+        report = Progress(done, total, rate, message, dict(metrics or {}), note=note)
+        self._tell(replace(report, counted=counted))
 
     def _tell(self, report: Progress) -> None:
         from sessions.jobs import report_progress
@@ -112,6 +117,7 @@ class Reporter:
             rate=round(report.rate, 3),
             message=report.message,
             metrics=dict(report.metrics),
+            note=report.note,
         )
         if self._on_progress is not None:
             self._on_progress(report)

@@ -81,6 +81,9 @@ def test_progress_is_shown(run_wb):
     job.wait(60)
     assert "3/12" in run_wb("jobs", "list").out
     assert run_wb("jobs", "show", job.id, "--json").json["progress"]["done"] == 3
+    told = script.replace("12)", "12, note='all 3 answers were on record')")
+    start(run_wb, sys.executable, "-c", told).wait(60)
+    assert "3/12, all 3 answers were on record" in run_wb("jobs", "list").out
 
 
 def test_a_title_and_a_log_with_escapes_are_harmless_when_listed(run_wb):

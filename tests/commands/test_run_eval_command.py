@@ -104,6 +104,24 @@ def test_detached_it_is_a_job_that_reports_its_progress_and_its_run():
     assert "--detach" not in job.command
 
 
+def test_a_job_is_told_that_nothing_was_asked(monkeypatch, tmp_path):
+    from sessions.atomic import last_line
+    from sessions.job_child import PROGRESS_VARIABLE
+
+    monkeypatch.setenv("WB_KEEP_ANSWERS_MB", "64")
+    first = json.loads(wb(*BASE, "--json").stdout)
+    told = tmp_path / "progress.jsonl"
+    monkeypatch.setenv(PROGRESS_VARIABLE, str(told))
+    wb(*BASE)
+    found = last_line(told)
+    assert (found["done"], found["total"], found["note"]) == (4, 4, "all 4 answers were on record")
+    assert found["metrics"]["accuracy"] == first["metrics"]["accuracy"]["value"]
+    assert wb("runs", "rm", first["run"]).exit_code == 0
+    again = wb(*BASE)  # another run, of answers that are kept
+    assert "all 4 answers were on record" in again.stderr
+    assert last_line(told)["note"] == "all 4 answers were on record"
+
+
 def test_the_same_settings_again_show_the_run_that_there_is(monkeypatch):
     monkeypatch.setenv("WB_KEEP_ANSWERS_MB", "64")
     first = json.loads(wb(*BASE, "--json").stdout)

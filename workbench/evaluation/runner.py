@@ -27,6 +27,7 @@ from workbench.evaluation.remote import ServedModel, down, is_down
 from workbench.evaluation.resuming import check_resumed, open_run
 from workbench.progress import OnProgress, Reporter
 from workbench.stopping import StopFlag, stop_on_signals
+from workbench.text import counted
 
 if TYPE_CHECKING:
     from workbench.models.base import LoadedModel
@@ -86,6 +87,8 @@ def evaluate(
 
 def _known(run: Run, on_known: Callable[[Run], None]) -> Run:
     report_run(run.id)
+    done = run.progress()[0]
+    Reporter(None)(done, done, "", _headline(run), note=_on_record(done, done), force=True)
     on_known(run)
     return run
 
@@ -105,7 +108,7 @@ def _work(
     reporter = Reporter(on_progress, start=len(done))
     how = config.control or config.vary  # a ledger asks several, one after the other
     message = f"{evaluation.source.dataset}/{evaluation.source.split}{' ' * bool(how)}{how}"
-    crashes = 0
+    crashes = known = 0
     try:
         taken = _requests(evaluation, run, done, stop, reporter)
         reporter(len(done), total, message + taken.told, force=True)
@@ -113,12 +116,14 @@ def _work(
             crashes = _count_crashes(lines, crashes)
             run.append_many(lines)
             taken.wrote(lines)
+            known += sum(bool(line.get("recorded")) for line in lines)
             reporter(len(done), total, message)
         state = "cancelled" if stop() and len(done) < total else "done"
         if state == "done":
             taken.close()
         _finish(evaluation, run, state, stop.reason)
-        reporter(len(done), total, message, _headline(run), force=True)
+        note = _on_record(known, total)
+        reporter(len(done), total, message, _headline(run), note=note, force=True)
     except BaseException as error:
         with contextlib.suppress(WbError):
             run.set_state("failed", reason=str(error)[:500])
@@ -170,6 +175,14 @@ def _finish(evaluation: PreparedEvaluation, run: Run, state: Any, reason: str) -
     total = evaluation.own_total
     run.write_metrics(document(run, total=total, state=state, wish=wish))
     run.set_state(state, total=total, reason="" if state == "done" else reason)
+
+
+def _on_record(known: int, total: int) -> str:
+    """How many answers nobody had to ask for; empty for none."""
+    if not known:
+        return ""
+    count = f"all {known:,} answers" if known == total else counted(known, "answer")
+    return f"{count} {'was' if known == 1 and known < total else 'were'} on record"
 
 
 def _headline(run: Run) -> dict[str, float]:

@@ -47,6 +47,7 @@ class JobProgress:
     Attributes:
         rate: Samples or steps per second, 0 where unknown.
         metrics: Figures by name, the last of each.
+        note: What there is to know of the work beside how far it is.
     """
 
     done: int = 0
@@ -54,6 +55,7 @@ class JobProgress:
     rate: float = 0.0
     message: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
+    note: str = ""
 
     @property
     def share(self) -> float | None:
@@ -83,6 +85,7 @@ def progress_of(lines: Sequence[Mapping[str, Any]]) -> JobProgress:
         rate=float(rate) if isinstance(rate, (int, float)) else _rate(lines),
         message=str(last.get("message") or ""),
         metrics=metrics,
+        note=str(last.get("note") or ""),
     )
 
 

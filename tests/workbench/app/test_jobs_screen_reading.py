@@ -1,16 +1,20 @@
 """Reading jobs: of logs and progress the end and what is new; lines checked by the commands."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from commands.parse_only import looked_at, problem_of
+from sessions.atomic import append_line
 from sessions.jobs import Job
 from tests.workbench.app.make_records import make_job, make_run
 from workbench.app.jobs.command_line import LineVerdict, check_words, split_line
 from workbench.app.jobs.field_choices import choices_for, keys_of_recipe
+from workbench.app.jobs.job_table import bar, figure
 from workbench.app.jobs.line_fields import KINDS, fill, read_back, without
-from workbench.app.jobs.reading import POINTS, TAIL, CurveFile, LogTail, last_progress
+from workbench.app.jobs.reading import POINTS, TAIL, CurveFile, JobSummary, LogTail, last_progress
+from workbench.app.lists.palette import PALETTE
 from workbench.app.lists.plot import braille
 from workbench.errors import UsageError
 from workbench.reports.job import wait_for
@@ -51,6 +55,16 @@ def test_progress_keeps_figures_that_the_last_line_leaves_out(tmp_path):
     progress = last_progress(path)
     assert (progress.done, progress.total, progress.metrics) == (8, 10, {"loss": 2.0})
     assert progress.rate == 2.0 and progress.eta_s == 1.0
+
+
+def test_a_job_that_had_nothing_to_ask_says_so_in_the_place_of_its_bar(tmp_path):
+    path = tmp_path / "progress.jsonl"
+    note = "all 42 answers were on record"
+    append_line(path, {"done": 42, "total": 42, "metrics": {"accuracy": 0.9}, "note": note})
+    job = JobSummary("x", tmp_path, state="done", progress=last_progress(path))
+    assert bar(job, 40, PALETTE).plain == note
+    assert figure(job, PALETTE).plain == "accuracy 0.900"
+    assert note not in bar(replace(job, state="running"), 40, PALETTE).plain
 
 
 def test_a_figure_that_a_report_carries_over_is_no_point_and_each_evaluation_is_one(tmp_path):

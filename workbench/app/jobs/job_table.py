@@ -104,6 +104,8 @@ def bar(job: JobSummary, width: int, palette: Palette) -> Text:
     progress = job.progress
     if job.state in ("failed", "lost"):
         return plain(job.message or "it is gone and nobody saw its end", palette.bad)
+    if job.state == "done" and progress.note:
+        return plain(progress.note, palette.good)
     style = {"done": palette.good, "cancelled": palette.warn}.get(job.state, palette.accent)
     if progress.share is None:
         words = f"{progress.done:,}" if progress.done else progress.message
