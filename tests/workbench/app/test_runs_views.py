@@ -1,4 +1,4 @@
-"""The views of a run's samples in the Runs place: what stands under the cursor, and in which room."""
+"""The views of a run's samples in the Runs place: the row under the cursor, and its room."""
 
 import pytest
 
