@@ -31,9 +31,9 @@ from workbench.data.understood import Prompt, Understood, understand
 from workbench.errors import DataError, UsageError, WbError
 from workbench.sample import Sample
 
-BESIDE = "beside"  # kept with the sample, shown to no model
+METADATA = "metadata"  # kept with the sample, shown to no model
 ROLES = ("id", *(f"text {role}" for role in TEXTS), "label", "image", "explanation", "reference",
-         "option", BESIDE)  # fmt: skip
+         "option", METADATA)  # fmt: skip
 SHOWN = 3  # samples, and values of a column, that are shown
 _LISTS = {"image": "image", "explanation": "explanations", "reference": "references",
           "option": "options"}  # fmt: skip
@@ -152,7 +152,7 @@ class OwnLook:
     about: str = ""
 
     def with_role(self, column: str, role: str) -> dict[str, str]:
-        """The roles with another one for a column; whose place it takes is kept beside.
+        """The roles with another one for a column; the one whose place it takes becomes metadata.
 
         Args:
             column: Of `columns`.
@@ -160,7 +160,7 @@ class OwnLook:
         """
         role = role if role in ROLES else f"text {role.removeprefix('text ').strip()}"
         alone = role in ("id", "label") or role.startswith("text ")
-        taken = {c: BESIDE for c, said in self.roles.items() if said == role and alone}
+        taken = {c: METADATA for c, said in self.roles.items() if said == role and alone}
         return {**self.roles, **taken, column: role}
 
 
@@ -295,7 +295,7 @@ def _roles_of(mapping: TableMapping, columns: Sequence[str]) -> dict[str, str]:
         column = said if said in columns else said.partition(".")[0]
         if column in columns:
             found.setdefault(column, role)
-    return {column: found.get(column, BESIDE) for column in columns}
+    return {column: found.get(column, METADATA) for column in columns}
 
 
 def _samples(mapping: TableMapping) -> tuple[Sample, ...]:

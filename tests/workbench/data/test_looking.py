@@ -64,11 +64,11 @@ def test_what_was_chosen_for_columns_stands_and_the_line_does_the_same(asked: Pa
 def test_a_role_that_only_one_column_can_have_goes_over_to_it(asked: Path):
     seen = look(OwnData("mine", str(asked), ROLES))
     changed = seen.with_role("how", "label")
-    assert (changed["how"], changed["verdict"]) == ("label", "beside")
+    assert (changed["how"], changed["verdict"]) == ("label", "metadata")
     assert seen.with_role("how", "premise")["how"] == "text premise"
     again = look(OwnData("mine", str(asked), seen.with_role("ask", "premise")))
     assert dict(again.mapping.texts) == {"premise": "ask"}
-    none = look(OwnData("mine", str(asked), {**ROLES, "verdict": "beside", "ask": "beside"}))
+    none = look(OwnData("mine", str(asked), {**ROLES, "verdict": "metadata", "ask": "metadata"}))
     assert (none.mapping.label, none.mapping.texts) == ("", {})
 
 
@@ -130,7 +130,7 @@ def test_columns_are_told_also_where_ids_repeat_and_an_id_can_be_chosen(tmp_path
     for chosen, first in (("nr", "1"), ("{scan}-{nr}", "s-1")):
         seen = look(OwnData("mine", str(table), id=chosen))
         assert (seen.problem, seen.samples[0].uid) == ("", f"mine/t/{first}")
-    own = OwnData("mine", str(table), seen.with_role("scan", "beside"), id="auto")
+    own = OwnData("mine", str(table), seen.with_role("scan", "metadata"), id="auto")
     assert look(own).problem == "" and own.argv[4:6] == ["--id", "auto"]
     assert keep(own) == "mine/t" and len(saved()) == 1
     seen = look(own)  # the name is taken now

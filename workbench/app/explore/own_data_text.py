@@ -11,7 +11,7 @@ from rich.text import Text
 from sessions.errors import WbError
 from workbench.app.lists.palette import PALETTE
 from workbench.app.widgets.choice import Choice
-from workbench.data.looking import BESIDE, ROLES, OwnLook
+from workbench.data.looking import METADATA, ROLES, OwnLook
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _MEANS = {
     "explanation": "why the label is right",
     "reference": "one more right answer or caption",
     "option": "an option of a multiple choice",
-    BESIDE: "kept with the sample; no model sees it",
+    METADATA: "kept with the sample; no model sees it",
 }
 _TILE = (14, 5)  # cells of a thumbnail
 
@@ -68,10 +68,10 @@ def id_choices(seen: OwnLook) -> list[Choice]:
 
 def column_line(column: str, seen: OwnLook, room: int) -> Text:
     """`ask  → text question   Is it green? · Is it red?`."""
-    role = seen.roles.get(column, BESIDE)
+    role = seen.roles.get(column, METADATA)
     text = Text(no_wrap=True, overflow="ellipsis")
     text.append(f"{clean(column, newlines=False)[:20]:<20} ", Style(bold=True))
-    text.append(f"→ {role:<16} ", PALETTE.dim if role == BESIDE else PALETTE.good)
+    text.append(f"→ {role:<16} ", PALETTE.dim if role == METADATA else PALETTE.good)
     values = " · ".join(value for value in seen.values.get(column, ()) if value)
     text.append(clean(values, newlines=False), Style(dim=True))
     text.truncate(room, overflow="ellipsis")
