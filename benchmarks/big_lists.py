@@ -3,7 +3,8 @@
 Makes a home with many samples, sessions, runs and jobs, as years of work leave them. Measured is
 the time from a key to the first frame that has rows (limit 200 ms) and the CPU of the process until
 then, the time to the whole list, the longest time for which the bench heard no key meanwhile, and
-the CPU of a step under a key held at 30 a second. Places are first looked at when they have been
+the CPU of a step under a key held at 30 a second, and of one that is pressed alone, with what it
+sends to the terminal. Places are first looked at when they have been
 made ahead, as the bench does while nobody types; with `--at-once` before that. With a first frame
 above its limit this exits with 1; on a machine that does other work the CPU says more than the
 time.
@@ -180,7 +181,7 @@ async def _measure(given: argparse.Namespace) -> dict[str, Any]:
     from workbench.app.app import WbApp
     from workbench.app.explore.screen import ExploreScreen
 
-    count_output()
+    sent = count_output()
     app = WbApp()
     app.alone = True
     figures: dict[str, Any] = {}
@@ -212,6 +213,9 @@ async def _measure(given: argparse.Namespace) -> dict[str, Any]:
             table = _table(app)
             figures[f"{name}, held j"] = await _held(
                 app, given.steps, lambda table=table: table.cursor
+            )
+            figures[f"{name}, j alone"] = await _alone(
+                app, lambda: sent.characters, lambda table=table: table.cursor
             )
             _press(app, "1")
             await pilot.pause(0.3)
@@ -293,6 +297,25 @@ async def _held(app: Any, steps: int, where: Callable[[], int]) -> dict[str, flo
         "cpu_ms_median": round(statistics.median(costs), 1),
         "cpu_ms_mean": round(statistics.mean(costs), 1),
         "late_ms": round(1000 * (time.perf_counter() - start) - 1000 * steps / 30),
+    }
+
+
+async def _alone(
+    app: Any, sent: Callable[[], int], where: Callable[[], int], steps: int = 30
+) -> dict[str, float]:
+    """Of single steps, each to the end of what it gives rise to."""
+    costs, characters = [], []
+    for _ in range(steps):
+        await asyncio.sleep(0.1)
+        cpu, before, goal = time.process_time(), sent(), where() + 1
+        _press(app, "j")
+        await _until(lambda goal=goal: where() == goal)
+        await asyncio.sleep(0.08)
+        costs.append(1000 * (time.process_time() - cpu))
+        characters.append(sent() - before)
+    return {
+        "cpu_ms_median": round(statistics.median(costs), 1),
+        "characters_sent": round(statistics.median(characters)),
     }
 
 
