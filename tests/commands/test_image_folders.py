@@ -261,3 +261,10 @@ def test_what_was_found_is_exported_and_asked_about(tmp_path: Path, run_wb):
     result = run_wb("infer", *words)
     assert result.code == 0, result.err
     assert list(json.loads(out.read_text())) == NAMES
+
+
+def test_boxes_are_guessed_from_the_pictures_of_the_folder(tmp_path: Path, run):
+    write_pictures(tmp_path / "images", NAMES)  # 8 pixels wide: no box from 5 on is 7 wide
+    rows = [{"image": name, "expression": "disc", "bbox": [5, 3, 7, 6]} for name in NAMES]
+    result = run(write_lines(tmp_path / "t.jsonl", rows), "--id", "auto")
+    assert "image root: images (" in result.err and "objects: bbox:xyxy" in result.err

@@ -14,7 +14,14 @@ from workbench.app.explore.data_picker import DataForm, DataPicker
 from workbench.app.widgets.text_panel import ErrorPanel
 from workbench.data.hub.repository import parse_ref
 from workbench.data.hub.state import mode_of
-from workbench.data.tables.mapping import SplitFile, TableMapping, datasets_dir, save_mapping
+from workbench.data.tables.mapping import (
+    SplitFile,
+    TableMapping,
+    datasets_dir,
+    load_mapping,
+    mapping_path,
+    save_mapping,
+)
 
 
 def hub_set(name: str = "pairs") -> None:
@@ -270,6 +277,10 @@ def test_what_the_core_says_by_flags_is_said_by_the_fields_of_the_form():
     assert "`auto`" in in_form_words("name another column with --id, or --id auto")
     assert "another column" in in_form_words("name the column by --image; or --allow-missing")
     assert in_form_words("pass --encoding cp1252").endswith("^Y copies it")
+    words = "--image-prefix C:/x --image-root /a finds all 2 images"
+    assert in_form_words(words) == (
+        f"{words}; such flags go behind the line in a shell: ^Y copies it"
+    )
     assert in_form_words("give the path of a file or a folder") == (
         "give the path of a file or a folder"
     )
@@ -312,3 +323,27 @@ async def test_a_name_that_is_taken_has_the_focus_and_looks_so_and_the_arrows_re
             await b.until(lambda field=field: form.field(field).has_class("-bad"))
             form.field(field).value = before
             await b.until(lambda field=field: not form.field(field).has_class("-bad"))
+
+
+async def test_the_folder_that_has_the_pictures_is_shown_and_kept(tmp_path: Path):
+    from tests.workbench.data.tables import write_pictures
+    from workbench.app.explore.own_data import OwnDataForm
+
+    write_pictures(tmp_path / "pics", ["1.png", "2.png"])
+    table = tmp_path / "own.csv"
+    table.write_text("id,image,question,answer\na,1.png,one?,yes\nb,2.png,two?,no\n")
+    async with bench(SIZES[0]) as b:
+        form = OwnDataForm(str(table))
+        b.app.push_screen(form)
+        await b.until(lambda: form._seen is not None)
+        images = form.query_one("#own-images", Input)
+        assert (images.value, images.placeholder) == ("", str(tmp_path / "pics"))
+        assert form._seen is not None and form._seen.problem == ""
+        images.value = "."  # the file's own folder
+        await b.until(lambda: form._seen is not None and bool(form._seen.problem))
+        assert images.has_class("-bad") and str(tmp_path / "pics") in form._seen.hint
+        images.value = ""
+        await b.until(lambda: form._seen is not None and not form._seen.problem)
+        await b.press("ctrl+s")
+        await b.until(lambda: not form.is_running)
+    assert load_mapping(mapping_path("own")).image_root == str(tmp_path / "pics")

@@ -37,6 +37,8 @@ def in_form_words(hint: str) -> str:
         return "choose another name"
     if "--id auto" in hint:
         return "take another column under `id`, or `auto` there"
+    if "--image-prefix" in hint:  # no field has it, so that the line takes all
+        return f"{hint}; such flags go behind the line in a shell: ^Y copies it"
     hint = re.sub(r"(?:by|with|pass) --image-root(?! [/~])", "under `images in`", hint)
     hint = hint.replace("--image-root", "`images in` takes")
     return (
