@@ -30,6 +30,7 @@ _MAIN = r"(?:nlvr2[-_])?(?P<split>train|dev|test\d?)\.jsonl?"
 _SUBSET = re.compile(r"(?P<kind>balanced|unbalanced)_(?P<split>dev|test\d?)\.jsonl?")
 _ID = re.compile(r"(?P<split>[a-z]+\d?)-(?P<set>\d+)-(?P<pair>\d+)-(?P<sentence>\d+)")
 _ENDINGS = (".json", ".jsonl")
+_HEAD = 65_536  # bytes in which the first row of such a file is
 
 
 def find(given: LayoutInput) -> LayoutFiles:
@@ -93,8 +94,11 @@ def rows(part: SplitFile, problems: Problems) -> Iterator[Mapping[str, Any]]:
 def _split_of(path: Path) -> str:
     """The split that the first row of a file belongs to; empty where it is no such file."""
     try:
+        with path.open("rb") as file:  # a large document of another kind is not read whole
+            if b'"identifier"' not in file.read(_HEAD):
+                return ""
         first = next(iter(rows_of(path)), None)
-    except DataError:
+    except (DataError, OSError):
         return ""
     match = _ID.fullmatch(str(first.values.get("identifier"))) if first else None
     return match["split"] if match else ""
