@@ -276,7 +276,7 @@ def config_of(
 
 def _show_plan(ctx: click.Context, as_json: bool, resume: str, flags: dict[str, Any]) -> None:
     """What would be asked: the settings, and the first prompt."""
-    from commands.run_facts import say
+    from commands.run_words import say
     from workbench.evaluation.plan import plan
     from workbench.models.spec import spoken
     from workbench.text import clean

@@ -11,8 +11,8 @@ from commands.completing import complete_runs
 from commands.groups import Group
 from commands.limit_option import limit_option, tell_left_out
 from commands.printing import echo_json, echo_table, tell_damaged
-from commands.run_facts import progress, say
 from commands.run_lines import show_samples
+from commands.run_words import progress, say
 from commands.runs_answers import answers
 from commands.runs_compare import compare
 from commands.runs_ctl import ctl, show_requests

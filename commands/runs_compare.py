@@ -8,7 +8,7 @@ import click
 
 from commands.completing import complete_runs
 from commands.printing import echo_json, echo_table
-from commands.run_facts import say
+from commands.run_words import say
 from sessions.ids import short_id
 from workbench.reports.run import names_of
 from workbench.reports.setting_words import setting_words

@@ -9,7 +9,7 @@ import click
 
 from commands.completing import complete_runs
 from commands.printing import echo_json, echo_table, when
-from commands.run_facts import progress, say
+from commands.run_words import progress, say
 
 if TYPE_CHECKING:
     from sessions.runs import Run

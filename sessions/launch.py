@@ -21,10 +21,10 @@ from sessions.errors import NoSuchRecord, RecordError
 from sessions.ids import new_id, now
 from sessions.job_child import FOLDER_VARIABLE, PROGRESS_VARIABLE
 from sessions.job_folder import JobFolder
+from sessions.leftovers import delete_leftovers
 from sessions.locks import HeldLock
 from sessions.paths import cannot_write, jobs_dir, make_private
 from sessions.redact import holds_secret
-from sessions.sweeping import sweep
 from sessions.version import wb_version
 
 _WB = ("-P", "-m", "commands.main")
@@ -56,7 +56,7 @@ def launch(
     environ = {**os.environ, **env}
     _refuse_secrets([*argv, title], environ)
     wanted = _checked_gpus(gpus)
-    sweep()
+    delete_leftovers()
     folder = JobFolder(make_private(jobs_dir() / new_id()))
     lock = HeldLock(folder.alive)
     spec = {

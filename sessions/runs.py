@@ -23,13 +23,13 @@ from sessions.errors import RecordError
 from sessions.ids import new_id, now, resolve
 from sessions.job_child import report_run
 from sessions.json_line import finite, to_line
+from sessions.leftovers import delete_leftovers
 from sessions.locks import HeldLock
 from sessions.paths import cannot_write, make_private, runs_dir
 from sessions.plain_files import is_plain, is_there, names_in, open_plain
 from sessions.quarantine import quarantine
 from sessions.run_reader import STATES, Kind, RunReader, State, last_per_uid
 from sessions.shapes import RunState
-from sessions.sweeping import sweep
 
 # A power cut may cost this much of a run's predictions, which a resume then makes again.
 _SYNC_EVERY_S = 2.0
@@ -70,7 +70,7 @@ class Run(RunReader):
         Raises:
             RecordError: The home is full or read-only.
         """
-        sweep()
+        delete_leftovers()
         path = make_private(runs_dir() / new_id())
         try:
             return cls._begin(path, config, key, kind, total)

@@ -230,7 +230,7 @@ def refuse_not_finite(head: Head | None) -> None:
         )
 
 
-def head_facts(head: Head | None, labels: Sequence[str]) -> dict[str, Any]:
+def head_summary(head: Head | None, labels: Sequence[str]) -> dict[str, Any]:
     """The classes of a head that trains, and how many samples teach it none of them.
 
     Args:

@@ -130,9 +130,9 @@ class Training:
 
         return make_trainer(self, *given)
 
-    def facts(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, Any]:
         """What `--dry-run` prints."""
-        from training.joint import head_facts
+        from training.joint import head_summary
         from training.optimizers import choose_optimizer
         from training.part_table import part_table
 
@@ -150,7 +150,7 @@ class Training:
             "method": self.config.method,
             "optimizer": optimizer,
             "attention": self.config.attention,
-            **head_facts(self.loaded.own_head, [item.label for item in self.data.items]),
+            **head_summary(self.loaded.own_head, [item.label for item in self.data.items]),
             "parts": [row.to_json() for row in parts],
             "steps_per_epoch": self.steps_per_epoch,
             "steps": self.steps,

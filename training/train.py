@@ -46,7 +46,7 @@ def dry_run(config: AnyConfig) -> dict[str, Any]:
     from training.measure import measure
 
     training = _prepared(config)
-    return training.facts() | (measure(training) if isinstance(training, Training) else {})
+    return training.summary() | (measure(training) if isinstance(training, Training) else {})
 
 
 def _prepared(config: AnyConfig, on_progress: OnProgress | None = None) -> AnyTraining:
@@ -95,7 +95,7 @@ def train(
         for line in training.apart.warnings:
             warn(line)
         if on_ready is not None:
-            on_ready(training.facts())
+            on_ready(training.summary())
         run = _open_run(training, resume, asked)
         with run:
             try:
@@ -128,7 +128,7 @@ def _open_run(training: AnyTraining, resume: str, asked: Mapping[str, Any] | Non
             "model": config.model,
             "adapter": getattr(config, "adapter", "") or None,
             "eval": config.eval,
-            "facts": training.facts(),
+            "facts": training.summary(),
             "inputs": training.inputs,
             STARTED_FROM: training.started_from,
         }
@@ -188,7 +188,7 @@ def _work(
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     step = trainer.state.global_step
     was_cancelled = stop() and step < training.steps
-    facts = training.facts() | {
+    facts = training.summary() | {
         "steps_done": step,
         "epochs_done": round(float(trainer.state.epoch or 0.0), 3),
         "failed_samples": training.collator.failed,

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.notebook.answers import Said, say
 from workbench.notebook.bookmarks import Bookmarks, set_aside, take_away
-from workbench.notebook.display import Beside, Shown
+from workbench.notebook.display import Shown, ShownSideBySide
 from workbench.notebook.evaluations import Evaluation, start_evaluation
 from workbench.notebook.replays import Replays, Session, replay_session
 from workbench.notebook.samples import Dataset, Gallery, ShownSample, shown_sample
@@ -70,9 +70,9 @@ def gallery(samples: Iterable[Sample | str], title: str = "") -> Gallery:
     return Gallery(found, title)
 
 
-def beside(*things: Shown) -> Beside:
+def side_by_side(*things: Shown) -> ShownSideBySide:
     """Show samples, answers or heat maps side by side."""
-    return Beside(things)
+    return ShownSideBySide(things)
 
 
 def similar(

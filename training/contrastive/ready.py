@@ -138,7 +138,7 @@ class Alignment:
         found = [*self.data.sources, *(self.watched.sources if self.watched else ())]
         return {f"{source.dataset}/{source.split}": source.revision for source in found}
 
-    def facts(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, Any]:
         """What `--dry-run` prints."""
         from training.part_table import part_table
 

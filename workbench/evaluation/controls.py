@@ -168,10 +168,10 @@ def _shuffled(source: Source, total: int, seed: int, ids: ImageIds) -> Variant:
             )
         return replace(sample, images=source.get(donors[sample.uid]).images)
 
-    def beside(sample: Sample) -> Mapping[str, str]:
+    def line_fields(sample: Sample) -> Mapping[str, str]:
         return {"shown": donors[sample.uid]} if sample.uid in donors else {}
 
-    return Variant(query=query, beside=beside)
+    return Variant(query=query, line_fields=line_fields)
 
 
 def derangement(shown: Mapping[str, Sequence[str]], seed: int) -> dict[str, str]:

@@ -192,7 +192,7 @@ def _head(prompter: Prompter, sample: Sample) -> dict[str, Any]:
     for name, value in (("group", group_of(sample)), ("set", set_of(sample))):
         if value:
             head[name] = value
-    head |= prompter.variant.beside(sample)
+    head |= prompter.variant.line_fields(sample)
     if sample.images:
         head["images"] = prompter.images.of(sample)
     return head

@@ -33,7 +33,7 @@ def _label(sample: Sample, label: str | None) -> str | None:
     return label
 
 
-def _beside(sample: Sample) -> Mapping[str, Any]:
+def _no_fields(sample: Sample) -> Mapping[str, Any]:
     return {}
 
 
@@ -46,14 +46,14 @@ class Variant:
         shots: The examples before it.
         template: The wording.
         label: What an answer's label is called in the sample itself.
-        beside: What the sample's line says of it.
+        line_fields: What the sample's line says of it.
     """
 
     query: Callable[[Sample], Sample] = _query
     shots: Callable[[Shots], Shots] = _shots
     template: Callable[[Template], Template] = _template
     label: Callable[[Sample, str | None], str | None] = _label
-    beside: Callable[[Sample], Mapping[str, Any]] = _beside
+    line_fields: Callable[[Sample], Mapping[str, Any]] = _no_fields
 
 
 PLAIN = Variant()

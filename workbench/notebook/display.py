@@ -41,7 +41,7 @@ class Shown:
         return self._plain()
 
 
-class Beside(Shown):
+class ShownSideBySide(Shown):
     """Several things that show themselves, side by side.
 
     Attributes:

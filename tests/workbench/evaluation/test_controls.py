@@ -70,7 +70,7 @@ def test_shuffled_pictures_are_those_of_the_sample_that_the_line_names():
     samples, prompts, prompter = rendered("shuffled")
     by_uid = {sample.uid: sample for sample in samples}
     for sample, messages in zip(samples, prompts, strict=True):
-        other = by_uid[prompter.variant.beside(sample)["shown"]]
+        other = by_uid[prompter.variant.line_fields(sample)["shown"]]
         assert other.uid != sample.uid and messages[-1].images == other.images
     _, other_seed, _ = rendered("shuffled", seed=1)
     assert [m[-1].images for m in other_seed] != [m[-1].images for m in prompts]

@@ -127,7 +127,7 @@ THINGS = {
     "session": session,
     "evaluation": evaluation,
     "wrong": lambda: evaluation().wrong(),
-    "beside": lambda: api.beside(said(), heat()),
+    "side_by_side": lambda: api.side_by_side(said(), heat()),
 }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sessions.errors import WbError
 from workbench.app.explore.controller import Controller
-from workbench.app.explore.messages import BesideChanged, UidWanted
+from workbench.app.explore.messages import SampleMarksChanged, UidWanted
 from workbench.app.explore.path_form import ask_path
 from workbench.text import clean, counted
 
@@ -51,7 +51,7 @@ class BookmarkControl(Controller):
 
     def _take(self, marks: dict[str, Bookmark]) -> None:
         self.view.bookmarks = marks
-        self.post(BesideChanged())
+        self.post(SampleMarksChanged())
 
     # -- the sample in view ------------------------------------------------------------------
 

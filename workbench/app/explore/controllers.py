@@ -13,6 +13,7 @@ from workbench.app.explore import messages
 from workbench.app.explore.asked_before import AskedBefore
 from workbench.app.explore.asker import PromptAsker
 from workbench.app.explore.bookmarks import BookmarkControl
+from workbench.app.explore.chosen_run import ChosenRun
 from workbench.app.explore.comparisons import Comparisons
 from workbench.app.explore.controller import Shared
 from workbench.app.explore.details import Details
@@ -29,7 +30,6 @@ from workbench.app.explore.prompt_filling import PromptFiller
 from workbench.app.explore.random_walk import RandomSamples
 from workbench.app.explore.reading import SampleReader
 from workbench.app.explore.run_answer import RunAnswer
-from workbench.app.explore.run_beside import RunBeside
 from workbench.app.explore.shell_commands import ShellCommands
 from workbench.app.explore.side import ListWidth
 from workbench.app.explore.similar import SimilarSamples
@@ -63,7 +63,7 @@ class Controllers:
         self.navigation = Navigation(shared)
         self.random = RandomSamples(shared)
         self.bookmarks = BookmarkControl(shared)
-        self.run = RunBeside(shared)
+        self.run = ChosenRun(shared)
         self.pickers = Pickers(shared)
         self.filler = PromptFiller(shared)
         self.asker = PromptAsker(shared)
@@ -104,7 +104,7 @@ class Controllers:
                 self.place.show()
             case messages.OrderChanged():
                 self._order_changed()
-            case messages.BesideChanged():
+            case messages.SampleMarksChanged():
                 self.order.run_changed()
                 self.widgets.samples.run = self.view.run
                 self.widgets.samples.refresh()

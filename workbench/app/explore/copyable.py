@@ -22,7 +22,8 @@ def copyable(view: InView, widgets: ExploreWidgets) -> dict[str, str]:
     said = answer.answer.text if answer.answer else "".join(t.text for t in answer.tokens)
     found = {"answer": said, "prompt": panel.text, "system prompt": panel.system}
     found |= dict(_of_sample(view.sample))
-    found["answer of the run"] = view.run.texts.get(view.sample.uid, "")
+    recorded = view.run.lines.get(view.sample.uid)
+    found["answer of the run"] = recorded.text if recorded else ""
     found["UID"] = view.sample.uid
     return {name: text for name, text in found.items() if text.strip()}
 

@@ -17,7 +17,7 @@ from textual.containers import Vertical
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from workbench.app.explore.dataset_facts import DatasetFacts
+from workbench.app.explore.dataset_details import DatasetDetails
 from workbench.app.lists.palette import PALETTE
 from workbench.app.widgets.choice import Choice
 from workbench.app.widgets.picker import LineForm, Picker
@@ -80,9 +80,9 @@ class DataPicker(Picker):
     # -- reading ---------------------------------------------------------------------------
 
     @cached_property
-    def known(self) -> DatasetFacts:
+    def known(self) -> DatasetDetails:
         """What is known of the datasets by now."""
-        return DatasetFacts(self.bench, self._changed)
+        return DatasetDetails(self.bench, self._changed)
 
     @property
     def bench(self) -> WbApp:

@@ -102,8 +102,8 @@ class OrderChanged(ExploreMessage):
 
 
 @dataclass(frozen=True)
-class BesideChanged(ExploreMessage):
-    """The run beside the samples or their bookmarks are others."""
+class SampleMarksChanged(ExploreMessage):
+    """What the list marks samples by changed: the chosen run, or the bookmarks."""
 
 
 @dataclass(frozen=True)

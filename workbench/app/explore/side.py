@@ -34,13 +34,13 @@ class SidePanel(Vertical):
 
     _dragging = False
     _letters: Mapping[str, str] = {}
-    _beside_a_run = False
+    _has_run = False
     _legend = ""
     _title = ""
 
     def show_legend(self, letters: Mapping[str, str], *, beside_a_run: bool) -> None:
         """Say in the frame what stands at the end of a line, as much of it as fits."""
-        self._letters, self._beside_a_run = letters, beside_a_run
+        self._letters, self._has_run = letters, beside_a_run
         self._draw_legend()
 
     def show_order(self, order: str) -> None:
@@ -56,7 +56,7 @@ class SidePanel(Vertical):
         self._draw_legend()
 
     def _draw_legend(self) -> None:
-        words = legend(self._letters, self._beside_a_run, self.size.width - 4)
+        words = legend(self._letters, self._has_run, self.size.width - 4)
         if words != self._legend:  # a step draws the frame no more than once
             self._legend = words
             # A `Text`, since a title that is a string is read as markup.

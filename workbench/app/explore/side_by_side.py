@@ -197,7 +197,7 @@ class SideBySide(Screen[ComparisonResult]):
             return
         self._titles()
         for side, text in enumerate(self._marked()):
-            if (places := self._places(side)) is not None and (below := places.beside()):
+            if (places := self._places(side)) is not None and (below := places.caption()):
                 text.append("\n")
                 text.append_text(below)
             self.query_one(f"#text-{side}", Static).update(text)

@@ -162,7 +162,7 @@ class FlipView(ModalScreen["str | None"]):
         said.append(f"{clean(who, newlines=False)}  ", style=PALETTE.dim)
         said.append(clean(line.read_as, newlines=False), style=PALETTE.strong)
         said.append(f"\n{clean(line.said)}")
-        if (places := _places(line)) is not None and (below := places.beside()):
+        if (places := _places(line)) is not None and (below := places.caption()):
             said.append("\n")
             said.append_text(below)
         if note:

@@ -25,7 +25,7 @@ from workbench.text import clean
 NAME_CELLS = 21
 
 
-class TrainingFacts(VerticalScroll, can_focus=True):
+class TrainingSummary(VerticalScroll, can_focus=True):
     """What a training came to, in lines."""
 
     HELP_TITLE = "The training"
@@ -48,7 +48,7 @@ class TrainingPanel(Horizontal):
 
     def compose(self) -> ComposeResult:
         """Facts, then curves."""
-        facts = TrainingFacts(id="training-facts")
+        facts = TrainingSummary(id="training-summary")
         facts.border_title = "Training"
         yield facts
         with Horizontal(id="training-curves-box") as box:
@@ -56,9 +56,9 @@ class TrainingPanel(Horizontal):
             yield Curves(widget_id="training-curves")
 
     @property
-    def facts(self) -> TrainingFacts:
+    def facts(self) -> TrainingSummary:
         """What takes the focus."""
-        return self.query_one(TrainingFacts)
+        return self.query_one(TrainingSummary)
 
     def begin(self) -> None:
         """Another training is being read."""

@@ -38,7 +38,7 @@ class ShownPlaces:
     def __bool__(self) -> bool:
         return bool(self.gold or (self.answered is not None and self.answered.regions))
 
-    def beside(self) -> Text:
+    def caption(self) -> Text:
         """What stands below one of several answers: a line for each part of the legend."""
         line = self.legend(between="\n")
         if self.answered is None or self.answered.regions or not self.gold:

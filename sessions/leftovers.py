@@ -21,7 +21,7 @@ DAY_S = 86_400.0
 _TEMPORARY = ".tmp-"
 
 
-def sweep(older_than_s: float = DAY_S) -> list[Path]:
+def delete_leftovers(older_than_s: float = DAY_S) -> list[Path]:
     """Delete the leftovers of the home; returns what is gone."""
     top, runs, jobs = home(create=False), runs_dir(create=False), jobs_dir(create=False)
     before = time.time() - older_than_s

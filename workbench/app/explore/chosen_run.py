@@ -1,11 +1,11 @@
-"""The predictions of a run beside the samples."""
+"""The run whose predictions stand beside the samples."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from workbench.app.explore.controller import Controller
-from workbench.app.explore.messages import BesideChanged
+from workbench.app.explore.messages import SampleMarksChanged
 from workbench.app.explore.rows import RunView, view_of_run
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from workbench.data.source import Source
 
 
-class RunBeside(Controller):
+class ChosenRun(Controller):
     """Whose predictions are shown."""
 
     def load(self, run_id: str | None = None) -> None:
@@ -32,7 +32,7 @@ class RunBeside(Controller):
     def _take(self, source: Source, run: RunView) -> None:
         if self.view.source is source:
             self.view.run = run
-            self.post(BesideChanged())
+            self.post(SampleMarksChanged())
 
 
 def read_run(dataset: str, split: str, run_id: str | None) -> RunView | None:

@@ -4,7 +4,7 @@ from sessions.ids import short_id
 from sessions.runs import Run
 from tests.workbench.app.explore_bench import FakeEngine, bench
 from tests.workbench.app.make_records import make_run, predictions
-from workbench.app.explore.run_beside import read_run
+from workbench.app.explore.chosen_run import read_run
 
 
 def test_the_newest_evaluation_of_the_split_is_chosen_and_no_control_of_it():

@@ -13,10 +13,10 @@ import pytest
 
 from sessions.errors import RecordError
 from sessions.ids import new_id
+from sessions.leftovers import delete_leftovers
 from sessions.locks import HeldLock
 from sessions.paths import jobs_dir, make_private, runs_dir
 from sessions.runs import Run
-from sessions.sweeping import sweep
 
 
 def old(path: Path) -> Path:
@@ -33,9 +33,9 @@ def test_half_made_folders_and_temporary_files_go_once_they_are_old():
     temporary.touch()
     half_run, half_job = (make_private(top / new_id()) for top in (runs_dir(), jobs_dir()))
     (half_run / "state.json").touch()
-    assert sweep() == []  # they may just be coming into being
+    assert delete_leftovers() == []  # they may just be coming into being
     gone = [old(half_run), old(half_job), old(temporary)]
-    assert sorted(sweep()) == sorted(gone)
+    assert sorted(delete_leftovers()) == sorted(gone)
     assert not any(path.exists() for path in gone)
     assert [run.id for run in [Run.open(kept.id)]] == [kept.id]
 
@@ -44,14 +44,14 @@ def test_a_folder_that_someone_is_making_stays():
     folder = make_private(runs_dir() / new_id())
     lock = HeldLock(folder / "lock")
     old(folder)
-    assert sweep() == []
+    assert delete_leftovers() == []
     lock.release()
-    assert sweep() == [folder]
+    assert delete_leftovers() == [folder]
 
 
 def test_what_a_user_put_there_stays():
     own = make_private(runs_dir() / "my-notes")
-    assert sweep(older_than_s=-1) == []
+    assert delete_leftovers(older_than_s=-1) == []
     assert own.is_dir()
 
 

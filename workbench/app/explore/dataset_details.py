@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _LANES = 4  # a disk that hangs holds up one of them
 
 
-class DatasetFacts:
+class DatasetDetails:
     """The datasets by name.
 
     Attributes:
@@ -82,10 +82,10 @@ class DatasetFacts:
             return
         self.names, self.named = names, True
         for lane in range(_LANES):
-            self._read_facts(names[lane::_LANES], lane)
+            self._read_details(names[lane::_LANES], lane)
         self._changed(True)
 
-    def _read_facts(self, names: list[str], lane: int) -> None:
+    def _read_details(self, names: list[str], lane: int) -> None:
         if not names:
             return
 
