@@ -55,17 +55,21 @@ class Stage:
 
     async def back(self) -> None:
         """Away with the dialogs over the first screen, which they have not changed."""
+        await self.close_dialogs()
+        await self.quiet()
+
+    async def close_dialogs(self) -> None:
+        """The same without waiting until the screen below stays as it is."""
         while len(self.app.screen_stack) > 1:
             self.app.pop_screen()
             await self.pilot.pause()
         self.app.clear_notifications()
         self.app.theme = "textual-dark"
-        await self.quiet()
 
     async def press(self, *keys: str) -> None:
         """Press keys, then wait until what they started is done."""
         await self.pilot.press(*keys)
-        await self.idle()
+        await self.idle(0.005)
 
     async def until(self, holds: Callable[[], Any]) -> None:
         """Wait until something holds."""
@@ -75,20 +79,21 @@ class Stage:
             assert loop.time() < end, f"it did not come to pass\n{self.text()}"
             await self.pilot.pause(0.02)
 
-    async def idle(self) -> None:
-        """Wait until no worker runs."""
+    async def idle(self, between: float = 0.02) -> None:
+        """Wait until no worker runs; `between` two looks, in seconds."""
         loop = asyncio.get_running_loop()
         end, calm = loop.time() + 30, 0
         while calm < 2:
             assert loop.time() < end, f"still at work: {self.app.tasks._running}"
-            await asyncio.sleep(0.02)
-            if self._works():
+            await asyncio.sleep(between)
+            if self.works():
                 calm = 0
                 continue
             await self.pilot.pause(0)
-            calm = 0 if self._works() else calm + 1
+            calm = 0 if self.works() else calm + 1
 
-    def _works(self) -> bool:
+    def works(self) -> bool:
+        """Whether a worker runs or a key is on its way."""
         with self.app.tasks._lock:
             lanes = set(self.app.tasks._running) - {"visit"}
         return bool(lanes) or self.app.keys_under_way
@@ -121,8 +126,13 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(size: tuple[int, int], monkeypatch: Any) -> AsyncIterator[Stage]:
-    """The bench of a size, with its records, on its first sample."""
+async def stage(
+    size: tuple[int, int], monkeypatch: Any, *, made_ahead: bool = False
+) -> AsyncIterator[Stage]:
+    """The bench of a size, with its records, on its first sample.
+
+    Places are made when they are looked at, or all before: as by `run_bench` while nobody types.
+    """
     freeze(monkeypatch)
     # A dialog tells a path of the home, and offers one of the working folder: as long everywhere.
     own_home = Path(f"/tmp/wb-look-{os.getpid():08d}")
@@ -132,12 +142,25 @@ async def stage(size: tuple[int, int], monkeypatch: Any) -> AsyncIterator[Stage]
     monkeypatch.chdir("/")
     make_the_records()
     app = WbApp()
+    app.alone = made_ahead
     app.state.hints_dismissed = True
     app.state.place("explore").update(dataset="demo/test")
     app.engine()._engine = FakeEngine()  # type: ignore[assignment]
+
+    async def keys_are_done(*_: float) -> None:
+        """What follows a key is waited for by `Stage`: not, as by Textual, that the process rests.
+
+        That takes 40 ms for each key, and a second where a worker is busy.
+        """
+        await asyncio.sleep(0.002)
+        while app.keys_under_way:
+            await asyncio.sleep(0.002)
+
+    monkeypatch.setattr("textual.app.wait_for_idle", keys_are_done)
     async with app.run_test(size=size, notifications=True) as pilot:
         opened = Stage(app, pilot)
         await opened.until(lambda: getattr(app.screen, "view", None) and app.screen.view.built)
+        await opened.until(lambda: not made_ahead or (app.places_ahead and app.places_ahead.done))
         await opened.idle()
         yield opened
     for folder in (own_home, runtime_dir(create=False)):
