@@ -7,8 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.workbench.app.make_records import make_job
+from tests.workbench.app.stage import stage
 from workbench.app import places_ahead
 from workbench.app.app import PLACES, WbApp
+from workbench.app.jobs.job_table import JobTable
 from workbench.app.lists.list_reader import ListReader
 
 pytestmark = pytest.mark.asyncio
@@ -85,3 +88,46 @@ async def test_a_place_that_cannot_be_imported_holds_up_no_other(monkeypatch):
     async with app.run_test() as pilot:
         await _until(pilot, lambda: _done(app))
         assert set(app._screen_stacks) == set(PLACES) - {"runs"}
+
+
+async def _walk(monkeypatch, *, made_ahead: bool) -> list[tuple[str, str, str]]:
+    """What each place shows and what has the focus there, in two rounds through all of them."""
+    seen = []
+    async with stage((160, 44), monkeypatch, made_ahead=made_ahead) as s:
+        for key in "234123":
+            await s.press(key)
+            await s.quiet()
+            await s.press("j")
+            await s.quiet()
+            focused = s.app.screen.focused
+            name = f"{type(focused).__name__}#{focused.id}" if focused is not None else ""
+            seen.append((s.app.current_mode, name, s.text()))
+    return seen
+
+
+async def test_places_that_were_made_ahead_look_and_act_as_those_that_were_not(monkeypatch):
+    monkeypatch.setattr(places_ahead.PlacesAhead, "_keep_what_is_there", lambda ahead: None)
+    made_when_looked_at = await _walk(monkeypatch, made_ahead=False)
+    assert await _walk(monkeypatch, made_ahead=True) == made_when_looked_at
+
+
+async def test_a_place_that_nobody_looks_at_draws_nothing_and_reads_nothing(monkeypatch):
+    monkeypatch.setattr(places_ahead.PlacesAhead, "_keep_what_is_there", lambda ahead: None)
+    _, lock = make_job(["wb", "data", "list"], state="running")
+    app = _app(monkeypatch)
+    async with app.run_test() as pilot:
+        await _until(pilot, lambda: _done(app))
+        await pilot.press("3")
+        table = app.screen.query_one(JobTable)
+        await _until(pilot, lambda: table.keys)
+        turned = table._turn
+        await _until(pilot, lambda: table._turn > turned)  # the sign of a running job turns
+        await pilot.press("1")
+        await _until(pilot, lambda: app.current_mode == "explore")
+        drawn, read = [], []
+        monkeypatch.setattr(JobTable, "refresh", lambda *given, **more: drawn.append(given))
+        monkeypatch.setattr(ListReader, "_work", lambda reader, token: read.append(reader))
+        for timer in [table._spin, app._screen_stacks["jobs"][0].listing.read]:
+            timer()
+        assert drawn == read == [] and not app.tasks.busy("jobs")
+    lock.release()

@@ -65,9 +65,14 @@ class JobTable(RowList):
         self.set_interval(0.25, self._spin)
 
     def _spin(self) -> None:
-        if any(moves(job) for job in self.jobs.values()):
-            self._turn += 1
-            self.refresh()
+        if not self.screen.is_current:
+            return
+        top = round(self.scroll_y)
+        in_sight = self.keys[top : top + self.page]
+        moving = [top + n for n, key in enumerate(in_sight) if moves(self.jobs[key])]
+        self._turn += bool(moving)
+        for row in moving:
+            self.refresh_line(row + self._head_rows)
 
     def show_jobs(self, jobs: Sequence[JobSummary], cursor: str | None = None) -> None:
         """Replace the jobs; the cursor stays on its job."""
