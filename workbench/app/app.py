@@ -245,9 +245,7 @@ class WbApp(Services):
             self.screen.maximized = None  # a panel that fills the screen does so until one leaves
             self.switch_mode(mode)
 
-    def action_go(self, mode: str) -> None:
-        """Switch to a place by key."""
-        self.go(mode)
+    action_go = go  # by key
 
     def open_uid(self, uid: str, run_id: str | None = None) -> None:
         """Show one sample in Explore, with the predictions of `run_id` where given.
