@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sessions.errors import WbError
 from workbench.app.explore.controller import Controller
 from workbench.app.explore.messages import SampleMarksChanged, UidWanted
-from workbench.app.explore.path_form import ask_path
+from workbench.app.widgets.path_form import ask_path
 from workbench.text import clean, counted
 
 if TYPE_CHECKING:

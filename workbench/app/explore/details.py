@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from workbench.app.explore.controller import Controller
 from workbench.app.explore.messages import OrdinalWanted
-from workbench.app.explore.path_form import ask_path
+from workbench.app.widgets.path_form import ask_path
 
 if TYPE_CHECKING:
     from workbench.app.tasks import CancelToken
