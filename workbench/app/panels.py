@@ -10,10 +10,12 @@ behind it; a focus that goes elsewhere brings the others back.
 from __future__ import annotations
 
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakSet
 
 from textual.screen import Screen
 from textual.widget import Widget
+
+_KEPT: WeakSet[Screen[Any]] = WeakSet()  # screens whose focus is kept in what fills them
 
 
 def panel_of(widget: Widget | None) -> Widget | None:
@@ -42,8 +44,9 @@ def fill_screen(screen: Screen[Any], panel: Widget | None) -> bool:
     Returns:
         Whether anything changed.
     """
-    if screen not in _FOCUS:
-        _FOCUS[screen] = _FocusAlone(screen)
+    if screen not in _KEPT:
+        _KEPT.add(screen)
+        _FocusAlone(screen)  # lives as long as the screen that it watches
     before = screen.maximized
     screen.maximized = None if panel is before else panel
     return screen.maximized is not before
@@ -86,6 +89,3 @@ class _FocusAlone:
         lent, self._lent = self._lent, None
         if lent is not None:
             lent.can_focus = False
-
-
-_FOCUS: WeakKeyDictionary[Screen[Any], _FocusAlone] = WeakKeyDictionary()

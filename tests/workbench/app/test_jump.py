@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.workbench.app.explore_bench import bench
+from tests.workbench.app.explore_bench import FakeEngine, bench
 from tests.workbench.app.make_records import make_run
 from workbench.app.jump import JumpScreen
 
@@ -105,3 +105,13 @@ async def test_a_panel_fills_the_screen_until_one_leaves_the_place():
             await b.press("1" if place == "4" else "4", place)
             assert b.app.screen is screen and screen.maximized is None
             assert screen.focused is focused
+
+
+async def test_a_question_that_is_asked_over_the_image_alone_shows_where_its_answer_is():
+    async with bench((160, 44), engine=FakeEngine()) as b:
+        await b.press("ctrl+o")
+        await b.press(letter_of(b.app.screen, "middle"))
+        assert b.explore.maximized is b.explore.query_one("#middle")
+        await b.press("enter")
+        await b.shows("False. It is red")
+        assert b.explore.maximized is None and b.app.focused is b.explore.widgets.samples
