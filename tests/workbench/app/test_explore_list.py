@@ -14,8 +14,9 @@ from sessions.runs import Run
 from sessions.uid_cache import UidCache
 from tests.workbench.app.explore_bench import SIZES, FakeEngine, bench
 from workbench.app.explore import list_filter
-from workbench.app.explore.rows import RunView, SampleFilter, SampleRow
+from workbench.app.explore.rows import RunView, SampleRow, fits_of
 from workbench.data.demo_source import DemoSource
+from workbench.reports.sample_filter import SampleFilter
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -392,7 +393,7 @@ async def test_a_filter_that_can_fit_nothing_says_why():
 def test_quotes_keep_the_words_of_a_filter_together():
     row = SampleRow(0, "d/s/1", label="not sure", brief="a red circle")
     fits = [
-        SampleFilter(text).matches(row, RunView(), lambda uid: None)
+        fits_of(SampleFilter(text), RunView(), {})(row)
         for text in ('label:"not sure"', '"red circle"', '"circle red"', '"red cir', "label:not")
     ]
     assert fits == [True, True, False, True, False]

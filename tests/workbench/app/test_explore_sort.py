@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sessions.runs import Run
 from tests.workbench.app.explore_bench import FakeEngine, bench
-from workbench.app.explore.list_order import SampleOrder
+from workbench.app.lists.sample_order import SampleOrder
 from workbench.reports.prediction_columns import columns_of, order_of
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sessions.errors import WbError
 from workbench.app.explore.controller import Controller
 from workbench.app.explore.messages import SampleMarksChanged, UidWanted
+from workbench.app.explore.rows import fits_of
 from workbench.app.widgets.path_form import ask_path
 from workbench.text import clean, counted
 
@@ -121,7 +122,7 @@ class BookmarkControl(Controller):
         if source is None:
             return
         run, marks = self.view.run, dict(self.view.bookmarks)
-        fits = wanted.over(run, marks) if wanted.words else None
+        fits = fits_of(wanted, run, marks) if wanted.words else None
         tags = [word.partition(":")[2] for word in wanted.words if word.startswith("tag:")]
         known = {tag.casefold(): tag for mark in marks.values() for tag in mark.tags}
         tag = known.get(tags[0], tags[0]) if tags and tags[0] else None

@@ -9,17 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from workbench.app.explore.rows import RunView, SampleFilter
+from workbench.app.explore.rows import RunView
+from workbench.reports.sample_filter import SampleFilter
 
 if TYPE_CHECKING:
     from sessions.bookmarks import Bookmark
     from workbench.app.app import WbApp
     from workbench.app.explore.asked import Asked
     from workbench.app.explore.browser import Browser
-    from workbench.app.explore.list_order import SampleOrder
     from workbench.app.explore.messages import Post
     from workbench.app.explore.saved_state import ExploreState
     from workbench.app.explore.widgets import ExploreWidgets
+    from workbench.app.lists.sample_order import SampleOrder
     from workbench.data.source import Source
     from workbench.reports.prediction import Prediction
     from workbench.sample import Sample

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from workbench.app.explore.browser import SearchStretch
 from workbench.app.explore.controller import Controller, Shared
 from workbench.app.explore.messages import PlaceChanged
-from workbench.app.explore.rows import SampleFilter
+from workbench.app.explore.rows import fits_of
+from workbench.reports.sample_filter import SampleFilter
 
 if TYPE_CHECKING:
     from workbench.app.tasks import CancelToken
@@ -50,7 +51,7 @@ class ListFilter(Controller):
         view, samples = self.view, self.widgets.samples
         view.filter = SampleFilter(text)
         self.bench.tasks.cancel("search")
-        samples.refused = view.filter.problem(view.run)
+        samples.refused = view.filter.problem(run=bool(view.run.run_id))
         if not view.filter.words:
             samples.unfilter()
             self.post(PlaceChanged())
@@ -62,7 +63,7 @@ class ListFilter(Controller):
             return
         keep = samples.chosen if keep is None else keep
         row = samples.rows.get(keep) if keep is not None else None
-        if row is not None and not view.filter.over(view.run, view.bookmarks)(row):
+        if row is not None and not fits_of(view.filter, view.run, view.bookmarks)(row):
             keep = None
         at = -1 if keep is None else samples.order.line(keep)
         if at > _BUDGET:
@@ -83,7 +84,7 @@ class ListFilter(Controller):
         view, browser = self.view, self.view.browser
         if browser is None:
             return
-        fits = view.filter.over(view.run, dict(view.bookmarks))
+        fits = fits_of(view.filter, view.run, dict(view.bookmarks))
         start, count = self.searched_to, 0
 
         def work(token: CancelToken) -> None:

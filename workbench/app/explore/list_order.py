@@ -6,12 +6,11 @@ has no value stands last. A split without end has no order but its own, and says
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workbench.app.explore.controller import Controller
 from workbench.app.explore.messages import OrderChanged, PlaceChanged
-from workbench.app.widgets.choice import Choice
+from workbench.app.lists.sample_order import SampleOrder, order_choices
 from workbench.errors import UnknownName
 
 if TYPE_CHECKING:
@@ -19,41 +18,10 @@ if TYPE_CHECKING:
 
     from workbench.app.explore.browser import Browser
     from workbench.app.tasks import CancelToken
+    from workbench.app.widgets.choice import Choice
     from workbench.reports.prediction_columns import Value
 
 _OF_SAMPLES = {"label": "the gold label", "text length": "characters of the sample's texts"}
-
-
-@dataclass(frozen=True)
-class SampleOrder:
-    """What the list is sorted by.
-
-    Attributes:
-        column: `label`, `text length`, or a column of the run beside the list.
-        descending: The greatest first.
-        of_run: The run that the column is of, empty for a column of the samples.
-    """
-
-    column: str
-    descending: bool = False
-    of_run: str = ""
-
-    @property
-    def words(self) -> str:
-        """`label ↑`."""
-        return f"{self.column} {'↓' if self.descending else '↑'}"
-
-
-def _order_choices(run_id: str, columns: Mapping[str, Mapping[str, Value]]) -> list[Choice]:
-    """Each column upwards and downwards, the order of the data first."""
-    choices = [Choice("as it comes", "the order of the data", SampleOrder(""))]
-    offers = [(name, about, "") for name, about in _OF_SAMPLES.items()]
-    offers += [(name, f"of the run, {len(of):,} samples", run_id) for name, of in columns.items()]
-    for name, about, of_run in offers:
-        for down, first in ((False, "least first"), (True, "most first")):
-            order = SampleOrder(name, down, of_run)
-            choices.append(Choice(order.words, f"{first} · {about}", order))
-    return choices
 
 
 class ListOrder(Controller):
@@ -81,7 +49,7 @@ class ListOrder(Controller):
 
         def find(token: CancelToken) -> list[Choice]:
             columns.update(run_columns(run_id) if run_id else {})
-            return _order_choices(run_id, columns)
+            return order_choices(_OF_SAMPLES, run_id, columns)
 
         def take(order: SampleOrder | None) -> None:
             if order is not None and browser is self.view.browser:

@@ -11,7 +11,8 @@ from sessions.errors import WbError
 from workbench.app.explore.browser import Browser
 from workbench.app.explore.controller import Controller, Shared
 from workbench.app.explore.messages import OrdinalWanted, RunWanted, SourceOpened
-from workbench.app.explore.rows import RunView, SampleFilter
+from workbench.app.explore.rows import RunView
+from workbench.reports.sample_filter import SampleFilter
 from workbench.text import clean
 
 if TYPE_CHECKING:

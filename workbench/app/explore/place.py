@@ -109,7 +109,7 @@ class PlaceLine(Controller):
             return Place(uid, view.ordinal, browser.length, order=order)
         at = samples.cursor if samples.ordinal == view.ordinal is not None else None
         count, more = len(samples.matches), not samples.exhausted
-        problem = view.filter.problem(view.run)
+        problem = view.filter.problem(run=bool(view.run.run_id))
         return Place(
             *(uid, view.ordinal, browser.length, view.filter.text, at, count, more, problem),
             order=order,

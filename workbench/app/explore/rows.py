@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from rich.style import Style
 
 from sessions.verdict import Verdict
-from sessions.words import words_of
 from workbench.app.lists.palette import PALETTE
+from workbench.reports.sample_filter import SampleFacts
 from workbench.text import clean
 
 if TYPE_CHECKING:
     from sessions.bookmarks import Bookmark
     from workbench.reports.prediction import Prediction
+    from workbench.reports.sample_filter import SampleFilter
     from workbench.sample import Sample
 
 Mark = Verdict
@@ -107,77 +108,22 @@ def short_labels(labels: Sequence[str]) -> dict[str, str]:
     return letters if len(set(letters.values())) == len(labels) else {}
 
 
-# What `is:` asks of a run, and of samples.
-_OF_RUNS = ("wrong", "right", "failed", "unparsed")
-_OF_SAMPLES = ("starred", "broken", "bookmarked", "star")
+def fits_of(
+    wanted: SampleFilter, run: RunView, marks: Mapping[str, Bookmark]
+) -> Callable[[SampleRow], bool]:
+    """Whether a row stays in the list, given the predictions and the bookmarks beside it."""
 
+    def fits(row: SampleRow) -> bool:
+        mark = marks.get(row.uid)
+        return wanted.fits(
+            SampleFacts(
+                text=f"{row.uid} {row.brief} {row.label or ''}",
+                label=row.label,
+                said=run.label(row.uid),
+                verdict=run.mark(row.uid),
+                broken=row.error is not None,
+                tags=mark.tags if mark else None,
+            )
+        )
 
-@dataclass(frozen=True)
-class SampleFilter:
-    """What the user typed to narrow the list.
-
-    Words must all occur in the UID, the text or the label; `is:wrong`, `is:right`, `is:failed`,
-    `is:unparsed`, `is:starred`, `is:broken`, `label:X`, `said:X` and `tag:X` ask for more. Quotes
-    keep words together: `label:"not sure"`.
-    """
-
-    text: str = ""
-
-    @property
-    def words(self) -> list[str]:
-        """The words, lower-case."""
-        return words_of(self.text.casefold())
-
-    def problem(self, run: RunView) -> str:
-        """Why a word of it can fit nothing, empty where each can.
-
-        Args:
-            run: The predictions beside the list.
-        """
-        for word in self.words:
-            key, _, value = word.partition(":")
-            if key == "is" and value and value not in (*_OF_RUNS, *_OF_SAMPLES):
-                return f"{word} is none of is:{' is:'.join((*_OF_RUNS, *_OF_SAMPLES[:2]))}"
-            if value and (key == "said" or (key == "is" and value in _OF_RUNS)) and not run.run_id:
-                return f"{word} asks for a run beside the list: u in the list chooses one"
-        return ""
-
-    def over(self, run: RunView, marks: Mapping[str, Bookmark]) -> Callable[[SampleRow], bool]:
-        """Whether a row stays in the list, given the predictions and the bookmarks beside it."""
-
-        def tags(uid: str) -> Sequence[str] | None:
-            mark = marks.get(uid)
-            return mark.tags if mark else None
-
-        return lambda row: self.matches(row, run, tags)
-
-    def matches(
-        self, row: SampleRow, run: RunView, tags: Callable[[str], Sequence[str] | None]
-    ) -> bool:
-        """Whether a row stays in the list.
-
-        Args:
-            row: The sample's row.
-            run: The predictions beside the list.
-            tags: UID -> its bookmark's tags, `None` where it has no bookmark.
-        """
-        return all(self._holds(word, row, run, tags) for word in self.words)
-
-    def _holds(
-        self, word: str, row: SampleRow, run: RunView, tags: Callable[[str], Sequence[str] | None]
-    ) -> bool:
-        key, _, value = word.partition(":")
-        if value and key == "is":
-            if value in _OF_SAMPLES and value != "broken":
-                return tags(row.uid) is not None
-            if value == "broken":
-                return row.error is not None
-            return run.mark(row.uid) == value
-        if value and key == "label":
-            return (row.label or "").casefold() == value
-        if value and key == "said":
-            return (run.label(row.uid) or "").casefold() == value
-        if value and key == "tag":
-            return value in (t.casefold() for t in tags(row.uid) or ())
-        hay = f"{row.uid} {row.brief} {row.label or ''}".casefold()
-        return word in hay
+    return fits

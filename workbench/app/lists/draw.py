@@ -17,7 +17,7 @@ from workbench.app.lists.palette import Palette
 from workbench.text import clean
 
 _HASH = re.compile("[0-9a-f]{12,}|[0-9A-F]{12,}")
-_ROOMY = 40  # cells in which a whole hash leaves room for what is said beside it
+ROOMY = 40  # cells in which a whole hash leaves room for what is said beside it
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
@@ -34,7 +34,7 @@ def short_name(name: str, cells: int) -> str:
     """
     name = clean(name, newlines=False)
     if _HASH.fullmatch(name):
-        return name if cells >= _ROOMY else f"{name[: max(1, min(8, cells - 1))]}…"
+        return name if cells >= ROOMY else f"{name[: max(1, min(8, cells - 1))]}…"
     if cell_len(name) <= cells:
         return name
     if cells < 8:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from copy import deepcopy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from textual import on
@@ -15,12 +16,14 @@ from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.reactive import reactive
 from textual.widget import Widget
+from textual.widgets import Input
 
 from workbench.app.lists.row_list import RowList
 from workbench.app.runs.answer_text import AnswerText
 from workbench.app.runs.confusion import ConfusionMatrix
 from workbench.app.runs.figures import MetricsPanel, RunHeader
 from workbench.app.runs.ledger import read_ledger
+from workbench.app.runs.narrowing import Narrower, Narrowing
 from workbench.app.runs.picture import RunPicture
 from workbench.app.runs.reading import (
     PredictionFile,
@@ -31,6 +34,7 @@ from workbench.app.runs.reading import (
 )
 from workbench.app.runs.sample_table import SampleTable, ViewBar
 from workbench.app.runs.training_panel import TrainingPanel, read_training
+from workbench.reports.sample_filter import SampleFilter
 from workbench.reports.tally import Tally
 
 if TYPE_CHECKING:
@@ -53,6 +57,8 @@ class RunDetail(Vertical):
         super().__init__(**more)
         self.tally = Tally()
         self._file: PredictionFile | None = None
+        self.narrower: Narrower | None = None
+        self.narrowing = Narrowing()
         self._cell: tuple[str, str | None] | None = None
 
     def compose(self) -> ComposeResult:
@@ -69,6 +75,7 @@ class RunDetail(Vertical):
         with Vertical(id="samples-box") as samples:
             samples.border_title = "Samples"
             yield ViewBar(widget_id="views")
+            yield Input(id="samples-filter", placeholder="/ filter…", compact=True)
             yield SampleTable(widget_id="samples")
         with Horizontal(id="run-sample"):
             yield RunPicture(self.bench.settings.images, id="run-picture")
@@ -83,6 +90,16 @@ class RunDetail(Vertical):
     def samples(self) -> SampleTable:
         """The samples of the view."""
         return self.query_one(SampleTable)
+
+    @property
+    def samples_box(self) -> Widget:
+        """The panel of the samples, with their views and their filter."""
+        return self.query_one("#samples-box")
+
+    @property
+    def filter(self) -> Input:
+        """The field of words that narrow the samples."""
+        return self.query_one("#samples-filter", Input)
 
     @property
     def training(self) -> TrainingPanel:
@@ -100,12 +117,14 @@ class RunDetail(Vertical):
         """Show another run, or more of the same one."""
         self.screen.set_class(run is None, "-none")
         if run is None:
-            self._file = None
+            self._file = self.narrower = None
             self.samples.clear("Choose a run")
             self._clear_answer()
             return
         if old is None or (old.id, old.predictions) != (run.id, run.predictions):
             self._file = PredictionFile(run.predictions)
+            self.narrower = Narrower(self._file)
+            self._forget_narrowing()
             self.tally, self._cell = Tally(), None
             self.set_reactive(RunDetail.view, "errors")
             self.samples.clear("Reading…", waits=True)
@@ -118,6 +137,30 @@ class RunDetail(Vertical):
         self._draw_figures()
         self._read_predictions()
         self._read_more(run)
+
+    def _forget_narrowing(self) -> None:
+        """What was typed and sorted was of another run."""
+        self.narrowing = Narrowing()
+        with self.filter.prevent(Input.Changed):
+            self.filter.value = ""
+        self.samples_box.remove_class("-filtering")
+        self.samples_box.border_subtitle = ""
+
+    @on(Input.Changed, "#samples-filter")
+    def _filter_typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.narrow(replace(self.narrowing, filter=SampleFilter(event.value)))
+
+    @on(Input.Submitted, "#samples-filter")
+    def _filter_taken(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.samples.focus()
+
+    def narrow(self, narrowing: Narrowing) -> None:
+        """Show those samples of the view that fit, in that order."""
+        self.narrowing = narrowing
+        self.samples.await_view()
+        self._read_predictions()
 
     def _show_kind(self, run: RunSummary) -> None:
         """An evaluation's figures, or what a training came to and the answers that it gave."""
@@ -142,13 +185,17 @@ class RunDetail(Vertical):
             self.screen.set_class(lines > 11, "-many-labels")
 
     def _read_predictions(self) -> None:
-        run, file, view, cell = self.run, self._file, self.view, self._cell
-        if run is None or file is None:
+        run, file, narrower = self.run, self._file, self.narrower
+        if run is None or file is None or narrower is None:
             return
+        of = view, cell, narrowing = self.view, self._cell, self.narrowing
 
-        def tell(*, done: bool) -> None:
-            selection, tally = file.select(view, cell), deepcopy(file.tally)
-            self.bench.call_soon(self._take, file, (view, cell), tally, selection, done)
+        def tell(token: CancelToken, *, done: bool) -> None:
+            selection = file.select(view, cell)
+            count, tally = len(selection.uids), deepcopy(file.tally)
+            selection = narrower.narrow(selection, narrowing)
+            if not token.cancelled:
+                self.bench.call_soon(self._take, file, of, tally, selection, count, done)
 
         def work(token: CancelToken) -> None:
             told = 0.0
@@ -157,25 +204,28 @@ class RunDetail(Vertical):
                     return
                 if time.monotonic() - told > POST_S:
                     told = time.monotonic()
-                    tell(done=False)
+                    tell(token, done=False)
             if not token.cancelled:
-                tell(done=True)
+                tell(token, done=True)
 
         self.bench.tasks.run("run predictions", work)
 
     def _take(
         self,
         file: PredictionFile,
-        of: tuple[View, tuple[str, str | None] | None],
+        of: tuple[View, tuple[str, str | None] | None, Narrowing],
         tally: Tally,
         selection: Selection,
+        count: int,
         done: bool,
     ) -> None:
-        if self.run is None or file is not self._file or of != (self.view, self._cell):
-            return  # another run or another view was chosen meanwhile
+        here = self.view, self._cell, self.narrowing
+        if self.run is None or file is not self._file or of != here:
+            return  # another run, view, filter or order was chosen meanwhile
         self.tally = tally
         self._draw_figures()
-        self.samples.show_view(file.rows, selection, self.view, self.run.where)
+        self.samples.show_view(file.rows, selection, self.view, self.run.where, self.narrowing)
+        self.samples_box.border_subtitle = self.narrowing.words(len(selection.uids), count)
         if not selection.uids:
             self._clear_answer()
         self.query_one(ViewBar).show(tally, self.view, self._cell, not done)
@@ -213,6 +263,8 @@ class RunDetail(Vertical):
         """Errors, unparsed, failed, slowest or all."""
         self.screen.add_class("-samples")
         self._cell = None
+        if view == "slowest":
+            self.narrowing = replace(self.narrowing, order=None)  # it is an order itself
         self.view = view
 
     @on(ConfusionMatrix.CellSelected)

@@ -21,6 +21,10 @@ KEYS: list[BindingType] = [
             tooltip="List the samples that took longest"),
     Binding("a", "view('all')", "All", id="runs.all", show=False,
             tooltip="List all samples of the run"),
+    Binding("slash", "filter", "Filter", id="runs.filter", key_display="/",
+            tooltip="Narrow the samples in view while you type"),
+    Binding("O", "sort", "Sort", id="runs.sort", show=False,
+            tooltip="Sort the samples in view by label, answer, time, confidence, or any number"),
     Binding("m", "matrix", "Matrix", id="runs.matrix", tooltip="Go into the confusion matrix"),
     Binding("b", "bookmark", "Bookmark", id="runs.bookmark",
             tooltip="Bookmark all samples in view under a tag"),
@@ -52,7 +56,7 @@ KEYS: list[BindingType] = [
 TASKS: Tasks = (
     ("Look into a run", (
         "runs.open", "runs.errors", "runs.unparsed", "runs.failed", "runs.slowest", "runs.all",
-        "runs.matrix", "runs.rate", "runs.back",
+        "runs.filter", "runs.sort", "runs.matrix", "runs.rate", "runs.back",
     )),
     ("Compare two runs", ("runs.mark", "compare.fixed", "compare.broken", "runs.import")),
     ("While it runs", ("runs.pause", "runs.resize", "runs.ask-again", "runs.resume")),

@@ -11,7 +11,7 @@ from workbench.app.runs.reading import RunSummary
 NO_RUN = "there is no run yet: e in Explore evaluates one, n in Jobs (3) starts one"
 _COMPARED = "two runs are compared: Space on A or B takes its mark off first"
 _OF_A_RUN = (
-    *("enter", "mark", "view", "matrix", "bookmark", "rate", "copy", "delete"),
+    *("enter", "mark", "view", "matrix", "bookmark", "rate", "copy", "delete", "filter", "sort"),
     *("resume", "pause", "go_on", "resize", "ask_again"),
 )
 
@@ -23,6 +23,7 @@ def why_not(
     comparing: bool = False,
     marked: int = 0,
     in_samples: bool = False,
+    answers: bool = True,
     uid: str | None = None,
 ) -> str:
     """Why an action does nothing now; empty where it does something.
@@ -33,6 +34,7 @@ def why_not(
         comparing: Two runs stand in the place of one.
         marked: How many runs are marked.
         in_samples: The samples of the run have the focus.
+        answers: The run has samples with answers, or will have.
         uid: Of the sample under the cursor.
     """
     if action == "side":
@@ -41,8 +43,10 @@ def why_not(
         return "" if uid else "the cursor is on no sample: Enter goes into the run's samples"
     if run is None:
         return NO_RUN if action in _OF_A_RUN else ""
-    if action == "view" and comparing:
+    if action in ("view", "filter", "sort") and comparing:
         return _COMPARED
+    if action in ("filter", "sort") and not answers:
+        return "this training has no answers: there are no samples to narrow or to sort"
     if action == "matrix":
         if run.kind == "train":
             return "a training has no confusion matrix; a lists its answers"

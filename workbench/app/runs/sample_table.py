@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 
+from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 from textual.widget import Widget
 
-from workbench.app.lists.draw import plain, short_name
+from workbench.app.lists.draw import ROOMY, plain, short_name
 from workbench.app.lists.palette import PALETTE, Palette
 from workbench.app.lists.row_list import Cell, Column, RowList
+from workbench.app.runs.narrowing import Narrowing
 from workbench.app.runs.reading import PredictionRow, Selection, View
 from workbench.reports.tally import Tally
 from workbench.times import duration
@@ -25,6 +29,8 @@ COLUMNS = (
     Column("answer", 0, share=5, above=60),
 )
 
+SAMPLE, TARGET, SAID, ANSWER = 1, 2, 3, 5  # places among the columns
+LEAST = {SAMPLE: 6, TARGET: 6, SAID: 9}  # cells of their titles, and of `unparsed`
 TIMED = tuple(replace(c, above=0) if c.title == "took" else c for c in COLUMNS)  # always with times
 
 EMPTY: dict[View, tuple[str, ...]] = {
@@ -59,7 +65,8 @@ class SampleTable(RowList):
     HELP_TITLE = "The run's samples"
     HELP = (
         "The samples of the chosen view: what was wanted, what was read from the answer, and "
-        "the answer. Enter shows the sample in Explore, with the results of this run."
+        "the answer. / narrows them by words, such as is:wrong or said:X, O sorts them. Enter "
+        "shows the sample in Explore, with the answer of this run."
     )
 
     def __init__(self, *, widget_id: str | None = None) -> None:
@@ -68,6 +75,8 @@ class SampleTable(RowList):
         self._indices: Sequence[int] = ()
         self._prefix = ""
         self._awaits = self._opens = False
+        self._measured: tuple[Sequence[str], int] = ((), 0)  # ids, and how many were looked at
+        self._needs = dict(LEAST)
 
     @property
     def row(self) -> PredictionRow | None:
@@ -100,7 +109,12 @@ class SampleTable(RowList):
             super().action_open()
 
     def show_view(
-        self, rows: Sequence[PredictionRow], selection: Selection, view: View, where: str
+        self,
+        rows: Sequence[PredictionRow],
+        selection: Selection,
+        view: View,
+        where: str,
+        narrowing: Narrowing,
     ) -> None:
         """Show a selection of `rows`.
 
@@ -109,15 +123,46 @@ class SampleTable(RowList):
             selection: Those in the view, in order; may grow too.
             view: Which, for what an empty list says.
             where: `dataset/split`, left out of the UIDs of this list.
+            narrowing: What left these over, and put them in order.
         """
-        self._rows, self._indices, self._prefix = rows, selection.indices, f"{where}/"
+        self._rows, self._indices = rows, selection.indices
+        self._prefix = f"{where.partition('[')[0]}/"
         self.empty = EMPTY[view if rows else "all"]
-        self.columns = TIMED if view == "slowest" else COLUMNS
+        if rows and narrowing.filter.words:
+            problem = narrowing.problem or "Nothing fits the filter"
+            self.empty = (*textwrap.wrap(problem, 56), "", "Esc takes the filter off")
+        timed = view == "slowest" or (narrowing.order and narrowing.order.column == "latency_s")
+        self.columns = TIMED if timed else COLUMNS
+        self._measure(selection)
         first = selection.uids[0] if self._awaits and selection.uids else None
         self.show(selection.uids, self._cells_of, cursor=first)
         opens, self._awaits, self._opens = self._opens, False, False
         if opens:
             self.action_open()
+
+    def _measure(self, selection: Selection) -> None:
+        """Look how long ids and labels are; of a list that only grew at what is new."""
+        known, count = self._measured
+        if known is not selection.uids:
+            self._needs, count = dict(LEAST), 0
+        self._measured = selection.uids, len(selection.uids)
+        for uid, index in islice(zip(selection.uids, selection.indices, strict=False), count, None):
+            row, own = self._rows[index], uid.removeprefix(self._prefix)
+            for place, text in ((SAMPLE, own), (TARGET, row.target), (SAID, row.label or "")):
+                if len(text) > self._needs[place]:  # most are as long as one before
+                    self._needs[place] = max(
+                        self._needs[place], cell_len(short_name(text, ROOMY - 1))
+                    )
+
+    def layout_columns(self, width: int) -> list[int]:
+        """Ids and labels have the room that they need, answers what they leave."""
+        widths = super().layout_columns(width)
+        if widths[ANSWER]:
+            for place, need in self._needs.items():
+                spare = max(0, widths[place] - need)
+                widths[place] -= spare
+                widths[ANSWER] += spare
+        return widths
 
     def clear(self, words: str, *, waits: bool = False) -> None:
         """No samples, and why; `waits` as of `show`."""

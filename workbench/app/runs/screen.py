@@ -24,6 +24,7 @@ from workbench.app.runs.confusion import ConfusionMatrix
 from workbench.app.runs.control import RunControlKeys, how_many
 from workbench.app.runs.detail import RunDetail
 from workbench.app.runs.keys import KEYS, TASKS
+from workbench.app.runs.narrow_keys import NarrowKeys
 from workbench.app.runs.reading import WORDS, RunSummary, View
 from workbench.app.runs.refusals import why_not
 from workbench.app.runs.run_table import RunTable
@@ -88,6 +89,8 @@ class RunsScreen(Screen[None]):
         keys = RunControlKeys(self.bench, self._chosen_id, self.listing.anew)
         self.action_pause = self.action_go_on = keys.toggle
         self.action_resize = keys.resize
+        self._narrow = NarrowKeys(self.bench, self.detail, self._into_detail)
+        self.action_filter, self.action_sort = self._narrow.filter, self._narrow.sort
         self.action_ask_again = lambda: keys.ask_again(self.detail.samples.key)
 
     def _chosen_id(self) -> str | None:
@@ -114,6 +117,7 @@ class RunsScreen(Screen[None]):
             comparing=comparing,
             marked=len(self.table.marked),
             in_samples=self.focused is samples,
+            answers=not self.has_class("-training") or self.has_class("-answers"),
             uid=listed.key,
         )
 
@@ -211,6 +215,8 @@ class RunsScreen(Screen[None]):
 
     def action_back(self) -> None:
         """One step back: from a cell to the errors, from a run to the list, from two to one."""
+        if self._narrow.drop():
+            return
         if self.has_class("-matrix") or self.focused is self.query_one(ConfusionMatrix):
             self._into_detail()
         elif self.has_class("-training", "-samples") and self.focused is self.detail.samples:
