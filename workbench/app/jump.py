@@ -28,7 +28,7 @@ class JumpTarget:
     """Somewhere to go.
 
     Attributes:
-        widget: Takes the focus; a panel that takes none fills the screen.
+        widget: Takes the focus; a panel that takes none has a capital, to fill the screen by.
         region: Where it is in sight.
     """
 
@@ -80,7 +80,8 @@ class JumpScreen(ModalScreen["tuple[Widget, bool] | None"]):
     def compose(self) -> ComposeResult:
         """A letter on each target, and what letters do."""
         for letter, target in self.targets.items():
-            mark = Static(letter, classes="letter", markup=False)
+            shown = letter if target.widget.focusable else letter.upper()
+            mark = Static(shown, classes="letter", markup=False)
             mark.styles.offset = target.region.offset
             yield mark
         yield Static(
@@ -93,9 +94,13 @@ class JumpScreen(ModalScreen["tuple[Widget, bool] | None"]):
         """Go where the letter stands."""
         letter = event.character or ""
         target = self.targets.get(letter.lower())
-        if target is not None:
+        if target is not None and (letter.isupper() or target.widget.focusable):
             event.stop()
-            self.dismiss((target.widget, letter.isupper() or not target.widget.focusable))
+            self.dismiss((target.widget, letter.isupper()))
+        elif target is not None:
+            event.stop()
+            said = f"{letter.upper()}, as a capital: this panel has no keys of its own"
+            self.query_one("#jump-says", Static).update(said)
         elif letter in "1234" and letter:
             event.stop()
             self.dismiss(None)

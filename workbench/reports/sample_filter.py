@@ -12,6 +12,8 @@ from functools import cached_property
 from sessions.verdict import Verdict
 from sessions.words import words_of
 
+TERMS = ("is", "label", "said", "tag")
+
 # What `is:` asks of a run, and of samples.
 _OF_RUNS = ("wrong", "right", "failed", "unparsed")
 _OF_SAMPLES = ("starred", "broken", "bookmarked", "star")
@@ -75,6 +77,9 @@ class SampleFilter:
         offered = (*_OF_RUNS, *_OF_SAMPLES[: 1 if readable else 2])
         for word in self.words:
             key, _, value = word.partition(":")
+            if value and key not in TERMS and (near := _near_term(key)):
+                known = " ".join(f"{term}:" for term in TERMS)
+                return f"{key}: is none of {known}, did you mean {near}:{value}?"
             if key == "is" and value and value not in (*_OF_RUNS, *_OF_SAMPLES):
                 return f"{word} is none of is:{' is:'.join(offered)}"
             if value and (key == "said" or (key == "is" and value in _OF_RUNS)) and not run:
@@ -91,7 +96,15 @@ class SampleFilter:
 def _asks(word: str) -> bool:
     """Whether a word asks for something else than for itself."""
     key, _, value = word.partition(":")
-    return bool(value) and key in ("is", "label", "said", "tag")
+    return bool(value) and key in TERMS
+
+
+def _near_term(typed: str) -> str:
+    """The term that was most likely meant, empty where none is near."""
+    from difflib import get_close_matches
+
+    swapped = [term for term in TERMS if sorted(term) == sorted(typed)]
+    return next(iter(swapped or get_close_matches(typed, TERMS, n=1, cutoff=0.7)), "")
 
 
 def _holds(word: str, sample: SampleFacts) -> bool:

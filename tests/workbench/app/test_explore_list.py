@@ -373,11 +373,29 @@ async def test_the_bench_says_how_far_the_index_of_a_table_is(monkeypatch, tmp_p
         assert said[-1] == ""
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("lable:True", "label"), ("labels:x", "label"), ("siad:x", "said"), ("tga:x", "tag"),
+     ("tags:hard", "tag"), ("iss:wrong", "is"),
+     ("time:12", ""), ("http://x", ""), ("label:", ""), ("labl", ""), ("note:x", "")],
+)  # fmt: skip
+def test_a_misspelt_term_of_the_filter_is_told_from_words_with_a_colon(typed, meant):
+    said = SampleFilter(typed).problem(RunView())
+    assert (f"did you mean {meant}:" in said) if meant else not said
+
+
 async def test_a_filter_that_can_fit_nothing_says_why():
     async with bench((160, 44)) as b:
         b.explore.controllers.filter.narrow("is:wrnog")
         await b.settle()
         await b.shows("is:wrnog is none of", "is:wrong", "is:starred")
+        await b.press("slash")
+        await b.type("labl:True zzz")
+        samples = b.explore.widgets.samples
+        assert samples.refused == "labl: is none of is: label: said: tag:, did you mean label:true?"
+        await b.shows("⏎ Keep", "did you mean", "label:true?")
+        await b.press("enter")
+        assert b.app.focused is samples and b.explore.widgets.filter.value == "labl:True zzz"
         b.explore.controllers.filter.narrow("is:wrong")
         await b.settle()
         await b.shows("asks for a run beside", "u in the list")

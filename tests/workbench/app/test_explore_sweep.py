@@ -13,6 +13,7 @@ from sessions.records import PromptRecord
 from sessions.session_log import current_session
 from tests.workbench.app.explore_bench import FakeEngine, bench
 from tests.workbench.app.make_records import make_adapter
+from workbench.app.explore.agreement import agreement
 from workbench.app.explore.answer_grid import AnswerGrid
 from workbench.app.explore.grid_asker import GridAsker
 from workbench.app.explore.side_by_side import SideBySide
@@ -97,7 +98,7 @@ async def test_a_grid_fills_with_an_answer_per_cell_on_a_small_terminal():
         screen.query_one("#sweep-seed").value = "3,5"
         await opened.shows("2 temp x 2 seed: 4 answers")
         await opened.press("enter")
-        await opened.shows("4 of 4 · 4 different", "Heat 0.7, seed 5.", "seed 3 · temp 0.7")
+        await opened.shows("4 of 4 · all 4 different", "Heat 0.7, seed 5.", "seed 3 · temp 0.7")
         assert len(engine.asked) == 4
         records = prompts()
         assert len({record.sweep for record in records}) == 1 and records[0].sweep
@@ -157,7 +158,9 @@ async def test_a_cell_that_fails_says_why_and_what_differs_in_the_others_can_be_
     async with bench((200, 60), engine=Sayer(says)) as opened:
         screen = await grid_of(opened, "seed", "1,2,9")
         await opened.press("enter")
-        await opened.shows("3 of 3 · 2 different · 1 failed", "no memory [/red]", "True. There are")
+        await opened.shows(
+            "3 of 3 · both different · 1 failed", "no memory [/red]", "True. There are"
+        )
         assert sorted(bool(record.error) for record in prompts()) == [False, False, True]
         await opened.press("space")
         lines = screen._compositor.render_strips()
@@ -266,6 +269,15 @@ def test_a_form_reads_axes_single_values_and_what_is_wrong():
     stars = read_form(values | {"template": "statement/*"})
     assert len(stars.axes["template"]) > 3
     assert "seed" in read_form(values | {"seed": "1,1"}).problems["grid"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [("", ""), ("a", ""), ("aa", "both the same"), ("ab", "both different"),
+     ("aaa", "all 3 the same"), ("aab", "2 answers among 3"), ("abc", "all 3 different")],
+)  # fmt: skip
+def test_how_far_answers_agree_is_said_in_words(texts, said):
+    assert agreement(list(texts)) == said
 
 
 def test_the_copied_line_has_each_flag_once_and_is_what_wb_prompt_reads():

@@ -35,7 +35,14 @@ async def test_a_letter_goes_to_what_it_stands_on_and_a_capital_gives_its_panel_
 async def test_a_panel_without_a_focus_of_its_own_fills_the_screen_and_keys_go_on():
     async with bench((120, 40)) as b:
         await b.press("ctrl+o")
-        await b.press(letter_of(b.app.screen, "middle"))
+        letters, letter = b.app.screen, letter_of(b.app.screen, "middle")
+        marks = dict(zip(letters.targets, letters.query(".letter"), strict=True))
+        assert str(marks[letter].render()) == letter.upper()
+        assert str(marks[letter_of(letters, "samples")].render()).islower()
+        await b.press(letter)
+        assert b.app.screen is letters and not b.explore.maximized
+        await b.shows(f"{letter.upper()}, as a capital")
+        await b.press(letter.upper())
         await b.until(lambda: b.explore.widgets.image.region.width > 110)
         await b.press("j")
         await b.shows("demo/test/000001")

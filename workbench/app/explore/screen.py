@@ -114,9 +114,8 @@ class ExploreScreen(Screen[None]):
             # The bench was left while it was still being built: there is nothing to mount on.
 
     async def _build_rest(self) -> None:
-        from textual.widgets import Input
-
         from workbench.app.explore.answer import AnswerPanel
+        from workbench.app.explore.filter_field import FilterField
         from workbench.app.explore.heat_bar import HeatBar
         from workbench.app.explore.history import History
         from workbench.app.explore.jump_bar import JumpBar
@@ -124,7 +123,7 @@ class ExploreScreen(Screen[None]):
         from workbench.app.explore.texts import SampleTexts
 
         settings, state = self.bench.settings, self.state
-        filter_field = Input(id="filter", placeholder="/ filter…", compact=True)
+        filter_field = FilterField(id="filter", placeholder="/ filter…", compact=True)
         await self.query_one("#side").mount(filter_field, before=0)
         await self.query_one("#middle").mount(HeatBar(), SampleTexts())
         prompt = PromptPanel(decoding_of(state.knobs, settings), id="prompt")

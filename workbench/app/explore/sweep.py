@@ -19,6 +19,7 @@ from textual.containers import Container, Vertical
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
+from workbench.app.explore.agreement import agreement
 from workbench.app.explore.answer_grid import AnswerGrid, AnswerTile
 from workbench.app.explore.grid_asker import GridAsker, Heard
 from workbench.app.explore.grid_models import look_at_models
@@ -256,8 +257,8 @@ class SweepScreen(Screen[ComparisonResult]):
         line.append(f"{clean(self.prompt.sample.uid, newlines=False)}  ", "bold")
         if tiles:
             failed = sum(tile.state == "failed" for tile in tiles)
-            texts = {tile.text for tile in tiles if tile.state == "done"}
-            line.append(f"{done} of {len(tiles)} · {len(texts)} different")
+            said = agreement([tile.text for tile in tiles if tile.state == "done"])
+            line.append(f"{done} of {len(tiles)}" + (f" · {said}" if said else ""))
             line.append(f" · {failed} failed  " if failed else "  ")
         line.append(clean(" ".join(self.prompt.words.split())), "dim")
         self.query_one("#sweep-title", Static).update(line)
