@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from textual.app import App, ComposeResult
-from textual.widgets import Input
+from textual.widgets import Button, Input
 
 from sessions.records import PromptRecord
 from sessions.session_log import SessionLog, current_session
@@ -263,3 +263,68 @@ async def test_who_wrote_no_prompt_yet_is_told_so():
     async with bench() as b:
         await b.press("ctrl+r")
         await b.shows("no prompt of your own yet")
+
+
+async def test_undoing_all_that_was_typed_is_the_template_again():
+    async with bench((160, 44), engine=FakeEngine()) as b:
+        panel = b.explore.widgets.panel
+        name, text = panel.template.name, panel.text
+        await b.press("p")
+        await b.type("x")
+        await b.shows(f"free text from {name[:14]}")
+        await b.press("ctrl+z")
+        assert panel.text == text and not panel.edited
+        await b.shows(f"{name} ▾")
+        assert "free text" not in b.text()
+        await b.press("ctrl+y")
+        assert panel.edited and "x" in panel.text
+        await b.press("ctrl+z", "escape", "j")
+        assert panel.text != text, "the next sample fills it"
+
+
+async def test_the_name_of_the_template_is_cut_with_a_sign_where_it_does_not_fit():
+    async with bench((100, 40)) as b:
+        await b.press("p")
+        await b.type("x")
+        name = b.explore.widgets.panel.template.name
+        label = b.explore.query_one("#template", Button).label.plain
+        assert label.endswith("… ▾") and label.startswith(f"free text from {name[:5]}")
+        await b.shows(label)
+
+
+async def test_free_text_with_the_words_of_another_sample_says_whose_and_can_be_moved():
+    engine = FakeEngine()
+    async with bench((160, 44), engine=engine) as b:
+        panel, button = b.explore.widgets.panel, b.explore.query_one("#template", Button)
+        first, name = b.explore.view.sample, panel.template.name
+        await b.press("p")
+        await b.write(f"Look: {panel.text}")
+        await b.press("escape")
+        assert not button.has_class("-other")
+        await b.press("j")
+        other = b.explore.view.sample
+        await b.shows("free text of 000000 ▾")
+        assert button.has_class("-other") and first.texts["sentence"] in panel.text
+        await b.press("enter")
+        await b.shows("asked in the words of 000000")
+        await b.press("k")
+        await b.shows(f"free text from {name[:14]}")
+        await b.press("j", "t")
+        await b.type("your text")
+        await b.press("enter")
+        assert other.texts["sentence"] in panel.text and first.texts["sentence"] not in panel.text
+        assert panel.text.startswith("Look: ") and not button.has_class("-other")
+        await b.press("enter")
+        assert other.texts["sentence"] in engine.asked[-1][0][-1].text
+        await b.press("j")
+        await b.shows("free text of 000001 ▾")
+
+
+async def test_free_text_without_the_words_of_a_sample_is_of_none():
+    async with bench((160, 44), engine=FakeEngine()) as b:
+        await b.press("p")
+        await b.write("What is the colour?")
+        await b.press("escape", "j")
+        assert not b.explore.query_one("#template", Button).has_class("-other")
+        await b.press("enter")
+        assert "asked in the words of" not in b.text()

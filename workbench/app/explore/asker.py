@@ -15,6 +15,7 @@ from workbench.app.explore.asked import Asked, note_on, places_of_record, verdic
 from workbench.app.explore.controller import Controller
 from workbench.app.explore.messages import AnswerBegan, AnswerMissing, AnswerReady, AnswerRecorded
 from workbench.app.explore.stream import Stream
+from workbench.app.explore.written_on import native
 from workbench.app.widgets.footer import key_that_restarts
 from workbench.errors import Cancelled, EngineError, UsageError
 from workbench.serving.protocol import STILL
@@ -46,6 +47,9 @@ class PromptAsker(Controller):
             return
         sample, source = view.sample, view.source
         draft = panel.draft(sample)
+        if other := panel.of_another:
+            said = f"asked in the words of {native(other)}: t puts those of this sample in"
+            self.bench.notify(said, severity="warning", markup=False, timeout=6)
         spec, decoding = self.bench.spec, panel.knobs.decoding
         self._begin(sample.uid)
 

@@ -1,9 +1,9 @@
 """Fields that are filled for the user, and know whether what stands in them is still that.
 
 Guarantee: `edited` turns true by the user's own keys, pastes and cuts alone, and false by filling
-alone. What the field draws is never compared with what it was filled with: a text area breaks
-lines at U+2028 and the like and puts other line ends in their place, which is no edit. Until there
-is one, `exact` is what the field was filled with, character by character.
+and by undoing all of them. What the field draws is never compared with what it was filled with: a
+text area breaks lines at U+2028 and the like and puts other line ends in their place, which is no
+edit. Until there is one, `exact` is what the field was filled with, character by character.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class PromptText(TextArea):
     ]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._given, self.edited = "", False
+        self._given, self._drawn, self.edited = "", "", False
         super().__init__(*args, **kwargs)
 
     @property
@@ -45,6 +45,17 @@ class PromptText(TextArea):
         """Put a text in that is not the user's."""
         self._given, self.edited = text, False
         super().load_text(text)
+        self._drawn = self.text
+
+    def undo(self) -> None:
+        """Take the last edit back; the first one taken back leaves what it was filled with."""
+        super().undo()
+        self.edited = self.text != self._drawn
+
+    def redo(self) -> None:
+        """Make an edit again."""
+        super().redo()
+        self.edited = self.text != self._drawn
 
     def edit(self, edit: Edit) -> EditResult:
         """A key, a paste or a cut."""

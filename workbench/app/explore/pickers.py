@@ -9,12 +9,16 @@ from sessions.errors import WbError
 from workbench.app.explore.choices import misfit, model_choices, server_warning, spec_chosen
 from workbench.app.explore.controller import Controller
 from workbench.app.explore.messages import ModelChanged, RunWanted, SourceWanted, TemplateWanted
+from workbench.app.explore.written_on import native
 from workbench.app.widgets.choice import Choice
 from workbench.text import clean
 
 if TYPE_CHECKING:
     from workbench.app.tasks import CancelToken
     from workbench.models.spec import ModelSpec
+
+
+_MOVED = " "  # no template has this name
 
 
 class Pickers(Controller):
@@ -78,15 +82,21 @@ class Pickers(Controller):
         pool.sort(key=lambda t: t.task != sample.task)
         by_name = {f"{t.name}@{t.version}": t for t in pool}
         choices = [Choice("free text", "write your own", "")]
+        panel = self.widgets.panel
+        if other := panel.of_another:
+            title = f"your text of {native(other)}, with the texts of this sample"
+            choices.insert(0, Choice(title, clean(panel.moved, newlines=False), _MOVED))
         choices += [
             Choice(t.name, clean(t.text, newlines=False), name, misfit(t, sample.task))
             for name, t in by_name.items()
         ]
-        now = self.widgets.panel.template
+        now = panel.template
         current = f"{now.name}@{now.version}" if now else ""
 
         def take(name: str | None) -> None:
-            if name is not None:
+            if name == _MOVED:
+                panel.write(panel.moved, panel.system, about=self.view.sample)
+            elif name is not None:
                 self.post(TemplateWanted(by_name.get(name)))
 
         self.bench.push_screen(Picker("Template", choices, current=current), take)

@@ -22,6 +22,7 @@ from sessions.errors import WbError
 from workbench.app.explore.filled import FilledInput, PromptText
 from workbench.app.explore.knobs import Knobs
 from workbench.app.explore.shot_field import ABOUT, read_shots
+from workbench.app.explore.written_on import OTHER, moved, prompt_name
 from workbench.errors import UsageError
 from workbench.inference.decoding import Decoding
 from workbench.text import clean
@@ -68,6 +69,8 @@ class PromptPanel(VerticalScroll, can_focus=False):
     PromptPanel PromptText:focus { border: none; background: $primary 20%; }
     PromptPanel Button { height: 1; border: none; min-width: 10; padding: 0; }
     PromptPanel #template { text-align: left; content-align: left middle; background: $boost; }
+    PromptPanel #template { text-wrap: nowrap; text-overflow: ellipsis; }
+    PromptPanel #template.-other { color: $text-warning; }
     PromptPanel #ask { max-width: 13; margin: 0; }
     PromptPanel #prompt-problem { color: $text-error; height: auto; display: none; }
     """
@@ -86,6 +89,7 @@ class PromptPanel(VerticalScroll, can_focus=False):
         self.template: Template | None = None
         self._wanted_decoding = decoding
         self._sample: Sample | None = None
+        self.written_on: Sample | None = None  # whose texts the prompt was filled with
 
     def compose(self) -> ComposeResult:
         """The fields, top to bottom as they reach the model."""
@@ -157,6 +161,16 @@ class PromptPanel(VerticalScroll, can_focus=False):
         return self.template is None or self.edited
 
     @property
+    def of_another(self) -> Sample | None:
+        """The sample whose texts free text still has, where another is in view."""
+        return self.written_on if self._area.edited and self.moved != self.text else None
+
+    @property
+    def moved(self) -> str:
+        """The user's turn with the texts of the sample in view in their place."""
+        return moved(self.text, self.written_on, self._sample)
+
+    @property
     def edited(self) -> bool:
         """Whether the user typed in the text or the system turn since they were filled."""
         return self._area.edited or self._system.edited
@@ -199,9 +213,16 @@ class PromptPanel(VerticalScroll, can_focus=False):
             self._take(template, typed=True)
         self._show_name()
 
-    def write(self, text: str, system: str) -> None:
-        """Put in what the user wrote before: free text, as if it were typed anew."""
+    def write(self, text: str, system: str, about: Sample | None = None) -> None:
+        """Put in what the user wrote before: free text, as if it were typed anew.
+
+        Args:
+            text: The user's turn.
+            system: The system turn.
+            about: The sample whose texts are in it, where that is known.
+        """
         self.use(None)
+        self.written_on = about
         self._area.load_text(text)
         self._system.fill(system)
         self._area.edited, self._system.edited = True, bool(system)
@@ -221,6 +242,7 @@ class PromptPanel(VerticalScroll, can_focus=False):
         """Fill the two fields; what the user typed only where `typed`."""
         if typed or not self._area.edited:
             self._area.load_text(text)
+            self.written_on = self._sample
         if typed or not self._system.edited:
             self._system.fill(system)
 
@@ -235,11 +257,15 @@ class PromptPanel(VerticalScroll, can_focus=False):
         return turns[-1].text, turns[0].text if template.system else "", ""
 
     def _show_name(self) -> None:
-        name = "free text" if self.template is None else self.template.name
-        if self.template is not None and self.edited:
-            name = f"free text (from {name})"
-        label = Text(f"{clean(name, newlines=False)} ▾", no_wrap=True, overflow="ellipsis")
-        self.query_one("#template", Button).label = label
+        button, other = self.query_one("#template", Button), self.of_another
+        button.set_class(other is not None, "-other")
+        button.tooltip = OTHER if other else None
+        room = button.content_size.width
+        button.label = prompt_name(self.template, self.edited, other, room)
+
+    def on_resize(self) -> None:
+        """Another width has room for another part of the name."""
+        self.call_after_refresh(self._show_name)
 
     # -- events ----------------------------------------------------------------------------
 
