@@ -7,9 +7,10 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from tests.workbench.app.explore_bench import SIZES, Bench, FakeEngine, bench
+from workbench.app.panels import panel_of, panels
 
 # Every key of Explore that opens something over it.
-OPENERS = [*"tdmBReayiIEswG", "f9", "question_mark", "ctrl+p"]
+OPENERS = [*"tdmBReayiIEswGC", "f9", "question_mark", "ctrl+p"]
 # What may have the focus when such a key is pressed: it takes no letters itself.
 HOLDERS = ["SampleList", "#template", "#ask"]
 
@@ -83,3 +84,13 @@ async def test_the_focus_stays_where_it_is_when_an_answer_came_and_after_a_sweep
             await opened(b, "w")
             await closed(b, "enter", "enter", "escape", "escape")
             assert b.explore.focused is before
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+async def test_only_the_panel_with_the_focus_has_a_title_in_the_colour_of_focus(holder):
+    async with bench((160, 44)) as b:
+        panel = panel_of(await on(b, holder))
+        bright = panel.styles.border_title_color
+        titled = panels(b.explore)
+        assert len(titled) == 4
+        assert [p for p in titled if p.styles.border_title_color == bright] == [panel]

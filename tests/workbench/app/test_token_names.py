@@ -1,11 +1,14 @@
 """Tokens that differ look different, and the line under a heat map fits its width."""
 
+import numpy as np
 import pytest
+from rich.console import Console
 
 from workbench.app.explore.answer import alternatives
 from workbench.app.explore.heat_bar import caption
 from workbench.app.explore.token_name import token_name
 from workbench.app.widgets.frames import HeatLook
+from workbench.explain.colormaps import colour
 from workbench.sample import Token
 
 ALIKE = ["Yes", " Yes", "  Yes", "Yes ", "Yes\n", "Yes\n\n", "Yes\t", "Yes\u200b", "Yes\xa0", ""]
@@ -39,3 +42,8 @@ def test_the_line_under_a_heat_map_is_whole_at_any_width(width):
     words = line.plain
     assert "‹␣False›" in words and "elementwise" in words and "layers.26" in words
     assert ("c turbo" in words) == (width >= 80)
+    bars = [line.get_style_at_offset(Console(), words.index(bar)).color for bar in ("▁", "▇")]
+    low, high = (colour(np.array([at]), "turbo")[0].tolist() for at in (0, 1))
+    assert list(bars[0].triplet) == low, "the scale begins with the colour of the coldest"
+    assert bars[1].triplet.red > 100 > bars[1].triplet.blue, "and ends near that of the hottest"
+    assert ("heat low ▁▂▃▄▅▆▇█ high" in words) == (width >= 96)

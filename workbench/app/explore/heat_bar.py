@@ -16,10 +16,10 @@ from workbench.text import clean
 
 
 class HeatBar(SteadyText):
-    """`heat ▁▂▃▅▇█ ‹False› HiResCAM · margin vs True · patch.embed  [ ] 50%  c turbo`.
+    """`heat low ▁▂▃▄▅▆▇█ high ‹False› HiResCAM · margin vs True · patch.embed  [ ] 50%  c turbo`.
 
-    Where that is wider than the line, whole parts go, the colours first and the token last; of a
-    layer its end stays.
+    Where that is wider than the line, whole parts go: the note and the keys first, the token and
+    the colours last; of a layer its end stays.
     """
 
     DEFAULT_CSS = """
@@ -67,19 +67,22 @@ def caption(heat: Mapping[str, Any], look: HeatLook, width: int) -> Text:
     dim = Style(dim=True)
     fade = "  v faded" if look.fade else ""
     bare = Text.assemble("heat ", (f"‹{token_name(heat.get('token_text') or '')}›", "bold"), " ")
-    coloured = Text.assemble("heat ", ramp(look.colormap), bare[4:])
+    scale = Text.assemble("heat low ", ramp(look.colormap), " high", bare[4:])
+    coloured = Text.assemble("heat ", ramp(look.colormap, "▁▃▅▇"), bare[4:])
     note = Text(f"  {clean(notes[0], newlines=False)}" if notes else "", "italic")
     keys = Text(f"  [ ] {look.opacity:.0%}  c {look.colormap}{fade}", dim)
     brief = Text(f"  {look.opacity:.0%}", dim)
     short = "…" + ".".join(layer.split(".")[-2:]) if layer.count(".") > 1 else layer
     facts = [Text(_joined(method, target, where)) for where in (layer, short)]
     wordings = (
-        (coloured, facts[0], keys, note),
-        (coloured, facts[0], keys),
-        (bare, facts[0], keys),
-        (bare, facts[1], keys),
-        (bare, facts[1], brief),
-        (bare, facts[1]),
+        (scale, facts[0], keys, note),
+        (scale, facts[0], keys),
+        (scale, facts[1], keys),
+        (coloured, facts[1], keys),
+        (scale, facts[1], brief),
+        (scale, facts[1]),
+        (coloured, facts[1]),
+        (coloured, Text(_joined(method, short))),
         (bare, Text(_joined(method, short))),
     )
     lines = (Text.assemble(*parts) for parts in wordings)
@@ -95,13 +98,12 @@ def _joined(*words: str) -> str:
     return " · ".join(clean(word, newlines=False) for word in words if word)
 
 
-def ramp(colormap: str) -> Text:
+def ramp(colormap: str, bars: str = "▁▂▃▄▅▆▇█") -> Text:
     """The colour map from cold to hot, in rising bars."""
     import numpy as np
 
     from workbench.explain.colormaps import colour
 
-    bars = "▁▂▃▄▅▆▇█"
     colours = colour(np.linspace(0, 1, len(bars)), colormap)
     text = Text()
     for bar, rgb in zip(bars, colours.tolist(), strict=True):
