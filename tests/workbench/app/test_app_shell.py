@@ -10,6 +10,8 @@ import sys
 
 import pytest
 from textual.app import App
+from textual.geometry import Region
+from textual.widgets import Static
 
 from sessions.paths import home
 from sessions.records import NoteRecord
@@ -167,6 +169,30 @@ async def test_the_help_tells_of_what_has_the_focus_by_task_and_hides_what_is_te
         assert "F1 Help" in b.text()  # a ? would be typed into the prompt
         await b.press("escape")
         await b.shows("? Help")
+
+
+async def test_the_help_of_a_field_begins_with_the_keys_that_work_within_it():
+    async with bench((120, 40)) as b:
+        for holder, here in (("p", "prompt.ask"), ("slash", "filter.keep")):
+            await b.press(holder, "f1")
+            parts = [drawn(part) for part in b.app.screen.query(Static)]
+            outside = next(n for n, part in enumerate(parts) if "Outside of a field" in part)
+            within, without = " ".join(parts[:outside]), " ".join(parts[outside:])
+            assert "explore.asked_before" in within and "app.theme" in within, "Ctrl and F-keys"
+            assert here in within
+            for letter in ("explore.colormap", "explore.random", "app.runs", "explore.sweep"):
+                assert letter not in within and letter in without
+            assert "explore.asked_before" not in without and "app.theme" not in without
+            await b.press("escape", "escape", "escape")
+        b.explore.widgets.samples.focus()
+        await b.press("f1")
+        assert "Outside of a field" not in " ".join(map(drawn, b.app.screen.query(Static)))
+
+
+def drawn(part: Static) -> str:
+    """All the text of a part, in sight or not."""
+    lines = part.render_lines(Region(0, 0, *part.size))
+    return "\n".join(line.text for line in lines)
 
 
 async def test_keys_can_be_remapped_by_the_settings():
