@@ -35,7 +35,7 @@ def moved(text: str, sample: Sample, to: Sample) -> str:
 
 def _replaced(text: str, sample: Sample, by: Callable[[str], str]) -> str:
     """In one pass, the longest first: what was put in is not looked at again."""
-    texts = {said: role for role, said in reversed(sample.texts.items())}
+    texts = {said: role for role, said in reversed(list(sample.texts.items()))}
     found = sorted((x for x in texts if len(x.strip()) >= _SHORTEST), key=len, reverse=True)
     if not found:
         return text
@@ -82,14 +82,21 @@ def own_template(
     if like is not None and like.task == sample.task:
         table |= {"answer": like.answer} | ({"labels": dict(like.labels)} if like.labels else {})
     [template] = parse_file(_toml(table), f"template {name}", str(file_of(name)))
-    said = [turn.text for turn in template.render(sample)]
-    if said != ([system] if system else []) + [text]:
+    if _said(template, sample) != ([system] if system else []) + [text]:
         slots = ", ".join(f"{{{slot}}}" for slot in slots_of(text + system)) or "[[ ]]"
         raise UsageError(
             f"the text has {slots}, which a template reads as the place of another text",
             hint="write it without these brackets, or write the template by hand: docs/prompts.md",
         )
     return template
+
+
+def _said(template: Template, sample: Sample) -> list[str] | None:
+    """What it says of a sample, turn by turn; `None` where the sample lacks a text of it."""
+    try:
+        return [turn.text for turn in template.render(sample)]
+    except UsageError:
+        return None
 
 
 def keep_template(template: Template) -> Path:

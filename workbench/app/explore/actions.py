@@ -30,6 +30,8 @@ def actions_of(controllers: Controllers) -> dict[str, Callable[..., object]]:
         "ask": controllers.ask,
         "recall": shown(controllers.earlier.recall),
         "asked_before": controllers.asked_before.choose,
+        "editor": controllers.editor.edit,
+        "save_template": shown(controllers.own_template.save),
         "heat": shown(controllers.heat.toggle),
         "opacity": controllers.heat.opacity,
         "colormap": controllers.heat.colormap,

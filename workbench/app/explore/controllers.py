@@ -23,6 +23,8 @@ from workbench.app.explore.list_filter import ListFilter
 from workbench.app.explore.list_order import ListOrder
 from workbench.app.explore.navigation import Navigation
 from workbench.app.explore.opening import SourceOpener
+from workbench.app.explore.own_editor import OwnEditor
+from workbench.app.explore.own_template import OwnTemplate
 from workbench.app.explore.pickers import Pickers
 from workbench.app.explore.place import PlaceLine
 from workbench.app.explore.places import PlaceOverlay
@@ -66,6 +68,8 @@ class Controllers:
         self.run = ChosenRun(shared)
         self.pickers = Pickers(shared)
         self.filler = PromptFiller(shared)
+        self.editor = OwnEditor(shared)
+        self.own_template = OwnTemplate(shared)
         self.asker = PromptAsker(shared)
         self.earlier = EarlierAnswers(shared)
         self.run_answer = RunAnswer(shared)

@@ -22,7 +22,8 @@ class PromptText(TextArea):
     HELP = (
         "What is asked about the sample. The template fills it; as soon as you type, it is "
         "free text of your own. Ctrl+Enter or F5 asks from here; Ctrl+R brings back a prompt that "
-        "you wrote before."
+        "you wrote before; F4 opens the text in your editor ($VISUAL, $EDITOR); Ctrl+S keeps it as "
+        "a template."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+enter,ctrl+j,f5", "screen.ask", "Ask", id="prompt.ask", key_display="^⏎/F5"),

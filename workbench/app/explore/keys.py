@@ -85,6 +85,10 @@ KEYS: list[BindingType] = [
             tooltip="Choose a prompt that you wrote before, in any session"),
     Binding("C", "copy_some", "Copy a text", id="explore.copy_text", show=False,
             tooltip="Choose what to copy: answer, prompt, a text of the sample, its label"),
+    Binding("f4", "editor", "Edit in your editor", id="explore.editor", show=False,
+            tooltip="Edit the prompt in $VISUAL or $EDITOR"),
+    Binding("ctrl+s", "save_template", "Save as template", id="explore.save_template",
+            show=False, tooltip="Keep free text as a template of your own"),
     Binding("Y", "copy_uid", "Copy the UID", id="explore.copy_uid", show=False,
             tooltip="Copy the sample's UID"),
     Binding("left_square_bracket", "opacity(-1)", "Fainter heat", id="explore.fainter",
@@ -141,7 +145,7 @@ TASKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Ask", (
         "explore.ask", "explore.ask_anywhere", "explore.prompt", "explore.template",
         "explore.model", "explore.sweep", "explore.side_by_side", "explore.recall",
-        "explore.asked_before",
+        "explore.asked_before", "explore.editor", "explore.save_template",
     )),
     ("Look into the answer", (
         "explore.token_left", "explore.token_right", "explore.heat", "explore.fainter",
