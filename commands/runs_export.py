@@ -16,8 +16,9 @@ from commands.paths import WriteFile
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["csv", "coco", "lmms-eval"]),
-    help="A table, COCO's results (captions or boxes), or lmms-eval's samples (JSON lines).  [csv]",
+    type=click.Choice(["csv", "jsonl", "coco", "lmms-eval"]),
+    help="A table, the record's own JSON lines, COCO's results (captions or boxes), or lmms-eval's "
+    "samples (JSON lines).  [csv]",
 )
 @click.option(
     "--columns",

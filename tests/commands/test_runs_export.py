@@ -121,3 +121,21 @@ def test_what_was_exported_is_imported_and_compared(run_wb, tmp_path):
     out.write_text("uid,text\nx,False\n")
     done = run_wb("runs", "import", str(out), "--dataset", "demo/test")
     assert done.code == 1 and "no row" in done.err
+
+
+def test_json_lines_are_those_of_the_record_in_the_order_of_the_uids(run, run_wb):
+    done = run_wb("runs", "export", run.id, "--format", "jsonl")
+    lines = [json.loads(line) for line in done.out.splitlines()]
+    assert lines == sorted(run.predictions(), key=lambda line: line["uid"])
+
+
+def test_of_chosen_samples_a_file_has_those_alone_in_their_order(run):
+    from workbench.evaluation.export import export, form_of
+
+    chosen = ["demo/test/000002", "demo/test/000000", "demo/test/gone"]
+    told = json.loads(export(run, "json", uids=chosen))
+    assert [line["uid"] for line in told] == chosen[:2]
+    assert export(run, "csv", uids=[]).count("\n") == 1
+    assert [form_of(n) for n in ("a.csv", "a.JSONL", "b.json", "c")] == [
+        *("csv", "jsonl", "json", "csv"),
+    ]

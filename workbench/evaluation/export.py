@@ -1,5 +1,7 @@
 """A run's answers in the forms that other tools read: a table, COCO results, lmms-eval's samples.
 
+JSON lines are those of the record, whole.
+
 Guarantee: one entry for each sample, in the order of the UIDs, failed ones too (COCO results have
 answers alone); what an entry of COCO results has no place for stands beside it, under keys that
 its readers pass over; cells of a CSV that a spreadsheet would run get an apostrophe before them.
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from sessions.csv_table import csv_text
@@ -21,7 +24,7 @@ from workbench.grounding.region import Region
 from workbench.sample import Sample
 
 _TABLES = ("csv", "json")
-FORMATS = (*_TABLES, "coco", "lmms-eval")
+FORMATS = (*_TABLES, "jsonl", "coco", "lmms-eval")
 USUAL = read_columns("uid, target, label, correct, text, explanation, error")
 # Of a line; every other source is a text of the sample, or `img_path`.
 _OF_LINE = frozenset(
@@ -31,7 +34,17 @@ _OF_LINE = frozenset(
 Line = Mapping[str, Any]
 
 
-def export(run: Run, form: str, columns: Sequence[OutputColumn] = ()) -> str:
+def form_of(name: str) -> str:
+    """The form that a file's name asks for: `.json`, `.jsonl`, otherwise CSV."""
+    return {".json": "json", ".jsonl": "jsonl"}.get(Path(name).suffix.lower(), "csv")
+
+
+def export(
+    run: Run,
+    form: str,
+    columns: Sequence[OutputColumn] = (),
+    uids: Sequence[str] | None = None,
+) -> str:
     """The text of the file.
 
     Args:
@@ -39,6 +52,7 @@ def export(run: Run, form: str, columns: Sequence[OutputColumn] = ()) -> str:
         form: One of `FORMATS`.
         columns: Of a table: keys of a line, `img_path`, or roles of the samples' texts
             (`hypothesis`); `USUAL` where not given.
+        uids: The samples, in their order; all in the order of their UIDs where not given.
 
     Raises:
         UsageError: The run is no evaluation; the columns are not for this form; no sample has
@@ -48,6 +62,9 @@ def export(run: Run, form: str, columns: Sequence[OutputColumn] = ()) -> str:
     if run.kind != "eval":
         raise UsageError(f"run {run.id} is no evaluation", hint="see: wb runs list --kind eval")
     lines = sorted(run.predictions(), key=lambda line: str(line["uid"]))
+    if uids is not None:
+        by_uid = {str(line["uid"]): line for line in lines}
+        lines = [by_uid[uid] for uid in uids if uid in by_uid]
     if form not in _TABLES and columns:
         raise UsageError(f"--columns is for csv and json, not {form}")
     if form in _TABLES:
@@ -57,6 +74,8 @@ def export(run: Run, form: str, columns: Sequence[OutputColumn] = ()) -> str:
             return csv_text(names, rows)
         objects = [dict(zip(names, row, strict=True)) for row in rows]
         return json.dumps(objects, ensure_ascii=False, indent=1) + "\n"
+    if form == "jsonl":
+        return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     if form == "coco":
         found = [entry for line in lines if not line.get("error") for entry in _coco(line)]
         return json.dumps(found, ensure_ascii=False, indent=1) + "\n"

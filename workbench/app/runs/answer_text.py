@@ -26,6 +26,11 @@ class AnswerText(SteadyText):
         self._line: Prediction | None = None
         self._sample: tuple[str, Sample] | None = None
 
+    @property
+    def line(self) -> Prediction | None:
+        """The line whose answer is shown, `None` before it was read."""
+        return self._line
+
     def clear(self) -> None:
         """Show nothing."""
         self._row = self._line = None

@@ -92,6 +92,11 @@ class RunDetail(Vertical):
         return self.query_one(SampleTable)
 
     @property
+    def answer(self) -> AnswerText:
+        """The answer of the sample under the cursor."""
+        return self.query_one(AnswerText)
+
+    @property
     def samples_box(self) -> Widget:
         """The panel of the samples, with their views and their filter."""
         return self.query_one("#samples-box")

@@ -50,6 +50,11 @@ KEYS: list[BindingType] = [
     Binding("y", "copy", "Copy", id="runs.copy", tooltip="Copy the wb line that shows the same"),
     Binding("Y", "copy_uid", "Copy UID", id="runs.copy-uid", show=False,
             tooltip="Copy the UID of the sample under the cursor"),
+    Binding("C", "copy_some", "Copy a text", id="runs.copy-text", show=False,
+            tooltip="Choose what to copy: answer, row, figures, confusion matrix"),
+    Binding("ctrl+e", "export", "Export the samples in view", id="runs.export", show=False,
+            key_display="^e",
+            tooltip="Write the samples in view, filtered and sorted, as CSV, JSON lines or JSON"),
     Binding("escape", "back", "Back", id="runs.back", tooltip="Go back one step"),
 ]  # fmt: skip
 
@@ -60,5 +65,8 @@ TASKS: Tasks = (
     )),
     ("Compare two runs", ("runs.mark", "compare.fixed", "compare.broken", "runs.import")),
     ("While it runs", ("runs.pause", "runs.resize", "runs.ask-again", "runs.resume")),
-    ("Keep, throw away", ("runs.bookmark", "runs.copy", "runs.copy-uid", "runs.delete")),
+    ("Keep, throw away", (
+        "runs.bookmark", "runs.export", "runs.copy", "runs.copy-text", "runs.copy-uid",
+        "runs.delete",
+    )),
 )  # fmt: skip

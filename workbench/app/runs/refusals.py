@@ -12,6 +12,7 @@ NO_RUN = "there is no run yet: e in Explore evaluates one, n in Jobs (3) starts 
 _COMPARED = "two runs are compared: Space on A or B takes its mark off first"
 _OF_A_RUN = (
     *("enter", "mark", "view", "matrix", "bookmark", "rate", "copy", "delete", "filter", "sort"),
+    *("export", "copy_some"),
     *("resume", "pause", "go_on", "resize", "ask_again"),
 )
 
@@ -43,10 +44,12 @@ def why_not(
         return "" if uid else "the cursor is on no sample: Enter goes into the run's samples"
     if run is None:
         return NO_RUN if action in _OF_A_RUN else ""
-    if action in ("view", "filter", "sort") and comparing:
+    if action in ("view", "filter", "sort", "export", "copy_some") and comparing:
         return _COMPARED
     if action in ("filter", "sort") and not answers:
         return "this training has no answers: there are no samples to narrow or to sort"
+    if action == "export" and run.kind != "eval":
+        return "the answers of a training are not exported"
     if action == "matrix":
         if run.kind == "train":
             return "a training has no confusion matrix; a lists its answers"

@@ -7,7 +7,8 @@ anything goes through `app.start_job`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import on
 from textual.app import ComposeResult
@@ -23,6 +24,7 @@ from workbench.app.runs.comparison import ComparePanel, Side
 from workbench.app.runs.confusion import ConfusionMatrix
 from workbench.app.runs.control import RunControlKeys, how_many
 from workbench.app.runs.detail import RunDetail
+from workbench.app.runs.exporting import SampleExport
 from workbench.app.runs.keys import KEYS, TASKS
 from workbench.app.runs.narrow_keys import NarrowKeys
 from workbench.app.runs.reading import WORDS, RunSummary, View
@@ -89,6 +91,8 @@ class RunsScreen(Screen[None]):
         keys = RunControlKeys(self.bench, self._chosen_id, self.listing.anew)
         self.action_pause = self.action_go_on = keys.toggle
         self.action_resize = keys.resize
+        self._export = SampleExport(self.bench, self.detail)
+        self.action_export, self.action_copy_some = self._export.samples, self._export.copy
         self._narrow = NarrowKeys(self.bench, self.detail, self._into_detail)
         self.action_filter, self.action_sort = self._narrow.filter, self._narrow.sort
         self.action_ask_again = lambda: keys.ask_again(self.detail.samples.key)
@@ -238,6 +242,12 @@ class RunsScreen(Screen[None]):
     def action_side(self, side: Side) -> None:
         """What B fixed or broke, wherever the focus is."""
         self.comparison.action_side(side)
+
+    def palette_actions(self) -> Iterable[tuple[str, str, Callable[[], Any]]]:
+        """What the palette offers here beside the keys."""
+        run = self.detail.run
+        if run is not None and run.kind == "eval":
+            yield "Write a report of the run", "HTML, Markdown or a folder", self._export.report
 
     # -- comparing ---------------------------------------------------------------------------
 
