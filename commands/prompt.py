@@ -177,11 +177,13 @@ def _ask(
 
 def _tell_part(record: PromptRecord, log: SessionLog | None, *, streamed: bool) -> None:
     """Where an answer failed in the middle: that it did, and where its start is."""
+    from workbench.text import counted
+
     if not record.text:
         return
     if streamed:
         click.echo("")
-    count = f"the answer broke off after {len(record.tokens)} tokens"
+    count = f"the answer broke off after {counted(len(record.tokens), 'token')}"
     click.echo(f"{count}; they are on record" if log is not None else count, err=True)
 
 
@@ -208,13 +210,13 @@ def _show(answer: Answer, record: PromptRecord, *, streamed: bool) -> None:
     from sessions.verdict import answer_verdict
     from workbench.grounding.answered import recorded_regions
     from workbench.reports.silence import answered_nothing
-    from workbench.text import clean
+    from workbench.text import clean, counted
 
     click.echo("" if streamed else clean(answer.text))
     if not answer.text.strip():
         click.echo(answered_nothing(len(answer.tokens), answer.finish_reason), err=True)
     facts = [
-        f"{len(answer.tokens)} tokens",
+        counted(len(answer.tokens), "token"),
         f"{answer.timing.total_s:.2f} s",
         answer.finish_reason,
     ]

@@ -43,6 +43,10 @@ def test_a_uid_alone_is_asked_by_its_tasks_template_and_recorded(ask):
     assert record.decoding["seed"] == 0
 
 
+def test_an_answer_of_one_token_has_one_token(ask):
+    assert ask(UID, "--max-new-tokens", "1").err.startswith("1 token ·")
+
+
 def test_the_second_prompt_pays_no_load(ask):
     ask(UID)
     assert ask(UID, "--json").json["timing"]["load_s"] == 0

@@ -21,7 +21,7 @@ from workbench.notebook.display import Live, Shown, interruptible
 from workbench.notebook.samples import block_of_code
 from workbench.sample import Answer, ImageRef, Token
 from workbench.serving.protocol import loading_words
-from workbench.text import clean
+from workbench.text import clean, counted
 
 if TYPE_CHECKING:
     from sessions.errors import WbError
@@ -121,7 +121,11 @@ class Said(Shown, Answer):
         return rows
 
     def _figures(self) -> list[str]:
-        found = [f"{len(self.tokens)} tokens", f"{self.timing.total_s:.2f} s", self.finish_reason]
+        found = [
+            counted(len(self.tokens), "token"),
+            f"{self.timing.total_s:.2f} s",
+            self.finish_reason,
+        ]
         if self.tokens_per_s:
             found.insert(1, f"{self.tokens_per_s:.0f} tokens/s")
         if self.record is not None:
