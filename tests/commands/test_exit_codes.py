@@ -152,7 +152,7 @@ NAMES: dict[str, dict[str, str]] = {
     "runs report": {"runs": "nope", "--out": "{run} --out nope/a.html"},
     "runs rm": {"runs": "nope"},
     "runs score": {"run": "nope", "--metrics": "{run} --metrics nope"},
-    "runs show": {"run": "nope"},
+    "runs show": {"run": "nope", "--sort": "{run} --sort nope"},
     "runs table": {"runs": "nope", "--figures": "{run} --figures nope"},
     "jobs cancel": {"jobs": "nope"},
     "jobs follow": {"job": "nope"},
