@@ -6,6 +6,7 @@ half of its height instead, and the steps between draw two lines.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from textual.geometry import Region
@@ -35,11 +36,28 @@ def keep_in_sight(
 
 
 class ChoiceList(OptionList):
-    """The options of a dialog."""
+    """The options of a dialog; as they are filled in, the list moves as little as it can."""
+
+    _stepping = False
+
+    def action_cursor_up(self) -> None:
+        """A step, which may be one of a held key."""
+        self._step(super().action_cursor_up)
+
+    def action_cursor_down(self) -> None:
+        """A step, which may be one of a held key."""
+        self._step(super().action_cursor_down)
+
+    def _step(self, move: Callable[[], None]) -> None:
+        self._stepping = True
+        try:
+            move()
+        finally:
+            self._stepping = False
 
     def scroll_to_region(self, region: Region, **how: Any) -> Any:
         """What Textual asks of the list as the highlight moves."""
-        if how.get("top"):
+        if not self._stepping:
             return super().scroll_to_region(region, **how)
         before = self.scroll_offset
         keep_in_sight(self, region.y, lines=region.height)
