@@ -31,7 +31,7 @@ KEPT = 200  # texts that can be read again
 
 
 @dataclass
-class Said:
+class InPassing:
     """One text.
 
     Attributes:
@@ -71,7 +71,7 @@ class SaidLine(Widget):
 
     words = ""
 
-    def say(self, said: Said | None) -> None:
+    def say(self, said: InPassing | None) -> None:
         """Show a text, or nothing."""
         self.display = said is not None
         self.words = said.words if said is not None else ""
@@ -95,9 +95,9 @@ class StatusLine:
 
     def __init__(self, app: App[Any]) -> None:
         self._app = app
-        self.standing: Said | None = None
+        self.standing: InPassing | None = None
         self.kept: deque[str] = deque(maxlen=KEPT)  # the newest last
-        self._waiting: deque[Said] = deque(maxlen=KEPT)
+        self._waiting: deque[InPassing] = deque(maxlen=KEPT)
         self._lines: WeakSet[SaidLine] = WeakSet()  # one for each screen on which anything was said
 
     def take(self, note: Notification) -> None:
@@ -105,7 +105,7 @@ class StatusLine:
         message = Content.from_markup(note.message).plain if note.markup else note.message
         words = " · ".join(line for line in clean(message).splitlines() if line.strip())
         words = f"{note.title}: {words}" if note.title else words
-        said = Said(words, note.severity, note.timeout, ref(self._app.screen))
+        said = InPassing(words, note.severity, note.timeout, ref(self._app.screen))
         self.kept.append(f"{time.strftime('%H:%M:%S')}  {words}")
         before = self.standing
         if before is not None and before.lasts and said.lasts:
@@ -136,7 +136,7 @@ class StatusLine:
     def _next(self) -> None:
         self._stand(self._waiting.popleft() if self._waiting else None)
 
-    def _stand(self, said: Said | None) -> None:
+    def _stand(self, said: InPassing | None) -> None:
         if said is None and self.standing is None:
             return
         self.standing = said
@@ -145,7 +145,7 @@ class StatusLine:
             self._app.set_timer(said.seconds, partial(self._over, said, said.since))
         self._draw()
 
-    def _over(self, said: Said, since: float) -> None:
+    def _over(self, said: InPassing, since: float) -> None:
         if said is self.standing and said.since == since:
             self._next()
 
