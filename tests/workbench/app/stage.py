@@ -69,7 +69,7 @@ class Stage:
     async def press(self, *keys: str) -> None:
         """Press keys, then wait until what they started is done."""
         await self.pilot.press(*keys)
-        await self.idle(0.005)
+        await self.idle()
 
     async def until(self, holds: Callable[[], Any]) -> None:
         """Wait until something holds."""
@@ -79,7 +79,7 @@ class Stage:
             assert loop.time() < end, f"it did not come to pass\n{self.text()}"
             await self.pilot.pause(0.02)
 
-    async def idle(self, between: float = 0.02) -> None:
+    async def idle(self, between: float = 0.005) -> None:
         """Wait until no worker runs; `between` two looks, in seconds."""
         loop = asyncio.get_running_loop()
         end, calm = loop.time() + 30, 0
@@ -95,14 +95,14 @@ class Stage:
     def works(self) -> bool:
         """Whether a worker runs or a key is on its way."""
         with self.app.tasks._lock:
-            lanes = set(self.app.tasks._running) - {"visit"}
+            lanes = {*self.app.tasks._running, *self.app.tasks._changes} - {"visit"}
         return bool(lanes) or self.app.keys_under_way
 
     async def quiet(self) -> None:
         """Wait until no worker runs and the screen stays as it is, with something on it."""
         still = Still(self.app, self.text)
         while not still() or not (still.drawn or "").strip():
-            await self.idle()
+            await self.idle(0.02)
 
     def segments(self) -> list[list[Segment]]:
         """The screen line by line; what shines through from behind a dialog is left blank."""

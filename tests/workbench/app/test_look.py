@@ -175,7 +175,8 @@ async def test_a_view_is_as_it_was_looked_at_and_can_be_read(names, size, monkey
             if size == SIZES[0]:
                 for theme, found in (await see_in_themes(stage, name)).items():
                     wrong[f"{name}, {theme}"] = found
-            await stage.back()
+            await stage.close_dialogs()
+            await stage.idle()
     assert not {where: found for where, found in wrong.items() if found}
 
 
