@@ -342,7 +342,7 @@ async def _(s: Stage) -> None:
 
 @view("cache", "DataForm")
 async def _(s: Stage) -> None:
-    from workbench.app.explore.data_picker import DataForm
+    from workbench.app.explore.dataset_jobs import DataForm
 
     line = "wb data cache hub/nlvr2 --split dev"
     s.app.push_screen(DataForm("Cache", line, "data cache", "It is 2.1 GB."))

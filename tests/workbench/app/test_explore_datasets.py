@@ -10,7 +10,8 @@ import pytest
 from textual.widgets import Input, OptionList, Static
 
 from tests.workbench.app.explore_bench import SIZES, Bench, bench
-from workbench.app.explore.data_picker import DataForm, DataPicker
+from workbench.app.explore.data_picker import DataPicker
+from workbench.app.explore.dataset_jobs import DataForm
 from workbench.app.widgets.text_panel import ErrorPanel
 from workbench.data.hub.repository import parse_ref
 from workbench.data.hub.state import mode_of

@@ -77,7 +77,7 @@ def by_hand() -> list[Screen]:
     from sessions.records import PromptRecord
     from sessions.runs import list_runs
     from workbench.app.explore.answer_grid import AnswerTile
-    from workbench.app.explore.data_picker import DataForm
+    from workbench.app.explore.dataset_jobs import DataForm
     from workbench.app.explore.own_data import OwnDataForm
     from workbench.app.explore.sweep_form import WholeAnswer
     from workbench.app.jobs.new_job import NewJob

@@ -7,7 +7,6 @@ from being listed and opened.
 
 from __future__ import annotations
 
-import shlex
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -18,9 +17,10 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from workbench.app.explore.dataset_details import DatasetDetails
+from workbench.app.explore.dataset_jobs import add, cache, next_mode, where_of
 from workbench.app.lists.palette import PALETTE
 from workbench.app.widgets.choice import Choice
-from workbench.app.widgets.picker import LineForm, Picker
+from workbench.app.widgets.picker import Picker
 from workbench.text import clean
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ class DataPicker(Picker):
 
             self.bench.fail(DataError(fact.error, hint=fact.needs), f"{fact.name} is broken")
         elif fact is not None and fact.state == "not added" and "/" not in str(value):
-            self._add(fact)
+            add(self.bench, fact)
         else:
             self.dismiss(value)
 
@@ -193,15 +193,7 @@ class DataPicker(Picker):
         if fact is None:
             return
 
-        def work() -> None:
-            from workbench.data.hub.state import MODES, mode_of, remember
-            from workbench.data.readiness import readiness
-
-            now = mode_of(fact.name)
-            remember(fact.name, mode=MODES[(MODES.index(now) + 1) % len(MODES)])
-            self.bench.call_soon(self.known.take, [readiness(fact.name)])
-
-        self.bench.tasks.change("dataset mode", work)
+        next_mode(self.bench, fact.name, self.known.take)
 
     def action_cache(self) -> None:
         """A form with the `wb data cache` line; it starts as a job."""
@@ -210,53 +202,15 @@ class DataPicker(Picker):
             return
         choice = self.under
         split = str(choice.value).partition("/")[2] if choice else ""
-        argv = ["wb", "data", "cache", fact.name, *(["--split", split] if split else [])]
-        self._form("Cache", shlex.join(argv), f"cache {fact.name}", "data cache")
+        cache(self.bench, fact.name, split)
 
     def _hub_fact(self, why: str) -> Readiness | None:
         fact = self._fact_of(self.under.value) if self.under else None
         if fact is not None and fact.state == "hub":
             return fact
         if fact is not None:
-            self.notify(f"{fact.name} {why}: {_where(fact)}", timeout=3, markup=False)
+            self.notify(f"{fact.name} {why}: {where_of(fact)}", timeout=3, markup=False)
         return None
-
-    def _add(self, fact: Readiness) -> None:
-        self._form("Add a dataset", fact.add, f"add {fact.name}", "data add", about=fact.needs)
-
-    def _form(self, title: str, line: str, job: str, begins: str, about: str = "") -> None:
-        def take(values: list[str] | None) -> None:
-            if values:
-                self.bench.start_job(shlex.split(values[0])[1:], job)
-
-        words = "It runs as a job and outlives the bench; 3 follows its progress."
-        about = f"{clean(about)}\n{words}" if about else words
-        self.app.push_screen(DataForm(title, line, begins, about), take)
-
-
-class DataForm(LineForm):
-    """A `wb data …` line to edit; returns it."""
-
-    def __init__(self, title: str, line: str, begins: str, about: str) -> None:
-        super().__init__(title, [("", line)], about=about, does="start the job")
-        self.begins = begins
-
-    def check(self, values: list[str]) -> str:
-        """It must be a line that can be started."""
-        try:
-            argv = shlex.split(values[0])
-        except ValueError as error:
-            return f"the line cannot be read: {error}"
-        if argv[:3] != ["wb", *self.begins.split()]:
-            return f"the line begins with `wb {self.begins}`"
-        if "FOLDER" in argv:
-            return "say which folder holds its files, in the place of FOLDER"
-        return "" if len(argv) > 3 else "name the dataset"
-
-
-def _where(fact: Readiness) -> str:
-    where = {"generated": "it is generated here", "not added": "add it first: Enter"}
-    return where.get(fact.state, "it is on this machine")
 
 
 def lines_of(name: str, fact: Readiness | None) -> list[Choice]:
