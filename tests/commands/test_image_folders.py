@@ -268,3 +268,19 @@ def test_boxes_are_guessed_from_the_pictures_of_the_folder(tmp_path: Path, run):
     rows = [{"image": name, "expression": "disc", "bbox": [5, 3, 7, 6]} for name in NAMES]
     result = run(write_lines(tmp_path / "t.jsonl", rows), "--id", "auto")
     assert "image root: images (" in result.err and "objects: bbox:xyxy" in result.err
+
+
+@pytest.mark.parametrize("folder", ["own", "own/images", "pics"])
+def test_names_without_their_ending_are_told_with_the_template_that_finds_them(
+    tmp_path: Path, run, folder: str
+):
+    write_pictures(tmp_path / folder, NAMES)
+    table = conversations(tmp_path / "own/chat.json", [Path(name).stem for name in NAMES])
+    result = run(table)
+    words = {
+        "own": "--image '{image}.*'",
+        "own/images": "--image 'images/{image}.*'",
+        "pics": f"--image '{{image}}.*' --image-root {tmp_path}/pics",
+    }[folder]
+    assert result.code == 1 and result.err.endswith(f"they have an ending there: {words}\n")
+    assert "3 found, 0 missing" in run(table, *shlex.split(words)).out

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -182,15 +183,20 @@ def first_missing(mapping: TableMapping) -> str:
     return ""
 
 
-def missing_names(mapping: TableMapping) -> list[str] | None:
+def missing_names(mapping: TableMapping, limit: int | None = None) -> list[str] | None:
     """The first name of an image of each folder; `None` if any is there, or elsewhere by its path.
 
     Paths that lead out of the root are not followed by a guess.
+
+    Args:
+        mapping: What is what.
+        limit: So many rows of each file are read; `None` for all.
     """
     found: dict[str, str] = {}
     for part in mapping.files:
         images = RowImages(mapping, part)
-        for row in counted(_rows(mapping, part), f"looking for images of {mapping.name}"):
+        rows = islice(_rows(mapping, part), limit)
+        for row in counted(rows, f"looking for images of {mapping.name}"):
             for ref in _named(images, row):
                 folder = "/".join(path_parts(ref.name)[:-1])
                 if image_state(ref) != "missing" or (folder not in found and is_file(ref.name)):

@@ -62,7 +62,7 @@ def take_prefix(
         guesses: Gets a line for what was taken.
         may_move: Whether the image root may be the folder above the file's, too.
     """
-    if not is_plain(mapping) or not _is_likely(mapping):
+    if not is_plain(mapping):
         return mapping
     found = without_all(mapping)
     if len(found) != 1 or (found[0].root and not may_move):
@@ -77,7 +77,7 @@ def take_prefix(
 
 def without_all(mapping: TableMapping) -> list[Without]:
     """The shortest beginning without which all images are there; several if in several folders."""
-    names = missing_names(mapping)
+    names = missing_names(mapping) if _is_likely(mapping) else None
     if names is None:
         return []
     for tried in _cuts(mapping, names):
@@ -89,8 +89,8 @@ def without_all(mapping: TableMapping) -> list[Without]:
 
 
 def best_without(mapping: TableMapping) -> Without | None:
-    """The beginning without which the most images are there, in some folder near the files."""
-    names = missing_names(mapping)
+    """The beginning of the first paths without which the most images are there, in some folder."""
+    names = missing_names(mapping, PROBED)
     tried = [one for cut in _cuts(mapping, names or []) for one in cut]
     if names and tried:
         home = Path(mapping.root_of(mapping.files[0])).resolve()

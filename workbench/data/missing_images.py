@@ -7,17 +7,29 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from workbench.data.image_folders import PROBED, Folder, all_of, count, inside, near, with_all
+from workbench.data.image_folders import (
+    PROBED,
+    Folder,
+    all_of,
+    count,
+    first_missing,
+    inside,
+    near,
+    with_all,
+)
 from workbench.data.image_prefixes import best_without, without_all
+from workbench.data.tables.columns import is_template
+from workbench.data.tables.image_paths import path_parts
 from workbench.data.tables.mapping import TableMapping
 from workbench.data.understood import Understood
 from workbench.errors import DataError
-from workbench.images.decode import EXTENSIONS
 
 UP = 4  # folders above a file whose folders are looked into
 MOST = 500  # folders that are looked into
+FEW = 3  # images that are looked for under any ending
 NAMED = 3  # folders that have all images, by name
 
 
@@ -43,9 +55,8 @@ def _where_else(table: Understood, mapping: TableMapping) -> tuple[str, str]:
         return said, "--image-root"
     if said := _cut(mapping):
         return said, "--image-prefix"
-    ended = first.is_absolute() and not first.suffix
-    if ended and any(first.with_suffix(ending).is_file() for ending in EXTENSIONS):
-        return "it is there with an ending: --image '{COLUMN}.*', with your column", "--image"
+    if said := _ended(mapping):
+        return said, "--image"
     return (
         "name the column by --image, the folder by --image-root; or --allow-missing",
         "--image",
@@ -80,6 +91,8 @@ def _elsewhere(mapping: TableMapping) -> str:
 
 def _cut(mapping: TableMapping) -> str:
     """What the paths begin with on another machine, and where their rest is here."""
+    if len(path_parts(first_missing(mapping))) < 2:
+        return ""  # a name alone begins with nothing
     found = without_all(mapping) or [one for one in (best_without(mapping),) if one is not None]
     if not found:
         return ""
@@ -89,6 +102,24 @@ def _cut(mapping: TableMapping) -> str:
         some = all_of(one.named) if one.has_all else f"{one.found:,} of the {one.named:,} images"
         said.append(f"--image-prefix {shlex.quote(one.prefix)}{root} finds {some}")
     return ", ".join(said)
+
+
+def _ended(mapping: TableMapping) -> str:
+    """The template by which images are there whose names lack their ending."""
+    (column, *others), part = mapping.images, mapping.files[0]
+    if others or is_template(column) or "." in column or mapping.recipe:
+        return ""
+    home = Path(mapping.root_of(part)).resolve()
+    # Each image is looked for by listing a folder: a few of them say enough.
+    ended = replace(mapping, images=(f"{{{column}}}.*",))
+    found = count(ended, [part], [home, *near(home)[:MOST]], FEW)
+    for root in (folder.root for folder in found if folder.has_all):
+        if root.is_relative_to(home):
+            template = (root.relative_to(home) / f"{{{column}}}.*").as_posix()
+            return f"they have an ending there: --image {shlex.quote(template)}"
+        image = f"--image '{{{column}}}.*'"
+        return f"they have an ending there: {image} --image-root {shlex.quote(str(root))}"
+    return ""
 
 
 def _places(mapping: TableMapping) -> Sequence[Path]:

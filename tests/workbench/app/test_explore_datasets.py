@@ -278,6 +278,9 @@ def test_what_the_core_says_by_flags_is_said_by_the_fields_of_the_form():
     assert "`auto`" in in_form_words("name another column with --id, or --id auto")
     assert "another column" in in_form_words("name the column by --image; or --allow-missing")
     assert in_form_words("pass --encoding cp1252").endswith("^Y copies it")
+    assert in_form_words("they have an ending there: --image 'pics/{image}.*'") == (
+        "they have an ending there: `images in` takes pics/{image}.*"
+    )
     words = "--image-prefix C:/x --image-root /a finds all 2 images"
     assert in_form_words(words) == (
         f"{words}; such flags go behind the line in a shell: ^Y copies it"

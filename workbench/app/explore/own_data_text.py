@@ -37,9 +37,11 @@ def in_form_words(hint: str) -> str:
         return "choose another name"
     if "--id auto" in hint:
         return "take another column under `id`, or `auto` there"
-    if "--image-prefix" in hint:  # no field has it, so that the line takes all
+    if "--image-prefix" in hint or ("--image '" in hint and "--image-root" in hint):
+        # No field has them, so that the line takes all.
         return f"{hint}; such flags go behind the line in a shell: ^Y copies it"
     hint = re.sub(r"(?:by|with|pass) --image-root(?! [/~])", "under `images in`", hint)
+    hint = re.sub(r"--image '([^']*\{[^']*)'", r"`images in` takes \1", hint)
     hint = hint.replace("--image-root", "`images in` takes")
     return (
         f"{hint}; such flags go behind the line in a shell: ^Y copies it" if "--" in hint else hint
