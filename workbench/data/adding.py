@@ -255,12 +255,15 @@ def _check_free(name: str, replace: bool) -> None:
 
 def _note(mapping: TableMapping) -> TableMapping:
     """Say beside each split of a known layout what belongs to no sample, and what is not there."""
-    from workbench.data.layouts.joined import missing_images
+    from workbench.data.layouts.joined import missing_images, unnamed_images
+    from workbench.data.layouts.places import Listed
 
-    files = []
+    files, listed = [], Listed()
     for part in mapping.files:
         notes = JoinedFile(mapping.recipe, part).problems()
         root = mapping.root_of(part)
-        notes += missing_images(part, mapping.images, mapping.recipe, root)
+        notes += missing_images(part, mapping.images, mapping.recipe, root, listed)
         files.append(dataclasses.replace(part, notes=tuple(notes)))
+    if files and (left := unnamed_images(listed)):  # known only after all splits
+        files[-1] = dataclasses.replace(files[-1], notes=(*files[-1].notes, *left))
     return dataclasses.replace(mapping, files=tuple(files))

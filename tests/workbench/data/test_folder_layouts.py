@@ -134,6 +134,26 @@ def test_vqas_folder_has_its_questions_with_peoples_answers(tmp_path: Path):
     assert "warning" not in told
 
 
+def test_images_that_no_sample_of_any_split_names_are_counted(tmp_path: Path):
+    folder = vqa2(tmp_path / "v", "train2014", "val2014")
+    _, told = said("whole", folder)
+    assert "belong to no sample" not in told
+    write_pictures(folder / "val2014", [f"COCO_val2014_{n:012}.jpg" for n in (90, 91)])
+    (folder / "val2014/notes.txt").write_text("no picture")
+    _, told = said("mine", folder)
+    names = "COCO_val2014_000000000090.jpg; COCO_val2014_000000000091.jpg"
+    where = folder / "val2014"
+    assert f"note   val2014: 2 image files in {where} belong to no sample: {names}\n" in told
+
+
+def test_images_of_another_split_belong_to_it(tmp_path: Path):
+    folder = flickr8k(tmp_path)
+    (folder / "Flickr8k.token.txt").write_text(TOKENS)
+    for split, name in zip(("train", "dev", "test"), CAPTIONED, strict=True):
+        (folder / f"Flickr_8k.{split}Images.txt").write_text(f"{name}\n")
+    assert add("mine", folder).notes == []
+
+
 def test_of_questions_put_beside_captions_the_questions_are_taken(tmp_path: Path):
     coco(tmp_path / "c", "val2014")
     guessed = add("mine", vqa2(tmp_path / "c", "val2014")).guessed

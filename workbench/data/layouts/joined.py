@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from workbench.data.files import LocalFile
 from workbench.data.layouts.base import DIGEST, ERROR, Layout, Problems, get_recipe
@@ -26,6 +26,9 @@ from workbench.data.readers.jsonlines import JsonLinesReader
 from workbench.data.tables.folders import FolderFile
 from workbench.data.tables.mapping import SplitFile
 from workbench.errors import DataError
+
+if TYPE_CHECKING:
+    from workbench.data.layouts.places import Listed
 
 
 class JoinedFile:
@@ -181,12 +184,22 @@ class JoinedReader(JsonLinesReader):
         )
 
 
-def missing_images(part: SplitFile, specs: tuple[str, ...], recipe: str, root: str) -> list[str]:
-    """What can be said of the images that are not there: how many samples lack one, and which."""
-    from workbench.data.layouts.places import Listed, find_image
+def missing_images(
+    part: SplitFile, specs: tuple[str, ...], recipe: str, root: str, listed: Listed
+) -> list[str]:
+    """What can be said of the images that are not there: how many samples lack one, and which.
+
+    Args:
+        part: The files of a split.
+        specs: The columns of its images.
+        recipe: The layout's name.
+        root: The folder that the images' paths start from.
+        listed: Asked for the images; knows afterwards which of them were found.
+    """
+    from workbench.data.layouts.places import find_image
     from workbench.data.tables.columns import as_text, value_of
 
-    problems, listed = Problems(), Listed()
+    problems = Problems()
     reader = JoinedFile(recipe, part).reader()
     try:
         for row in reader.scan():
@@ -196,6 +209,15 @@ def missing_images(part: SplitFile, specs: tuple[str, ...], recipe: str, root: s
                     break
     finally:
         reader.close()
+    return problems.lines()
+
+
+def unnamed_images(listed: Listed) -> list[str]:
+    """What can be said of the images beside those that were found: how many are of no sample."""
+    problems = Problems()
+    for folder, names in listed.left():
+        for name in names:
+            problems.add(f"image files in {folder} belong to no sample", name)
     return problems.lines()
 
 

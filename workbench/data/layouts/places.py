@@ -128,6 +128,7 @@ class Listed:
 
     def __init__(self) -> None:
         self._names: dict[str, set[str]] = {}
+        self._found: dict[str, set[str]] = {}
 
     def __call__(self, path: str) -> bool:
         """Whether the path was there when its folder was first asked about."""
@@ -137,7 +138,16 @@ class Listed:
                 self._names[folder] = set(os.listdir(folder))  # noqa: PTH208 - names alone
             except (OSError, ValueError):
                 self._names[folder] = set()
-        return name in self._names[folder]
+        found = name in self._names[folder]
+        if found:
+            self._found.setdefault(folder, set()).add(name)
+        return found
+
+    def left(self) -> Iterator[tuple[str, list[str]]]:
+        """Each folder in which something was found, with the images in it that were not."""
+        for folder, found in self._found.items():
+            left = sorted(self._names[folder] - found)
+            yield folder, [name for name in left if name.lower().endswith(EXTENSIONS)]
 
 
 def _endings(text: str) -> list[str]:
