@@ -263,7 +263,7 @@ def _refuse_folder(word: str) -> None:
     from workbench.errors import UsageError
     from workbench.models.locate import existing_path
 
-    path = existing_path(word)
+    path = existing_path(word) if word.strip() else None
     if path is None or not path.is_dir() or not unknown_datasets([word.partition("/")[0]]):
         return
     raise UsageError(

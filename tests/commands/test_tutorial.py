@@ -56,8 +56,9 @@ def run_line(run_wb, line: str, all_said: list[str] | None = None) -> str:
 
 def shape_of(line: str) -> str:
     """A line without what differs from run to run: ids, figures, times, spaces of columns."""
-    line = re.sub(r"\b[0-9a-z]{26}\b", "ID", line)
-    line = re.sub(r"\b(?=[a-z]*\d)[0-9a-z]{6}\b", "ID", line)
+    line = re.sub(
+        r"\b[0-9a-z]{26}\b|^[0-9a-z]{6}(?=  (eval|train) )|(?<=·)[0-9a-z]{6}\b", "ID", line
+    )
     line = re.sub(r"\d+(\.\d+)?(e-\d+)?(ms|s|m|h)?\b|\bnow\b", "#", line)
     line = line.replace(" · loaded in # s", "")  # of the first question alone
     return " ".join(re.sub(r"[+<-]#", "#", line).split())

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sessions.verdict import is_error
-from workbench.evaluation.metrics.label_scores import disagrees
 from workbench.reports.prediction import in_order
 from workbench.reports.prediction_columns import Value, sorted_lines
 
@@ -49,7 +48,11 @@ def listed(
     """
 
     def wanted(line: Mapping[str, Any]) -> bool:
-        return disagrees(line) if disagree else not errors or is_error(line)
+        if not disagree:
+            return not errors or is_error(line)
+        from workbench.evaluation.metrics.label_scores import disagrees  # with numpy
+
+        return disagrees(line)
 
     if sort is None:
         return ListedSamples(in_order(filter(wanted, lines)))

@@ -12,7 +12,6 @@ from typing import Any
 
 from sessions.uid import by_number
 from workbench.errors import UnknownName
-from workbench.evaluation.metrics.calibration import probabilities
 from workbench.reports.prediction import in_order, read_prediction
 
 Value = float | str | None
@@ -37,7 +36,7 @@ def columns_of(lines: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Value]
             "verdict": _VERDICTS.index(said.verdict) if said.verdict in _VERDICTS else None,
             "answer": said.label,
             "answer length": float(len(said.text)) if not said.error else None,
-            CONFIDENCE: max(probabilities(said.scores).values()) if said.scores else None,
+            CONFIDENCE: _confidence(said.scores) if said.scores else None,
             **_numbers(line),
         }
         for name, value in own.items():
@@ -92,6 +91,12 @@ def _undefined(value: Value) -> bool:
 
 def _key(value: Value) -> Any:
     return by_number(value.casefold()) if isinstance(value, str) else value
+
+
+def _confidence(scores: Mapping[str, float]) -> float:
+    from workbench.evaluation.metrics.calibration import probabilities  # with numpy
+
+    return max(probabilities(scores).values())
 
 
 def _numbers(line: Mapping[str, Any], before: str = "") -> dict[str, Value]:
