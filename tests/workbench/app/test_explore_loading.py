@@ -86,7 +86,9 @@ async def test_a_model_that_only_a_hub_may_have_is_told_in_whole_sentences(monke
         await b.type("own/nosuch")
         await b.press("enter")
         await b.until(lambda: b.app.spec.model == "own/nosuch")
-        await b.shows("asking nosuch from now on", "own/nosuch is not on this machine", "not asked")
+        await b.shows("own/nosuch is not on this machine: it would be fetched from the hub")
+        said = b.app.status_line.kept[-1]
+        assert "which was not asked" in said and said.endswith("asking nosuch from now on")
 
 
 async def test_kernels_that_are_not_there_are_told_with_the_reason():

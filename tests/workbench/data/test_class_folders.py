@@ -96,7 +96,7 @@ def test_many_folders_of_one_image_each_are_no_classes(tmp_path: Path):
 def test_the_bench_keeps_the_image_and_the_class_when_another_role_changes(tmp_path: Path):
     folder = str(class_folder(tmp_path, text="a picture", place="here"))
     found = look(OwnData("mine", folder))
-    assert found.roles == {"file_name": "image", "text": "text caption", "place": "beside"}
+    assert found.roles == {"file_name": "image", "text": "text caption", "place": "metadata"}
     changed = look(OwnData("mine", folder, roles=found.with_role("place", "explanation")))
     assert changed.mapping.label == "file_name:folder"
     assert [s.label for s in changed.samples] == ["cat", "cat", "dog"]

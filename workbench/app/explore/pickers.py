@@ -61,8 +61,8 @@ class Pickers(Controller):
         before, self.bench.spec = self.bench.spec, spec
         self.post(ModelChanged(before))
         warnings = [said for said in (server_warning(spec), *notes) if said]
-        said = [f"asking {clean(self.bench.model_label)} from now on", *warnings]
-        # One toast: a small terminal has no room for more, and would cut the last.
+        # In one line, which a small terminal cuts: the header has the model's name too.
+        said = [*warnings, f"asking {clean(self.bench.model_label)} from now on"]
         severity = "warning" if warnings else "information"
         self.bench.notify("\n".join(said), severity=severity, markup=False)
 
