@@ -68,6 +68,18 @@ async def test_counts_that_are_not_zero_are_whole_in_a_narrow_header():
         assert "0 truncated" not in drawn(app)
 
 
+async def test_what_a_figure_rests_on_is_cut_with_an_ellipsis_in_the_header_and_whole_below():
+    run = make_run(40, metrics=False, unparsed=3, failed=1)
+    entry = {"value": 0.9, "low": 0.6, "high": 1.0, "n": 40, "cluster": "image", "clusters": 39}
+    run.write_metrics({"metrics": {"accuracy": entry}, "counts": run.counts()})
+    app = Host(RunsScreen())
+    async with app.run_test(size=(160, 44)) as pilot:
+        await until(pilot, lambda: "39 clusters by image" in drawn(app))
+        head = next(line for line in drawn(app).splitlines() if "3 unparsed  1 failed" in line)
+        assert head.rstrip().endswith("…") or "39 clusters by image" in head
+        assert not any(line.rstrip(" │").endswith(" 39") for line in drawn(app).splitlines())
+
+
 async def test_an_empty_list_says_what_fills_it_and_by_which_key():
     app = Host(RunsScreen())
     async with app.run_test(size=SMALL) as pilot:

@@ -148,7 +148,9 @@ def metric_line(name: str, figure: Estimate, width: int, palette: Palette, cells
     if low is not None and high is not None:
         out.append(f" {number(low)} – {number(high)}  ", palette.dim)
     note = f" {figure.note}" if figure.note else ""
-    room = min(24, width - out.cell_len - len(note))
+    if out.cell_len + len(note) > width:
+        note = f"\n {note}"  # in a line of its own, not broken between two
+    room = min(24, width - out.cell_len - (len(note) if note[:1] == " " else 0))
     if low is not None and high is not None and 0 <= low <= high <= 1 and room >= 8:
         out.append_text(interval_bar(figure.value, low, high, room, palette))
     return out.append_text(plain(note, palette.dim))
