@@ -380,7 +380,7 @@ async def test_the_bench_says_how_far_the_index_of_a_table_is(monkeypatch, tmp_p
      ("time:12", ""), ("http://x", ""), ("label:", ""), ("labl", ""), ("note:x", "")],
 )  # fmt: skip
 def test_a_misspelt_term_of_the_filter_is_told_from_words_with_a_colon(typed, meant):
-    said = SampleFilter(typed).problem(RunView())
+    said = SampleFilter(typed).problem(run=False)
     assert (f"did you mean {meant}:" in said) if meant else not said
 
 

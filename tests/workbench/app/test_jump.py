@@ -84,7 +84,7 @@ async def test_a_panel_that_fills_the_screen_has_the_focus_and_gives_it_back():
         await b.until(lambda: runs.detail.samples.keys)
         before, metrics = b.app.focused, runs.query_one("#metrics-box")
         await b.press("ctrl+o")
-        await b.press(letter_of(b.app.screen, "metrics-box"))
+        await b.press(letter_of(b.app.screen, "metrics-box").upper())
         await b.until(lambda: metrics.region.size == (160, 42))
         assert b.app.focused is metrics
         assert b.text().splitlines()[-1].lstrip().startswith("Esc All panels")
@@ -117,7 +117,7 @@ async def test_a_panel_fills_the_screen_until_one_leaves_the_place():
 async def test_a_question_that_is_asked_over_the_image_alone_shows_where_its_answer_is():
     async with bench((160, 44), engine=FakeEngine()) as b:
         await b.press("ctrl+o")
-        await b.press(letter_of(b.app.screen, "middle"))
+        await b.press(letter_of(b.app.screen, "middle").upper())
         assert b.explore.maximized is b.explore.query_one("#middle")
         await b.press("enter")
         await b.shows("False. It is red")
