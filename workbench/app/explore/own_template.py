@@ -80,7 +80,6 @@ class OwnTemplate(Controller):
     def _kept(self, template: Template, path: Path) -> None:
         self.post(TemplateWanted(template))
         slots = " ".join(f"{{{slot}}}" for slot in template.slots)
-        said = f"{template.name}@{template.version} in {path}" + (
-            f", with {slots}" if slots else ""
-        )
+        with_slots = f" with {slots}" if slots else ""
+        said = f"{template.name}@{template.version}{with_slots} in {path}"  # a long path is cut
         self.bench.notify(clean(said), title="template kept", timeout=6, markup=False)
