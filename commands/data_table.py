@@ -65,8 +65,12 @@ def _labels(table: SplitTable) -> str:
 
 
 def _images(table: SplitTable) -> str:
+    from workbench.text import counted
+
     if not table.images:
         return "0"
     words = f"{table.found:,} found, {table.missing:,} missing"
     words += f", {table.at_urls:,} at URLs" if table.at_urls else ""
-    return words + (f", {table.without_image:,} rows without" if table.without_image else "")
+    return words + (
+        f", {counted(table.without_image, 'row')} without" if table.without_image else ""
+    )

@@ -99,7 +99,7 @@ def test_rows_without_an_image_are_counted(tmp_path: Path):
     )
     (tmp_path / "t.jsonl").write_text(rows)
     result = data("add", "mine", str(tmp_path / "t.jsonl"))
-    assert "1 found, 0 missing, 1 rows without" in result.stdout
+    assert "1 found, 0 missing, 1 row without" in result.stdout
     assert "warning: t: 1 of 2 rows has no image" in result.stderr
 
 
