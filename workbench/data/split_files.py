@@ -20,7 +20,7 @@ from workbench.data.saved_datasets import saved_files
 from workbench.data.tables.filters import parse_filter
 from workbench.data.tables.folders import SPLIT_NAMES, find_splits
 from workbench.data.tables.guessing import guess_images
-from workbench.data.tables.image_paths import find_inside
+from workbench.data.tables.image_paths import find_inside, from_base64
 from workbench.data.tables.mapping import SplitFile, check_name
 from workbench.data.tables.mapping_options import MappingOptions
 from workbench.errors import DataError, UsageError
@@ -86,7 +86,7 @@ def _tables_in(root: Path, split: str, wish: MappingOptions) -> list[tuple[str, 
 
 
 def _names_images(table: Path) -> bool:
-    """Whether the first row of a table names an image beside it, or in one of the folders there."""
+    """Whether the first row of a table holds an image, or names one near it."""
     try:
         reader = open_reader(LocalFile(table), ReadOptions())
     except DataError:
@@ -103,8 +103,10 @@ def _names_images(table: Path) -> bool:
 
 
 def _is_image_near(table: Path, cell: object) -> bool:
-    if not isinstance(cell, str) or not cell.lower().endswith(EXTENSIONS):
+    if not isinstance(cell, str):
         return False
+    if not cell.lower().endswith(EXTENSIONS):
+        return from_base64(cell) is not None
     if find_inside(table.parent, cell).is_file():
         return True
     return sum(find_inside(at, cell).is_file() for at in below(table.parent)) == 1

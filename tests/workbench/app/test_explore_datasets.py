@@ -209,7 +209,7 @@ async def test_a_file_of_ones_own_is_chosen_looked_at_added_and_opened(tmp_path:
         assert isinstance(b.app.screen, PathPicker)
         await b.press(*"dat", "tab")
         assert b.app.screen.query_one(Input).value == f"{tmp_path}/data/"
-        assert "mine.csv" in b.text() and "1 files of other kinds" in b.text()
+        assert "mine.csv" in b.text() and "1 file of other kinds" in b.text()
         await b.press(*"mi", "enter")
         form = b.app.screen
         assert isinstance(form, OwnDataForm)

@@ -185,6 +185,17 @@ def test_a_row_may_name_the_row_that_holds_its_picture(tmp_path: Path):
     assert [sample.images[0].data == picture() for sample in samples()] == [True, True]
 
 
+def test_a_folder_with_one_table_that_holds_its_pictures_is_that_table(tmp_path: Path):
+    text = base64.b64encode(picture()).decode()
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f" / "mmbench.tsv").write_text(
+        f"index\tquestion\tA\tB\tanswer\timage\n7\tWhich?\tred\tgreen\tB\t{text}\n"
+    )
+    added = add("mine", tmp_path / "f")
+    assert added.info.splits == {"mmbench": 1} and "mmbench.tsv (the one table" in added.guessed[0]
+    assert samples("mine/mmbench")[0].images[0].data == picture()
+
+
 def test_yes_in_several_spellings_is_one_label(tmp_path: Path):
     rows = "1,is it?,Yes\n2,is it?,yes\n3,is it?,Yes\n4,is it?,NO\n"
     added = mine(tmp_path, "id,question,answer\n" + rows)

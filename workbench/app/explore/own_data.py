@@ -200,7 +200,7 @@ class OwnDataForm(ModalScreen["str | None"]):
     def _list(self, name: str) -> None:
         from workbench.app.widgets.path_picker import PathPicker
 
-        title = "A file, or a folder of images" if name == "file" else "The folder of the images"
+        title = "A file, or a folder with images" if name == "file" else "The folder of the images"
         start = self.field(name).value
         if name == "images" and not start.startswith(("/", "~")):
             start = self._folder() + start  # where it is looked for first

@@ -1,4 +1,8 @@
-"""Explore's prompt: the template that a sample's task wants, filled from the sample."""
+"""Explore's prompt: the template that a dataset wants, filled from the sample.
+
+Guarantee: the template of one dataset is never taken along to another: each has its own default,
+or what was chosen for it.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +24,14 @@ class PromptFiller(Controller):
     def __init__(self, shared: Shared) -> None:
         super().__init__(shared)
         self.examples = ExamplesPreview(shared)
+        self._for: tuple[str, str] | None = None  # dataset and task that the template is for
 
     def fill(self, sample: Sample) -> None:
-        """Give the panel the sample, with the template that its task wants."""
+        """Give the panel the sample, with the template that its dataset wants."""
         panel = self.widgets.panel
-        template = panel.template
-        if template is None or template.task != sample.task:
-            template = self._wanted_template(sample)
+        template, wanted_for = panel.template, (_dataset_of(sample), sample.task)
+        if template is None or self._for != wanted_for:
+            template, self._for = self._wanted_template(sample), wanted_for
         panel.show_sample(sample, template)
         if panel.wish:
             self.examples.show()
@@ -35,12 +40,15 @@ class PromptFiller(Controller):
         from workbench.models.default_prompt import template_for
         from workbench.prompts.pool import get_template
 
-        name = self.state.templates.get(sample.task)
+        name = self.state.templates.get(_dataset_of(sample))
         if isinstance(name, str):
             try:
-                return get_template(name)
+                chosen = get_template(name)
             except WbError:
                 pass  # the template is gone or its file is broken: the default does
+            else:
+                if chosen.task == sample.task:
+                    return chosen
         try:
             return template_for(self.bench.spec, sample, fetch=False)
         except WbError:
@@ -64,10 +72,14 @@ class PromptFiller(Controller):
                 self.examples.show()
 
     def use(self, template: Template | None) -> None:
-        """Take a template for this task from now on."""
+        """Take a template for this dataset from now on."""
         panel, sample = self.widgets.panel, self.view.sample
         panel.use(template)
         if panel.wish:
             self.examples.show()
         if template is not None and sample is not None:
-            self.state.templates[sample.task] = template.name
+            self.state.templates[_dataset_of(sample)] = template.name
+
+
+def _dataset_of(sample: Sample) -> str:
+    return sample.uid.partition("/")[0]

@@ -38,7 +38,7 @@ class ExploreState:
         dataset: `dataset/split`, empty for that of the settings.
         ordinal: The sample in view.
         knobs, look: As JSON; see `decoding_of` and `look_of`.
-        templates: Task to the name of the template that was chosen for it.
+        templates: Dataset to the name of the template that was chosen for it.
         thumbnails: The size of the gallery's tiles, 0 to 3.
         paths: What is written or read to the path that was typed last.
         sweep: Fields of the grid's form as they were typed.

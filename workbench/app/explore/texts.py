@@ -67,6 +67,8 @@ def texts_table(
     table.add_column(style="dim", no_wrap=True, max_width=12)
     table.add_column(ratio=1)
     for role, text in sample.texts.items():
+        if not text.strip():
+            continue  # no line of the few for nothing
         table.add_row(Text(clean(role, newlines=False)), Text(clean(text), style="bold"))
     table.add_row("label", _label_line(sample, run))
     if sample.error:

@@ -46,6 +46,10 @@ class AnswerText(SteadyText):
         self._sample = (uid, sample)
         self._draw()
 
+    def on_resize(self) -> None:
+        """The first width is known only after the first row."""
+        self._draw()
+
     def _draw(self) -> None:
         if (row := self._row) is None:
             return
@@ -62,9 +66,10 @@ class AnswerText(SteadyText):
 
     def _asked(self, sample: Sample) -> Text:
         """A line for each text, cut where it would leave no room for the answer."""
-        lines = max(1, (self.size.height - 3) // max(1, len(sample.texts)))
+        texts = {role: words for role, words in sample.texts.items() if words.strip()}
+        lines = max(1, (self.size.height - 3) // max(1, len(texts)))
         text = Text()
-        for role, words in sample.texts.items():
+        for role, words in texts.items():
             line = Text.assemble(
                 (f"{clean(role, newlines=False)}  ", "dim"), clean(words, newlines=False)
             )

@@ -61,7 +61,9 @@ class RunHeader(Figures):
             first.append(f"  {run.done:,} of {run.total:,} ")
             share = run.done / run.total
             first.append_text(progress_bar(share, 16, palette, palette.accent))
-        first.append(f"  {ago(run.created, time.time())}  {short_id(run.id)}", palette.dim)
+        age = ago(run.created, time.time())
+        age = f"{age} ago" if age[-1:].isalpha() and age != "now" else age
+        first.append(f"  {age}  {short_id(run.id)}", palette.dim)
         lines = Text("\n", no_wrap=True, overflow="ellipsis")
         self.update(lines.join([first, self._figure(run, tally, palette)]))
 

@@ -17,7 +17,7 @@ from textual.widgets.option_list import Option
 
 from workbench.app.widgets.choice import Choice
 from workbench.app.widgets.picker import Picker
-from workbench.text import clean
+from workbench.text import clean, counted
 
 if TYPE_CHECKING:
     from workbench.app.app import WbApp
@@ -203,7 +203,7 @@ def entries(folder: str, endings: tuple[str, ...] = ()) -> list[Choice]:
     if len(found) > _MOST:
         choices.append(Choice("…", f"{len(found) - _MOST:,} more: type on", base))
     if left_out:
-        said = f"{left_out:,} files of other kinds (Ctrl+O takes the folder itself)"
+        said = f"{counted(left_out, 'file')} of other kinds (Ctrl+O takes the folder itself)"
         choices.append(Choice("…", said, base))
     return choices
 
