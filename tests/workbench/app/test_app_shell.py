@@ -35,7 +35,7 @@ class Probe(WbApp):
     def _display(self, screen, renderable):
         super()._display(screen, renderable)
         if renderable is not None:
-            print(*sorted(m for m in sys.modules if "." not in m), file=sys.__stdout__)
+            print(*sorted(sys.modules), file=sys.__stdout__)
             self.exit(0)
 Probe().run(headless=True)
 """
@@ -46,6 +46,7 @@ HEAVY = {
     "evaluate",
     "PIL",
     "httpx",
+    "textual.widgets._text_area",  # 10 ms that the prompt alone needs
     "numpy",
     "pyarrow",
     "peft",

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 from textual.app import SuspendNotSupported
 
 from workbench.app.explore.controller import Controller
-from workbench.app.explore.filled import FilledInput, PromptText
 from workbench.errors import UsageError
 from workbench.text import clean
 
@@ -36,6 +35,8 @@ class OwnEditor(Controller):
         """Edit the prompt, or the system turn where that has the focus."""
         if not self.view.built:
             return
+        from workbench.app.explore.filled import FilledInput, PromptText  # after the first frame
+
         focused, panel = self.widgets.screen.focused, self.widgets.panel
         field = focused if isinstance(focused, FilledInput) else panel.query_one(PromptText)
         before = field.exact
